@@ -1,0 +1,1 @@
+//! Receive one call from R, hand it to the core, give back plain values.
