@@ -1,6 +1,14 @@
 //! Nonlinear mixed effects models: the language, the program over columns, and its estimators.
 
+pub mod data;
+pub mod distributions;
 pub mod error;
+pub mod inference;
+pub mod ir;
+pub mod language;
+pub mod model;
 pub mod monitor;
+pub mod problem;
+pub mod random;
 pub mod reply;
 pub mod request;
