@@ -13,32 +13,36 @@ const ROOT: Double = Double {
     hi: 0.46163214496836236,
     lo: -1.5522348162858677e-17,
 };
-/// `psi(x) / (x - root)` in `x - 3/2` on `[1, 2]`.
-const PSI: [f64; 24] = [
-    -8.153978973309418e-05,
-    0.00012230983055406747,
-    -6.11554261750751e-05,
-    9.173383289174792e-05,
-    -0.0002178682145501451,
-    0.0003268068044141764,
-    -0.0004599625144612576,
-    0.0006899717801166841,
-    -0.001042261556504223,
-    0.0015635679757533885,
-    -0.002344650082351321,
-    0.0035180800751066694,
-    -0.00528001782089874,
-    0.007927024067961237,
-    -0.011908215172584002,
-    0.017907248195969127,
-    -0.02697579684427536,
-    0.04076083394462657,
-    -0.06192213327165706,
-    0.09498872445283,
-    -0.14840492305391761,
-    0.24054248424078736,
+/// `psi(x) / (x - root)` at `x = 3/2`.
+const PSI_SLOPE: Double = Double {
+    hi: 0.9510558760318328,
+    lo: 4.330743078649653e-17,
+};
+/// `(psi(x) / (x - root) - PSI_SLOPE) / (x - 3/2)` in `x - 3/2` on `[1, 2]`.
+const PSI: [f64; 23] = [
+    -7.920812295637539e-05,
+    0.00011881232908510335,
+    -6.43571781358027e-05,
+    9.653646261410062e-05,
+    -0.00021596998164923466,
+    0.00032395945401345196,
+    -0.00046059837823654224,
+    0.0006909255761282986,
+    -0.001042129326960033,
+    0.0015633696313653504,
+    -0.0023446677414755575,
+    0.003518106563802472,
+    -0.005280016306837215,
+    0.007927021796868154,
+    -0.011908215253480087,
+    0.017907248317313294,
+    -0.02697579684175504,
+    0.040760833940846085,
+    -0.061922133271697315,
+    0.09498872445289039,
+    -0.14840492305391736,
+    0.24054248424078697,
     -0.42362742128146047,
-    0.9510558760318328,
 ];
 /// `x^2 (ln x - 1/(2x) - psi(x))` in `1 / x^2` for `x >= 2`.
 const PSI_TAIL: [f64; 18] = [
@@ -126,9 +130,14 @@ const PI: Double = Double {
 fn psi_right<const FMA: bool>(x: f64, inverse: f64) -> Double {
     let offset = select(x >= 1.0, x - 1.0, x);
     let gap = two_sum(offset, -ROOT.hi);
-    let slope = horner::<FMA, 24>(offset - 0.5, &PSI);
-    let product = two_prod::<FMA>(gap.hi, slope);
-    let near = fast_two_sum(product.hi, madd::<FMA>(gap.lo - ROOT.lo, slope, product.lo));
+    let t = offset - 0.5;
+    let curve = madd::<FMA>(t, horner::<FMA, 23>(t, &PSI), PSI_SLOPE.lo);
+    let slope = fast_two_sum(PSI_SLOPE.hi, curve);
+    let gap = Double {
+        hi: gap.hi,
+        lo: gap.lo - ROOT.lo,
+    };
+    let near = gap.times::<FMA>(slope);
     let log = ln_double::<FMA>(Double::from(select(x >= 2.0, x, 2.0)));
     let square = inverse * inverse;
     let series = square * horner::<FMA, 18>(square, &PSI_TAIL);
@@ -137,8 +146,8 @@ fn psi_right<const FMA: bool>(x: f64, inverse: f64) -> Double {
     Double::select(x >= 2.0, far, near)
 }
 
-/// The digamma function: within 2 ulp for `x > 0`, for `x < 0` within 2 ulp of
-/// `max(1, |result|, psi(1 - x))`; NaN at the poles, as in R.
+/// The digamma function: within 2 ulp for `x > 0`, for `x < 0` within 2 ulp of the larger of the result and
+/// `1 + ln(1 - x)`; NaN at the poles, as in R.
 #[inline(always)]
 pub fn digamma<const FMA: bool>(x: f64) -> f64 {
     let y = x.abs();

@@ -112,7 +112,7 @@ pub(super) fn log1p_double<const FMA: bool>(x: Double) -> f64 {
     )
 }
 
-/// `ln(1 + x)` within 1 ulp; keeps the sign of zero.
+/// `ln(1 + x)` within 2 ulp; keeps the sign of zero.
 #[inline(always)]
 pub fn log1p<const FMA: bool>(x: f64) -> f64 {
     let result = log1p_double::<FMA>(Double::from(x));
