@@ -10,6 +10,7 @@ targets <- c(
 cargo <- function(...) {
   output <- system2("cargo", c(..., "--locked", "--manifest-path", manifest), stdout = TRUE)
   if (!is.null(attr(output, "status"))) stop("cargo ", ..1, " failed")
+  Encoding(output) <- "UTF-8"
   output
 }
 
