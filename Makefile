@@ -7,12 +7,8 @@ IMPORTS = cli generics ggplot2 jsonlite nlme rlang
 TESTING = testthat withr MASS lme4 progressr
 WRITING = roxygen2 knitr rmarkdown
 
-# A toolchain that tools/setup.sh had to bring is in .rust.
-ifneq ($(wildcard .rust),)
-export RUSTUP_HOME := $(CURDIR)/.rust/rustup
-export CARGO_HOME := $(CURDIR)/.rust/cargo
-endif
-export PATH := $(CURDIR)/.rust/cargo/bin:$(PATH):$(HOME)/.cargo/bin
+# In .rust/bin is a toolchain that tools/setup.sh had to bring.
+export PATH := $(CURDIR)/.rust/bin:$(PATH):$(HOME)/.cargo/bin
 export R_LIBS := $(CURDIR)/.lib
 export CARGO_TARGET_DIR ?= $(CURDIR)/src/rust/target
 
