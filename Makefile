@@ -15,7 +15,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/src/rust/target
 SETUP = sh tools/setup.sh
 CORE = --manifest-path src/rust/Cargo.toml --locked --package nlmers-core
 SOURCES = $(shell find R src inst data man -type f -not -path '*/target/*' -not -name '*.o' -not -name '*.so' \
-  -not -name 'Makevars*' 2>/dev/null) src/Makevars.in DESCRIPTION NAMESPACE configure
+  -not -name 'Makevars*' 2>/dev/null) src/Makevars.in DESCRIPTION NAMESPACE configure R
 
 demo:
 	@$(SETUP) $(IMPORTS)
