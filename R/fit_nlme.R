@@ -65,7 +65,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
 }
 
 fit_request <- function(model, bound, method, settings) {
-  request_json("fit", model$spec, list(
+  core_request("fit", model$spec, list(
     data = bound$fields,
     start = value_fields(settings$start),
     fix = value_fields(settings$fix),

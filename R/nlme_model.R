@@ -83,9 +83,7 @@ new_nlme_model <- function(spec) {
     format_version = 1L,
     spec = spec,
     group = model_group(spec$random),
-    described = core_call(
-      request_json("describe", spec), list(), NULL
-    )
+    described = core_call(core_request("describe", spec))
   )
   structure(model, class = "nlme_model")
 }

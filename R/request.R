@@ -1,10 +1,8 @@
-# Write a request to the core as JSON.
+# Write a request to the core as a list: what it asks for, of which model.
 
-# `fields` are the parts of the request beyond the model, ready for toJSON().
-request_json <- function(task, spec, fields = list()) {
-  request <- c(list(task = task, model = model_fields(spec)), fields)
-  # 17 significant digits carry every double exactly.
-  jsonlite::toJSON(request, auto_unbox = TRUE, digits = I(17), null = "null")
+# `fields` are the parts of the request beyond the model.
+core_request <- function(task, spec, fields = list()) {
+  c(list(task = task, model = model_fields(spec)), fields)
 }
 
 # Vectors that stay arrays even with one element are marked with I().
