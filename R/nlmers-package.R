@@ -1,0 +1,3 @@
+#' @keywords internal
+#' @useDynLib nlmers, .registration = TRUE
+"_PACKAGE"

@@ -1,0 +1,108 @@
+//! Prove the promises of the boundary: values, errors, panics, progress and interrupts.
+
+use std::panic::{panic_any, resume_unwind};
+use std::thread::{sleep, spawn};
+use std::time::{Duration, Instant};
+
+use nlmers_core::error::{Error, Result};
+use nlmers_core::monitor::{Monitor, Progress};
+use nlmers_core::reply::Value;
+use nlmers_core::request::Columns;
+use serde::Deserialize;
+
+/// The request `{"task": "self_test", "what": ...}`.
+#[derive(Deserialize)]
+#[serde(tag = "task")]
+enum Request {
+    #[serde(rename = "self_test")]
+    SelfTest(SelfTest),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum SelfTest {
+    /// Answer with the columns, the number of missing values in them, one value of each kind, and `numbers`.
+    Echo {
+        #[serde(default)]
+        numbers: Vec<f64>,
+    },
+    /// Answer with an error that has every field.
+    Refuse,
+    /// Panic on the worker thread.
+    Panic,
+    /// Panic on a thread the worker waits for.
+    ThreadPanic,
+    /// Report progress until the time is over or the user interrupts.
+    Sleep { seconds: f64 },
+}
+
+impl SelfTest {
+    /// `None` when the request is for the core.
+    pub fn from_request(request: &str) -> Option<Self> {
+        let Request::SelfTest(test) = serde_json::from_str(request).ok()?;
+        Some(test)
+    }
+
+    pub fn run(self, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
+        match self {
+            Self::Echo { numbers } => Ok(echo(columns, numbers)),
+            Self::Refuse => Err(Error::data("self_test", "The problem.")
+                .at("the place")
+                .hint("The way out.")
+                .field("row", 3)
+                .field("column", "dose")),
+            Self::Panic => panic_any("a panic on the worker".to_string()),
+            Self::ThreadPanic => {
+                let joined = spawn(|| panic_any("a panic on another thread")).join();
+                joined.map_err(|payload| resume_unwind(payload))
+            }
+            Self::Sleep { seconds } => Ok(wait(Duration::from_secs_f64(seconds), monitor)),
+        }
+    }
+}
+
+fn echo(columns: Columns, numbers: Vec<f64>) -> Value {
+    let missing = columns.iter().flat_map(|(_, column)| column).filter(|x| x.is_nan()).count();
+    let columns = columns.into_iter().map(|(name, column)| (name, Value::Numbers(column)));
+    let items = [
+        ("columns", Value::List(columns.collect())),
+        ("missing", Value::Number(missing as f64)),
+        ("numbers", Value::Numbers(numbers)),
+        ("null", Value::Null),
+        ("flag", Value::Flag(true)),
+        ("text", Value::Text("µ".to_string())),
+        ("integers", Value::Integers(vec![1, 2])),
+        ("texts", Value::Texts(vec!["a".to_string(), "b".to_string()])),
+        ("flags", Value::Flags(vec![true, false])),
+        (
+            "matrix",
+            Value::Matrix {
+                rows: 2,
+                cols: 3,
+                data: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            },
+        ),
+    ];
+    Value::List(items.map(|(name, item)| (name.to_string(), item)).to_vec())
+}
+
+/// Iterations of a millisecond, as a fit would run them.
+fn wait(time: Duration, monitor: &dyn Monitor) -> Value {
+    let start = Instant::now();
+    let mut iteration = 0;
+    while start.elapsed() < time && !monitor.interrupted() {
+        iteration += 1;
+        monitor.report(&Progress {
+            iteration,
+            total: time.as_millis() as usize,
+            phase: "waiting",
+            gain: 1.0,
+            objective: start.elapsed().as_secs_f64(),
+        });
+        sleep(Duration::from_millis(1));
+    }
+    Value::List(vec![
+        ("interrupted".to_string(), Value::Flag(monitor.interrupted())),
+        ("iterations".to_string(), Value::Number(iteration as f64)),
+    ])
+}

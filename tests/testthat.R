@@ -1,0 +1,4 @@
+library(testthat)
+library(nlmers)
+
+test_check("nlmers")
