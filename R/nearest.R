@@ -7,8 +7,9 @@ nearest_name <- function(name, candidates) {
   if (length(candidates) == 0L) return(NULL)
   distance <- drop(utils::adist(tolower(name), tolower(candidates)))
   best <- which.min(distance)
-  # A third of the letters may differ; a short name still allows one.
-  if (distance[best] <= max(1, nchar(name) %/% 3)) candidates[best]
+  # A third of the letters may differ; two letters swapped count as two.
+  allowed <- if (nchar(name) < 4L) 1 else max(2, nchar(name) %/% 3)
+  if (distance[best] <= allowed) candidates[best]
 }
 
 # The sentence for a hint: the near miss when there is one, else what there is.
