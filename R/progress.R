@@ -19,10 +19,10 @@ bar_reporter <- function(frame = parent.frame(2L)) {
   function(iteration, total, phase, gain, objective) {
     if (is.null(bar)) {
       bar <<- cli::cli_progress_bar(
-        total = total, .envir = frame,
+        total = total, .envir = frame, extra = list(),
         format = paste(
           "{cli::pb_extra$phase} {cli::pb_bar} {cli::pb_current}/{cli::pb_total}",
-          "gain {cli::pb_extra$gain} objective {cli::pb_extra$objective} ETA {cli::pb_eta}"
+          "gain {cli::pb_extra$gain} obj {cli::pb_extra$objective} {cli::pb_eta_str}"
         )
       )
     }

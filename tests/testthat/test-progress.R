@@ -15,6 +15,7 @@ test_that("the bar takes every report", {
 
 test_that("progressr is told of every step", {
   skip_if_not_installed("progressr")
+  withr::local_options(progressr.enable = TRUE)
   steps <- 0
   withCallingHandlers(
     {
