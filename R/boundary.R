@@ -28,8 +28,8 @@ core_call <- function(request, columns = list(), progress = NULL) {
   answer$value
 }
 
-# Write a request as JSON: a named list is an object, a vector of length one a scalar unless wrapped in I(); NULL, NA and
-# infinities are null. Numbers have 17 digits, so the core reads the very same bits; jsonlite would stop at 15.
+# Write a request as JSON: a named list is an object, a vector of length one a scalar unless wrapped in I(); NULL, NA
+# and infinities are null. Numbers have 17 digits, so the core reads the very same bits; jsonlite would stop at 15.
 request_json <- function(x) {
   if (is.null(x)) {
     "null"

@@ -49,7 +49,11 @@ impl Line {
 
     /// Call R with the newest report. An interrupt inside the callback, or `FALSE` from it, stops the task.
     fn tell(&self, callback: Option<&Function>) {
-        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let newest = self
+            .newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let (Some(report), Some(callback)) = (newest, callback) {
             let answer = callback.call(pairlist!(
                 report.iteration as f64,
@@ -79,20 +83,26 @@ where
             let _ = done.send(catch_unwind(AssertUnwindSafe(|| task(&line))));
         });
         if let Err(problem) = worker {
-            return Err(error::no_answer(&format!("cannot start a thread: {problem}")));
+            return Err(error::no_answer(&format!(
+                "cannot start a thread: {problem}"
+            )));
         }
         loop {
             let answer = answer.recv_timeout(TICK);
             line.tell(callback.as_ref());
             match answer {
-                Ok(answer) => return answer.unwrap_or_else(|payload| Err(error::from_panic(&*payload))),
+                Ok(answer) => {
+                    return answer.unwrap_or_else(|payload| Err(error::from_panic(&*payload)))
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     // SAFETY: this is R's main thread, and the jump of an interrupt stays inside the C function.
                     if unsafe { nlmers_user_interrupted() } != 0 {
                         line.stop();
                     }
                 }
-                Err(RecvTimeoutError::Disconnected) => return Err(error::no_answer("the worker gave no answer")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(error::no_answer("the worker gave no answer"))
+                }
             }
         }
     })

@@ -17,12 +17,13 @@ use self_test::SelfTest;
 #[extendr]
 fn nlmers_run(request: &str, columns: List, progress: Robj) -> List {
     let answer = input::columns(&columns).and_then(|columns| {
-        host::run(progress.as_function(), |monitor| {
-            match SelfTest::from_request(request) {
+        host::run(
+            progress.as_function(),
+            |monitor| match SelfTest::from_request(request) {
                 Some(test) => test.run(columns, monitor),
                 None => request::run(request, columns, monitor),
-            }
-        })
+            },
+        )
     });
     output::answer(answer)
 }

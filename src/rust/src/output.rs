@@ -47,6 +47,11 @@ fn condition_fields(error: &Error) -> List {
         problem = error.problem.as_str(),
         place = error.place.as_deref().map_or(r!(NULL), |place| r!(place)),
         hint = error.hint.as_deref().map_or(r!(NULL), |hint| r!(hint)),
-        fields = named(error.fields.iter().map(|(name, text)| (*name, r!(text.as_str()))))
+        fields = named(
+            error
+                .fields
+                .iter()
+                .map(|(name, text)| (*name, r!(text.as_str())))
+        )
     )
 }

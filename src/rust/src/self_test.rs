@@ -1,6 +1,6 @@
 //! Prove the promises of the boundary: values, errors, panics, progress and interrupts.
 
-use std::panic::{panic_any, resume_unwind};
+use std::panic::resume_unwind;
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,7 @@ impl SelfTest {
         Some(test)
     }
 
+    #[expect(clippy::panic, reason = "a panic is what the test asks for")]
     pub fn run(self, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
         match self {
             Self::Echo { numbers } => Ok(echo(columns, numbers)),
@@ -51,9 +52,9 @@ impl SelfTest {
                 .hint("The way out.")
                 .field("row", 3)
                 .field("column", "dose")),
-            Self::Panic => panic_any("a panic on the worker".to_string()),
+            Self::Panic => panic!("a panic on the worker"),
             Self::ThreadPanic => {
-                let joined = spawn(|| panic_any("a panic on another thread")).join();
+                let joined = spawn(|| panic!("a panic on another thread")).join();
                 joined.map_err(|payload| resume_unwind(payload))
             }
             Self::Sleep { seconds } => Ok(wait(Duration::from_secs_f64(seconds), monitor)),
@@ -62,8 +63,14 @@ impl SelfTest {
 }
 
 fn echo(columns: Columns, numbers: Vec<f64>) -> Value {
-    let missing = columns.iter().flat_map(|(_, column)| column).filter(|x| x.is_nan()).count();
-    let columns = columns.into_iter().map(|(name, column)| (name, Value::Numbers(column)));
+    let missing = columns
+        .iter()
+        .flat_map(|(_, column)| column)
+        .filter(|x| x.is_nan())
+        .count();
+    let columns = columns
+        .into_iter()
+        .map(|(name, column)| (name, Value::Numbers(column)));
     let items = [
         ("columns", Value::List(columns.collect())),
         ("missing", Value::Number(missing as f64)),
@@ -72,7 +79,10 @@ fn echo(columns: Columns, numbers: Vec<f64>) -> Value {
         ("flag", Value::Flag(true)),
         ("text", Value::Text("µ".to_string())),
         ("integers", Value::Integers(vec![1, 2])),
-        ("texts", Value::Texts(vec!["a".to_string(), "b".to_string()])),
+        (
+            "texts",
+            Value::Texts(vec!["a".to_string(), "b".to_string()]),
+        ),
         ("flags", Value::Flags(vec![true, false])),
         (
             "matrix",
@@ -102,7 +112,10 @@ fn wait(time: Duration, monitor: &dyn Monitor) -> Value {
         sleep(Duration::from_millis(1));
     }
     Value::List(vec![
-        ("interrupted".to_string(), Value::Flag(monitor.interrupted())),
+        (
+            "interrupted".to_string(),
+            Value::Flag(monitor.interrupted()),
+        ),
         ("iterations".to_string(), Value::Number(iteration as f64)),
     ])
 }

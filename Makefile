@@ -1,0 +1,72 @@
+# The commands of the project. Nothing outside this folder is touched, except that missing Debian packages are
+# installed with apt.
+
+.PHONY: demo test check doc bench lint vendor release clean install
+
+IMPORTS = cli generics ggplot2 jsonlite nlme rlang
+TESTING = testthat withr MASS lme4 progressr
+WRITING = roxygen2 knitr rmarkdown
+
+# A toolchain that tools/setup.sh had to bring is in .rust.
+ifneq ($(wildcard .rust),)
+export RUSTUP_HOME := $(CURDIR)/.rust/rustup
+export CARGO_HOME := $(CURDIR)/.rust/cargo
+endif
+export PATH := $(CURDIR)/.rust/cargo/bin:$(PATH):$(HOME)/.cargo/bin
+export R_LIBS := $(CURDIR)/.lib
+export CARGO_TARGET_DIR ?= $(CURDIR)/src/rust/target
+
+SETUP = sh tools/setup.sh
+CORE = --manifest-path src/rust/Cargo.toml --locked --package nlmers-core
+SOURCES = $(shell find R src inst data man -type f -not -path '*/target/*' -not -name '*.o' -not -name '*.so' \
+  -not -name 'Makevars*' 2>/dev/null) src/Makevars.in DESCRIPTION NAMESPACE configure
+
+demo:
+	@$(SETUP) $(IMPORTS)
+	@$(MAKE) --silent --no-print-directory .lib/stamp
+	@Rscript tools/demo.R
+
+test:
+	@$(SETUP) $(IMPORTS) $(TESTING)
+	@$(MAKE) --silent --no-print-directory .lib/stamp
+	@sh tools/test.sh
+
+check:
+	@$(SETUP) $(IMPORTS) $(TESTING) $(WRITING)
+	@sh tools/check.sh
+
+doc:
+	@$(SETUP) $(IMPORTS) $(TESTING) $(WRITING)
+	@Rscript tools/doc.R manual
+	@$(MAKE) --silent --no-print-directory .lib/stamp
+	@Rscript tools/doc.R vignettes
+
+bench:
+	@$(SETUP)
+	@cargo run --release $(CORE) --example bench
+
+lint:
+	@$(SETUP) $(IMPORTS) $(TESTING) lintr
+	@$(MAKE) --silent --no-print-directory .lib/stamp
+	@sh tools/lint.sh
+
+vendor:
+	@$(SETUP) jsonlite
+	@Rscript tools/vendor.R build/vendor.tar.xz
+	@Rscript tools/authors.R
+
+release: vendor
+	@$(SETUP) $(IMPORTS) $(WRITING)
+	@sh tools/release.sh
+
+install: .lib/stamp
+
+# Installed again only when a source changed.
+.lib/stamp: $(SOURCES)
+	@mkdir -p .lib
+	@R CMD INSTALL --library=.lib . >.lib/install.log 2>&1 || { cat .lib/install.log; exit 1; }
+	@touch $@
+
+clean:
+	@sh ./cleanup
+	@rm -rf .lib build doc
