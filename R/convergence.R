@@ -49,7 +49,7 @@ status_advice <- function(code) {
   switch(code,
     converged = "None needed.",
     max_iterations = "Raise `exploration` and `smoothing` in saem(), and look at plot(fit, \"trace\").",
-    stalled = "Start elsewhere or simplify the random effects; plot(fit, \"trace\") shows which parameter stands still.",
+    stalled = "Start elsewhere or simplify the random effects; see plot(fit, \"trace\").",
     not_finite = "Check the starting values and the scales of the parameters.",
     interrupted = "The estimates are those of the last iteration; fit again for the full run."
   )

@@ -30,7 +30,7 @@ bound_arguments <- function(helper, call, name, scope, inner) {
   for (formal in names(formals)) {
     if (formal %in% names(matched)) {
       inner$bound[[formal]] <- expression_tree(matched[[formal]], scope)
-    } else if (!identical(formals[[formal]], quote(expr = ))) {
+    } else if (!rlang::is_missing(formals[[formal]])) {
       inner$bound[[formal]] <- expression_tree(formals[[formal]], inner)
     }
   }

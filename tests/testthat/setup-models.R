@@ -5,9 +5,9 @@ theo <- subset(as.data.frame(datasets::Theoph), Time > 0)
 theo$dose <- theo$Dose * theo$Wt
 orange <- as.data.frame(datasets::Orange)
 
-one_compartment <- function(dose, time, ka, V, Cl) {
-  k <- Cl / V
-  dose * ka / (V * (ka - k)) * (exp(-k * time) - exp(-ka * time))
+one_compartment <- function(dose, time, ka, v, cl) {
+  k <- cl / v
+  dose * ka / (v * (ka - k)) * (exp(-k * time) - exp(-ka * time))
 }
 
 short_saem <- function(...) saem(exploration = 60, smoothing = 40, ...)

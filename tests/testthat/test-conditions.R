@@ -43,7 +43,7 @@ test_that("unknown symbol", {
   model <- nlme_model(
     fixed(a = 1, omega = positive(1), sigma = positive(1)),
     random(eta ~ normal(0, omega) | Tree),
-    { circumference ~ normal(a + eta * age, sigam) }
+    circumference ~ normal(a + eta * age, sigam)
   )
   error <- expect_refused(fit_nlme(model, orange, seed = 1), "data", "unknown_symbol")
   expect_equal(error$name, "sigam")
@@ -53,7 +53,7 @@ test_that("name used twice", {
   expect_refused(
     nlme_model(
       fixed(eta = 1, omega = positive(1)), random(eta ~ normal(0, omega) | id),
-      { y ~ normal(eta, 1) }
+      y ~ normal(eta, 1)
     ),
     "model", "name_used_twice"
   )
@@ -64,7 +64,7 @@ test_that("random effect of the wrong length", {
     nlme_model(
       fixed(a = 1, omega = positive(c(1, 1))),
       random(eta ~ mvnormal(c(0, 0), diag(omega)) | id),
-      { y ~ normal(a + eta[3], 1) }
+      y ~ normal(a + eta[3], 1)
     ),
     "model", "index_out_of_range"
   )
@@ -72,7 +72,7 @@ test_that("random effect of the wrong length", {
 
 test_that("zero free parameters", {
   expect_refused(
-    nlme_model(fixed(), random(eta ~ normal(0, 1) | id), { y ~ normal(eta, 1) }),
+    nlme_model(fixed(), random(eta ~ normal(0, 1) | id), y ~ normal(eta, 1)),
     "model", "no_free_parameter"
   )
   expect_refused(
@@ -85,7 +85,7 @@ test_that("a start outside the bounds", {
   expect_refused(
     nlme_model(
       fixed(a = real(3, lower = 0, upper = 2), omega = positive(1)),
-      random(eta ~ normal(0, omega) | id), { y ~ normal(a + eta, 1) }
+      random(eta ~ normal(0, omega) | id), y ~ normal(a + eta, 1)
     ),
     "start", "out_of_bounds"
   )

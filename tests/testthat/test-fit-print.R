@@ -31,8 +31,8 @@ test_that("labels and units are shown", {
     ),
     random(eta ~ normal(0, omega) | Tree),
     {
-      A <- Asym + eta
-      circumference ~ normal(A / (1 + exp(-(age - xmid) / scal)), sigma)
+      top <- Asym + eta
+      circumference ~ normal(top / (1 + exp(-(age - xmid) / scal)), sigma)
     }
   )
   shown <- capture.output(print(fit_nlme(model, orange, short_saem(), seed = 1, progress = FALSE)))

@@ -13,7 +13,7 @@ test_that("an effect used by itself keeps its name", {
   model <- nlme_model(
     fixed(m = 5, s = positive(0.3), sigma = positive(1)),
     random(v ~ lognormal(m, s) | Tree),
-    { circumference ~ normal(v * age / 1000, sigma) }
+    circumference ~ normal(v * age / 1000, sigma)
   )
   expect_equal(
     nlmers:::effect_terms(model, "v"),

@@ -29,7 +29,8 @@ test_that("spellings of the same operation are one word", {
   expect_equal(tree(quote(a && b))$call, "&")
   expect_equal(tree(quote(eta[[2]])), tree(quote(eta[2])))
   expect_equal(tree(quote(stats::plogis(x))), tree(quote(plogis(x))))
-  expect_equal(tree(quote(if (a > 0) { b } else c))$call, "if")
+  expect_equal(tree(quote(if (a > 0) b else c))$call, "if")
+  expect_equal(tree(str2lang("{ b }")), list(sym = "b"))
 })
 
 test_that("values put in become constants", {
@@ -48,6 +49,6 @@ test_that("unknown functions are named with the nearest word", {
 
 test_that("code without a value is refused", {
   expect_equal(caught(tree(quote(if (a) b)))$reason, "missing_else")
-  expect_equal(caught(tree(quote({ a; b })))$reason, "masked_assignment")
+  expect_equal(caught(tree(str2lang("{ a; b }")))$reason, "masked_assignment")
   expect_equal(caught(tree(quote(x[, 1])))$reason, "empty_argument")
 })

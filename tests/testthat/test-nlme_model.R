@@ -1,6 +1,6 @@
 test_that("the parts may stand in any order and be split", {
   made <- nlme_model(
-    { y ~ normal(a + eta, s) },
+    y ~ normal(a + eta, s),
     random(eta ~ normal(0, omega) | id),
     fixed(a = 1), fixed(omega = positive(1), s = positive(1))
   )
@@ -14,7 +14,7 @@ test_that("values and lists are put in", {
   more <- list(omega = quote(positive(0.4)), s = 1)
   made <- nlme_model(
     fixed(a = 1, !!!more), random(eta ~ normal(0, omega) | id),
-    { y ~ normal(!!k * a + eta, s) }
+    y ~ normal(!!k * a + eta, s)
   )
   expect_length(made$spec$parameters, 3L)
   expect_equal(made$spec$statements[[1L]]$dist$args[[1L]]$args[[1L]]$args[[1L]], list(num = 2.5))

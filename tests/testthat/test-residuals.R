@@ -17,7 +17,7 @@ test_that("a lognormal outcome is weighted on the log scale", {
   model <- nlme_model(
     fixed(Asym = 170, xmid = 700, scal = 350, omega = positive(30), sigma = positive(0.1)),
     random(eta ~ normal(0, omega) | Tree),
-    { circumference ~ lognormal(log((Asym + eta) / (1 + exp(-(age - xmid) / scal))), sigma) }
+    circumference ~ lognormal(log((Asym + eta) / (1 + exp(-(age - xmid) / scal))), sigma)
   )
   made <- fit_nlme(model, orange, short_saem(), seed = 1, progress = FALSE)
   expect_equal(

@@ -48,7 +48,7 @@ live_theo <- function(weight) {
     },
     psi0 = matrix(c(1, 20, 0.5), 1, dimnames = list(NULL, c("ka", "V", "Cl"))),
     transform.par = c(1, 1, 1),
-    covariate.model = if (weight) matrix(c(0, 0, 1), 1) else numeric(),
+    covariate.model = if (weight) matrix(c(0, 0, 1), 1) else matrix(0, 1, 3),
     verbose = FALSE
   )
   options <- list(seed = 1, save = FALSE, save.graphs = FALSE, displayProgress = FALSE, print = FALSE)
