@@ -4,6 +4,8 @@
 # `need_outcome = FALSE` is for predictions, where the outcome may be absent.
 bind_data <- function(model, data, id = NULL, time = NULL, need_outcome = TRUE) {
   check_frame(data)
+  # Other kinds of data frames have their own ideas of `[`.
+  data <- as.data.frame(data)
   group <- group_column(model, data, id)
   time <- time_column(data, time)
   outcomes <- unique(model$described$outcomes)
@@ -16,7 +18,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, need_outcome = TRUE) 
     numeric_column(data[[column]], column)
   })
   labels <- group_labels(data[[group]])
-  columns$.group <- as.double(match(as.character(data[[group]]), labels))
+  columns$.group <- as.double(match(group_text(data[[group]]), labels))
   list(
     frame = data[unique(c(group, used))],
     columns = columns,
@@ -122,8 +124,16 @@ numeric_column <- function(values, column) {
 # factors by level, text by its bytes.
 group_labels <- function(values) {
   if (is.factor(values)) return(levels(droplevels(values)))
-  if (is.numeric(values)) return(as.character(sort(unique(values))))
+  if (is.numeric(values)) return(group_text(sort(unique(values))))
   sort(unique(as.character(values)), method = "radix")
+}
+
+# The label of each value; 100000 is not written 1e+05.
+group_text <- function(values) {
+  if (is.numeric(values) && !is.factor(values)) {
+    return(formatC(as.double(values), digits = 15L, width = 1L, format = "fg"))
+  }
+  as.character(values)
 }
 
 # Every name the model itself gives a meaning.

@@ -55,24 +55,25 @@ nlme_formula <- function(formula, start, transform = "identity", random,
       hint = "Write `start = c(ka = 1.5, V = 30)`."
     )
   }
-  new_nlme_model(formula_spec(
-    formula, start, transform, random, covariates, rlang::enexpr(error), correlated
-  ))
+  new_nlme_model(formula_spec(formula, start, list(
+    transform = transform, random = random, covariates = covariates,
+    error = rlang::enexpr(error), correlated = correlated
+  )))
 }
 
-formula_spec <- function(formula, start, transform, random, covariates, error,
-                         correlated) {
+# `design` holds the arguments of nlme_formula() beyond formula and start.
+formula_spec <- function(formula, start, design) {
   if (!inherits(formula, "formula") || length(formula) != 3L) {
     stop_model("bad_formula", "The model is a formula `outcome ~ prediction`.")
   }
   env <- environment(formula)
   start <- formula_start(start)
   used <- intersect(names(start), all.vars(formula[[3L]]))
-  transform <- formula_transform(transform, used)
-  varying <- formula_random(random, used)
-  effects <- covariate_effects(covariates, used)
-  residual <- residual_error(error, env)
-  blocks <- random_structure(varying$names, varying$group, correlated)
+  transform <- formula_transform(design$transform, used)
+  varying <- formula_random(design$random, used)
+  effects <- covariate_effects(design$covariates, used)
+  residual <- residual_error(design$error, env)
+  blocks <- random_structure(varying$names, varying$group, design$correlated)
   individual <- lapply(used, individual_statement, transform, varying$names, effects, env)
   typical <- lapply(used, function(name) {
     real_parameter(name, transform[[name]], start[[name]])

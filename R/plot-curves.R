@@ -2,21 +2,21 @@
 
 chosen_subjects <- function(fit, subjects) {
   if (is.null(subjects)) return(utils::head(fit$data$labels, 16L))
-  unknown <- setdiff(as.character(subjects), fit$data$labels)
+  unknown <- setdiff(group_text(subjects), fit$data$labels)
   if (length(unknown) > 0L) {
     stop_option(
       "unknown_level", sprintf("`subjects` names `%s`, which the fit has not seen.", unknown[1L]),
       hint = nearest_hint(unknown[1L], fit$data$labels, "Subjects")
     )
   }
-  as.character(subjects)
+  group_text(subjects)
 }
 
 curve_data <- function(fit, subjects, points) {
   axis <- curve_axis(fit)
   frame <- fit$data$frame
   frame$.x <- if (is.null(axis)) record_number(frame[[fit$data$group]]) else frame[[axis]]
-  kept <- as.character(frame[[fit$data$group]]) %in% subjects
+  kept <- group_text(frame[[fit$data$group]]) %in% subjects
   if (isTRUE(axis %in% fit$model$described$columns)) {
     grid <- curve_grid(frame[kept, ], axis, fit$data$group, points)
     predicted <- lapply(c(individual = 1, population = 0), function(level) {
@@ -41,7 +41,7 @@ curve_data <- function(fit, subjects, points) {
 series_rows <- function(fit, frame, values, series) {
   outcomes <- fit$fitted$outcome
   data.frame(
-    group = rep(as.character(frame[[fit$data$group]]), length(outcomes)),
+    group = rep(group_text(frame[[fit$data$group]]), length(outcomes)),
     x = rep(frame$.x, length(outcomes)),
     outcome = rep(outcomes, each = nrow(frame)),
     series = series,
@@ -64,7 +64,7 @@ record_number <- function(group) stats::ave(seq_along(group), group, FUN = seq_a
 # `points` rows a subject along the axis; other columns keep the last value at or
 # before each point (the first one before the first record).
 curve_grid <- function(frame, axis, group, points) {
-  parts <- lapply(split(frame, as.character(frame[[group]])), function(rows) {
+  parts <- lapply(split(frame, group_text(frame[[group]])), function(rows) {
     rows <- rows[order(rows[[axis]]), ]
     # Records themselves are on the grid: covariates jump there.
     x <- sort(unique(c(

@@ -53,7 +53,7 @@ plot_data <- function(fit, type = c("fits", "observed", "trace"), subjects = NUL
 
 # One row a record, outcome and level; records without the outcome are left out.
 observed_data <- function(fit) {
-  group <- factor(as.character(fit$data$frame[[fit$data$group]]), fit$data$labels)
+  group <- factor(group_text(fit$data$frame[[fit$data$group]]), fit$data$labels)
   parts <- lapply(c("population", "individual"), function(level) {
     data.frame(
       group = rep(group, length(fit$fitted$outcome)),

@@ -14,6 +14,7 @@ test_that("columns are bound as numbers, subjects as codes", {
 test_that("labels do not depend on the order of rows", {
   labels <- nlmers:::group_labels
   expect_equal(labels(c(10, 2, 1)), c("1", "2", "10"))
+  expect_equal(labels(c(1e5, 1.5)), c("1.5", "100000"))
   expect_equal(labels(c("b", "B", "a")), c("B", "a", "b"))
   expect_equal(labels(factor(c("z", "a"), levels = c("z", "q", "a"))), c("z", "a"))
 })

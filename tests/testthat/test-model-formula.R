@@ -1,6 +1,9 @@
 spec <- function(formula, start, random, transform = "identity", covariates = NULL,
                  error = quote(add(a = 1)), correlated = FALSE) {
-  nlmers:::formula_spec(formula, start, transform, random, covariates, error, correlated)
+  nlmers:::formula_spec(formula, start, list(
+    transform = transform, random = random, covariates = covariates, error = error,
+    correlated = correlated
+  ))
 }
 names_of <- function(parts) vapply(parts, `[[`, "", "name")
 texts_of <- function(parts) vapply(parts, `[[`, "", "text")
