@@ -50,9 +50,9 @@ test_that("one allometric coefficient on volume and clearance", {
     ),
     {
       ka_i <- ka * exp(eta_ka)
-      V_i <- V * exp(power * lw70 + eta_V)
-      Cl_i <- Cl * exp(power * lw70 + eta_Cl)
-      dv ~ normal(one_compartment(dose, time, ka_i, V_i, Cl_i), add(a))
+      v_i <- V * exp(power * lw70 + eta_V)
+      cl_i <- Cl * exp(power * lw70 + eta_Cl)
+      dv ~ normal(one_compartment(dose, time, ka_i, v_i, cl_i), add(a))
     }
   )
   expect_reaches_maximum(model, utils::read.csv(file))
