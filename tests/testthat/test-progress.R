@@ -32,3 +32,15 @@ test_that("progressr is told of every step", {
 test_that("nothing is printed without a bar", {
   expect_silent(fit_orange(method = short_saem(), seed = 1))
 })
+
+test_that("handlers around a fit hear of its progress", {
+  skip_if_not_installed("progressr")
+  withr::local_options(progressr.enable = TRUE)
+  loadNamespace("progressr")
+  steps <- 0
+  withCallingHandlers(
+    fit_orange(method = short_saem(), seed = 1),
+    progression = function(step) steps <<- steps + 1
+  )
+  expect_gt(steps, 0)
+})
