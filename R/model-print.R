@@ -46,18 +46,21 @@ scale_text <- function(parameter) {
 
 # What the core read out of the model, one line a fact.
 recognized_lines <- function(described) {
+  # A vector or matrix is one name unless its elements take different routes.
+  names <- described$parameters$base
+  mixed <- names %in% names[tapply(described$routes$route, names, function(x) length(unique(x)))[names] > 1L]
+  names[mixed] <- described$routes$parameter[mixed]
   routes <- tapply(
-    described$routes$parameter,
-    factor(described$routes$route, unique(described$routes$route)),
-    paste, collapse = ", "
+    names, factor(described$routes$route, unique(described$routes$route)),
+    function(part) paste(unique(part), collapse = ", ")
   )
-  mu <- described$mu_referenced
+  mu <- as.data.frame(described$mu_referenced)
+  mu <- mu[nzchar(mu$mean), ]
   facts <- c(
     "outcome" = paste(sprintf("%s (%s)", described$outcomes, described$families), collapse = ", "),
-    "data columns" = paste(described$columns, collapse = ", "),
+    "data columns" = paste(described$covariates, collapse = ", "),
     "individual parameters" = paste(described$individual, collapse = ", "),
-    "random effects with a mean to estimate" =
-      paste(sprintf("%s (%s)", mu$effect, mu$mean), collapse = ", ")
+    "mu-referenced effects" = paste(sprintf("%s (%s)", mu$effect, mu$mean), collapse = ", ")
   )
   if (length(routes) > 0L) {
     facts <- c(facts, stats::setNames(routes, paste("updated by", names(routes))))

@@ -17,7 +17,7 @@ curve_data <- function(fit, subjects, points) {
   frame <- fit$data$frame
   frame$.x <- if (is.null(axis)) record_number(frame[[fit$data$group]]) else frame[[axis]]
   kept <- group_text(frame[[fit$data$group]]) %in% subjects
-  if (isTRUE(axis %in% fit$model$described$columns)) {
+  if (isTRUE(axis %in% fit$model$described$covariates)) {
     grid <- curve_grid(frame[kept, ], axis, fit$data$group, points)
     predicted <- lapply(c(individual = 1, population = 0), function(level) {
       as.matrix(stats::predict(fit, grid, level = level))
@@ -53,7 +53,7 @@ series_rows <- function(fit, frame, values, series) {
 curve_axis <- function(fit) {
   if (!is.null(fit$data$time)) return(fit$data$time)
   frame <- fit$data$frame
-  varies <- vapply(fit$model$described$columns, function(column) {
+  varies <- vapply(fit$model$described$covariates, function(column) {
     any(tapply(frame[[column]], frame[[fit$data$group]], function(x) length(unique(x)) > 1L))
   }, logical(1L))
   if (any(varies)) names(varies)[varies][1L]

@@ -25,7 +25,7 @@ test_that("missing column", {
 test_that("missing value in a covariate", {
   bad <- orange
   bad$age[10] <- NA
-  error <- expect_refused(logistic(bad), "data", "missing_value")
+  error <- expect_refused(logistic(bad), "data", "missing_covariate")
   expect_equal(error$row, 10L)
   expect_equal(error$subject, "2")
   expect_equal(error$column, "age")
@@ -34,7 +34,7 @@ test_that("missing value in a covariate", {
 test_that("infinite response", {
   bad <- orange
   bad$circumference[17] <- Inf
-  error <- expect_refused(logistic(bad), "data", "not_finite")
+  error <- expect_refused(logistic(bad), "data", "infinite_outcome")
   expect_equal(error$row, 17L)
   expect_equal(error$subject, "3")
 })
@@ -87,9 +87,9 @@ test_that("a start outside the bounds", {
       fixed(a = real(3, lower = 0, upper = 2), omega = positive(1)),
       random(eta ~ normal(0, omega) | id), y ~ normal(a + eta, 1)
     ),
-    "start", "out_of_bounds"
+    "start", "start_outside_bounds"
   )
-  expect_refused(logistic(start = c(sigma = -8)), "start", "out_of_bounds")
+  expect_refused(logistic(start = c(sigma = -8)), "start", "start_outside_bounds")
 })
 
 test_that("one subject only", {
