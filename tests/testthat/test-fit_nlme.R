@@ -85,3 +85,29 @@ test_that("threads come from the argument, the option, or the machine", {
   options(nlmers.threads = NULL)
   expect_lte(nlmers:::thread_count(NULL), 2)
 })
+
+# Runs in its own R process: a fit without end gets SIGINT after one second.
+interrupted_fit <- function() {
+  signal <- tempfile()
+  system(sprintf("(sleep 1; date +%%s.%%N >%s; kill -INT %d) &", signal, Sys.getpid()))
+  fit <- suppressWarnings(nlmers::fit_nlme(
+    circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+    data = datasets::Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+    random = Asym ~ 1 | Tree, method = nlmers::saem(exploration = 1e8), seed = 1
+  ))
+  stopped <- as.numeric(Sys.time())
+  cat(fit$status$code, all(is.finite(nlmers::fixef(fit))), stopped - as.numeric(readLines(signal)), "\n")
+}
+
+test_that("Ctrl-C returns what there is within a quarter of a second", {
+  skip_on_os("windows")
+  script <- withr::local_tempfile(fileext = ".R")
+  dump("interrupted_fit", script)
+  write("interrupted_fit()", script, append = TRUE)
+  withr::local_envvar(R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
+  rscript <- file.path(R.home("bin"), "Rscript")
+  output <- system2(rscript, shQuote(script), stdout = TRUE, stderr = FALSE, timeout = 60)
+  parts <- strsplit(utils::tail(output, 1L), " ")[[1L]]
+  expect_equal(parts[1:2], c("interrupted", "TRUE"))
+  expect_lt(as.numeric(parts[3]), 0.25)
+})
