@@ -10,7 +10,7 @@
 #' @param type (character) `"mode"` for the mode of the conditional distribution of
 #'   the random effects, `"mean"` for its mean.
 #' @param sigma not used; kept for the generic of nlme.
-#' @param ... not used.
+#' @param ... for the generic; an argument that lands here is refused.
 #' @returns `fixef()` and `sigma()` a named vector; `ranef()` a data frame, one row
 #'   a subject and one column an effect, with the conditional SDs in the same
 #'   shape as attribute `cond_sd`; `coef()` a data frame of natural-scale
@@ -36,6 +36,7 @@ NULL
 #' @method fixef nlme_fit
 #' @export
 fixef.nlme_fit <- function(object, scale = c("natural", "transformed"), ...) {
+  refuse_dots(...)
   scale <- check_word(scale, "scale", c("natural", "transformed"))
   population_values(object, c("fixed", "covariate"), scale)
 }
@@ -49,6 +50,7 @@ population_values <- function(fit, roles, scale = "natural") {
 #' @method ranef nlme_fit
 #' @export
 ranef.nlme_fit <- function(object, type = c("mode", "mean"), ...) {
+  refuse_dots(...)
   type <- check_word(type, "type", c("mode", "mean"))
   effects <- subject_frame(
     object, object$effects$name,
@@ -71,6 +73,7 @@ subject_frame <- function(fit, names, values) {
 #' @importFrom stats coef
 #' @export
 coef.nlme_fit <- function(object, ...) {
+  refuse_dots(...)
   subject_frame(object, object$individual$name, object$individual$value)
 }
 
@@ -78,6 +81,7 @@ coef.nlme_fit <- function(object, ...) {
 #' @importFrom stats sigma
 #' @export
 sigma.nlme_fit <- function(object, ...) {
+  refuse_dots(...)
   population_values(object, "residual")
 }
 
@@ -85,6 +89,7 @@ sigma.nlme_fit <- function(object, ...) {
 #' @method VarCorr nlme_fit
 #' @export
 VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
+  refuse_dots(...)
   covariance <- x$covariance$value
   variance <- diag(covariance)
   terms <- effect_terms(x$model, x$covariance$names)

@@ -8,7 +8,7 @@
 #' @param method (character) `"quadrature"`.
 #' @param nodes (integer or NULL) nodes per dimension; 1 is the Laplace
 #'   approximation. `NULL` gives the value computed with the fit.
-#' @param ... not used.
+#' @param ... for the generic; an argument that lands here is refused.
 #' @returns An object of class `logLik` with the attributes `df` (free
 #'   parameters), `nobs` (observations, which `BIC()` uses), `method` and `nodes`.
 #' @references Pinheiro JC, Bates DM (1995). Approximations to the log-likelihood
@@ -27,6 +27,7 @@
 #' @importFrom stats logLik
 #' @export
 logLik.nlme_fit <- function(object, method = "quadrature", nodes = NULL, ...) {
+  refuse_dots(...)
   method <- check_word(method, "method", "quadrature")
   known <- object$log_lik
   if (!is.null(nodes) || is.null(known)) {
@@ -54,4 +55,7 @@ compute_log_lik <- function(fit, nodes) {
 
 #' @importFrom stats nobs
 #' @export
-nobs.nlme_fit <- function(object, ...) as.integer(object$n_obs)
+nobs.nlme_fit <- function(object, ...) {
+  refuse_dots(...)
+  as.integer(object$n_obs)
+}

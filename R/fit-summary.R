@@ -5,7 +5,7 @@
 #' updates by which route.
 #'
 #' @param object (`nlme_fit`) a fit.
-#' @param ... not used.
+#' @param ... for the generic; an argument that lands here is refused.
 #' @returns An object of class `summary.nlme_fit`: the fit with its tables
 #'   `acceptance`, `timing` and `routes` as data frames.
 #' @examples
@@ -18,6 +18,7 @@
 #' summary(fit)
 #' @export
 summary.nlme_fit <- function(object, ...) {
+  refuse_dots(...)
   structure(
     list(
       fit = object,

@@ -29,6 +29,18 @@ check_word <- function(value, name, words) {
   value
 }
 
+# A method takes `...` for its generic's sake; what lands there is a mistake.
+refuse_dots <- function(...) {
+  if (...length() == 0L) return(invisible())
+  names <- rlang::names2(list(...))
+  named <- names[nzchar(names)]
+  shown <- if (length(named) > 0L) sprintf(" `%s`", named[1L]) else ""
+  stop_option(
+    "unknown_argument", sprintf("There is no argument%s here.", shown),
+    fields = list(name = c(named, "")[1L])
+  )
+}
+
 stop_bad_option <- function(name, value, wanted) {
   shown <- code_text(value)
   stop_option(

@@ -44,6 +44,12 @@ plot.nlme_fit <- function(x, type = c("fits", "observed", "trace"), ...) {
 plot_data <- function(fit, type = c("fits", "observed", "trace"), subjects = NULL,
                       points = 100) {
   type <- check_word(type, "type", c("fits", "observed", "trace"))
+  if (type != "fits" && (!is.null(subjects) || !missing(points))) {
+    stop_option(
+      "unused_argument", "`subjects` and `points` are for `type = \"fits\"` only.",
+      fields = list(name = if (is.null(subjects)) "points" else "subjects")
+    )
+  }
   points <- check_count(points, "points", 2)
   switch(type,
     fits = curve_data(fit, chosen_subjects(fit, subjects), points),

@@ -7,7 +7,7 @@
 #' @param level (0 or 1) 0 predicts for the typical subject with the row's
 #'   covariates, 1 for the row's own subject, at the mode of its random effects.
 #'   A subject the fit has not seen has no prediction at level 1.
-#' @param ... not used.
+#' @param ... for the generic; an argument that lands here is refused.
 #' @returns A numeric vector in the order of the rows; with several outcomes a
 #'   matrix with one column an outcome. The prediction is the mean of a normal,
 #'   Bernoulli or Poisson outcome and the median of a lognormal one.
@@ -24,6 +24,7 @@
 #' @importFrom stats predict
 #' @export
 predict.nlme_fit <- function(object, newdata = NULL, level = 1, ...) {
+  refuse_dots(...)
   if (is.null(newdata)) return(stats::fitted(object, level = level))
   level <- check_level(level)
   reply <- predict_core(object, newdata, level)
@@ -71,6 +72,7 @@ check_level <- function(level) {
 #' @importFrom stats fitted
 #' @export
 fitted.nlme_fit <- function(object, level = 1, ...) {
+  refuse_dots(...)
   part <- if (check_level(level) == 1) "individual" else "population"
   outcome_values(object$fitted[[part]], object$fitted$outcome)
 }

@@ -6,7 +6,7 @@
 #'   individual prediction (both on the log scale for a lognormal outcome).
 #' @param level (0 or 1) of the prediction, as in [predict.nlme_fit()]; individual
 #'   weighted residuals are at level 1.
-#' @param ... not used.
+#' @param ... for the generic; an argument that lands here is refused.
 #' @returns A numeric vector in the order of the rows, missing where the outcome
 #'   is; with several outcomes a matrix.
 #' @examples
@@ -20,6 +20,7 @@
 #' @importFrom stats residuals
 #' @export
 residuals.nlme_fit <- function(object, type = c("response", "iwres"), level = 1, ...) {
+  refuse_dots(...)
   type <- check_word(type, "type", c("response", "iwres"))
   level <- check_level(level)
   observed <- observed_values(object)

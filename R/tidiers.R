@@ -10,7 +10,7 @@
 #'   `"ran_coefs"` (individual parameters of each subject).
 #' @param data (data.frame or NULL) the data to add columns to; `NULL` takes the
 #'   columns the fit used.
-#' @param ... not used.
+#' @param ... for the generic; an argument that lands here is refused.
 #' @returns A data frame. `tidy()` has `effect`, `group`, `level` (when asked for
 #'   subjects), `term`, `estimate` and, for random effects of subjects,
 #'   `std.error`. `augment()` adds `.fitted` (individual), `.fixed` (population)
@@ -32,6 +32,7 @@ NULL
 #' @method tidy nlme_fit
 #' @export
 tidy.nlme_fit <- function(x, effects = c("fixed", "ran_pars"), ...) {
+  refuse_dots(...)
   tables <- list(
     fixed = tidy_fixed, ran_pars = tidy_ran_pars,
     ran_vals = tidy_ran_vals, ran_coefs = tidy_ran_coefs
@@ -101,6 +102,7 @@ long_levels <- function(fit, frame, effect) {
 #' @method glance nlme_fit
 #' @export
 glance.nlme_fit <- function(x, ...) {
+  refuse_dots(...)
   log_lik <- stats::logLik(x)
   data.frame(
     method = x$method$options$name,
@@ -120,6 +122,7 @@ glance.nlme_fit <- function(x, ...) {
 #' @method augment nlme_fit
 #' @export
 augment.nlme_fit <- function(x, data = NULL, ...) {
+  refuse_dots(...)
   if (is.null(data)) data <- x$data$frame
   check_frame(data)
   if (nrow(data) != nrow(x$data$frame)) {

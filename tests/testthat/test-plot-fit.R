@@ -8,6 +8,7 @@ test_that("each type is a ggplot of its data", {
     expect_equal(drawn$data, plot_data(fit, type))
   }
   expect_equal(caught(plot(fit, type = "box"))$name, "type")
+  expect_equal(caught(plot(fit, type = "trace", points = 9))$name, "points")
 })
 
 test_that("observed against predicted has both levels", {

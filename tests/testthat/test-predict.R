@@ -28,6 +28,7 @@ test_that("an unknown subject is typical at level 0 and an error at level 1", {
 
 test_that("levels and data are checked", {
   expect_equal(caught(predict(fit, level = 2))$name, "level")
+  expect_equal(caught(predict(fit, se.fit = TRUE))$name, "se.fit")
   expect_equal(caught(predict(fit, data.frame(ag = 1), level = 0))$name, "age")
   expect_equal(caught(predict(fit, list(age = 1)))$reason, "no_data_frame")
 })
