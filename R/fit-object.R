@@ -32,22 +32,8 @@ rebind_data <- function(fit) {
 
 # Estimates on the natural scale by parameter, as a request carries them.
 estimated_values <- function(fit) {
-  values <- split(fit$parameters$natural, factor(fit$parameters$base, unique(fit$parameters$base)))
-  for (parameter in fit$model$spec$parameters) {
-    if (parameter$type == "covariance_matrix") {
-      values[[parameter$name]] <- full_matrix(values[[parameter$name]], parameter$dim)
-    }
-  }
-  values
-}
-
-# A symmetric matrix from its lower triangle, row by row.
-full_matrix <- function(lower, dim) {
-  value <- matrix(0, dim, dim)
-  # Row by row below the diagonal is column by column above it.
-  value[upper.tri(value, diag = TRUE)] <- lower
-  value[lower.tri(value)] <- t(value)[lower.tri(value)]
-  value
+  base <- fit$parameters$base
+  split(fit$parameters$natural, factor(base, unique(base)))
 }
 
 # One outcome gives a vector, several a matrix with their names.

@@ -121,14 +121,32 @@ named_values <- function(values, argument, model) {
     )
   }
   for (name in names(values)) {
-    if (!is.numeric(values[[name]]) || !all(is.finite(values[[name]]))) {
-      stop_start(
-        "bad_value", sprintf("`%s` gives `%s` a value that is not a finite number.", argument, name),
-        fields = list(name = name)
-      )
-    }
+    parameter <- model$spec$parameters[[match(name, known)]]
+    values[[name]] <- elements_of(values[[name]], parameter, argument)
   }
   values
+}
+
+# The elements the core counts: of a covariance matrix the lower triangle row by
+# row, which for a symmetric matrix is the upper one column by column.
+elements_of <- function(value, parameter, argument) {
+  if (!is.numeric(value) || !all(is.finite(value))) {
+    stop_start(
+      "bad_value",
+      sprintf("`%s` gives `%s` a value that is not a finite number.", argument, parameter$name),
+      fields = list(name = parameter$name)
+    )
+  }
+  if (parameter$type != "covariance_matrix") return(as.numeric(value))
+  if (!identical(dim(value), rep(parameter$dim, 2L)) || !isSymmetric(unname(value))) {
+    stop_start(
+      "bad_value",
+      sprintf("`%s` must give `%s` a symmetric %d x %d matrix.", argument, parameter$name,
+              parameter$dim, parameter$dim),
+      fields = list(name = parameter$name)
+    )
+  }
+  value[upper.tri(value, diag = TRUE)]
 }
 
 thread_count <- function(threads) {

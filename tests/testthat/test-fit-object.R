@@ -31,9 +31,3 @@ test_that("data given by value are not kept in the call", {
   expect_equal(made$call$data, quote(data))
   expect_equal(made$call$model, quote(model))
 })
-
-test_that("a symmetric matrix is rebuilt from its lower triangle", {
-  m <- matrix(c(4, 1, 2, 1, 5, 3, 2, 3, 6), 3)
-  lower <- c(4, 1, 5, 2, 3, 6)
-  expect_equal(nlmers:::full_matrix(lower, 3), m)
-})

@@ -77,6 +77,16 @@ test_that("arguments are checked by name", {
   )
 })
 
+test_that("a covariance matrix is given whole and sent as its lower triangle", {
+  model <- theo_formula(correlated = TRUE)
+  value <- matrix(c(4, 1, 2, 1, 5, 3, 2, 3, 6), 3)
+  sent <- nlmers:::named_values(list(omega = value), "start", model)
+  expect_equal(sent, list(omega = c(4, 1, 5, 2, 3, 6)))
+  expect_equal(caught(fit_nlme(model, theo, start = list(omega = 1:3)))$name, "omega")
+  value[1, 2] <- 0
+  expect_equal(caught(fit_nlme(model, theo, fix = list(omega = value)))$reason, "bad_value")
+})
+
 test_that("threads come from the argument, the option, or the machine", {
   expect_equal(nlmers:::thread_count(3), 3)
   old <- options(nlmers.threads = 4)
