@@ -61,6 +61,9 @@ nlme_formula <- function(formula, start, transform = "identity", random,
   )))
 }
 
+# The default of `error` is read as code; the checker takes `add` for a function.
+utils::globalVariables("add")
+
 # `design` holds the arguments of nlme_formula() beyond formula and start.
 formula_spec <- function(formula, start, design) {
   if (!inherits(formula, "formula") || length(formula) != 3L) {
