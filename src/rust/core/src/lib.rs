@@ -1,6 +1,17 @@
 //! Nonlinear mixed effects models: the language, the program over columns, and its estimators.
 
+pub mod data;
+pub mod distributions;
 pub mod error;
+pub mod inference;
+pub mod ir;
+pub mod language;
+pub mod model;
 pub mod monitor;
+pub mod parallel;
+pub mod problem;
+pub mod random;
+pub mod saem;
+pub mod samplers;
 pub mod reply;
 pub mod request;

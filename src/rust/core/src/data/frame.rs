@@ -1,0 +1,45 @@
+//! Hold the user's data frame as numeric columns and one grouping.
+
+use crate::error::{Error, Result};
+use crate::language::words;
+
+/// Columns in the order of the user's rows. Missing values are NaN.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    pub n_rows: usize,
+    pub columns: Vec<(String, Vec<f64>)>,
+    /// Name of the grouping column.
+    pub group: String,
+    /// Name of each subject, in canonical order.
+    pub labels: Vec<String>,
+    /// Subject of each row, from zero.
+    pub codes: Vec<usize>,
+    /// Name of the time column, if the data have one.
+    pub time: Option<String>,
+}
+
+impl Frame {
+    /// # Errors
+    /// No such column, with the nearest name; `statement` is where it is read.
+    pub fn column(&self, name: &str, statement: &str, known: &[&str]) -> Result<&[f64]> {
+        match self.columns.iter().find(|(column, _)| column == name) {
+            Some((_, values)) => Ok(values),
+            None => {
+                let columns = self.columns.iter().map(|(column, _)| column.as_str());
+                let candidates: Vec<&str> = columns.chain(known.iter().copied()).collect();
+                Err(Error::data(
+                    "unknown_symbol",
+                    format!("`{name}` is neither a name of the model nor a column of the data."),
+                )
+                .at(statement)
+                .field("name", name)
+                .hint(words::suggestion(name, "There are", candidates)))
+            }
+        }
+    }
+
+    /// `Subject 3, row 17`: rows are counted from one, as R does.
+    pub fn place(&self, row: usize) -> String {
+        format!("{} {}, row {}", self.group, self.labels[self.codes[row]], row + 1)
+    }
+}

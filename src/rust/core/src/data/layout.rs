@@ -1,0 +1,102 @@
+//! Arrange subjects and their copies in blocks of 64 lanes, rows outside, columns transposed.
+
+use crate::ir::column::{Column, LANES};
+
+/// What a lane holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lane {
+    pub subject: u32,
+    /// Chain, draw or node: which copy of the subject.
+    pub copy: u32,
+}
+
+/// Up to 64 lanes with as many rows as the longest of them.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// The lanes in use; the others repeat the first one and never count.
+    pub lanes: Vec<Lane>,
+    pub n_rows: usize,
+    /// Data-only values of the subject, one column each.
+    pub subject: Vec<Column>,
+    /// Data-only values of the rows, `[row][value]`.
+    pub row: Vec<Column>,
+    /// 1 where a row counts for an outcome, else 0, `[row][outcome]`.
+    pub mask: Vec<Column>,
+}
+
+/// Values that the program reads of the data.
+pub struct Values<'a> {
+    /// `[value][subject]`
+    pub subject: &'a [Vec<f64>],
+    /// `[value][row of the data frame]`
+    pub row: &'a [Vec<f64>],
+    /// `[outcome][row of the data frame]`
+    pub present: &'a [Vec<bool>],
+}
+
+/// All subjects, each `copies` times.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    pub blocks: Vec<Block>,
+    pub copies: usize,
+    pub n_subjects: usize,
+    /// Rows of each subject in the order of the blocks' rows (rows of the data frame).
+    pub rows: Vec<Vec<usize>>,
+}
+
+impl Layout {
+    /// Sort the subjects by their number of rows, the longest first, and fill the blocks.
+    pub fn new(rows: Vec<Vec<usize>>, values: &Values, copies: usize) -> Self {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by_key(|i| std::cmp::Reverse(rows[*i].len()));
+        let lanes: Vec<Lane> = order
+            .into_iter()
+            .flat_map(|subject| {
+                (0..copies).map(move |copy| Lane {
+                    subject: narrow(subject),
+                    copy: narrow(copy),
+                })
+            })
+            .collect();
+        let blocks = lanes.chunks(LANES).map(|lanes| block(lanes, &rows, values)).collect();
+        Self {
+            blocks,
+            copies,
+            n_subjects: rows.len(),
+            rows,
+        }
+    }
+}
+
+fn narrow(i: usize) -> u32 {
+    u32::try_from(i).unwrap_or(u32::MAX)
+}
+
+fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
+    let n_rows = lanes.iter().map(|lane| rows[lane.subject as usize].len()).max().unwrap_or(0);
+    let lane = |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
+    let subject = values
+        .subject
+        .iter()
+        .map(|value| Column(std::array::from_fn(|l| value[lane(l)])))
+        .collect();
+    let mut row = Vec::with_capacity(n_rows * values.row.len());
+    let mut mask = Vec::with_capacity(n_rows * values.present.len());
+    for j in 0..n_rows {
+        // A lane with fewer rows repeats its last one: finite numbers that never count.
+        let record = |l: usize| {
+            let list = &rows[lane(l)];
+            list.get(j).or(list.last()).copied()
+        };
+        for value in values.row {
+            row.push(Column(std::array::from_fn(|l| record(l).map_or(0.0, |r| value[r]))));
+        }
+        for present in values.present {
+            mask.push(Column(std::array::from_fn(|l| {
+                let counts = l < lanes.len() && j < rows[lane(l)].len();
+                f64::from(u8::from(counts && record(l).is_some_and(|r| present[r])))
+            })));
+        }
+    }
+    Block { lanes: lanes.to_vec(), n_rows, subject, row, mask }
+}

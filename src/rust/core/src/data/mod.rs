@@ -1,0 +1,9 @@
+//! Turn a data frame into subjects, rows and blocks of lanes.
+
+pub mod frame;
+pub mod layout;
+pub mod records;
+
+pub use frame::Frame;
+pub use layout::{Block, Lane, Layout};
+pub use records::Records;

@@ -1,0 +1,217 @@
+//! Order the rows by subject, check their values, and find which columns vary within a subject.
+
+use std::cmp::Ordering;
+
+use super::frame::Frame;
+use crate::error::{Error, Result};
+use crate::ir::level::Extent;
+use crate::model::{Model, Support};
+
+/// The data as a model reads them: columns in the order of `Model::columns`.
+#[derive(Debug, Clone)]
+pub struct Records {
+    pub n_subjects: usize,
+    pub labels: Vec<String>,
+    /// Values of each column, in the user's row order; missing outcomes are NaN.
+    pub columns: Vec<Vec<f64>>,
+    pub extents: Vec<Extent>,
+    /// True for columns whose values are all positive.
+    pub positive: Vec<bool>,
+    /// Rows of each subject in canonical order: by time, then by the other columns.
+    pub rows: Vec<Vec<usize>>,
+    /// For each outcome of the model, its column.
+    pub outcomes: Vec<usize>,
+}
+
+impl Records {
+    /// Read and check the data for a model. `need_outcomes` is false for predictions.
+    ///
+    /// # Errors
+    /// Missing columns, values that are missing, infinite or outside the outcome's support, too few subjects.
+    pub fn new(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Self> {
+        let outcomes: Vec<usize> = model.outcomes.iter().map(|o| o.column as usize).collect();
+        let columns = read_columns(model, frame, need_outcomes)?;
+        let rows = canonical_rows(frame, &columns);
+        let mut records = Self {
+            n_subjects: frame.labels.len(),
+            labels: frame.labels.clone(),
+            extents: Vec::new(),
+            positive: columns.iter().map(|c| c.iter().all(|x| *x > 0.0)).collect(),
+            columns,
+            rows,
+            outcomes,
+        };
+        records.check_covariates(model, frame)?;
+        if need_outcomes {
+            records.check_outcomes(model, frame)?;
+        }
+        records.extents = (0..records.columns.len()).map(|i| records.extent(i)).collect();
+        Ok(records)
+    }
+
+    /// One subject with one row: columns that stand in the distribution of random effects are constant, as they must
+    /// be; the others vary.
+    pub fn imagined(model: &Model) -> Self {
+        let mut records = Self {
+            n_subjects: 1,
+            labels: vec!["1".into()],
+            columns: vec![vec![1.0]; model.columns.len()],
+            extents: vec![Extent::Row; model.columns.len()],
+            positive: vec![true; model.columns.len()],
+            rows: vec![vec![0]],
+            outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
+        };
+        for (i, column) in model.columns.iter().enumerate() {
+            if !column.outcome {
+                records.extents[i] = Extent::Subject;
+            }
+        }
+        records
+    }
+
+    /// Number of outcome values that are present.
+    pub fn n_obs(&self) -> usize {
+        let present = |i: &usize| self.columns[*i].iter().filter(|y| !y.is_nan()).count();
+        self.outcomes.iter().map(present).sum()
+    }
+
+    fn extent(&self, column: usize) -> Extent {
+        if self.outcomes.contains(&column) {
+            return Extent::Row;
+        }
+        let values = &self.columns[column];
+        let constant = self.rows.iter().all(|rows| {
+            rows.windows(2).all(|pair| values[pair[0]].to_bits() == values[pair[1]].to_bits())
+        });
+        if constant {
+            Extent::Subject
+        } else {
+            Extent::Row
+        }
+    }
+
+    /// The first two rows of a subject between which a column changes.
+    pub fn change(&self, column: usize) -> Option<(usize, usize)> {
+        let values = &self.columns[column];
+        let mut pairs = self.rows.iter().flat_map(|rows| rows.windows(2));
+        pairs.find(|pair| values[pair[0]].to_bits() != values[pair[1]].to_bits()).map(|pair| (pair[0], pair[1]))
+    }
+
+    fn check_covariates(&self, model: &Model, frame: &Frame) -> Result<()> {
+        for (column, values) in model.columns.iter().zip(&self.columns) {
+            if column.outcome {
+                continue;
+            }
+            let Some(row) = values.iter().position(|x| !x.is_finite()) else { continue };
+            let name = &column.name;
+            let missing = values[row].is_nan();
+            let problem = if missing {
+                format!("`{name}` is missing.")
+            } else {
+                format!("`{name}` is infinite.")
+            };
+            let reason = if missing { "missing_covariate" } else { "infinite_covariate" };
+            return Err(Error::data(reason, problem)
+                .at(frame.place(row))
+                .field("column", name)
+                .field("row", row + 1)
+                .field("subject", &frame.labels[frame.codes[row]])
+                .hint("Only outcomes may be missing. Drop these rows or impute the value."));
+        }
+        Ok(())
+    }
+
+    fn check_outcomes(&self, model: &Model, frame: &Frame) -> Result<()> {
+        for outcome in &model.outcomes {
+            let name = &model.columns[outcome.column as usize].name;
+            let values = &self.columns[outcome.column as usize];
+            let wrong = |y: f64| match outcome.support {
+                _ if y.is_infinite() => true,
+                Support::Real => false,
+                Support::Positive => y <= 0.0,
+                Support::ZeroOne => y != 0.0 && y != 1.0,
+                Support::Count => y < 0.0 || y.fract() != 0.0,
+            };
+            if let Some(row) = values.iter().position(|y| !y.is_nan() && wrong(*y)) {
+                return Err(outcome_error(name, &outcome.family, values[row], row, frame));
+            }
+            if values.iter().all(|y| y.is_nan()) {
+                return Err(Error::data(
+                    "all_missing",
+                    format!("Every value of the outcome `{name}` is missing."),
+                )
+                .field("column", name)
+                .at(outcome.text.clone()));
+            }
+        }
+        if self.n_subjects < 2 {
+            return Err(Error::data(
+                "one_subject",
+                format!("The data have one {} only.", frame.group),
+            )
+            .hint("Random effects need at least two; fit a single subject with nls()."));
+        }
+        Ok(())
+    }
+}
+
+fn outcome_error(name: &str, family: &str, value: f64, row: usize, frame: &Frame) -> Error {
+    let (reason, needs) = match family {
+        _ if value.is_infinite() => ("infinite_outcome", "finite"),
+        "lognormal" => ("outcome_outside_support", "positive"),
+        "bernoulli" => ("outcome_outside_support", "0 or 1"),
+        _ => ("outcome_outside_support", "a whole number, at least 0"),
+    };
+    let shown = if value.is_infinite() {
+        if value > 0.0 { "Inf".to_string() } else { "-Inf".to_string() }
+    } else {
+        value.to_string()
+    };
+    Error::data(reason, format!("The outcome `{name}` is {shown}; it must be {needs}."))
+        .at(frame.place(row))
+        .field("column", name)
+        .field("row", row + 1)
+        .field("subject", &frame.labels[frame.codes[row]])
+        .field("value", shown)
+        .hint("Correct the value, or set it to NA to leave it out.")
+}
+
+fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Vec<f64>>> {
+    let known: Vec<&str> = model
+        .parameters
+        .iter()
+        .map(|p| p.name.as_str())
+        .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    model
+        .columns
+        .iter()
+        .map(|column| {
+            match frame.column(&column.name, &column.statement, &known) {
+                Ok(values) => Ok(values.to_vec()),
+                Err(_) if column.outcome && !need_outcomes => Ok(vec![f64::NAN; frame.n_rows]),
+                Err(error) => Err(error),
+            }
+        })
+        .collect()
+}
+
+/// Rows of each subject, in an order that does not depend on the order of the data frame.
+fn canonical_rows(frame: &Frame, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
+    let mut rows = vec![Vec::new(); frame.labels.len()];
+    for (row, code) in frame.codes.iter().enumerate() {
+        rows[*code].push(row);
+    }
+    let time = frame.time.as_ref().and_then(|name| {
+        frame.columns.iter().find(|(column, _)| column == name).map(|(_, values)| values)
+    });
+    let compare = |a: usize, b: usize| {
+        let by_time = time.map_or(Ordering::Equal, |t| t[a].total_cmp(&t[b]));
+        columns.iter().fold(by_time, |order, c| order.then_with(|| c[a].total_cmp(&c[b])))
+    };
+    for list in &mut rows {
+        list.sort_by(|a, b| compare(*a, *b));
+    }
+    rows
+}

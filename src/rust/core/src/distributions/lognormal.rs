@@ -1,0 +1,19 @@
+//! Lognormal outcome: `ln(y) = meanlog + sdlog * e`, `e ~ N(0, 1)`; the prediction is the median `exp(meanlog)`.
+//!
+//! `log p = log N(ln(y); meanlog, sdlog) - ln(y)`.
+
+use super::{Density, Spread};
+use crate::ir::graph::{Graph, Node};
+
+pub fn density(g: &mut Graph, y: Node, meanlog: Node, spread: Spread) -> Density {
+    let log_y = g.ln(y);
+    let residual = g.sub(log_y, meanlog);
+    let (gaussian, precision, log_variance) = spread.log_density(g, residual);
+    let half = g.constant(0.5);
+    Density {
+        log_density: g.sub(gaussian, log_y),
+        prediction: Some(g.exp(meanlog)),
+        sd: Some(spread.sd(g)),
+        information: Some(vec![(meanlog, precision), (log_variance, half)]),
+    }
+}

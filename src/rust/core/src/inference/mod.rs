@@ -1,0 +1,5 @@
+//! Say what a fit means: conditional modes, the exact likelihood by quadrature.
+
+pub mod curvature;
+pub mod modes;
+pub mod quadrature;

@@ -1,0 +1,209 @@
+//! Find the conditional mode of `phi` of every subject by a damped Gauss-Newton iteration.
+//!
+//! Maximise `log p(y_i | phi) + log N(phi; m_i, Omega)`. Each step solves with the posterior precision and is halved
+//! until the objective rises; lanes move independently.
+
+use super::curvature::{posterior_precision, Curvature};
+use crate::data::Layout;
+use crate::ir::column::{Column, LANES};
+use crate::ir::symmetric::{cholesky, solve_lower, solve_upper};
+use crate::ir::vmath::Isa;
+use crate::problem::{Derivatives, Means, Prior, Problem, Scratch};
+
+/// Conditional modes and the factor of their posterior precision, block by block.
+#[derive(Debug, Clone)]
+pub struct Modes {
+    /// `[block][coordinate]`
+    pub phi: Vec<Vec<Column>>,
+    /// Lower Cholesky factor of the posterior precision, `[block][element]`.
+    pub factor: Vec<Vec<Column>>,
+    /// 1 where the iteration converged.
+    pub converged: Vec<Column>,
+}
+
+/// When the iteration stops.
+#[derive(Debug, Clone, Copy)]
+pub struct ModeOptions {
+    pub max_steps: usize,
+    /// Newton decrement (expected gain in log density) below which a lane has converged.
+    pub tolerance: f64,
+    /// Curvature reported at the modes.
+    pub curvature: Curvature,
+}
+
+impl ModeOptions {
+    /// Tight: for reports and quadrature.
+    pub fn exact() -> Self {
+        Self { max_steps: 200, tolerance: 1e-12, curvature: Curvature::Observed }
+    }
+}
+
+/// The iteration of one block.
+struct Search<'a> {
+    derivatives: &'a Derivatives<'a>,
+    prior: &'a Prior,
+    mean: &'a [Column],
+    b: usize,
+    isa: Isa,
+    /// Curvature of the steps.
+    curvature: Curvature,
+}
+
+impl Modes {
+    /// Modes at `theta`. `start`: a first value of `phi` for each block, else the means.
+    pub fn find(
+        problem: &Problem,
+        layout: &Layout,
+        theta: &[f64],
+        prior: &Prior,
+        start: Option<&[Vec<Column>]>,
+        options: ModeOptions,
+    ) -> Self {
+        let mut derivatives = Derivatives::new(problem, layout, &problem.programs.phi);
+        derivatives.prepare(theta);
+        let means = Means::new(problem, layout, theta);
+        let mut scratch = Scratch::default();
+        let mut modes = Self { phi: Vec::new(), factor: Vec::new(), converged: Vec::new() };
+        for b in 0..layout.blocks.len() {
+            let mean = means.columns(layout, b);
+            let search = Search {
+                derivatives: &derivatives,
+                prior,
+                mean: &mean,
+                b,
+                isa: Isa::detect(),
+                curvature: step_curvature(problem),
+            };
+            let mut phi = start.map_or_else(|| mean.clone(), |start| start[b].clone());
+            let converged = search.run(&mut phi, options, &mut scratch);
+            let mut factor = posterior_precision(
+                options.curvature,
+                &derivatives,
+                b,
+                &phi,
+                prior,
+                &mut scratch,
+            );
+            cholesky(search.isa, &mut factor, prior.dim(), &mut Column::ZERO.clone());
+            modes.phi.push(phi);
+            modes.factor.push(factor);
+            modes.converged.push(converged);
+        }
+        modes
+    }
+
+    /// Modes of all subjects: `n_subjects x d`, row-major; the first copy of each subject.
+    pub fn by_subject(&self, layout: &Layout) -> (Vec<f64>, Vec<bool>) {
+        let d = self.phi.first().map_or(0, Vec::len);
+        let mut values = vec![f64::NAN; layout.n_subjects * d];
+        let mut converged = vec![false; layout.n_subjects];
+        for (b, block) in layout.blocks.iter().enumerate() {
+            for (l, lane) in block.lanes.iter().enumerate().filter(|(_, lane)| lane.copy == 0) {
+                let subject = lane.subject as usize;
+                for k in 0..d {
+                    values[subject * d + k] = self.phi[b][k].0[l];
+                }
+                converged[subject] = self.converged[b].0[l] != 0.0;
+            }
+        }
+        (values, converged)
+    }
+}
+
+/// Gauss-Newton where every family knows its information, else the observed curvature.
+pub fn step_curvature(problem: &Problem) -> Curvature {
+    if problem.programs.has_information {
+        Curvature::Expected
+    } else {
+        Curvature::Observed
+    }
+}
+
+impl Search<'_> {
+    fn run(&self, phi: &mut [Column], options: ModeOptions, scratch: &mut Scratch) -> Column {
+        let d = phi.len();
+        let mut gradient = vec![Column::ZERO; d];
+        let mut converged = Column::ZERO;
+        for _ in 0..options.max_steps {
+            let here = self.objective(phi, &mut gradient, scratch);
+            let mut factor = posterior_precision(
+                self.curvature,
+                self.derivatives,
+                self.b,
+                phi,
+                self.prior,
+                scratch,
+            );
+            cholesky(self.isa, &mut factor, d, &mut Column::ZERO.clone());
+            let mut step = gradient.clone();
+            solve_lower(self.isa, &factor, &mut step);
+            solve_upper(self.isa, &factor, &mut step);
+            let mut all = true;
+            for l in 0..LANES {
+                let gain: f64 = (0..d).map(|k| gradient[k].0[l] * step[k].0[l]).sum();
+                converged.0[l] = f64::from(u8::from(0.5 * gain.abs() < options.tolerance));
+                all &= converged.0[l] != 0.0;
+            }
+            if all {
+                break;
+            }
+            self.advance(phi, &here, &step, scratch);
+        }
+        converged
+    }
+
+    /// Log density of each lane and its gradient.
+    fn objective(
+        &self,
+        phi: &[Column],
+        gradient: &mut [Column],
+        scratch: &mut Scratch,
+    ) -> Column {
+        let mut value = self.derivatives.gradient_phi(self.b, phi, gradient, scratch);
+        let prior = self.prior.log_density(self.isa, phi, self.mean);
+        for l in 0..LANES {
+            value.0[l] += prior.0[l];
+            for i in 0..phi.len() {
+                let pull: f64 = (0..phi.len())
+                    .map(|j| self.prior.precision[(i, j)] * (phi[j].0[l] - self.mean[j].0[l]))
+                    .sum();
+                gradient[i].0[l] -= pull;
+            }
+        }
+        value
+    }
+
+    /// Move every lane along its step, halved until the objective does not fall.
+    fn advance(&self, phi: &mut [Column], here: &Column, step: &[Column], scratch: &mut Scratch) {
+        let origin = phi.to_vec();
+        let mut fraction = Column::splat(1.0);
+        let mut ignored = vec![Column::ZERO; phi.len()];
+        for _ in 0..30 {
+            for (k, column) in phi.iter_mut().enumerate() {
+                for l in 0..LANES {
+                    column.0[l] = origin[k].0[l] + fraction.0[l] * step[k].0[l];
+                }
+            }
+            let there = self.objective(phi, &mut ignored, scratch);
+            let mut done = true;
+            for l in 0..LANES {
+                let slack = 1e-12 * here.0[l].abs().max(1.0);
+                // The first value of a chain may have no finite density; any finite one is better.
+                if !(there.0[l] >= here.0[l] - slack) && !(here.0[l].is_nan() && !there.0[l].is_nan()) {
+                    fraction.0[l] *= 0.5;
+                    done = false;
+                }
+            }
+            if done {
+                return;
+            }
+        }
+        for l in 0..LANES {
+            if fraction.0[l] < 1e-8 {
+                for (column, start) in phi.iter_mut().zip(&origin) {
+                    column.0[l] = start.0[l];
+                }
+            }
+        }
+    }
+}

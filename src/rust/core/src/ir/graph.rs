@@ -1,0 +1,289 @@
+//! Build the program as a graph in static single assignment, sharing equal parts and folding constants.
+
+use std::collections::HashMap;
+
+use super::op::{Binary, Unary};
+
+/// A value of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Node(pub u32);
+
+impl Node {
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What computes a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Op {
+    Constant(f64),
+    /// A data column, by its index among the columns of the model.
+    Data(u32),
+    /// A coordinate of `theta` on its transformed (unbounded) scale.
+    Theta(u32),
+    /// A coordinate of `phi`, the Gaussian individual vector.
+    Phi(u32),
+    Unary(Unary, Node),
+    Binary(Binary, Node, Node),
+    /// `if condition != 0 then a else b`
+    Select(Node, Node, Node),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Key {
+    Constant(u64),
+    Data(u32),
+    Theta(u32),
+    Phi(u32),
+    Unary(Unary, Node),
+    Binary(Binary, Node, Node),
+    Select(Node, Node, Node),
+}
+
+/// Operands stand before their users: the order of nodes is an order of evaluation.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    ops: Vec<Op>,
+    known: HashMap<Key, Node>,
+}
+
+impl Graph {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn len(&self) -> usize {
+        self.ops.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty()
+    }
+
+    pub fn op(&self, node: Node) -> Op {
+        self.ops[node.index()]
+    }
+
+    /// All nodes, operands before users.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
+        (0..self.ops.len()).map(|i| Node(u32::try_from(i).unwrap_or(u32::MAX)))
+    }
+
+    /// The value of a constant node.
+    pub fn as_constant(&self, node: Node) -> Option<f64> {
+        match self.op(node) {
+            Op::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Operands of a node, at most three.
+    pub fn operands(&self, node: Node) -> impl Iterator<Item = Node> {
+        let list = match self.op(node) {
+            Op::Unary(_, a) => [Some(a), None, None],
+            Op::Binary(_, a, b) => [Some(a), Some(b), None],
+            Op::Select(c, a, b) => [Some(c), Some(a), Some(b)],
+            _ => [None, None, None],
+        };
+        list.into_iter().flatten()
+    }
+
+    /// Which nodes the roots need.
+    pub fn reachable(&self, roots: &[Node]) -> Vec<bool> {
+        let mut needed = vec![false; self.len()];
+        for root in roots {
+            needed[root.index()] = true;
+        }
+        for i in (0..self.len()).rev() {
+            if needed[i] {
+                let node = Node(u32::try_from(i).unwrap_or(u32::MAX));
+                for operand in self.operands(node) {
+                    needed[operand.index()] = true;
+                }
+            }
+        }
+        needed
+    }
+
+    /// For each node, whether it or anything it is computed from satisfies `test`.
+    pub fn depends(&self, test: impl Fn(Op) -> bool) -> Vec<bool> {
+        let mut result = vec![false; self.len()];
+        for node in self.nodes() {
+            result[node.index()] =
+                test(self.op(node)) || self.operands(node).any(|a| result[a.index()]);
+        }
+        result
+    }
+
+    fn insert(&mut self, op: Op) -> Node {
+        let key = match op {
+            Op::Constant(value) => Key::Constant(value.to_bits()),
+            Op::Data(i) => Key::Data(i),
+            Op::Theta(i) => Key::Theta(i),
+            Op::Phi(i) => Key::Phi(i),
+            Op::Unary(f, a) => Key::Unary(f, a),
+            Op::Binary(f, a, b) => Key::Binary(f, a, b),
+            Op::Select(c, a, b) => Key::Select(c, a, b),
+        };
+        let next = Node(u32::try_from(self.ops.len()).unwrap_or(u32::MAX));
+        let ops = &mut self.ops;
+        *self.known.entry(key).or_insert_with(|| {
+            ops.push(op);
+            next
+        })
+    }
+
+    pub fn constant(&mut self, value: f64) -> Node {
+        self.insert(Op::Constant(value))
+    }
+
+    pub fn data(&mut self, column: u32) -> Node {
+        self.insert(Op::Data(column))
+    }
+
+    pub fn theta(&mut self, coordinate: u32) -> Node {
+        self.insert(Op::Theta(coordinate))
+    }
+
+    pub fn phi(&mut self, coordinate: u32) -> Node {
+        self.insert(Op::Phi(coordinate))
+    }
+
+    pub fn unary(&mut self, f: Unary, a: Node) -> Node {
+        if let Some(x) = self.as_constant(a) {
+            return self.constant(f.value::<false>(x));
+        }
+        match (f, self.op(a)) {
+            (Unary::Neg, Op::Unary(Unary::Neg, x))
+            | (Unary::Recip, Op::Unary(Unary::Recip, x))
+            | (Unary::Ln, Op::Unary(Unary::Exp, x))
+            | (Unary::QNorm, Op::Unary(Unary::PNorm, x)) => x,
+            (Unary::Square, Op::Unary(Unary::Neg | Unary::Abs, x)) => self.unary(Unary::Square, x),
+            (Unary::Abs, Op::Unary(Unary::Exp | Unary::Square | Unary::Abs | Unary::Sqrt, _)) => a,
+            _ => self.insert(Op::Unary(f, a)),
+        }
+    }
+
+    pub fn binary(&mut self, f: Binary, a: Node, b: Node) -> Node {
+        if let (Some(x), Some(y)) = (self.as_constant(a), self.as_constant(b)) {
+            return self.constant(f.value::<false>(x, y));
+        }
+        if let Some(simple) = self.simplify(f, a, b) {
+            return simple;
+        }
+        let (a, b) = if f.commutes() && b < a { (b, a) } else { (a, b) };
+        self.insert(Op::Binary(f, a, b))
+    }
+
+    fn simplify(&mut self, f: Binary, a: Node, b: Node) -> Option<Node> {
+        let (x, y) = (self.as_constant(a), self.as_constant(b));
+        match f {
+            Binary::Add if x == Some(0.0) => Some(b),
+            Binary::Add | Binary::Sub if y == Some(0.0) => Some(a),
+            Binary::Sub if x == Some(0.0) => Some(self.neg(b)),
+            Binary::Mul if x == Some(1.0) => Some(b),
+            Binary::Mul | Binary::Div if y == Some(1.0) => Some(a),
+            Binary::Mul if x == Some(0.0) || y == Some(0.0) => Some(self.constant(0.0)),
+            Binary::Mul if x == Some(-1.0) => Some(self.neg(b)),
+            Binary::Mul if y == Some(-1.0) => Some(self.neg(a)),
+            Binary::Mul if a == b => Some(self.unary(Unary::Square, a)),
+            Binary::Div if x == Some(1.0) => Some(self.unary(Unary::Recip, b)),
+            Binary::Div => {
+                let inverse = y.filter(|y| *y != 0.0).map(|y| 1.0 / y)?;
+                // Only a power of two has an exact inverse.
+                (inverse.to_bits() << 12 == 0 && inverse.is_normal()).then(|| {
+                    let factor = self.constant(inverse);
+                    self.mul(a, factor)
+                })
+            }
+            Binary::Pow => self.simplify_power(a, y?),
+            _ => None,
+        }
+    }
+
+    fn simplify_power(&mut self, a: Node, exponent: f64) -> Option<Node> {
+        if exponent == 1.0 {
+            Some(a)
+        } else if exponent == 2.0 {
+            Some(self.unary(Unary::Square, a))
+        } else if exponent == 3.0 {
+            let square = self.unary(Unary::Square, a);
+            Some(self.mul(square, a))
+        } else if exponent == 0.5 {
+            Some(self.unary(Unary::Sqrt, a))
+        } else if exponent == -1.0 {
+            Some(self.unary(Unary::Recip, a))
+        } else if exponent == 0.0 {
+            Some(self.constant(1.0))
+        } else {
+            None
+        }
+    }
+
+    pub fn select(&mut self, condition: Node, a: Node, b: Node) -> Node {
+        if a == b {
+            return a;
+        }
+        match self.as_constant(condition) {
+            Some(value) if value != 0.0 => a,
+            Some(_) => b,
+            None => self.insert(Op::Select(condition, a, b)),
+        }
+    }
+
+    pub fn neg(&mut self, a: Node) -> Node {
+        self.unary(Unary::Neg, a)
+    }
+
+    pub fn add(&mut self, a: Node, b: Node) -> Node {
+        self.binary(Binary::Add, a, b)
+    }
+
+    pub fn sub(&mut self, a: Node, b: Node) -> Node {
+        self.binary(Binary::Sub, a, b)
+    }
+
+    pub fn mul(&mut self, a: Node, b: Node) -> Node {
+        self.binary(Binary::Mul, a, b)
+    }
+
+    pub fn div(&mut self, a: Node, b: Node) -> Node {
+        self.binary(Binary::Div, a, b)
+    }
+
+    pub fn exp(&mut self, a: Node) -> Node {
+        self.unary(Unary::Exp, a)
+    }
+
+    pub fn ln(&mut self, a: Node) -> Node {
+        self.unary(Unary::Ln, a)
+    }
+
+    pub fn square(&mut self, a: Node) -> Node {
+        self.unary(Unary::Square, a)
+    }
+
+    pub fn scale(&mut self, factor: f64, a: Node) -> Node {
+        let factor = self.constant(factor);
+        self.mul(factor, a)
+    }
+
+    pub fn sum(&mut self, terms: &[Node]) -> Node {
+        let zero = self.constant(0.0);
+        terms.iter().fold(zero, |total, term| self.add(total, *term))
+    }
+
+    /// Copy a node of another graph, whose operands were copied before: `moved[operand]`.
+    pub fn copy(&mut self, op: Op, moved: &[Node]) -> Node {
+        match op {
+            Op::Unary(f, a) => self.unary(f, moved[a.index()]),
+            Op::Binary(f, a, b) => self.binary(f, moved[a.index()], moved[b.index()]),
+            Op::Select(c, a, b) => {
+                self.select(moved[c.index()], moved[a.index()], moved[b.index()])
+            }
+            leaf => self.insert(leaf),
+        }
+    }
+}

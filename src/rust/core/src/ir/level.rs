@@ -1,0 +1,79 @@
+//! Say what a value depends on, hence how often it must be computed.
+
+use super::graph::{Graph, Node, Op};
+
+/// How many values a node has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Extent {
+    #[default]
+    Once,
+    Subject,
+    Row,
+}
+
+/// Extent and dependence of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Level {
+    pub extent: Extent,
+    pub theta: bool,
+    pub phi: bool,
+}
+
+impl Level {
+    /// Known as soon as the data are: computed once, when the model meets them.
+    pub fn is_data(self) -> bool {
+        !self.theta && !self.phi
+    }
+
+    fn join(self, other: Self) -> Self {
+        Self {
+            extent: self.extent.max(other.extent),
+            theta: self.theta || other.theta,
+            phi: self.phi || other.phi,
+        }
+    }
+}
+
+/// Levels of the nodes of a graph that may still grow.
+#[derive(Debug, Clone)]
+pub struct Levels {
+    columns: Vec<Extent>,
+    known: Vec<Level>,
+}
+
+impl Levels {
+    /// `columns`: the extent of each data column.
+    pub fn new(columns: &[Extent]) -> Self {
+        Self {
+            columns: columns.to_vec(),
+            known: Vec::new(),
+        }
+    }
+
+    pub fn of(&mut self, g: &Graph, node: Node) -> Level {
+        while self.known.len() < g.len() {
+            let next = Node(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+            let level = match g.op(next) {
+                Op::Constant(_) => Level::default(),
+                Op::Data(i) => Level {
+                    extent: self.columns[i as usize],
+                    ..Level::default()
+                },
+                Op::Theta(_) => Level {
+                    theta: true,
+                    ..Level::default()
+                },
+                Op::Phi(_) => Level {
+                    extent: Extent::Subject,
+                    theta: false,
+                    phi: true,
+                },
+                _ => g
+                    .operands(next)
+                    .fold(Level::default(), |level, a| level.join(self.known[a.index()])),
+            };
+            self.known.push(level);
+        }
+        self.known[node.index()]
+    }
+}

@@ -1,0 +1,226 @@
+//! Name the operations of the program and their meaning on scalars.
+
+use super::vmath;
+
+/// One operand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Unary {
+    Neg,
+    Abs,
+    Sqrt,
+    Square,
+    Recip,
+    Exp,
+    Expm1,
+    Ln,
+    Log1p,
+    Sin,
+    Cos,
+    Tan,
+    Tanh,
+    Atan,
+    LGamma,
+    Gamma,
+    Digamma,
+    PNorm,
+    QNorm,
+    Logistic,
+    Log1pExp,
+    Not,
+}
+
+/// Two operands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Pow,
+    Min,
+    Max,
+    Less,
+    LessEqual,
+    Equal,
+    And,
+    Or,
+}
+
+/// Every unary operation, for tests that must cover them all.
+pub const UNARY: [Unary; 22] = [
+    Unary::Neg,
+    Unary::Abs,
+    Unary::Sqrt,
+    Unary::Square,
+    Unary::Recip,
+    Unary::Exp,
+    Unary::Expm1,
+    Unary::Ln,
+    Unary::Log1p,
+    Unary::Sin,
+    Unary::Cos,
+    Unary::Tan,
+    Unary::Tanh,
+    Unary::Atan,
+    Unary::LGamma,
+    Unary::Gamma,
+    Unary::Digamma,
+    Unary::PNorm,
+    Unary::QNorm,
+    Unary::Logistic,
+    Unary::Log1pExp,
+    Unary::Not,
+];
+
+/// Every binary operation.
+pub const BINARY: [Binary; 12] = [
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Div,
+    Binary::Pow,
+    Binary::Min,
+    Binary::Max,
+    Binary::Less,
+    Binary::LessEqual,
+    Binary::Equal,
+    Binary::And,
+    Binary::Or,
+];
+
+fn truth(condition: bool) -> f64 {
+    f64::from(u8::from(condition))
+}
+
+impl Unary {
+    /// Value at `x`; `FMA` chooses the variant of the vector mathematics.
+    #[inline(always)]
+    pub fn value<const FMA: bool>(self, x: f64) -> f64 {
+        match self {
+            Self::Neg => -x,
+            Self::Abs => x.abs(),
+            Self::Sqrt => x.sqrt(),
+            Self::Square => x * x,
+            Self::Recip => 1.0 / x,
+            Self::Exp => vmath::exp::<FMA>(x),
+            Self::Expm1 => vmath::expm1::<FMA>(x),
+            Self::Ln => vmath::ln::<FMA>(x),
+            Self::Log1p => vmath::log1p::<FMA>(x),
+            Self::Sin => vmath::sin::<FMA>(x),
+            Self::Cos => vmath::cos::<FMA>(x),
+            Self::Tan => vmath::tan::<FMA>(x),
+            Self::Tanh => vmath::tanh::<FMA>(x),
+            Self::Atan => vmath::atan::<FMA>(x),
+            Self::LGamma => vmath::lgamma::<FMA>(x),
+            Self::Gamma => vmath::gamma::<FMA>(x),
+            Self::Digamma => vmath::digamma::<FMA>(x),
+            Self::PNorm => vmath::pnorm::<FMA>(x),
+            Self::QNorm => vmath::qnorm::<FMA>(x),
+            Self::Logistic => vmath::plogis::<FMA>(x),
+            Self::Log1pExp => vmath::log1pexp::<FMA>(x),
+            Self::Not => truth(x == 0.0),
+        }
+    }
+
+    /// Derivative at `x`, where the value is `y`.
+    #[inline(always)]
+    pub fn slope<const FMA: bool>(self, x: f64, y: f64) -> f64 {
+        match self {
+            Self::Neg => -1.0,
+            Self::Abs => {
+                if x < 0.0 {
+                    -1.0
+                } else {
+                    1.0
+                }
+            }
+            Self::Sqrt => 0.5 / y,
+            Self::Square => 2.0 * x,
+            Self::Recip => -y * y,
+            Self::Exp => y,
+            Self::Expm1 => y + 1.0,
+            Self::Ln => 1.0 / x,
+            Self::Log1p => 1.0 / (1.0 + x),
+            Self::Sin => vmath::cos::<FMA>(x),
+            Self::Cos => -vmath::sin::<FMA>(x),
+            Self::Tan => 1.0 + y * y,
+            Self::Tanh => 1.0 - y * y,
+            Self::Atan => 1.0 / (1.0 + x * x),
+            Self::LGamma => vmath::digamma::<FMA>(x),
+            Self::Gamma => y * vmath::digamma::<FMA>(x),
+            Self::Digamma => vmath::trigamma::<FMA>(x),
+            Self::PNorm => vmath::dnorm::<FMA>(x),
+            Self::QNorm => 1.0 / vmath::dnorm::<FMA>(y),
+            Self::Logistic => y * (1.0 - y),
+            Self::Log1pExp => vmath::plogis::<FMA>(x),
+            Self::Not => 0.0,
+        }
+    }
+}
+
+impl Binary {
+    #[inline(always)]
+    pub fn value<const FMA: bool>(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Add => a + b,
+            Self::Sub => a - b,
+            Self::Mul => a * b,
+            Self::Div => a / b,
+            Self::Pow => vmath::pow::<FMA>(a, b),
+            Self::Min => {
+                if a < b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            Self::Max => {
+                if a > b || a.is_nan() {
+                    a
+                } else {
+                    b
+                }
+            }
+            Self::Less => truth(a < b),
+            Self::LessEqual => truth(a <= b),
+            Self::Equal => truth(a == b),
+            Self::And => truth(a != 0.0 && b != 0.0),
+            Self::Or => truth(a != 0.0 || b != 0.0),
+        }
+    }
+
+    /// Both partial derivatives at `(a, b)`, where the value is `y`.
+    #[inline(always)]
+    pub fn slopes<const FMA: bool>(self, a: f64, b: f64, y: f64) -> (f64, f64) {
+        match self {
+            Self::Add => (1.0, 1.0),
+            Self::Sub => (1.0, -1.0),
+            Self::Mul => (b, a),
+            Self::Div => {
+                let inverse = 1.0 / b;
+                (inverse, -y * inverse)
+            }
+            Self::Pow => {
+                let log = if a > 0.0 { vmath::ln::<FMA>(a) } else { 0.0 };
+                (b * vmath::pow::<FMA>(a, b - 1.0), y * log)
+            }
+            Self::Min => {
+                let first = truth(a < b);
+                (first, 1.0 - first)
+            }
+            Self::Max => {
+                let first = truth(a > b);
+                (first, 1.0 - first)
+            }
+            Self::Less | Self::LessEqual | Self::Equal | Self::And | Self::Or => (0.0, 0.0),
+        }
+    }
+
+    /// True when exchanging the operands changes nothing.
+    pub fn commutes(self) -> bool {
+        matches!(
+            self,
+            Self::Add | Self::Mul | Self::Min | Self::Max | Self::Equal | Self::And | Self::Or
+        )
+    }
+}

@@ -1,0 +1,285 @@
+//! Stage a program for derivatives: every value keeps a column, adjoint and tangent rules are laid out beside it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::place::{Builder, DataColumns, Source};
+use super::Roots;
+use crate::ir::graph::{Graph, Node, Op};
+use crate::ir::level::{Extent, Levels};
+use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Target};
+
+/// With respect to what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Active {
+    Phi,
+    Theta,
+}
+
+/// Tapes of values, adjoints and tangents.
+///
+/// Adjoint columns: first one a column of `Work`, then one a coordinate of `phi`, then one a population value.
+#[derive(Debug, Clone, Default)]
+pub struct DerivativeProgram {
+    pub broadcast: Vec<Source>,
+    pub population: Vec<Node>,
+    pub subject: Vec<Instruction>,
+    pub row: Vec<Instruction>,
+    pub reverse_subject: Vec<Reverse>,
+    pub reverse_row: Vec<Reverse>,
+    pub n_work: usize,
+    pub n_phi: usize,
+    /// First column of `Work` that belongs to rows: adjoints before it must start at zero.
+    pub first_row_column: usize,
+    pub total: u32,
+    /// Tangent tapes, one a coordinate of `phi`: subject part and row part. Empty for `theta`.
+    pub tangents: Vec<(Vec<Tangent>, Vec<Tangent>)>,
+    pub row_roots: Vec<Place>,
+}
+
+impl DerivativeProgram {
+    pub fn n_adjoints(&self) -> usize {
+        self.n_work + self.n_phi + self.population.len()
+    }
+
+    pub fn phi_adjoint(&self, k: usize) -> usize {
+        self.n_work + k
+    }
+
+    pub fn population_adjoint(&self, j: usize) -> usize {
+        self.n_work + self.n_phi + j
+    }
+
+    /// Lay out values and the reverse sweep of the sum of `roots.sums`; for `phi`, also the forward directions.
+    pub fn new(
+        graph: &Graph,
+        levels: &mut Levels,
+        data: &mut DataColumns,
+        roots: &Roots,
+        n_phi: usize,
+        active: Active,
+    ) -> Self {
+        let mut builder = Builder::new(graph, levels, data);
+        let mut program = Self { n_phi, ..Self::default() };
+        let needed = graph.reachable(&roots.nodes());
+        let computed: Vec<Node> = graph
+            .nodes()
+            .filter(|node| needed[node.index()] && builder.is_computed(*node))
+            .collect();
+        let (rows, subjects): (Vec<Node>, Vec<Node>) = computed
+            .into_iter()
+            .partition(|node| builder.level(*node).extent == Extent::Row);
+        let mut forward = HashMap::new();
+        for node in &subjects {
+            let instruction = program.compute(&mut builder, *node);
+            forward.insert(*node, instruction);
+            program.subject.push(instruction);
+        }
+        program.total = program.column();
+        let subject_sums = program.accumulate_subjects(&mut builder, roots);
+        program.first_row_column = program.n_work;
+        for node in &rows {
+            let instruction = program.compute(&mut builder, *node);
+            forward.insert(*node, instruction);
+            program.row.push(instruction);
+        }
+        let sums = program.accumulate(&mut builder, roots);
+        program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
+        program.broadcast = builder.broadcast.clone();
+        program.population = builder.population.clone();
+        program.lay_reverse(&mut builder, &rows, &subjects, &forward, &sums, &subject_sums, active);
+        if active == Active::Phi {
+            program.lay_tangents(&mut builder, &rows, &subjects, &forward);
+        }
+        program
+    }
+
+    fn column(&mut self) -> u32 {
+        self.n_work += 1;
+        u32::try_from(self.n_work - 1).unwrap_or(u32::MAX)
+    }
+
+    fn compute(&mut self, builder: &mut Builder, node: Node) -> Instruction {
+        let dst = Place { bank: Bank::Work, index: self.column() };
+        let instruction = builder.instruction(node, dst);
+        builder.set_place(node, dst);
+        instruction
+    }
+
+    /// Terms counted once: their mask is the constant one.
+    fn accumulate_subjects(
+        &mut self,
+        builder: &mut Builder,
+        roots: &Roots,
+    ) -> Vec<(Node, Instruction)> {
+        let dst = Place { bank: Bank::Work, index: self.total };
+        let b = builder.one();
+        let mut sums = Vec::new();
+        for node in &roots.subject_sums {
+            let a = builder.place(*node);
+            let instruction = Instruction { code: Code::Accumulate, dst, a, b, c: a };
+            self.subject.push(instruction);
+            sums.push((*node, instruction));
+        }
+        sums
+    }
+
+    fn accumulate(&mut self, builder: &mut Builder, roots: &Roots) -> Vec<(Node, Instruction)> {
+        let dst = Place { bank: Bank::Work, index: self.total };
+        let mut sums = Vec::new();
+        for (node, outcome) in &roots.sums {
+            let a = builder.place(*node);
+            let b = Place { bank: Bank::Mask, index: *outcome };
+            let instruction = Instruction { code: Code::Accumulate, dst, a, b, c: a };
+            self.row.push(instruction);
+            sums.push((*node, instruction));
+        }
+        sums
+    }
+
+    fn lay_reverse(
+        &mut self,
+        builder: &mut Builder,
+        rows: &[Node],
+        subjects: &[Node],
+        forward: &HashMap<Node, Instruction>,
+        sums: &[(Node, Instruction)],
+        subject_sums: &[(Node, Instruction)],
+        active: Active,
+    ) {
+        let mut touched = HashSet::new();
+        let mut tape = Vec::new();
+        for (node, instruction) in sums {
+            let target = self.target(builder, *node, active, true, &mut touched);
+            let targets = [target, Target::None, Target::None];
+            tape.push(Reverse { forward: *instruction, source: 0, targets });
+        }
+        self.lay_adjoints(builder, rows, forward, active, true, &mut touched, &mut tape);
+        self.reverse_row = std::mem::take(&mut tape);
+        for (node, instruction) in subject_sums {
+            let target = self.target(builder, *node, active, false, &mut touched);
+            let targets = [target, Target::None, Target::None];
+            tape.push(Reverse { forward: *instruction, source: 0, targets });
+        }
+        self.lay_adjoints(builder, subjects, forward, active, false, &mut touched, &mut tape);
+        self.reverse_subject = tape;
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn lay_adjoints(
+        &self,
+        builder: &mut Builder,
+        nodes: &[Node],
+        forward: &HashMap<Node, Instruction>,
+        active: Active,
+        by_row: bool,
+        touched: &mut HashSet<Node>,
+        tape: &mut Vec<Reverse>,
+    ) {
+        for node in nodes.iter().rev() {
+            if !touched.contains(node) {
+                continue;
+            }
+            let Some(instruction) = forward.get(node) else { continue };
+            let mut targets = [Target::None; 3];
+            for (k, operand) in operand_slots(builder.graph.op(*node)).into_iter().enumerate() {
+                if let Some(operand) = operand {
+                    targets[k] = self.target(builder, operand, active, by_row, touched);
+                }
+            }
+            if targets != [Target::None; 3] {
+                tape.push(Reverse {
+                    forward: *instruction,
+                    source: instruction.dst.index,
+                    targets,
+                });
+            }
+        }
+    }
+
+    /// Where the adjoint of `node` goes; nodes that do not depend on what is active get none.
+    fn target(
+        &self,
+        builder: &mut Builder,
+        node: Node,
+        active: Active,
+        by_row: bool,
+        touched: &mut HashSet<Node>,
+    ) -> Target {
+        let level = builder.level(node);
+        let wanted = match active {
+            Active::Phi => level.phi,
+            Active::Theta => level.theta,
+        };
+        if !wanted {
+            return Target::None;
+        }
+        let first = touched.insert(node);
+        if let Op::Phi(k) = builder.graph.op(node) {
+            return Target::Add(narrow(self.phi_adjoint(k as usize)));
+        }
+        if level.extent == Extent::Once {
+            let j = builder.population.iter().position(|known| *known == node).unwrap_or(0);
+            return Target::Add(narrow(self.population_adjoint(j)));
+        }
+        let place = builder.place(node);
+        if by_row && first && place.index as usize >= self.first_row_column {
+            Target::Set(place.index)
+        } else {
+            Target::Add(place.index)
+        }
+    }
+
+    fn lay_tangents(
+        &mut self,
+        builder: &mut Builder,
+        rows: &[Node],
+        subjects: &[Node],
+        forward: &HashMap<Node, Instruction>,
+    ) {
+        for k in 0..self.n_phi {
+            let leaf = builder.graph.nodes().find(|n| builder.graph.op(*n) == Op::Phi(narrow(k)));
+            let mut columns: HashMap<Node, u32> =
+                leaf.map(|n| (n, narrow(self.phi_adjoint(k)))).into_iter().collect();
+            let subject = lay_direction(builder.graph, subjects, forward, &mut columns);
+            let row = lay_direction(builder.graph, rows, forward, &mut columns);
+            self.tangents.push((subject, row));
+        }
+    }
+}
+
+fn lay_direction(
+    graph: &Graph,
+    nodes: &[Node],
+    forward: &HashMap<Node, Instruction>,
+    columns: &mut HashMap<Node, u32>,
+) -> Vec<Tangent> {
+    let mut tape = Vec::new();
+    for node in nodes {
+        let slots = operand_slots(graph.op(*node));
+        let sources = slots.map(|slot| slot.and_then(|operand| columns.get(&operand).copied()));
+        let moves = match graph.op(*node) {
+            Op::Select(..) => sources[1].is_some() || sources[2].is_some(),
+            _ => sources.iter().any(Option::is_some),
+        };
+        if let (true, Some(instruction)) = (moves, forward.get(node)) {
+            let dst = instruction.dst.index;
+            tape.push(Tangent { forward: *instruction, dst, sources });
+            columns.insert(*node, dst);
+        }
+    }
+    tape
+}
+
+/// Operands in the order of the instruction's `a`, `b`, `c`; a condition has no derivative.
+fn operand_slots(op: Op) -> [Option<Node>; 3] {
+    match op {
+        Op::Unary(_, a) => [Some(a), None, None],
+        Op::Binary(_, a, b) => [Some(a), Some(b), None],
+        Op::Select(_, a, b) => [None, Some(a), Some(b)],
+        _ => [None, None, None],
+    }
+}
+
+fn narrow(i: usize) -> u32 {
+    u32::try_from(i).unwrap_or(u32::MAX)
+}

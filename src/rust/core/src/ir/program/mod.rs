@@ -1,0 +1,31 @@
+//! Stage the program: decide for every value when it is computed and in which column it lives.
+
+mod derivative;
+mod place;
+mod value;
+
+pub use derivative::{Active, DerivativeProgram};
+pub use place::{DataColumns, Source};
+pub use value::ValueProgram;
+
+use super::graph::Node;
+
+/// What a program must deliver.
+#[derive(Debug, Clone, Default)]
+pub struct Roots {
+    /// Terms to add up over rows, each where its outcome (an index into the masks) is present.
+    pub sums: Vec<(Node, u32)>,
+    /// Terms to add once a subject.
+    pub subject_sums: Vec<Node>,
+    /// Values wanted at every row.
+    pub rows: Vec<Node>,
+    /// Values wanted once a subject.
+    pub subjects: Vec<Node>,
+}
+
+impl Roots {
+    pub fn nodes(&self) -> Vec<Node> {
+        let sums = self.sums.iter().map(|(node, _)| node);
+        sums.chain(&self.subject_sums).chain(&self.rows).chain(&self.subjects).copied().collect()
+    }
+}

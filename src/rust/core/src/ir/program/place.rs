@@ -1,0 +1,130 @@
+//! Give leaves and data-only values their columns.
+
+use std::collections::HashMap;
+
+use crate::ir::graph::{Graph, Node, Op};
+use crate::ir::level::{Extent, Level, Levels};
+use crate::ir::tape::{Bank, Code, Instruction, Place};
+
+/// Data-only values that some program reads: computed once, when model and data meet.
+#[derive(Debug, Clone, Default)]
+pub struct DataColumns {
+    pub subject: Vec<Node>,
+    pub row: Vec<Node>,
+}
+
+impl DataColumns {
+    fn intern(list: &mut Vec<Node>, node: Node) -> u32 {
+        let position = list.iter().position(|known| *known == node);
+        let position = position.unwrap_or_else(|| {
+            list.push(node);
+            list.len() - 1
+        });
+        u32::try_from(position).unwrap_or(u32::MAX)
+    }
+}
+
+/// What fills a broadcast column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Source {
+    Constant(f64),
+    /// A population value: an index into `Builder::population`.
+    Population(usize),
+}
+
+/// Common part of building a value or derivative program.
+pub struct Builder<'a> {
+    pub graph: &'a Graph,
+    pub levels: &'a mut Levels,
+    pub data: &'a mut DataColumns,
+    pub broadcast: Vec<Source>,
+    /// Nodes that depend on `theta` alone, evaluated once for all subjects.
+    pub population: Vec<Node>,
+    places: HashMap<Node, Place>,
+}
+
+impl<'a> Builder<'a> {
+    pub fn new(graph: &'a Graph, levels: &'a mut Levels, data: &'a mut DataColumns) -> Self {
+        Self {
+            graph,
+            levels,
+            data,
+            broadcast: Vec::new(),
+            population: Vec::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    pub fn level(&mut self, node: Node) -> Level {
+        self.levels.of(self.graph, node)
+    }
+
+    /// True for values that instructions compute: not leaves, not data, not population values.
+    pub fn is_computed(&mut self, node: Node) -> bool {
+        let level = self.level(node);
+        level.extent > Extent::Once
+            && !level.is_data()
+            && !matches!(self.graph.op(node), Op::Phi(_))
+    }
+
+    pub fn set_place(&mut self, node: Node, place: Place) {
+        self.places.insert(node, place);
+    }
+
+    /// Where a node is read; leaves get their column on first use.
+    pub fn place(&mut self, node: Node) -> Place {
+        if let Some(place) = self.places.get(&node) {
+            return *place;
+        }
+        let level = self.level(node);
+        let place = match (self.graph.op(node), level.extent) {
+            (Op::Phi(k), _) => Place { bank: Bank::Phi, index: k },
+            (Op::Constant(value), _) => self.broadcast(Source::Constant(value)),
+            (_, Extent::Once) => {
+                self.population.push(node);
+                self.broadcast(Source::Population(self.population.len() - 1))
+            }
+            (_, Extent::Subject) => Place {
+                bank: Bank::Subject,
+                index: DataColumns::intern(&mut self.data.subject, node),
+            },
+            (_, Extent::Row) => Place {
+                bank: Bank::Row,
+                index: DataColumns::intern(&mut self.data.row, node),
+            },
+        };
+        self.places.insert(node, place);
+        place
+    }
+
+    fn broadcast(&mut self, source: Source) -> Place {
+        self.broadcast.push(source);
+        Place {
+            bank: Bank::Broadcast,
+            index: u32::try_from(self.broadcast.len() - 1).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// The column of ones.
+    pub fn one(&mut self) -> Place {
+        self.broadcast(Source::Constant(1.0))
+    }
+
+    /// The instruction that computes `node` into `dst`.
+    pub fn instruction(&mut self, node: Node, dst: Place) -> Instruction {
+        let (code, a, b, c) = match self.graph.op(node) {
+            Op::Unary(f, a) => (Code::Unary(f), a, a, a),
+            Op::Binary(f, a, b) => (Code::Binary(f), a, b, a),
+            Op::Select(c, a, b) => (Code::Select, c, a, b),
+            // Leaves are never computed; a copy of themselves keeps the function total.
+            _ => (Code::Select, node, node, node),
+        };
+        Instruction {
+            code,
+            dst,
+            a: self.place(a),
+            b: self.place(b),
+            c: self.place(c),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Stage a program for values only: what depends on `theta` alone is kept, registers are reused.
+
+use super::place::{Builder, DataColumns, Source};
+use super::Roots;
+use crate::ir::graph::{Graph, Node};
+use crate::ir::level::{Extent, Levels};
+use crate::ir::tape::{Bank, Code, Instruction, Place};
+
+/// Four tapes: subject and row values of `theta` (run when `theta` moves), subject and row values of `phi`.
+#[derive(Debug, Clone, Default)]
+pub struct ValueProgram {
+    pub broadcast: Vec<Source>,
+    pub population: Vec<Node>,
+    pub prepare_subject: Vec<Instruction>,
+    pub prepare_row: Vec<Instruction>,
+    pub subject: Vec<Instruction>,
+    pub row: Vec<Instruction>,
+    pub n_prepared: usize,
+    pub n_cache: usize,
+    pub n_work: usize,
+    /// Column of `Work` that holds the sum over rows.
+    pub total: Option<u32>,
+    pub row_roots: Vec<Place>,
+    pub subject_roots: Vec<Place>,
+}
+
+impl ValueProgram {
+    pub fn new(
+        graph: &Graph,
+        levels: &mut Levels,
+        data: &mut DataColumns,
+        roots: &Roots,
+    ) -> Self {
+        let mut builder = Builder::new(graph, levels, data);
+        let mut program = Self::default();
+        let needed = graph.reachable(&roots.nodes());
+        let computed: Vec<Node> = graph
+            .nodes()
+            .filter(|node| needed[node.index()] && builder.is_computed(*node))
+            .collect();
+        program.stage_theta(&mut builder, &computed);
+        program.stage_phi(&mut builder, &computed, roots);
+        program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
+        program.subject_roots = roots.subjects.iter().map(|node| builder.place(*node)).collect();
+        program.broadcast = std::mem::take(&mut builder.broadcast);
+        program.population = std::mem::take(&mut builder.population);
+        program
+    }
+
+    fn stage_theta(&mut self, builder: &mut Builder, computed: &[Node]) {
+        for node in computed {
+            let level = builder.level(*node);
+            if level.phi {
+                continue;
+            }
+            let by_row = level.extent == Extent::Row;
+            let count = if by_row { &mut self.n_cache } else { &mut self.n_prepared };
+            let bank = if by_row { Bank::Cache } else { Bank::Prepared };
+            let dst = Place { bank, index: u32::try_from(*count).unwrap_or(u32::MAX) };
+            *count += 1;
+            let instruction = builder.instruction(*node, dst);
+            builder.set_place(*node, dst);
+            let tape = if by_row { &mut self.prepare_row } else { &mut self.prepare_subject };
+            tape.push(instruction);
+        }
+    }
+
+    fn stage_phi(&mut self, builder: &mut Builder, computed: &[Node], roots: &Roots) {
+        let mut by_row = Vec::new();
+        let mut registers = Registers::default();
+        for node in computed {
+            let level = builder.level(*node);
+            if !level.phi {
+                continue;
+            }
+            if level.extent == Extent::Row {
+                by_row.push(*node);
+                continue;
+            }
+            let dst = registers.fresh();
+            let instruction = builder.instruction(*node, dst);
+            builder.set_place(*node, dst);
+            self.subject.push(instruction);
+        }
+        let total = (!roots.sums.is_empty()).then(|| registers.fresh());
+        self.total = total.map(|place| place.index);
+        self.stage_rows(builder, &by_row, roots, total, &mut registers);
+        self.n_work = registers.count;
+    }
+
+    /// Row values live in registers that are given back after their last use.
+    fn stage_rows(
+        &mut self,
+        builder: &mut Builder,
+        nodes: &[Node],
+        roots: &Roots,
+        total: Option<Place>,
+        registers: &mut Registers,
+    ) {
+        let last_use = last_uses(builder.graph, nodes, roots);
+        for (position, node) in nodes.iter().enumerate() {
+            let operands: Vec<Node> = builder.graph.operands(*node).collect();
+            let mut instruction = builder.instruction(*node, Place { bank: Bank::Work, index: 0 });
+            for operand in operands {
+                if last_use.get(&operand) == Some(&position) {
+                    registers.give_back(builder.place(operand));
+                }
+            }
+            instruction.dst = registers.take();
+            builder.set_place(*node, instruction.dst);
+            self.row.push(instruction);
+            self.accumulate(builder, *node, roots, total);
+            if last_use.get(node) == Some(&position) {
+                registers.give_back(instruction.dst);
+            }
+        }
+        let computed: std::collections::HashSet<Node> = nodes.iter().copied().collect();
+        for (node, _) in roots.sums.iter().filter(|(node, _)| !computed.contains(node)) {
+            self.accumulate(builder, *node, roots, total);
+        }
+    }
+
+    fn accumulate(
+        &mut self,
+        builder: &mut Builder,
+        node: Node,
+        roots: &Roots,
+        total: Option<Place>,
+    ) {
+        let Some(total) = total else { return };
+        for (_, outcome) in roots.sums.iter().filter(|(root, _)| *root == node) {
+            let a = builder.place(node);
+            self.row.push(Instruction {
+                code: Code::Accumulate,
+                dst: total,
+                a,
+                b: Place { bank: Bank::Mask, index: *outcome },
+                c: a,
+            });
+        }
+    }
+}
+
+/// Position of the last instruction that reads each row value; values wanted at the end are never given back.
+fn last_uses(
+    graph: &Graph,
+    nodes: &[Node],
+    roots: &Roots,
+) -> std::collections::HashMap<Node, usize> {
+    let mut last = std::collections::HashMap::new();
+    for (position, node) in nodes.iter().enumerate() {
+        last.insert(*node, position);
+        for operand in graph.operands(*node) {
+            if last.contains_key(&operand) {
+                last.insert(operand, position);
+            }
+        }
+    }
+    for node in &roots.rows {
+        last.remove(node);
+    }
+    last
+}
+
+#[derive(Default)]
+struct Registers {
+    count: usize,
+    free: Vec<u32>,
+}
+
+impl Registers {
+    fn fresh(&mut self) -> Place {
+        self.count += 1;
+        Place {
+            bank: Bank::Work,
+            index: u32::try_from(self.count - 1).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn take(&mut self) -> Place {
+        match self.free.pop() {
+            Some(index) => Place { bank: Bank::Work, index },
+            None => self.fresh(),
+        }
+    }
+
+    fn give_back(&mut self, place: Place) {
+        if place.bank == Bank::Work && !self.free.contains(&place.index) {
+            self.free.push(place.index);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Recognise mu-referencing: a random effect that enters the model only through `mean + effect`.
+//!
+//! If every use of `phi[k]` is one sum `phi[k] + s`, where `s` holds no random effect and is constant within a
+//! subject, then the sum itself can be the individual Gaussian parameter: its mean is `mean[k] + s`, its covariance
+//! is unchanged, and the program reads it instead. `exp(tka + eta)` and a mean inside `mvnormal()` become the same.
+
+use super::graph::{Graph, Node, Op};
+use super::level::{Extent, Levels};
+use super::op::Binary;
+
+/// The program after the change of variable.
+pub struct Referenced {
+    pub graph: Graph,
+    /// Where each node of the old graph went.
+    pub moved: Vec<Node>,
+    /// For each effect the shift: `new phi = old phi + shift` (a node of the new graph).
+    pub shifts: Vec<Node>,
+}
+
+/// Shift every effect that allows it; `roots` are what the likelihood needs.
+pub fn reference(
+    graph: &Graph,
+    extents: &[Extent],
+    roots: &[Node],
+    n_effects: usize,
+) -> Referenced {
+    let mut levels = Levels::new(extents);
+    let needed = graph.reachable(roots);
+    let users = users(graph, &needed);
+    let mut carriers = vec![None; graph.len()];
+    let mut sums: Vec<Vec<(Node, f64)>> = vec![Vec::new(); n_effects];
+    for node in graph.nodes().filter(|node| needed[node.index()]) {
+        if let Op::Phi(k) = graph.op(node) {
+            let (carrier, terms) = follow(graph, &mut levels, &users, roots, node);
+            if !terms.is_empty() {
+                carriers[carrier.index()] = Some(k);
+                sums[k as usize] = terms;
+            }
+        }
+    }
+    rebuild(graph, &carriers, &sums)
+}
+
+fn users(graph: &Graph, needed: &[bool]) -> Vec<Vec<Node>> {
+    let mut users = vec![Vec::new(); graph.len()];
+    for node in graph.nodes().filter(|node| needed[node.index()]) {
+        for operand in graph.operands(node) {
+            users[operand.index()].push(node);
+        }
+    }
+    users
+}
+
+/// Walk from `phi` through sums while each value has a single user.
+fn follow(
+    graph: &Graph,
+    levels: &mut Levels,
+    users: &[Vec<Node>],
+    roots: &[Node],
+    phi: Node,
+) -> (Node, Vec<(Node, f64)>) {
+    let mut carrier = phi;
+    let mut terms = Vec::new();
+    loop {
+        let [user] = users[carrier.index()].as_slice() else { break };
+        if roots.contains(&carrier) {
+            break;
+        }
+        let (other, sign) = match graph.op(*user) {
+            Op::Binary(Binary::Add, a, b) if a == carrier => (b, 1.0),
+            Op::Binary(Binary::Add, a, b) if b == carrier => (a, 1.0),
+            Op::Binary(Binary::Sub, a, b) if a == carrier => (b, -1.0),
+            _ => break,
+        };
+        let level = levels.of(graph, other);
+        if level.phi || level.extent > Extent::Subject {
+            break;
+        }
+        terms.push((other, sign));
+        carrier = *user;
+    }
+    (carrier, terms)
+}
+
+fn rebuild(graph: &Graph, carriers: &[Option<u32>], sums: &[Vec<(Node, f64)>]) -> Referenced {
+    let mut new = Graph::new();
+    let zero = new.constant(0.0);
+    let mut shifts = vec![zero; sums.len()];
+    let mut moved = vec![zero; graph.len()];
+    // Shifts hold no random effect, so they can be copied first.
+    for node in graph.nodes() {
+        if !matches!(graph.op(node), Op::Phi(_)) {
+            moved[node.index()] = new.copy(graph.op(node), &moved);
+        }
+    }
+    for (shift, terms) in shifts.iter_mut().zip(sums) {
+        for (term, sign) in terms {
+            let signed = new.scale(*sign, moved[term.index()]);
+            *shift = new.add(*shift, signed);
+        }
+    }
+    for node in graph.nodes() {
+        moved[node.index()] = match (carriers[node.index()], graph.op(node)) {
+            (Some(k), _) => new.phi(k),
+            (None, Op::Phi(k)) => {
+                let phi = new.phi(k);
+                new.sub(phi, shifts[k as usize])
+            }
+            (None, op) => new.copy(op, &moved),
+        };
+    }
+    Referenced {
+        graph: new,
+        moved,
+        shifts,
+    }
+}

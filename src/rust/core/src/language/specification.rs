@@ -1,0 +1,116 @@
+//! Describe a whole model as plain data, the one form every door builds.
+
+use serde::{Deserialize, Deserializer};
+
+use super::expression::Expression;
+
+/// A model before it is compiled.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Specification {
+    pub parameters: Vec<Parameter>,
+    #[serde(default)]
+    pub random: Vec<Random>,
+    #[serde(default)]
+    pub statements: Vec<Statement>,
+}
+
+/// How a parameter is free to move: the estimators work on the transformed scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    #[default]
+    Identity,
+    Log,
+    Logit,
+    Probit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterType {
+    Real,
+    CovarianceMatrix,
+    DiagonalMatrix,
+}
+
+/// A parameter to estimate, with its starting value on the natural scale.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Parameter {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: ParameterType,
+    #[serde(default)]
+    pub scale: Scale,
+    #[serde(deserialize_with = "one_or_many")]
+    pub value: Vec<f64>,
+    #[serde(default, deserialize_with = "maybe_one_or_many")]
+    pub lower: Option<Vec<f64>>,
+    #[serde(default, deserialize_with = "maybe_one_or_many")]
+    pub upper: Option<Vec<f64>>,
+    #[serde(default)]
+    pub parameterization: Option<String>,
+    /// True when the user gave a vector, even of length one.
+    #[serde(default)]
+    pub vector: bool,
+}
+
+/// `names ~ dist | group`
+#[derive(Debug, Clone, Deserialize)]
+pub struct Random {
+    #[serde(deserialize_with = "texts")]
+    pub names: Vec<String>,
+    pub dist: Expression,
+    #[serde(default)]
+    pub group: Option<String>,
+    pub text: String,
+}
+
+/// One line of the code block.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Statement {
+    Assign {
+        target: String,
+        value: Expression,
+        text: String,
+    },
+    Outcome {
+        column: String,
+        dist: Expression,
+        text: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    fn many(self) -> Vec<T> {
+        match self {
+            Self::One(value) => vec![value],
+            Self::Many(values) => values,
+        }
+    }
+}
+
+/// Accept a number where an array of one is meant.
+pub fn one_or_many<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<f64>, D::Error> {
+    let values = OneOrMany::<Option<f64>>::deserialize(source)?.many();
+    Ok(values.into_iter().map(|v| v.unwrap_or(f64::NAN)).collect())
+}
+
+fn maybe_one_or_many<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Vec<f64>>, D::Error> {
+    let values = Option::<OneOrMany<Option<f64>>>::deserialize(source)?;
+    Ok(values.map(|values| {
+        let values = values.many().into_iter();
+        values.map(|v| v.unwrap_or(f64::NAN)).collect()
+    }))
+}
+
+fn texts<'de, D: Deserializer<'de>>(source: D) -> Result<Vec<String>, D::Error> {
+    Ok(OneOrMany::<String>::deserialize(source)?.many())
+}

@@ -1,0 +1,97 @@
+//! Compile the user's model: names, shapes and families checked, statements turned into one program.
+
+mod call;
+mod compile;
+pub mod parameter;
+mod random;
+mod scope;
+mod value;
+
+pub use compile::compile;
+
+use crate::ir::graph::{Graph, Node};
+use parameter::Parameter;
+
+/// A compiled model, before it meets data.
+#[derive(Debug, Clone)]
+pub struct Model {
+    pub graph: Graph,
+    pub parameters: Vec<Parameter>,
+    /// Number of coordinates of `theta` (transformed scale).
+    pub n_theta: usize,
+    pub effects: Vec<Effect>,
+    pub blocks: Vec<EffectBlock>,
+    /// The grouping column named in `random()`.
+    pub group: Option<String>,
+    /// Data columns the program reads; `Op::Data(i)` is `columns[i]`.
+    pub columns: Vec<Column>,
+    pub outcomes: Vec<Outcome>,
+    /// Variables the user assigned: name and elements, the last assignment of each name.
+    pub assigned: Vec<(String, Vec<Node>)>,
+}
+
+/// A data column and the first statement that reads it.
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub name: String,
+    pub statement: String,
+    /// True when the column is only ever an outcome.
+    pub outcome: bool,
+}
+
+/// One coordinate of the random effects.
+#[derive(Debug, Clone)]
+pub struct Effect {
+    /// As the user reads it: `eta[1]` or `eta_ka`.
+    pub name: String,
+    /// True when the effect is `exp(phi)` (lognormal family), false when it is `phi`.
+    pub lognormal: bool,
+}
+
+/// Random effects that share one distribution: `phi[first..first + len] ~ N(mean, covariance)`.
+#[derive(Debug, Clone)]
+pub struct EffectBlock {
+    pub first: usize,
+    pub mean: Vec<Node>,
+    pub covariance: Covariance,
+    pub text: String,
+}
+
+/// The covariance of a block, as it was written.
+#[derive(Debug, Clone)]
+pub enum Covariance {
+    /// Standard deviations of independent effects.
+    Sd(Vec<Node>),
+    /// Full symmetric matrix, row-major.
+    Matrix(Vec<Node>),
+}
+
+impl EffectBlock {
+    pub fn len(&self) -> usize {
+        self.mean.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.mean.is_empty()
+    }
+}
+
+/// What kind of values an outcome column may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    Real,
+    Positive,
+    ZeroOne,
+    Count,
+}
+
+/// One outcome of the model.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Index among the data columns.
+    pub column: u32,
+    pub family: String,
+    pub support: Support,
+    pub density: crate::distributions::Density,
+    pub text: String,
+}

@@ -1,0 +1,190 @@
+//! Compile `random()`: each line becomes a block of Gaussian coordinates `phi`.
+
+use super::scope::{Kind, Scope};
+use super::value::Value;
+use super::{Covariance, Effect, EffectBlock};
+use crate::error::{Error, Result};
+use crate::ir::graph::Node;
+use crate::language::expression::Expression;
+use crate::language::specification::Random;
+use crate::language::words;
+
+/// Arguments of a distribution in the order of `wanted`, matched by name, then by position.
+///
+/// # Errors
+/// Unknown, missing or superfluous arguments.
+pub fn arguments<'a>(dist: &'a Expression, wanted: &[&str]) -> Result<Vec<&'a Expression>> {
+    let Expression::Call { call, args, names } = dist else {
+        return Err(Error::model(
+            "not_a_distribution",
+            format!("`{}` is not a distribution.", dist.show()),
+        ));
+    };
+    let mut found: Vec<Option<&Expression>> = vec![None; wanted.len()];
+    let mut positional = Vec::new();
+    for (i, arg) in args.iter().enumerate() {
+        match names.get(i).filter(|name| !name.is_empty()) {
+            None => positional.push(arg),
+            Some(name) => match wanted.iter().position(|w| w == name) {
+                Some(k) => found[k] = Some(arg),
+                None => {
+                    return Err(Error::model(
+                        "unknown_argument",
+                        format!("`{call}()` has no argument `{name}`."),
+                    )
+                    .hint(format!("Its arguments are {}.", wanted.join(", "))))
+                }
+            },
+        }
+    }
+    let mut rest = positional.into_iter();
+    for slot in found.iter_mut().filter(|slot| slot.is_none()) {
+        *slot = rest.next();
+    }
+    let complete: Option<Vec<&Expression>> = found.into_iter().collect();
+    match (complete, rest.next()) {
+        (Some(list), None) => Ok(list),
+        _ => Err(Error::model(
+            "argument_count",
+            format!("`{call}()` takes {} arguments: {}.", wanted.len(), wanted.join(", ")),
+        )),
+    }
+}
+
+/// Name of the distribution called, or an error naming the nearest one.
+pub fn family<'a>(dist: &'a Expression, families: &'static [&'static str]) -> Result<&'a str> {
+    match dist {
+        Expression::Call { call, .. } if families.contains(&call.as_str()) => Ok(call),
+        Expression::Call { call, .. } => Err(Error::model(
+            "unknown_distribution",
+            format!("Unknown distribution `{call}()`."),
+        )
+        .field("name", call)
+        .hint(words::suggestion(call, "The distributions are", families.iter().copied()))),
+        other => Err(Error::model(
+            "not_a_distribution",
+            format!("`{}` is not a distribution.", other.show()),
+        )),
+    }
+}
+
+impl Scope {
+    /// Compile one line of `random()`; `first` is its first coordinate of `phi`.
+    ///
+    /// # Errors
+    /// Unknown distribution, shapes that do not fit, a name used twice, effects that depend on other effects.
+    pub fn random(&mut self, spec: &Random, first: usize) -> Result<(EffectBlock, Vec<Effect>)> {
+        self.random_block(spec, first).map_err(|e| e.at(spec.text.clone()))
+    }
+
+    fn random_block(&mut self, spec: &Random, first: usize) -> Result<(EffectBlock, Vec<Effect>)> {
+        let family = family(&spec.dist, &words::RANDOM_FAMILIES)?;
+        let text = &spec.text;
+        let (mean, covariance, scalar) = match family {
+            "mvnormal" => {
+                let args = arguments(&spec.dist, &["mean", "cov"])?;
+                let mean = self.value(args[0], text)?;
+                let cov = self.value(args[1], text)?;
+                multivariate(mean, &cov, args[1], spec)?
+            }
+            name => {
+                let wanted: &[&str] =
+                    if name == "normal" { &["mean", "sd"] } else { &["meanlog", "sdlog"] };
+                let args = arguments(&spec.dist, wanted)?;
+                let mean = self.value(args[0], text)?;
+                let sd = self.value(args[1], text)?;
+                independent(&mean, &sd, spec)?
+            }
+        };
+        let d = mean.len();
+        if spec.names.len() != 1 && spec.names.len() != d {
+            return Err(Error::model(
+                "wrong_effect_length",
+                format!("{} names are given to {d} random effects.", spec.names.len()),
+            )
+            .hint("Give one name to the whole vector, or one name to each element."));
+        }
+        let lognormal = family == "lognormal";
+        let effects = self.define_effects(spec, first, d, lognormal, scalar)?;
+        let block = EffectBlock { first, mean, covariance, text: text.clone() };
+        Ok((block, effects))
+    }
+
+    fn define_effects(
+        &mut self,
+        spec: &Random,
+        first: usize,
+        d: usize,
+        lognormal: bool,
+        scalar: bool,
+    ) -> Result<Vec<Effect>> {
+        let mut nodes = Vec::with_capacity(d);
+        for k in first..first + d {
+            let phi = self.graph.phi(super::parameter::index(k));
+            nodes.push(if lognormal { self.graph.exp(phi) } else { phi });
+        }
+        let names: Vec<String> = match spec.names.as_slice() {
+            [name] if scalar => vec![name.clone()],
+            [name] if d > 1 => (1..=d).map(|i| format!("{name}[{i}]")).collect(),
+            [name] => vec![format!("{name}[1]")],
+            names => names.to_vec(),
+        };
+        match spec.names.as_slice() {
+            [name] if scalar => self.define(name, Kind::Effect, Value::Scalar(nodes[0]))?,
+            [name] => self.define(name, Kind::Effect, Value::Vector(nodes))?,
+            names => {
+                for (name, node) in names.iter().zip(nodes) {
+                    self.define(name, Kind::Effect, Value::Scalar(node))?;
+                }
+            }
+        }
+        Ok(names.into_iter().map(|name| Effect { name, lognormal }).collect())
+    }
+}
+
+type Gaussian = (Vec<Node>, Covariance, bool);
+
+fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Result<Gaussian> {
+    let Value::Matrix { rows, cols, nodes } = cov else {
+        return Err(Error::model(
+            "wrong_shape",
+            format!("The covariance `{}` is {}, not a matrix.", arg.show(), cov.shape()),
+        )
+        .hint("Write diag(v) for a vector of variances, or use covariance_matrix() in fixed()."));
+    };
+    let mean = match mean {
+        Value::Scalar(x) => vec![x; *rows],
+        other => other.nodes().to_vec(),
+    };
+    if rows != cols || mean.len() != *rows {
+        return Err(Error::model(
+            "wrong_effect_length",
+            format!(
+                "`{}` has a mean of length {} and a covariance of size {rows} x {cols}.",
+                spec.names.join(", "),
+                mean.len()
+            ),
+        ));
+    }
+    Ok((mean, Covariance::Matrix(nodes.clone()), false))
+}
+
+fn independent(mean: &Value, sd: &Value, spec: &Random) -> Result<Gaussian> {
+    let d = mean.nodes().len().max(sd.nodes().len()).max(spec.names.len());
+    let spread = |value: &Value| -> Result<Vec<Node>> {
+        match value {
+            Value::Scalar(x) => Ok(vec![*x; d]),
+            Value::Vector(nodes) if nodes.len() == d => Ok(nodes.clone()),
+            other => Err(Error::model(
+                "wrong_effect_length",
+                format!(
+                    "`{}` has {d} elements, but an argument of its distribution is {}.",
+                    spec.names.join(", "),
+                    other.shape()
+                ),
+            )),
+        }
+    };
+    let scalar = matches!((mean, sd), (Value::Scalar(_), Value::Scalar(_))) && spec.names.len() == 1;
+    Ok((spread(mean)?, Covariance::Sd(spread(sd)?), scalar))
+}

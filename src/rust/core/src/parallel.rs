@@ -1,0 +1,44 @@
+//! Map work over blocks on a pool of threads; results do not depend on their number.
+
+use rayon::prelude::*;
+use rayon::ThreadPool;
+
+use crate::error::{Error, ErrorClass, Result};
+
+/// A pool of threads, or none when one is enough.
+pub struct Workers {
+    pool: Option<ThreadPool>,
+}
+
+impl Workers {
+    /// # Errors
+    /// The operating system refuses the threads.
+    pub fn new(threads: usize) -> Result<Self> {
+        if threads < 2 {
+            return Ok(Self { pool: None });
+        }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.map(|pool| Self { pool: Some(pool) }).map_err(|error| {
+            Error::new(
+                ErrorClass::Option,
+                "threads",
+                format!("{threads} threads could not be started: {error}."),
+            )
+            .hint("Ask for fewer threads.")
+        })
+    }
+
+    /// Apply `work` to every item; the results stand in the order of the items.
+    pub fn map<T: Send, R: Send>(
+        &self,
+        items: &mut [T],
+        work: impl Fn(&mut T) -> R + Sync + Send,
+    ) -> Vec<R> {
+        match &self.pool {
+            Some(pool) if items.len() > 1 => {
+                pool.install(|| items.par_iter_mut().map(&work).collect())
+            }
+            _ => items.iter_mut().map(work).collect(),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Differentiate the log-likelihood over blocks: gradients by the reverse sweep, expected information by tangents.
+
+use super::evaluate::{broadcast, data_bases, Population};
+use super::Problem;
+use crate::data::Layout;
+use crate::ir::column::{Column, LANES};
+use crate::ir::program::DerivativeProgram;
+use crate::ir::tape::{self, Bank, Bases, Place};
+use crate::ir::vmath::{per_isa, Isa};
+
+/// Scratch memory of derivatives; one a thread.
+#[derive(Debug, Clone, Default)]
+pub struct Scratch {
+    pub work: Vec<Column>,
+    adjoint: Vec<Column>,
+    tangent: Vec<Vec<Column>>,
+}
+
+/// A derivative program bound to a layout and a `theta`.
+pub struct Derivatives<'a> {
+    problem: &'a Problem,
+    layout: &'a Layout,
+    program: &'a DerivativeProgram,
+    population: Population,
+    broadcast: Vec<Column>,
+    isa: Isa,
+}
+
+/// Lower triangle of a symmetric matrix for each lane, by rows.
+#[derive(Debug, Clone)]
+pub struct Information {
+    pub elements: Vec<Column>,
+}
+
+impl<'a> Derivatives<'a> {
+    pub fn new(problem: &'a Problem, layout: &'a Layout, program: &'a DerivativeProgram) -> Self {
+        Self::on(Isa::detect(), problem, layout, program)
+    }
+
+    /// On a chosen instruction set.
+    pub fn on(
+        isa: Isa,
+        problem: &'a Problem,
+        layout: &'a Layout,
+        program: &'a DerivativeProgram,
+    ) -> Self {
+        Self {
+            problem,
+            layout,
+            program,
+            population: Population::new(&problem.form.graph, &program.population),
+            broadcast: Vec::new(),
+            isa,
+        }
+    }
+
+    pub fn prepare(&mut self, theta: &[f64]) {
+        let population = self.population.values(&self.problem.form.graph, theta);
+        broadcast(&self.program.broadcast, &population, &mut self.broadcast);
+    }
+
+    /// Value of each lane; the adjoints are left in `scratch`.
+    fn sweep(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+        let program = self.program;
+        let block = &self.layout.blocks[b];
+        scratch.adjoint.resize(program.n_adjoints(), Column::ZERO);
+        scratch.adjoint[..program.first_row_column].fill(Column::ZERO);
+        scratch.adjoint[program.n_work..].fill(Column::ZERO);
+        let bases = self.bases(b, phi, scratch);
+        tape::run(self.isa, &program.subject, bases, 1);
+        tape::reverse_rows(self.isa, &program.row, &program.reverse_row, bases, block.n_rows);
+        tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
+        scratch.work[program.total as usize]
+    }
+
+    /// Log-likelihood of each lane and its gradient in `phi` (one column a coordinate).
+    pub fn gradient_phi(
+        &self,
+        b: usize,
+        phi: &[Column],
+        gradient: &mut [Column],
+        scratch: &mut Scratch,
+    ) -> Column {
+        let value = self.sweep(b, phi, scratch);
+        for (k, column) in gradient.iter_mut().enumerate() {
+            *column = scratch.adjoint[self.program.phi_adjoint(k)];
+        }
+        value
+    }
+
+    /// Adjoints of the population values, one column each, after the value of each lane.
+    pub fn population_adjoints<'s>(
+        &self,
+        b: usize,
+        phi: &[Column],
+        scratch: &'s mut Scratch,
+    ) -> (Column, &'s [Column]) {
+        let value = self.sweep(b, phi, scratch);
+        let first = self.program.population_adjoint(0);
+        (value, &scratch.adjoint[first..first + self.program.population.len()])
+    }
+
+    /// Chain adjoints of the population values to `theta`.
+    pub fn to_theta(&self, theta: &[f64], adjoints: &[f64]) -> Vec<f64> {
+        self.population.gradient(&self.problem.form.graph, theta, adjoints)
+    }
+
+    pub fn n_population(&self) -> usize {
+        self.program.population.len()
+    }
+
+    /// Expected information about `phi` in the observations of each lane.
+    pub fn information(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Information {
+        let program = self.program;
+        let d = program.n_phi;
+        let block = &self.layout.blocks[b];
+        scratch.tangent.resize(d, Vec::new());
+        for (k, columns) in scratch.tangent.iter_mut().enumerate() {
+            columns.clear();
+            columns.resize(program.n_adjoints(), Column::ZERO);
+            columns[program.phi_adjoint(k)] = Column::splat(1.0);
+        }
+        let mut bases = self.bases(b, phi, scratch);
+        tape::run(self.isa, &program.subject, bases, 1);
+        for (k, (subject, _)) in program.tangents.iter().enumerate() {
+            tape::tangents(self.isa, subject, with_tangent(bases, &mut scratch.tangent[k]));
+        }
+        let mut information = Information { elements: vec![Column::ZERO; d * (d + 1) / 2] };
+        for row in 0..block.n_rows {
+            tape::run(self.isa, &program.row, bases, 1);
+            for (k, (_, tape)) in program.tangents.iter().enumerate() {
+                tape::tangents(self.isa, tape, with_tangent(bases, &mut scratch.tangent[k]));
+            }
+            self.add_row(b, row, phi, scratch, &mut information);
+            bases.next_row();
+        }
+        information
+    }
+
+    fn add_row(
+        &self,
+        b: usize,
+        row: usize,
+        phi: &[Column],
+        scratch: &Scratch,
+        information: &mut Information,
+    ) {
+        let n_outcomes = self.problem.data.present.len();
+        let roots = self.program.row_roots.chunks(2).zip(&self.problem.programs.information);
+        for (pair, outcome) in roots {
+            let [argument, weight] = pair else { continue };
+            let Some(argument) = self.tangent_column(*argument) else { continue };
+            let weight = self.read(b, *weight, row, phi, scratch);
+            let mask = &self.layout.blocks[b].mask[row * n_outcomes + outcome];
+            outer(self.isa, &scratch.tangent, argument, &weight, mask, &mut information.elements);
+        }
+    }
+
+    fn tangent_column(&self, place: Place) -> Option<usize> {
+        match place.bank {
+            Bank::Work => Some(place.index as usize),
+            Bank::Phi => Some(self.program.phi_adjoint(place.index as usize)),
+            _ => None,
+        }
+    }
+
+    fn read(&self, b: usize, place: Place, row: usize, phi: &[Column], s: &Scratch) -> Column {
+        let block = &self.layout.blocks[b];
+        let i = place.index as usize;
+        match place.bank {
+            Bank::Broadcast => self.broadcast[i],
+            Bank::Phi => phi[i],
+            Bank::Subject => block.subject[i],
+            Bank::Row => block.row[row * self.problem.data.row.len() + i],
+            Bank::Mask => block.mask[row * self.problem.data.present.len() + i],
+            Bank::Prepared | Bank::Cache | Bank::Work => s.work[i],
+        }
+    }
+
+    fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
+        assert!(phi.len() >= self.program.n_phi, "one column for each coordinate of phi");
+        scratch.work.resize(self.program.n_work.max(scratch.work.len()), Column::ZERO);
+        scratch.work[self.program.total as usize] = Column::ZERO;
+        let mut bases = data_bases(self.problem, &self.layout.blocks[b], &self.broadcast, phi);
+        bases.start[Bank::Work as usize] = scratch.work.as_mut_ptr().cast();
+        bases.adjoint = scratch.adjoint.as_mut_ptr().cast();
+        bases
+    }
+}
+
+fn with_tangent(mut bases: Bases, tangent: &mut [Column]) -> Bases {
+    bases.tangent = tangent.as_mut_ptr().cast();
+    bases
+}
+
+#[inline(always)]
+fn outer_body<const FMA: bool>(
+    tangent: &[Vec<Column>],
+    argument: usize,
+    weight: &Column,
+    mask: &Column,
+    elements: &mut [Column],
+) {
+    let mut element = elements.iter_mut();
+    for i in 0..tangent.len() {
+        for j in 0..=i {
+            let (a, b) = (&tangent[i][argument], &tangent[j][argument]);
+            if let Some(sum) = element.next() {
+                for l in 0..LANES {
+                    let term = weight.0[l] * a.0[l] * b.0[l];
+                    sum.0[l] += if mask.0[l] != 0.0 { term } else { 0.0 };
+                }
+            }
+        }
+    }
+}
+
+per_isa! {
+    /// `elements[i, j] += weight * tangent[i] * tangent[j]` where the mask is set.
+    fn outer(
+        tangent: &[Vec<Column>],
+        argument: usize,
+        weight: &Column,
+        mask: &Column,
+        elements: &mut [Column],
+    ) = outer_body, fused;
+}

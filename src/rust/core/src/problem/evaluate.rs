@@ -1,0 +1,236 @@
+//! Evaluate a program over the blocks of a layout, keeping what depends on `theta` alone.
+
+use super::Problem;
+use crate::data::{Block, Layout};
+use crate::ir::column::Column;
+use crate::ir::graph::{Graph, Node};
+use crate::ir::program::{Source, ValueProgram};
+use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::ir::tape::{self, Bank, Bases, Place, N_BANKS};
+use crate::ir::vmath::Isa;
+
+/// Leaves of population values: `theta` alone.
+struct ThetaLeaves<'a>(&'a [f64]);
+
+impl Leaves for ThetaLeaves<'_> {
+    fn data(&self, _column: usize) -> f64 {
+        f64::NAN
+    }
+
+    fn theta(&self, coordinate: usize) -> f64 {
+        self.0[coordinate]
+    }
+
+    fn phi(&self, _coordinate: usize) -> f64 {
+        f64::NAN
+    }
+}
+
+/// Values of nodes that depend on `theta` alone, and adjoints back to `theta`.
+#[derive(Debug, Clone)]
+pub struct Population {
+    program: ScalarProgram,
+    thetas: Vec<(usize, Node)>,
+}
+
+impl Population {
+    pub fn new(graph: &Graph, nodes: &[Node]) -> Self {
+        use crate::ir::graph::Op;
+        let thetas = graph.nodes().filter_map(|node| match graph.op(node) {
+            Op::Theta(k) => Some((k as usize, node)),
+            _ => None,
+        });
+        Self {
+            program: ScalarProgram::new(graph, nodes),
+            thetas: thetas.collect(),
+        }
+    }
+
+    pub fn values(&self, graph: &Graph, theta: &[f64]) -> Vec<f64> {
+        self.program.evaluate(graph, &ThetaLeaves(theta), &mut Vec::new())
+    }
+
+    /// `sum seeds[j] * d value[j] / d theta`
+    pub fn gradient(&self, graph: &Graph, theta: &[f64], seeds: &[f64]) -> Vec<f64> {
+        let mut memory = Vec::new();
+        self.program.evaluate(graph, &ThetaLeaves(theta), &mut memory);
+        let adjoint = self.program.adjoints(graph, &memory, seeds);
+        let mut gradient = vec![0.0; theta.len()];
+        for (k, node) in &self.thetas {
+            gradient[*k] = adjoint[node.index()];
+        }
+        gradient
+    }
+}
+
+/// Fill broadcast columns.
+pub fn broadcast(sources: &[Source], population: &[f64], columns: &mut Vec<Column>) {
+    columns.clear();
+    columns.extend(sources.iter().map(|source| match source {
+        Source::Constant(value) => Column::splat(*value),
+        Source::Population(j) => Column::splat(population[*j]),
+    }));
+}
+
+/// Values of one block that depend on `theta` but not on `phi`.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    prepared: Vec<Column>,
+    cache: Vec<Column>,
+}
+
+/// A program bound to a layout and a `theta`.
+pub struct Values<'a> {
+    problem: &'a Problem,
+    layout: &'a Layout,
+    program: &'a ValueProgram,
+    population: Population,
+    broadcast: Vec<Column>,
+    kept: Vec<Kept>,
+    isa: Isa,
+}
+
+impl<'a> Values<'a> {
+    pub fn new(problem: &'a Problem, layout: &'a Layout, program: &'a ValueProgram) -> Self {
+        Self::on(Isa::detect(), problem, layout, program)
+    }
+
+    /// On a chosen instruction set.
+    pub fn on(
+        isa: Isa,
+        problem: &'a Problem,
+        layout: &'a Layout,
+        program: &'a ValueProgram,
+    ) -> Self {
+        Self {
+            problem,
+            layout,
+            program,
+            population: Population::new(&problem.form.graph, &program.population),
+            broadcast: Vec::new(),
+            kept: vec![Kept::default(); layout.blocks.len()],
+            isa,
+        }
+    }
+
+    /// Recompute everything that depends on `theta` alone.
+    pub fn prepare(&mut self, theta: &[f64]) {
+        let population = self.population.values(&self.problem.form.graph, theta);
+        broadcast(&self.program.broadcast, &population, &mut self.broadcast);
+        let program = self.program;
+        let mut kept = std::mem::take(&mut self.kept);
+        for (block, kept) in self.layout.blocks.iter().zip(&mut kept) {
+            kept.prepared.resize(program.n_prepared, Column::ZERO);
+            kept.cache.resize(program.n_cache * block.n_rows, Column::ZERO);
+            let bases = self.bases(block, kept, &[], &mut []);
+            tape::run(self.isa, &program.prepare_subject, bases, 1);
+            if !program.prepare_row.is_empty() {
+                tape::run(self.isa, &program.prepare_row, bases, block.n_rows);
+            }
+        }
+        self.kept = kept;
+    }
+
+    /// Log-likelihood of the observations of each lane of block `b`.
+    ///
+    /// `phi`: one column a coordinate. `work` is scratch.
+    pub fn log_lik(&self, b: usize, phi: &[Column], work: &mut Vec<Column>) -> Column {
+        let Some(total) = self.program.total else { return Column::ZERO };
+        let block = &self.layout.blocks[b];
+        self.ready(phi, work);
+        work[total as usize] = Column::ZERO;
+        let bases = self.bases(block, &self.kept[b], phi, work);
+        tape::run(self.isa, &self.program.subject, bases, 1);
+        tape::run(self.isa, &self.program.row, bases, block.n_rows);
+        work[total as usize]
+    }
+
+    /// Values wanted once a subject, one column a root.
+    pub fn subjects(&self, b: usize, phi: &[Column], work: &mut Vec<Column>) -> Vec<Column> {
+        self.ready(phi, work);
+        let bases = self.bases(&self.layout.blocks[b], &self.kept[b], phi, work);
+        tape::run(self.isa, &self.program.subject, bases, 1);
+        self.program.subject_roots.iter().map(|p| self.read(b, *p, 0, phi, work)).collect()
+    }
+
+    /// Values wanted at every row: `visit(row, root, column)`.
+    pub fn rows(
+        &self,
+        b: usize,
+        phi: &[Column],
+        work: &mut Vec<Column>,
+        mut visit: impl FnMut(usize, usize, &Column),
+    ) {
+        self.ready(phi, work);
+        let block = &self.layout.blocks[b];
+        let mut bases = self.bases(block, &self.kept[b], phi, work);
+        tape::run(self.isa, &self.program.subject, bases, 1);
+        for row in 0..block.n_rows {
+            tape::run(self.isa, &self.program.row, bases, 1);
+            bases.next_row();
+            for (root, place) in self.program.row_roots.iter().enumerate() {
+                visit(row, root, &self.read(b, *place, row, phi, work));
+            }
+        }
+    }
+
+    fn ready(&self, phi: &[Column], work: &mut Vec<Column>) {
+        assert!(phi.len() >= self.problem.n_phi(), "one column for each coordinate of phi");
+        if work.len() < self.program.n_work {
+            work.resize(self.program.n_work, Column::ZERO);
+        }
+    }
+
+    fn read(&self, b: usize, place: Place, row: usize, phi: &[Column], work: &[Column]) -> Column {
+        let block = &self.layout.blocks[b];
+        let i = place.index as usize;
+        let data = &self.problem.data;
+        match place.bank {
+            Bank::Broadcast => self.broadcast[i],
+            Bank::Phi => phi[i],
+            Bank::Subject => block.subject[i],
+            Bank::Row => block.row[row * data.row.len() + i],
+            Bank::Mask => block.mask[row * data.present.len() + i],
+            Bank::Prepared => self.kept[b].prepared[i],
+            Bank::Cache => self.kept[b].cache[row * self.program.n_cache + i],
+            Bank::Work => work[i],
+        }
+    }
+
+    fn bases(&self, block: &Block, kept: &Kept, phi: &[Column], work: &mut [Column]) -> Bases {
+        let mut bases = data_bases(self.problem, block, &self.broadcast, phi);
+        bases.start[Bank::Prepared as usize] = pointer(&kept.prepared);
+        bases.start[Bank::Cache as usize] = pointer(&kept.cache);
+        bases.start[Bank::Work as usize] = work.as_mut_ptr().cast();
+        bases.stride[Bank::Cache as usize] = self.program.n_cache;
+        bases
+    }
+}
+
+fn pointer(columns: &[Column]) -> *mut f64 {
+    columns.as_ptr().cast_mut().cast()
+}
+
+/// Banks that programs only read; the others point nowhere.
+pub fn data_bases(
+    problem: &Problem,
+    block: &Block,
+    broadcast: &[Column],
+    phi: &[Column],
+) -> Bases {
+    let mut start = [std::ptr::null_mut(); N_BANKS];
+    let mut stride = [0; N_BANKS];
+    start[Bank::Broadcast as usize] = pointer(broadcast);
+    start[Bank::Phi as usize] = pointer(phi);
+    start[Bank::Subject as usize] = pointer(&block.subject);
+    start[Bank::Row as usize] = pointer(&block.row);
+    start[Bank::Mask as usize] = pointer(&block.mask);
+    stride[Bank::Row as usize] = problem.data.row.len();
+    stride[Bank::Mask as usize] = problem.data.present.len();
+    Bases {
+        start,
+        stride,
+        adjoint: std::ptr::null_mut(),
+        tangent: std::ptr::null_mut(),
+    }
+}

@@ -1,0 +1,328 @@
+//! Bring the model into the form the estimators share: Gaussian `phi`, linear means, recognised closed forms.
+
+use super::closed_form::{covariance_updates, residuals, CovarianceUpdate, Residual};
+use super::theta::Route;
+use crate::data::Records;
+use crate::distributions::Density;
+use crate::error::{Error, Result};
+use crate::ir::graph::{Graph, Node, Op};
+use crate::ir::level::{Extent, Levels};
+use crate::ir::linear::{linear_form, LinearForm};
+use crate::ir::merge::merge_exponentials;
+use crate::ir::reference::reference;
+use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::model::{Covariance, Model};
+
+/// `phi_i ~ N(means(theta, subject i), Omega(theta))`, and the program in terms of `phi`.
+#[derive(Debug, Clone)]
+pub struct NormalForm {
+    pub graph: Graph,
+    pub levels: Levels,
+    /// Mean of each coordinate of `phi`.
+    pub means: Vec<Node>,
+    /// Effect as the user wrote it is `phi - shift` (its exponential if lognormal).
+    pub shifts: Vec<Node>,
+    pub designs: Vec<Design>,
+    pub covariance: Vec<CovarianceBlock>,
+    pub densities: Vec<Density>,
+    pub residuals: Vec<Residual>,
+    /// First coordinate and natural nodes of each parameter.
+    pub parameters: Vec<(usize, Vec<Node>)>,
+    /// Variables assigned by the user.
+    pub assigned: Vec<(String, Vec<Node>)>,
+}
+
+/// The linear part of a mean that is updated in closed form: coordinates of `theta` and their coefficients.
+pub type Design = Vec<(usize, Node)>;
+
+/// One block of `Omega`: `phi[first..first + len]`.
+#[derive(Debug, Clone)]
+pub struct CovarianceBlock {
+    pub first: usize,
+    pub len: usize,
+    /// Covariance, row-major.
+    pub nodes: Vec<Node>,
+    pub update: CovarianceUpdate,
+}
+
+impl NormalForm {
+    /// # Errors
+    /// A covariate that varies within a subject where a constant one is needed.
+    pub fn new(model: &Model, records: &Records, free: &[bool]) -> Result<Self> {
+        let merged = merge_exponentials(&model.graph, &records.extents, &records.positive);
+        let roots: Vec<Node> =
+            model.outcomes.iter().map(|o| merged.1[o.density.log_density.index()]).collect();
+        let referenced =
+            reference(&merged.0, &records.extents, &roots, model.effects.len());
+        let moved = |node: Node| referenced.moved[merged.1[node.index()].index()];
+        let mut graph = referenced.graph.clone();
+        let mut levels = Levels::new(&records.extents);
+        let mut means = Vec::new();
+        for (mean, shift) in
+            model.blocks.iter().flat_map(|b| &b.mean).zip(&referenced.shifts)
+        {
+            means.push(graph.add(moved(*mean), *shift));
+        }
+        let covariance = model
+            .blocks
+            .iter()
+            .map(|block| CovarianceBlock {
+                first: block.first,
+                len: block.len(),
+                nodes: covariance_nodes(&mut graph, &block.covariance, block.len(), &moved),
+                update: CovarianceUpdate::Numeric,
+            })
+            .collect();
+        let densities: Vec<Density> =
+            model.outcomes.iter().map(|o| move_density(&o.density, &moved)).collect();
+        let mut form = Self {
+            means,
+            shifts: referenced.shifts.clone(),
+            designs: Vec::new(),
+            covariance,
+            densities,
+            residuals: Vec::new(),
+            parameters: model
+                .parameters
+                .iter()
+                .map(|p| (p.first, p.nodes.iter().map(|n| moved(*n)).collect()))
+                .collect(),
+            assigned: model
+                .assigned
+                .iter()
+                .map(|(name, nodes)| (name.clone(), nodes.iter().map(|n| moved(*n)).collect()))
+                .collect(),
+            graph,
+            levels: levels.clone(),
+        };
+        form.check_extents(model, records, &mut levels)?;
+        form.recognise(model, free, &mut levels);
+        form.levels = levels;
+        Ok(form)
+    }
+
+    fn check_extents(&self, model: &Model, records: &Records, levels: &mut Levels) -> Result<()> {
+        for block in &model.blocks {
+            let means = &self.means[block.first..block.first + block.len()];
+            let covariance = self.covariance.iter().find(|c| c.first == block.first);
+            let nodes = covariance.map(|c| c.nodes.as_slice()).unwrap_or_default();
+            for node in means.iter().chain(nodes) {
+                let limit = if nodes.contains(node) { Extent::Once } else { Extent::Subject };
+                if levels.of(&self.graph, *node).extent > limit {
+                    return Err(self.varying_error(model, records, *node, &block.text));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn varying_error(&self, model: &Model, records: &Records, node: Node, text: &str) -> Error {
+        let needed = self.graph.reachable(&[node]);
+        let mut columns = self.graph.nodes().filter(|n| needed[n.index()]).filter_map(|n| {
+            match self.graph.op(n) {
+                Op::Data(i) => Some(i as usize),
+                _ => None,
+            }
+        });
+        let varying = columns.find(|i| records.extents[*i] == Extent::Row);
+        match varying.and_then(|i| Some((i, records.change(i)?))) {
+            Some((i, (first, second))) => {
+                let name = &model.columns[i].name;
+                Error::data(
+                    "varying_covariate",
+                    format!("`{name}` varies within a subject, but stands in the distribution of a random effect."),
+                )
+                .at(text)
+                .field("column", name)
+                .field("row", second + 1)
+                .hint(format!(
+                    "It changes between rows {} and {}. Use a covariate that is constant for each subject.",
+                    first + 1,
+                    second + 1
+                ))
+            }
+            None => Error::data(
+                "varying_covariance",
+                "The covariance of random effects depends on a covariate.",
+            )
+            .at(text)
+            .hint("The covariance must be the same for all subjects."),
+        }
+    }
+
+    /// Find the parameters that have a closed-form update.
+    fn recognise(&mut self, model: &Model, free: &[bool], levels: &mut Levels) {
+        let is_free = |k: u32| free[k as usize];
+        let forms: Vec<LinearForm> = self
+            .means
+            .clone()
+            .iter()
+            .map(|mean| linear_form(&mut self.graph, levels, *mean, &is_free))
+            .collect();
+        let mut elsewhere = self.thetas_of(self.program_roots());
+        for nodes in forms.iter().map(|f| f.rest.clone()) {
+            merge_flags(&mut elsewhere, &self.thetas_of(nodes));
+        }
+        self.designs = forms
+            .iter()
+            .map(|form| {
+                let terms = form.terms.iter();
+                terms
+                    .map(|(k, coefficient)| (*k as usize, *coefficient))
+                    .filter(|(k, _)| !elsewhere.contains(k))
+                    .collect()
+            })
+            .collect();
+        let in_means = self.thetas_of(self.means.clone());
+        let in_densities =
+            self.thetas_of(self.densities.iter().map(|d| d.log_density).collect());
+        let mut taken = in_means.clone();
+        merge_flags(&mut taken, &in_densities);
+        covariance_updates(
+            &self.graph,
+            &mut self.covariance,
+            &self.parameters,
+            model,
+            free,
+            &taken,
+        );
+        let in_covariance =
+            self.thetas_of(self.covariance.iter().flat_map(|c| c.nodes.clone()).collect());
+        let mut taken = in_means;
+        merge_flags(&mut taken, &in_covariance);
+        self.residuals = residuals(self, model, free, &taken);
+    }
+
+    fn program_roots(&self) -> Vec<Node> {
+        let densities = self.densities.iter().map(|d| d.log_density);
+        densities.chain(self.covariance.iter().flat_map(|c| c.nodes.iter().copied())).collect()
+    }
+
+    /// Coordinates of `theta` that some nodes depend on.
+    pub fn thetas_of(&self, nodes: Vec<Node>) -> Vec<usize> {
+        let needed = self.graph.reachable(&nodes);
+        self.graph
+            .nodes()
+            .filter(|node| needed[node.index()])
+            .filter_map(|node| match self.graph.op(node) {
+                Op::Theta(k) => Some(k as usize),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Route of every coordinate.
+    pub fn routes(&self, model: &Model, free: &[bool]) -> Vec<Route> {
+        let mut routes = vec![Route::Score; model.n_theta];
+        for (k, _) in self.designs.iter().flatten() {
+            routes[*k] = Route::Mean;
+        }
+        for k in self.covariance.iter().flat_map(|block| block.update.coordinates()) {
+            routes[k] = Route::Covariance;
+        }
+        for residual in &self.residuals {
+            routes[residual.theta] = Route::Residual;
+        }
+        for (route, free) in routes.iter_mut().zip(free) {
+            if !free {
+                *route = Route::Fixed;
+            }
+        }
+        routes
+    }
+
+    /// Data-only nodes at every subject: `[node][subject]`.
+    pub fn subject_values(&self, records: &Records, nodes: &[Node]) -> Vec<Vec<f64>> {
+        let rows: Vec<Option<usize>> =
+            records.rows.iter().map(|list| list.first().copied()).collect();
+        self.data_values(records, nodes, &rows)
+    }
+
+    /// Data-only nodes at every row of the data frame: `[node][row]`. Missing outcomes become a harmless value.
+    pub fn row_values(&self, records: &Records, nodes: &[Node]) -> Vec<Vec<f64>> {
+        let n_rows = records.columns.first().map_or(0, Vec::len);
+        let rows: Vec<Option<usize>> = (0..n_rows).map(Some).collect();
+        self.data_values(records, nodes, &rows)
+    }
+
+    fn data_values(
+        &self,
+        records: &Records,
+        nodes: &[Node],
+        rows: &[Option<usize>],
+    ) -> Vec<Vec<f64>> {
+        let program = ScalarProgram::new(&self.graph, nodes);
+        let mut memory = Vec::new();
+        let mut values = vec![Vec::with_capacity(rows.len()); nodes.len()];
+        for row in rows {
+            let leaves = RowLeaves { records, row: *row };
+            let here = program.evaluate(&self.graph, &leaves, &mut memory);
+            for (list, value) in values.iter_mut().zip(here) {
+                list.push(value);
+            }
+        }
+        values
+    }
+}
+
+struct RowLeaves<'a> {
+    records: &'a Records,
+    row: Option<usize>,
+}
+
+impl Leaves for RowLeaves<'_> {
+    fn data(&self, column: usize) -> f64 {
+        let value = self.row.map_or(1.0, |row| self.records.columns[column][row]);
+        if value.is_nan() {
+            1.0
+        } else {
+            value
+        }
+    }
+
+    fn theta(&self, _coordinate: usize) -> f64 {
+        f64::NAN
+    }
+
+    fn phi(&self, _coordinate: usize) -> f64 {
+        f64::NAN
+    }
+}
+
+fn merge_flags(into: &mut Vec<usize>, more: &[usize]) {
+    for k in more {
+        if !into.contains(k) {
+            into.push(*k);
+        }
+    }
+}
+
+fn covariance_nodes(
+    graph: &mut Graph,
+    covariance: &Covariance,
+    len: usize,
+    moved: &impl Fn(Node) -> Node,
+) -> Vec<Node> {
+    match covariance {
+        Covariance::Matrix(nodes) => nodes.iter().map(|node| moved(*node)).collect(),
+        Covariance::Sd(sds) => {
+            let zero = graph.constant(0.0);
+            let mut nodes = vec![zero; len * len];
+            for (i, sd) in sds.iter().enumerate() {
+                nodes[i * len + i] = graph.square(moved(*sd));
+            }
+            nodes
+        }
+    }
+}
+
+fn move_density(density: &Density, moved: &impl Fn(Node) -> Node) -> Density {
+    Density {
+        log_density: moved(density.log_density),
+        prediction: density.prediction.map(moved),
+        sd: density.sd.map(moved),
+        information: density.information.as_ref().map(|pairs| {
+            pairs.iter().map(|(node, weight)| (moved(*node), moved(*weight))).collect()
+        }),
+    }
+}

@@ -1,0 +1,174 @@
+//! Evaluate the Gaussian population distribution of `phi` at a `theta`.
+
+use nalgebra::DMatrix;
+
+use super::evaluate::{Population, Values};
+use super::Problem;
+use crate::data::Layout;
+use crate::distributions::LN_SQRT_2PI;
+use crate::error::{Error, ErrorClass, Result};
+use crate::ir::column::{Column, LANES};
+use crate::ir::program::ValueProgram;
+use crate::ir::vmath::{per_isa, Isa};
+
+/// `Omega` and what samplers need of it; the same for all subjects.
+#[derive(Debug, Clone)]
+pub struct Prior {
+    pub omega: DMatrix<f64>,
+    /// Lower Cholesky factor of `omega`.
+    pub chol: DMatrix<f64>,
+    /// Inverse of `omega`.
+    pub precision: DMatrix<f64>,
+    /// Inverse of `chol`, rows of the lower triangle one after another.
+    whiten: Vec<f64>,
+    /// `-ln det(omega)/2 - d ln(2 pi)/2`
+    pub log_norm: f64,
+}
+
+impl Prior {
+    /// # Errors
+    /// `Omega(theta)` is not positive definite.
+    pub fn new(problem: &Problem, theta: &[f64]) -> Result<Self> {
+        let d = problem.n_phi();
+        let mut omega = DMatrix::zeros(d, d);
+        for block in &problem.form.covariance {
+            let values =
+                Population::new(&problem.form.graph, &block.nodes).values(&problem.form.graph, theta);
+            for i in 0..block.len {
+                for j in 0..block.len {
+                    omega[(block.first + i, block.first + j)] = values[i * block.len + j];
+                }
+            }
+        }
+        Self::of(omega)
+    }
+
+    /// # Errors
+    /// The matrix is not positive definite.
+    pub fn of(omega: DMatrix<f64>) -> Result<Self> {
+        let d = omega.nrows();
+        let singular = || {
+            Error::new(
+                ErrorClass::Numeric,
+                "omega_singular",
+                "The covariance of the random effects is not positive definite.",
+            )
+            .hint("Start from larger variances, or leave out a random effect that does not vary.")
+        };
+        let factor = omega.clone().cholesky().ok_or_else(singular)?;
+        let chol = factor.l();
+        let identity = DMatrix::identity(d, d);
+        let inverse = chol.solve_lower_triangular(&identity).ok_or_else(singular)?;
+        let log_det: f64 = (0..d).map(|i| chol[(i, i)].ln()).sum();
+        let whiten = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|at| inverse[at]);
+        Ok(Self {
+            whiten: whiten.collect(),
+            precision: factor.inverse(),
+            log_norm: -log_det - LN_SQRT_2PI * d as f64,
+            omega,
+            chol,
+        })
+    }
+
+    pub fn dim(&self) -> usize {
+        self.omega.nrows()
+    }
+
+    /// `log N(phi; mean, Omega)` of each lane.
+    pub fn log_density(&self, isa: Isa, phi: &[Column], mean: &[Column]) -> Column {
+        let mut out = Column::ZERO;
+        log_density(isa, &self.whiten, self.log_norm, phi, mean, &mut out);
+        out
+    }
+}
+
+#[inline(always)]
+fn log_density_body<const FMA: bool>(
+    whiten: &[f64],
+    log_norm: f64,
+    phi: &[Column],
+    mean: &[Column],
+    out: &mut Column,
+) {
+    let mut total = [0.0; LANES];
+    let mut row = 0;
+    for i in 0..mean.len() {
+        let mut z = [0.0; LANES];
+        for j in 0..=i {
+            let w = whiten[row + j];
+            for l in 0..LANES {
+                z[l] += w * (phi[j].0[l] - mean[j].0[l]);
+            }
+        }
+        row += i + 1;
+        for l in 0..LANES {
+            total[l] += z[l] * z[l];
+        }
+    }
+    for l in 0..LANES {
+        out.0[l] = log_norm - 0.5 * total[l];
+    }
+}
+
+per_isa! {
+    fn log_density(
+        whiten: &[f64],
+        log_norm: f64,
+        phi: &[Column],
+        mean: &[Column],
+        out: &mut Column,
+    ) = log_density_body, fused;
+}
+
+/// Means of `phi` for every subject: `n_subjects x d`, row-major.
+#[derive(Debug, Clone)]
+pub struct Means {
+    pub values: Vec<f64>,
+    pub dim: usize,
+}
+
+impl Means {
+    pub fn new(problem: &Problem, layout: &Layout, theta: &[f64]) -> Self {
+        Self {
+            values: subject_values(problem, layout, &problem.programs.means, theta),
+            dim: problem.n_phi(),
+        }
+    }
+
+    pub fn of(&self, subject: usize) -> &[f64] {
+        &self.values[subject * self.dim..(subject + 1) * self.dim]
+    }
+
+    /// Means in the lanes of a block, one column a coordinate; unused lanes repeat the first.
+    pub fn columns(&self, layout: &Layout, b: usize) -> Vec<Column> {
+        let lanes = &layout.blocks[b].lanes;
+        let subject = |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
+        (0..self.dim)
+            .map(|k| Column(std::array::from_fn(|l| self.values[subject(l) * self.dim + k])))
+            .collect()
+    }
+}
+
+/// Subject roots of a program that does not read `phi`: `n_subjects x roots`, row-major.
+pub fn subject_values(
+    problem: &Problem,
+    layout: &Layout,
+    program: &ValueProgram,
+    theta: &[f64],
+) -> Vec<f64> {
+    let mut values = Values::new(problem, layout, program);
+    values.prepare(theta);
+    let n_roots = program.subject_roots.len();
+    let mut out = vec![0.0; problem.n_subjects() * n_roots];
+    let phi = vec![Column::ZERO; problem.n_phi()];
+    let mut work = Vec::new();
+    for (b, block) in layout.blocks.iter().enumerate() {
+        let roots = values.subjects(b, &phi, &mut work);
+        for (l, lane) in block.lanes.iter().enumerate().filter(|(_, lane)| lane.copy == 0) {
+            for (r, column) in roots.iter().enumerate() {
+                out[lane.subject as usize * n_roots + r] = column.0[l];
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,175 @@
+//! Compile the programs an estimator needs from the normal form.
+
+use super::normal_form::{CovarianceBlock, NormalForm};
+use super::theta::{Route, Theta};
+use crate::distributions::LN_SQRT_2PI;
+use crate::ir::graph::{Graph, Node};
+use crate::ir::level::Extent;
+use crate::ir::op::Unary;
+use crate::ir::program::{Active, DataColumns, DerivativeProgram, Roots, ValueProgram};
+
+/// All programs of a problem; they share the data-only columns.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// Sum of the log densities of the outcomes.
+    pub likelihood: ValueProgram,
+    /// The same with adjoints for `phi`; tangents of the arguments that carry information.
+    pub phi: DerivativeProgram,
+    /// The same with adjoints for `theta`, plus the density of `phi` where a parameter in it has no closed form.
+    pub theta: DerivativeProgram,
+    /// Means of `phi` for each subject.
+    pub means: ValueProgram,
+    /// Shifts of the effects for each subject.
+    pub shifts: ValueProgram,
+    /// At each row: predictions and residual SDs of the outcomes; once a subject: individual parameters.
+    pub prediction: ValueProgram,
+    pub individual: Vec<String>,
+    /// Argument roots of `phi` come in pairs (argument, weight); for each pair its outcome.
+    pub information: Vec<usize>,
+    /// False when some outcome has no known expected information.
+    pub has_information: bool,
+    /// For each outcome: has a prediction, has a residual SD.
+    pub predicted: Vec<(bool, bool)>,
+}
+
+impl Programs {
+    pub fn new(form: &mut NormalForm, theta: &Theta) -> (Self, DataColumns) {
+        let prior = numeric_prior(form, theta);
+        let (individual, individual_nodes) = individual_parameters(form);
+        let (graph, mut levels) = (form.graph.clone(), form.levels.clone());
+        let mut data = DataColumns::default();
+        let sums: Vec<(Node, u32)> = (0u32..).zip(&form.densities).map(|(o, d)| (d.log_density, o)).collect();
+        let likelihood = Roots { sums: sums.clone(), ..Roots::default() };
+        let (arguments, information, has_information) = information_roots(form);
+        let phi_roots = Roots { sums: sums.clone(), rows: arguments, ..Roots::default() };
+        let theta_roots = Roots { sums, subject_sums: prior, ..Roots::default() };
+        let means = Roots { subjects: form.means.clone(), ..Roots::default() };
+        let shifts = Roots { subjects: form.shifts.clone(), ..Roots::default() };
+        let (rows, predicted) = prediction_roots(form);
+        let prediction = Roots { rows, subjects: individual_nodes, ..Roots::default() };
+        let d = form.means.len();
+        let programs = Self {
+            likelihood: ValueProgram::new(&graph, &mut levels, &mut data, &likelihood),
+            phi: DerivativeProgram::new(&graph, &mut levels, &mut data, &phi_roots, d, Active::Phi),
+            theta: DerivativeProgram::new(
+                &graph,
+                &mut levels,
+                &mut data,
+                &theta_roots,
+                d,
+                Active::Theta,
+            ),
+            means: ValueProgram::new(&graph, &mut levels, &mut data, &means),
+            shifts: ValueProgram::new(&graph, &mut levels, &mut data, &shifts),
+            prediction: ValueProgram::new(&graph, &mut levels, &mut data, &prediction),
+            individual,
+            information,
+            has_information,
+            predicted,
+        };
+        (programs, data)
+    }
+}
+
+fn information_roots(form: &NormalForm) -> (Vec<Node>, Vec<usize>, bool) {
+    let (mut roots, mut outcomes, mut complete) = (Vec::new(), Vec::new(), true);
+    for (o, density) in form.densities.iter().enumerate() {
+        match &density.information {
+            None => complete = false,
+            Some(pairs) => {
+                for (argument, weight) in pairs {
+                    roots.extend([*argument, *weight]);
+                    outcomes.push(o);
+                }
+            }
+        }
+    }
+    (roots, outcomes, complete)
+}
+
+fn prediction_roots(form: &NormalForm) -> (Vec<Node>, Vec<(bool, bool)>) {
+    let mut roots = Vec::new();
+    let mut predicted = Vec::new();
+    for density in &form.densities {
+        roots.extend(density.prediction);
+        roots.extend(density.sd);
+        predicted.push((density.prediction.is_some(), density.sd.is_some()));
+    }
+    (roots, predicted)
+}
+
+/// Variables that have one value a subject and depend on its random effects.
+fn individual_parameters(form: &mut NormalForm) -> (Vec<String>, Vec<Node>) {
+    let (mut names, mut list) = (Vec::new(), Vec::new());
+    for (name, nodes) in &form.assigned {
+        let individual = nodes.iter().all(|node| {
+            let level = form.levels.of(&form.graph, *node);
+            level.extent == Extent::Subject && level.phi
+        });
+        if !individual {
+            continue;
+        }
+        let shown = name.trim_start_matches('.');
+        match nodes.as_slice() {
+            [only] => {
+                names.push(shown.to_string());
+                list.push(*only);
+            }
+            several => {
+                for (i, node) in several.iter().enumerate() {
+                    names.push(format!("{shown}[{}]", i + 1));
+                    list.push(*node);
+                }
+            }
+        }
+    }
+    (names, list)
+}
+
+/// Log density of the blocks of `phi` in which some free parameter takes the score route.
+fn numeric_prior(form: &mut NormalForm, theta: &Theta) -> Vec<Node> {
+    let blocks = form.covariance.clone();
+    let mut densities = Vec::new();
+    for block in &blocks {
+        let means = form.means[block.first..block.first + block.len].to_vec();
+        let nodes = [means.clone(), block.nodes.clone()].concat();
+        if form.thetas_of(nodes).iter().any(|k| theta.routes[*k] == Route::Score) {
+            densities.push(gaussian_log_density(&mut form.graph, block, &means));
+        }
+    }
+    densities
+}
+
+/// `log N(phi; mean, covariance)` through the Cholesky factor, element by element.
+fn gaussian_log_density(g: &mut Graph, block: &CovarianceBlock, means: &[Node]) -> Node {
+    let n = block.len;
+    let zero = g.constant(0.0);
+    let mut l = vec![zero; n * n];
+    for i in 0..n {
+        for j in 0..=i {
+            let terms: Vec<Node> = (0..j).map(|k| g.mul(l[i * n + k], l[j * n + k])).collect();
+            let sum = g.sum(&terms);
+            let rest = g.sub(block.nodes[i * n + j], sum);
+            l[i * n + j] =
+                if i == j { g.unary(Unary::Sqrt, rest) } else { g.div(rest, l[j * n + j]) };
+        }
+    }
+    let mut z: Vec<Node> = Vec::with_capacity(n);
+    let mut total = g.constant(-LN_SQRT_2PI * n as f64);
+    for i in 0..n {
+        let phi = g.phi(crate::model::parameter::index(block.first + i));
+        let mut residual = g.sub(phi, means[i]);
+        for (j, done) in z.iter().enumerate() {
+            let term = g.mul(l[i * n + j], *done);
+            residual = g.sub(residual, term);
+        }
+        let scaled = g.div(residual, l[i * n + i]);
+        z.push(scaled);
+        let square = g.square(scaled);
+        let half = g.scale(-0.5, square);
+        let log = g.ln(l[i * n + i]);
+        total = g.add(total, half);
+        total = g.sub(total, log);
+    }
+    total
+}

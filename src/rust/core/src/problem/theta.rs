@@ -1,0 +1,135 @@
+//! Keep the population parameters: names, starting values, what is free, who updates what.
+
+use super::Given;
+use crate::error::{Error, ErrorClass, Result};
+use crate::language::words;
+use crate::model::Model;
+
+/// Which route of the M-step updates a coordinate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    Fixed,
+    /// Closed form: mean of `phi` by generalised least squares.
+    Mean,
+    /// Closed form: covariance of `phi`.
+    Covariance,
+    /// Closed form: residual standard deviation.
+    Residual,
+    /// Stochastic approximation on score and information.
+    Score,
+}
+
+impl Route {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Mean | Self::Covariance | Self::Residual => "closed form",
+            Self::Score => "score",
+        }
+    }
+}
+
+/// The coordinates of `theta`, all on the transformed scale.
+#[derive(Debug, Clone)]
+pub struct Theta {
+    pub names: Vec<String>,
+    /// Name of the parameter each coordinate belongs to.
+    pub base: Vec<String>,
+    pub start: Vec<f64>,
+    pub free: Vec<bool>,
+    pub lower: Vec<f64>,
+    pub upper: Vec<f64>,
+    pub routes: Vec<Route>,
+}
+
+impl Theta {
+    /// # Errors
+    /// Unknown names, wrong lengths, values outside bounds, nothing left to estimate.
+    pub fn new(model: &Model, given: &Given) -> Result<Self> {
+        let mut theta = Self {
+            names: Vec::new(),
+            base: Vec::new(),
+            start: Vec::new(),
+            free: Vec::new(),
+            lower: Vec::new(),
+            upper: Vec::new(),
+            routes: vec![Route::Score; model.n_theta],
+        };
+        check_names(model, given)?;
+        for parameter in &model.parameters {
+            let named = |(name, _): &&(String, Vec<f64>)| *name == parameter.name;
+            let mut natural = parameter.start.clone();
+            if let Some((_, values)) = given.start.iter().find(named) {
+                natural.clone_from(values);
+            }
+            let fixed = given.fix.iter().find(|(name, _)| *name == parameter.name);
+            if let Some((_, Some(values))) = fixed {
+                natural.clone_from(values);
+            }
+            parameter.check(&natural)?;
+            theta.start.extend(parameter.transform(&natural));
+            theta.names.extend(parameter.element_names());
+            theta.base.extend(vec![parameter.name.clone(); parameter.len()]);
+            theta.free.extend(vec![fixed.is_none(); parameter.len()]);
+            for (low, high) in parameter.coordinate_bounds() {
+                theta.lower.push(low);
+                theta.upper.push(high);
+            }
+        }
+        if !theta.free.contains(&true) {
+            return Err(Error::new(
+                ErrorClass::Start,
+                "no_free_parameter",
+                "Every parameter is fixed: there is nothing to estimate.",
+            )
+            .hint("Leave at least one parameter out of `fix`."));
+        }
+        Ok(theta)
+    }
+
+    pub fn len(&self) -> usize {
+        self.start.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.start.is_empty()
+    }
+
+    /// Move a value into the bounds of its coordinate.
+    pub fn clamp(&self, k: usize, value: f64) -> f64 {
+        value.max(self.lower[k]).min(self.upper[k])
+    }
+
+    /// Coordinates of one route.
+    pub fn on_route(&self, route: Route) -> Vec<usize> {
+        (0..self.len()).filter(|k| self.routes[*k] == route).collect()
+    }
+}
+
+/// Natural-scale elements of all parameters, in the order of `names`.
+pub fn natural(model: &Model, theta: &[f64]) -> Vec<f64> {
+    model
+        .parameters
+        .iter()
+        .flat_map(|p| p.natural(&theta[p.first..p.first + p.len()]))
+        .collect()
+}
+
+fn check_names(model: &Model, given: &Given) -> Result<()> {
+    let starts = given.start.iter().map(|(name, _)| (name, "start"));
+    let fixes = given.fix.iter().map(|(name, _)| (name, "fix"));
+    for (name, place) in starts.chain(fixes) {
+        if !model.parameters.iter().any(|p| p.name == *name) {
+            let known: Vec<&str> = model.parameters.iter().map(|p| p.name.as_str()).collect();
+            return Err(Error::new(
+                ErrorClass::Start,
+                "unknown_parameter",
+                format!("The model has no parameter `{name}`."),
+            )
+            .at(format!("`{place}`"))
+            .field("name", name)
+            .hint(words::suggestion(name, "Its parameters are", known)));
+        }
+    }
+    Ok(())
+}

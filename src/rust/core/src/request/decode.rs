@@ -1,0 +1,183 @@
+//! Decode a request: the model, the grouping of the data, values by name, options.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::Columns;
+use crate::data::Frame;
+use crate::error::{Error, ErrorClass, Result};
+use crate::language::specification::Specification;
+use crate::model::{compile, Model};
+use crate::problem::{Given, Problem};
+
+/// What a front end asks.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Request {
+    pub task: String,
+    pub model: Specification,
+    #[serde(default)]
+    pub data: Option<Grouping>,
+    #[serde(default)]
+    start: BTreeMap<String, Json>,
+    #[serde(default)]
+    fix: BTreeMap<String, Json>,
+    #[serde(default)]
+    pub method: Option<Json>,
+    #[serde(default)]
+    pub seed: Option<f64>,
+    #[serde(default)]
+    pub threads: Option<usize>,
+    #[serde(default)]
+    parameters: BTreeMap<String, Json>,
+    /// Random effects, one list a subject; absent: the typical subject.
+    #[serde(default)]
+    pub random: Option<Vec<Vec<f64>>>,
+    #[serde(default)]
+    pub nodes: Option<usize>,
+}
+
+/// How the rows are grouped.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Grouping {
+    pub group: String,
+    pub labels: Json,
+    #[serde(default)]
+    pub time: Option<String>,
+    pub n_rows: usize,
+}
+
+impl Request {
+    /// # Errors
+    /// The text is not a request.
+    pub fn parse(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| {
+            Error::new(ErrorClass::Internal, "request", format!("Malformed request: {error}."))
+        })
+    }
+
+    /// # Errors
+    /// Everything wrong with the model itself.
+    pub fn compiled(&self) -> Result<Model> {
+        compile(&self.model)
+    }
+
+    /// Starting values and fixed values.
+    ///
+    /// # Errors
+    /// A value that is not a number.
+    pub fn given(&self) -> Result<Given> {
+        let mut given = Given::default();
+        for (name, value) in &self.start {
+            given.start.push((name.clone(), numbers(name, value)?));
+        }
+        for (name, value) in &self.fix {
+            let values = if value.is_null() { None } else { Some(numbers(name, value)?) };
+            given.fix.push((name.clone(), values));
+        }
+        Ok(given)
+    }
+
+    /// The data as a frame.
+    ///
+    /// # Errors
+    /// No data, or rows without a group.
+    pub fn frame(&self, mut columns: Columns) -> Result<Frame> {
+        let missing = |what: &str| {
+            Error::new(ErrorClass::Internal, "request", format!("The request has no {what}."))
+        };
+        let data = self.data.as_ref().ok_or_else(|| missing("data"))?;
+        let position = columns
+            .iter()
+            .position(|(name, _)| name == ".group")
+            .ok_or_else(|| missing("grouping column"))?;
+        let (_, codes) = columns.remove(position);
+        let labels: Vec<String> = match &data.labels {
+            Json::Array(list) => list.iter().map(label).collect(),
+            one => vec![label(one)],
+        };
+        let mut frame = Frame {
+            n_rows: data.n_rows,
+            columns,
+            group: data.group.clone(),
+            labels,
+            codes: Vec::with_capacity(data.n_rows),
+            time: data.time.clone(),
+        };
+        for (row, code) in codes.iter().enumerate() {
+            let valid = *code >= 1.0 && *code <= frame.labels.len() as f64;
+            if !valid {
+                return Err(Error::data(
+                    "missing_group",
+                    format!("`{}` is missing.", frame.group),
+                )
+                .at(format!("row {}", row + 1))
+                .field("row", row + 1)
+                .hint("Every row needs its group."));
+            }
+            frame.codes.push(*code as usize - 1);
+        }
+        Ok(frame)
+    }
+
+    /// The problem and the `theta` of the request's `parameters`.
+    ///
+    /// # Errors
+    /// As for a fit, and parameters that are not given.
+    pub fn evaluated(&self, columns: Columns) -> Result<(Problem, Vec<f64>)> {
+        let (model, given) = self.at_parameters()?;
+        let frame = self.frame(columns)?;
+        let problem = Problem::new(&model, &frame, &given)?;
+        let theta = problem.theta.start.clone();
+        Ok((problem, theta))
+    }
+
+    /// The same, for data without outcomes.
+    ///
+    /// # Errors
+    /// As [`Request::evaluated`].
+    pub fn predicted(&self, columns: Columns) -> Result<(Problem, Vec<f64>)> {
+        let (model, given) = self.at_parameters()?;
+        let frame = self.frame(columns)?;
+        let problem = Problem::for_prediction(&model, &frame, &given)?;
+        let theta = problem.theta.start.clone();
+        Ok((problem, theta))
+    }
+
+    /// The model, with the given parameters as its start.
+    fn at_parameters(&self) -> Result<(Model, Given)> {
+        let model = self.compiled()?;
+        let mut given = Given::default();
+        for (name, value) in &self.parameters {
+            given.start.push((name.clone(), numbers(name, value)?));
+        }
+        Ok((model, given))
+    }
+}
+
+fn label(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn numbers(name: &str, value: &Json) -> Result<Vec<f64>> {
+    let list = match value {
+        Json::Array(list) => list.clone(),
+        one => vec![one.clone()],
+    };
+    list.iter()
+        .map(|x| {
+            x.as_f64().ok_or_else(|| {
+                Error::new(
+                    ErrorClass::Start,
+                    "not_a_number",
+                    format!("The value given for `{name}` is not a number."),
+                )
+                .field("name", name)
+            })
+        })
+        .collect()
+}

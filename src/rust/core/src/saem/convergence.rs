@@ -1,0 +1,61 @@
+//! Judge whether a run has converged, and say on what evidence.
+//!
+//! The last half of the smoothing is split in two windows. A coordinate has settled when the means of the windows
+//! differ by little compared with the scale on which the parameter is known.
+
+use super::trace::Trace;
+use crate::problem::{Problem, Route};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FitStatus {
+    Converged,
+    MaxIterations,
+    NotFinite,
+    Interrupted,
+}
+
+impl FitStatus {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::MaxIterations => "max_iterations",
+            Self::NotFinite => "not_finite",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Largest drift between the windows that counts as settled.
+const DRIFT: f64 = 0.02;
+
+/// Status of a run that used all its iterations, and the evidence in words.
+pub fn judge(problem: &Problem, trace: &Trace, smoothing: usize) -> (FitStatus, Vec<String>) {
+    let window = smoothing / 4;
+    if window < 5 {
+        let evidence = format!("{smoothing} smoothing iterations are too few to judge convergence.");
+        return (FitStatus::MaxIterations, vec![evidence]);
+    }
+    let last = trace.theta.len();
+    let mean = |k: usize, from: usize, to: usize| {
+        trace.theta[from..to].iter().map(|theta| theta[k]).sum::<f64>() / (to - from) as f64
+    };
+    let mut worst = (0.0, 0);
+    for k in 0..problem.theta.len() {
+        if problem.theta.routes[k] == Route::Fixed {
+            continue;
+        }
+        let (before, after) = (mean(k, last - 2 * window, last - window), mean(k, last - window, last));
+        let drift = (after - before).abs() / before.abs().max(1.0);
+        if !(drift <= worst.0) {
+            worst = (drift, k);
+        }
+    }
+    let name = &problem.theta.names[worst.1];
+    let evidence = format!(
+        "Largest change between the last two windows of {window} iterations: {:.2} % (`{name}`, transformed scale).",
+        100.0 * worst.0
+    );
+    let status = if worst.0 <= DRIFT { FitStatus::Converged } else { FitStatus::MaxIterations };
+    (status, vec![evidence])
+}

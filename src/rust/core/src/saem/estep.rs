@@ -1,0 +1,257 @@
+//! E-step: draw `phi` of every subject and chain, and gather what the M-step needs of the draws.
+
+use super::adapt::Scales;
+use super::options::Kernels;
+use crate::data::Layout;
+use crate::inference::modes::{step_curvature, ModeOptions, Modes};
+use crate::ir::column::{Column, LANES};
+use crate::ir::vmath::Isa;
+use crate::parallel::Workers;
+use crate::problem::{Derivatives, Means, Prior, Problem, Scratch, Values};
+use crate::random::{Purpose, Stream};
+use crate::samplers::{
+    BlockWalk, Context, Independence, Kernel, Posterior, PriorKernel, RandomWalk, State, Tally,
+};
+
+/// Iterations between two refreshments of the Laplace posteriors.
+const REFRESH: usize = 5;
+
+/// Names of the kernels, in the order of their tallies.
+pub const KERNELS: [&str; 4] = ["prior", "random_walk", "block", "independence"];
+
+/// All chains of a fit.
+pub struct Chains {
+    states: Vec<State>,
+    scales: Scales,
+    /// Conditional modes of the subjects, found on a layout of one lane each.
+    single: Layout,
+    modes: Option<Modes>,
+    stream: Stream,
+    pub tallies: [Tally; 4],
+}
+
+/// What one block reports after its sweeps.
+struct BlockReport {
+    tallies: [Tally; 4],
+    by_coordinate: Vec<Tally>,
+    /// Sum of the complete-data log density over lanes.
+    objective: f64,
+    /// Sum over lanes of the adjoints of the population values.
+    adjoints: Vec<f64>,
+}
+
+/// What the whole E-step reports.
+pub struct Report {
+    /// Complete-data log density, mean over chains.
+    pub objective: f64,
+    /// Gradient of the complete-data log density in `theta`, mean over chains; empty if nobody needs it.
+    pub gradient: Vec<f64>,
+}
+
+/// The target of an E-step: a problem at a `theta`.
+pub struct Target<'a> {
+    pub problem: &'a Problem,
+    pub layout: &'a Layout,
+    pub values: &'a Values<'a>,
+    /// Derivatives in `theta`, when some parameter needs them.
+    pub derivatives: Option<&'a Derivatives<'a>>,
+    pub prior: &'a Prior,
+    pub means: &'a Means,
+    pub theta: &'a [f64],
+}
+
+impl Chains {
+    /// Start every chain at a draw from the population.
+    pub fn new(target: &Target, seed: u64, target_acceptance: f64) -> Self {
+        let stream = Stream { seed, purpose: Purpose::Sampler };
+        let mut chains = Self {
+            states: Vec::new(),
+            scales: Scales::new(target.problem.n_phi(), target_acceptance),
+            single: target.problem.layout(1),
+            modes: None,
+            stream,
+            tallies: [Tally::default(); 4],
+        };
+        for b in 0..target.layout.blocks.len() {
+            let mean = target.means.columns(target.layout, b);
+            chains.states.push(State::new(target.layout, b, mean));
+        }
+        chains
+    }
+
+    /// Draws of all lanes: `visit(subject, phi of the lane)` in the order of the blocks.
+    pub fn for_each_draw(&self, layout: &Layout, mut visit: impl FnMut(usize, &[f64])) {
+        let mut phi = Vec::new();
+        for (state, block) in self.states.iter().zip(&layout.blocks) {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                phi.clear();
+                phi.extend(state.phi.iter().map(|column| column.0[l]));
+                visit(lane.subject as usize, &phi);
+            }
+        }
+    }
+
+    /// Run all kernels once at `target`; `iteration` counts from one.
+    pub fn step(
+        &mut self,
+        target: &Target,
+        kernels: Kernels,
+        iteration: usize,
+        workers: &Workers,
+    ) -> Report {
+        if kernels.independence > 0 && (iteration - 1) % REFRESH == 0 {
+            self.refresh(target);
+        }
+        let context = Context {
+            values: target.values,
+            prior: target.prior,
+            stream: self.stream,
+            iteration: u32::try_from(iteration).unwrap_or(u32::MAX),
+            isa: Isa::detect(),
+        };
+        let first = iteration == 1;
+        let scales = &self.scales;
+        let reports = workers.map(&mut self.states, |state| {
+            state.begin(&context, target.means, target.layout);
+            if first {
+                PriorKernel.sweep(&context, state);
+            }
+            sweeps(&context, state, kernels, scales, target)
+        });
+        self.join(target, iteration, reports)
+    }
+
+    /// Gradient of the complete-data log density at the current draws, mean over chains, at any `theta` for which
+    /// `derivatives` were prepared.
+    pub fn gradient(
+        &mut self,
+        derivatives: &Derivatives,
+        theta: &[f64],
+        copies: usize,
+        workers: &Workers,
+    ) -> Vec<f64> {
+        let reports = workers.map(&mut self.states, |state| adjoint_sums(derivatives, state));
+        let mut adjoints = vec![0.0; derivatives.n_population()];
+        for report in reports {
+            for (total, adjoint) in adjoints.iter_mut().zip(report) {
+                *total += adjoint / copies as f64;
+            }
+        }
+        derivatives.to_theta(theta, &adjoints)
+    }
+
+    /// Add the reports up in the order of the blocks and adapt the walks.
+    fn join(&mut self, target: &Target, iteration: usize, reports: Vec<BlockReport>) -> Report {
+        let d = target.problem.n_phi();
+        let copies = target.layout.copies as f64;
+        let mut by_coordinate = vec![Tally::default(); d];
+        let mut block = Tally::default();
+        let mut objective = 0.0;
+        let mut adjoints = vec![0.0; target.derivatives.map_or(0, Derivatives::n_population)];
+        for report in reports {
+            for (total, tally) in self.tallies.iter_mut().zip(report.tallies) {
+                total.add(tally);
+            }
+            block.add(report.tallies[2]);
+            for (total, tally) in by_coordinate.iter_mut().zip(report.by_coordinate) {
+                total.add(tally);
+            }
+            objective += report.objective / copies;
+            for (total, adjoint) in adjoints.iter_mut().zip(report.adjoints) {
+                *total += adjoint / copies;
+            }
+        }
+        let size = BlockWalk::size(u32::try_from(iteration).unwrap_or(0), d);
+        self.scales.update(&by_coordinate, size, block);
+        let gradient = target
+            .derivatives
+            .map(|derivatives| derivatives.to_theta(target.theta, &adjoints))
+            .unwrap_or_default();
+        Report { objective, gradient }
+    }
+
+    /// Move the Laplace posteriors to the current `theta`, starting from the last modes.
+    fn refresh(&mut self, target: &Target) {
+        let options = ModeOptions {
+            max_steps: if self.modes.is_some() { 2 } else { 20 },
+            tolerance: 1e-3,
+            curvature: step_curvature(target.problem),
+        };
+        let start = self.modes.take().map(|modes| modes.phi);
+        let modes = Modes::find(
+            target.problem,
+            &self.single,
+            target.theta,
+            target.prior,
+            start.as_deref(),
+            options,
+        );
+        let places = self.places();
+        for (state, block) in self.states.iter_mut().zip(&target.layout.blocks) {
+            let subject = |l: usize| block.lanes.get(l).unwrap_or(&block.lanes[0]).subject as usize;
+            let gather = |columns: fn(&Modes, usize) -> &Vec<Column>, k: usize| {
+                Column(std::array::from_fn::<f64, LANES, _>(|l| {
+                    let (b, lane) = places[subject(l)];
+                    columns(&modes, b)[k].0[lane]
+                }))
+            };
+            let d = state.phi.len();
+            let center = (0..d).map(|k| gather(|m, b| &m.phi[b], k)).collect();
+            let factor = (0..d * (d + 1) / 2).map(|k| gather(|m, b| &m.factor[b], k)).collect();
+            state.posterior = Some(Posterior::new(center, factor));
+        }
+        self.modes = Some(modes);
+    }
+
+    /// Block and lane of each subject in the single layout.
+    fn places(&self) -> Vec<(usize, usize)> {
+        let mut places = vec![(0, 0); self.single.n_subjects];
+        for (b, block) in self.single.blocks.iter().enumerate() {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                places[lane.subject as usize] = (b, l);
+            }
+        }
+        places
+    }
+}
+
+fn sweeps(
+    context: &Context,
+    state: &mut State,
+    kernels: Kernels,
+    scales: &Scales,
+    target: &Target,
+) -> BlockReport {
+    let mut tallies = [Tally::default(); 4];
+    let mut by_coordinate = vec![Tally::default(); state.phi.len()];
+    for _ in 0..kernels.prior {
+        tallies[0].add(PriorKernel.sweep(context, state));
+    }
+    let walk = RandomWalk { scale: &scales.coordinates };
+    for _ in 0..kernels.random_walk {
+        for (total, tally) in by_coordinate.iter_mut().zip(walk.sweep_by_coordinate(context, state)) {
+            total.add(tally);
+            tallies[1].add(tally);
+        }
+    }
+    if state.phi.len() > 1 {
+        for _ in 0..kernels.block {
+            tallies[2].add(BlockWalk { scale: &scales.blocks }.sweep(context, state));
+        }
+    }
+    for _ in 0..kernels.independence {
+        tallies[3].add(Independence.sweep(context, state));
+    }
+    let lanes = 0..state.n_lanes;
+    let objective = lanes.map(|l| state.log_lik.0[l] + state.log_prior.0[l]).sum();
+    let adjoints =
+        target.derivatives.map_or_else(Vec::new, |derivatives| adjoint_sums(derivatives, state));
+    BlockReport { tallies, by_coordinate, objective, adjoints }
+}
+
+/// Adjoints of the population values at the draws of a block, summed over its lanes.
+fn adjoint_sums(derivatives: &Derivatives, state: &State) -> Vec<f64> {
+    let mut scratch = Scratch::default();
+    let (_, columns) = derivatives.population_adjoints(state.block, &state.phi, &mut scratch);
+    columns.iter().map(|column| column.0[..state.n_lanes].iter().sum()).collect()
+}

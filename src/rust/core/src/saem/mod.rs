@@ -1,0 +1,19 @@
+//! Fit by stochastic approximation EM: schedule, E-step, statistics, M-step, convergence.
+//!
+//! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
+
+mod adapt;
+mod convergence;
+mod estep;
+mod fit;
+mod means;
+mod mstep;
+mod options;
+mod schedule;
+mod statistics;
+mod trace;
+
+pub use fit::{fit, Fit, FitStatus};
+pub use options::{Kernels, SaemOptions};
+pub use schedule::{Phase, Schedule};
+pub use trace::Trace;

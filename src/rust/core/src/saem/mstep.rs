@@ -1,0 +1,180 @@
+//! M-step: move `theta` by the route each coordinate takes.
+
+use nalgebra::{DMatrix, DVector};
+
+use super::means::LinearMeans;
+use super::statistics::{Smoothed, Statistics};
+use crate::data::Layout;
+use crate::problem::{CovarianceBlock, CovarianceUpdate, Means, Prior, Problem, Residual, Route};
+
+/// The M-step of a problem, with the statistics of the residual errors and of the score route.
+pub struct MStep<'a> {
+    problem: &'a Problem,
+    linear: LinearMeans,
+    residuals: Vec<Smoothed>,
+    /// Coordinates on the score route.
+    pub scored: Vec<usize>,
+    /// Smoothed information of the complete data about them.
+    information: Option<DMatrix<f64>>,
+}
+
+/// How far variances may fall in this iteration.
+#[derive(Debug, Clone, Copy)]
+pub struct Annealing {
+    /// Smallest ratio of a new variance to the old one; 0 when not annealing.
+    pub rate: f64,
+}
+
+/// What the M-step reads.
+pub struct Step<'s> {
+    pub layout: &'s Layout,
+    pub statistics: &'s Statistics,
+    pub prior: &'s Prior,
+    /// Gradient of the complete-data log density at the draws.
+    pub gradient: &'s [f64],
+    pub gain: f64,
+    pub annealing: Annealing,
+}
+
+/// Smallest ratio of a variance to its starting value.
+const VARIANCE_FLOOR: f64 = 1e-10;
+
+impl<'a> MStep<'a> {
+    pub fn new(problem: &'a Problem) -> Self {
+        Self {
+            problem,
+            linear: LinearMeans::new(problem),
+            residuals: vec![Smoothed::default(); problem.form.residuals.len()],
+            scored: problem.theta.on_route(Route::Score),
+            information: None,
+        }
+    }
+
+    /// True when the gradient of the program is read.
+    pub fn needs_gradient(&self) -> bool {
+        !self.residuals.is_empty() || !self.scored.is_empty()
+    }
+
+    /// Move `theta`.
+    pub fn update(&mut self, step: &Step, theta: &mut [f64]) {
+        let old = theta.to_vec();
+        self.residual_errors(step, &old, theta);
+        self.score_route(step, &old, theta);
+        let means = Means::new(self.problem, step.layout, &old);
+        let solved = self.linear.solve(self.problem, step.prior, step.statistics, &means, &old);
+        if let Some(values) = solved {
+            for (k, value) in self.linear.coordinates.iter().zip(values) {
+                theta[*k] = self.problem.theta.clamp(*k, value);
+            }
+        }
+        let means = Means::new(self.problem, step.layout, theta);
+        for block in &self.problem.form.covariance {
+            self.covariance(block, step, &means, theta);
+        }
+    }
+
+    /// `sd^2 <- mean of squared residuals`; with `g` the derivative in `ln sd`, the sum of squares is `sd^2 (g + n)`.
+    fn residual_errors(&mut self, step: &Step, old: &[f64], theta: &mut [f64]) {
+        for (residual, smoothed) in self.problem.form.residuals.iter().zip(&mut self.residuals) {
+            let Residual { theta: k, outcomes } = residual;
+            if self.problem.theta.routes[*k] != Route::Residual {
+                continue;
+            }
+            let n: usize = outcomes.iter().map(|o| self.problem.n_obs_of(*o)).sum();
+            let n = n as f64;
+            let variance = (2.0 * old[*k]).exp();
+            let squares = (variance * (step.gradient[*k] + n)).max(0.0);
+            let new = smoothed.update(squares, step.gain) / n;
+            let floor = VARIANCE_FLOOR * (2.0 * self.problem.theta.start[*k]).exp();
+            let new = new.max(step.annealing.rate * variance).max(floor);
+            theta[*k] = self.problem.theta.clamp(*k, 0.5 * new.ln());
+        }
+    }
+
+    /// One step of stochastic approximation on score and information.
+    fn score_route(&self, step: &Step, old: &[f64], theta: &mut [f64]) {
+        let Some(information) = &self.information else { return };
+        let score =
+            DVector::from_iterator(self.scored.len(), self.scored.iter().map(|k| step.gradient[*k]));
+        let change = damped_solve(information, &score);
+        for (k, change) in self.scored.iter().zip(change.iter()) {
+            let limit = 0.5 * old[*k].abs().max(1.0);
+            let moved = old[*k] + step.gain * change.clamp(-limit, limit);
+            theta[*k] = self.problem.theta.clamp(*k, moved);
+        }
+    }
+
+    /// Smooth the information of the score route toward that of the current draws.
+    pub fn learn_information(&mut self, new: DMatrix<f64>, gain: f64) {
+        self.information = Some(match self.information.take() {
+            None => new,
+            Some(old) => &old + (new - &old) * gain,
+        });
+    }
+
+    fn covariance(&self, block: &CovarianceBlock, step: &Step, means: &Means, theta: &mut [f64]) {
+        let old = |a: usize| step.prior.omega[(block.first + a, block.first + a)];
+        let new = |a: usize, b: usize| {
+            step.statistics.covariance(means, block.first + a, block.first + b)
+        };
+        let floor = |a: usize, value: f64| {
+            value.max(step.annealing.rate * old(a)).max(f64::MIN_POSITIVE)
+        };
+        match &block.update {
+            CovarianceUpdate::Numeric => {}
+            CovarianceUpdate::Diagonal(variances) => {
+                let mut done = Vec::new();
+                for variance in variances {
+                    let Some(k) = variance.coordinate() else { continue };
+                    if self.problem.theta.routes[k] != Route::Covariance || done.contains(&k) {
+                        continue;
+                    }
+                    done.push(k);
+                    // A variance shared by several effects is the mean of theirs.
+                    let same = (0..block.len).filter(|a| variances[*a].coordinate() == Some(k));
+                    let values: Vec<f64> = same.map(|a| floor(a, new(a, a))).collect();
+                    let mean = values.iter().sum::<f64>() / values.len() as f64;
+                    theta[k] = self.problem.theta.clamp(k, variance.theta(mean));
+                }
+            }
+            CovarianceUpdate::Full { first, .. } => {
+                let mut omega = DMatrix::from_fn(block.len, block.len, new);
+                let stretch: Vec<f64> =
+                    (0..block.len).map(|a| (floor(a, omega[(a, a)]) / omega[(a, a)]).sqrt()).collect();
+                for a in 0..block.len {
+                    for b in 0..block.len {
+                        omega[(a, b)] *= stretch[a] * stretch[b];
+                    }
+                }
+                self.set_full(*first, &omega, theta);
+            }
+        }
+    }
+
+    fn set_full(&self, first: usize, omega: &DMatrix<f64>, theta: &mut [f64]) {
+        let lower: Vec<f64> = crate::model::parameter::triangle(omega.nrows())
+            .map(|at| omega[at])
+            .collect();
+        let parameter = self.problem.model.parameters.iter().find(|p| p.first == first);
+        if let (Some(parameter), true) = (parameter, omega.clone().cholesky().is_some()) {
+            for (k, value) in parameter.transform(&lower).into_iter().enumerate() {
+                theta[first + k] = value;
+            }
+        }
+    }
+}
+
+/// Solve with the positive part of a symmetric matrix: small and negative eigenvalues are replaced by their size.
+fn damped_solve(matrix: &DMatrix<f64>, right: &DVector<f64>) -> DVector<f64> {
+    let eigen = matrix.clone().symmetric_eigen();
+    let largest = eigen.eigenvalues.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    let coefficients = eigen.eigenvectors.transpose() * right;
+    let scaled = DVector::from_iterator(
+        coefficients.len(),
+        coefficients
+            .iter()
+            .zip(eigen.eigenvalues.iter())
+            .map(|(c, x)| c / x.abs().max(1e-8 * largest).max(f64::MIN_POSITIVE)),
+    );
+    eigen.eigenvectors * scaled
+}

@@ -1,0 +1,83 @@
+//! Hold the options of SAEM.
+
+use serde::{Deserialize, Deserializer};
+
+/// Options of a run; the front end validates them and documents their effect.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct SaemOptions {
+    /// Iterations with gain 1.
+    pub exploration: usize,
+    /// Iterations with decreasing gain.
+    pub smoothing: usize,
+    /// Chains a subject; 0 chooses by the number of subjects.
+    #[serde(deserialize_with = "chains")]
+    pub chains: usize,
+    pub kernels: Kernels,
+    /// Whether variances may only shrink by `annealing_rate` an iteration in the first half of the exploration.
+    pub annealing: bool,
+    pub annealing_rate: f64,
+    /// Acceptance rate to which the random walks are adapted.
+    pub target_acceptance: f64,
+    /// Whether the log-likelihood is computed at the end.
+    pub log_lik: bool,
+    /// Quadrature nodes a dimension; absent: by dimension.
+    pub nodes: Option<usize>,
+}
+
+/// Sweeps of each kernel in an iteration.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default)]
+pub struct Kernels {
+    pub prior: usize,
+    pub random_walk: usize,
+    pub block: usize,
+    pub independence: usize,
+}
+
+impl Default for Kernels {
+    fn default() -> Self {
+        Self { prior: 2, random_walk: 2, block: 2, independence: 2 }
+    }
+}
+
+impl Default for SaemOptions {
+    fn default() -> Self {
+        Self {
+            exploration: 300,
+            smoothing: 100,
+            chains: 0,
+            kernels: Kernels::default(),
+            annealing: true,
+            annealing_rate: 0.95,
+            target_acceptance: 0.4,
+            log_lik: true,
+            nodes: None,
+        }
+    }
+}
+
+impl SaemOptions {
+    /// Chains used for `n_subjects`: by default as many as make 50 subjects of fewer.
+    pub fn chains_for(&self, n_subjects: usize) -> usize {
+        match self.chains {
+            0 => 50usize.div_ceil(n_subjects.max(1)).max(1),
+            n => n,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Chains {
+    Count(usize),
+    Word(String),
+}
+
+fn chains<'de, D: Deserializer<'de>>(source: D) -> Result<usize, D::Error> {
+    match Chains::deserialize(source)? {
+        Chains::Count(n) if n > 0 => Ok(n),
+        Chains::Word(word) if word == "auto" => Ok(0),
+        _ => Err(serde::de::Error::custom("`chains` is \"auto\" or a positive number")),
+    }
+}

@@ -1,0 +1,93 @@
+//! Keep the smoothed sufficient statistics of the Gaussian population and of the residual errors.
+//!
+//! `S <- S + gain (S_new - S)`; the chains enter through the mean of their statistics, never through mean draws.
+
+use super::estep::Chains;
+use crate::data::Layout;
+use crate::problem::Means;
+
+/// Statistics of `phi`, relative to a fixed `origin` so that no digits cancel.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    pub dim: usize,
+    /// `n_subjects x d`, row-major: mean of `phi - origin` for each subject.
+    pub first: Vec<f64>,
+    /// `d x d`: sum over subjects of `(phi - origin)(phi - origin)'`.
+    pub second: Vec<f64>,
+    pub origin: Vec<f64>,
+    seeded: bool,
+}
+
+impl Statistics {
+    pub fn new(means: &Means) -> Self {
+        let d = means.dim;
+        let n = means.values.len() / d.max(1);
+        let origin = (0..d)
+            .map(|k| (0..n).map(|i| means.values[i * d + k]).sum::<f64>() / n.max(1) as f64)
+            .collect();
+        Self {
+            dim: d,
+            first: vec![0.0; n * d],
+            second: vec![0.0; d * d],
+            origin,
+            seeded: false,
+        }
+    }
+
+    /// Move toward the statistics of the current draws; the first time, jump there.
+    pub fn update(&mut self, chains: &Chains, layout: &Layout, gain: f64) {
+        let gain = if self.seeded { gain } else { 1.0 };
+        self.seeded = true;
+        let d = self.dim;
+        let weight = gain / layout.copies as f64;
+        for value in self.first.iter_mut().chain(&mut self.second) {
+            *value *= 1.0 - gain;
+        }
+        let (first, second, origin) = (&mut self.first, &mut self.second, &self.origin);
+        chains.for_each_draw(layout, |subject, phi| {
+            for a in 0..d {
+                let x = phi[a] - origin[a];
+                first[subject * d + a] += weight * x;
+                for b in 0..=a {
+                    second[a * d + b] += weight * x * (phi[b] - origin[b]);
+                }
+            }
+        });
+    }
+
+    /// Smoothed `E[phi]` of one coordinate of a subject.
+    pub fn mean(&self, subject: usize, k: usize) -> f64 {
+        self.origin[k] + self.first[subject * self.dim + k]
+    }
+
+    /// `E[(phi_a - m_a)(phi_b - m_b)]`, mean over subjects, about the given means.
+    pub fn covariance(&self, means: &Means, a: usize, b: usize) -> f64 {
+        let (a, b) = (a.max(b), a.min(b));
+        let d = self.dim;
+        let n = self.first.len() / d;
+        let mut sum = self.second[a * d + b];
+        for i in 0..n {
+            let (ma, mb) = (means.of(i)[a] - self.origin[a], means.of(i)[b] - self.origin[b]);
+            let (xa, xb) = (self.first[i * d + a], self.first[i * d + b]);
+            sum += ma * mb - xa * mb - xb * ma;
+        }
+        sum / n as f64
+    }
+}
+
+/// A number smoothed with the gain.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Smoothed {
+    value: Option<f64>,
+}
+
+impl Smoothed {
+    pub fn update(&mut self, new: f64, gain: f64) -> f64 {
+        let value = match self.value {
+            None => new,
+            Some(old) => old + gain * (new - old),
+        };
+        self.value = Some(value);
+        value
+    }
+}

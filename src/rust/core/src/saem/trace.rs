@@ -1,0 +1,31 @@
+//! Record what happened at every iteration.
+
+use super::schedule::Phase;
+
+/// One entry an iteration.
+#[derive(Debug, Clone, Default)]
+pub struct Trace {
+    /// `theta` after each iteration, transformed scale.
+    pub theta: Vec<Vec<f64>>,
+    pub gain: Vec<f64>,
+    pub phase: Vec<&'static str>,
+    /// Complete-data log-likelihood at the draws, mean over chains.
+    pub objective: Vec<f64>,
+}
+
+impl Trace {
+    pub fn push(&mut self, theta: &[f64], gain: f64, phase: Phase, objective: f64) {
+        self.theta.push(theta.to_vec());
+        self.gain.push(gain);
+        self.phase.push(phase.name());
+        self.objective.push(objective);
+    }
+
+    pub fn len(&self) -> usize {
+        self.gain.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.gain.is_empty()
+    }
+}

@@ -1,0 +1,42 @@
+//! Move random blocks of coordinates together by a Gaussian random walk.
+//!
+//! Block sizes cycle through `2..=d` over the iterations, each with its own scale; blocks are consecutive from an
+//! offset that moves with the iteration. Source: the third kernel of saemix and Monolix.
+
+use super::random_walk::step;
+use super::{Context, Kernel, State, Tally};
+
+/// One scale a block size (from two), adapted between iterations.
+pub struct BlockWalk<'a> {
+    pub scale: &'a [f64],
+}
+
+impl BlockWalk<'_> {
+    /// Size of the blocks in an iteration.
+    pub fn size(iteration: u32, d: usize) -> usize {
+        if d < 2 {
+            d
+        } else {
+            2 + iteration as usize % (d - 1)
+        }
+    }
+}
+
+impl Kernel for BlockWalk<'_> {
+    fn name(&self) -> &'static str {
+        "block"
+    }
+
+    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+        let d = state.phi.len();
+        let size = Self::size(context.iteration, d);
+        let offset = context.iteration as usize / d.max(1);
+        let mut total = Tally::default();
+        for first in (0..d).step_by(size.max(1)) {
+            let block: Vec<usize> =
+                (first..(first + size).min(d)).map(|k| (k + offset) % d).collect();
+            total.add(step(context, state, &block, self.scale[size.saturating_sub(2)]));
+        }
+        total
+    }
+}

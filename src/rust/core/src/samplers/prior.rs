@@ -1,0 +1,40 @@
+//! Propose from the population distribution: `phi* ~ N(m_i, Omega)`, whatever the chain holds.
+//!
+//! The proposal density cancels against the prior, so the ratio is that of the likelihoods.
+//! Source: Kuhn & Lavielle (2005), first kernel.
+
+use super::accept::{accept, gain, Proposal};
+use super::{Context, Kernel, State, Tally};
+use crate::ir::column::{Column, LANES};
+
+pub struct PriorKernel;
+
+impl Kernel for PriorKernel {
+    fn name(&self) -> &'static str {
+        "prior"
+    }
+
+    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+        let d = state.phi.len();
+        let z = state.normals(context, d);
+        let mut phi = state.mean.clone();
+        for (i, column) in phi.iter_mut().enumerate() {
+            for (j, noise) in z.iter().enumerate().take(i + 1) {
+                let l = context.prior.chol[(i, j)];
+                if l != 0.0 {
+                    add_scaled(column, l, noise);
+                }
+            }
+        }
+        let (log_lik, log_prior) = context.target(state, &phi);
+        let ratio = gain(&log_lik, &state.log_lik);
+        let uniform = state.uniforms(context, 1);
+        accept(context.isa, state, &Proposal { phi, log_lik, log_prior }, &ratio, &uniform[0])
+    }
+}
+
+fn add_scaled(column: &mut Column, factor: f64, noise: &Column) {
+    for l in 0..LANES {
+        column.0[l] += factor * noise.0[l];
+    }
+}

@@ -1,0 +1,59 @@
+//! Move one coordinate at a time by a Gaussian random walk.
+//!
+//! The step of coordinate `k` in a lane is `scale[k]` times its conditional standard deviation there.
+//! Source: Kuhn & Lavielle (2005), second kernel.
+
+use super::accept::{accept, add, gain, Proposal};
+use super::{Context, Kernel, State, Tally};
+use crate::ir::column::{Column, LANES};
+
+/// One scale a coordinate, adapted between iterations.
+pub struct RandomWalk<'a> {
+    pub scale: &'a [f64],
+}
+
+impl RandomWalk<'_> {
+    /// Sweep and report each coordinate's tally.
+    pub fn sweep_by_coordinate(&self, context: &Context, state: &mut State) -> Vec<Tally> {
+        (0..state.phi.len()).map(|k| step(context, state, &[k], self.scale[k])).collect()
+    }
+}
+
+impl Kernel for RandomWalk<'_> {
+    fn name(&self) -> &'static str {
+        "random_walk"
+    }
+
+    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+        let mut total = Tally::default();
+        for tally in self.sweep_by_coordinate(context, state) {
+            total.add(tally);
+        }
+        total
+    }
+}
+
+/// Move the given coordinates together by independent steps.
+pub fn step(context: &Context, state: &mut State, coordinates: &[usize], scale: f64) -> Tally {
+    let z = state.normals(context, coordinates.len());
+    let mut phi = state.phi.clone();
+    for (k, noise) in coordinates.iter().zip(&z) {
+        let sd = conditional_sd(context, state, *k);
+        for l in 0..LANES {
+            phi[*k].0[l] += scale * sd.0[l] * noise.0[l];
+        }
+    }
+    let (log_lik, log_prior) = context.target(state, &phi);
+    let old = add(&state.log_lik, &state.log_prior);
+    let ratio = gain(&add(&log_lik, &log_prior), &old);
+    let uniform = state.uniforms(context, 1);
+    accept(context.isa, state, &Proposal { phi, log_lik, log_prior }, &ratio, &uniform[0])
+}
+
+/// Standard deviation of a coordinate given the others: from the Laplace posterior, else from the population.
+fn conditional_sd(context: &Context, state: &State, k: usize) -> Column {
+    match &state.posterior {
+        None => Column::splat(context.prior.omega[(k, k)].sqrt()),
+        Some(posterior) => posterior.sd[k],
+    }
+}

@@ -1,0 +1,140 @@
+//! Keep the chains of one block between sweeps.
+
+use crate::data::{Block, Layout};
+use crate::ir::column::{Column, LANES};
+use crate::ir::symmetric::at;
+use crate::problem::Means;
+use crate::random::LaneIds;
+
+use super::Context;
+
+/// Current draws of the lanes of a block.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Index of the block in its layout.
+    pub block: usize,
+    pub n_lanes: usize,
+    pub phi: Vec<Column>,
+    pub log_lik: Column,
+    pub log_prior: Column,
+    /// Means of `phi` at the current `theta`.
+    pub mean: Vec<Column>,
+    /// Gaussian approximation of the conditional distribution, once there is one.
+    pub posterior: Option<Posterior>,
+    /// Scratch of the evaluator.
+    pub work: Vec<Column>,
+    pub ids: LaneIds,
+    /// Random numbers of this iteration that are used up.
+    draws: u32,
+}
+
+/// `N(center, (L L')^-1)` in each lane.
+#[derive(Debug, Clone)]
+pub struct Posterior {
+    pub center: Vec<Column>,
+    /// Lower Cholesky factor of the precision, by rows.
+    pub factor: Vec<Column>,
+    /// Standard deviation of each coordinate given the others.
+    pub sd: Vec<Column>,
+}
+
+impl Posterior {
+    pub fn new(center: Vec<Column>, factor: Vec<Column>) -> Self {
+        let sd = (0..center.len())
+            .map(|k| {
+                let row = &factor[at(k, 0)..=at(k, k)];
+                Column(std::array::from_fn(|l| {
+                    let precision: f64 = row.iter().map(|f| f.0[l] * f.0[l]).sum();
+                    1.0 / precision.sqrt()
+                }))
+            })
+            .collect();
+        Self { center, factor, sd }
+    }
+}
+
+/// Proposals and acceptances of a sweep.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub proposed: u64,
+    pub accepted: u64,
+    /// Proposals without a finite density.
+    pub not_finite: u64,
+}
+
+impl Tally {
+    pub fn add(&mut self, other: Self) {
+        self.proposed += other.proposed;
+        self.accepted += other.accepted;
+        self.not_finite += other.not_finite;
+    }
+
+    pub fn rate(&self) -> f64 {
+        if self.proposed == 0 {
+            f64::NAN
+        } else {
+            self.accepted as f64 / self.proposed as f64
+        }
+    }
+}
+
+impl State {
+    /// Chains of block `b` at the given `phi`.
+    pub fn new(layout: &Layout, b: usize, phi: Vec<Column>) -> Self {
+        let block = &layout.blocks[b];
+        Self {
+            block: b,
+            n_lanes: block.lanes.len(),
+            mean: phi.clone(),
+            phi,
+            log_lik: Column::ZERO,
+            log_prior: Column::ZERO,
+            posterior: None,
+            work: Vec::new(),
+            ids: lane_ids(block),
+            draws: 0,
+        }
+    }
+
+    /// Start an iteration: `theta` has moved, so densities are computed anew.
+    pub fn begin(&mut self, context: &Context, means: &Means, layout: &Layout) {
+        self.draws = 0;
+        self.mean = means.columns(layout, self.block);
+        let phi = std::mem::take(&mut self.phi);
+        (self.log_lik, self.log_prior) = context.target(self, &phi);
+        self.phi = phi;
+    }
+
+    /// Standard normal columns, `n` of them.
+    pub fn normals(&mut self, context: &Context, n: usize) -> Vec<Column> {
+        let mut out = vec![[0.0; LANES]; n];
+        let first = self.advance(n);
+        context.stream.normals(context.isa, &self.ids, context.iteration, first, &mut out);
+        out.into_iter().map(Column).collect()
+    }
+
+    /// Uniform columns, `n` of them.
+    pub fn uniforms(&mut self, context: &Context, n: usize) -> Vec<Column> {
+        let mut out = vec![[0.0; LANES]; n];
+        let first = self.advance(n);
+        context.stream.uniforms(context.isa, &self.ids, context.iteration, first, &mut out);
+        out.into_iter().map(Column).collect()
+    }
+
+    /// Reserve an even number of draws, so that none are wasted.
+    fn advance(&mut self, n: usize) -> u32 {
+        let first = self.draws;
+        self.draws += u32::try_from(n + n % 2).unwrap_or(0);
+        first
+    }
+}
+
+/// Draws of `phi` from the population at the start.
+pub fn lane_ids(block: &Block) -> LaneIds {
+    let lane = |l: usize| block.lanes.get(l).copied().unwrap_or_default();
+    LaneIds {
+        subject: std::array::from_fn(|l| lane(l).subject),
+        chain: std::array::from_fn(|l| lane(l).copy),
+    }
+}
+
