@@ -1,0 +1,56 @@
+#' Convergence of a fit
+#'
+#' @param fit (`nlme_fit`) a fit.
+#' @returns `converged()` `TRUE` or `FALSE`. `convergence()` a data frame with the
+#'   `status`, the `evidence` for it and the `advice`, one row a piece of evidence.
+#'   `mstep_routes()` a data frame with the route by which the M-step updates each
+#'   `parameter`: in closed form, by stochastic approximation of score and
+#'   information, or not at all because it is fixed.
+#' @examples
+#' fit <- fit_nlme(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
+#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#' )
+#' convergence(fit)
+#' mstep_routes(fit)
+#' @export
+convergence <- function(fit) {
+  data.frame(
+    status = fit$status$code,
+    evidence = if (length(fit$status$evidence) > 0L) fit$status$evidence else NA_character_,
+    advice = status_advice(fit$status$code)
+  )
+}
+
+#' @rdname convergence
+#' @export
+converged <- function(fit) fit$status$code == "converged"
+
+#' @rdname convergence
+#' @export
+mstep_routes <- function(fit) {
+  data.frame(parameter = fit$parameters$name, route = fit$parameters$route)
+}
+
+status_sentence <- function(fit) {
+  words <- switch(fit$status$code,
+    converged = "Converged after %d iterations",
+    max_iterations = "Not converged after %d iterations",
+    stalled = "Stalled after %d iterations",
+    not_finite = "Stopped after %d iterations: an estimate is not finite",
+    interrupted = "Interrupted after %d iterations"
+  )
+  sprintf(words, nrow(fit$trace$value))
+}
+
+status_advice <- function(code) {
+  switch(code,
+    converged = "None needed.",
+    max_iterations = "Raise `exploration` and `smoothing` in saem(), and look at plot(fit, \"trace\").",
+    stalled = "Start elsewhere or simplify the random effects; see plot(fit, \"trace\").",
+    not_finite = "Check the starting values and the scales of the parameters.",
+    interrupted = "The estimates are those of the last iteration; fit again for the full run."
+  )
+}

@@ -1,0 +1,156 @@
+#' Estimates of a fit
+#'
+#' `fixef()` gives the population parameters, `ranef()` the random effects of each
+#' subject, `coef()` the individual parameters, `VarCorr()` the variability
+#' between subjects and `sigma()` the residual parameters.
+#'
+#' @param object,x (`nlme_fit`) a fit.
+#' @param scale (character) `"natural"`, or `"transformed"` for the scale on which
+#'   the parameter is estimated.
+#' @param type (character) `"mode"` for the mode of the conditional distribution of
+#'   the random effects, `"mean"` for its mean.
+#' @param sigma not used; kept for the generic of nlme.
+#' @param ... for the generic; an argument that lands here is refused.
+#' @returns `fixef()` and `sigma()` a named vector; `ranef()` a data frame, one row
+#'   a subject and one column an effect, with the conditional SDs in the same
+#'   shape as attribute `cond_sd`; `coef()` a data frame of natural-scale
+#'   individual parameters; `VarCorr()` a data frame of class `nlme_varcorr` with
+#'   `effect`, `term`, `variance`, `sd`, `cv` (percent, for effects on the log
+#'   scale) and `shrinkage` (percent), and attributes `covariance` and
+#'   `correlation`.
+#' @examples
+#' fit <- fit_nlme(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
+#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#' )
+#' fixef(fit)
+#' ranef(fit)
+#' VarCorr(fit)
+#' coef(fit)
+#' @name estimates
+NULL
+
+#' @rdname estimates
+#' @method fixef nlme_fit
+#' @export
+fixef.nlme_fit <- function(object, scale = c("natural", "transformed"), ...) {
+  refuse_dots(...)
+  scale <- check_word(scale, "scale", c("natural", "transformed"))
+  population_values(object, c("fixed", "covariate"), scale)
+}
+
+population_values <- function(fit, roles, scale = "natural") {
+  keep <- fit$parameters$role %in% roles
+  stats::setNames(fit$parameters[[scale]][keep], fit$parameters$name[keep])
+}
+
+#' @rdname estimates
+#' @method ranef nlme_fit
+#' @export
+ranef.nlme_fit <- function(object, type = c("mode", "mean"), ...) {
+  refuse_dots(...)
+  type <- check_word(type, "type", c("mode", "mean"))
+  effects <- subject_frame(
+    object, object$effects$name,
+    if (type == "mode") object$effects$modes else object$effects$cond_mean
+  )
+  attr(effects, "cond_sd") <- subject_frame(
+    object, object$effects$name, object$effects$cond_sd
+  )
+  effects
+}
+
+# One row a subject, one column a name.
+subject_frame <- function(fit, names, values) {
+  frame <- as.data.frame(values)
+  dimnames(frame) <- list(fit$data$labels, names)
+  frame
+}
+
+#' @rdname estimates
+#' @importFrom stats coef
+#' @export
+coef.nlme_fit <- function(object, ...) {
+  refuse_dots(...)
+  subject_frame(object, object$individual$name, object$individual$value)
+}
+
+#' @rdname estimates
+#' @importFrom stats sigma
+#' @export
+sigma.nlme_fit <- function(object, ...) {
+  refuse_dots(...)
+  population_values(object, "residual")
+}
+
+#' @rdname estimates
+#' @method VarCorr nlme_fit
+#' @export
+VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
+  refuse_dots(...)
+  covariance <- x$covariance$value
+  variance <- diag(covariance)
+  terms <- effect_terms(x$model, x$covariance$names)
+  dimnames(covariance) <- list(terms$effect, terms$effect)
+  table <- data.frame(
+    terms[c("effect", "term")],
+    variance = variance,
+    sd = sqrt(variance),
+    cv = ifelse(terms$scale == "log", 100 * sqrt(expm1(variance)), NA),
+    shrinkage = effect_shrinkage(x)
+  )
+  structure(
+    table,
+    covariance = covariance,
+    correlation = correlation_of(covariance),
+    class = c("nlme_varcorr", "data.frame")
+  )
+}
+
+# A variance of 0 has no correlations.
+correlation_of <- function(covariance) {
+  sd <- sqrt(diag(covariance))
+  correlation <- covariance / tcrossprod(ifelse(sd > 0, sd, NA))
+  diag(correlation) <- 1
+  correlation
+}
+
+# 100 (1 - SD of the modes about their mean / omega), on the Gaussian scale.
+effect_shrinkage <- function(fit) {
+  modes <- fit$effects$modes
+  for (i in seq_along(fit$effects$name)) {
+    if (effect_family(fit$effects$name[i], fit$model$spec$random) == "lognormal") {
+      modes[, i] <- log(modes[, i])
+    }
+  }
+  spread <- apply(modes - fit$effects$mean, 2L, stats::sd)
+  100 * (1 - spread / sqrt(diag(fit$covariance$value)))
+}
+
+#' @export
+print.nlme_varcorr <- function(x, digits = 4, ...) {
+  cat(variability_lines(x, digits), sep = "\n")
+  invisible(x)
+}
+
+# The table of random effects, with correlations when there are any.
+variability_lines <- function(table, digits) {
+  shown <- data.frame(
+    format_numbers(table$sd, digits), format_numbers(table$cv, 3),
+    format_numbers(table$shrinkage, 3),
+    row.names = table$term
+  )
+  names(shown) <- c("SD", "CV %", "shrinkage %")
+  if (all(is.na(table$cv))) shown[["CV %"]] <- NULL
+  correlation <- attr(table, "correlation")
+  if (any(correlation[lower.tri(correlation)] != 0, na.rm = TRUE)) {
+    corr <- format(round(correlation, 3), nsmall = 3)
+    corr[upper.tri(corr, diag = TRUE)] <- ""
+    corr <- corr[, -ncol(corr), drop = FALSE]
+    colnames(corr) <- paste("cor", utils::head(table$term, -1L))
+    shown <- cbind(shown, corr)
+  }
+  table_lines(shown)
+}

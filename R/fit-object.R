@@ -1,0 +1,54 @@
+# The fit: a plain list of numbers, words and data frames, without pointers or
+# environments, so that it survives saveRDS(), workers and upgrades.
+
+new_nlme_fit <- function(call, model, bound, method, settings, reply) {
+  fit <- list(
+    format_version = 1L,
+    call = plain_call(call),
+    model = model,
+    method = method,
+    settings = settings,
+    data = list(
+      frame = as.data.frame(bound$frame),
+      group = bound$fields$group,
+      labels = as.character(bound$fields$labels),
+      time = bound$fields$time
+    )
+  )
+  structure(c(fit, reply), class = "nlme_fit")
+}
+
+# A call built by do.call() holds the data itself; keep its name only.
+plain_call <- function(call) {
+  if (!is.null(call$data) && !is.language(call$data)) call$data <- quote(data)
+  if (!is.null(call$model) && !is.language(call$model)) call$model <- quote(model)
+  call
+}
+
+# The data of the fit bound to its model again, for requests after the fit.
+rebind_data <- function(fit) {
+  bind_data(fit$model, fit$data$frame, fit$data$group, fit$data$time)
+}
+
+# Estimates on the natural scale by parameter, as a request carries them.
+estimated_values <- function(fit) {
+  base <- fit$parameters$base
+  split(fit$parameters$natural, factor(base, unique(base)))
+}
+
+# One outcome gives a vector, several a matrix with their names.
+outcome_values <- function(values, outcomes) {
+  if (length(outcomes) == 1L) return(as.vector(values))
+  colnames(values) <- outcomes
+  values
+}
+
+# Observed values in data-row order, in the shape of outcome_values().
+observed_values <- function(fit) {
+  outcomes <- fit$fitted$outcome
+  values <- vapply(
+    outcomes, function(column) as.double(fit$data$frame[[column]]),
+    double(nrow(fit$data$frame))
+  )
+  outcome_values(matrix(values, ncol = length(outcomes)), outcomes)
+}

@@ -1,0 +1,112 @@
+# Print a fit: at most 30 lines, every number from one table.
+
+#' @export
+print.nlme_fit <- function(x, digits = 4, ...) {
+  cat(fit_lines(x, digits), sep = "\n")
+  invisible(x)
+}
+
+# Rows shown of each table; summary() shows all.
+fit_lines <- function(fit, digits, rows = 6L) {
+  fixed <- population_values(fit, c("fixed", "covariate"))
+  c(
+    header_lines(fit),
+    "", "Fixed effects", first_rows(parameter_lines(fit, fixed, digits), rows),
+    "", "Random effects",
+    first_rows(variability_lines(nlme::VarCorr(fit), digits), rows),
+    residual_lines(fit, digits),
+    "", likelihood_lines(fit),
+    warning_lines(fit, rows)
+  )
+}
+
+header_lines <- function(fit) {
+  outcomes <- paste0("`", fit$fitted$outcome, "`", collapse = ", ")
+  c(
+    sprintf("Nonlinear mixed effects model fitted by %s", toupper(fit$method$options$name)),
+    sprintf(
+      "%d observations of %s in %d subjects (`%s`)",
+      fit$n_obs, outcomes, fit$n_subjects, fit$data$group
+    ),
+    sprintf(
+      "%s, %d chain%s, seed %s", status_sentence(fit), fit$chains,
+      if (fit$chains == 1) "" else "s", format(fit$seed, scientific = FALSE)
+    )
+  )
+}
+
+parameter_lines <- function(fit, values, digits) {
+  shown <- data.frame(estimate = format_numbers(values, digits), row.names = names(values))
+  row <- match(names(values), fit$parameters$name)
+  fixed <- !fit$parameters$free[row]
+  if (any(fixed)) shown[[" "]] <- ifelse(fixed, "(fixed)", "")
+  labels <- parameter_labels(fit$model, fit$parameters$base[row])
+  if (any(nzchar(labels))) shown[["  "]] <- labels
+  table_lines(shown)
+}
+
+# "label (unit)" of each parameter, "" when the model gives none.
+parameter_labels <- function(model, names) {
+  described <- vapply(model$spec$parameters, function(parameter) {
+    unit <- if (!is.null(parameter$unit)) paste0("(", parameter$unit, ")")
+    paste(c(parameter$label, unit), collapse = " ")
+  }, character(1L))
+  known <- vapply(model$spec$parameters, `[[`, character(1L), "name")
+  described[match(names, known)]
+}
+
+residual_lines <- function(fit, digits) {
+  residual <- population_values(fit, "residual")
+  if (length(residual) == 0L) return(NULL)
+  values <- paste(names(residual), "=", format_numbers(residual, digits, justify = FALSE))
+  c("", paste("Residual error:", paste(values, collapse = ", ")))
+}
+
+likelihood_lines <- function(fit) {
+  if (is.null(fit$log_lik)) return("Log-likelihood not computed; see `logLik()`.")
+  log_lik <- stats::logLik(fit)
+  c(
+    sprintf(
+      "Log-likelihood %.2f (%s)", as.numeric(log_lik), likelihood_method(log_lik)
+    ),
+    sprintf("AIC %.2f, BIC %.2f", stats::AIC(log_lik), stats::BIC(log_lik))
+  )
+}
+
+likelihood_method <- function(log_lik) {
+  nodes <- attr(log_lik, "nodes")
+  if (nodes == 1) return("Laplace approximation")
+  sprintf("adaptive Gauss-Hermite quadrature, %d nodes per dimension", as.integer(nodes))
+}
+
+warning_lines <- function(fit, rows) {
+  texts <- fit$warnings
+  if (!converged(fit)) texts <- c(status_advice(fit$status$code), texts)
+  if (length(texts) == 0L) return(NULL)
+  c("", paste("Warning:", first_rows(texts, rows %/% 2L)))
+}
+
+first_rows <- function(lines, rows) {
+  # One more line than allowed is shown rather than replaced by a note.
+  if (length(lines) <= rows + 2L) return(lines)
+  c(lines[seq_len(rows + 1L)], sprintf("  ... %d more, see summary()", length(lines) - rows - 1L))
+}
+
+# Significant digits, aligned; missing is blank.
+format_numbers <- function(values, digits, justify = TRUE) {
+  shown <- vapply(values, function(value) {
+    if (is.na(value)) return("")
+    format(signif(value, digits), digits = digits)
+  }, character(1L))
+  if (justify) format(shown, justify = "right") else unname(shown)
+}
+
+# The lines of a table of text, indented, with row names at the left.
+table_lines <- function(frame) {
+  columns <- lapply(names(frame), function(name) {
+    cells <- trimws(c(name, as.character(frame[[name]])))
+    formatC(cells, width = max(nchar(cells)))
+  })
+  rows <- formatC(c("", rownames(frame)), flag = "-", width = max(nchar(rownames(frame))))
+  sub("\\s+$", "", paste0("  ", do.call(paste, c(list(rows), columns, list(sep = "  ")))))
+}

@@ -1,0 +1,52 @@
+#' Summarize a fit
+#'
+#' Adds to what [print()] shows the options of the method, the time spent, the
+#' acceptance rates of the kernels, rejected draws, and which parameter the M-step
+#' updates by which route.
+#'
+#' @param object (`nlme_fit`) a fit.
+#' @param ... for the generic; an argument that lands here is refused.
+#' @returns An object of class `summary.nlme_fit`: the fit with its tables
+#'   `acceptance`, `timing` and `routes` as data frames.
+#' @examples
+#' fit <- fit_nlme(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
+#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#' )
+#' summary(fit)
+#' @export
+summary.nlme_fit <- function(object, ...) {
+  refuse_dots(...)
+  structure(
+    list(
+      fit = object,
+      convergence = convergence(object),
+      acceptance = as.data.frame(object$acceptance),
+      timing = as.data.frame(object$timing),
+      routes = mstep_routes(object)
+    ),
+    class = "summary.nlme_fit"
+  )
+}
+
+#' @export
+print.summary.nlme_fit <- function(x, digits = 4, ...) {
+  fit <- x$fit
+  acceptance <- sprintf("%s %.2f", x$acceptance$kernel, x$acceptance$rate)
+  timing <- sprintf("%s %.2f s", x$timing$name, x$timing$seconds)
+  routes <- tapply(x$routes$parameter, x$routes$route, paste, collapse = ", ")
+  cat(
+    fit_lines(fit, digits, rows = Inf),
+    "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),
+    "", "M-step", paste0("  ", names(routes), ": ", routes),
+    "", paste("Acceptance:", paste(acceptance, collapse = ", ")),
+    sprintf("Rejected draws (likelihood not finite): %d", as.integer(fit$rejected)),
+    paste("Time:", paste(timing, collapse = ", ")),
+    "", paste("Options of", toupper(fit$method$options$name)),
+    paste0("  ", option_lines(fit$method$options)),
+    sep = "\n"
+  )
+  invisible(x)
+}

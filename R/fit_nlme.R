@@ -1,0 +1,168 @@
+#' Fit a nonlinear mixed effects model
+#'
+#' @param model (`nlme_model` or formula) a model of [nlme_model()] or
+#'   [nlme_formula()], or directly the formula of the latter.
+#' @param data (data.frame) one row a record. A missing outcome is skipped; other
+#'   columns the model uses must be complete.
+#' @param method (`nlme_method`) the estimator with its options: [saem()].
+#' @param id (character or NULL) the grouping column. `NULL` takes the group
+#'   named in the random effects.
+#' @param time (character or NULL) the time column, used for plots. `NULL` takes
+#'   the first of `time`, `TIME` and `t`, then any case of `time`.
+#' @param start (named numeric or list) starting values on the natural scale, by
+#'   parameter; those left out keep the model's. For a formula, see
+#'   [nlme_formula()].
+#' @param fix (named numeric or list) values on the natural scale at which
+#'   parameters are held fixed.
+#' @param seed (integer or NULL) seed of all random numbers of the fit. `NULL`
+#'   draws one from R's generator; R's generator is otherwise left alone.
+#' @param threads (integer or NULL) threads. `NULL` is
+#'   `getOption("nlmers.threads")`, else the smaller of 2 and the cores there are.
+#'   The result does not depend on it.
+#' @param progress (logical) show a progress bar. Handlers of the progressr
+#'   package are told of the progress in any case.
+#' @param ... for a formula: `transform`, `random`, `covariates`, `error` and
+#'   `correlated` of [nlme_formula()].
+#' @returns An object of class `nlme_fit`. Interrupting the fit returns what there
+#'   is, with status `interrupted`. See [fixef()], [ranef()], [VarCorr()],
+#'   [predict.nlme_fit()], [logLik.nlme_fit()], [plot.nlme_fit()], [tidy.nlme_fit()]
+#'   and [convergence()].
+#' @examples
+#' fit <- fit_nlme(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
+#'   method = saem(exploration = 100, smoothing = 50), time = "age", seed = 1
+#' )
+#' fit
+#' @export
+fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
+                     start = NULL, fix = NULL, seed = NULL, threads = NULL,
+                     progress = interactive(), ...) {
+  call <- match.call()
+  dots <- rlang::enexprs(...)
+  if (inherits(model, "formula")) {
+    model <- model_of_formula(model, start, dots, parent.frame())
+    start <- NULL
+  } else {
+    check_model(model, dots)
+  }
+  check_method(method)
+  bound <- bind_data(model, data, id, time)
+  settings <- list(
+    start = named_values(start, "start", model),
+    fix = named_values(fix, "fix", model),
+    seed = if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0),
+    threads = thread_count(threads)
+  )
+  request <- fit_request(model, bound, method, settings)
+  reply <- core_call(
+    request, bound$columns, progress_reporter(check_flag(progress, "progress"))
+  )
+  fit <- new_nlme_fit(call, model, bound, method, settings, reply)
+  warn_of_fit(fit)
+  fit
+}
+
+fit_request <- function(model, bound, method, settings) {
+  core_request("fit", model$spec, list(
+    data = bound$fields,
+    start = value_fields(settings$start),
+    fix = value_fields(settings$fix),
+    method = method$options,
+    seed = settings$seed,
+    threads = settings$threads
+  ))
+}
+
+model_of_formula <- function(formula, start, dots, env) {
+  allowed <- setdiff(names(formals(nlme_formula)), c("formula", "start"))
+  for (name in setdiff(rlang::names2(dots), allowed)) stop_unknown_argument(name, allowed)
+  if (!is.null(start)) dots$start <- start
+  eval(as.call(c(list(nlme_formula, formula), dots)), env)
+}
+
+check_model <- function(model, dots) {
+  if (!inherits(model, "nlme_model")) {
+    stop_option(
+      "bad_model",
+      sprintf("`model` must be a model or a formula, not an object of class `%s`.", class(model)[1L]),
+      hint = "Write it with `nlme_model()` or as `outcome ~ prediction`."
+    )
+  }
+  for (name in rlang::names2(dots)) stop_unknown_argument(name, names(formals(fit_nlme)))
+}
+
+stop_unknown_argument <- function(name, allowed) {
+  stop_option(
+    "unknown_argument", sprintf("fit_nlme() has no argument `%s` here.", name),
+    hint = nearest_hint(name, setdiff(allowed, "..."), "Arguments"),
+    fields = list(name = name)
+  )
+}
+
+check_method <- function(method) {
+  if (!inherits(method, "nlme_method")) {
+    stop_option(
+      "bad_method", "`method` must be a method object.", hint = "Write `method = saem()`."
+    )
+  }
+}
+
+# Values by parameter name; a name that is no parameter is an error.
+named_values <- function(values, argument, model) {
+  if (is.null(values)) return(list())
+  values <- as.list(values)
+  known <- vapply(model$spec$parameters, `[[`, character(1L), "name")
+  for (name in setdiff(rlang::names2(values), known)) {
+    stop_start(
+      "unknown_parameter", sprintf("`%s` names `%s`, which is not a parameter.", argument, name),
+      hint = nearest_hint(name, known, "Parameters"), fields = list(name = name)
+    )
+  }
+  for (name in names(values)) {
+    parameter <- model$spec$parameters[[match(name, known)]]
+    values[[name]] <- elements_of(values[[name]], parameter, argument)
+  }
+  values
+}
+
+# The elements the core counts: of a covariance matrix the lower triangle row by
+# row, which for a symmetric matrix is the upper one column by column.
+elements_of <- function(value, parameter, argument) {
+  if (!is.numeric(value) || !all(is.finite(value))) {
+    stop_start(
+      "bad_value",
+      sprintf("`%s` gives `%s` a value that is not a finite number.", argument, parameter$name),
+      fields = list(name = parameter$name)
+    )
+  }
+  if (parameter$type != "covariance_matrix") return(as.numeric(value))
+  if (!identical(dim(value), rep(parameter$dim, 2L)) || !isSymmetric(unname(value))) {
+    stop_start(
+      "bad_value",
+      sprintf("`%s` must give `%s` a symmetric %d x %d matrix.", argument, parameter$name,
+              parameter$dim, parameter$dim),
+      fields = list(name = parameter$name)
+    )
+  }
+  value[upper.tri(value, diag = TRUE)]
+}
+
+thread_count <- function(threads) {
+  if (is.null(threads)) threads <- getOption("nlmers.threads")
+  if (!is.null(threads)) return(check_count(threads, "threads", 1))
+  available <- parallel::detectCores()
+  if (is.na(available)) 1 else min(2, available)
+}
+
+# Trouble of a finished fit is a value in it, and a warning once.
+warn_of_fit <- function(fit) {
+  status <- fit$status
+  if (status$code != "converged") {
+    warn_nlmers(status$code, paste(
+      c(status_sentence(fit), status_advice(status$code)), collapse = "\n"
+    ))
+  }
+  for (text in fit$warnings) warn_nlmers("fit", text)
+}

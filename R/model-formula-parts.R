@@ -1,0 +1,140 @@
+# The pieces of a translated formula: individual parameters, the prediction and
+# the covariance structure of the random effects.
+
+transform_to <- list(
+  identity = function(code) code,
+  log = function(code) call("log", code),
+  logit = function(code) call("qlogis", code),
+  probit = function(code) call("qnorm", code)
+)
+transform_from <- list(
+  identity = function(code) code,
+  log = function(code) call("exp", code),
+  logit = function(code) call("plogis", code),
+  probit = function(code) call("pnorm", code)
+)
+
+# `ka <- exp(log(ka) + beta_ka_weight * weight + eta_ka)`, or NULL when nothing is
+# added. The target `.ka` is reserved for this: messages show it as `ka`.
+individual_statement <- function(name, transform, varying, effects, env) {
+  effects <- Filter(function(effect) effect$parameter == name, effects)
+  if (!name %in% varying && length(effects) == 0L) return(NULL)
+  scale <- transform[[name]]
+  code <- transform_to[[scale]](as.symbol(name))
+  for (effect in effects) {
+    code <- call("+", code, call("*", as.symbol(effect$name), effect$term))
+  }
+  if (name %in% varying) {
+    code <- call("+", code, as.symbol(paste0("eta_", name)))
+  }
+  code <- transform_from[[scale]](code)
+  text <- paste(name, "<-", code_text(code))
+  list(
+    kind = "assign", target = paste0(".", name),
+    value = expression_tree(code, new_scope(env, text)), text = text
+  )
+}
+
+prediction_statement <- function(formula, individual, residual, env) {
+  text <- code_text(formula)
+  column <- formula[[2L]]
+  if (!is.symbol(column)) {
+    stop_model(
+      "bad_outcome", "The left of `~` must be the name of the outcome's column.", text,
+      "Transform the column in the data first."
+    )
+  }
+  targets <- vapply(Filter(Negate(is.null), individual), `[[`, character(1L), "target")
+  bound <- lapply(targets, function(target) list(sym = target))
+  names(bound) <- substring(targets, 2L)
+  prediction <- expression_tree(formula[[3L]], new_scope(env, text, bound = bound))
+  error <- expression_tree(residual$call, new_scope(env, text))
+  list(
+    kind = "outcome", column = as.character(column),
+    dist = list(call = "normal", args = list(prediction, error)),
+    text = sprintf("%s ~ normal(%s, %s)", as.character(column), code_text(formula[[3L]]),
+                   code_text(residual$call))
+  )
+}
+
+# Random effects and their covariance parameters, one block per set of
+# correlated parameters.
+random_structure <- function(varying, group, correlated) {
+  blocks <- correlated_blocks(varying, correlated)
+  several <- sum(lengths(blocks) > 1L) > 1L
+  parts <- lapply(blocks, function(names) {
+    if (length(names) == 1L) {
+      return(single_effect(names, group))
+    }
+    omega <- if (several) paste0("omega_", paste(names, collapse = "_")) else "omega"
+    joint_effect(names, omega, group)
+  })
+  list(
+    parameters = lapply(parts, `[[`, "parameter"),
+    random = lapply(parts, `[[`, "random")
+  )
+}
+
+single_effect <- function(name, group) {
+  effect <- paste0("eta_", name)
+  omega <- paste0("omega_sd_", name)
+  list(
+    parameter = real_parameter(omega, "log", 1),
+    random = random_term(effect, call("normal", 0, as.symbol(omega)), group)
+  )
+}
+
+joint_effect <- function(names, omega, group) {
+  parameter <- c(list(name = omega), parameter_words$covariance_matrix(diag(length(names))))
+  mean <- as.call(c(quote(c), as.list(rep(0, length(names)))))
+  list(
+    parameter = check_parameter(parameter, omega),
+    random = random_term(
+      paste0("eta_", names), call("mvnormal", mean, as.symbol(omega)), group
+    )
+  )
+}
+
+random_term <- function(effects, distribution, group) {
+  left <- lapply(effects, as.symbol)
+  left <- if (length(left) == 1L) left[[1L]] else as.call(c(quote(c), left))
+  right <- if (is.null(group)) distribution else call("|", distribution, as.symbol(group))
+  random_block(call("~", left, right), baseenv())
+}
+
+# Names of the parameters in each block; a parameter alone is a block of one.
+correlated_blocks <- function(varying, correlated) {
+  if (isTRUE(correlated)) return(list(varying))
+  if (isFALSE(correlated)) return(as.list(varying))
+  pattern <- check_pattern(correlated, varying)
+  blocks <- unique(lapply(seq_along(varying), function(i) which(pattern[i, ])))
+  if (!all(vapply(blocks, function(b) all(pattern[b, b]), logical(1L))) ||
+        sum(lengths(blocks)) != length(varying)) {
+    stop_option(
+      "bad_pattern", "`correlated` is not made of full blocks.",
+      hint = "If a and b correlate, and b and c do, then a and c must as well."
+    )
+  }
+  lapply(blocks, function(block) varying[block])
+}
+
+check_pattern <- function(correlated, varying) {
+  n <- length(varying)
+  square <- is.matrix(correlated) && all(dim(correlated) == n) &&
+    all(correlated %in% c(0, 1)) && isSymmetric(unname(correlated + 0))
+  named <- !is.null(rownames(correlated))
+  if (!square || (named && !setequal(rownames(correlated), varying))) {
+    stop_option(
+      "bad_pattern",
+      sprintf("`correlated` must be TRUE, FALSE or a symmetric 0/1 matrix over %s.",
+              paste0("`", varying, "`", collapse = ", "))
+    )
+  }
+  pattern <- unname(correlated == 1)
+  if (named) {
+    order <- match(varying, rownames(correlated))
+    pattern <- pattern[order, order, drop = FALSE]
+  }
+  diag(pattern) <- TRUE
+  pattern
+}

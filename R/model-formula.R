@@ -1,0 +1,260 @@
+# The formula door: translate a formula with starting values, transformations
+# and random effects into the specification that a block model has.
+
+#' Write a closed-form model as one formula
+#'
+#' The model for users of nlme, lme4 and saemix: the formula gives the
+#' prediction, `start` the typical values, and each individual parameter is its
+#' typical value plus covariate effects plus a random effect *on the transformed
+#' scale*. [fit_nlme()] takes the same arguments after a formula; this function
+#' returns the model without fitting it.
+#'
+#' A parameter `ka` on the log scale becomes `ka_i = exp(log(ka) + beta_ka_weight *
+#' weight_i + eta_ka_i)` with `eta_ka ~ normal(0, omega_sd_ka)`. All starting SDs
+#' are 1 on the transformed scale and all starting coefficients 0; `start` may
+#' name them to start elsewhere.
+#'
+#' @param formula (formula) `outcome ~ prediction`. Names in `start` are
+#'   parameters, other names data columns; functions of the calling environment
+#'   are read in place.
+#' @param start (named numeric) typical values on the natural scale.
+#' @param transform (character) scale on which the parameters vary: one of
+#'   `"identity"`, `"log"`, `"logit"`, `"probit"` for all, or named by parameter
+#'   (those left out are `"identity"`).
+#' @param random (formula) parameters with a random effect and their group, as in
+#'   `ka + V ~ 1 | id`. A parameter left out has the same value in all subjects.
+#' @param covariates (formula or list of formulas) covariate effects on the
+#'   transformed scale, as in `Cl ~ weight` or `list(Cl ~ weight, V ~ weight + sex)`.
+#' @param error residual error with the starting values of its parameters:
+#'   `add(a = 1)`, `prop(b = 0.1)`, `add_prop(a = 1, b = 0.1)` (variances add) or
+#'   `add_prop_sd(a = 1, b = 0.1)` (SDs add).
+#' @param correlated (logical or matrix) `TRUE` estimates all covariances of the
+#'   random effects; a symmetric 0/1 matrix over the random parameters, in their
+#'   order in `random` or named, says which blocks.
+#' @returns An object of class `nlme_model`.
+#' @seealso [nlme_model()] for the full language.
+#' @examples
+#' growth <- nlme_formula(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8)
+#' )
+#' growth
+#' @export
+nlme_formula <- function(formula, start, transform = "identity", random,
+                         covariates = NULL, error = add(a = 1), correlated = FALSE) {
+  if (missing(random)) {
+    stop_option(
+      "missing_argument", "`random` says which parameters vary and between whom.",
+      hint = "Write `random = ka + V ~ 1 | id`."
+    )
+  }
+  if (missing(start)) {
+    stop_option(
+      "missing_argument", "`start` names the parameters and their typical values.",
+      hint = "Write `start = c(ka = 1.5, V = 30)`."
+    )
+  }
+  new_nlme_model(formula_spec(formula, start, list(
+    transform = transform, random = random, covariates = covariates,
+    error = rlang::enexpr(error), correlated = correlated
+  )))
+}
+
+# The default of `error` is read as code; the checker takes `add` for a function.
+utils::globalVariables("add")
+
+# `design` holds the arguments of nlme_formula() beyond formula and start.
+formula_spec <- function(formula, start, design) {
+  if (!inherits(formula, "formula") || length(formula) != 3L) {
+    stop_model("bad_formula", "The model is a formula `outcome ~ prediction`.")
+  }
+  env <- environment(formula)
+  start <- formula_start(start)
+  used <- intersect(names(start), all.vars(formula[[3L]]))
+  transform <- formula_transform(design$transform, used)
+  varying <- formula_random(design$random, used)
+  effects <- covariate_effects(design$covariates, used)
+  residual <- residual_error(design$error, env)
+  blocks <- random_structure(varying$names, varying$group, design$correlated)
+  individual <- lapply(used, individual_statement, transform, varying$names, effects, env)
+  typical <- lapply(used, function(name) {
+    real_parameter(name, transform[[name]], start[[name]])
+  })
+  coefficients <- lapply(effects, function(effect) real_parameter(effect$name, "identity", 0))
+  list(
+    parameters = apply_start(
+      c(typical, coefficients, blocks$parameters, residual$parameters), start
+    ),
+    random = blocks$random,
+    statements = c(
+      Filter(Negate(is.null), individual),
+      list(prediction_statement(formula, individual, residual, env))
+    )
+  )
+}
+
+real_parameter <- function(name, scale, value) {
+  check_parameter(
+    list(
+      name = name, type = "real", scale = scale, value = value,
+      lower = NULL, upper = NULL, se = TRUE, label = NULL, unit = NULL
+    ),
+    sprintf("start = c(%s = %s)", name, format(value))
+  )
+}
+
+formula_start <- function(start) {
+  start <- as.list(start)
+  if (length(start) == 0L || is.null(names(start)) || any(names(start) == "")) {
+    stop_start(
+      "bad_start", "`start` must name every parameter of the formula.",
+      hint = "Write `start = c(ka = 1.5, V = 30)`."
+    )
+  }
+  start
+}
+
+formula_transform <- function(transform, parameters) {
+  if (is.null(names(transform)) && length(transform) == 1L) {
+    transform <- stats::setNames(rep(transform, length(parameters)), parameters)
+  }
+  unknown <- setdiff(names(transform), parameters)
+  if (length(unknown) > 0L || is.null(names(transform))) {
+    stop_option(
+      "bad_transform", "`transform` is one word for all parameters, or named by parameter.",
+      hint = nearest_hint(c(unknown, "?")[1L], parameters, "Parameters")
+    )
+  }
+  wrong <- setdiff(transform, scales)
+  if (length(wrong) > 0L) {
+    stop_option(
+      "bad_transform", sprintf("`%s` is not a transformation.", wrong[1L]),
+      hint = nearest_hint(wrong[1L], scales, "Known")
+    )
+  }
+  full <- stats::setNames(rep("identity", length(parameters)), parameters)
+  full[names(transform)] <- transform
+  as.list(full)
+}
+
+# `ka + V ~ 1 | id`: the names on the left and the group on the right.
+formula_random <- function(random, parameters) {
+  text <- code_text(random)
+  if (!is_call_to(random, "~") || length(random) != 3L) {
+    stop_option(
+      "bad_random", "`random` is a formula `parameters ~ 1 | group`.", text
+    )
+  }
+  split <- split_group(random[[3L]], text)
+  if (!identical(split$distribution, 1)) {
+    stop_option(
+      "bad_random", "The right side of `random` is `1 | group`.", text,
+      "Covariate effects go into `covariates`."
+    )
+  }
+  names <- summed_names(random[[2L]])
+  check_parameter_names(names, parameters, text)
+  list(names = unique(names), group = split$group)
+}
+
+# Names of the parameters in a sum.
+summed_names <- function(code) {
+  vapply(summed_terms(code), code_text, character(1L))
+}
+
+summed_terms <- function(code) {
+  if (is_call_to(code, "+") && length(code) == 3L) {
+    return(c(summed_terms(code[[2L]]), list(code[[3L]])))
+  }
+  list(code)
+}
+
+check_parameter_names <- function(names, parameters, text) {
+  for (name in setdiff(names, parameters)) {
+    stop_model(
+      "unknown_symbol",
+      sprintf("`%s` is not a parameter of the formula with a value in `start`.", name),
+      text, nearest_hint(name, parameters, "Parameters"), list(name = name)
+    )
+  }
+}
+
+# One element per coefficient: its name, its parameter and the covariate's code.
+covariate_effects <- function(covariates, parameters) {
+  if (is.null(covariates)) return(list())
+  if (inherits(covariates, "formula")) covariates <- list(covariates)
+  effects <- list()
+  for (formula in covariates) {
+    text <- code_text(formula)
+    if (!is_call_to(formula, "~") || length(formula) != 3L) {
+      stop_option(
+        "bad_covariates", "`covariates` are formulas `parameter ~ covariate`.", text
+      )
+    }
+    names <- summed_names(formula[[2L]])
+    check_parameter_names(names, parameters, text)
+    for (name in names) {
+      effects <- c(effects, lapply(summed_terms(formula[[3L]]), function(term) {
+        column <- gsub("[^A-Za-z0-9.]+", "_", gsub("[^A-Za-z0-9.]+$", "", code_text(term)))
+        list(name = sprintf("beta_%s_%s", name, column), parameter = name, term = term)
+      }))
+    }
+  }
+  effects
+}
+
+# `add_prop(a = 1, b = 0.1)`: the parameters it starts, and the call on their names.
+residual_error <- function(error, env) {
+  text <- code_text(error)
+  if (!is_call_to(error, error_words)) {
+    stop_option(
+      "bad_error", sprintf("`%s` is not a residual error.", text), sprintf("error = %s", text),
+      "Known: `add(a = 1)`, `prop(b = 0.1)`, `add_prop(a = 1, b = 0.1)`, `add_prop_sd(a = 1, b = 0.1)`."
+    )
+  }
+  word <- as.character(error[[1L]])
+  defaults <- switch(word, add = "a", prop = "b", c("a", "b"))
+  args <- as.list(error)[-1L]
+  if (length(args) != length(defaults)) {
+    stop_option(
+      "bad_error", sprintf("`%s()` takes %d starting value%s.", word, length(defaults),
+                           if (length(defaults) > 1L) "s" else ""),
+      sprintf("error = %s", text)
+    )
+  }
+  names <- rlang::names2(args)
+  names[names == ""] <- defaults[names == ""]
+  list(
+    parameters = Map(
+      function(name, value) real_parameter(name, "log", eval(value, env)), names, args
+    ),
+    call = as.call(c(as.symbol(word), lapply(names, as.symbol)))
+  )
+}
+
+# Values of `start` that name coefficients, SDs or residual parameters.
+apply_start <- function(parameters, start) {
+  parameters <- unname(parameters)
+  names <- vapply(parameters, `[[`, character(1L), "name")
+  for (name in setdiff(names(start), names)) {
+    stop_start(
+      "unknown_parameter",
+      sprintf("`start` names `%s`, which the formula does not use.", name), NULL,
+      nearest_hint(name, names, "Parameters"), list(name = name)
+    )
+  }
+  for (i in which(names %in% names(start))) {
+    value <- start[[names[i]]]
+    if (length(value) != length(parameters[[i]]$value)) {
+      stop_start(
+        "wrong_length",
+        sprintf("`start` gives `%s` %d values; it has %d.", names[i], length(value),
+                length(parameters[[i]]$value)),
+        fields = list(name = names[i])
+      )
+    }
+    parameters[[i]]$value <- as.numeric(value)
+  }
+  parameters
+}

@@ -1,0 +1,89 @@
+# Read random(): the random effects, their distributions and their group.
+
+random_blocks <- function(call, env) {
+  args <- as.list(call)[-1L]
+  if (length(args) == 0L) {
+    stop_model(
+      "empty_random", "random() is empty.", hint = "Write `random(eta ~ normal(0, omega) | id)`."
+    )
+  }
+  unname(lapply(args, random_block, env = env))
+}
+
+random_block <- function(code, env) {
+  text <- code_text(code)
+  if (!is_call_to(code, "~") || length(code) != 3L) {
+    stop_model(
+      "bad_random", "A random effect is written `name ~ distribution(...) | group`.", text
+    )
+  }
+  split <- split_group(code[[3L]], text)
+  distribution <- split$distribution
+  check_distribution(distribution, random_words, text)
+  list(
+    names = effect_names(code[[2L]], text),
+    dist = word_tree(
+      as.character(distribution[[1L]]), distribution, new_scope(env, text)
+    ),
+    group = split$group,
+    text = text
+  )
+}
+
+# `normal(0, omega) | id`: the distribution and the name of the grouping column.
+split_group <- function(code, text) {
+  if (!is_call_to(code, "|")) return(list(distribution = code, group = NULL))
+  group <- code[[3L]]
+  if (is_call_to(group, c(":", "/"))) {
+    stop_model(
+      "nested_group",
+      sprintf("Several grouping levels (`%s`) are not available in this release.", code_text(group)),
+      text, "Use one grouping column."
+    )
+  }
+  if (!is.symbol(group) && !is.character(group)) {
+    stop_model("bad_group", "The group after `|` must be the name of a column.", text)
+  }
+  list(distribution = code[[2L]], group = as.character(group))
+}
+
+# `eta` or `c(eta_ka, eta_v)`.
+effect_names <- function(code, text) {
+  if (is.symbol(code)) return(as.character(code))
+  elements <- as.list(code)[-1L]
+  if (!is_call_to(code, "c") || !all(vapply(elements, is.symbol, logical(1L)))) {
+    stop_model(
+      "bad_random", "The left of `~` must be a name or `c(name, name)`.", text
+    )
+  }
+  vapply(elements, as.character, character(1L))
+}
+
+check_distribution <- function(code, words, text) {
+  name <- if (is.call(code)) code_text(code[[1L]]) else code_text(code)
+  if (is.call(code) && name %in% words) return(invisible())
+  later <- name %in% c(later_words, "gamma")
+  problem <- if (later) {
+    sprintf("The distribution `%s` is not available in this release.", name)
+  } else {
+    sprintf("`%s` is not a distribution.", name)
+  }
+  stop_model(
+    "unknown_distribution", problem, text, nearest_hint(name, words, "Known here"),
+    list(name = name)
+  )
+}
+
+# The one grouping column of all blocks, or NULL when none is named.
+model_group <- function(blocks) {
+  groups <- unique(unlist(lapply(blocks, `[[`, "group")))
+  if (length(groups) > 1L) {
+    stop_model(
+      "several_groups",
+      sprintf("Random effects on several groups (`%s`) are not available in this release.",
+              paste(groups, collapse = "`, `")),
+      blocks[[2L]]$text, "Use one grouping column."
+    )
+  }
+  groups
+}

@@ -1,0 +1,72 @@
+# Read the code block: assignments and outcomes, in the order written.
+
+model_statements <- function(block, env) {
+  lines <- if (is_call_to(block, "{")) as.list(block)[-1L] else list(block)
+  lapply(lines, model_statement, env = env)
+}
+
+model_statement <- function(code, env) {
+  text <- code_text(code)
+  if (is_call_to(code, c("<-", "="))) return(assignment(code, text, env))
+  if (is_call_to(code, "~") && length(code) == 3L) return(outcome(code, text, env))
+  if (is_call_to(code, c("for", "while", "repeat"))) {
+    stop_later("loops", text, "Write the steps out, or put them into a helper function.")
+  }
+  if (is_call_to(code, "if")) {
+    stop_later(
+      "assignments under a condition", text, "Write `x <- if (condition) a else b`."
+    )
+  }
+  stop_model(
+    "no_statement", "This line neither assigns a variable nor states an outcome.", text,
+    "Write `name <- expression` or `column ~ distribution(...)`."
+  )
+}
+
+assignment <- function(code, text, env) {
+  target <- code[[2L]]
+  if (is.call(target)) stop_target(target, text)
+  list(
+    kind = "assign", target = as.character(target),
+    value = expression_tree(code[[3L]], new_scope(env, text)), text = text
+  )
+}
+
+stop_target <- function(target, text) {
+  if (is_call_to(target, "/") && is_call_to(target[[3L]], "dt")) {
+    stop_later("differential equations", text, "Use the solution in closed form.")
+  }
+  if (is_call_to(target, c("[", "[["))) {
+    stop_later(
+      "assignments to a part of a variable", text,
+      "Build the whole with `c(...)`, or use `ifelse()`."
+    )
+  }
+  stop_later("initial values and dosing statements", text, "Use the solution in closed form.")
+}
+
+stop_later <- function(what, text, hint) {
+  stop_model(
+    "later_release",
+    sprintf("%s%s are not available in this release.",
+            toupper(substring(what, 1L, 1L)), substring(what, 2L)),
+    text, hint
+  )
+}
+
+outcome <- function(code, text, env) {
+  column <- code[[2L]]
+  if (!is.symbol(column) && !is.character(column)) {
+    stop_model(
+      "bad_outcome", "The left of `~` must be the name of the outcome's column.", text,
+      "Transform the column in the data, or use a distribution such as lognormal()."
+    )
+  }
+  distribution <- code[[3L]]
+  check_distribution(distribution, outcome_words, text)
+  list(
+    kind = "outcome", column = as.character(column),
+    dist = word_tree(as.character(distribution[[1L]]), distribution, new_scope(env, text)),
+    text = text
+  )
+}

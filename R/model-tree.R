@@ -1,0 +1,171 @@
+# Turn R code into the typed tree that is sent to the core. The code is read,
+# never run: a node is list(num=), list(str=), list(sym=) or list(call=, args=).
+
+# Functions of the language. The core gives them their meaning.
+math_words <- c(
+  "+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "&", "|", "!",
+  "ifelse", "exp", "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs",
+  "sin", "cos", "tan", "tanh", "atan", "gamma", "lgamma", "digamma", "pnorm",
+  "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
+  "sum", "prod", "length", "rep", "diag", "%*%"
+)
+error_words <- c("add", "prop", "add_prop", "add_prop_sd")
+outcome_words <- c("normal", "lognormal", "bernoulli", "poisson", "custom")
+random_words <- c("normal", "mvnormal", "lognormal")
+later_words <- c(
+  "student_t", "laplace", "logistic", "exponential", "beta", "weibull",
+  "binomial", "neg_binomial", "categorical", "ordered", "event", "hmm",
+  "continuous_time_hmm", "censored", "linear_compartments", "planar_flow",
+  "network", "soft_tree", "spline", "simplex", "transition_matrix", "rate_matrix"
+)
+
+# Where code is read: `env` finds helper functions, `bound` holds names that
+# stand for a tree already (arguments and local variables of a helper), `closed`
+# says that no other name may occur, `inside` lists the helpers being read, and
+# `text` is the statement for messages.
+new_scope <- function(env, text, bound = list(), closed = FALSE, inside = list()) {
+  list(env = env, text = text, bound = bound, closed = closed, inside = inside)
+}
+
+code_text <- function(code) {
+  gsub("\\s+", " ", paste(deparse(code, width.cutoff = 500L), collapse = " "))
+}
+
+expression_tree <- function(code, scope) {
+  if (is.character(code) && length(code) == 1L) return(list(str = code))
+  if (is.numeric(code) || is.logical(code)) return(constant_tree(code, scope))
+  if (is.symbol(code)) return(symbol_tree(code, scope))
+  if (is.call(code)) return(call_tree(code, scope))
+  stop_model(
+    "unsupported_value",
+    sprintf("A value of class `%s` cannot stand in a model.", class(code)[1L]),
+    scope$text, "Use numbers, data columns and parameters."
+  )
+}
+
+constant_tree <- function(value, scope) {
+  if (length(value) == 0L || !all(is.finite(value))) {
+    stop_model(
+      "non_finite_constant", "A constant of the model is not a finite number.",
+      scope$text, fields = list(value = paste(format(value), collapse = ", "))
+    )
+  }
+  numbers <- lapply(as.numeric(value), function(number) list(num = number))
+  if (length(numbers) == 1L) return(numbers[[1L]])
+  list(call = "c", args = numbers)
+}
+
+symbol_tree <- function(symbol, scope) {
+  name <- as.character(symbol)
+  if (name == "") {
+    stop_model(
+      "empty_argument", "An argument is empty.", scope$text,
+      "Write every index and argument, as in `eta[1]`."
+    )
+  }
+  if (!is.null(scope$bound[[name]])) return(scope$bound[[name]])
+  if (name == "pi") return(list(num = pi))
+  if (!scope$closed) return(list(sym = name))
+  value <- get0(name, envir = scope$env, mode = "numeric")
+  if (is.null(value)) {
+    stop_model(
+      "helper_free_name",
+      sprintf("A helper function uses `%s`, which is not one of its arguments.", name),
+      scope$text, sprintf("Make `%s` an argument of the function.", name),
+      list(name = name)
+    )
+  }
+  constant_tree(value, scope)
+}
+
+call_tree <- function(call, scope) {
+  head <- call_head(call, scope)
+  if (is.function(head)) return(inlined_tree(head, call, scope))
+  switch(head,
+    "(" = expression_tree(call[[2L]], scope),
+    "{" = brace_tree(call, scope),
+    "if" = condition_tree(call, scope),
+    "&&" = word_tree("&", call, scope),
+    "||" = word_tree("|", call, scope),
+    "[[" = word_tree("[", call, scope),
+    "+" = if (length(call) == 2L) {
+      expression_tree(call[[2L]], scope)
+    } else {
+      word_tree("+", call, scope)
+    },
+    word_tree(head, call, scope)
+  )
+}
+
+# The word a call stands for, or the R function to read in its place.
+call_head <- function(call, scope) {
+  head <- call[[1L]]
+  if (is.function(head)) return(head)
+  if (is.call(head) && as.character(head[[1L]])[1L] %in% c("::", ":::")) {
+    scope$env <- asNamespace(as.character(head[[2L]]))
+    head <- head[[3L]]
+  }
+  if (!is.symbol(head)) {
+    stop_model(
+      "unsupported_call", sprintf("`%s` cannot be called in a model.", code_text(head)),
+      scope$text
+    )
+  }
+  name <- as.character(head)
+  syntax <- c("(", "{", "if", "&&", "||", "[", "[[")
+  if (name %in% c(syntax, error_words, outcome_words, random_words)) return(name)
+  found <- get0(name, envir = scope$env, mode = "function")
+  # A user's own definition is meant, even under the name of a word; R's function
+  # of that name (stats::plogis) is the word.
+  if (is.function(found) && !of_base_r(found)) return(found)
+  if (name %in% math_words) return(name)
+  stop_unknown_call(name, scope)
+}
+
+# R's own functions are words or nothing: their bodies lead into compiled code.
+of_base_r <- function(helper) {
+  is.primitive(helper) ||
+    environmentName(topenv(environment(helper))) %in%
+      c("base", "stats", "utils", "methods", "graphics", "grDevices")
+}
+
+stop_unknown_call <- function(name, scope) {
+  statement_words <- c("for", "while", "repeat", "<-", "<<-", "=", "function", "~")
+  problem <- if (name %in% c(later_words, statement_words)) {
+    sprintf("`%s` is not available inside an expression in this release.", name)
+  } else {
+    sprintf("There is no function `%s` in the model language.", name)
+  }
+  stop_model(
+    "unknown_function", problem, scope$text,
+    nearest_hint(name, c(math_words, outcome_words, error_words, random_words), "Known"),
+    list(name = name)
+  )
+}
+
+word_tree <- function(word, call, scope) {
+  args <- as.list(call)[-1L]
+  names <- names(args)
+  tree <- list(
+    call = word, args = unname(lapply(args, expression_tree, scope = scope))
+  )
+  if (any(nzchar(names))) tree$names <- names
+  tree
+}
+
+brace_tree <- function(call, scope) {
+  if (length(call) == 2L) return(expression_tree(call[[2L]], scope))
+  stop_model(
+    "masked_assignment",
+    "A block of several statements inside an expression is not available in this release.",
+    scope$text, "Assign with `x <- if (condition) a else b`, one variable at a time."
+  )
+}
+
+condition_tree <- function(call, scope) {
+  if (length(call) == 4L) return(word_tree("if", call, scope))
+  stop_model(
+    "missing_else", "`if` without `else` has no value when the condition is false.",
+    scope$text, "Write `if (condition) a else b`."
+  )
+}

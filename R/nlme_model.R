@@ -1,0 +1,89 @@
+#' Write a nonlinear mixed effects model
+#'
+#' A model has three parts: the parameters to estimate with their starting
+#' values, the random effects with their distributions, and the code that says
+#' how the outcome comes about. The code is read and compiled, never run by R.
+#'
+#' @section Parameters:
+#' `fixed()` declares them. A bare number is a real parameter without bounds;
+#' `positive(x)` is estimated on the log scale, `probability(x)` on the logit
+#' scale, and `real(value, scale, lower, upper, se, label, unit)` says more
+#' (`scale` is one of `"identity"`, `"log"`, `"logit"`, `"probit"`). A vector
+#' makes a vector parameter. `covariance_matrix(M, parameterization)`
+#' (`"cholesky"` or `"matrix_log"`) and `diagonal_matrix(variances)` are
+#' covariances of random effects.
+#'
+#' @section Random effects:
+#' `random()` takes formulas `name ~ distribution | group`. The distribution is
+#' `normal(mean, sd)`, `lognormal(meanlog, sdlog)` or `mvnormal(mean,
+#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. On the
+#' left stands a name, or `c(eta_ka, eta_v)` to name the elements. All effects of
+#' a model have the same grouping column.
+#'
+#' @section Code:
+#' Assignments and outcomes, one a line: arithmetic, comparisons, `if`/`else`
+#' and `ifelse()`, `exp log log1p expm1 sqrt abs sin cos tan tanh atan lgamma
+#' gamma digamma pnorm qnorm plogis qlogis min max softplus`, and `c [ sum prod
+#' length rep diag %*%`. A symbol that is nothing else is a column of the data.
+#' Functions of the calling environment made of these words are read in place.
+#' `column ~ distribution` states an outcome: `normal(mean, sd)`,
+#' `lognormal(meanlog, sdlog)`, `bernoulli(prob)`, `poisson(rate)` or
+#' `custom(log_density)`. The SD of `normal()` may be `add(a)`, `prop(b)`,
+#' `add_prop(a, b)` (variances add) or `add_prop_sd(a, b)` (SDs add).
+#'
+#' @param ... `fixed(...)`, `random(...)` and `{ code }`. These words are
+#'   understood here only; nothing is masked. `!!x` puts the value of `x` in,
+#'   `!!!list` splices one.
+#' @returns An object of class `nlme_model`: a plain list for [fit_nlme()].
+#' @seealso [nlme_formula()] for models in one formula.
+#' @examples
+#' theo <- nlme_model(
+#'   fixed(
+#'     tka = 0.5, tcl = -3.2, tv = -0.8,
+#'     omega = positive(c(0.4, 0.1, 0.1)),
+#'     sigma = positive(0.7)
+#'   ),
+#'   random(eta ~ mvnormal(c(tka, tcl, tv), diag(omega)) | Subject),
+#'   {
+#'     ka <- exp(eta[1])
+#'     cl <- exp(eta[2])
+#'     v <- exp(eta[3])
+#'     k <- cl / v
+#'     conc ~ normal(Dose * ka / (v * (ka - k)) * (exp(-k * Time) - exp(-ka * Time)), sigma)
+#'   }
+#' )
+#' theo
+#' @export
+nlme_model <- function(...) {
+  parts <- rlang::enexprs(...)
+  env <- rlang::caller_env()
+  spec <- list(parameters = list(), random = list(), statements = list())
+  for (part in unname(parts)) {
+    if (is_call_to(part, "fixed")) {
+      spec$parameters <- c(spec$parameters, fixed_parameters(part, env))
+    } else if (is_call_to(part, "random")) {
+      spec$random <- c(spec$random, random_blocks(part, env))
+    } else if (is_call_to(part, "covariates")) {
+      stop_later("declarations in covariates()", code_text(part), "Leave it out.")
+    } else if (is_call_to(part, c("{", "~", "<-"))) {
+      spec$statements <- c(spec$statements, model_statements(part, env))
+    } else {
+      stop_model(
+        "unknown_part", "A model is made of fixed(...), random(...) and { code }.",
+        code_text(part)
+      )
+    }
+  }
+  new_nlme_model(spec)
+}
+
+# Every door ends here: the core checks the specification and describes it.
+new_nlme_model <- function(spec) {
+  model <- list(
+    format_version = 1L,
+    spec = spec,
+    group = model_group(spec$random),
+    described = core_call(core_request("describe", spec))
+  )
+  structure(model, class = "nlme_model")
+}

@@ -1,0 +1,115 @@
+#' Plots of a fit
+#'
+#' @param x,fit (`nlme_fit`) a fit.
+#' @param type (character) `"fits"`: data, individual and population curves by
+#'   subject; `"observed"`: observed against predicted; `"trace"`: the estimates by
+#'   iteration.
+#' @param subjects (character or NULL) labels of the subjects to draw in `"fits"`;
+#'   `NULL` draws the first 16.
+#' @param points (integer) number of points of each curve in `"fits"`.
+#' @param ... for `plot()`: `subjects` and `points`.
+#' @returns `plot()` a ggplot, which can be edited further. `plot_data()` the
+#'   numbers it shows: for `"fits"` a data frame with `group`, `x`, `outcome`,
+#'   `series` (`observed`, `individual`, `population`) and `value`; for
+#'   `"observed"` with `group`, `outcome`, `level`, `predicted` and `observed`; for
+#'   `"trace"` with `iteration`, `phase`, `parameter` and `value`.
+#' @details
+#' The horizontal axis of `"fits"` is the time column; without one, the first
+#' covariate of the model that varies within a subject; else the number of the
+#' record. When it is a column the model uses, curves are computed on a grid with
+#' the subject's other covariates, each at its last value; otherwise they join the
+#' predictions of the records.
+#' @examples
+#' fit <- fit_nlme(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
+#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#' )
+#' plot(fit)
+#' plot(fit, type = "trace")
+#' head(plot_data(fit, type = "observed"))
+#' @importFrom rlang .data
+#' @export
+plot.nlme_fit <- function(x, type = c("fits", "observed", "trace"), ...) {
+  type <- check_word(type, "type", c("fits", "observed", "trace"))
+  data <- plot_data(x, type, ...)
+  switch(type,
+    fits = draw_fits(data, x), observed = draw_observed(data), trace = draw_trace(data)
+  )
+}
+
+#' @rdname plot.nlme_fit
+#' @export
+plot_data <- function(fit, type = c("fits", "observed", "trace"), subjects = NULL,
+                      points = 100) {
+  type <- check_word(type, "type", c("fits", "observed", "trace"))
+  if (type != "fits" && (!is.null(subjects) || !missing(points))) {
+    stop_option(
+      "unused_argument", "`subjects` and `points` are for `type = \"fits\"` only.",
+      fields = list(name = if (is.null(subjects)) "points" else "subjects")
+    )
+  }
+  points <- check_count(points, "points", 2)
+  switch(type,
+    fits = curve_data(fit, chosen_subjects(fit, subjects), points),
+    observed = observed_data(fit), trace = trace_data(fit)
+  )
+}
+
+# One row a record, outcome and level; records without the outcome are left out.
+observed_data <- function(fit) {
+  group <- factor(group_text(fit$data$frame[[fit$data$group]]), fit$data$labels)
+  parts <- lapply(c("population", "individual"), function(level) {
+    data.frame(
+      group = rep(group, length(fit$fitted$outcome)),
+      outcome = rep(fit$fitted$outcome, each = length(group)),
+      level = level,
+      predicted = as.vector(fit$fitted[[level]]),
+      observed = as.vector(observed_values(fit))
+    )
+  })
+  data <- do.call(rbind, parts)
+  data$level <- factor(data$level, c("population", "individual"))
+  unname_rows(data[!is.na(data$observed), ])
+}
+
+draw_observed <- function(data) {
+  ggplot2::ggplot(data, ggplot2::aes(x = .data$predicted, y = .data$observed)) +
+    ggplot2::geom_abline(slope = 1, intercept = 0, color = "gray60") +
+    ggplot2::geom_point(color = observed_color, alpha = 0.7) +
+    ggplot2::facet_wrap(outcome_facets(data, "level"), scales = "free") +
+    ggplot2::labs(x = "Predicted", y = "Observed") +
+    ggplot2::theme_bw()
+}
+
+# The outcome is a facet only when there are several.
+outcome_facets <- function(data, first) {
+  if (length(unique(data$outcome)) > 1L) c(first, "outcome") else first
+}
+
+trace_data <- function(fit) {
+  values <- fit$trace$value
+  data.frame(
+    iteration = rep(seq_len(nrow(values)), ncol(values)),
+    phase = rep(fit$trace$phase, ncol(values)),
+    parameter = factor(rep(fit$trace$names, each = nrow(values)), fit$trace$names),
+    value = as.vector(values)
+  )
+}
+
+draw_trace <- function(data) {
+  last <- tapply(data$iteration, data$phase, max)
+  changes <- last[last < max(data$iteration)]
+  ggplot2::ggplot(data, ggplot2::aes(x = .data$iteration, y = .data$value)) +
+    ggplot2::geom_vline(xintercept = as.numeric(changes), color = "gray60", linetype = 2) +
+    ggplot2::geom_line(color = individual_color) +
+    ggplot2::facet_wrap("parameter", scales = "free_y") +
+    ggplot2::labs(x = "Iteration", y = "Estimate") +
+    ggplot2::theme_bw()
+}
+
+# Told apart by color-blind readers and in gray print (Okabe and Ito).
+observed_color <- "#333333"
+individual_color <- "#0072B2"
+population_color <- "#E69F00"

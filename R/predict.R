@@ -1,0 +1,78 @@
+#' Predictions and fitted values
+#'
+#' @param object (`nlme_fit`) a fit.
+#' @param newdata (data.frame or NULL) rows to predict for; `NULL` predicts for the
+#'   data of the fit. The outcome need not be there, and for `level = 0` neither
+#'   need the grouping column.
+#' @param level (0 or 1) 0 predicts for the typical subject with the row's
+#'   covariates, 1 for the row's own subject, at the mode of its random effects.
+#'   A subject the fit has not seen has no prediction at level 1.
+#' @param ... for the generic; an argument that lands here is refused.
+#' @returns A numeric vector in the order of the rows; with several outcomes a
+#'   matrix with one column an outcome. The prediction is the mean of a normal,
+#'   Bernoulli or Poisson outcome and the median of a lognormal one.
+#' @examples
+#' fit <- fit_nlme(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
+#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#' )
+#' head(fitted(fit))
+#' predict(fit, data.frame(age = c(500, 1000)), level = 0)
+#' predict(fit, data.frame(age = c(500, 1000), Tree = 1), level = 1)
+#' @importFrom stats predict
+#' @export
+predict.nlme_fit <- function(object, newdata = NULL, level = 1, ...) {
+  refuse_dots(...)
+  if (is.null(newdata)) return(stats::fitted(object, level = level))
+  level <- check_level(level)
+  reply <- predict_core(object, newdata, level)
+  outcome_values(reply$value, reply$outcome)
+}
+
+predict_core <- function(fit, newdata, level) {
+  check_frame(newdata)
+  group <- fit$data$group
+  # A typical subject needs no name.
+  if (level == 0 && !group %in% names(newdata)) newdata[[group]] <- seq_len(nrow(newdata))
+  time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
+  bound <- bind_data(fit$model, newdata, group, time, need_outcome = FALSE)
+  request <- core_request("predict", fit$model$spec, list(
+    data = bound$fields,
+    parameters = value_fields(estimated_values(fit)),
+    random = if (level == 1) known_modes(fit, as.character(bound$fields$labels))
+  ))
+  core_call(request, bound$columns)
+}
+
+# Rows of the modes for these subjects; one that was not fitted is an error.
+known_modes <- function(fit, labels) {
+  unknown <- setdiff(labels, fit$data$labels)
+  if (length(unknown) > 0L) {
+    stop_data(
+      "unknown_level",
+      sprintf("`newdata` has subjects that the fit has not seen: %s.",
+              paste0("`", utils::head(unknown, 10L), "`", collapse = ", ")),
+      hint = "Use `level = 0` for a typical subject.",
+      fields = list(subject = unknown)
+    )
+  }
+  lapply(match(labels, fit$data$labels), function(i) I(fit$effects$modes[i, ]))
+}
+
+check_level <- function(level) {
+  if (!is.numeric(level) || length(level) != 1L || !level %in% c(0, 1)) {
+    stop_bad_option("level", level, "0 or 1")
+  }
+  level
+}
+
+#' @rdname predict.nlme_fit
+#' @importFrom stats fitted
+#' @export
+fitted.nlme_fit <- function(object, level = 1, ...) {
+  refuse_dots(...)
+  part <- if (check_level(level) == 1) "individual" else "population"
+  outcome_values(object$fitted[[part]], object$fitted$outcome)
+}

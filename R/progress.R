@@ -1,0 +1,50 @@
+# Report the progress of a fit: a cli bar, and progressr's handlers when that
+# package is loaded. The core calls `update` from the main thread.
+
+# A function of (iteration, total, phase, gain, objective), or NULL for silence.
+progress_reporter <- function(show) {
+  reporters <- c(
+    if (show) bar_reporter(),
+    if (isNamespaceLoaded("progressr")) progressr_reporter()
+  )
+  if (length(reporters) == 0L) return(NULL)
+  function(iteration, total, phase, gain, objective) {
+    for (report in reporters) report(iteration, total, phase, gain, objective)
+  }
+}
+
+# The bar lives as long as the frame of fit_nlme(), so an interrupt closes it.
+bar_reporter <- function(frame = parent.frame(2L)) {
+  bar <- NULL
+  function(iteration, total, phase, gain, objective) {
+    if (is.null(bar)) {
+      bar <<- cli::cli_progress_bar(
+        total = total, .envir = frame, extra = list(),
+        format = paste(
+          "{cli::pb_extra$phase} {cli::pb_bar} {cli::pb_current}/{cli::pb_total}",
+          "gain {cli::pb_extra$gain} obj {cli::pb_extra$objective} {cli::pb_eta_str}"
+        )
+      )
+    }
+    cli::cli_progress_update(
+      set = iteration, id = bar, .envir = frame,
+      extra = list(
+        phase = phase, gain = format(gain, digits = 2),
+        objective = format(objective, digits = 6)
+      )
+    )
+  }
+}
+
+progressr_reporter <- function() {
+  progressor <- NULL
+  done <- 0
+  function(iteration, total, phase, gain, objective) {
+    if (is.null(progressor)) {
+      progressor <<- progressr::progressor(steps = total, on_exit = FALSE)
+    }
+    # Some iterations are not reported; the step covers them.
+    progressor(message = phase, amount = iteration - done)
+    done <<- iteration
+  }
+}

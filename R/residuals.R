@@ -1,0 +1,51 @@
+#' Residuals of a fit
+#'
+#' @param object (`nlme_fit`) a fit.
+#' @param type (character) `"response"` for observed minus predicted, `"iwres"` for
+#'   individual weighted residuals: that difference over the residual SD at the
+#'   individual prediction (both on the log scale for a lognormal outcome).
+#' @param level (0 or 1) of the prediction, as in [predict.nlme_fit()]; individual
+#'   weighted residuals are at level 1.
+#' @param ... for the generic; an argument that lands here is refused.
+#' @returns A numeric vector in the order of the rows, missing where the outcome
+#'   is; with several outcomes a matrix.
+#' @examples
+#' fit <- fit_nlme(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
+#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#' )
+#' summary(residuals(fit, type = "iwres"))
+#' @importFrom stats residuals
+#' @export
+residuals.nlme_fit <- function(object, type = c("response", "iwres"), level = 1, ...) {
+  refuse_dots(...)
+  type <- check_word(type, "type", c("response", "iwres"))
+  level <- check_level(level)
+  observed <- observed_values(object)
+  if (type == "response") return(observed - stats::fitted(object, level = level))
+  if (level == 0) {
+    stop_option("bad_option", "Individual weighted residuals are at `level = 1`.")
+  }
+  weighted_residuals(object, observed, stats::fitted(object, level = 1))
+}
+
+weighted_residuals <- function(fit, observed, predicted) {
+  outcomes <- fit$fitted$outcome
+  families <- fit$model$described$families
+  without <- outcomes[!families %in% c("normal", "lognormal")]
+  if (length(without) > 0L) {
+    stop_option(
+      "no_residual_sd",
+      sprintf("The outcome `%s` has no residual SD to weight by.", without[1L]),
+      hint = "Use `type = \"response\"`.", fields = list(column = without[1L])
+    )
+  }
+  # Column by column: a model may mix families.
+  difference <- as.matrix(observed) - as.matrix(predicted)
+  for (i in which(families == "lognormal")) {
+    difference[, i] <- log(as.matrix(observed)[, i]) - log(as.matrix(predicted)[, i])
+  }
+  outcome_values(unname(difference / fit$fitted$sd), outcomes)
+}

@@ -1,0 +1,60 @@
+# Data, models and short fits that several test files use.
+
+# Theophylline as saemix has it: without the rows at time zero, dose in mg.
+theo <- subset(as.data.frame(datasets::Theoph), Time > 0)
+theo$dose <- theo$Dose * theo$Wt
+orange <- as.data.frame(datasets::Orange)
+
+one_compartment <- function(dose, time, ka, v, cl) {
+  k <- cl / v
+  dose * ka / (v * (ka - k)) * (exp(-k * time) - exp(-ka * time))
+}
+
+short_saem <- function(...) saem(exploration = 60, smoothing = 40, ...)
+
+fit_orange <- function(...) {
+  fit_nlme(
+    circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+    data = orange, start = c(Asym = 170, xmid = 700, scal = 350),
+    random = Asym ~ 1 | Tree, error = add(sigma = 8), ...,
+    progress = FALSE
+  )
+}
+
+theo_formula <- function(...) {
+  nlme_formula(
+    conc ~ one_compartment(dose, Time, ka, V, Cl),
+    start = c(ka = 1, V = 20, Cl = 0.5), transform = "log",
+    random = ka + V + Cl ~ 1 | Subject, ...
+  )
+}
+
+theo_blocks <- function() {
+  nlme_model(
+    fixed(
+      tka = 0, tv = log(20), tcl = log(0.5),
+      omega = positive(c(1, 1, 1)), sigma = positive(1)
+    ),
+    random(eta ~ mvnormal(c(tka, tv, tcl), diag(omega)) | Subject),
+    {
+      ka <- exp(eta[1])
+      v <- exp(eta[2])
+      cl <- exp(eta[3])
+      conc ~ normal(one_compartment(dose, Time, ka, v, cl), sigma)
+    }
+  )
+}
+
+counts <- function() {
+  nlme_model(
+    fixed(lambda = positive(0.5), omega_sd = positive(1)),
+    random(eta ~ normal(0, omega_sd) | subject),
+    {
+      rate <- lambda * exp(eta)
+      y ~ poisson(rate)
+    }
+  )
+}
+
+# The condition that code raises, for its class and its fields.
+caught <- function(code) tryCatch(code, nlmers_error = function(error) error)

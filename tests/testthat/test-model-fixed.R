@@ -1,0 +1,34 @@
+read <- function(call, env = parent.frame()) nlmers:::fixed_parameters(call, env)
+
+test_that("each word sets type and scale", {
+  parameters <- read(quote(fixed(
+    a = 1, b = positive(2), p = probability(0.3), v = positive(c(1, 2)),
+    M = covariance_matrix(diag(2)), D = diagonal_matrix(c(1, 4)),
+    r = real(1, scale = "probit", lower = 0, label = "r", unit = "L")
+  )))
+  names(parameters) <- vapply(parameters, `[[`, "", "name")
+  expect_equal(parameters$a$scale, "identity")
+  expect_equal(parameters$b$scale, "log")
+  expect_equal(parameters$p$scale, "logit")
+  expect_equal(parameters$v$value, c(1, 2))
+  expect_equal(parameters$M[c("type", "dim", "value")], list(
+    type = "covariance_matrix", dim = 2L, value = c(1, 0, 0, 1)
+  ))
+  expect_equal(parameters$D$dim, 2L)
+  expect_equal(parameters$r[c("lower", "unit")], list(lower = 0, unit = "L"))
+})
+
+test_that("values are evaluated where the model is written", {
+  start <- 3
+  expect_equal(read(quote(fixed(a = positive(start / 2))))[[1L]]$value, 1.5)
+})
+
+test_that("bad declarations name the parameter", {
+  expect_equal(caught(read(quote(fixed(1))))$reason, "unnamed_parameter")
+  expect_equal(caught(read(quote(fixed(a = positive(1, lowr = 0)))))$name, "a")
+  expect_equal(caught(read(quote(fixed(a = "x"))))$reason, "bad_value")
+  expect_equal(caught(read(quote(fixed(a = real(NA)))))$reason, "bad_value")
+  expect_equal(caught(read(quote(fixed(a = real(1, scale = "lg")))))$hint, "Did you mean `log`?")
+  expect_equal(caught(read(quote(fixed(M = covariance_matrix(matrix(1:4, 2))))))$reason, "bad_value")
+  expect_equal(caught(read(quote(fixed(f = network(2, 3)))))$reason, "unsupported_type")
+})

@@ -1,0 +1,69 @@
+spec <- function(formula, start, random, transform = "identity", covariates = NULL,
+                 error = quote(add(a = 1)), correlated = FALSE) {
+  nlmers:::formula_spec(formula, start, list(
+    transform = transform, random = random, covariates = covariates, error = error,
+    correlated = correlated
+  ))
+}
+names_of <- function(parts) vapply(parts, `[[`, "", "name")
+texts_of <- function(parts) vapply(parts, `[[`, "", "text")
+
+test_that("a formula becomes parameters, effects and statements", {
+  made <- spec(
+    y ~ ka * exp(-Cl * t), c(ka = 1.5, Cl = 2), ka + Cl ~ 1 | id,
+    transform = c(ka = "log", Cl = "logit"), covariates = list(Cl ~ weight)
+  )
+  expect_equal(
+    names_of(made$parameters),
+    c("ka", "Cl", "beta_Cl_weight", "omega_sd_ka", "omega_sd_Cl", "a")
+  )
+  expect_equal(
+    texts_of(made$statements),
+    c(
+      "ka <- exp(log(ka) + eta_ka)",
+      "Cl <- plogis(qlogis(Cl) + beta_Cl_weight * weight + eta_Cl)",
+      "y ~ normal(ka * exp(-Cl * t), add(a))"
+    )
+  )
+  expect_equal(
+    texts_of(made$random),
+    c("eta_ka ~ normal(0, omega_sd_ka) | id", "eta_Cl ~ normal(0, omega_sd_Cl) | id")
+  )
+})
+
+test_that("a parameter without random effect or covariate stays a symbol", {
+  made <- spec(y ~ a0 + b0 * t, c(a0 = 1, b0 = 2), a0 ~ 1 | id)
+  expect_equal(texts_of(made$statements)[1L], "a0 <- a0 + eta_a0")
+  symbols <- nlmers:::tree_symbols(made$statements[[2L]]$dist)
+  expect_setequal(symbols, c(".a0", "b0", "t", "a"))
+})
+
+test_that("start may name coefficients, SDs and residual parameters", {
+  made <- spec(
+    y ~ f, c(f = 1, omega_sd_f = 0.5, beta_f_x = 0.1, b = 3), f ~ 1 | id,
+    covariates = f ~ x, error = quote(prop(0.2))
+  )
+  values <- stats::setNames(lapply(made$parameters, `[[`, "value"), names_of(made$parameters))
+  expect_equal(values, list(f = 1, beta_f_x = 0.1, omega_sd_f = 0.5, b = 3))
+})
+
+test_that("a covariate may be an expression", {
+  made <- spec(y ~ f, c(f = 1), f ~ 1 | id, covariates = f ~ log(wt / 70) + sex)
+  expect_equal(names_of(made$parameters)[2:3], c("beta_f_log_wt_70", "beta_f_sex"))
+})
+
+test_that("wrong arguments name the user's own thing", {
+  expect_equal(caught(spec(y ~ f, c(f = 1), g ~ 1 | id))$name, "g")
+  expect_equal(caught(spec(y ~ f, c(f = 1, z = 2), f ~ 1 | id))$name, "z")
+  expect_equal(caught(spec(y ~ f, c(1), f ~ 1 | id))$reason, "bad_start")
+  expect_equal(caught(spec(y ~ f, c(f = 1), f ~ 1 | id, "lg"))$hint, "Did you mean `log`?")
+  expect_equal(caught(spec(y ~ f, c(f = 1), f ~ x | id))$reason, "bad_random")
+  expect_equal(caught(spec(log(y) ~ f, c(f = 1), f ~ 1 | id))$reason, "bad_outcome")
+  expect_equal(
+    caught(spec(y ~ f, c(f = 1), f ~ 1 | id, error = quote(addd(a = 1))))$reason, "bad_error"
+  )
+  expect_equal(
+    caught(spec(y ~ f, c(f = 1), f ~ 1 | id, error = quote(add_prop(1))))$reason, "bad_error"
+  )
+  expect_equal(caught(nlme_formula(y ~ f, c(f = 1)))$reason, "missing_argument")
+})

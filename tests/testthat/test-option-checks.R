@@ -1,0 +1,13 @@
+test_that("checks return the value or name the option", {
+  expect_equal(nlmers:::check_count(3L, "n", 1), 3)
+  expect_equal(nlmers:::check_fraction(0.5, "f"), 0.5)
+  expect_true(nlmers:::check_flag(TRUE, "b"))
+  expect_equal(nlmers:::check_word(c("a", "b"), "w", c("a", "b")), "a")
+  expect_equal(caught(nlmers:::check_count(2.5, "n", 1))$name, "n")
+  expect_equal(caught(nlmers:::check_count(0, "n", 1))$value, "0")
+  expect_equal(caught(nlmers:::refuse_dots(se = 1))$name, "se")
+  expect_silent(nlmers:::refuse_dots())
+  expect_equal(caught(nlmers:::check_fraction(NA, "f"))$name, "f")
+  expect_equal(caught(nlmers:::check_flag(1, "b"))$name, "b")
+  expect_equal(caught(nlmers:::check_word("c", "w", c("a", "b")))$problem, "`w` must be one of \"a\", \"b\".")
+})

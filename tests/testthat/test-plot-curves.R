@@ -1,0 +1,40 @@
+fit <- fit_orange(method = short_saem(), seed = 1)
+
+test_that("curves run on a grid along the covariate that varies", {
+  expect_equal(nlmers:::curve_axis(fit), "age")
+  data <- plot_data(fit, "fits", subjects = c("1", "2"), points = 20)
+  expect_equal(levels(data$group), c("1", "2"))
+  expect_equal(sum(data$series == "observed"), 14L)
+  curve <- data[data$series == "individual" & data$group == "1", ]
+  expect_equal(range(curve$x), range(orange$age))
+  expect_equal(
+    curve$value, predict(fit, data.frame(age = curve$x, Tree = "1")),
+    tolerance = 1e-10
+  )
+})
+
+test_that("the records of the data are on the curves", {
+  data <- plot_data(fit, "fits", subjects = "3")
+  curve <- data[data$series == "individual", ]
+  rows <- orange$Tree == "3"
+  expect_equal(curve$value[match(orange$age[rows], curve$x)], fitted(fit)[rows], tolerance = 1e-10)
+})
+
+test_that("other columns keep their last value", {
+  frame <- data.frame(id = "a", time = c(0, 10, 20), dose = c(1, 2, 3))
+  grid <- nlmers:::curve_grid(frame, "time", "id", 5)
+  expect_equal(grid$time, c(0, 5, 10, 15, 20))
+  expect_equal(grid$dose, c(1, 1, 2, 2, 3))
+})
+
+test_that("without an axis the records are numbered", {
+  made <- fit_nlme(counts(), MASS::epil, short_saem(), seed = 1, progress = FALSE)
+  data <- plot_data(made, "fits")
+  expect_equal(nlevels(data$group), 16L)
+  expect_equal(sort(unique(data$x)), 1:4)
+})
+
+test_that("unknown subjects are named", {
+  error <- caught(plot_data(fit, "fits", subjects = "9"))
+  expect_equal(error$reason, "unknown_level")
+})

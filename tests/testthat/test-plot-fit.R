@@ -1,0 +1,24 @@
+fit <- fit_orange(method = short_saem(), seed = 1)
+
+test_that("each type is a ggplot of its data", {
+  for (type in c("fits", "observed", "trace")) {
+    drawn <- plot(fit, type = type)
+    expect_s3_class(drawn, "ggplot")
+    expect_silent(ggplot2::ggplot_build(drawn))
+    expect_equal(drawn$data, plot_data(fit, type))
+  }
+  expect_equal(caught(plot(fit, type = "box"))$name, "type")
+  expect_equal(caught(plot(fit, type = "trace", points = 9))$name, "points")
+})
+
+test_that("observed against predicted has both levels", {
+  data <- plot_data(fit, "observed")
+  expect_equal(nrow(data), 70L)
+  expect_equal(data$predicted[data$level == "individual"], fitted(fit))
+})
+
+test_that("the trace has every parameter and iteration", {
+  data <- plot_data(fit, "trace")
+  expect_equal(levels(data$parameter), fit$trace$names)
+  expect_equal(nrow(data), length(fit$trace$value))
+})

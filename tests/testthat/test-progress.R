@@ -1,0 +1,46 @@
+test_that("without a reader there is no reporter", {
+  skip_if(isNamespaceLoaded("progressr"))
+  expect_null(nlmers:::progress_reporter(FALSE))
+})
+
+test_that("the bar takes every report", {
+  withr::local_options(cli.progress_show_after = 0, cli.dynamic = FALSE)
+  report <- function() {
+    reporter <- nlmers:::bar_reporter(environment())
+    for (k in 1:3) reporter(k, 3, "exploration", 1, -100.5)
+    TRUE
+  }
+  expect_true(suppressMessages(report()))
+})
+
+test_that("progressr is told of every step", {
+  skip_if_not_installed("progressr")
+  withr::local_options(progressr.enable = TRUE)
+  steps <- 0
+  withCallingHandlers(
+    {
+      reporter <- nlmers:::progressr_reporter()
+      for (k in c(1, 4, 10)) reporter(k, 10, "exploration", 1, -100)
+    },
+    progression = function(step) {
+      if (step$type == "update") steps <<- steps + step$amount
+    }
+  )
+  expect_equal(steps, 10)
+})
+
+test_that("nothing is printed without a bar", {
+  expect_silent(fit_orange(method = short_saem(), seed = 1))
+})
+
+test_that("handlers around a fit hear of its progress", {
+  skip_if_not_installed("progressr")
+  withr::local_options(progressr.enable = TRUE)
+  loadNamespace("progressr")
+  steps <- 0
+  withCallingHandlers(
+    fit_orange(method = short_saem(), seed = 1),
+    progression = function(step) steps <<- steps + 1
+  )
+  expect_gt(steps, 0)
+})
