@@ -35,7 +35,7 @@ pub struct Model {
 pub struct Column {
     pub name: String,
     pub statement: String,
-    /// True when the column is only ever an outcome.
+    /// True when the column is an outcome that nothing but its own distribution reads: it may be missing.
     pub outcome: bool,
 }
 
@@ -73,6 +73,13 @@ impl EffectBlock {
 
     pub fn is_empty(&self) -> bool {
         self.mean.is_empty()
+    }
+
+    /// Means and covariance.
+    pub fn arguments(&self) -> impl Iterator<Item = &Node> {
+        self.mean.iter().chain(match &self.covariance {
+            Covariance::Sd(nodes) | Covariance::Matrix(nodes) => nodes,
+        })
     }
 }
 
