@@ -308,6 +308,17 @@ fn deposit(target: Target, adjoint: *mut f64, term: impl Fn(usize) -> [f64; CHUN
     }
 }
 
+/// `adjoint * slope`, where an adjoint of zero is zero whatever the slope: a value that does not count (masked, in
+/// the branch not taken, of a subject without rows) may have an infinite one.
+#[inline(always)]
+fn times(adjoint: f64, slope: f64) -> f64 {
+    if adjoint != 0.0 {
+        adjoint * slope
+    } else {
+        0.0
+    }
+}
+
 #[inline(always)]
 fn product(
     here: *const f64,
@@ -320,7 +331,7 @@ fn product(
     let (g, x, z, y) = (read(here, at), read(a, at), read(b, at), read(y, at));
     let mut out = [0.0; CHUNK];
     for i in 0..CHUNK {
-        out[i] = g[i] * slope(x[i], z[i], y[i]);
+        out[i] = times(g[i], slope(x[i], z[i], y[i]));
     }
     out
 }
@@ -339,8 +350,8 @@ fn products(
     let (mut first, mut second) = ([0.0; CHUNK], [0.0; CHUNK]);
     for i in 0..CHUNK {
         let (da, db) = slopes(x[i], z[i], y[i]);
-        first[i] = g[i] * da;
-        second[i] = g[i] * db;
+        first[i] = times(g[i], da);
+        second[i] = times(g[i], db);
     }
     (first, second)
 }
@@ -380,6 +391,16 @@ fn add_to(dst: *mut f64, at: usize, x: [f64; CHUNK], keep: bool) {
         }
         write(dst, at, sum);
     }
+}
+
+/// `condition != 0 ? yes : no`
+#[inline(always)]
+fn choose(condition: [f64; CHUNK], yes: [f64; CHUNK], no: [f64; CHUNK]) -> [f64; CHUNK] {
+    let mut out = [0.0; CHUNK];
+    for i in 0..CHUNK {
+        out[i] = if condition[i] != 0.0 { yes[i] } else { no[i] };
+    }
+    out
 }
 
 #[inline(always)]
@@ -437,12 +458,12 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
             all_ternary!(f, rule)
         }
         Code::Select => {
-            let pick = |yes: f64, no: f64| move |t: f64| if t != 0.0 { yes } else { no };
+            let zero = [0.0; CHUNK];
             deposit(to_b, bases.adjoint, |at| {
-                product(here, a, a, a, at, |t, _, _| pick(1.0, 0.0)(t))
+                choose(read(a, at), read(here, at), zero)
             });
             deposit(to_c, bases.adjoint, |at| {
-                product(here, a, a, a, at, |t, _, _| pick(0.0, 1.0)(t))
+                choose(read(a, at), zero, read(here, at))
             });
         }
         Code::Accumulate => deposit(to_a, bases.adjoint, |at| read(b, at)),
@@ -551,21 +572,11 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
             all_ternary!(f, rule)
         }
         Code::Select => {
-            let mut next = dst;
-            for (source, when) in [(from_b, 1.0), (from_c, 0.0)] {
-                if let Some(t) = source {
-                    deposit(next, bases.tangent, |at| {
-                        product(of(t), a, a, a, at, |c, _, _| {
-                            if (c != 0.0) == (when == 1.0) {
-                                1.0
-                            } else {
-                                0.0
-                            }
-                        })
-                    });
-                    next = Target::Add(step.dst);
-                }
-            }
+            let along =
+                |from: Option<u32>, at: usize| from.map_or([0.0; CHUNK], |t| read(of(t), at));
+            deposit(dst, bases.tangent, |at| {
+                choose(read(a, at), along(from_b, at), along(from_c, at))
+            });
         }
         Code::Accumulate => deposit(zero, bases.tangent, |at| read(a, at)),
     }
