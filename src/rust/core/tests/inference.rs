@@ -136,7 +136,7 @@ fn more_nodes_come_closer_and_the_default_is_close() {
         let result = quadrature(&problem, &problem.theta.start, nodes).unwrap();
         (result.log_lik - exact).abs()
     };
-    let errors = [1, 3, 7, default_nodes(1)].map(error);
+    let errors = [3, 7, 13, default_nodes(1)].map(error);
     assert!(
         errors.windows(2).all(|pair| pair[1] < pair[0]),
         "{errors:?}"
@@ -210,7 +210,8 @@ fn gradients_vanish_at_the_modes() {
         problem(LINEAR, &linear_data()),
     ] {
         let (phi, converged) = find(&problem, ModeOptions::exact());
-        assert!(converged.iter().all(|c| *c));
+        let lost: Vec<usize> = (0..converged.len()).filter(|i| !converged[*i]).collect();
+        assert!(lost.is_empty(), "{lost:?} {:?}", slopes(&problem, &phi));
         let worst = slopes(&problem, &phi)
             .into_iter()
             .fold(0.0f64, |m, x| m.max(x.abs()));
