@@ -51,42 +51,85 @@ impl Merger<'_> {
             return node;
         }
         match self.logarithm(node) {
-            Some(log) => self.graph.exp(log),
+            Some(Signed { negative, log }) => {
+                let size = self.graph.exp(log);
+                if negative {
+                    self.graph.neg(size)
+                } else {
+                    size
+                }
+            }
             None => node,
         }
     }
 
-    /// A node whose exponential is `node`, if `node` is a product of such.
-    fn logarithm(&mut self, node: Node) -> Option<Node> {
+    /// The sign and the logarithm of the size of `node`, if `node` is a product of exponentials.
+    fn logarithm(&mut self, node: Node) -> Option<Signed> {
         match self.graph.op(node) {
-            Op::Unary(Unary::Exp, x) => Some(x),
-            Op::Constant(value) if value > 0.0 => Some(self.graph.constant(value.ln())),
-            Op::Data(i) if self.positive[i as usize] => Some(self.graph.ln(node)),
+            Op::Unary(Unary::Exp, x) => Some(Signed::positive(x)),
+            Op::Unary(Unary::Neg, x) => {
+                let Signed { negative, log } = self.logarithm(x)?;
+                Some(Signed {
+                    negative: !negative,
+                    log,
+                })
+            }
+            Op::Constant(value) if value != 0.0 => Some(Signed {
+                negative: value < 0.0,
+                log: self.graph.constant(value.abs().ln()),
+            }),
+            Op::Data(i) if self.positive[i as usize] => Some(Signed::positive(self.graph.ln(node))),
             Op::Unary(Unary::Recip, x) => {
-                let log = self.logarithm(x)?;
-                Some(self.graph.neg(log))
+                let Signed { negative, log } = self.logarithm(x)?;
+                let log = self.graph.neg(log);
+                Some(Signed { negative, log })
             }
             Op::Unary(Unary::Square, x) => {
-                let log = self.logarithm(x)?;
-                Some(self.graph.scale(2.0, log))
+                let log = self.logarithm(x)?.log;
+                Some(Signed::positive(self.graph.scale(2.0, log)))
             }
             Op::Unary(Unary::Sqrt, x) => {
-                let log = self.logarithm(x)?;
-                Some(self.graph.scale(0.5, log))
+                let log = self.positive_logarithm(x)?;
+                Some(Signed::positive(self.graph.scale(0.5, log)))
             }
-            Op::Binary(Binary::Mul, a, b) => {
+            Op::Binary(Binary::Pow, x, exponent) => {
+                let log = self.positive_logarithm(x)?;
+                Some(Signed::positive(self.graph.mul(exponent, log)))
+            }
+            Op::Binary(f @ (Binary::Mul | Binary::Div), a, b) => {
                 let (a, b) = (self.logarithm(a)?, self.logarithm(b)?);
-                Some(self.graph.add(a, b))
-            }
-            Op::Binary(Binary::Div, a, b) => {
-                let (a, b) = (self.logarithm(a)?, self.logarithm(b)?);
-                Some(self.graph.sub(a, b))
-            }
-            Op::Binary(Binary::Pow, a, exponent) => {
-                let log = self.logarithm(a)?;
-                Some(self.graph.mul(exponent, log))
+                let log = if f == Binary::Mul {
+                    self.graph.add(a.log, b.log)
+                } else {
+                    self.graph.sub(a.log, b.log)
+                };
+                Some(Signed {
+                    negative: a.negative != b.negative,
+                    log,
+                })
             }
             _ => None,
+        }
+    }
+
+    fn positive_logarithm(&mut self, node: Node) -> Option<Node> {
+        self.logarithm(node)
+            .filter(|signed| !signed.negative)
+            .map(|signed| signed.log)
+    }
+}
+
+/// `exp(log)`, or minus that.
+struct Signed {
+    negative: bool,
+    log: Node,
+}
+
+impl Signed {
+    fn positive(log: Node) -> Self {
+        Self {
+            negative: false,
+            log,
         }
     }
 }
