@@ -215,15 +215,28 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// A chain without a finite density never moves: nothing that was averaged over it means anything.
+    fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
+        let subject = self.chains.as_ref()?.lost(self.layout)?;
+        let evidence = format!(
+            "The likelihood of subject {} is not finite at any draw of its random effects.",
+            self.problem.records.labels[subject]
+        );
+        Some((FitStatus::NotFinite, vec![evidence]))
+    }
+
     fn finish(self, status: FitStatus) -> Fit {
         let (cond_mean, cond_sd) = self.statistics.conditional();
+        let lost = self.lost();
         let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
-        let (status, evidence) = match status {
-            FitStatus::MaxIterations => match self.smoother.as_ref().and_then(Smoother::verdict) {
-                Some(verdict) => verdict,
-                None => judge(self.problem, &self.trace, self.options.smoothing),
-            },
-            other => (other, Vec::new()),
+        let (status, evidence) = match (status, lost) {
+            (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
+            (FitStatus::MaxIterations, None) => self
+                .smoother
+                .as_ref()
+                .and_then(Smoother::verdict)
+                .unwrap_or_else(|| judge(self.problem, &self.trace, self.options.smoothing)),
+            (other, _) => (other, Vec::new()),
         };
         Fit {
             theta: self.theta,
