@@ -4,6 +4,8 @@
 //! are computed once a subject, where one factor holds random effects and the other holds parameters: it is what
 //! makes the mean of `phi` visible, and it never costs more than it saves.
 
+use std::collections::HashMap;
+
 use super::graph::{Graph, Node, Op};
 use super::level::{Extent, Levels};
 use super::op::{Binary, Unary};
@@ -20,6 +22,7 @@ pub fn merge_exponentials(
         graph: Graph::new(),
         levels: Levels::new(extents),
         positive,
+        known: HashMap::new(),
     };
     let mut moved = Vec::with_capacity(graph.len());
     for node in graph.nodes() {
@@ -33,6 +36,8 @@ struct Merger<'a> {
     graph: Graph,
     levels: Levels,
     positive: &'a [bool],
+    /// Logarithms found or not found before: values that are read twice are walked once.
+    known: HashMap<Node, Option<Signed>>,
 }
 
 impl Merger<'_> {
@@ -65,6 +70,15 @@ impl Merger<'_> {
 
     /// The sign and the logarithm of the size of `node`, if `node` is a product of exponentials.
     fn logarithm(&mut self, node: Node) -> Option<Signed> {
+        if let Some(known) = self.known.get(&node) {
+            return *known;
+        }
+        let found = self.new_logarithm(node);
+        self.known.insert(node, found);
+        found
+    }
+
+    fn new_logarithm(&mut self, node: Node) -> Option<Signed> {
         match self.graph.op(node) {
             Op::Unary(Unary::Exp, x) => Some(Signed::positive(x)),
             Op::Unary(Unary::Neg, x) => {
@@ -120,6 +134,7 @@ impl Merger<'_> {
 }
 
 /// `exp(log)`, or minus that.
+#[derive(Clone, Copy)]
 struct Signed {
     negative: bool,
     log: Node,
