@@ -7,19 +7,15 @@ IMPORTS = cli generics ggplot2 jsonlite nlme rlang
 TESTING = testthat withr MASS lme4 progressr
 WRITING = roxygen2 knitr rmarkdown
 
-# A toolchain that tools/setup.sh had to bring is in .rust.
-ifneq ($(wildcard .rust),)
-export RUSTUP_HOME := $(CURDIR)/.rust/rustup
-export CARGO_HOME := $(CURDIR)/.rust/cargo
-endif
-export PATH := $(CURDIR)/.rust/cargo/bin:$(PATH):$(HOME)/.cargo/bin
+# In .rust/bin is a toolchain that tools/setup.sh had to bring.
+export PATH := $(CURDIR)/.rust/bin:$(PATH):$(HOME)/.cargo/bin
 export R_LIBS := $(CURDIR)/.lib
 export CARGO_TARGET_DIR ?= $(CURDIR)/src/rust/target
 
 SETUP = sh tools/setup.sh
 CORE = --manifest-path src/rust/Cargo.toml --locked --package nlmers-core
 SOURCES = $(shell find R src inst data man -type f -not -path '*/target/*' -not -name '*.o' -not -name '*.so' \
-  -not -name 'Makevars*' 2>/dev/null) src/Makevars.in DESCRIPTION NAMESPACE configure
+  -not -name 'Makevars*' 2>/dev/null) src/Makevars.in DESCRIPTION NAMESPACE configure R
 
 demo:
 	@$(SETUP) $(IMPORTS)

@@ -42,6 +42,6 @@ request_json <- function(x) {
     numbers <- ifelse(is.finite(x), sprintf("%.17g", x), "null")
     if (length(x) == 1 && !inherits(x, "AsIs")) numbers else paste0("[", paste(numbers, collapse = ","), "]")
   } else {
-    enc2utf8(as.character(jsonlite::toJSON(x, auto_unbox = TRUE, na = "null")))
+    enc2utf8(as.character(toJSON(x, auto_unbox = TRUE, na = "null")))
   }
 }

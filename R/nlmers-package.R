@@ -1,3 +1,4 @@
 #' @keywords internal
+#' @importFrom jsonlite toJSON
 #' @useDynLib nlmers, .registration = TRUE
 "_PACKAGE"

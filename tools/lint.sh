@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Look at form: rustfmt, clippy, lintr, shell syntax, generated files. Everything is looked at before it fails.
+# Look at form: rustfmt, clippy, lintr, generated files. Everything is looked at before it fails.
 set -u
 
 failed=

@@ -59,5 +59,7 @@ if ! rust_is_recent; then
     rm -rf .rust "$script"
     stop "Rust 1.$MINIMUM or later is needed and could not be fetched: install it from https://rustup.rs and try again."
   }
+  # The tools themselves, not the proxies of rustup, which would need RUSTUP_HOME.
+  ln -s rustup/toolchains/*/bin .rust/bin
   rm -f "$script"
 fi

@@ -2,18 +2,17 @@
 
 use std::ffi::c_int;
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Builder};
 use std::time::Duration;
 
 use extendr_api::prelude::*;
 use nlmers_core::error::Result;
-use nlmers_core::monitor::{Monitor, Progress};
+use nlmers_core::monitor::Monitor;
 use nlmers_core::reply::Value;
 
 use crate::error;
+use crate::line::Line;
 
 /// How often the main thread looks for Ctrl-C and tells the progress.
 const TICK: Duration = Duration::from_millis(20);
@@ -23,50 +22,6 @@ const STACK: usize = 64 << 20;
 
 extern "C" {
     fn nlmers_user_interrupted() -> c_int;
-}
-
-/// What the worker and the main thread share. Only the newest report is kept: a fast fit never waits for R.
-#[derive(Default)]
-struct Line {
-    stop: AtomicBool,
-    newest: Mutex<Option<Progress>>,
-}
-
-impl Monitor for Line {
-    fn report(&self, progress: &Progress) {
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.clone());
-    }
-
-    fn interrupted(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-}
-
-impl Line {
-    fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// Call R with the newest report. An interrupt inside the callback, or `FALSE` from it, stops the task.
-    fn tell(&self, callback: Option<&Function>) {
-        let newest = self
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let (Some(report), Some(callback)) = (newest, callback) {
-            let answer = callback.call(pairlist!(
-                report.iteration as f64,
-                report.total as f64,
-                report.phase,
-                report.gain,
-                report.objective
-            ));
-            if !answer.is_ok_and(|answer| answer.as_bool() != Some(false)) {
-                self.stop();
-            }
-        }
-    }
 }
 
 /// Run `task` on a worker thread; the main thread stays with R until it is done.

@@ -3,6 +3,7 @@
 mod error;
 mod host;
 mod input;
+mod line;
 mod output;
 mod self_test;
 
