@@ -5,7 +5,7 @@
 //! which the method of Box & Muller (1958) makes two normal numbers. The transform avoids fused multiply-add: the same
 //! address gives the same bits on every processor.
 
-use crate::ir::vmath::{ln, per_isa, sin_cos_turn, Isa};
+use crate::ir::vmath::{ln_normal, per_isa, sin_cos_turn, Isa};
 
 /// The number of lanes of a block.
 pub const LANES: usize = 64;
@@ -70,6 +70,9 @@ struct Shared {
     draw: u32,
 }
 
+/// The low half of a word of 64 bits.
+const LOW: u64 = 0xffff_ffff;
+
 const UNIFORM: u32 = 0;
 const NORMAL: u32 = 1;
 
@@ -77,16 +80,40 @@ impl Stream {
     /// Fill columns with uniform numbers in (0, 1): column `c` holds draw `draw + c`.
     ///
     /// `draw + out.len() <= MAX_DRAWS`. Uniform and normal numbers of equal draw are independent.
-    pub fn uniforms(&self, isa: Isa, lanes: &LaneIds, iteration: u32, draw: u32, out: &mut [Column]) {
-        fill_uniforms(isa, self.shared(UNIFORM, iteration, draw, out.len()), lanes, out);
+    pub fn uniforms(
+        &self,
+        isa: Isa,
+        lanes: &LaneIds,
+        iteration: u32,
+        draw: u32,
+        out: &mut [Column],
+    ) {
+        fill_uniforms(
+            isa,
+            self.shared(UNIFORM, iteration, draw, out.len()),
+            lanes,
+            out,
+        );
     }
 
     /// Fill columns with standard normal numbers: column `c` holds draw `draw + c`.
     ///
     /// `draw + out.len() <= MAX_DRAWS`. Draws `2k` and `2k + 1` come together: an even `draw` and an even number of
     /// columns waste none.
-    pub fn normals(&self, isa: Isa, lanes: &LaneIds, iteration: u32, draw: u32, out: &mut [Column]) {
-        fill_normals(isa, self.shared(NORMAL, iteration, draw, out.len()), lanes, out);
+    pub fn normals(
+        &self,
+        isa: Isa,
+        lanes: &LaneIds,
+        iteration: u32,
+        draw: u32,
+        out: &mut [Column],
+    ) {
+        fill_normals(
+            isa,
+            self.shared(NORMAL, iteration, draw, out.len()),
+            lanes,
+            out,
+        );
     }
 
     fn shared(&self, kind: u32, iteration: u32, draw: u32, columns: usize) -> Shared {
@@ -100,64 +127,64 @@ impl Stream {
     }
 }
 
-/// Philox4x32-10: the block function.
+/// Philox4x32-10, the block function, on words in the low halves of 64 bits; the high halves are arbitrary.
+///
+/// A product of low halves then is one instruction, and no half is ever moved but the upper one of a product.
 #[inline(always)]
-pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+fn philox(counter: [u64; 4], key: [u32; 2]) -> [u64; 4] {
     let [mut c0, mut c1, mut c2, mut c3] = counter;
     let [mut k0, mut k1] = key;
     for _ in 0..10 {
-        let p0 = u64::from(c0) * 0xd251_1f53;
-        let p1 = u64::from(c2) * 0xcd9e_8d57;
-        (c0, c1, c2, c3) = (high(p1) ^ c1 ^ k0, low(p1), high(p0) ^ c3 ^ k1, low(p0));
+        let p0 = (c0 & LOW) * 0xd251_1f53;
+        let p1 = (c2 & LOW) * 0xcd9e_8d57;
+        c0 = (p1 >> 32) ^ c1 ^ u64::from(k0);
+        c2 = (p0 >> 32) ^ c3 ^ u64::from(k1);
+        c1 = p1;
+        c3 = p0;
         k0 = k0.wrapping_add(0x9e37_79b9);
         k1 = k1.wrapping_add(0xbb67_ae85);
     }
     [c0, c1, c2, c3]
 }
 
+/// `(k + 1/2) / 2^52` with the upper 52 bits `k` of the low halves of the two words.
 #[inline(always)]
-fn high(product: u64) -> u32 {
-    (product >> 32) as u32
-}
-
-#[inline(always)]
-fn low(product: u64) -> u32 {
-    (product & 0xffff_ffff) as u32
-}
-
-/// `(k + 1/2) / 2^52` with the upper 52 bits `k` of the two words.
-#[inline(always)]
-fn uniform(upper: u32, lower: u32) -> f64 {
-    let bits = (u64::from(upper) << 32 | u64::from(lower)) >> 12;
+fn uniform(upper: u64, lower: u64) -> f64 {
+    let bits = (upper << 32 | (lower & LOW)) >> 12;
     f64::from_bits(bits | 1.0f64.to_bits()) - (1.0 - 0.5 * f64::EPSILON)
 }
 
 /// Two independent standard normal numbers from two uniform ones.
 #[inline(always)]
 fn box_muller(u: f64, turn: f64) -> [f64; 2] {
-    let radius = (-2.0 * ln::<false>(u)).sqrt();
+    let radius = (-2.0 * ln_normal::<false>(u)).sqrt();
     let (sin, cos) = sin_cos_turn::<false>(turn);
     [radius * cos, radius * sin]
 }
 
-/// The two numbers of one lane: draws `2k` and `2k + 1`.
-#[inline(always)]
-fn numbers<const NORMALS: bool>(words: [u32; 4]) -> [f64; 2] {
-    let pair = [uniform(words[0], words[1]), uniform(words[2], words[3])];
-    if NORMALS {
-        box_muller(pair[0], pair[1])
-    } else {
-        pair
-    }
-}
-
 /// Draws `draw` and `draw + 1` of all lanes, for an even `draw`.
+///
+/// Two loops: one would have a chain of operations too long for the processor to overlap its turns.
 #[inline(always)]
-fn fill_pair<const NORMALS: bool>(shared: Shared, lanes: &LaneIds, draw: u32, even: &mut Column, odd: &mut Column) {
-    let last = shared.label | draw >> 1;
+fn fill_pair<const NORMALS: bool>(
+    shared: Shared,
+    lanes: &LaneIds,
+    draw: u32,
+    even: &mut Column,
+    odd: &mut Column,
+) {
+    let iteration = u64::from(shared.iteration);
+    let last = u64::from(shared.label | draw >> 1);
     for j in 0..LANES {
-        let words = philox([lanes.subject[j], lanes.chain[j], shared.iteration, last], shared.key);
-        [even[j], odd[j]] = numbers::<NORMALS>(words);
+        let lane = [u64::from(lanes.subject[j]), u64::from(lanes.chain[j])];
+        let words = philox([lane[0], lane[1], iteration, last], shared.key);
+        even[j] = uniform(words[0], words[1]);
+        odd[j] = uniform(words[2], words[3]);
+    }
+    if NORMALS {
+        for j in 0..LANES {
+            [even[j], odd[j]] = box_muller(even[j], odd[j]);
+        }
     }
 }
 

@@ -8,20 +8,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 11] = [
     "request",
     "saem",
     "inference",
     "samplers",
     "problem",
     "data",
+    "model",
     "distributions",
-    "language",
+    "random",
     "ir",
+    "language",
 ];
 
 /// Below all others.
-const VOCABULARY: [&str; 5] = ["error", "reply", "monitor", "parallel", "random"];
+const VOCABULARY: [&str; 4] = ["error", "reply", "monitor", "parallel"];
 
 /// Height of a module, the front door highest; `None` when nobody has given it a place.
 fn height(module: &str) -> Option<usize> {

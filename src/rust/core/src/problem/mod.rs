@@ -144,6 +144,28 @@ impl Problem {
         }
     }
 
+    /// What each coordinate of `theta` is to a statistician: fixed effect, covariate coefficient, covariance of the
+    /// random effects, or residual error.
+    pub fn roles(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let covariance: Vec<_> = self.form.covariance.iter().flat_map(|c| c.nodes.clone()).collect();
+        let random = self.form.thetas_of(covariance);
+        let spread: Vec<_> = self.form.densities.iter().filter_map(|d| d.sd).collect();
+        let location: Vec<_> = self.form.densities.iter().filter_map(|d| d.prediction).collect();
+        let (spread, location) = (self.form.thetas_of(spread), self.form.thetas_of(location));
+        let varies = |term: &Term| term.values.windows(2).any(|pair| pair[0] != pair[1]);
+        (0..self.theta.len()).map(move |k| {
+            if random.contains(&k) {
+                "random"
+            } else if spread.contains(&k) && !location.contains(&k) {
+                "residual"
+            } else if self.terms.iter().any(|term| term.theta == k && varies(term)) {
+                "covariate"
+            } else {
+                "fixed"
+            }
+        })
+    }
+
     /// Number of observations of an outcome.
     pub fn n_obs_of(&self, outcome: usize) -> usize {
         self.data.present[outcome].iter().filter(|p| **p).count()

@@ -2,6 +2,7 @@
 
 mod decode;
 mod describe;
+mod fit;
 mod predict;
 
 use crate::error::{Error, ErrorClass, Result};
@@ -24,6 +25,7 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
     let request = Request::parse(request)?;
     match request.task.as_str() {
         "describe" => describe::describe(&request),
+        "fit" => fit::fit(&request, columns, monitor),
         "predict" => predict::predict(&request, columns),
         "log_likelihood" => {
             let (problem, theta) = request.evaluated(columns)?;
@@ -35,7 +37,6 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
             modes(&problem, &theta)
         }
         other => {
-            let _ = monitor;
             Err(Error::new(ErrorClass::Internal, "task", format!("There is no task `{other}`.")))
         }
     }

@@ -10,7 +10,7 @@ use crate::parallel::Workers;
 use crate::problem::{Derivatives, Means, Prior, Problem, Scratch, Values};
 use crate::random::{Purpose, Stream};
 use crate::samplers::{
-    BlockWalk, Context, Independence, Kernel, Posterior, PriorKernel, RandomWalk, State, Tally,
+    BlockWalk, Context, Independence, Kernel, Moments, Posterior, PriorKernel, RandomWalk, State, Tally,
 };
 
 /// Iterations between two refreshments of the Laplace posteriors.
@@ -58,6 +58,8 @@ pub struct Target<'a> {
     pub prior: &'a Prior,
     pub means: &'a Means,
     pub theta: &'a [f64],
+    /// Where the moments of the draws are taken from.
+    pub origin: &'a [f64],
 }
 
 impl Chains {
@@ -79,14 +81,11 @@ impl Chains {
         chains
     }
 
-    /// Draws of all lanes: `visit(subject, phi of the lane)` in the order of the blocks.
-    pub fn for_each_draw(&self, layout: &Layout, mut visit: impl FnMut(usize, &[f64])) {
-        let mut phi = Vec::new();
+    /// Moments of the draws of the last iteration: `visit(subject, lane, moments)` in the order of the blocks.
+    pub fn for_each_lane(&self, layout: &Layout, mut visit: impl FnMut(usize, usize, &Moments)) {
         for (state, block) in self.states.iter().zip(&layout.blocks) {
             for (l, lane) in block.lanes.iter().enumerate() {
-                phi.clear();
-                phi.extend(state.phi.iter().map(|column| column.0[l]));
-                visit(lane.subject as usize, &phi);
+                visit(lane.subject as usize, l, &state.moments);
             }
         }
     }
@@ -224,6 +223,7 @@ fn sweeps(
 ) -> BlockReport {
     let mut tallies = [Tally::default(); 4];
     let mut by_coordinate = vec![Tally::default(); state.phi.len()];
+    state.moments.clear(state.phi.len());
     for _ in 0..kernels.prior {
         tallies[0].add(PriorKernel.sweep(context, state));
     }
@@ -233,14 +233,20 @@ fn sweeps(
             total.add(tally);
             tallies[1].add(tally);
         }
+        count(context, state, target);
     }
     if state.phi.len() > 1 {
         for _ in 0..kernels.block {
             tallies[2].add(BlockWalk { scale: &scales.blocks }.sweep(context, state));
+            count(context, state, target);
         }
     }
     for _ in 0..kernels.independence {
         tallies[3].add(Independence.sweep(context, state));
+        count(context, state, target);
+    }
+    if state.moments.n == 0 {
+        count(context, state, target);
     }
     let lanes = 0..state.n_lanes;
     let objective = lanes.map(|l| state.log_lik.0[l] + state.log_prior.0[l]).sum();
@@ -254,4 +260,9 @@ fn adjoint_sums(derivatives: &Derivatives, state: &State) -> Vec<f64> {
     let mut scratch = Scratch::default();
     let (_, columns) = derivatives.population_adjoints(state.block, &state.phi, &mut scratch);
     columns.iter().map(|column| column.0[..state.n_lanes].iter().sum()).collect()
+}
+
+/// Let the current draw enter the statistics.
+fn count(context: &Context, state: &mut State, target: &Target) {
+    state.moments.add(context.isa, &state.phi, target.origin);
 }

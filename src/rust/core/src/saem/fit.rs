@@ -89,6 +89,7 @@ pub fn fit(
     let mut mstep = MStep::new(problem);
     let mut theta = problem.theta.start.clone();
     let mut statistics = Statistics::new(&Means::new(problem, &layout, &theta));
+    let origin = statistics.origin.clone();
     let mut state: Option<Chains> = None;
     let mut trace = Trace::default();
     let mut status = FitStatus::MaxIterations;
@@ -111,6 +112,7 @@ pub fn fit(
             prior: &prior,
             means: &means,
             theta: &theta,
+            origin: &origin,
         };
         let chains = state
             .get_or_insert_with(|| Chains::new(&target, seed, options.target_acceptance));
@@ -147,16 +149,16 @@ pub fn fit(
             break;
         }
     }
-    let evidence = Vec::new();
+    let (cond_mean, cond_sd) = statistics.conditional();
     let mut result = Fit {
         theta,
         status,
-        evidence,
+        evidence: Vec::new(),
         chains,
         acceptance: Vec::new(),
         not_finite: 0,
-        cond_mean: Vec::new(),
-        cond_sd: Vec::new(),
+        cond_mean,
+        cond_sd,
         seconds: started.elapsed().as_secs_f64(),
         trace,
     };

@@ -4,6 +4,7 @@
 
 use super::estep::Chains;
 use crate::data::Layout;
+use crate::ir::symmetric::at;
 use crate::problem::Means;
 
 /// Statistics of `phi`, relative to a fixed `origin` so that no digits cancel.
@@ -15,6 +16,8 @@ pub struct Statistics {
     /// `d x d`: sum over subjects of `(phi - origin)(phi - origin)'`.
     pub second: Vec<f64>,
     pub origin: Vec<f64>,
+    /// `n_subjects x d`, row-major: mean of `(phi - origin)^2` for each subject.
+    square: Vec<f64>,
     seeded: bool,
 }
 
@@ -30,6 +33,7 @@ impl Statistics {
             first: vec![0.0; n * d],
             second: vec![0.0; d * d],
             origin,
+            square: vec![0.0; n * d],
             seeded: false,
         }
     }
@@ -40,16 +44,17 @@ impl Statistics {
         self.seeded = true;
         let d = self.dim;
         let weight = gain / layout.copies as f64;
-        for value in self.first.iter_mut().chain(&mut self.second) {
+        for value in self.first.iter_mut().chain(&mut self.second).chain(&mut self.square) {
             *value *= 1.0 - gain;
         }
-        let (first, second, origin) = (&mut self.first, &mut self.second, &self.origin);
-        chains.for_each_draw(layout, |subject, phi| {
+        let (first, second, square) = (&mut self.first, &mut self.second, &mut self.square);
+        chains.for_each_lane(layout, |subject, l, moments| {
+            let weight = weight / moments.n as f64;
             for a in 0..d {
-                let x = phi[a] - origin[a];
-                first[subject * d + a] += weight * x;
+                first[subject * d + a] += weight * moments.first[a].0[l];
+                square[subject * d + a] += weight * moments.second[at(a, a)].0[l];
                 for b in 0..=a {
-                    second[a * d + b] += weight * x * (phi[b] - origin[b]);
+                    second[a * d + b] += weight * moments.second[at(a, b)].0[l];
                 }
             }
         });
@@ -58,6 +63,14 @@ impl Statistics {
     /// Smoothed `E[phi]` of one coordinate of a subject.
     pub fn mean(&self, subject: usize, k: usize) -> f64 {
         self.origin[k] + self.first[subject * self.dim + k]
+    }
+
+    /// Conditional means and standard deviations of `phi`, `n_subjects x d`, row-major.
+    pub fn conditional(&self) -> (Vec<f64>, Vec<f64>) {
+        let d = self.dim;
+        let mean = self.first.iter().enumerate().map(|(k, x)| self.origin[k % d] + x).collect();
+        let variance = self.first.iter().zip(&self.square).map(|(x, x2)| x2 - x * x);
+        (mean, variance.map(|v| v.max(0.0).sqrt()).collect())
     }
 
     /// `E[(phi_a - m_a)(phi_b - m_b)]`, mean over subjects, about the given means.

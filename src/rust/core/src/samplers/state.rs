@@ -3,6 +3,7 @@
 use crate::data::{Block, Layout};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
+use crate::ir::vmath::{per_isa, Isa};
 use crate::problem::Means;
 use crate::random::LaneIds;
 
@@ -24,6 +25,8 @@ pub struct State {
     /// Scratch of the evaluator.
     pub work: Vec<Column>,
     pub ids: LaneIds,
+    /// Moments of the draws of this iteration that count.
+    pub moments: Moments,
     /// Random numbers of this iteration that are used up.
     draws: u32,
 }
@@ -51,6 +54,59 @@ impl Posterior {
             .collect();
         Self { center, factor, sd }
     }
+}
+
+/// Sums of `phi - origin` and of its products over several draws, in each lane.
+#[derive(Debug, Clone, Default)]
+pub struct Moments {
+    pub n: usize,
+    pub first: Vec<Column>,
+    /// Lower triangle by rows.
+    pub second: Vec<Column>,
+}
+
+impl Moments {
+    pub fn clear(&mut self, d: usize) {
+        self.n = 0;
+        self.first.clear();
+        self.first.resize(d, Column::ZERO);
+        self.second.clear();
+        self.second.resize(d * (d + 1) / 2, Column::ZERO);
+    }
+
+    pub fn add(&mut self, isa: Isa, phi: &[Column], origin: &[f64]) {
+        self.n += 1;
+        add_moments(isa, phi, origin, &mut self.first, &mut self.second);
+    }
+}
+
+#[inline(always)]
+fn add_moments_body<const FMA: bool>(
+    phi: &[Column],
+    origin: &[f64],
+    first: &mut [Column],
+    second: &mut [Column],
+) {
+    for i in 0..phi.len() {
+        for l in 0..LANES {
+            first[i].0[l] += phi[i].0[l] - origin[i];
+        }
+        for j in 0..=i {
+            let sum = &mut second[at(i, j)].0;
+            for l in 0..LANES {
+                sum[l] += (phi[i].0[l] - origin[i]) * (phi[j].0[l] - origin[j]);
+            }
+        }
+    }
+}
+
+per_isa! {
+    fn add_moments(
+        phi: &[Column],
+        origin: &[f64],
+        first: &mut [Column],
+        second: &mut [Column],
+    ) = add_moments_body, fused;
 }
 
 /// Proposals and acceptances of a sweep.
@@ -92,6 +148,7 @@ impl State {
             posterior: None,
             work: Vec::new(),
             ids: lane_ids(block),
+            moments: Moments::default(),
             draws: 0,
         }
     }

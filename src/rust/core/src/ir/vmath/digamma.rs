@@ -3,7 +3,7 @@
 //! For `x >= 2` from `ln x` and the tail of the asymptotic series; on `[1, 2)` from a polynomial; below from
 //! `psi(x) = psi(1 + x) - 1/x` and, for negative `x`, `psi(x) = psi(1 - x) - pi cot(pi x)`.
 
-use super::double::{fast_two_sum, horner, madd, select, two_prod, two_sum, Double};
+use super::double::{fast_two_sum, horner, madd, select, two_sum, Double};
 use super::lgamma::is_pole;
 use super::log::ln_double;
 use super::trig::{cos_pi, sin_pi};

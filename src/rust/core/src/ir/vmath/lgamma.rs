@@ -65,6 +65,8 @@ const STIRLING_CONSTANT: Double = Double {
     hi: 0.4189385332046727,
     lo: 1.6728209650585413e-17,
 };
+/// From here `ln G(x)` exceeds the largest double.
+const OVERFLOW: f64 = 2.556_348_163_871_691e305;
 const LN_PI: Double = Double {
     hi: 1.1447298858494002,
     lo: 1.0265951162707826e-17,
@@ -141,20 +143,17 @@ pub(super) fn is_pole(x: f64) -> bool {
 #[inline(always)]
 pub fn lgamma<const FMA: bool>(x: f64) -> f64 {
     let log = log_abs::<FMA>(x).0;
-    // Where the leading part overflows the other is not a number.
-    let value = select(log.hi < f64::INFINITY, log.value(), log.hi);
-    select(
-        is_pole(x) | (x.abs() == f64::INFINITY),
-        f64::INFINITY,
-        value,
-    )
+    let finite = (x < OVERFLOW) & (x > f64::NEG_INFINITY);
+    let value = select(finite, log.value(), f64::INFINITY);
+    let value = select(is_pole(x), f64::INFINITY, value);
+    select(x.is_nan(), x, value)
 }
 
 /// The gamma function within 1 ulp; NaN at the poles, as in R.
 #[inline(always)]
 pub fn gamma<const FMA: bool>(x: f64) -> f64 {
     let (log, sine) = log_abs::<FMA>(x);
-    let size = exp_double::<FMA>(log);
+    let size = select(x > 200.0, f64::INFINITY, exp_double::<FMA>(log));
     let below = select((x > -0.5) | (sine.hi > 0.0), -size, size);
     let result = select(x < 0.0, below, size);
     select(is_pole(x), f64::NAN, result)

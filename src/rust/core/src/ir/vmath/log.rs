@@ -94,6 +94,15 @@ pub fn ln<const FMA: bool>(x: f64) -> f64 {
     guard(x, assemble::<FMA>(k, m - 1.0))
 }
 
+/// The natural logarithm within 1 ulp of a positive normal number, not guarded: the fastest logarithm.
+#[inline(always)]
+pub fn ln_normal<const FMA: bool>(x: f64) -> f64 {
+    let bits = x.to_bits().wrapping_add(ONE - SQRT_HALF);
+    let k = f64::from_bits((bits >> 52) | TWO_52) - 4503599627371519.0;
+    let m = f64::from_bits((bits & MANTISSA).wrapping_add(SQRT_HALF));
+    assemble::<FMA>(k, m - 1.0)
+}
+
 /// `2^-k` for an integer `-1023 < k < 1023`.
 #[inline(always)]
 fn inverse_power(k: f64) -> f64 {

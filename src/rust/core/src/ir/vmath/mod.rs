@@ -30,7 +30,7 @@ pub use hyperbolic::tanh;
 pub(crate) use isa::per_isa;
 pub use isa::Isa;
 pub use lgamma::{gamma, lgamma};
-pub use log::{ln, log10, log1p, log2};
+pub use log::{ln, ln_normal, log10, log1p, log2};
 pub use logistic::{log1pexp, plogis, qlogis};
 pub use map::{map, map_plain, map_power, map_power_plain, Function};
 pub use normal::{dnorm, log_pnorm, pnorm, qnorm};

@@ -1,7 +1,7 @@
 //! Evaluate powers and roots, with R's conventions.
 //!
 //! `x^y = e^(y ln |x|)` with the logarithm and the product carried in two numbers; then the sign and the special cases
-//! of `?Arithmetic` in R: `1^y = x^0 = 1` even for NaN, `0^y` is `0` or `Inf` without a sign, a negative base needs a
+//! of `?Arithmetic` in R: `1^y = x^0 = 1` even for NaN, `x^2 = x x`, `0^y` is `0` or `Inf` without a sign, a negative base needs a
 //! finite integer exponent.
 
 use super::double::{madd, select, two_prod, Double};
@@ -51,6 +51,7 @@ pub fn pow<const FMA: bool>(x: f64, y: f64) -> f64 {
     let signed = select(odd, -size, size);
     let below_zero = select(whole, signed, f64::NAN);
     let result = select(x < 0.0, below_zero, size);
-    let result = select((x != x) | (y != y), f64::NAN, result);
+    let result = select(y == 2.0, x * x, result);
+    let result = select(x.is_nan() | y.is_nan(), f64::NAN, result);
     select((x == 1.0) | (y == 0.0), 1.0, result)
 }

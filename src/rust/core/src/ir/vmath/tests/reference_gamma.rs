@@ -1,14 +1,42 @@
 //! Evaluate the gamma function and its relatives with about 30 digits.
 //!
-//! The recurrence moves the argument beyond 24, where Stirling's series is used; Taylor's series beside the roots;
+//! The recurrence moves the argument beyond 18, where Stirling's series is used; Taylor's series beside the roots;
 //! reflection for negative arguments.
 
 use super::super::double::Double;
 use super::reference::{exp, ln, log1p, sin_cos_small, w, wide, Exact, Wide, PI};
 
 /// Stirling's series is used from here.
-const FAR: f64 = 24.0;
-/// Bernoulli numbers `B_2, B_4, ...`.
+const FAR: f64 = 18.0;
+/// `B_2k / (2k (2k - 1))`, `B_2k / 2k` and `B_2k` for `k = 1, 2, ...`: Stirling's series and its derivatives.
+const STIRLING: [[f64; 2]; 12] = [
+    [0.08333333333333333, 4.625929269271485e-18],
+    [-0.002777777777777778, 1.0601087908747154e-19],
+    [0.0007936507936507937, 6.883823317368282e-22],
+    [-0.0005952380952380953, 5.36938218754726e-20],
+    [0.0008417508417508417, 3.6870174889237694e-20],
+    [-0.0019175269175269176, 1.0675702776872475e-19],
+    [0.00641025641025641, 2.2240044563805217e-19],
+    [-0.029550653594771242, 4.861760957508855e-19],
+    [0.17964437236883057, -6.401600482710946e-19],
+    [-1.3924322169059011, 1.5837056989230303e-17],
+    [13.402864044168393, -6.154114101993966e-16],
+    [-156.84828462600203, 9.391823141715389e-15],
+];
+const STIRLING_SLOPE: [[f64; 2]; 12] = [
+    [0.08333333333333333, 4.625929269271485e-18],
+    [-0.008333333333333333, -1.1564823173178714e-19],
+    [0.003968253968253968, 2.20282346155785e-19],
+    [-0.004166666666666667, -5.782411586589357e-20],
+    [0.007575757575757576, -2.1026951223961299e-19],
+    [-0.021092796092796094, 1.3911677399530732e-18],
+    [0.08333333333333333, 4.625929269271485e-18],
+    [-0.4432598039215686, -2.0462934179365632e-17],
+    [3.0539543302701198, -1.0882720820608607e-17],
+    [-26.456212121212122, 7.449932926454383e-16],
+    [281.46014492753625, -1.647635329298783e-14],
+    [-3607.5105463980462, -1.5347029033579816e-13],
+];
 const BERNOULLI: [[f64; 2]; 12] = [
     [0.16666666666666666, 9.25185853854297e-18],
     [-0.03333333333333333, -4.625929269271486e-19],
@@ -59,14 +87,13 @@ const PSI_AT_ROOT: [[f64; 2]; 9] = [
     [0.022597648232218104, 8.453631579784668e-19],
 ];
 
-/// `sum_k B_2k c_k x^-(2k)` with `c_k` from the index `2k`.
+/// The polynomial with these coefficients, the constant first.
 #[inline(always)]
-fn bernoulli_sum<const FMA: bool>(square: Wide<FMA>, divisor: impl Fn(f64) -> f64) -> Wide<FMA> {
-    let mut sum = w(0.0);
-    for (i, &b) in BERNOULLI.iter().enumerate().rev() {
-        sum = sum * square + wide(b) / w(divisor(2.0 * (i as f64 + 1.0)));
-    }
-    sum
+fn polynomial<const FMA: bool>(x: Wide<FMA>, coefficients: &[[f64; 2]]) -> Wide<FMA> {
+    coefficients
+        .iter()
+        .rev()
+        .fold(w(0.0), |sum, &c| sum * x + wide(c))
 }
 
 /// `ln G(x)` for `x > 0`.
@@ -86,18 +113,14 @@ pub fn lgamma_right<const FMA: bool>(x: f64) -> Wide<FMA> {
         y = y + w(1.0);
     }
     let inverse = w(1.0) / y;
-    let tail = bernoulli_sum(inverse * inverse, |k| k * (k - 1.0)) * inverse;
+    let tail = polynomial(inverse * inverse, &STIRLING) * inverse;
     (y - w(0.5)) * (ln(y) - w(1.0)) + (wide(HALF_LN_2PI) - w(0.5)) + tail - ln(product)
 }
 
 /// `ln G(2 + e)` for small `e`.
 #[inline(always)]
 fn taylor<const FMA: bool>(e: Wide<FMA>) -> Wide<FMA> {
-    let mut sum = w(0.0);
-    for &c in ZETA.iter().rev() {
-        sum = sum * e + wide(c);
-    }
-    (sum * e + wide(PSI_TWO)) * e
+    (polynomial(e, &ZETA) * e + wide(PSI_TWO)) * e
 }
 
 /// `sin(pi y)` and `cos(pi y)`.
@@ -147,11 +170,7 @@ pub fn gamma<const FMA: bool>(x: f64) -> Exact {
 fn digamma_right<const FMA: bool>(x: f64) -> Wide<FMA> {
     let e = (w::<FMA>(x) - w(ROOT[0])) - w(ROOT[1]) - w(ROOT[2]);
     if e.0.hi.abs() < 1e-3 {
-        let mut sum = w(0.0);
-        for &c in PSI_AT_ROOT.iter().rev() {
-            sum = (sum + wide(c)) * e;
-        }
-        return sum;
+        return polynomial(e, &PSI_AT_ROOT) * e;
     }
     let (mut product, mut slope) = (w::<FMA>(1.0), w::<FMA>(0.0));
     let mut y = w::<FMA>(x);
@@ -162,7 +181,7 @@ fn digamma_right<const FMA: bool>(x: f64) -> Wide<FMA> {
     }
     let inverse = w(1.0) / y;
     let square = inverse * inverse;
-    ln(y) - inverse * w(0.5) - bernoulli_sum(square, |k| k) * square - slope / product
+    ln(y) - inverse * w(0.5) - polynomial(square, &STIRLING_SLOPE) * square - slope / product
 }
 
 /// The digamma function.
@@ -187,7 +206,7 @@ fn trigamma_right<const FMA: bool>(x: f64) -> Wide<FMA> {
     }
     let inverse = w(1.0) / y;
     let square = inverse * inverse;
-    let tail = (bernoulli_sum(square, |_| 1.0) * inverse + w(0.5)) * square;
+    let tail = (polynomial(square, &BERNOULLI) * inverse + w(0.5)) * square;
     sum + (inverse + tail)
 }
 

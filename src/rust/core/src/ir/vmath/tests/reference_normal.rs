@@ -8,7 +8,6 @@ use super::reference::{exp, ln, log1p, two_to, w, wide, Exact, Wide};
 const HALF_LN_2PI: [f64; 2] = [0.9189385332046728, -3.8782941580672414e-17];
 /// The continued fraction is used from here.
 const FAR: f64 = 3.0;
-const TERMS: usize = 50;
 
 /// `ln phi(x)`.
 #[inline(always)]
@@ -27,7 +26,8 @@ pub fn dnorm<const FMA: bool>(x: f64) -> Exact {
 fn middle_ratio<const FMA: bool>(x: f64) -> Wide<FMA> {
     let square = w::<FMA>(x) * w(x);
     let mut sum = w(1.0);
-    for k in (1..TERMS).rev() {
+    let terms = (10.0 + 14.0 * x.abs()) as usize;
+    for k in (1..terms).rev() {
         sum = sum * square / w(2.0 * k as f64 + 1.0) + w(1.0);
     }
     sum * w(x)

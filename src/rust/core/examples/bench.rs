@@ -1,0 +1,178 @@
+//! Measure the engine and a whole fit in units that travel between machines.
+//!
+//! `bench REQUEST COLUMNS`: a fit request (JSON) and its data (CSV), as `bench/theophylline.R` writes them. Times are
+//! CPU times of this thread, medians over several runs; ratios compare what was measured in the same run.
+
+use std::hint::black_box;
+
+use cpu_time::ThreadTime;
+use nlmers_core::data::Frame;
+use nlmers_core::ir::column::{Column, LANES};
+use nlmers_core::ir::vmath::{map, Function, Isa};
+use nlmers_core::monitor::Silent;
+use nlmers_core::problem::{Derivatives, Given, Problem, Scratch, Values};
+use nlmers_core::request::{Columns, Request};
+use nlmers_core::saem::{fit, SaemOptions};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let points: Vec<f64> = (0..1000).map(|i| -5.0 + 0.01 * f64::from(i)).collect();
+    let unit = median(15, || {
+        for _ in 0..1000 {
+            for x in &points {
+                // Independent calls: their throughput is the unit, not their latency.
+                black_box(x.exp());
+            }
+        }
+    });
+    println!("unit: one million scalar exp = {:.3} ms", 1e3 * unit);
+    if let [_, request, columns] = arguments.as_slice() {
+        whole_fit(request, columns, unit)?;
+    }
+    engine()
+}
+
+/// Median CPU seconds of a run of `work`, after one run to warm up.
+fn median(runs: usize, mut work: impl FnMut()) -> f64 {
+    work();
+    let mut times: Vec<f64> = (0..runs)
+        .map(|_| {
+            let start = ThreadTime::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[runs / 2]
+}
+
+fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
+    let request = Request::parse(&std::fs::read_to_string(request)?)?;
+    let frame = request.frame(read_columns(columns)?)?;
+    let problem = Problem::new(&request.compiled()?, &frame, &request.given()?)?;
+    let defaults = SaemOptions::default();
+    let cases = [("5 chains", SaemOptions { chains: 5, ..defaults.clone() }), ("defaults", defaults)];
+    for (name, options) in cases {
+        let mut failed = false;
+        let time = median(21, || failed |= fit(&problem, &options, 1, 1, &Silent).is_err());
+        println!(
+            "SAEM on theophylline, {name}, {}+{} iterations, one thread: {:.2} ms = {:.2} units{}",
+            options.exploration,
+            options.smoothing,
+            1e3 * time,
+            time / unit,
+            if failed { " (failed)" } else { "" }
+        );
+    }
+    Ok(())
+}
+
+fn read_columns(path: &str) -> Result<Columns, Failure> {
+    let text = std::fs::read_to_string(path)?;
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or_default();
+    let mut columns: Columns =
+        header.split(',').map(|name| (name.trim_matches('"').to_string(), Vec::new())).collect();
+    for line in lines {
+        for ((_, values), cell) in columns.iter_mut().zip(line.split(',')) {
+            values.push(cell.parse().unwrap_or(f64::NAN));
+        }
+    }
+    Ok(columns)
+}
+
+/// Two exponentials, one logarithm, one division at every observation: oral absorption with combined error.
+const MODEL: &str = r#"{"task": "describe", "model": {
+  "parameters": [
+    {"name": "mu", "type": "real", "value": [0.5, 3.4, 1.0], "vector": true},
+    {"name": "omega", "type": "real", "scale": "log", "value": [0.4, 0.1, 0.1], "vector": true},
+    {"name": "a", "type": "real", "scale": "log", "value": [0.5]},
+    {"name": "b", "type": "real", "scale": "log", "value": [0.1]}],
+  "random": [{"names": ["phi"], "group": "id", "text": "phi",
+    "dist": {"call": "mvnormal", "args": [{"sym": "mu"}, {"call": "diag", "args": [{"sym": "omega"}]}]}}],
+  "statements": [
+    {"kind": "assign", "target": "ka", "text": "ka",
+     "value": {"call": "exp", "args": [{"call": "[", "args": [{"sym": "phi"}, {"num": 1}]}]}},
+    {"kind": "assign", "target": "v", "text": "v",
+     "value": {"call": "exp", "args": [{"call": "[", "args": [{"sym": "phi"}, {"num": 2}]}]}},
+    {"kind": "assign", "target": "k", "text": "k", "value": {"call": "/", "args": [
+     {"call": "exp", "args": [{"call": "[", "args": [{"sym": "phi"}, {"num": 3}]}]}, {"sym": "v"}]}},
+    {"kind": "assign", "target": "f", "text": "f", "value": {"call": "*", "args": [
+     {"call": "/", "args": [{"call": "*", "args": [{"num": 320}, {"sym": "ka"}]},
+       {"call": "*", "args": [{"sym": "v"}, {"call": "-", "args": [{"sym": "ka"}, {"sym": "k"}]}]}]},
+     {"call": "-", "args": [
+       {"call": "exp", "args": [{"call": "*", "args": [{"call": "-", "args": [{"sym": "k"}]}, {"sym": "t"}]}]},
+       {"call": "exp", "args": [{"call": "*", "args": [{"call": "-", "args": [{"sym": "ka"}]}, {"sym": "t"}]}]}]}]}},
+    {"kind": "outcome", "column": "y", "text": "y", "dist": {"call": "normal", "args": [{"sym": "f"},
+     {"call": "add_prop", "args": [{"sym": "a"}, {"sym": "b"}]}]}}]}}"#;
+
+/// 12 subjects with 11 observations, 64 chains.
+fn engine() -> Result<(), Failure> {
+    const SUBJECTS: usize = 12;
+    const ROWS: usize = 11;
+    let n = SUBJECTS * ROWS;
+    let time: Vec<f64> = (0..n).map(|r| 0.25 + 2.2 * (r % ROWS) as f64).collect();
+    let frame = Frame {
+        n_rows: n,
+        columns: vec![
+            ("t".into(), time.clone()),
+            ("y".into(), time.iter().map(|t| 9.0 * (-0.08 * t).exp()).collect()),
+        ],
+        group: "id".into(),
+        labels: (1..=SUBJECTS).map(|i| i.to_string()).collect(),
+        codes: (0..n).map(|r| r / ROWS).collect(),
+        time: Some("t".into()),
+    };
+    let problem = Problem::new(&Request::parse(MODEL)?.compiled()?, &frame, &Given::default())?;
+    let layout = problem.layout(64);
+    let phi: Vec<Column> = [0.45, 3.4, 1.0]
+        .iter()
+        .map(|m| Column(std::array::from_fn(|l| m + 0.01 * (l as f64 - 0.5 * LANES as f64))))
+        .collect();
+    let per_obs = 1e9 / (layout.blocks.len() * ROWS * LANES) as f64;
+    for isa in Isa::available() {
+        let mut values = Values::on(isa, &problem, &layout, &problem.programs.likelihood);
+        values.prepare(&problem.theta.start);
+        let mut work = Vec::new();
+        let value = per_obs
+            * median(301, || {
+                for b in 0..layout.blocks.len() {
+                    black_box(values.log_lik(b, &phi, &mut work));
+                }
+            });
+        let mut derivatives = Derivatives::on(isa, &problem, &layout, &problem.programs.phi);
+        derivatives.prepare(&problem.theta.start);
+        let mut scratch = Scratch::default();
+        let mut gradient = vec![Column::ZERO; 3];
+        let both = per_obs
+            * median(301, || {
+                for b in 0..layout.blocks.len() {
+                    black_box(derivatives.gradient_phi(b, &phi, &mut gradient, &mut scratch));
+                }
+            });
+        let (exp, ln) = (vector(isa, Function::Exp), vector(isa, Function::Ln));
+        println!(
+            "{isa:?}: {value:.2} ns per observation; two exp {:.2} + one ln {ln:.2} ns: ratio {:.2}; value and \
+             gradient {both:.2} ns: {:.2} values",
+            2.0 * exp,
+            value / (2.0 * exp + ln),
+            both / value
+        );
+    }
+    Ok(())
+}
+
+/// ns per element of a function over 1024 values.
+fn vector(isa: Isa, function: Function) -> f64 {
+    let x: Vec<f64> = (0..1024).map(|i| 0.01 + 0.005 * f64::from(i)).collect();
+    let mut y = vec![0.0; x.len()];
+    let time = median(301, || {
+        for _ in 0..16 {
+            map(isa, function, black_box(&x), &mut y);
+            black_box(&y);
+        }
+    });
+    1e9 * time / (16 * x.len()) as f64
+}

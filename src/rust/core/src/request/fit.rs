@@ -1,0 +1,209 @@
+//! Fit a model and report everything a front end shows of it.
+
+use std::time::Instant;
+
+use super::predict::{columns_matrix, effects_of, individual, outcome_names, predictions};
+use super::{count, list, log_likelihood, matrix, Columns, Request};
+use crate::error::{Error, ErrorClass, Result};
+use crate::inference::modes::{ModeOptions, Modes};
+use crate::inference::quadrature::{default_nodes, quadrature};
+use crate::monitor::Monitor;
+use crate::problem::{natural, Means, Prior, Problem, Route};
+use crate::reply::Value;
+use crate::saem::{self, Fit, FitStatus, SaemOptions, Trace};
+
+pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
+    let started = Instant::now();
+    let model = request.compiled()?;
+    let given = request.given()?;
+    let frame = request.frame(columns)?;
+    let problem = Problem::new(&model, &frame, &given)?;
+    let options = options(request)?;
+    let seed = request.seed.unwrap_or(1.0) as u64;
+    let built = started.elapsed().as_secs_f64();
+    let fit = saem::fit(&problem, &options, seed, request.threads.unwrap_or(1), monitor)?;
+    let finite = fit.theta.iter().all(|x| x.is_finite());
+    let theta = if finite { &fit.theta } else { &problem.theta.start };
+    let started = Instant::now();
+    let mut report = Report { problem: &problem, fit: &fit, theta, warnings: Vec::new() };
+    let log_lik = report.log_lik(&options);
+    let mut entries = report.conditional();
+    let seconds = [built, fit.seconds, started.elapsed().as_secs_f64()];
+    entries.extend(vec![
+        ("parameters", report.parameters()),
+        ("covariance", report.covariance()),
+        ("log_lik", log_lik),
+        ("trace", trace(&problem, &fit.trace)),
+        ("status", report.status()),
+        ("acceptance", acceptance(&fit)),
+        ("rejected", Value::Number(fit.not_finite as f64)),
+        (
+            "timing",
+            list(vec![
+                ("name", Value::Texts(["build", "saem", "inference"].map(String::from).to_vec())),
+                ("seconds", Value::Numbers(seconds.to_vec())),
+            ]),
+        ),
+        ("chains", count(fit.chains)),
+        ("n_subjects", count(problem.n_subjects())),
+        ("n_obs", count(problem.records.n_obs())),
+        ("seed", Value::Number(seed as f64)),
+        ("warnings", Value::Texts(report.warnings.clone())),
+    ]);
+    Ok(list(entries))
+}
+
+fn options(request: &Request) -> Result<SaemOptions> {
+    let method = request.method.clone().unwrap_or_default();
+    serde_json::from_value(method).map_err(|error| {
+        Error::new(ErrorClass::Option, "method", format!("An option of saem() is not valid: {error}."))
+    })
+}
+
+struct Report<'a> {
+    problem: &'a Problem,
+    fit: &'a Fit,
+    theta: &'a [f64],
+    warnings: Vec<String>,
+}
+
+impl Report<'_> {
+    fn parameters(&self) -> Value {
+        let (theta, model) = (&self.problem.theta, &self.problem.model);
+        let words = |f: fn(Route) -> &'static str| {
+            Value::Texts(theta.routes.iter().map(|r| f(*r).to_string()).collect())
+        };
+        list(vec![
+            ("name", Value::Texts(theta.names.clone())),
+            ("base", Value::Texts(theta.base.clone())),
+            ("natural", Value::Numbers(natural(model, self.theta))),
+            ("transformed", Value::Numbers(self.theta.to_vec())),
+            ("start", Value::Numbers(natural(model, &theta.start))),
+            ("free", Value::Flags(theta.free.clone())),
+            ("route", words(Route::words)),
+            ("role", Value::Texts(self.problem.roles().map(String::from).collect())),
+        ])
+    }
+
+    /// `Omega` on the Gaussian scale.
+    fn covariance(&self) -> Value {
+        let names = self.problem.model.effects.iter().map(|e| e.name.clone()).collect();
+        let d = self.problem.n_phi();
+        let omega = Prior::new(self.problem, self.theta).map(|prior| prior.omega);
+        let data = omega.map_or_else(|_| vec![f64::NAN; d * d], |omega| omega.as_slice().to_vec());
+        list(vec![("names", Value::Texts(names)), ("value", Value::Matrix { rows: d, cols: d, data })])
+    }
+
+    fn log_lik(&mut self, options: &SaemOptions) -> Value {
+        let finished = !matches!(self.fit.status, FitStatus::NotFinite | FitStatus::Interrupted);
+        if !options.log_lik || !finished {
+            return Value::Null;
+        }
+        let nodes = options.nodes.unwrap_or_else(|| default_nodes(self.problem.n_phi()));
+        match quadrature(self.problem, self.theta, nodes) {
+            Ok(result) => {
+                let lost = result.converged.iter().filter(|c| !**c).count();
+                if lost > 0 {
+                    self.warnings.push(format!(
+                        "The conditional mode of {lost} of {} subjects was not found to full accuracy.",
+                        result.converged.len()
+                    ));
+                }
+                log_likelihood(&result)
+            }
+            Err(error) => {
+                self.warnings.push(format!("The log-likelihood was not computed. {error}"));
+                Value::Null
+            }
+        }
+    }
+
+    /// Everything conditional on the data: modes, conditional moments, individual parameters, fitted values.
+    fn conditional(&mut self) -> Vec<(&'static str, Value)> {
+        let problem = self.problem;
+        let (n, d) = (problem.n_subjects(), problem.n_phi());
+        let layout = problem.layout(1);
+        let typical = Means::new(problem, &layout, self.theta).values;
+        let (phi, converged) = match Prior::new(problem, self.theta) {
+            Ok(prior) => {
+                let options = ModeOptions::exact();
+                Modes::find(problem, &layout, self.theta, &prior, None, options).by_subject(&layout)
+            }
+            Err(error) => {
+                self.warnings.push(error.to_string());
+                (typical.clone(), vec![false; n])
+            }
+        };
+        let (cond_mean, cond_sd) = self.conditional_effects();
+        let individual_fit = predictions(problem, self.theta, &phi);
+        let population = predictions(problem, self.theta, &typical);
+        let names: Vec<String> = problem.model.effects.iter().map(|e| e.name.clone()).collect();
+        let n_rows = problem.records.columns.first().map_or(0, Vec::len);
+        let outcomes = outcome_names(problem);
+        let frame = |columns: &[Vec<f64>]| columns_matrix(n_rows, outcomes.len(), columns);
+        vec![
+            (
+                "effects",
+                list(vec![
+                    ("name", Value::Texts(names)),
+                    ("modes", matrix(n, d, &effects_of(problem, self.theta, &phi))),
+                    ("cond_mean", matrix(n, d, &cond_mean)),
+                    ("cond_sd", matrix(n, d, &cond_sd)),
+                    ("mode_converged", Value::Flags(converged)),
+                ]),
+            ),
+            ("individual", individual(problem, &individual_fit.individual)),
+            (
+                "fitted",
+                list(vec![
+                    ("outcome", Value::Texts(outcomes.clone())),
+                    ("population", frame(&population.values)),
+                    ("individual", frame(&individual_fit.values)),
+                    ("sd", frame(&individual_fit.sd)),
+                ]),
+            ),
+        ]
+    }
+
+    /// Conditional means and standard deviations of the effects as the user wrote them. For lognormal effects they
+    /// are those of the lognormal distribution with the conditional moments of `phi`.
+    fn conditional_effects(&self) -> (Vec<f64>, Vec<f64>) {
+        let d = self.problem.n_phi();
+        let mut mean = effects_of(self.problem, self.theta, &self.fit.cond_mean);
+        let mut sd = self.fit.cond_sd.clone();
+        for (k, (mean, sd)) in mean.iter_mut().zip(&mut sd).enumerate() {
+            if self.problem.model.effects[k % d].lognormal {
+                let variance = *sd * *sd;
+                *mean *= (0.5 * variance).exp();
+                *sd = *mean * variance.exp_m1().sqrt();
+            }
+        }
+        (mean, sd)
+    }
+
+    fn status(&self) -> Value {
+        list(vec![
+            ("code", Value::Text(self.fit.status.code().into())),
+            ("evidence", Value::Texts(self.fit.evidence.clone())),
+        ])
+    }
+}
+
+fn trace(problem: &Problem, trace: &Trace) -> Value {
+    let p = problem.theta.len();
+    let rows: Vec<f64> =
+        trace.theta.iter().flat_map(|theta| natural(&problem.model, theta)).collect();
+    list(vec![
+        ("names", Value::Texts(problem.theta.names.clone())),
+        ("value", matrix(trace.len(), p, &rows)),
+        ("gain", Value::Numbers(trace.gain.clone())),
+        ("phase", Value::Texts(trace.phase.iter().map(ToString::to_string).collect())),
+        ("objective", Value::Numbers(trace.objective.clone())),
+    ])
+}
+
+fn acceptance(fit: &Fit) -> Value {
+    let names = fit.acceptance.iter().map(|(name, _)| name.to_string()).collect();
+    let rates = fit.acceptance.iter().map(|(_, rate)| *rate).collect();
+    list(vec![("kernel", Value::Texts(names)), ("rate", Value::Numbers(rates))])
+}
