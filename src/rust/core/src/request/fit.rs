@@ -147,6 +147,7 @@ impl Report<'_> {
                 list(vec![
                     ("name", Value::Texts(names)),
                     ("modes", matrix(n, d, &effects_of(problem, self.theta, &phi))),
+                    ("typical", matrix(n, d, &effects_of(problem, self.theta, &typical))),
                     ("cond_mean", matrix(n, d, &cond_mean)),
                     ("cond_sd", matrix(n, d, &cond_sd)),
                     ("mode_converged", Value::Flags(converged)),
