@@ -94,7 +94,7 @@ first_rows <- function(lines, rows) {
 
 # Significant digits with their trailing zeros; missing is blank.
 format_numbers <- function(values, digits) {
-  shown <- sub("[.]$", "", formatC(values, digits = digits, format = "g", flag = "#"))
+  shown <- sub("[.]$", "", formatC(as.double(values), digits = digits, format = "g", flag = "#"))
   unname(ifelse(is.na(values), "", shown))
 }
 
