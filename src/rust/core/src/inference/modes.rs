@@ -8,7 +8,7 @@ use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{cholesky, solve_lower, solve_upper};
 use crate::ir::vmath::Isa;
-use crate::problem::{Derivatives, Means, Prior, Problem, Scratch};
+use crate::problem::{Derivatives, Means, Prior, Problem, Scratch, Values};
 
 /// Conditional modes and the factor of their posterior precision, block by block.
 #[derive(Debug, Clone)]
@@ -41,6 +41,7 @@ impl ModeOptions {
 /// The iteration of one block.
 struct Search<'a> {
     derivatives: &'a Derivatives<'a>,
+    values: &'a Values<'a>,
     prior: &'a Prior,
     mean: &'a [Column],
     b: usize,
@@ -61,6 +62,8 @@ impl Modes {
     ) -> Self {
         let mut derivatives = Derivatives::new(problem, layout, &problem.programs.phi);
         derivatives.prepare(theta);
+        let mut values = Values::new(problem, layout, &problem.programs.likelihood);
+        values.prepare(theta);
         let means = Means::new(problem, layout, theta);
         let mut scratch = Scratch::default();
         let mut modes = Self { phi: Vec::new(), factor: Vec::new(), converged: Vec::new() };
@@ -68,6 +71,7 @@ impl Modes {
             let mean = means.columns(layout, b);
             let search = Search {
                 derivatives: &derivatives,
+                values: &values,
                 prior,
                 mean: &mean,
                 b,
@@ -173,18 +177,27 @@ impl Search<'_> {
         value
     }
 
+    /// Log density of each lane.
+    fn value(&self, phi: &[Column], scratch: &mut Scratch) -> Column {
+        let mut value = self.values.log_lik(self.b, phi, &mut scratch.work);
+        let prior = self.prior.log_density(self.isa, phi, self.mean);
+        for l in 0..LANES {
+            value.0[l] += prior.0[l];
+        }
+        value
+    }
+
     /// Move every lane along its step, halved until the objective does not fall.
     fn advance(&self, phi: &mut [Column], here: &Column, step: &[Column], scratch: &mut Scratch) {
         let origin = phi.to_vec();
         let mut fraction = Column::splat(1.0);
-        let mut ignored = vec![Column::ZERO; phi.len()];
         for _ in 0..30 {
             for (k, column) in phi.iter_mut().enumerate() {
                 for l in 0..LANES {
                     column.0[l] = origin[k].0[l] + fraction.0[l] * step[k].0[l];
                 }
             }
-            let there = self.objective(phi, &mut ignored, scratch);
+            let there = self.value(phi, scratch);
             let mut done = true;
             for l in 0..LANES {
                 let slack = 1e-12 * here.0[l].abs().max(1.0);

@@ -44,6 +44,21 @@ pub enum Binary {
     Equal,
     And,
     Or,
+    /// `exp(a * b)`: made by fusion, never written.
+    ExpMul,
+    /// `(a - b)^2`: made by fusion, never written.
+    SquareSub,
+}
+
+/// Three operands, made by fusion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ternary {
+    /// `a * b + c`
+    MulAdd,
+    /// `a * b - c`
+    MulSub,
+    /// `c - a * b`
+    SubMul,
 }
 
 /// Every unary operation, for tests that must cover them all.
@@ -73,7 +88,7 @@ pub const UNARY: [Unary; 22] = [
 ];
 
 /// Every binary operation.
-pub const BINARY: [Binary; 12] = [
+pub const BINARY: [Binary; 14] = [
     Binary::Add,
     Binary::Sub,
     Binary::Mul,
@@ -86,7 +101,12 @@ pub const BINARY: [Binary; 12] = [
     Binary::Equal,
     Binary::And,
     Binary::Or,
+    Binary::ExpMul,
+    Binary::SquareSub,
 ];
+
+/// Every ternary operation.
+pub const TERNARY: [Ternary; 3] = [Ternary::MulAdd, Ternary::MulSub, Ternary::SubMul];
 
 fn truth(condition: bool) -> f64 {
     f64::from(u8::from(condition))
@@ -186,6 +206,8 @@ impl Binary {
             Self::Equal => truth(a == b),
             Self::And => truth(a != 0.0 && b != 0.0),
             Self::Or => truth(a != 0.0 || b != 0.0),
+            Self::ExpMul => vmath::exp::<FMA>(a * b),
+            Self::SquareSub => (a - b) * (a - b),
         }
     }
 
@@ -213,6 +235,8 @@ impl Binary {
                 (first, 1.0 - first)
             }
             Self::Less | Self::LessEqual | Self::Equal | Self::And | Self::Or => (0.0, 0.0),
+            Self::ExpMul => (y * b, y * a),
+            Self::SquareSub => (2.0 * (a - b), 2.0 * (b - a)),
         }
     }
 
@@ -222,5 +246,29 @@ impl Binary {
             self,
             Self::Add | Self::Mul | Self::Min | Self::Max | Self::Equal | Self::And | Self::Or
         )
+    }
+}
+
+impl Ternary {
+    #[inline(always)]
+    pub fn value<const FMA: bool>(self, a: f64, b: f64, c: f64) -> f64 {
+        match (self, FMA) {
+            (Self::MulAdd, true) => a.mul_add(b, c),
+            (Self::MulAdd, false) => a * b + c,
+            (Self::MulSub, true) => a.mul_add(b, -c),
+            (Self::MulSub, false) => a * b - c,
+            (Self::SubMul, true) => (-a).mul_add(b, c),
+            (Self::SubMul, false) => c - a * b,
+        }
+    }
+
+    /// The three partial derivatives at `(a, b, c)`.
+    #[inline(always)]
+    pub fn slopes(self, a: f64, b: f64) -> (f64, f64, f64) {
+        match self {
+            Self::MulAdd => (b, a, 1.0),
+            Self::MulSub => (b, a, -1.0),
+            Self::SubMul => (-b, -a, 1.0),
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! instruction set vectorises well, and are compiled once for each instruction set.
 
 use super::column::LANES;
-use super::op::{Binary, Unary};
+use super::op::{Binary, Ternary, Unary};
 use super::vmath::per_isa;
 
 /// Where a column lives.
@@ -42,6 +42,7 @@ pub struct Place {
 pub enum Code {
     Unary(Unary),
     Binary(Binary),
+    Ternary(Ternary),
     /// `a != 0 ? b : c`
     Select,
     /// `dst += mask != 0 ? a : 0`, the mask being `b`.
@@ -201,7 +202,10 @@ macro_rules! all_binary {
         each_binary!(
             $f,
             $rule,
-            [Add, Sub, Mul, Div, Pow, Min, Max, Less, LessEqual, Equal, And, Or]
+            [
+                Add, Sub, Mul, Div, Pow, Min, Max, Less, LessEqual, Equal, And, Or, ExpMul,
+                SquareSub
+            ]
         )
     };
 }
@@ -227,6 +231,20 @@ fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases) {
                 };
             }
             all_binary!(f, rule)
+        }
+        Code::Ternary(f) => {
+            let c = bases.column(instruction.c);
+            match f {
+                Ternary::MulAdd => {
+                    map3(dst, a, b, c, |x, y, z| Ternary::MulAdd.value::<FMA>(x, y, z));
+                }
+                Ternary::MulSub => {
+                    map3(dst, a, b, c, |x, y, z| Ternary::MulSub.value::<FMA>(x, y, z));
+                }
+                Ternary::SubMul => {
+                    map3(dst, a, b, c, |x, y, z| Ternary::SubMul.value::<FMA>(x, y, z));
+                }
+            }
         }
         Code::Select => {
             let c = bases.column(instruction.c);
@@ -294,6 +312,63 @@ fn product(
     out
 }
 
+/// The products of an adjoint with both slopes.
+#[inline(always)]
+fn products(
+    here: *const f64,
+    a: *const f64,
+    b: *const f64,
+    y: *const f64,
+    at: usize,
+    slopes: impl Fn(f64, f64, f64) -> (f64, f64),
+) -> ([f64; CHUNK], [f64; CHUNK]) {
+    let (g, x, z, y) = (read(here, at), read(a, at), read(b, at), read(y, at));
+    let (mut first, mut second) = ([0.0; CHUNK], [0.0; CHUNK]);
+    for i in 0..CHUNK {
+        let (da, db) = slopes(x[i], z[i], y[i]);
+        first[i] = g[i] * da;
+        second[i] = g[i] * db;
+    }
+    (first, second)
+}
+
+/// Deposit two terms that are computed together.
+#[inline(always)]
+fn deposit_both(
+    to_a: Target,
+    to_b: Target,
+    adjoint: *mut f64,
+    terms: impl Fn(usize) -> ([f64; CHUNK], [f64; CHUNK]),
+) {
+    let place = |target: Target| match target {
+        Target::None => (0, false),
+        Target::Set(i) => (i, false),
+        Target::Add(i) => (i, true),
+    };
+    let ((i, keep_a), (j, keep_b)) = (place(to_a), place(to_b));
+    let first = adjoint.wrapping_add(i as usize * LANES);
+    let second = adjoint.wrapping_add(j as usize * LANES);
+    for at in (0..LANES).step_by(CHUNK) {
+        let (x, z) = terms(at);
+        add_to(first, at, x, keep_a);
+        add_to(second, at, z, keep_b);
+    }
+}
+
+/// `dst = x`, or `dst += x` to keep what is there.
+#[inline(always)]
+fn add_to(dst: *mut f64, at: usize, x: [f64; CHUNK], keep: bool) {
+    if !keep {
+        write(dst, at, x);
+    } else {
+        let mut sum = read(dst, at);
+        for i in 0..CHUNK {
+            sum[i] += x[i];
+        }
+        write(dst, at, sum);
+    }
+}
+
 #[inline(always)]
 fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
     let forward = &step.forward;
@@ -315,16 +390,31 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
         }
         Code::Binary(f) => {
             macro_rules! rule {
-                ($op:path) => {{
-                    deposit(to_a, bases.adjoint, |at| {
-                        product(here, a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y).0)
-                    });
-                    deposit(to_b, bases.adjoint, |at| {
-                        product(here, a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y).1)
-                    });
-                }};
+                ($op:path) => {
+                    match (to_a, to_b) {
+                        (_, Target::None) => deposit(to_a, bases.adjoint, |at| {
+                            product(here, a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y).0)
+                        }),
+                        (Target::None, _) => deposit(to_b, bases.adjoint, |at| {
+                            product(here, a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y).1)
+                        }),
+                        _ => deposit_both(to_a, to_b, bases.adjoint, |at| {
+                            products(here, a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y))
+                        }),
+                    }
+                };
             }
             all_binary!(f, rule)
+        }
+        Code::Ternary(f) => {
+            let sign = Ternary::slopes(f, 0.0, 0.0).2;
+            let (first, second) = match f {
+                Ternary::SubMul => (-1.0, -1.0),
+                _ => (1.0, 1.0),
+            };
+            deposit(to_a, bases.adjoint, |at| product(here, b, b, b, at, |z, _, _| first * z));
+            deposit(to_b, bases.adjoint, |at| product(here, a, a, a, at, |x, _, _| second * x));
+            deposit(to_c, bases.adjoint, |at| product(here, a, a, a, at, |_, _, _| sign));
         }
         Code::Select => {
             let pick = |yes: f64, no: f64| move |t: f64| if t != 0.0 { yes } else { no };
@@ -409,6 +499,25 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
                 }};
             }
             all_binary!(f, rule)
+        }
+        Code::Ternary(f) => {
+            let (da, db) = match f {
+                Ternary::SubMul => (-1.0, -1.0),
+                _ => (1.0, 1.0),
+            };
+            let dc = Ternary::slopes(f, 0.0, 0.0).2;
+            let mut next = dst;
+            for (source, other, sign) in [(from_a, b, da), (from_b, a, db)] {
+                if let Some(t) = source {
+                    deposit(next, bases.tangent, |at| {
+                        product(of(t), other, other, other, at, |z, _, _| sign * z)
+                    });
+                    next = Target::Add(step.dst);
+                }
+            }
+            if let Some(t) = from_c {
+                deposit(next, bases.tangent, |at| product(of(t), a, a, a, at, |_, _, _| dc));
+            }
         }
         Code::Select => {
             let mut next = dst;

@@ -12,9 +12,11 @@ pub use closed_form::{CovarianceUpdate, Residual, Variance};
 pub use differentiate::{Derivatives, Information, Scratch};
 pub use evaluate::Values;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
-pub use prior::{subject_values, Means, Prior};
+pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
 pub use theta::{natural, Route, Theta};
+
+use evaluate::Population;
 
 use crate::data::layout;
 use crate::data::{Frame, Layout, Records};
@@ -31,6 +33,8 @@ pub struct Problem {
     pub programs: Programs,
     /// The linear means: `mean[effect] = sum value[subject] * theta[coordinate] + ...`
     pub terms: Vec<Term>,
+    /// Elements of the blocks of `Omega`.
+    covariances: Vec<Population>,
     data: Materialized,
 }
 
@@ -95,6 +99,8 @@ impl Problem {
         theta.routes = form.routes(model, &theta.free);
         let (programs, columns) = Programs::new(&mut form, &theta);
         let terms = terms(&form, &records);
+        let covariances =
+            form.covariance.iter().map(|c| Population::new(&form.graph, &c.nodes)).collect();
         let data = Materialized {
             subject: form.subject_values(&records, &columns.subject),
             row: form.row_values(&records, &columns.row),
@@ -111,6 +117,7 @@ impl Problem {
             form,
             programs,
             terms,
+            covariances,
             data,
         })
     }
@@ -142,6 +149,24 @@ impl Problem {
             row: &self.data.row,
             present: &self.data.present,
         }
+    }
+
+    /// Elements `(a, b)`, `b <= a`, of `Omega` that depend on `theta`, with their gradients.
+    pub fn omega_gradients(&self, theta: &[f64]) -> Vec<(usize, usize, Vec<f64>)> {
+        let mut gradients = Vec::new();
+        for (block, population) in self.form.covariance.iter().zip(&self.covariances) {
+            for a in 0..block.len {
+                for b in 0..=a {
+                    let mut seeds = vec![0.0; block.nodes.len()];
+                    seeds[a * block.len + b] = 1.0;
+                    let gradient = population.gradient(&self.form.graph, theta, &seeds);
+                    if gradient.iter().any(|g| *g != 0.0) {
+                        gradients.push((block.first + a, block.first + b, gradient));
+                    }
+                }
+            }
+        }
+        gradients
     }
 
     /// What each coordinate of `theta` is to a statistician: fixed effect, covariate coefficient, covariance of the

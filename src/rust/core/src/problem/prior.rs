@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::evaluate::{Population, Values};
+use super::evaluate::Values;
 use super::Problem;
 use crate::data::Layout;
 use crate::distributions::LN_SQRT_2PI;
@@ -31,9 +31,8 @@ impl Prior {
     pub fn new(problem: &Problem, theta: &[f64]) -> Result<Self> {
         let d = problem.n_phi();
         let mut omega = DMatrix::zeros(d, d);
-        for block in &problem.form.covariance {
-            let values =
-                Population::new(&problem.form.graph, &block.nodes).values(&problem.form.graph, theta);
+        for (block, population) in problem.form.covariance.iter().zip(&problem.covariances) {
+            let values = population.values(&problem.form.graph, theta);
             for i in 0..block.len {
                 for j in 0..block.len {
                     omega[(block.first + i, block.first + j)] = values[i * block.len + j];
@@ -129,10 +128,7 @@ pub struct Means {
 
 impl Means {
     pub fn new(problem: &Problem, layout: &Layout, theta: &[f64]) -> Self {
-        Self {
-            values: subject_values(problem, layout, &problem.programs.means, theta),
-            dim: problem.n_phi(),
-        }
+        MeanProgram::new(problem, layout).at(theta)
     }
 
     pub fn of(&self, subject: usize) -> &[f64] {
@@ -141,11 +137,39 @@ impl Means {
 
     /// Means in the lanes of a block, one column a coordinate; unused lanes repeat the first.
     pub fn columns(&self, layout: &Layout, b: usize) -> Vec<Column> {
+        let mut columns = vec![Column::ZERO; self.dim];
+        self.fill(layout, b, &mut columns);
+        columns
+    }
+
+    /// The same into memory that exists.
+    pub fn fill(&self, layout: &Layout, b: usize, columns: &mut [Column]) {
         let lanes = &layout.blocks[b].lanes;
-        let subject = |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
-        (0..self.dim)
-            .map(|k| Column(std::array::from_fn(|l| self.values[subject(l) * self.dim + k])))
-            .collect()
+        for l in 0..LANES {
+            let subject = lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
+            for (column, value) in columns.iter_mut().zip(self.of(subject)) {
+                column.0[l] = *value;
+            }
+        }
+    }
+}
+
+/// Evaluates the means again and again.
+pub struct MeanProgram<'a> {
+    problem: &'a Problem,
+    layout: &'a Layout,
+    values: Values<'a>,
+}
+
+impl<'a> MeanProgram<'a> {
+    pub fn new(problem: &'a Problem, layout: &'a Layout) -> Self {
+        let values = Values::new(problem, layout, &problem.programs.means);
+        Self { problem, layout, values }
+    }
+
+    pub fn at(&mut self, theta: &[f64]) -> Means {
+        let dim = self.problem.n_phi();
+        Means { values: gather(self.problem, self.layout, &mut self.values, dim, theta), dim }
     }
 }
 
@@ -157,8 +181,17 @@ pub fn subject_values(
     theta: &[f64],
 ) -> Vec<f64> {
     let mut values = Values::new(problem, layout, program);
+    gather(problem, layout, &mut values, program.subject_roots.len(), theta)
+}
+
+fn gather(
+    problem: &Problem,
+    layout: &Layout,
+    values: &mut Values,
+    n_roots: usize,
+    theta: &[f64],
+) -> Vec<f64> {
     values.prepare(theta);
-    let n_roots = program.subject_roots.len();
     let mut out = vec![0.0; problem.n_subjects() * n_roots];
     let phi = vec![Column::ZERO; problem.n_phi()];
     let mut work = Vec::new();

@@ -28,13 +28,15 @@ pub struct Programs {
     pub information: Vec<usize>,
     /// False when some outcome has no known expected information.
     pub has_information: bool,
+    /// Coordinates of `phi` whose density is part of the program for `theta`.
+    pub numeric: Vec<usize>,
     /// For each outcome: has a prediction, has a residual SD.
     pub predicted: Vec<(bool, bool)>,
 }
 
 impl Programs {
     pub fn new(form: &mut NormalForm, theta: &Theta) -> (Self, DataColumns) {
-        let prior = numeric_prior(form, theta);
+        let (prior, numeric) = numeric_prior(form, theta);
         let (individual, individual_nodes) = individual_parameters(form);
         let (graph, mut levels) = (form.graph.clone(), form.levels.clone());
         let mut data = DataColumns::default();
@@ -65,6 +67,7 @@ impl Programs {
             individual,
             information,
             has_information,
+            numeric,
             predicted,
         };
         (programs, data)
@@ -127,17 +130,18 @@ fn individual_parameters(form: &mut NormalForm) -> (Vec<String>, Vec<Node>) {
 }
 
 /// Log density of the blocks of `phi` in which some free parameter takes the score route.
-fn numeric_prior(form: &mut NormalForm, theta: &Theta) -> Vec<Node> {
+fn numeric_prior(form: &mut NormalForm, theta: &Theta) -> (Vec<Node>, Vec<usize>) {
     let blocks = form.covariance.clone();
-    let mut densities = Vec::new();
+    let (mut densities, mut coordinates) = (Vec::new(), Vec::new());
     for block in &blocks {
         let means = form.means[block.first..block.first + block.len].to_vec();
         let nodes = [means.clone(), block.nodes.clone()].concat();
         if form.thetas_of(nodes).iter().any(|k| theta.routes[*k] == Route::Score) {
             densities.push(gaussian_log_density(&mut form.graph, block, &means));
+            coordinates.extend(block.first..block.first + block.len);
         }
     }
-    densities
+    (densities, coordinates)
 }
 
 /// `log N(phi; mean, covariance)` through the Cholesky factor, element by element.

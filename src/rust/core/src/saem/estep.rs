@@ -2,19 +2,27 @@
 
 use super::adapt::Scales;
 use super::options::Kernels;
+use super::score::Scores;
 use crate::data::Layout;
 use crate::inference::modes::{step_curvature, ModeOptions, Modes};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
-use crate::problem::{Derivatives, Means, Prior, Problem, Scratch, Values};
+use crate::problem::{Derivatives, Means, Prior, Problem, Values};
 use crate::random::{Purpose, Stream};
 use crate::samplers::{
     BlockWalk, Context, Independence, Kernel, Moments, Posterior, PriorKernel, RandomWalk, State, Tally,
 };
 
-/// Iterations between two refreshments of the Laplace posteriors.
-const REFRESH: usize = 5;
+/// Whether the Laplace posteriors are moved to the current `theta`: often while it travels, seldom once it has
+/// settled. Kernels are exact whatever the posteriors are; only their acceptance depends on it.
+fn refreshes(iteration: usize) -> bool {
+    if iteration <= 50 {
+        iteration % 5 == 1
+    } else {
+        iteration % 20 == 1
+    }
+}
 
 /// Names of the kernels, in the order of their tallies.
 pub const KERNELS: [&str; 4] = ["prior", "random_walk", "block", "independence"];
@@ -38,6 +46,8 @@ struct BlockReport {
     objective: f64,
     /// Sum over lanes of the adjoints of the population values.
     adjoints: Vec<f64>,
+    /// Score of each lane, one column a free coordinate, when asked for.
+    scores: Vec<Column>,
 }
 
 /// What the whole E-step reports.
@@ -46,6 +56,8 @@ pub struct Report {
     pub objective: f64,
     /// Gradient of the complete-data log density in `theta`, mean over chains; empty if nobody needs it.
     pub gradient: Vec<f64>,
+    /// Scores of the lanes of each block, when asked for.
+    pub scores: Vec<Vec<Column>>,
 }
 
 /// The target of an E-step: a problem at a `theta`.
@@ -60,6 +72,8 @@ pub struct Target<'a> {
     pub theta: &'a [f64],
     /// Where the moments of the draws are taken from.
     pub origin: &'a [f64],
+    /// Asks for the scores of the lanes.
+    pub scores: Option<&'a Scores<'a>>,
 }
 
 impl Chains {
@@ -98,7 +112,7 @@ impl Chains {
         iteration: usize,
         workers: &Workers,
     ) -> Report {
-        if kernels.independence > 0 && (iteration - 1) % REFRESH == 0 {
+        if kernels.independence > 0 && refreshes(iteration) {
             self.refresh(target);
         }
         let context = Context {
@@ -147,7 +161,9 @@ impl Chains {
         let mut block = Tally::default();
         let mut objective = 0.0;
         let mut adjoints = vec![0.0; target.derivatives.map_or(0, Derivatives::n_population)];
+        let mut scores = Vec::new();
         for report in reports {
+            scores.push(report.scores);
             for (total, tally) in self.tallies.iter_mut().zip(report.tallies) {
                 total.add(tally);
             }
@@ -166,7 +182,7 @@ impl Chains {
             .derivatives
             .map(|derivatives| derivatives.to_theta(target.theta, &adjoints))
             .unwrap_or_default();
-        Report { objective, gradient }
+        Report { objective, gradient, scores }
     }
 
     /// Move the Laplace posteriors to the current `theta`, starting from the last modes.
@@ -250,15 +266,27 @@ fn sweeps(
     }
     let lanes = 0..state.n_lanes;
     let objective = lanes.map(|l| state.log_lik.0[l] + state.log_prior.0[l]).sum();
-    let adjoints =
-        target.derivatives.map_or_else(Vec::new, |derivatives| adjoint_sums(derivatives, state));
-    BlockReport { tallies, by_coordinate, objective, adjoints }
+    let (adjoints, scores) = derivatives_at(state, target);
+    BlockReport { tallies, by_coordinate, objective, adjoints, scores }
+}
+
+/// Sums of the adjoints over the lanes, and the score of each lane if asked for.
+fn derivatives_at(state: &mut State, target: &Target) -> (Vec<f64>, Vec<Column>) {
+    let mut scratch = std::mem::take(&mut state.scratch);
+    let columns = target.derivatives.map_or(&[][..], |derivatives| {
+        derivatives.population_adjoints(state.block, &state.phi, &mut scratch).1
+    });
+    let sums = columns.iter().map(|column| column.0[..state.n_lanes].iter().sum()).collect();
+    let block = &target.layout.blocks[state.block];
+    let scores = target.scores.map_or_else(Vec::new, |scores| scores.lanes(state, block, columns));
+    state.scratch = scratch;
+    (sums, scores)
 }
 
 /// Adjoints of the population values at the draws of a block, summed over its lanes.
-fn adjoint_sums(derivatives: &Derivatives, state: &State) -> Vec<f64> {
-    let mut scratch = Scratch::default();
-    let (_, columns) = derivatives.population_adjoints(state.block, &state.phi, &mut scratch);
+fn adjoint_sums(derivatives: &Derivatives, state: &mut State) -> Vec<f64> {
+    let (_, columns) =
+        derivatives.population_adjoints(state.block, &state.phi, &mut state.scratch);
     columns.iter().map(|column| column.0[..state.n_lanes].iter().sum()).collect()
 }
 

@@ -7,7 +7,10 @@ pub use super::convergence::FitStatus;
 use super::estep::{Chains, Target, KERNELS};
 use super::mstep::{Annealing, MStep, Step};
 use super::options::SaemOptions;
-use super::schedule::Schedule;
+use super::newton::MAX_PARAMETERS;
+use super::schedule::{Phase, Schedule};
+use super::score::Scores;
+use super::smoother::Smoother;
 use super::statistics::Statistics;
 use super::trace::Trace;
 use nalgebra::DMatrix;
@@ -16,7 +19,7 @@ use crate::data::Layout;
 use crate::error::Result;
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
-use crate::problem::{Derivatives, Means, Prior, Problem, Values};
+use crate::problem::{Derivatives, MeanProgram, Prior, Problem, Route, Values};
 
 /// What a run of SAEM gives.
 #[derive(Debug, Clone)]
@@ -37,8 +40,197 @@ pub struct Fit {
     pub seconds: f64,
 }
 
-/// Iterations between two looks at the information of the score route.
+/// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
+
+/// Fit by SAEM.
+///
+/// # Errors
+/// Threads that cannot be started.
+pub fn fit(
+    problem: &Problem,
+    options: &SaemOptions,
+    seed: u64,
+    threads: usize,
+    monitor: &dyn Monitor,
+) -> Result<Fit> {
+    let started = Instant::now();
+    let workers = Workers::new(threads)?;
+    let layout = problem.layout(options.chains_for(problem.n_subjects()));
+    let mut run = Run::new(problem, options, &layout, seed);
+    let mut status = FitStatus::MaxIterations;
+    for k in 1..=run.schedule.total() {
+        match run.iterate(k, &workers) {
+            Some(progress) => monitor.report(&progress),
+            None => {
+                status = FitStatus::NotFinite;
+                break;
+            }
+        }
+        if monitor.interrupted() {
+            status = FitStatus::Interrupted;
+            break;
+        }
+    }
+    let mut fit = run.finish(status);
+    fit.seconds = started.elapsed().as_secs_f64();
+    Ok(fit)
+}
+
+/// Everything that lives through the iterations.
+struct Run<'a> {
+    problem: &'a Problem,
+    options: &'a SaemOptions,
+    layout: &'a Layout,
+    schedule: Schedule,
+    values: Values<'a>,
+    derivatives: Derivatives<'a>,
+    mean_program: MeanProgram<'a>,
+    mstep: MStep<'a>,
+    /// Smoothed statistics, and those of the current iteration alone.
+    statistics: Statistics,
+    now: Statistics,
+    smoother: Option<Smoother>,
+    free: Vec<usize>,
+    chains: Option<Chains>,
+    seed: u64,
+    theta: Vec<f64>,
+    trace: Trace,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        problem: &'a Problem,
+        options: &'a SaemOptions,
+        layout: &'a Layout,
+        seed: u64,
+    ) -> Self {
+        let theta = problem.theta.start.clone();
+        let mut mean_program = MeanProgram::new(problem, layout);
+        let statistics = Statistics::new(&mean_program.at(&theta));
+        let free: Vec<usize> =
+            (0..theta.len()).filter(|k| problem.theta.routes[*k] != Route::Fixed).collect();
+        let accelerates = options.acceleration && free.len() <= MAX_PARAMETERS;
+        Self {
+            problem,
+            options,
+            layout,
+            schedule: Schedule::new(options),
+            values: Values::new(problem, layout, &problem.programs.likelihood),
+            derivatives: Derivatives::new(problem, layout, &problem.programs.theta),
+            mean_program,
+            mstep: MStep::new(problem),
+            now: statistics.clone(),
+            statistics,
+            smoother: accelerates.then(|| Smoother::new(problem.n_subjects(), free.len())),
+            free,
+            chains: None,
+            seed,
+            theta,
+            trace: Trace::default(),
+        }
+    }
+
+    /// One iteration, counted from one; `None` when numbers failed.
+    fn iterate(&mut self, k: usize, workers: &Workers) -> Option<Progress> {
+        let (phase, gain) = self.schedule.at(k);
+        let theta = self.theta.clone();
+        let prior = Prior::new(self.problem, &theta).ok()?;
+        let means = self.mean_program.at(&theta);
+        self.values.prepare(&theta);
+        let derivatives = self.mstep.needs_gradient().then(|| {
+            self.derivatives.prepare(&theta);
+            &self.derivatives
+        });
+        let keeps = self.smoother.is_some() && self.schedule.keeps_scores(k);
+        let scores =
+            keeps.then(|| Scores::new(self.problem, &self.free, &prior, derivatives, &theta));
+        let target = Target {
+            problem: self.problem,
+            layout: self.layout,
+            values: &self.values,
+            derivatives,
+            prior: &prior,
+            means: &means,
+            theta: &theta,
+            origin: &self.statistics.origin,
+            scores: scores.as_ref(),
+        };
+        let seed = self.seed;
+        let chains = self
+            .chains
+            .get_or_insert_with(|| Chains::new(&target, seed, self.options.target_acceptance));
+        let report = chains.step(&target, self.options.kernels, k, workers);
+        self.statistics.update(chains, self.layout, gain);
+        if !self.mstep.scored.is_empty() && (k <= 30 || k % INFORMATION_EVERY == 0) {
+            let scored = &self.mstep.scored;
+            let new = information(self.problem, self.layout, scored, &theta, chains, workers);
+            self.mstep.learn_information(new, (1.0 / k as f64).max(0.1));
+        }
+        if let (Some(smoother), Some(scores)) = (&mut self.smoother, &scores) {
+            smoother.learn(self.layout, &report.scores);
+            if phase == Phase::Smoothing {
+                self.now.update(chains, self.layout, 1.0);
+                let total = scores.total(&self.mstep.linear, &self.now, &means, &report.gradient);
+                if k % INFORMATION_EVERY == 1 || !smoother.ready() {
+                    smoother.precondition(self.problem, scores, &self.mstep, &prior);
+                }
+                smoother.observe(total);
+            }
+        }
+        let moved = match &self.smoother {
+            Some(smoother) if phase == Phase::Smoothing => {
+                let gain = self.schedule.preconditioned(k);
+                smoother.advance(self.problem, &self.free, gain, &mut self.theta)
+            }
+            _ => false,
+        };
+        if !moved {
+            let anneals = self.options.annealing && self.schedule.anneals(k);
+            let step = Step {
+                statistics: &self.statistics,
+                means: &means,
+                prior: &prior,
+                gradient: &report.gradient,
+                gain,
+                annealing: Annealing { rate: if anneals { self.options.annealing_rate } else { 0.0 } },
+            };
+            self.mstep.update(&step, &mut self.mean_program, &mut self.theta);
+        }
+        self.trace.push(&self.theta, gain, phase, report.objective);
+        self.theta.iter().all(|x| x.is_finite()).then(|| Progress {
+            iteration: k,
+            total: self.schedule.total(),
+            phase: phase.name(),
+            gain,
+            objective: report.objective,
+        })
+    }
+
+    fn finish(self, status: FitStatus) -> Fit {
+        let (cond_mean, cond_sd) = self.statistics.conditional();
+        let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
+        let (status, evidence) = match status {
+            FitStatus::MaxIterations => match self.smoother.as_ref().and_then(Smoother::verdict) {
+                Some(verdict) => verdict,
+                None => judge(self.problem, &self.trace, self.options.smoothing),
+            },
+            other => (other, Vec::new()),
+        };
+        Fit {
+            theta: self.theta,
+            status,
+            evidence,
+            trace: self.trace,
+            chains: self.layout.copies,
+            acceptance: KERNELS.into_iter().zip(tallies.map(|tally| tally.rate())).collect(),
+            not_finite: tallies.iter().map(|tally| tally.not_finite).sum(),
+            cond_mean,
+            cond_sd,
+            seconds: 0.0,
+        }
+    }
+}
 
 /// Information of the complete data about some coordinates: central differences of the gradient at fixed draws.
 fn information(
@@ -66,109 +258,4 @@ fn information(
         }
     }
     (&information + information.transpose()) * 0.5
-}
-
-/// Fit by SAEM.
-///
-/// # Errors
-/// Threads that cannot be started, a start whose `Omega` is singular.
-pub fn fit(
-    problem: &Problem,
-    options: &SaemOptions,
-    seed: u64,
-    threads: usize,
-    monitor: &dyn Monitor,
-) -> Result<Fit> {
-    let started = Instant::now();
-    let workers = Workers::new(threads)?;
-    let chains = options.chains_for(problem.n_subjects());
-    let layout = problem.layout(chains);
-    let schedule = Schedule::new(options);
-    let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
-    let mut derivatives = Derivatives::new(problem, &layout, &problem.programs.theta);
-    let mut mstep = MStep::new(problem);
-    let mut theta = problem.theta.start.clone();
-    let mut statistics = Statistics::new(&Means::new(problem, &layout, &theta));
-    let origin = statistics.origin.clone();
-    let mut state: Option<Chains> = None;
-    let mut trace = Trace::default();
-    let mut status = FitStatus::MaxIterations;
-    for k in 1..=schedule.total() {
-        let (phase, gain) = schedule.at(k);
-        let Ok(prior) = Prior::new(problem, &theta) else {
-            status = FitStatus::NotFinite;
-            break;
-        };
-        let means = Means::new(problem, &layout, &theta);
-        values.prepare(&theta);
-        if mstep.needs_gradient() {
-            derivatives.prepare(&theta);
-        }
-        let target = Target {
-            problem,
-            layout: &layout,
-            values: &values,
-            derivatives: mstep.needs_gradient().then_some(&derivatives),
-            prior: &prior,
-            means: &means,
-            theta: &theta,
-            origin: &origin,
-        };
-        let chains = state
-            .get_or_insert_with(|| Chains::new(&target, seed, options.target_acceptance));
-        let report = chains.step(&target, options.kernels, k, &workers);
-        statistics.update(chains, &layout, gain);
-        if !mstep.scored.is_empty() && (k <= 30 || k % INFORMATION_EVERY == 0) {
-            let information = information(problem, &layout, &mstep.scored, &theta, chains, &workers);
-            mstep.learn_information(information, (1.0 / k as f64).max(0.1));
-        }
-        let rate = if options.annealing && schedule.anneals(k) { options.annealing_rate } else { 0.0 };
-        let step = Step {
-            layout: &layout,
-            statistics: &statistics,
-            prior: &prior,
-            gradient: &report.gradient,
-            gain,
-            annealing: Annealing { rate },
-        };
-        mstep.update(&step, &mut theta);
-        trace.push(&theta, gain, phase, report.objective);
-        monitor.report(&Progress {
-            iteration: k,
-            total: schedule.total(),
-            phase: phase.name(),
-            gain,
-            objective: report.objective,
-        });
-        if theta.iter().any(|x| !x.is_finite()) {
-            status = FitStatus::NotFinite;
-            break;
-        }
-        if monitor.interrupted() {
-            status = FitStatus::Interrupted;
-            break;
-        }
-    }
-    let (cond_mean, cond_sd) = statistics.conditional();
-    let mut result = Fit {
-        theta,
-        status,
-        evidence: Vec::new(),
-        chains,
-        acceptance: Vec::new(),
-        not_finite: 0,
-        cond_mean,
-        cond_sd,
-        seconds: started.elapsed().as_secs_f64(),
-        trace,
-    };
-    if let Some(chains) = &state {
-        let rates = chains.tallies.iter().map(|tally| tally.rate());
-        result.acceptance = KERNELS.into_iter().zip(rates).collect();
-        result.not_finite = chains.tallies.iter().map(|tally| tally.not_finite).sum();
-    }
-    if status == FitStatus::MaxIterations {
-        (result.status, result.evidence) = judge(problem, &result.trace, options.smoothing);
-    }
-    Ok(result)
 }

@@ -68,7 +68,7 @@ impl LinearMeans {
     }
 
     /// `sum_i X_i' P (E phi_i - m_i)` at the current means.
-    fn score(
+    pub fn score(
         &self,
         problem: &Problem,
         prior: &Prior,

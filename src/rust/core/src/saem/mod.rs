@@ -8,8 +8,11 @@ mod estep;
 mod fit;
 mod means;
 mod mstep;
+mod newton;
 mod options;
 mod schedule;
+mod score;
+mod smoother;
 mod statistics;
 mod trace;
 

@@ -4,18 +4,17 @@ use nalgebra::{DMatrix, DVector};
 
 use super::means::LinearMeans;
 use super::statistics::{Smoothed, Statistics};
-use crate::data::Layout;
-use crate::problem::{CovarianceBlock, CovarianceUpdate, Means, Prior, Problem, Residual, Route};
+use crate::problem::{CovarianceBlock, CovarianceUpdate, MeanProgram, Means, Prior, Problem, Residual, Route};
 
 /// The M-step of a problem, with the statistics of the residual errors and of the score route.
 pub struct MStep<'a> {
     problem: &'a Problem,
-    linear: LinearMeans,
+    pub linear: LinearMeans,
     residuals: Vec<Smoothed>,
     /// Coordinates on the score route.
     pub scored: Vec<usize>,
     /// Smoothed information of the complete data about them.
-    information: Option<DMatrix<f64>>,
+    pub information: Option<DMatrix<f64>>,
 }
 
 /// How far variances may fall in this iteration.
@@ -27,8 +26,9 @@ pub struct Annealing {
 
 /// What the M-step reads.
 pub struct Step<'s> {
-    pub layout: &'s Layout,
     pub statistics: &'s Statistics,
+    /// Means of `phi` before the step.
+    pub means: &'s Means,
     pub prior: &'s Prior,
     /// Gradient of the complete-data log density at the draws.
     pub gradient: &'s [f64],
@@ -56,18 +56,17 @@ impl<'a> MStep<'a> {
     }
 
     /// Move `theta`.
-    pub fn update(&mut self, step: &Step, theta: &mut [f64]) {
+    pub fn update(&mut self, step: &Step, program: &mut MeanProgram, theta: &mut [f64]) {
         let old = theta.to_vec();
         self.residual_errors(step, &old, theta);
         self.score_route(step, &old, theta);
-        let means = Means::new(self.problem, step.layout, &old);
-        let solved = self.linear.solve(self.problem, step.prior, step.statistics, &means, &old);
+        let solved = self.linear.solve(self.problem, step.prior, step.statistics, step.means, &old);
         if let Some(values) = solved {
             for (k, value) in self.linear.coordinates.iter().zip(values) {
                 theta[*k] = self.problem.theta.clamp(*k, value);
             }
         }
-        let means = Means::new(self.problem, step.layout, theta);
+        let means = program.at(theta);
         for block in &self.problem.form.covariance {
             self.covariance(block, step, &means, theta);
         }

@@ -17,6 +17,8 @@ pub struct SaemOptions {
     /// Whether variances may only shrink by `annealing_rate` an iteration in the first half of the exploration.
     pub annealing: bool,
     pub annealing_rate: f64,
+    /// Whether the smoothing is preconditioned by the observed information.
+    pub acceleration: bool,
     /// Acceptance rate to which the random walks are adapted.
     pub target_acceptance: f64,
     /// Whether the log-likelihood is computed at the end.
@@ -50,6 +52,7 @@ impl Default for SaemOptions {
             kernels: Kernels::default(),
             annealing: true,
             annealing_rate: 0.95,
+            acceleration: true,
             target_acceptance: 0.4,
             log_lik: true,
             nodes: None,

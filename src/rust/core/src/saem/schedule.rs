@@ -44,6 +44,17 @@ impl Schedule {
         }
     }
 
+    /// Gain of the preconditioned smoothing at iteration `k`: `1/(k + 5)`, which keeps the first steps inside the
+    /// neighborhood where the information is right.
+    pub fn preconditioned(&self, k: usize) -> f64 {
+        1.0 / (k.saturating_sub(self.exploration) + 5) as f64
+    }
+
+    /// Whether the scores of the draws are kept: near the end of the exploration and after it.
+    pub fn keeps_scores(&self, k: usize) -> bool {
+        k + (self.exploration / 3).min(100) > self.exploration
+    }
+
     /// Whether variances are annealed in iteration `k`: the first half of the exploration.
     pub fn anneals(&self, k: usize) -> bool {
         2 * k <= self.exploration

@@ -11,21 +11,16 @@ pub struct Proposal {
     pub log_prior: Column,
 }
 
-/// Accept each lane with probability `min(1, exp(log_ratio))`; `uniform` holds one uniform number a lane.
-pub fn accept(
-    isa: Isa,
-    state: &mut State,
-    proposal: &Proposal,
-    log_ratio: &Column,
-    uniform: &Column,
-) -> Tally {
+/// Accept each lane with probability `min(1, exp(log_ratio))`, by the first column of `state.chance`.
+pub fn accept(isa: Isa, state: &mut State, proposal: Proposal, log_ratio: &Column) -> Tally {
     let mut taken = Column::ZERO;
-    decide(isa, log_ratio, uniform, &mut taken);
+    decide(isa, log_ratio, &state.chance[0], &mut taken);
     for (to, from) in state.phi.iter_mut().zip(&proposal.phi) {
         take(isa, to, from, &taken);
     }
     take(isa, &mut state.log_lik, &proposal.log_lik, &taken);
     take(isa, &mut state.log_prior, &proposal.log_prior, &taken);
+    state.proposal = proposal.phi;
     let lanes = 0..state.n_lanes;
     Tally {
         proposed: state.n_lanes as u64,
@@ -35,16 +30,16 @@ pub fn accept(
 }
 
 #[inline(always)]
-fn decide_body<const FMA: bool>(log_ratio: &Column, uniform: &Column, taken: &mut Column) {
+fn decide_body<const FMA: bool>(log_ratio: &Column, uniform: &[f64; LANES], taken: &mut Column) {
     for l in 0..LANES {
         // NaN compares false: a draw without a density is never taken, unless the chain itself has none.
-        let yes = ln::<FMA>(uniform.0[l]) < log_ratio.0[l];
+        let yes = ln::<FMA>(uniform[l]) < log_ratio.0[l];
         taken.0[l] = if yes { 1.0 } else { 0.0 };
     }
 }
 
 per_isa! {
-    fn decide(log_ratio: &Column, uniform: &Column, taken: &mut Column) = decide_body, fused;
+    fn decide(log_ratio: &Column, uniform: &[f64; LANES], taken: &mut Column) = decide_body, fused;
 }
 
 #[inline(always)]

@@ -16,10 +16,12 @@ impl Kernel for PriorKernel {
 
     fn sweep(&self, context: &Context, state: &mut State) -> Tally {
         let d = state.phi.len();
-        let z = state.normals(context, d);
-        let mut phi = state.mean.clone();
+        state.draw_normals(context, d);
+        state.draw_uniforms(context, 1);
+        let mut phi = state.take_proposal();
         for (i, column) in phi.iter_mut().enumerate() {
-            for (j, noise) in z.iter().enumerate().take(i + 1) {
+            *column = state.mean[i];
+            for (j, noise) in state.noise.iter().enumerate().take(i + 1) {
                 let l = context.prior.chol[(i, j)];
                 if l != 0.0 {
                     add_scaled(column, l, noise);
@@ -28,13 +30,12 @@ impl Kernel for PriorKernel {
         }
         let (log_lik, log_prior) = context.target(state, &phi);
         let ratio = gain(&log_lik, &state.log_lik);
-        let uniform = state.uniforms(context, 1);
-        accept(context.isa, state, &Proposal { phi, log_lik, log_prior }, &ratio, &uniform[0])
+        accept(context.isa, state, Proposal { phi, log_lik, log_prior }, &ratio)
     }
 }
 
-fn add_scaled(column: &mut Column, factor: f64, noise: &Column) {
+fn add_scaled(column: &mut Column, factor: f64, noise: &[f64; LANES]) {
     for l in 0..LANES {
-        column.0[l] += factor * noise.0[l];
+        column.0[l] += factor * noise[l];
     }
 }

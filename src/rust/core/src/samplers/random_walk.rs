@@ -35,19 +35,20 @@ impl Kernel for RandomWalk<'_> {
 
 /// Move the given coordinates together by independent steps.
 pub fn step(context: &Context, state: &mut State, coordinates: &[usize], scale: f64) -> Tally {
-    let z = state.normals(context, coordinates.len());
-    let mut phi = state.phi.clone();
-    for (k, noise) in coordinates.iter().zip(&z) {
+    state.draw_normals(context, coordinates.len());
+    state.draw_uniforms(context, 1);
+    let mut phi = state.take_proposal();
+    phi.copy_from_slice(&state.phi);
+    for (k, noise) in coordinates.iter().zip(&state.noise) {
         let sd = conditional_sd(context, state, *k);
         for l in 0..LANES {
-            phi[*k].0[l] += scale * sd.0[l] * noise.0[l];
+            phi[*k].0[l] += scale * sd.0[l] * noise[l];
         }
     }
     let (log_lik, log_prior) = context.target(state, &phi);
     let old = add(&state.log_lik, &state.log_prior);
     let ratio = gain(&add(&log_lik, &log_prior), &old);
-    let uniform = state.uniforms(context, 1);
-    accept(context.isa, state, &Proposal { phi, log_lik, log_prior }, &ratio, &uniform[0])
+    accept(context.isa, state, Proposal { phi, log_lik, log_prior }, &ratio)
 }
 
 /// Standard deviation of a coordinate given the others: from the Laplace posterior, else from the population.

@@ -4,7 +4,7 @@ use crate::data::{Block, Layout};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
 use crate::ir::vmath::{per_isa, Isa};
-use crate::problem::Means;
+use crate::problem::{Means, Scratch};
 use crate::random::LaneIds;
 
 use super::Context;
@@ -23,7 +23,12 @@ pub struct State {
     /// Gaussian approximation of the conditional distribution, once there is one.
     pub posterior: Option<Posterior>,
     /// Scratch of the evaluator.
-    pub work: Vec<Column>,
+    pub scratch: Scratch,
+    /// Normal and uniform numbers drawn last.
+    pub noise: Vec<[f64; LANES]>,
+    pub chance: Vec<[f64; LANES]>,
+    /// Memory of proposals.
+    pub proposal: Vec<Column>,
     pub ids: LaneIds,
     /// Moments of the draws of this iteration that count.
     pub moments: Moments,
@@ -146,7 +151,10 @@ impl State {
             log_lik: Column::ZERO,
             log_prior: Column::ZERO,
             posterior: None,
-            work: Vec::new(),
+            scratch: Scratch::default(),
+            noise: Vec::new(),
+            chance: Vec::new(),
+            proposal: Vec::new(),
             ids: lane_ids(block),
             moments: Moments::default(),
             draws: 0,
@@ -156,26 +164,31 @@ impl State {
     /// Start an iteration: `theta` has moved, so densities are computed anew.
     pub fn begin(&mut self, context: &Context, means: &Means, layout: &Layout) {
         self.draws = 0;
-        self.mean = means.columns(layout, self.block);
+        means.fill(layout, self.block, &mut self.mean);
         let phi = std::mem::take(&mut self.phi);
         (self.log_lik, self.log_prior) = context.target(self, &phi);
         self.phi = phi;
     }
 
-    /// Standard normal columns, `n` of them.
-    pub fn normals(&mut self, context: &Context, n: usize) -> Vec<Column> {
-        let mut out = vec![[0.0; LANES]; n];
+    /// Fill `noise` with `n` columns of standard normal numbers.
+    pub fn draw_normals(&mut self, context: &Context, n: usize) {
         let first = self.advance(n);
-        context.stream.normals(context.isa, &self.ids, context.iteration, first, &mut out);
-        out.into_iter().map(Column).collect()
+        self.noise.resize(n, [0.0; LANES]);
+        context.stream.normals(context.isa, &self.ids, context.iteration, first, &mut self.noise);
     }
 
-    /// Uniform columns, `n` of them.
-    pub fn uniforms(&mut self, context: &Context, n: usize) -> Vec<Column> {
-        let mut out = vec![[0.0; LANES]; n];
+    /// Fill `chance` with `n` columns of uniform numbers.
+    pub fn draw_uniforms(&mut self, context: &Context, n: usize) {
         let first = self.advance(n);
-        context.stream.uniforms(context.isa, &self.ids, context.iteration, first, &mut out);
-        out.into_iter().map(Column).collect()
+        self.chance.resize(n, [0.0; LANES]);
+        context.stream.uniforms(context.isa, &self.ids, context.iteration, first, &mut self.chance);
+    }
+
+    /// The buffer of proposals, to be given back by [`super::accept::accept`].
+    pub fn take_proposal(&mut self) -> Vec<Column> {
+        let mut proposal = std::mem::take(&mut self.proposal);
+        proposal.resize(self.phi.len(), Column::ZERO);
+        proposal
     }
 
     /// Reserve an even number of draws, so that none are wasted.

@@ -60,11 +60,7 @@ impl DerivativeProgram {
     ) -> Self {
         let mut builder = Builder::new(graph, levels, data);
         let mut program = Self { n_phi, ..Self::default() };
-        let needed = graph.reachable(&roots.nodes());
-        let computed: Vec<Node> = graph
-            .nodes()
-            .filter(|node| needed[node.index()] && builder.is_computed(*node))
-            .collect();
+        let computed = builder.computed(&roots.nodes());
         let (rows, subjects): (Vec<Node>, Vec<Node>) = computed
             .into_iter()
             .partition(|node| builder.level(*node).extent == Extent::Row);
@@ -181,7 +177,7 @@ impl DerivativeProgram {
             }
             let Some(instruction) = forward.get(node) else { continue };
             let mut targets = [Target::None; 3];
-            for (k, operand) in operand_slots(builder.graph.op(*node)).into_iter().enumerate() {
+            for (k, operand) in operand_slots(builder, *node).into_iter().enumerate() {
                 if let Some(operand) = operand {
                     targets[k] = self.target(builder, operand, active, by_row, touched);
                 }
@@ -240,27 +236,24 @@ impl DerivativeProgram {
             let leaf = builder.graph.nodes().find(|n| builder.graph.op(*n) == Op::Phi(narrow(k)));
             let mut columns: HashMap<Node, u32> =
                 leaf.map(|n| (n, narrow(self.phi_adjoint(k)))).into_iter().collect();
-            let subject = lay_direction(builder.graph, subjects, forward, &mut columns);
-            let row = lay_direction(builder.graph, rows, forward, &mut columns);
+            let subject = lay_direction(builder, subjects, forward, &mut columns);
+            let row = lay_direction(builder, rows, forward, &mut columns);
             self.tangents.push((subject, row));
         }
     }
 }
 
 fn lay_direction(
-    graph: &Graph,
+    builder: &Builder,
     nodes: &[Node],
     forward: &HashMap<Node, Instruction>,
     columns: &mut HashMap<Node, u32>,
 ) -> Vec<Tangent> {
     let mut tape = Vec::new();
     for node in nodes {
-        let slots = operand_slots(graph.op(*node));
+        let slots = operand_slots(builder, *node);
         let sources = slots.map(|slot| slot.and_then(|operand| columns.get(&operand).copied()));
-        let moves = match graph.op(*node) {
-            Op::Select(..) => sources[1].is_some() || sources[2].is_some(),
-            _ => sources.iter().any(Option::is_some),
-        };
+        let moves = sources.iter().any(Option::is_some);
         if let (true, Some(instruction)) = (moves, forward.get(node)) {
             let dst = instruction.dst.index;
             tape.push(Tangent { forward: *instruction, dst, sources });
@@ -271,12 +264,11 @@ fn lay_direction(
 }
 
 /// Operands in the order of the instruction's `a`, `b`, `c`; a condition has no derivative.
-fn operand_slots(op: Op) -> [Option<Node>; 3] {
-    match op {
-        Op::Unary(_, a) => [Some(a), None, None],
-        Op::Binary(_, a, b) => [Some(a), Some(b), None],
-        Op::Select(_, a, b) => [None, Some(a), Some(b)],
-        _ => [None, None, None],
+fn operand_slots(builder: &Builder, node: Node) -> [Option<Node>; 3] {
+    let [a, b, c] = builder.operands(node);
+    match builder.graph.op(node) {
+        Op::Select(..) => [None, b, c],
+        _ => [a, b, c],
     }
 }
 

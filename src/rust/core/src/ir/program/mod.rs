@@ -1,6 +1,7 @@
 //! Stage the program: decide for every value when it is computed and in which column it lives.
 
 mod derivative;
+mod fuse;
 mod place;
 mod value;
 

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::fuse::Fusion;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Level, Levels};
-use crate::ir::tape::{Bank, Code, Instruction, Place};
+use crate::ir::tape::{Bank, Instruction, Place};
 
 /// Data-only values that some program reads: computed once, when model and data meet.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,7 @@ pub struct Builder<'a> {
     /// Nodes that depend on `theta` alone, evaluated once for all subjects.
     pub population: Vec<Node>,
     places: HashMap<Node, Place>,
+    fusion: Fusion,
 }
 
 impl<'a> Builder<'a> {
@@ -52,6 +54,7 @@ impl<'a> Builder<'a> {
             broadcast: Vec::new(),
             population: Vec::new(),
             places: HashMap::new(),
+            fusion: Fusion::default(),
         }
     }
 
@@ -60,7 +63,7 @@ impl<'a> Builder<'a> {
     }
 
     /// True for values that instructions compute: not leaves, not data, not population values.
-    pub fn is_computed(&mut self, node: Node) -> bool {
+    fn is_computed(&mut self, node: Node) -> bool {
         let level = self.level(node);
         level.extent > Extent::Once
             && !level.is_data()
@@ -110,21 +113,33 @@ impl<'a> Builder<'a> {
         self.broadcast(Source::Constant(1.0))
     }
 
+    /// Nodes that instructions compute, in order, after fusion; `roots` are wanted in themselves.
+    pub fn computed(&mut self, roots: &[Node]) -> Vec<Node> {
+        let needed = self.graph.reachable(roots);
+        let all: Vec<Node> = self
+            .graph
+            .nodes()
+            .filter(|node| needed[node.index()] && self.is_computed(*node))
+            .collect();
+        self.fusion = Fusion::new(self.graph, self.levels, &all, roots);
+        all.into_iter().filter(|node| !self.fusion.absorbs(*node)).collect()
+    }
+
+    /// Operands of the instruction that computes `node`.
+    pub fn operands(&self, node: Node) -> [Option<Node>; 3] {
+        self.fusion.form(self.graph, node).1
+    }
+
     /// The instruction that computes `node` into `dst`.
     pub fn instruction(&mut self, node: Node, dst: Place) -> Instruction {
-        let (code, a, b, c) = match self.graph.op(node) {
-            Op::Unary(f, a) => (Code::Unary(f), a, a, a),
-            Op::Binary(f, a, b) => (Code::Binary(f), a, b, a),
-            Op::Select(c, a, b) => (Code::Select, c, a, b),
-            // Leaves are never computed; a copy of themselves keeps the function total.
-            _ => (Code::Select, node, node, node),
-        };
+        let (code, [a, b, c]) = self.fusion.form(self.graph, node);
+        let a = self.place(a.unwrap_or(node));
         Instruction {
             code,
             dst,
-            a: self.place(a),
-            b: self.place(b),
-            c: self.place(c),
+            a,
+            b: b.map_or(a, |b| self.place(b)),
+            c: c.map_or(a, |c| self.place(c)),
         }
     }
 }

@@ -33,11 +33,7 @@ impl ValueProgram {
     ) -> Self {
         let mut builder = Builder::new(graph, levels, data);
         let mut program = Self::default();
-        let needed = graph.reachable(&roots.nodes());
-        let computed: Vec<Node> = graph
-            .nodes()
-            .filter(|node| needed[node.index()] && builder.is_computed(*node))
-            .collect();
+        let computed = builder.computed(&roots.nodes());
         program.stage_theta(&mut builder, &computed);
         program.stage_phi(&mut builder, &computed, roots);
         program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
@@ -97,11 +93,11 @@ impl ValueProgram {
         total: Option<Place>,
         registers: &mut Registers,
     ) {
-        let last_use = last_uses(builder.graph, nodes, roots);
+        let last_use = last_uses(builder, nodes, roots);
         for (position, node) in nodes.iter().enumerate() {
-            let operands: Vec<Node> = builder.graph.operands(*node).collect();
+            let operands = builder.operands(*node);
             let mut instruction = builder.instruction(*node, Place { bank: Bank::Work, index: 0 });
-            for operand in operands {
+            for operand in operands.into_iter().flatten() {
                 if last_use.get(&operand) == Some(&position) {
                     registers.give_back(builder.place(operand));
                 }
@@ -143,14 +139,14 @@ impl ValueProgram {
 
 /// Position of the last instruction that reads each row value; values wanted at the end are never given back.
 fn last_uses(
-    graph: &Graph,
+    builder: &Builder,
     nodes: &[Node],
     roots: &Roots,
 ) -> std::collections::HashMap<Node, usize> {
     let mut last = std::collections::HashMap::new();
     for (position, node) in nodes.iter().enumerate() {
         last.insert(*node, position);
-        for operand in graph.operands(*node) {
+        for operand in builder.operands(*node).into_iter().flatten() {
             if last.contains_key(&operand) {
                 last.insert(operand, position);
             }

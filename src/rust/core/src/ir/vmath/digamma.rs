@@ -121,7 +121,7 @@ const PSI1_TAIL: [f64; 20] = [
     0.16666666666666663,
 ];
 const PI: Double = Double {
-    hi: 3.141592653589793,
+    hi: std::f64::consts::PI,
     lo: 1.2246467991473532e-16,
 };
 

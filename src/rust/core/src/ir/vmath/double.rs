@@ -32,13 +32,29 @@ pub fn madd<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
 }
 
 /// The polynomial with these coefficients, the highest power first, at `x`.
+///
+/// A long sum is split into even and odd powers: two short chains of operations overlap where one long chain waits.
 #[inline(always)]
 pub fn horner<const FMA: bool, const N: usize>(x: f64, coefficients: &[f64; N]) -> f64 {
-    let mut sum = coefficients[0];
-    for &c in &coefficients[1..] {
-        sum = madd::<FMA>(sum, x, c);
+    if N < 12 {
+        return coefficients[1..]
+            .iter()
+            .fold(coefficients[0], |sum, &c| madd::<FMA>(sum, x, c));
     }
-    sum
+    let square = x * x;
+    let mut first = coefficients[0];
+    let mut second = coefficients[1];
+    for i in (2..N).step_by(2) {
+        first = madd::<FMA>(first, square, coefficients[i]);
+    }
+    for i in (3..N).step_by(2) {
+        second = madd::<FMA>(second, square, coefficients[i]);
+    }
+    if N.is_multiple_of(2) {
+        madd::<FMA>(first, x, second)
+    } else {
+        madd::<FMA>(second, x, first)
+    }
 }
 
 /// The exact sum of `a` and `b` when `|a| >= |b|` or `a == 0`.

@@ -39,7 +39,8 @@ pub fn qlogis<const FMA: bool>(p: f64) -> f64 {
     let result = ln_double::<FMA>(odds).value();
     let result = select(p == 0.0, f64::NEG_INFINITY, result);
     let result = select(p == 1.0, f64::INFINITY, result);
-    select((p >= 0.0) & (p <= 1.0), result, f64::NAN)
+    let result = select(p >= 0.0, result, f64::NAN);
+    select(p <= 1.0, result, f64::NAN)
 }
 
 /// `ln(1 + e^x)` within 2 ulp.

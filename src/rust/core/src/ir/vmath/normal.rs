@@ -247,5 +247,6 @@ pub fn qnorm<const FMA: bool>(p: f64) -> f64 {
     let result = select(q.hi.abs() <= 0.375, near, far);
     let result = select(p == 0.0, f64::NEG_INFINITY, result);
     let result = select(p == 1.0, f64::INFINITY, result);
-    select((p >= 0.0) & (p <= 1.0), result, f64::NAN)
+    let result = select(p >= 0.0, result, f64::NAN);
+    select(p <= 1.0, result, f64::NAN)
 }

@@ -51,7 +51,7 @@ const SIN_PI_CUBIC: Double = Double {
     lo: 2.2665622825789447e-16,
 };
 const PI: Double = Double {
-    hi: 3.141592653589793,
+    hi: std::f64::consts::PI,
     lo: 1.2246467991473532e-16,
 };
 /// `(atan(t) - t) / t^3` in `t^2` for `|t| <= tan(pi/8)`.
@@ -70,7 +70,7 @@ const ATAN: [f64; 12] = [
     -0.3333333333333333,
 ];
 const QUARTER_PI: Double = Double {
-    hi: 0.7853981633974483,
+    hi: std::f64::consts::FRAC_PI_4,
     lo: 3.061616997868383e-17,
 };
 /// `tan(pi/8)` and `tan(3 pi/8)`.

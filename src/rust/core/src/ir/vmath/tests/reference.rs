@@ -17,8 +17,8 @@ pub struct Exact {
     pub exponent: i32,
 }
 
-pub const LN2: [f64; 2] = [0.6931471805599453, 2.3190468138462996e-17];
-pub const PI: [f64; 2] = [3.141592653589793, 1.2246467991473532e-16];
+pub const LN2: [f64; 2] = [std::f64::consts::LN_2, 2.3190468138462996e-17];
+pub const PI: [f64; 2] = [std::f64::consts::PI, 1.2246467991473532e-16];
 /// `pi/2` in pieces of 26 bits, so that their multiples by less than 2^27 are exact; the last of 53.
 const HALF_PI: [f64; 6] = [
     1.5707963109016418,

@@ -1,0 +1,109 @@
+//! Fuse neighboring operations into one instruction where the inner value is read once only.
+//!
+//! `exp(a * b)`, `(a - b)^2`, `a * b + c`, `a * b - c`, `c - a * b`: each saves storing and reading a column, and a
+//! rule of its own in the derivative sweeps.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::ir::graph::{Graph, Node, Op};
+use crate::ir::level::Levels;
+use crate::ir::op::{Binary, Ternary, Unary};
+use crate::ir::tape::Code;
+
+/// How nodes are computed: by their own operation, or fused with one of their operands.
+#[derive(Debug, Clone, Default)]
+pub struct Fusion {
+    fused: HashMap<Node, (Code, [Option<Node>; 3])>,
+    absorbed: HashSet<Node>,
+}
+
+impl Fusion {
+    /// Look for pairs among `computed`; `kept` are nodes whose value is wanted in itself.
+    pub fn new(graph: &Graph, levels: &mut Levels, computed: &[Node], kept: &[Node]) -> Self {
+        let mut uses: HashMap<Node, usize> = HashMap::new();
+        for node in computed {
+            for operand in graph.operands(*node) {
+                *uses.entry(operand).or_default() += 1;
+            }
+        }
+        let candidates: HashSet<Node> = computed
+            .iter()
+            .copied()
+            .filter(|node| uses.get(node) == Some(&1) && !kept.contains(node))
+            .collect();
+        let mut fusion = Self::default();
+        for node in computed.iter().rev() {
+            if fusion.absorbed.contains(node) {
+                continue;
+            }
+            let level = levels.of(graph, *node);
+            let inner = |x: Node, levels: &mut Levels| {
+                candidates.contains(&x) && levels.of(graph, x) == level
+            };
+            fusion.try_node(graph, levels, *node, &inner);
+        }
+        fusion
+    }
+
+    fn try_node(
+        &mut self,
+        graph: &Graph,
+        levels: &mut Levels,
+        node: Node,
+        inner: &dyn Fn(Node, &mut Levels) -> bool,
+    ) {
+        let mut product = |x: Node| match graph.op(x) {
+            Op::Binary(Binary::Mul, p, q) if inner(x, levels) => Some((p, q)),
+            _ => None,
+        };
+        let found = match graph.op(node) {
+            Op::Unary(Unary::Exp, x) => product(x).map(|(p, q)| {
+                (Code::Binary(Binary::ExpMul), [Some(p), Some(q), None], x)
+            }),
+            Op::Binary(Binary::Add, a, b) => product(a)
+                .map(|(p, q)| (Ternary::MulAdd, p, q, b, a))
+                .or_else(|| product(b).map(|(p, q)| (Ternary::MulAdd, p, q, a, b)))
+                .map(ternary),
+            Op::Binary(Binary::Sub, a, b) => product(a)
+                .map(|(p, q)| (Ternary::MulSub, p, q, b, a))
+                .or_else(|| product(b).map(|(p, q)| (Ternary::SubMul, p, q, a, b)))
+                .map(ternary),
+            Op::Unary(Unary::Square, x) => match graph.op(x) {
+                Op::Binary(Binary::Sub, p, q) if inner(x, levels) => {
+                    Some((Code::Binary(Binary::SquareSub), [Some(p), Some(q), None], x))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some((code, operands, absorbed)) = found {
+            self.fused.insert(node, (code, operands));
+            self.absorbed.insert(absorbed);
+        }
+    }
+
+    /// True when the node is never computed by itself.
+    pub fn absorbs(&self, node: Node) -> bool {
+        self.absorbed.contains(&node)
+    }
+
+    /// Operation and operands of a computed node, in the order of the instruction's operands.
+    pub fn form(&self, graph: &Graph, node: Node) -> (Code, [Option<Node>; 3]) {
+        if let Some(form) = self.fused.get(&node) {
+            return *form;
+        }
+        match graph.op(node) {
+            Op::Unary(f, a) => (Code::Unary(f), [Some(a), None, None]),
+            Op::Binary(f, a, b) => (Code::Binary(f), [Some(a), Some(b), None]),
+            Op::Select(c, a, b) => (Code::Select, [Some(c), Some(a), Some(b)]),
+            // Leaves are never computed; a copy of themselves keeps the function total.
+            _ => (Code::Select, [Some(node), Some(node), Some(node)]),
+        }
+    }
+}
+
+type Found = (Code, [Option<Node>; 3], Node);
+
+fn ternary((f, p, q, c, absorbed): (Ternary, Node, Node, Node, Node)) -> Found {
+    (Code::Ternary(f), [Some(p), Some(q), Some(c)], absorbed)
+}

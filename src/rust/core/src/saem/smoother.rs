@@ -1,0 +1,141 @@
+//! Move `theta` through the smoothing phase by preconditioned stochastic approximation, and judge where it ended.
+
+use nalgebra::DMatrix;
+
+use super::convergence::FitStatus;
+use super::mstep::MStep;
+use super::newton::{Preconditioner, ScoreMoments};
+use super::score::Scores;
+use crate::data::Layout;
+use crate::ir::column::Column;
+use crate::problem::{Prior, Problem, Route};
+
+/// Longest step, in standard errors.
+const LONGEST_STEP: f64 = 2.0;
+
+/// Gain in `-2 log L` that one more Newton step may promise of a converged fit.
+const TOLERANCE: f64 = 0.1;
+
+/// Scores, their conditional covariance, and the steps made of them.
+pub struct Smoother {
+    moments: ScoreMoments,
+    preconditioner: Option<Preconditioner>,
+    /// Total score of each iteration of the smoothing.
+    scores: Vec<Vec<f64>>,
+    copies: usize,
+}
+
+impl Smoother {
+    pub fn new(n_subjects: usize, n_free: usize) -> Self {
+        Self {
+            moments: ScoreMoments::new(n_subjects, n_free),
+            preconditioner: None,
+            scores: Vec::new(),
+            copies: 1,
+        }
+    }
+
+    pub fn ready(&self) -> bool {
+        self.preconditioner.is_some()
+    }
+
+    /// Let the scores of the lanes of each block enter the moments.
+    pub fn learn(&mut self, layout: &Layout, scores: &[Vec<Column>]) {
+        self.copies = layout.copies;
+        let weight = self.moments.begin() / layout.copies as f64;
+        let mut score = Vec::new();
+        for (block, columns) in layout.blocks.iter().zip(scores) {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                score.clear();
+                score.extend(columns.iter().map(|column| column.0[l]));
+                if score.iter().all(|s| s.is_finite()) {
+                    self.moments.add(lane.subject as usize, &score, weight);
+                }
+            }
+        }
+    }
+
+    /// Recompute the inverse information at the current `theta`.
+    pub fn precondition(
+        &mut self,
+        problem: &Problem,
+        scores: &Scores,
+        mstep: &MStep,
+        prior: &Prior,
+    ) {
+        let p = scores.free.len();
+        let mut complete = DMatrix::zeros(p, p);
+        let position = |k: usize| scores.free.iter().position(|free| *free == k);
+        let mut place = |coordinates: &[usize], block: &DMatrix<f64>| {
+            for (a, j) in coordinates.iter().enumerate() {
+                for (b, k) in coordinates.iter().enumerate() {
+                    if let (Some(j), Some(k)) = (position(*j), position(*k)) {
+                        complete[(j, k)] += block[(a, b)];
+                    }
+                }
+            }
+        };
+        place(&mstep.linear.coordinates, &mstep.linear.information(problem, prior));
+        if let Some(information) = &mstep.information {
+            place(&mstep.scored, information);
+        }
+        for residual in &problem.form.residuals {
+            if problem.theta.routes[residual.theta] == Route::Residual {
+                let n: usize = residual.outcomes.iter().map(|o| problem.n_obs_of(*o)).sum();
+                place(&[residual.theta], &DMatrix::from_element(1, 1, 2.0 * n as f64));
+            }
+        }
+        scores.add_omega_information(&mut complete);
+        let missing = self.moments.missing_information();
+        self.preconditioner = Preconditioner::new(&complete, &missing).or(self.preconditioner.take());
+    }
+
+    /// Record the total score of an iteration.
+    pub fn observe(&mut self, score: Vec<f64>) {
+        self.scores.push(score);
+    }
+
+    /// `theta <- theta + gain * I_obs^-1 * score`; false when there is no information to go by.
+    pub fn advance(
+        &self,
+        problem: &Problem,
+        free: &[usize],
+        gain: f64,
+        theta: &mut [f64],
+    ) -> bool {
+        let (Some(preconditioner), Some(score)) = (&self.preconditioner, self.scores.last()) else {
+            return false;
+        };
+        let step = preconditioner.step(score, LONGEST_STEP);
+        if !step.iter().all(|x| x.is_finite()) {
+            return false;
+        }
+        for (k, change) in free.iter().zip(step.iter()) {
+            theta[*k] = problem.theta.clamp(*k, theta[*k] + gain * change);
+        }
+        true
+    }
+
+    /// Status by the gain that one more Newton step would bring; `None` without enough smoothing to tell.
+    pub fn verdict(&self) -> Option<(FitStatus, Vec<String>)> {
+        let preconditioner = self.preconditioner.as_ref()?;
+        let window = self.scores.len() / 4;
+        if window < 5 {
+            return None;
+        }
+        let last = &self.scores[self.scores.len() - window..];
+        let p = last[0].len();
+        let mean: Vec<f64> =
+            (0..p).map(|k| last.iter().map(|s| s[k]).sum::<f64>() / window as f64).collect();
+        let (gain, noise) = preconditioner.decrement(&mean, (window * self.copies) as f64);
+        let evidence = vec![format!(
+            "One more Newton step would change -2 log L by about {gain:.3} (of which Monte-Carlo noise up to {noise:.3})."
+        )];
+        let status = if gain <= TOLERANCE.max(3.0 * noise) {
+            FitStatus::Converged
+        } else {
+            FitStatus::MaxIterations
+        };
+        Some((status, evidence))
+    }
+}
