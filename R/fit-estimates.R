@@ -117,15 +117,16 @@ correlation_of <- function(covariance) {
   correlation
 }
 
-# 100 (1 - SD of the modes about their mean / omega), on the Gaussian scale.
+# 100 (1 - SD of the modes about the subject's typical value / omega), on the
+# Gaussian scale. The SD has divisor n, as the maximum likelihood estimate of
+# omega does; with n - 1 few subjects would show negative shrinkage.
 effect_shrinkage <- function(fit) {
-  modes <- fit$effects$modes
-  for (i in seq_along(fit$effects$name)) {
-    if (effect_family(fit$effects$name[i], fit$model$spec$random) == "lognormal") {
-      modes[, i] <- log(modes[, i])
-    }
-  }
-  spread <- apply(modes - fit$effects$mean, 2L, stats::sd)
+  spread <- vapply(seq_along(fit$effects$name), function(i) {
+    modes <- fit$effects$modes[, i]
+    typical <- fit$effects$typical[, i]
+    family <- effect_family(fit$effects$name[i], fit$model$spec$random)
+    sqrt(mean((if (family == "lognormal") log(modes / typical) else modes - typical)^2))
+  }, 0)
   100 * (1 - spread / sqrt(diag(fit$covariance$value)))
 }
 

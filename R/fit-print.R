@@ -58,7 +58,7 @@ parameter_labels <- function(model, names) {
 residual_lines <- function(fit, digits) {
   residual <- population_values(fit, "residual")
   if (length(residual) == 0L) return(NULL)
-  values <- paste(names(residual), "=", format_numbers(residual, digits, justify = FALSE))
+  values <- paste(names(residual), "=", format_numbers(residual, digits))
   c("", paste("Residual error:", paste(values, collapse = ", ")))
 }
 
@@ -92,13 +92,10 @@ first_rows <- function(lines, rows) {
   c(lines[seq_len(rows + 1L)], sprintf("  ... %d more, see summary()", length(lines) - rows - 1L))
 }
 
-# Significant digits, aligned; missing is blank.
-format_numbers <- function(values, digits, justify = TRUE) {
-  shown <- vapply(values, function(value) {
-    if (is.na(value)) return("")
-    format(signif(value, digits), digits = digits)
-  }, character(1L))
-  if (justify) format(shown, justify = "right") else unname(shown)
+# Significant digits with their trailing zeros; missing is blank.
+format_numbers <- function(values, digits) {
+  shown <- sub("[.]$", "", formatC(as.double(values), digits = digits, format = "g", flag = "#"))
+  unname(ifelse(is.na(values), "", shown))
 }
 
 # The lines of a table of text, indented, with row names at the left.

@@ -34,8 +34,10 @@ summary.nlme_fit <- function(object, ...) {
 #' @export
 print.summary.nlme_fit <- function(x, digits = 4, ...) {
   fit <- x$fit
-  acceptance <- sprintf("%s %.2f", x$acceptance$kernel, x$acceptance$rate)
-  timing <- sprintf("%s %.2f s", x$timing$name, x$timing$seconds)
+  # A kernel that does not apply, such as blocks of a single effect, has no rate.
+  rates <- x$acceptance[is.finite(x$acceptance$rate), ]
+  acceptance <- sprintf("%s %.2f", rates$kernel, rates$rate)
+  timing <- sprintf("%s %s s", x$timing$name, format(signif(x$timing$seconds, 2)))
   routes <- tapply(x$routes$parameter, x$routes$route, paste, collapse = ", ")
   cat(
     fit_lines(fit, digits, rows = Inf),

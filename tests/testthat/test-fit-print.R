@@ -39,6 +39,8 @@ test_that("labels and units are shown", {
   expect_true(any(grepl("asymptote (mm)", shown, fixed = TRUE)))
 })
 
-test_that("numbers are aligned and missing ones blank", {
-  expect_equal(nlmers:::format_numbers(c(1.23456, NA, 12), 3), c("1.23", "    ", "  12"))
+test_that("numbers have their significant digits, missing ones are blank", {
+  expect_equal(
+    nlmers:::format_numbers(c(a = 1.23456, NA, 12, 123), 3), c("1.23", "", "12.0", "123")
+  )
 })

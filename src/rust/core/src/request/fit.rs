@@ -202,6 +202,10 @@ impl Report<'_> {
                         "modes",
                         matrix(n, d, &effects_of(problem, self.theta, &phi)),
                     ),
+                    (
+                        "typical",
+                        matrix(n, d, &effects_of(problem, self.theta, &typical)),
+                    ),
                     ("cond_mean", matrix(n, d, &cond_mean)),
                     ("cond_sd", matrix(n, d, &cond_sd)),
                     ("mode_converged", Value::Flags(converged)),
