@@ -53,10 +53,21 @@ fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
     let frame = request.frame(read_columns(columns)?)?;
     let problem = Problem::new(&request.compiled()?, &frame, &request.given()?)?;
     let defaults = SaemOptions::default();
-    let cases = [("5 chains", SaemOptions { chains: 5, ..defaults.clone() }), ("defaults", defaults)];
+    let cases = [
+        (
+            "5 chains",
+            SaemOptions {
+                chains: 5,
+                ..defaults.clone()
+            },
+        ),
+        ("defaults", defaults),
+    ];
     for (name, options) in cases {
         let mut failed = false;
-        let time = median(21, || failed |= fit(&problem, &options, 1, 1, &Silent).is_err());
+        let time = median(21, || {
+            failed |= fit(&problem, &options, 1, 1, &Silent).is_err()
+        });
         println!(
             "SAEM on theophylline, {name}, {}+{} iterations, one thread: {:.2} ms = {:.2} units{}",
             options.exploration,
@@ -73,8 +84,10 @@ fn read_columns(path: &str) -> Result<Columns, Failure> {
     let text = std::fs::read_to_string(path)?;
     let mut lines = text.lines();
     let header = lines.next().unwrap_or_default();
-    let mut columns: Columns =
-        header.split(',').map(|name| (name.trim_matches('"').to_string(), Vec::new())).collect();
+    let mut columns: Columns = header
+        .split(',')
+        .map(|name| (name.trim_matches('"').to_string(), Vec::new()))
+        .collect();
     for line in lines {
         for ((_, values), cell) in columns.iter_mut().zip(line.split(',')) {
             values.push(cell.parse().unwrap_or(f64::NAN));
@@ -118,18 +131,29 @@ fn engine() -> Result<(), Failure> {
         n_rows: n,
         columns: vec![
             ("t".into(), time.clone()),
-            ("y".into(), time.iter().map(|t| 9.0 * (-0.08 * t).exp()).collect()),
+            (
+                "y".into(),
+                time.iter().map(|t| 9.0 * (-0.08 * t).exp()).collect(),
+            ),
         ],
         group: "id".into(),
         labels: (1..=SUBJECTS).map(|i| i.to_string()).collect(),
         codes: (0..n).map(|r| r / ROWS).collect(),
         time: Some("t".into()),
     };
-    let problem = Problem::new(&Request::parse(MODEL)?.compiled()?, &frame, &Given::default())?;
+    let problem = Problem::new(
+        &Request::parse(MODEL)?.compiled()?,
+        &frame,
+        &Given::default(),
+    )?;
     let layout = problem.layout(64);
     let phi: Vec<Column> = [0.45, 3.4, 1.0]
         .iter()
-        .map(|m| Column(std::array::from_fn(|l| m + 0.01 * (l as f64 - 0.5 * LANES as f64))))
+        .map(|m| {
+            Column(std::array::from_fn(|l| {
+                m + 0.01 * (l as f64 - 0.5 * LANES as f64)
+            }))
+        })
         .collect();
     let per_obs = 1e9 / (layout.blocks.len() * ROWS * LANES) as f64;
     for isa in Isa::available() {

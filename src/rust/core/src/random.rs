@@ -5,13 +5,8 @@
 //! which the method of Box & Muller (1958) makes two normal numbers. The transform avoids fused multiply-add: the same
 //! address gives the same bits on every processor.
 
+use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::{ln_normal, per_isa, sin_cos_turn, Isa};
-
-/// The number of lanes of a block.
-pub const LANES: usize = 64;
-
-/// One number for every lane of a block.
-pub type Column = [f64; LANES];
 
 /// Draws of one address, of either kind, are numbered below this.
 pub const MAX_DRAWS: u32 = 1 << 24;
@@ -24,22 +19,6 @@ pub enum Purpose {
     Start,
     /// Proposals and acceptance of the samplers within an estimator.
     Sampler,
-    /// Sampling from the conditional distributions at given population parameters.
-    Conditional,
-    /// Importance sampling of the likelihood.
-    Importance,
-    /// Noise of the variational approximation.
-    Variational,
-    /// Order and composition of mini-batches.
-    Batch,
-    /// First values of network weights.
-    Weights,
-    /// Random effects of simulated subjects.
-    Effects,
-    /// Residual errors of simulated observations.
-    Residual,
-    /// Resampling of subjects.
-    Resample,
 }
 
 /// Who occupies the lanes of a block.
@@ -178,19 +157,19 @@ fn fill_pair<const NORMALS: bool>(
     for j in 0..LANES {
         let lane = [u64::from(lanes.subject[j]), u64::from(lanes.chain[j])];
         let words = philox([lane[0], lane[1], iteration, last], shared.key);
-        even[j] = uniform(words[0], words[1]);
-        odd[j] = uniform(words[2], words[3]);
+        even.0[j] = uniform(words[0], words[1]);
+        odd.0[j] = uniform(words[2], words[3]);
     }
     if NORMALS {
         for j in 0..LANES {
-            [even[j], odd[j]] = box_muller(even[j], odd[j]);
+            [even.0[j], odd.0[j]] = box_muller(even.0[j], odd.0[j]);
         }
     }
 }
 
 #[inline(always)]
 fn fill<const NORMALS: bool>(shared: Shared, lanes: &LaneIds, out: &mut [Column]) {
-    let mut spare = [0.0; LANES];
+    let mut spare = Column::ZERO;
     let mut draw = shared.draw & !1;
     let mut columns = out;
     if shared.draw & 1 == 1 {

@@ -40,6 +40,11 @@ impl Frame {
 
     /// `Subject 3, row 17`: rows are counted from one, as R does.
     pub fn place(&self, row: usize) -> String {
-        format!("{} {}, row {}", self.group, self.labels[self.codes[row]], row + 1)
+        format!(
+            "{} {}, row {}",
+            self.group,
+            self.labels[self.codes[row]],
+            row + 1
+        )
     }
 }

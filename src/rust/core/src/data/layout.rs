@@ -58,7 +58,10 @@ impl Layout {
                 })
             })
             .collect();
-        let blocks = lanes.chunks(LANES).map(|lanes| block(lanes, &rows, values)).collect();
+        let blocks = lanes
+            .chunks(LANES)
+            .map(|lanes| block(lanes, &rows, values))
+            .collect();
         Self {
             blocks,
             copies,
@@ -73,7 +76,11 @@ fn narrow(i: usize) -> u32 {
 }
 
 fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
-    let n_rows = lanes.iter().map(|lane| rows[lane.subject as usize].len()).max().unwrap_or(0);
+    let n_rows = lanes
+        .iter()
+        .map(|lane| rows[lane.subject as usize].len())
+        .max()
+        .unwrap_or(0);
     let lane = |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
     let subject = values
         .subject
@@ -89,7 +96,9 @@ fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
             list.get(j).or(list.last()).copied()
         };
         for value in values.row {
-            row.push(Column(std::array::from_fn(|l| record(l).map_or(0.0, |r| value[r]))));
+            row.push(Column(std::array::from_fn(|l| {
+                record(l).map_or(0.0, |r| value[r])
+            })));
         }
         for present in values.present {
             mask.push(Column(std::array::from_fn(|l| {
@@ -98,5 +107,11 @@ fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
             })));
         }
     }
-    Block { lanes: lanes.to_vec(), n_rows, subject, row, mask }
+    Block {
+        lanes: lanes.to_vec(),
+        n_rows,
+        subject,
+        row,
+        mask,
+    }
 }

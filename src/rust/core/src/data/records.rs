@@ -45,7 +45,9 @@ impl Records {
         if need_outcomes {
             records.check_outcomes(model, frame)?;
         }
-        records.extents = (0..records.columns.len()).map(|i| records.extent(i)).collect();
+        records.extents = (0..records.columns.len())
+            .map(|i| records.extent(i))
+            .collect();
         Ok(records)
     }
 
@@ -81,7 +83,8 @@ impl Records {
         }
         let values = &self.columns[column];
         let constant = self.rows.iter().all(|rows| {
-            rows.windows(2).all(|pair| values[pair[0]].to_bits() == values[pair[1]].to_bits())
+            rows.windows(2)
+                .all(|pair| values[pair[0]].to_bits() == values[pair[1]].to_bits())
         });
         if constant {
             Extent::Subject
@@ -94,7 +97,9 @@ impl Records {
     pub fn change(&self, column: usize) -> Option<(usize, usize)> {
         let values = &self.columns[column];
         let mut pairs = self.rows.iter().flat_map(|rows| rows.windows(2));
-        pairs.find(|pair| values[pair[0]].to_bits() != values[pair[1]].to_bits()).map(|pair| (pair[0], pair[1]))
+        pairs
+            .find(|pair| values[pair[0]].to_bits() != values[pair[1]].to_bits())
+            .map(|pair| (pair[0], pair[1]))
     }
 
     fn check_covariates(&self, model: &Model, frame: &Frame) -> Result<()> {
@@ -102,7 +107,9 @@ impl Records {
             if column.outcome {
                 continue;
             }
-            let Some(row) = values.iter().position(|x| !x.is_finite()) else { continue };
+            let Some(row) = values.iter().position(|x| !x.is_finite()) else {
+                continue;
+            };
             let name = &column.name;
             let missing = values[row].is_nan();
             let problem = if missing {
@@ -110,7 +117,11 @@ impl Records {
             } else {
                 format!("`{name}` is infinite.")
             };
-            let reason = if missing { "missing_covariate" } else { "infinite_covariate" };
+            let reason = if missing {
+                "missing_covariate"
+            } else {
+                "infinite_covariate"
+            };
             return Err(Error::data(reason, problem)
                 .at(frame.place(row))
                 .field("column", name)
@@ -133,7 +144,13 @@ impl Records {
                 Support::Count => y < 0.0 || y.fract() != 0.0,
             };
             if let Some(row) = values.iter().position(|y| !y.is_nan() && wrong(*y)) {
-                return Err(outcome_error(name, &outcome.family, values[row], row, frame));
+                return Err(outcome_error(
+                    name,
+                    &outcome.family,
+                    values[row],
+                    row,
+                    frame,
+                ));
             }
             if values.iter().all(|y| y.is_nan()) {
                 return Err(Error::data(
@@ -163,17 +180,24 @@ fn outcome_error(name: &str, family: &str, value: f64, row: usize, frame: &Frame
         _ => ("outcome_outside_support", "a whole number, at least 0"),
     };
     let shown = if value.is_infinite() {
-        if value > 0.0 { "Inf".to_string() } else { "-Inf".to_string() }
+        if value > 0.0 {
+            "Inf".to_string()
+        } else {
+            "-Inf".to_string()
+        }
     } else {
         value.to_string()
     };
-    Error::data(reason, format!("The outcome `{name}` is {shown}; it must be {needs}."))
-        .at(frame.place(row))
-        .field("column", name)
-        .field("row", row + 1)
-        .field("subject", &frame.labels[frame.codes[row]])
-        .field("value", shown)
-        .hint("Correct the value, or set it to NA to leave it out.")
+    Error::data(
+        reason,
+        format!("The outcome `{name}` is {shown}; it must be {needs}."),
+    )
+    .at(frame.place(row))
+    .field("column", name)
+    .field("row", row + 1)
+    .field("subject", &frame.labels[frame.codes[row]])
+    .field("value", shown)
+    .hint("Correct the value, or set it to NA to leave it out.")
 }
 
 fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Vec<f64>>> {
@@ -187,13 +211,13 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
     model
         .columns
         .iter()
-        .map(|column| {
-            match frame.column(&column.name, &column.statement, &known) {
+        .map(
+            |column| match frame.column(&column.name, &column.statement, &known) {
                 Ok(values) => Ok(values.to_vec()),
                 Err(_) if column.outcome && !need_outcomes => Ok(vec![f64::NAN; frame.n_rows]),
                 Err(error) => Err(error),
-            }
-        })
+            },
+        )
         .collect()
 }
 
@@ -204,11 +228,17 @@ fn canonical_rows(frame: &Frame, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
         rows[*code].push(row);
     }
     let time = frame.time.as_ref().and_then(|name| {
-        frame.columns.iter().find(|(column, _)| column == name).map(|(_, values)| values)
+        frame
+            .columns
+            .iter()
+            .find(|(column, _)| column == name)
+            .map(|(_, values)| values)
     });
     let compare = |a: usize, b: usize| {
         let by_time = time.map_or(Ordering::Equal, |t| t[a].total_cmp(&t[b]));
-        columns.iter().fold(by_time, |order, c| order.then_with(|| c[a].total_cmp(&c[b])))
+        columns.iter().fold(by_time, |order, c| {
+            order.then_with(|| c[a].total_cmp(&c[b]))
+        })
     };
     for list in &mut rows {
         list.sort_by(|a, b| compare(*a, *b));

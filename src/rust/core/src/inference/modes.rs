@@ -34,7 +34,11 @@ pub struct ModeOptions {
 impl ModeOptions {
     /// Tight: for reports and quadrature.
     pub fn exact() -> Self {
-        Self { max_steps: 200, tolerance: 1e-12, curvature: Curvature::Observed }
+        Self {
+            max_steps: 200,
+            tolerance: 1e-12,
+            curvature: Curvature::Observed,
+        }
     }
 }
 
@@ -66,7 +70,11 @@ impl Modes {
         values.prepare(theta);
         let means = Means::new(problem, layout, theta);
         let mut scratch = Scratch::default();
-        let mut modes = Self { phi: Vec::new(), factor: Vec::new(), converged: Vec::new() };
+        let mut modes = Self {
+            phi: Vec::new(),
+            factor: Vec::new(),
+            converged: Vec::new(),
+        };
         for b in 0..layout.blocks.len() {
             let mean = means.columns(layout, b);
             let search = Search {
@@ -88,7 +96,12 @@ impl Modes {
                 prior,
                 &mut scratch,
             );
-            cholesky(search.isa, &mut factor, prior.dim(), &mut Column::ZERO.clone());
+            cholesky(
+                search.isa,
+                &mut factor,
+                prior.dim(),
+                &mut Column::ZERO.clone(),
+            );
             modes.phi.push(phi);
             modes.factor.push(factor);
             modes.converged.push(converged);
@@ -102,7 +115,12 @@ impl Modes {
         let mut values = vec![f64::NAN; layout.n_subjects * d];
         let mut converged = vec![false; layout.n_subjects];
         for (b, block) in layout.blocks.iter().enumerate() {
-            for (l, lane) in block.lanes.iter().enumerate().filter(|(_, lane)| lane.copy == 0) {
+            for (l, lane) in block
+                .lanes
+                .iter()
+                .enumerate()
+                .filter(|(_, lane)| lane.copy == 0)
+            {
                 let subject = lane.subject as usize;
                 for k in 0..d {
                     values[subject * d + k] = self.phi[b][k].0[l];
@@ -157,13 +175,10 @@ impl Search<'_> {
     }
 
     /// Log density of each lane and its gradient.
-    fn objective(
-        &self,
-        phi: &[Column],
-        gradient: &mut [Column],
-        scratch: &mut Scratch,
-    ) -> Column {
-        let mut value = self.derivatives.gradient_phi(self.b, phi, gradient, scratch);
+    fn objective(&self, phi: &[Column], gradient: &mut [Column], scratch: &mut Scratch) -> Column {
+        let mut value = self
+            .derivatives
+            .gradient_phi(self.b, phi, gradient, scratch);
         let prior = self.prior.log_density(self.isa, phi, self.mean);
         for l in 0..LANES {
             value.0[l] += prior.0[l];
@@ -202,7 +217,8 @@ impl Search<'_> {
             for l in 0..LANES {
                 let slack = 1e-12 * here.0[l].abs().max(1.0);
                 // The first value of a chain may have no finite density; any finite one is better.
-                if !(there.0[l] >= here.0[l] - slack) && !(here.0[l].is_nan() && !there.0[l].is_nan()) {
+                let rises = there.0[l] >= here.0[l] - slack;
+                if !rises && (there.0[l].is_nan() || !here.0[l].is_nan()) {
                     fraction.0[l] *= 0.5;
                     done = false;
                 }

@@ -49,14 +49,19 @@ const MAX_POINTS: usize = 2_000_000;
 pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quadrature> {
     let d = problem.n_phi();
     let points = nodes.checked_pow(u32::try_from(d).unwrap_or(u32::MAX));
-    let n_points = points.filter(|n| *n <= MAX_POINTS && *n > 0).ok_or_else(|| {
-        Error::new(
-            ErrorClass::Option,
-            "too_many_nodes",
-            format!("{nodes} nodes in each of {d} dimensions are too many points."),
-        )
-        .hint(format!("Use fewer nodes, for example nodes = {}.", default_nodes(d)))
-    })?;
+    let n_points = points
+        .filter(|n| *n <= MAX_POINTS && *n > 0)
+        .ok_or_else(|| {
+            Error::new(
+                ErrorClass::Option,
+                "too_many_nodes",
+                format!("{nodes} nodes in each of {d} dimensions are too many points."),
+            )
+            .hint(format!(
+                "Use fewer nodes, for example nodes = {}.",
+                default_nodes(d)
+            ))
+        })?;
     let copies = (LANES / problem.n_subjects().max(1)).clamp(1, n_points);
     let layout = problem.layout(copies);
     let prior = Prior::new(problem, theta)?;
@@ -93,7 +98,12 @@ fn collect(
     let mut subjects = vec![0.0; layout.n_subjects];
     let mut converged = vec![true; layout.n_subjects];
     for (b, block) in layout.blocks.iter().enumerate() {
-        for (l, lane) in block.lanes.iter().enumerate().filter(|(_, lane)| lane.copy == 0) {
+        for (l, lane) in block
+            .lanes
+            .iter()
+            .enumerate()
+            .filter(|(_, lane)| lane.copy == 0)
+        {
             let i = lane.subject as usize;
             let mut total = LogSum::default();
             for copy in 0..layout.copies {
@@ -104,7 +114,12 @@ fn collect(
             converged[i] = modes.converged[b].0[l] != 0.0;
         }
     }
-    Quadrature { log_lik: subjects.iter().sum(), subjects, nodes, converged }
+    Quadrature {
+        log_lik: subjects.iter().sum(),
+        subjects,
+        nodes,
+        converged,
+    }
 }
 
 /// Nodes and `ln(weight) + node^2` of the one-dimensional rule.
@@ -113,10 +128,18 @@ fn rule(nodes: usize) -> Result<Vec<(f64, f64)>> {
         return Ok(vec![(0.0, 0.5 * std::f64::consts::PI.ln())]);
     }
     let degree = nodes.try_into().map_err(|_| {
-        Error::new(ErrorClass::Option, "nodes", "The number of quadrature nodes is not positive.")
+        Error::new(
+            ErrorClass::Option,
+            "nodes",
+            "The number of quadrature nodes is not positive.",
+        )
     })?;
     let rule = GaussHermite::new(degree);
-    Ok(rule.as_node_weight_pairs().iter().map(|(x, w)| (*x, w.ln() + x * x)).collect())
+    Ok(rule
+        .as_node_weight_pairs()
+        .iter()
+        .map(|(x, w)| (*x, w.ln() + x * x))
+        .collect())
 }
 
 struct Integrand<'a> {
@@ -181,7 +204,10 @@ struct LogSum {
 
 impl Default for LogSum {
     fn default() -> Self {
-        Self { largest: f64::NEG_INFINITY, sum: 0.0 }
+        Self {
+            largest: f64::NEG_INFINITY,
+            sum: 0.0,
+        }
     }
 }
 

@@ -173,7 +173,11 @@ impl Graph {
         if let Some(simple) = self.simplify(f, a, b) {
             return simple;
         }
-        let (a, b) = if f.commutes() && b < a { (b, a) } else { (a, b) };
+        let (a, b) = if f.commutes() && b < a {
+            (b, a)
+        } else {
+            (a, b)
+        };
         self.insert(Op::Binary(f, a, b))
     }
 
@@ -272,7 +276,9 @@ impl Graph {
 
     pub fn sum(&mut self, terms: &[Node]) -> Node {
         let zero = self.constant(0.0);
-        terms.iter().fold(zero, |total, term| self.add(total, *term))
+        terms
+            .iter()
+            .fold(zero, |total, term| self.add(total, *term))
     }
 
     /// Copy a node of another graph, whose operands were copied before: `moved[operand]`.

@@ -68,9 +68,9 @@ impl Levels {
                     theta: false,
                     phi: true,
                 },
-                _ => g
-                    .operands(next)
-                    .fold(Level::default(), |level, a| level.join(self.known[a.index()])),
+                _ => g.operands(next).fold(Level::default(), |level, a| {
+                    level.join(self.known[a.index()])
+                }),
             };
             self.known.push(level);
         }

@@ -40,9 +40,13 @@ impl Merger<'_> {
         let Op::Binary(Binary::Mul | Binary::Div, a, b) = self.graph.op(node) else {
             return node;
         };
-        let (left, right) = (self.levels.of(&self.graph, a), self.levels.of(&self.graph, b));
+        let (left, right) = (
+            self.levels.of(&self.graph, a),
+            self.levels.of(&self.graph, b),
+        );
         let subject_level = left.extent.max(right.extent) <= Extent::Subject;
-        let mixes = (left.phi && right.theta && !right.phi) || (right.phi && left.theta && !left.phi);
+        let mixes =
+            (left.phi && right.theta && !right.phi) || (right.phi && left.theta && !left.phi);
         if !subject_level || !mixes {
             return node;
         }

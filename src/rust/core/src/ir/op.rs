@@ -59,6 +59,10 @@ pub enum Ternary {
     MulSub,
     /// `c - a * b`
     SubMul,
+    /// `(a - b) * c`
+    DiffMul,
+    /// `a * b^2 + c`
+    MulSquareAdd,
 }
 
 /// Every unary operation, for tests that must cover them all.
@@ -106,7 +110,13 @@ pub const BINARY: [Binary; 14] = [
 ];
 
 /// Every ternary operation.
-pub const TERNARY: [Ternary; 3] = [Ternary::MulAdd, Ternary::MulSub, Ternary::SubMul];
+pub const TERNARY: [Ternary; 5] = [
+    Ternary::MulAdd,
+    Ternary::MulSub,
+    Ternary::SubMul,
+    Ternary::DiffMul,
+    Ternary::MulSquareAdd,
+];
 
 fn truth(condition: bool) -> f64 {
     f64::from(u8::from(condition))
@@ -259,16 +269,21 @@ impl Ternary {
             (Self::MulSub, false) => a * b - c,
             (Self::SubMul, true) => (-a).mul_add(b, c),
             (Self::SubMul, false) => c - a * b,
+            (Self::DiffMul, _) => (a - b) * c,
+            (Self::MulSquareAdd, true) => (a * b).mul_add(b, c),
+            (Self::MulSquareAdd, false) => a * b * b + c,
         }
     }
 
     /// The three partial derivatives at `(a, b, c)`.
     #[inline(always)]
-    pub fn slopes(self, a: f64, b: f64) -> (f64, f64, f64) {
+    pub fn slopes(self, a: f64, b: f64, c: f64) -> (f64, f64, f64) {
         match self {
             Self::MulAdd => (b, a, 1.0),
             Self::MulSub => (b, a, -1.0),
             Self::SubMul => (-b, -a, 1.0),
+            Self::DiffMul => (c, -c, a - b),
+            Self::MulSquareAdd => (b * b, 2.0 * a * b, 1.0),
         }
     }
 }

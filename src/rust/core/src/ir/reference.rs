@@ -61,8 +61,7 @@ fn follow(
 ) -> (Node, Vec<(Node, f64)>) {
     let mut carrier = phi;
     let mut terms = Vec::new();
-    loop {
-        let [user] = users[carrier.index()].as_slice() else { break };
+    while let [user] = users[carrier.index()].as_slice() {
         if roots.contains(&carrier) {
             break;
         }

@@ -36,9 +36,7 @@ impl ScalarProgram {
                 Op::Phi(i) => leaves.phi(i as usize),
                 Op::Unary(f, a) => f.value::<false>(memory[a.index()]),
                 Op::Binary(f, a, b) => f.value::<false>(memory[a.index()], memory[b.index()]),
-                Op::Select(c, a, b) => {
-                    memory[if memory[c.index()] != 0.0 { a } else { b }.index()]
-                }
+                Op::Select(c, a, b) => memory[if memory[c.index()] != 0.0 { a } else { b }.index()],
             };
         }
         self.roots.iter().map(|root| memory[root.index()]).collect()

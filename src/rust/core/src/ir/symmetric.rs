@@ -27,8 +27,12 @@ fn cholesky_body<const FMA: bool>(a: &mut [Column], dim: usize, shifted: &mut Co
                 for l in 0..LANES {
                     // A pivot that cancelled to nothing is replaced by its own scale: a damped direction.
                     let floor = 1e-10 * original[l].abs() + f64::MIN_POSITIVE;
-                    let bad = !(sum[l] > floor);
-                    let pivot = if bad { original[l].abs().max(1e-8) } else { sum[l] };
+                    let bad = sum[l].is_nan() || sum[l] <= floor;
+                    let pivot = if bad {
+                        original[l].abs().max(1e-8)
+                    } else {
+                        sum[l]
+                    };
                     shifted.0[l] = if bad { 1.0 } else { shifted.0[l] };
                     a[at(i, i)].0[l] = pivot.sqrt();
                 }
@@ -111,7 +115,11 @@ mod tests {
             .map(|(i, j)| Column(std::array::from_fn(|l| full(i, j, l))))
             .collect();
         let mut b: Vec<Column> = (0..3)
-            .map(|i| Column(std::array::from_fn(|l| (0..3).map(|j| full(i, j, l) * x[j]).sum())))
+            .map(|i| {
+                Column(std::array::from_fn(|l| {
+                    (0..3).map(|j| full(i, j, l) * x[j]).sum()
+                }))
+            })
             .collect();
         let mut shifted = Column::ZERO;
         cholesky(Isa::detect(), &mut a, 3, &mut shifted);

@@ -210,6 +210,18 @@ macro_rules! all_binary {
     };
 }
 
+macro_rules! all_ternary {
+    ($f:expr, $rule:ident) => {
+        match $f {
+            Ternary::MulAdd => $rule!(Ternary::MulAdd),
+            Ternary::MulSub => $rule!(Ternary::MulSub),
+            Ternary::SubMul => $rule!(Ternary::SubMul),
+            Ternary::DiffMul => $rule!(Ternary::DiffMul),
+            Ternary::MulSquareAdd => $rule!(Ternary::MulSquareAdd),
+        }
+    };
+}
+
 #[inline(always)]
 fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases) {
     let dst = bases.column(instruction.dst);
@@ -234,24 +246,25 @@ fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases) {
         }
         Code::Ternary(f) => {
             let c = bases.column(instruction.c);
-            match f {
-                Ternary::MulAdd => {
-                    map3(dst, a, b, c, |x, y, z| Ternary::MulAdd.value::<FMA>(x, y, z));
-                }
-                Ternary::MulSub => {
-                    map3(dst, a, b, c, |x, y, z| Ternary::MulSub.value::<FMA>(x, y, z));
-                }
-                Ternary::SubMul => {
-                    map3(dst, a, b, c, |x, y, z| Ternary::SubMul.value::<FMA>(x, y, z));
-                }
+            macro_rules! rule {
+                ($op:path) => {
+                    map3(dst, a, b, c, |x, y, z| $op.value::<FMA>(x, y, z))
+                };
             }
+            all_ternary!(f, rule)
         }
         Code::Select => {
             let c = bases.column(instruction.c);
             map3(dst, a, b, c, |t, x, y| if t != 0.0 { x } else { y });
         }
         Code::Accumulate => {
-            map3(dst, a, b, dst, |x, mask, total| if mask != 0.0 { total + x } else { total });
+            map3(
+                dst,
+                a,
+                b,
+                dst,
+                |x, mask, total| if mask != 0.0 { total + x } else { total },
+            );
         }
     }
 }
@@ -407,14 +420,21 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
             all_binary!(f, rule)
         }
         Code::Ternary(f) => {
-            let sign = Ternary::slopes(f, 0.0, 0.0).2;
-            let (first, second) = match f {
-                Ternary::SubMul => (-1.0, -1.0),
-                _ => (1.0, 1.0),
-            };
-            deposit(to_a, bases.adjoint, |at| product(here, b, b, b, at, |z, _, _| first * z));
-            deposit(to_b, bases.adjoint, |at| product(here, a, a, a, at, |x, _, _| second * x));
-            deposit(to_c, bases.adjoint, |at| product(here, a, a, a, at, |_, _, _| sign));
+            let c = bases.column(forward.c);
+            macro_rules! rule {
+                ($op:path) => {{
+                    deposit(to_a, bases.adjoint, |at| {
+                        product(here, a, b, c, at, |x, y, z| $op.slopes(x, y, z).0)
+                    });
+                    deposit(to_b, bases.adjoint, |at| {
+                        product(here, a, b, c, at, |x, y, z| $op.slopes(x, y, z).1)
+                    });
+                    deposit(to_c, bases.adjoint, |at| {
+                        product(here, a, b, c, at, |x, y, z| $op.slopes(x, y, z).2)
+                    });
+                }};
+            }
+            all_ternary!(f, rule)
         }
         Code::Select => {
             let pick = |yes: f64, no: f64| move |t: f64| if t != 0.0 { yes } else { no };
@@ -469,7 +489,11 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
     let of = |i: u32| bases.tangent.wrapping_add(i as usize * LANES).cast_const();
     let [from_a, from_b, from_c] = step.sources;
     let zero = Target::None;
-    let second = if from_a.is_some() { Target::Add(step.dst) } else { dst };
+    let second = if from_a.is_some() {
+        Target::Add(step.dst)
+    } else {
+        dst
+    };
     match forward.code {
         Code::Unary(f) => {
             macro_rules! rule {
@@ -501,23 +525,30 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
             all_binary!(f, rule)
         }
         Code::Ternary(f) => {
-            let (da, db) = match f {
-                Ternary::SubMul => (-1.0, -1.0),
-                _ => (1.0, 1.0),
-            };
-            let dc = Ternary::slopes(f, 0.0, 0.0).2;
+            let c = bases.column(forward.c);
             let mut next = dst;
-            for (source, other, sign) in [(from_a, b, da), (from_b, a, db)] {
-                if let Some(t) = source {
-                    deposit(next, bases.tangent, |at| {
-                        product(of(t), other, other, other, at, |z, _, _| sign * z)
-                    });
-                    next = Target::Add(step.dst);
-                }
+            macro_rules! rule {
+                ($op:path) => {{
+                    if let Some(t) = from_a {
+                        deposit(next, bases.tangent, |at| {
+                            product(of(t), a, b, c, at, |x, y, z| $op.slopes(x, y, z).0)
+                        });
+                        next = Target::Add(step.dst);
+                    }
+                    if let Some(t) = from_b {
+                        deposit(next, bases.tangent, |at| {
+                            product(of(t), a, b, c, at, |x, y, z| $op.slopes(x, y, z).1)
+                        });
+                        next = Target::Add(step.dst);
+                    }
+                    if let Some(t) = from_c {
+                        deposit(next, bases.tangent, |at| {
+                            product(of(t), a, b, c, at, |x, y, z| $op.slopes(x, y, z).2)
+                        });
+                    }
+                }};
             }
-            if let Some(t) = from_c {
-                deposit(next, bases.tangent, |at| product(of(t), a, a, a, at, |_, _, _| dc));
-            }
+            all_ternary!(f, rule)
         }
         Code::Select => {
             let mut next = dst;

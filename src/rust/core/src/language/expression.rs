@@ -50,10 +50,12 @@ fn show_call(call: &str, args: &[Expression], names: &[String]) -> String {
             let inside: Vec<String> = args
                 .iter()
                 .enumerate()
-                .map(|(i, arg)| match names.get(i).filter(|name| !name.is_empty()) {
-                    Some(name) => format!("{name} = {}", arg.show()),
-                    None => arg.show(),
-                })
+                .map(
+                    |(i, arg)| match names.get(i).filter(|name| !name.is_empty()) {
+                        Some(name) => format!("{name} = {}", arg.show()),
+                        None => arg.show(),
+                    },
+                )
                 .collect();
             format!("{call}({})", inside.join(", "))
         }

@@ -5,8 +5,8 @@ pub const FUNCTIONS: [&str; 53] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
-    "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%", "mean",
-    "(",
+    "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%",
+    "mean", "(",
 ];
 
 /// Families of random effects.
@@ -70,7 +70,10 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_pen_finds_its_word() {
-        assert_eq!(nearest("Weigth", ["Weight", "Dose", "Time"]), Some("Weight"));
+        assert_eq!(
+            nearest("Weigth", ["Weight", "Dose", "Time"]),
+            Some("Weight")
+        );
         assert_eq!(nearest("KA", ["ka", "cl"]), Some("ka"));
         assert_eq!(nearest("volume", ["ka", "cl"]), None);
     }

@@ -37,7 +37,11 @@ impl Scope {
             Value::Scalar(node) => Ok(node),
             other => Err(Error::model(
                 "wrong_shape",
-                format!("`{}` is {}, a scalar is needed.", expression.show(), other.shape()),
+                format!(
+                    "`{}` is {}, a scalar is needed.",
+                    expression.show(),
+                    other.shape()
+                ),
             )
             .at(statement)),
         }
@@ -49,15 +53,18 @@ fn apply(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Re
         Value::Text(text) => Some(text),
         _ => None,
     }) {
-        return Err(Error::model("wrong_shape", format!("A text, \"{text}\", stands in `{call}()`.")));
+        return Err(Error::model(
+            "wrong_shape",
+            format!("A text, \"{text}\", stands in `{call}()`."),
+        ));
     }
     if let Some(f) = unary_function(call, values.len()) {
         expect_arguments(call, values, 1, 1)?;
-        return map(g, &values[0], |g, x| f(g, x));
+        return map(g, &values[0], f);
     }
     if let Some(f) = binary_function(call) {
         expect_arguments(call, values, 2, 2)?;
-        return zip(g, call, args, &values[0], &values[1], |g, a, b| f(g, a, b));
+        return zip(g, call, args, &values[0], &values[1], f);
     }
     shaping(g, call, args, values)
 }
@@ -66,10 +73,17 @@ fn expect_arguments(call: &str, values: &[Value], least: usize, most: usize) -> 
     if (least..=most).contains(&values.len()) {
         return Ok(());
     }
-    let range = if least == most { least.to_string() } else { format!("{least} to {most}") };
+    let range = if least == most {
+        least.to_string()
+    } else {
+        format!("{least} to {most}")
+    };
     Err(Error::model(
         "argument_count",
-        format!("`{call}()` takes {range} arguments, {} are given.", values.len()),
+        format!(
+            "`{call}()` takes {range} arguments, {} are given.",
+            values.len()
+        ),
     ))
 }
 
@@ -192,7 +206,12 @@ fn zip(
 }
 
 fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
-    let all = || values.iter().flat_map(|v| v.nodes().iter().copied()).collect::<Vec<Node>>();
+    let all = || {
+        values
+            .iter()
+            .flat_map(|v| v.nodes().iter().copied())
+            .collect::<Vec<Node>>()
+    };
     match call {
         "c" => Ok(Value::Vector(all())),
         "sum" => Ok(Value::Scalar(g.sum(&all()))),
@@ -204,13 +223,21 @@ fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> 
         }
         "prod" => {
             let one = g.constant(1.0);
-            Ok(Value::Scalar(all().into_iter().fold(one, |p, x| g.mul(p, x))))
+            Ok(Value::Scalar(
+                all().into_iter().fold(one, |p, x| g.mul(p, x)),
+            ))
         }
         "min" | "max" => extreme(g, call, &all()),
         "pmin" | "pmax" => {
             expect_arguments(call, values, 2, 2)?;
-            let f = if call == "pmin" { Binary::Min } else { Binary::Max };
-            zip(g, call, args, &values[0], &values[1], |g, a, b| g.binary(f, a, b))
+            let f = if call == "pmin" {
+                Binary::Min
+            } else {
+                Binary::Max
+            };
+            zip(g, call, args, &values[0], &values[1], |g, a, b| {
+                g.binary(f, a, b)
+            })
         }
         "length" => {
             expect_arguments(call, values, 1, 1)?;
@@ -227,19 +254,32 @@ fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> 
         "diag" => diagonal(g, values),
         "[" => element(g, args, values),
         "%*%" => product(g, args, values),
-        _ => Err(Error::model("unknown_function", format!("Unknown function `{call}()`."))
-            .field("name", call)
-            .hint(words::suggestion(call, "The functions of the language are", words::FUNCTIONS))),
+        _ => Err(
+            Error::model("unknown_function", format!("Unknown function `{call}()`."))
+                .field("name", call)
+                .hint(words::suggestion(
+                    call,
+                    "The functions of the language are",
+                    words::FUNCTIONS,
+                )),
+        ),
     }
 }
 
 fn extreme(g: &mut Graph, call: &str, nodes: &[Node]) -> Result<Value> {
-    let f = if call == "min" { Binary::Min } else { Binary::Max };
+    let f = if call == "min" {
+        Binary::Min
+    } else {
+        Binary::Max
+    };
     match nodes {
-        [] => Err(Error::model("argument_count", format!("`{call}()` has no argument."))),
-        [first, rest @ ..] => {
-            Ok(Value::Scalar(rest.iter().fold(*first, |best, x| g.binary(f, best, *x))))
-        }
+        [] => Err(Error::model(
+            "argument_count",
+            format!("`{call}()` has no argument."),
+        )),
+        [first, rest @ ..] => Ok(Value::Scalar(
+            rest.iter().fold(*first, |best, x| g.binary(f, best, *x)),
+        )),
     }
 }
 
@@ -247,9 +287,9 @@ fn choose(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> R
     expect_arguments(call, values, 3, 3)?;
     let test = &values[0];
     match test {
-        Value::Scalar(c) => {
-            zip(g, call, &args[1..], &values[1], &values[2], |g, a, b| g.select(*c, a, b))
-        }
+        Value::Scalar(c) => zip(g, call, &args[1..], &values[1], &values[2], |g, a, b| {
+            g.select(*c, a, b)
+        }),
         _ => {
             let n = test.nodes().len();
             let pick = |v: &Value, i: usize| match v {
@@ -257,10 +297,15 @@ fn choose(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> R
                 _ => v.nodes().get(i).copied(),
             };
             let nodes: Option<Vec<Node>> = (0..n)
-                .map(|i| Some(g.select(test.nodes()[i], pick(&values[1], i)?, pick(&values[2], i)?)))
+                .map(|i| {
+                    Some(g.select(test.nodes()[i], pick(&values[1], i)?, pick(&values[2], i)?))
+                })
                 .collect();
             nodes.map(Value::Vector).ok_or_else(|| {
-                Error::model("wrong_shape", format!("The arguments of `{call}()` differ in length."))
+                Error::model(
+                    "wrong_shape",
+                    format!("The arguments of `{call}()` differ in length."),
+                )
             })
         }
     }
@@ -283,7 +328,10 @@ fn repeat(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value>
     let times = whole(g, &values[1]).ok_or_else(|| {
         Error::model(
             "not_constant",
-            format!("`{}` in `rep()` is not a fixed whole number.", args[1].show()),
+            format!(
+                "`{}` in `rep()` is not a fixed whole number.",
+                args[1].show()
+            ),
         )
     })?;
     Ok(Value::Vector(values[0].nodes().repeat(times)))
@@ -302,7 +350,10 @@ fn diagonal(g: &mut Graph, values: &[Value]) -> Result<Value> {
             other => other.nodes().to_vec(),
         },
         Some(None) => {
-            return Err(Error::model("not_constant", "The size in `diag()` is not a fixed whole number."))
+            return Err(Error::model(
+                "not_constant",
+                "The size in `diag()` is not a fixed whole number.",
+            ))
         }
     };
     let n = entries.len();
@@ -311,7 +362,11 @@ fn diagonal(g: &mut Graph, values: &[Value]) -> Result<Value> {
     for (i, entry) in entries.into_iter().enumerate() {
         nodes[i * n + i] = entry;
     }
-    Ok(Value::Matrix { rows: n, cols: n, nodes })
+    Ok(Value::Matrix {
+        rows: n,
+        cols: n,
+        nodes,
+    })
 }
 
 fn element(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value> {
@@ -319,7 +374,10 @@ fn element(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value
         let index = whole(g, &values[k]).ok_or_else(|| {
             Error::model(
                 "not_constant",
-                format!("The index `{}` is not a fixed whole number.", args[k].show()),
+                format!(
+                    "The index `{}` is not a fixed whole number.",
+                    args[k].show()
+                ),
             )
         })?;
         if (1..=size).contains(&index) {
@@ -327,7 +385,11 @@ fn element(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value
         }
         Err(Error::model(
             "index_out_of_range",
-            format!("`{}` is {}: it has no element {index}.", args[0].show(), values[0].shape()),
+            format!(
+                "`{}` is {}: it has no element {index}.",
+                args[0].show(),
+                values[0].shape()
+            ),
         )
         .field("index", index))
     };
@@ -362,7 +424,12 @@ fn element(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value
         }
         (value, n) => Err(Error::model(
             "wrong_shape",
-            format!("`{}` is {} and cannot take {} indices.", args[0].show(), value.shape(), n - 1),
+            format!(
+                "`{}` is {} and cannot take {} indices.",
+                args[0].show(),
+                value.shape(),
+                n - 1
+            ),
         )),
     }
 }
@@ -391,14 +458,19 @@ fn product(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value
     let mut nodes = Vec::with_capacity(n * m);
     for i in 0..n {
         for j in 0..m {
-            let terms: Vec<Node> =
-                (0..inner).map(|k| g.mul(a[i * inner + k], b[k * m + j])).collect();
+            let terms: Vec<Node> = (0..inner)
+                .map(|k| g.mul(a[i * inner + k], b[k * m + j]))
+                .collect();
             nodes.push(g.sum(&terms));
         }
     }
     Ok(if n == 1 || m == 1 {
         Value::from_nodes(nodes)
     } else {
-        Value::Matrix { rows: n, cols: m, nodes }
+        Value::Matrix {
+            rows: n,
+            cols: m,
+            nodes,
+        }
     })
 }

@@ -32,8 +32,11 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         parameters.push(parameter);
     }
     if parameters.is_empty() {
-        return Err(Error::model("no_free_parameter", "The model has no parameter to estimate.")
-            .hint("Name at least one in fixed(), for example fixed(ka = positive(1))."));
+        return Err(Error::model(
+            "no_free_parameter",
+            "The model has no parameter to estimate.",
+        )
+        .hint("Name at least one in fixed(), for example fixed(ka = positive(1))."));
     }
     let (blocks, effects, group) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
@@ -63,7 +66,11 @@ fn parameter_value(parameter: &Parameter, scope: &mut Scope) -> Value {
             for (i, node) in nodes.iter().enumerate() {
                 full[i * n + i] = *node;
             }
-            Value::Matrix { rows: n, cols: n, nodes: full }
+            Value::Matrix {
+                rows: n,
+                cols: n,
+                nodes: full,
+            }
         }
         Shape::Covariance { dim } => {
             let mut full = vec![zero; dim * dim];
@@ -71,7 +78,11 @@ fn parameter_value(parameter: &Parameter, scope: &mut Scope) -> Value {
                 full[i * dim + j] = *node;
                 full[j * dim + i] = *node;
             }
-            Value::Matrix { rows: dim, cols: dim, nodes: full }
+            Value::Matrix {
+                rows: dim,
+                cols: dim,
+                nodes: full,
+            }
         }
     }
 }
@@ -102,7 +113,9 @@ fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
         return Err(Error::model("no_random_effect", "The model has no random effect.")
             .hint("Add one, for example random(eta ~ normal(0, omega) | id); models without random effects are fitted by nls()."));
     }
-    let on_effects = scope.graph.depends(|op| matches!(op, crate::ir::graph::Op::Phi(_)));
+    let on_effects = scope
+        .graph
+        .depends(|op| matches!(op, crate::ir::graph::Op::Phi(_)));
     for block in &blocks {
         let arguments = block.mean.iter().chain(match &block.covariance {
             super::Covariance::Sd(nodes) | super::Covariance::Matrix(nodes) => nodes,
@@ -125,10 +138,16 @@ fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements> {
     let mut assigned: Vec<(String, Vec<Node>)> = Vec::new();
     for statement in &spec.statements {
         match statement {
-            Statement::Assign { target, value, text } => {
+            Statement::Assign {
+                target,
+                value,
+                text,
+            } => {
                 let value = scope.value(value, text)?;
                 let nodes = value.nodes().to_vec();
-                scope.define(target, Kind::Variable, value).map_err(|e| e.at(text.clone()))?;
+                scope
+                    .define(target, Kind::Variable, value)
+                    .map_err(|e| e.at(text.clone()))?;
                 assigned.retain(|(name, _)| name != target);
                 assigned.push((target.clone(), nodes));
             }
@@ -140,9 +159,14 @@ fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements> {
                     )
                     .at(text.clone())
                     .field("name", column)
-                    .hint("Give the parameter, effect or variable another name than the data column."));
+                    .hint(
+                        "Give the parameter, effect or variable another name than the data column.",
+                    ));
                 }
-                if outcomes.iter().any(|o| scope.columns[o.column as usize].name == *column) {
+                if outcomes
+                    .iter()
+                    .any(|o| scope.columns[o.column as usize].name == *column)
+                {
                     return Err(Error::model(
                         "name_used_twice",
                         format!("The outcome `{column}` has two distributions."),
@@ -168,17 +192,26 @@ fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Re
             let args = arguments(dist, &["mean", "sd"])?;
             let mean = scope.scalar(args[0], text)?;
             let spread = spread(scope, args[1], mean, text)?;
-            (Support::Real, normal::density(&mut scope.graph, y, mean, spread))
+            (
+                Support::Real,
+                normal::density(&mut scope.graph, y, mean, spread),
+            )
         }
         "lognormal" => {
             let args = arguments(dist, &["meanlog", "sdlog"])?;
             let meanlog = scope.scalar(args[0], text)?;
             let spread = spread(scope, args[1], meanlog, text)?;
-            (Support::Positive, lognormal::density(&mut scope.graph, y, meanlog, spread))
+            (
+                Support::Positive,
+                lognormal::density(&mut scope.graph, y, meanlog, spread),
+            )
         }
         "bernoulli" => {
             let prob = scope.scalar(arguments(dist, &["prob"])?[0], text)?;
-            (Support::ZeroOne, bernoulli::density(&mut scope.graph, y, prob))
+            (
+                Support::ZeroOne,
+                bernoulli::density(&mut scope.graph, y, prob),
+            )
         }
         "poisson" => {
             let rate = scope.scalar(arguments(dist, &["rate"])?[0], text)?;
@@ -186,7 +219,12 @@ fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Re
         }
         _ => {
             let log_density = scope.scalar(arguments(dist, &["log_density"])?[0], text)?;
-            let density = Density { log_density, prediction: None, sd: None, information: None };
+            let density = Density {
+                log_density,
+                prediction: None,
+                sd: None,
+                information: None,
+            };
             (Support::Real, density)
         }
     };

@@ -82,7 +82,9 @@ impl Parameter {
         match self.shape {
             Shape::Scalar(_) => vec![name.clone()],
             Shape::Vector(_) => (1..=self.len()).map(|i| format!("{name}[{i}]")).collect(),
-            Shape::Diagonal => (1..=self.len()).map(|i| format!("{name}[{i},{i}]")).collect(),
+            Shape::Diagonal => (1..=self.len())
+                .map(|i| format!("{name}[{i},{i}]"))
+                .collect(),
             Shape::Covariance { dim } => triangle(dim)
                 .map(|(i, j)| format!("{name}[{},{}]", i + 1, j + 1))
                 .collect(),
@@ -106,7 +108,10 @@ impl Parameter {
             Shape::Covariance { dim } => covariance_elements(coordinates, dim),
             _ => {
                 let scale = self.scale().unwrap_or_default();
-                coordinates.iter().map(|x| from_coordinate(scale, *x)).collect()
+                coordinates
+                    .iter()
+                    .map(|x| from_coordinate(scale, *x))
+                    .collect()
             }
         }
     }
@@ -139,7 +144,12 @@ impl Parameter {
             return Err(Error::new(
                 crate::error::ErrorClass::Start,
                 "start_length",
-                format!("`{}` has {} values, not {}.", self.name, self.len(), natural.len()),
+                format!(
+                    "`{}` has {} values, not {}.",
+                    self.name,
+                    self.len(),
+                    natural.len()
+                ),
             )
             .field("name", &self.name));
         }
@@ -190,13 +200,17 @@ impl Parameter {
     }
 
     fn natural_nodes(&self, g: &mut Graph) -> Vec<Node> {
-        let coordinates: Vec<Node> =
-            (self.first..self.first + self.len()).map(|k| g.theta(index(k))).collect();
+        let coordinates: Vec<Node> = (self.first..self.first + self.len())
+            .map(|k| g.theta(index(k)))
+            .collect();
         match self.shape {
             Shape::Covariance { dim } => covariance_nodes(g, &coordinates, dim),
             _ => {
                 let scale = self.scale().unwrap_or_default();
-                coordinates.into_iter().map(|x| natural_node(g, scale, x)).collect()
+                coordinates
+                    .into_iter()
+                    .map(|x| natural_node(g, scale, x))
+                    .collect()
             }
         }
     }
@@ -220,11 +234,16 @@ fn shape_of(spec: &specification::Parameter) -> Result<Shape> {
         ParameterType::Real => Ok(Shape::Vector(spec.scale)),
         ParameterType::DiagonalMatrix => Ok(Shape::Diagonal),
         ParameterType::CovarianceMatrix => {
-            let dim = (1..=spec.value.len()).find(|n| n * n >= spec.value.len()).unwrap_or(0);
+            let dim = (1..=spec.value.len())
+                .find(|n| n * n >= spec.value.len())
+                .unwrap_or(0);
             if spec.parameterization.as_deref().unwrap_or("cholesky") != "cholesky" {
                 return Err(Error::model(
                     "parameterization",
-                    format!("`{}` asks for a parameterization other than \"cholesky\".", spec.name),
+                    format!(
+                        "`{}` asks for a parameterization other than \"cholesky\".",
+                        spec.name
+                    ),
                 )
                 .hint("Use covariance_matrix(M, parameterization = \"cholesky\")."));
             }
@@ -279,10 +298,19 @@ fn bounds(
         Some(values) if values.len() == n => Ok(values.clone()),
         Some(values) => Err(Error::model(
             "bounds",
-            format!("`{}` has {n} values but {} bounds.", spec.name, values.len()),
+            format!(
+                "`{}` has {n} values but {} bounds.",
+                spec.name,
+                values.len()
+            ),
         )),
     }
-    .map(|values| values.into_iter().map(|v| if v.is_nan() { default } else { v }).collect())
+    .map(|values| {
+        values
+            .into_iter()
+            .map(|v| if v.is_nan() { default } else { v })
+            .collect()
+    })
 }
 
 fn to_coordinate(scale: Scale, x: f64) -> f64 {
@@ -327,7 +355,9 @@ fn cholesky_coordinates(elements: &[f64], dim: usize) -> Vec<f64> {
         None => vec![f64::NAN; elements.len()],
         Some(factor) => {
             let l = factor.l();
-            triangle(dim).map(|(i, j)| if i == j { l[(i, j)].ln() } else { l[(i, j)] }).collect()
+            triangle(dim)
+                .map(|(i, j)| if i == j { l[(i, j)].ln() } else { l[(i, j)] })
+                .collect()
         }
     }
 }

@@ -46,7 +46,11 @@ pub fn arguments<'a>(dist: &'a Expression, wanted: &[&str]) -> Result<Vec<&'a Ex
         (Some(list), None) => Ok(list),
         _ => Err(Error::model(
             "argument_count",
-            format!("`{call}()` takes {} arguments: {}.", wanted.len(), wanted.join(", ")),
+            format!(
+                "`{call}()` takes {} arguments: {}.",
+                wanted.len(),
+                wanted.join(", ")
+            ),
         )),
     }
 }
@@ -60,7 +64,11 @@ pub fn family<'a>(dist: &'a Expression, families: &'static [&'static str]) -> Re
             format!("Unknown distribution `{call}()`."),
         )
         .field("name", call)
-        .hint(words::suggestion(call, "The distributions are", families.iter().copied()))),
+        .hint(words::suggestion(
+            call,
+            "The distributions are",
+            families.iter().copied(),
+        ))),
         other => Err(Error::model(
             "not_a_distribution",
             format!("`{}` is not a distribution.", other.show()),
@@ -74,7 +82,8 @@ impl Scope {
     /// # Errors
     /// Unknown distribution, shapes that do not fit, a name used twice, effects that depend on other effects.
     pub fn random(&mut self, spec: &Random, first: usize) -> Result<(EffectBlock, Vec<Effect>)> {
-        self.random_block(spec, first).map_err(|e| e.at(spec.text.clone()))
+        self.random_block(spec, first)
+            .map_err(|e| e.at(spec.text.clone()))
     }
 
     fn random_block(&mut self, spec: &Random, first: usize) -> Result<(EffectBlock, Vec<Effect>)> {
@@ -88,8 +97,11 @@ impl Scope {
                 multivariate(mean, &cov, args[1], spec)?
             }
             name => {
-                let wanted: &[&str] =
-                    if name == "normal" { &["mean", "sd"] } else { &["meanlog", "sdlog"] };
+                let wanted: &[&str] = if name == "normal" {
+                    &["mean", "sd"]
+                } else {
+                    &["meanlog", "sdlog"]
+                };
                 let args = arguments(&spec.dist, wanted)?;
                 let mean = self.value(args[0], text)?;
                 let sd = self.value(args[1], text)?;
@@ -100,13 +112,21 @@ impl Scope {
         if spec.names.len() != 1 && spec.names.len() != d {
             return Err(Error::model(
                 "wrong_effect_length",
-                format!("{} names are given to {d} random effects.", spec.names.len()),
+                format!(
+                    "{} names are given to {d} random effects.",
+                    spec.names.len()
+                ),
             )
             .hint("Give one name to the whole vector, or one name to each element."));
         }
         let lognormal = family == "lognormal";
         let effects = self.define_effects(spec, first, d, lognormal, scalar)?;
-        let block = EffectBlock { first, mean, covariance, text: text.clone() };
+        let block = EffectBlock {
+            first,
+            mean,
+            covariance,
+            text: text.clone(),
+        };
         Ok((block, effects))
     }
 
@@ -138,7 +158,10 @@ impl Scope {
                 }
             }
         }
-        Ok(names.into_iter().map(|name| Effect { name, lognormal }).collect())
+        Ok(names
+            .into_iter()
+            .map(|name| Effect { name, lognormal })
+            .collect())
     }
 }
 
@@ -148,7 +171,11 @@ fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Re
     let Value::Matrix { rows, cols, nodes } = cov else {
         return Err(Error::model(
             "wrong_shape",
-            format!("The covariance `{}` is {}, not a matrix.", arg.show(), cov.shape()),
+            format!(
+                "The covariance `{}` is {}, not a matrix.",
+                arg.show(),
+                cov.shape()
+            ),
         )
         .hint("Write diag(v) for a vector of variances, or use covariance_matrix() in fixed()."));
     };
@@ -170,7 +197,11 @@ fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Re
 }
 
 fn independent(mean: &Value, sd: &Value, spec: &Random) -> Result<Gaussian> {
-    let d = mean.nodes().len().max(sd.nodes().len()).max(spec.names.len());
+    let d = mean
+        .nodes()
+        .len()
+        .max(sd.nodes().len())
+        .max(spec.names.len());
     let spread = |value: &Value| -> Result<Vec<Node>> {
         match value {
             Value::Scalar(x) => Ok(vec![*x; d]),
@@ -185,6 +216,7 @@ fn independent(mean: &Value, sd: &Value, spec: &Random) -> Result<Gaussian> {
             )),
         }
     };
-    let scalar = matches!((mean, sd), (Value::Scalar(_), Value::Scalar(_))) && spec.names.len() == 1;
+    let scalar =
+        matches!((mean, sd), (Value::Scalar(_), Value::Scalar(_))) && spec.names.len() == 1;
     Ok((spread(mean)?, Covariance::Sd(spread(sd)?), scalar))
 }

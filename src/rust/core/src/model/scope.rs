@@ -44,13 +44,15 @@ impl Scope {
     pub fn define(&mut self, name: &str, kind: Kind, value: Value) -> Result<()> {
         if let Some((earlier, _)) = self.names.get(name) {
             if !(*earlier == Kind::Variable && kind == Kind::Variable) {
-                return Err(Error::model("name_used_twice", format!("`{name}` is used twice."))
-                    .field("name", name)
-                    .hint(format!(
-                        "It is already {}: give this {} another name.",
-                        earlier.words(),
-                        kind.words().trim_start_matches("a ")
-                    )));
+                return Err(
+                    Error::model("name_used_twice", format!("`{name}` is used twice."))
+                        .field("name", name)
+                        .hint(format!(
+                            "It is already {}: give this {} another name.",
+                            earlier.words(),
+                            kind.words().trim_start_matches("a ")
+                        )),
+                );
             }
         }
         self.names.insert(name.to_string(), (kind, value));

@@ -92,9 +92,10 @@ pub fn covariance_updates(
 fn drop_shared_full(blocks: &mut [CovarianceBlock]) {
     for i in 0..blocks.len() {
         let shared = blocks[i].update.coordinates().iter().any(|k| {
-            let uses = blocks.iter().enumerate().filter(|(j, other)| {
-                *j != i && other.update.coordinates().contains(k)
-            });
+            let uses = blocks
+                .iter()
+                .enumerate()
+                .filter(|(j, other)| *j != i && other.update.coordinates().contains(k));
             matches!(blocks[i].update, CovarianceUpdate::Full { .. }) && uses.count() > 0
         });
         if shared {
@@ -109,8 +110,9 @@ fn full(
     model: &Model,
     free: &[bool],
 ) -> Option<CovarianceUpdate> {
-    let lower: Vec<Node> =
-        triangle(block.len).map(|(i, j)| block.nodes[i * block.len + j]).collect();
+    let lower: Vec<Node> = triangle(block.len)
+        .map(|(i, j)| block.nodes[i * block.len + j])
+        .collect();
     let (first, nodes) = model
         .parameters
         .iter()
@@ -118,7 +120,10 @@ fn full(
         .filter(|(p, _)| p.shape == Shape::Covariance { dim: block.len } && free[p.first])
         .map(|(_, entry)| entry)
         .find(|(_, nodes)| *nodes == lower)?;
-    Some(CovarianceUpdate::Full { first: *first, count: nodes.len() })
+    Some(CovarianceUpdate::Full {
+        first: *first,
+        count: nodes.len(),
+    })
 }
 
 fn coordinates(graph: &Graph, nodes: &[Node]) -> Vec<usize> {
@@ -138,11 +143,15 @@ fn coordinates(graph: &Graph, nodes: &[Node]) -> Vec<usize> {
 fn diagonal(graph: &Graph, block: &CovarianceBlock, free: &[bool]) -> Option<CovarianceUpdate> {
     let n = block.len;
     let off_diagonal = (0..n * n).filter(|k| k / n != k % n);
-    if off_diagonal.into_iter().any(|k| graph.as_constant(block.nodes[k]) != Some(0.0)) {
+    if off_diagonal
+        .into_iter()
+        .any(|k| graph.as_constant(block.nodes[k]) != Some(0.0))
+    {
         return None;
     }
-    let variances: Option<Vec<Variance>> =
-        (0..n).map(|i| variance(graph, block.nodes[i * n + i], free)).collect();
+    let variances: Option<Vec<Variance>> = (0..n)
+        .map(|i| variance(graph, block.nodes[i * n + i], free))
+        .collect();
     variances.map(CovarianceUpdate::Diagonal)
 }
 
@@ -201,7 +210,10 @@ pub fn residuals(
         if let Some(theta) = candidate {
             match found.iter_mut().find(|r| r.theta == theta) {
                 Some(residual) => residual.outcomes.push(o),
-                None => found.push(Residual { theta, outcomes: vec![o] }),
+                None => found.push(Residual {
+                    theta,
+                    outcomes: vec![o],
+                }),
             }
         }
     }
@@ -214,7 +226,9 @@ fn residual_coordinate(form: &NormalForm, sd: Node) -> Option<usize> {
     if let Some(k) = log_coordinate(&form.graph, sd) {
         return Some(k);
     }
-    let Op::Binary(Binary::Mul, a, b) = form.graph.op(sd) else { return None };
+    let Op::Binary(Binary::Mul, a, b) = form.graph.op(sd) else {
+        return None;
+    };
     [(a, b), (b, a)].into_iter().find_map(|(scale, factor)| {
         let k = log_coordinate(&form.graph, scale)?;
         (!form.thetas_of(vec![factor]).contains(&k)).then_some(k)

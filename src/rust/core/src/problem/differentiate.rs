@@ -68,7 +68,13 @@ impl<'a> Derivatives<'a> {
         scratch.adjoint[program.n_work..].fill(Column::ZERO);
         let bases = self.bases(b, phi, scratch);
         tape::run(self.isa, &program.subject, bases, 1);
-        tape::reverse_rows(self.isa, &program.row, &program.reverse_row, bases, block.n_rows);
+        tape::reverse_rows(
+            self.isa,
+            &program.row,
+            &program.reverse_row,
+            bases,
+            block.n_rows,
+        );
         tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
         scratch.work[program.total as usize]
     }
@@ -97,12 +103,16 @@ impl<'a> Derivatives<'a> {
     ) -> (Column, &'s [Column]) {
         let value = self.sweep(b, phi, scratch);
         let first = self.program.population_adjoint(0);
-        (value, &scratch.adjoint[first..first + self.program.population.len()])
+        (
+            value,
+            &scratch.adjoint[first..first + self.program.population.len()],
+        )
     }
 
     /// Chain adjoints of the population values to `theta`.
     pub fn to_theta(&self, theta: &[f64], adjoints: &[f64]) -> Vec<f64> {
-        self.population.gradient(&self.problem.form.graph, theta, adjoints)
+        self.population
+            .gradient(&self.problem.form.graph, theta, adjoints)
     }
 
     pub fn n_population(&self) -> usize {
@@ -123,9 +133,15 @@ impl<'a> Derivatives<'a> {
         let mut bases = self.bases(b, phi, scratch);
         tape::run(self.isa, &program.subject, bases, 1);
         for (k, (subject, _)) in program.tangents.iter().enumerate() {
-            tape::tangents(self.isa, subject, with_tangent(bases, &mut scratch.tangent[k]));
+            tape::tangents(
+                self.isa,
+                subject,
+                with_tangent(bases, &mut scratch.tangent[k]),
+            );
         }
-        let mut information = Information { elements: vec![Column::ZERO; d * (d + 1) / 2] };
+        let mut information = Information {
+            elements: vec![Column::ZERO; d * (d + 1) / 2],
+        };
         for row in 0..block.n_rows {
             tape::run(self.isa, &program.row, bases, 1);
             for (k, (_, tape)) in program.tangents.iter().enumerate() {
@@ -146,13 +162,26 @@ impl<'a> Derivatives<'a> {
         information: &mut Information,
     ) {
         let n_outcomes = self.problem.data.present.len();
-        let roots = self.program.row_roots.chunks(2).zip(&self.problem.programs.information);
+        let roots = self
+            .program
+            .row_roots
+            .chunks(2)
+            .zip(&self.problem.programs.information);
         for (pair, outcome) in roots {
             let [argument, weight] = pair else { continue };
-            let Some(argument) = self.tangent_column(*argument) else { continue };
+            let Some(argument) = self.tangent_column(*argument) else {
+                continue;
+            };
             let weight = self.read(b, *weight, row, phi, scratch);
             let mask = &self.layout.blocks[b].mask[row * n_outcomes + outcome];
-            outer(self.isa, &scratch.tangent, argument, &weight, mask, &mut information.elements);
+            outer(
+                self.isa,
+                &scratch.tangent,
+                argument,
+                &weight,
+                mask,
+                &mut information.elements,
+            );
         }
     }
 
@@ -178,8 +207,13 @@ impl<'a> Derivatives<'a> {
     }
 
     fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
-        assert!(phi.len() >= self.program.n_phi, "one column for each coordinate of phi");
-        scratch.work.resize(self.program.n_work.max(scratch.work.len()), Column::ZERO);
+        assert!(
+            phi.len() >= self.program.n_phi,
+            "one column for each coordinate of phi"
+        );
+        scratch
+            .work
+            .resize(self.program.n_work.max(scratch.work.len()), Column::ZERO);
         scratch.work[self.program.total as usize] = Column::ZERO;
         let mut bases = data_bases(self.problem, &self.layout.blocks[b], &self.broadcast, phi);
         bases.start[Bank::Work as usize] = scratch.work.as_mut_ptr().cast();

@@ -47,13 +47,15 @@ impl Population {
     }
 
     pub fn values(&self, graph: &Graph, theta: &[f64]) -> Vec<f64> {
-        self.program.evaluate(graph, &ThetaLeaves(theta), &mut Vec::new())
+        self.program
+            .evaluate(graph, &ThetaLeaves(theta), &mut Vec::new())
     }
 
     /// `sum seeds[j] * d value[j] / d theta`
     pub fn gradient(&self, graph: &Graph, theta: &[f64], seeds: &[f64]) -> Vec<f64> {
         let mut memory = Vec::new();
-        self.program.evaluate(graph, &ThetaLeaves(theta), &mut memory);
+        self.program
+            .evaluate(graph, &ThetaLeaves(theta), &mut memory);
         let adjoint = self.program.adjoints(graph, &memory, seeds);
         let mut gradient = vec![0.0; theta.len()];
         for (k, node) in &self.thetas {
@@ -121,7 +123,8 @@ impl<'a> Values<'a> {
         let mut kept = std::mem::take(&mut self.kept);
         for (block, kept) in self.layout.blocks.iter().zip(&mut kept) {
             kept.prepared.resize(program.n_prepared, Column::ZERO);
-            kept.cache.resize(program.n_cache * block.n_rows, Column::ZERO);
+            kept.cache
+                .resize(program.n_cache * block.n_rows, Column::ZERO);
             let bases = self.bases(block, kept, &[], &mut []);
             tape::run(self.isa, &program.prepare_subject, bases, 1);
             if !program.prepare_row.is_empty() {
@@ -135,7 +138,9 @@ impl<'a> Values<'a> {
     ///
     /// `phi`: one column a coordinate. `work` is scratch.
     pub fn log_lik(&self, b: usize, phi: &[Column], work: &mut Vec<Column>) -> Column {
-        let Some(total) = self.program.total else { return Column::ZERO };
+        let Some(total) = self.program.total else {
+            return Column::ZERO;
+        };
         let block = &self.layout.blocks[b];
         self.ready(phi, work);
         work[total as usize] = Column::ZERO;
@@ -150,7 +155,11 @@ impl<'a> Values<'a> {
         self.ready(phi, work);
         let bases = self.bases(&self.layout.blocks[b], &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.subject, bases, 1);
-        self.program.subject_roots.iter().map(|p| self.read(b, *p, 0, phi, work)).collect()
+        self.program
+            .subject_roots
+            .iter()
+            .map(|p| self.read(b, *p, 0, phi, work))
+            .collect()
     }
 
     /// Values wanted at every row: `visit(row, root, column)`.
@@ -175,7 +184,10 @@ impl<'a> Values<'a> {
     }
 
     fn ready(&self, phi: &[Column], work: &mut Vec<Column>) {
-        assert!(phi.len() >= self.problem.n_phi(), "one column for each coordinate of phi");
+        assert!(
+            phi.len() >= self.problem.n_phi(),
+            "one column for each coordinate of phi"
+        );
         if work.len() < self.program.n_work {
             work.resize(self.program.n_work, Column::ZERO);
         }
@@ -212,12 +224,7 @@ fn pointer(columns: &[Column]) -> *mut f64 {
 }
 
 /// Banks that programs only read; the others point nowhere.
-pub fn data_bases(
-    problem: &Problem,
-    block: &Block,
-    broadcast: &[Column],
-    phi: &[Column],
-) -> Bases {
+pub fn data_bases(problem: &Problem, block: &Block, broadcast: &[Column], phi: &[Column]) -> Bases {
     let mut start = [std::ptr::null_mut(); N_BANKS];
     let mut stride = [0; N_BANKS];
     start[Bank::Broadcast as usize] = pointer(broadcast);

@@ -99,8 +99,11 @@ impl Problem {
         theta.routes = form.routes(model, &theta.free);
         let (programs, columns) = Programs::new(&mut form, &theta);
         let terms = terms(&form, &records);
-        let covariances =
-            form.covariance.iter().map(|c| Population::new(&form.graph, &c.nodes)).collect();
+        let covariances = form
+            .covariance
+            .iter()
+            .map(|c| Population::new(&form.graph, &c.nodes))
+            .collect();
         let data = Materialized {
             subject: form.subject_values(&records, &columns.subject),
             row: form.row_values(&records, &columns.row),
@@ -134,7 +137,9 @@ impl Problem {
     pub fn layout(&self, copies: usize) -> Layout {
         let observed = |r: &usize| self.data.present.iter().any(|present| present[*r]);
         let rows = self.records.rows.iter();
-        let rows = rows.map(|list| list.iter().copied().filter(observed).collect()).collect();
+        let rows = rows
+            .map(|list| list.iter().copied().filter(observed).collect())
+            .collect();
         Layout::new(rows, &self.values(), copies)
     }
 
@@ -172,10 +177,20 @@ impl Problem {
     /// What each coordinate of `theta` is to a statistician: fixed effect, covariate coefficient, covariance of the
     /// random effects, or residual error.
     pub fn roles(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let covariance: Vec<_> = self.form.covariance.iter().flat_map(|c| c.nodes.clone()).collect();
+        let covariance: Vec<_> = self
+            .form
+            .covariance
+            .iter()
+            .flat_map(|c| c.nodes.clone())
+            .collect();
         let random = self.form.thetas_of(covariance);
         let spread: Vec<_> = self.form.densities.iter().filter_map(|d| d.sd).collect();
-        let location: Vec<_> = self.form.densities.iter().filter_map(|d| d.prediction).collect();
+        let location: Vec<_> = self
+            .form
+            .densities
+            .iter()
+            .filter_map(|d| d.prediction)
+            .collect();
         let (spread, location) = (self.form.thetas_of(spread), self.form.thetas_of(location));
         let varies = |term: &Term| term.values.windows(2).any(|pair| pair[0] != pair[1]);
         (0..self.theta.len()).map(move |k| {
@@ -183,7 +198,11 @@ impl Problem {
                 "random"
             } else if spread.contains(&k) && !location.contains(&k) {
                 "residual"
-            } else if self.terms.iter().any(|term| term.theta == k && varies(term)) {
+            } else if self
+                .terms
+                .iter()
+                .any(|term| term.theta == k && varies(term))
+            {
                 "covariate"
             } else {
                 "fixed"
@@ -199,10 +218,17 @@ impl Problem {
 
 fn terms(form: &NormalForm, records: &Records) -> Vec<Term> {
     let designs = form.designs.iter().enumerate();
-    let flat: Vec<_> =
-        designs.flat_map(|(d, terms)| terms.iter().map(move |(k, node)| (d, *k, *node))).collect();
+    let flat: Vec<_> = designs
+        .flat_map(|(d, terms)| terms.iter().map(move |(k, node)| (d, *k, *node)))
+        .collect();
     let nodes: Vec<_> = flat.iter().map(|(_, _, node)| *node).collect();
     let values = form.subject_values(records, &nodes);
     let entries = flat.into_iter().zip(values);
-    entries.map(|((effect, theta, _), values)| Term { effect, theta, values }).collect()
+    entries
+        .map(|((effect, theta, _), values)| Term {
+            effect,
+            theta,
+            values,
+        })
+        .collect()
 }

@@ -50,16 +50,21 @@ impl NormalForm {
     /// A covariate that varies within a subject where a constant one is needed.
     pub fn new(model: &Model, records: &Records, free: &[bool]) -> Result<Self> {
         let merged = merge_exponentials(&model.graph, &records.extents, &records.positive);
-        let roots: Vec<Node> =
-            model.outcomes.iter().map(|o| merged.1[o.density.log_density.index()]).collect();
-        let referenced =
-            reference(&merged.0, &records.extents, &roots, model.effects.len());
+        let roots: Vec<Node> = model
+            .outcomes
+            .iter()
+            .map(|o| merged.1[o.density.log_density.index()])
+            .collect();
+        let referenced = reference(&merged.0, &records.extents, &roots, model.effects.len());
         let moved = |node: Node| referenced.moved[merged.1[node.index()].index()];
         let mut graph = referenced.graph.clone();
         let mut levels = Levels::new(&records.extents);
         let mut means = Vec::new();
-        for (mean, shift) in
-            model.blocks.iter().flat_map(|b| &b.mean).zip(&referenced.shifts)
+        for (mean, shift) in model
+            .blocks
+            .iter()
+            .flat_map(|b| &b.mean)
+            .zip(&referenced.shifts)
         {
             means.push(graph.add(moved(*mean), *shift));
         }
@@ -73,8 +78,11 @@ impl NormalForm {
                 update: CovarianceUpdate::Numeric,
             })
             .collect();
-        let densities: Vec<Density> =
-            model.outcomes.iter().map(|o| move_density(&o.density, &moved)).collect();
+        let densities: Vec<Density> = model
+            .outcomes
+            .iter()
+            .map(|o| move_density(&o.density, &moved))
+            .collect();
         let mut form = Self {
             means,
             shifts: referenced.shifts.clone(),
@@ -107,7 +115,11 @@ impl NormalForm {
             let covariance = self.covariance.iter().find(|c| c.first == block.first);
             let nodes = covariance.map(|c| c.nodes.as_slice()).unwrap_or_default();
             for node in means.iter().chain(nodes) {
-                let limit = if nodes.contains(node) { Extent::Once } else { Extent::Subject };
+                let limit = if nodes.contains(node) {
+                    Extent::Once
+                } else {
+                    Extent::Subject
+                };
                 if levels.of(&self.graph, *node).extent > limit {
                     return Err(self.varying_error(model, records, *node, &block.text));
                 }
@@ -118,12 +130,14 @@ impl NormalForm {
 
     fn varying_error(&self, model: &Model, records: &Records, node: Node, text: &str) -> Error {
         let needed = self.graph.reachable(&[node]);
-        let mut columns = self.graph.nodes().filter(|n| needed[n.index()]).filter_map(|n| {
-            match self.graph.op(n) {
-                Op::Data(i) => Some(i as usize),
-                _ => None,
-            }
-        });
+        let mut columns =
+            self.graph
+                .nodes()
+                .filter(|n| needed[n.index()])
+                .filter_map(|n| match self.graph.op(n) {
+                    Op::Data(i) => Some(i as usize),
+                    _ => None,
+                });
         let varying = columns.find(|i| records.extents[*i] == Extent::Row);
         match varying.and_then(|i| Some((i, records.change(i)?))) {
             Some((i, (first, second))) => {
@@ -174,8 +188,7 @@ impl NormalForm {
             })
             .collect();
         let in_means = self.thetas_of(self.means.clone());
-        let in_densities =
-            self.thetas_of(self.densities.iter().map(|d| d.log_density).collect());
+        let in_densities = self.thetas_of(self.densities.iter().map(|d| d.log_density).collect());
         let mut taken = in_means.clone();
         merge_flags(&mut taken, &in_densities);
         covariance_updates(
@@ -186,8 +199,12 @@ impl NormalForm {
             free,
             &taken,
         );
-        let in_covariance =
-            self.thetas_of(self.covariance.iter().flat_map(|c| c.nodes.clone()).collect());
+        let in_covariance = self.thetas_of(
+            self.covariance
+                .iter()
+                .flat_map(|c| c.nodes.clone())
+                .collect(),
+        );
         let mut taken = in_means;
         merge_flags(&mut taken, &in_covariance);
         self.residuals = residuals(self, model, free, &taken);
@@ -195,7 +212,9 @@ impl NormalForm {
 
     fn program_roots(&self) -> Vec<Node> {
         let densities = self.densities.iter().map(|d| d.log_density);
-        densities.chain(self.covariance.iter().flat_map(|c| c.nodes.iter().copied())).collect()
+        densities
+            .chain(self.covariance.iter().flat_map(|c| c.nodes.iter().copied()))
+            .collect()
     }
 
     /// Coordinates of `theta` that some nodes depend on.
@@ -217,7 +236,11 @@ impl NormalForm {
         for (k, _) in self.designs.iter().flatten() {
             routes[*k] = Route::Mean;
         }
-        for k in self.covariance.iter().flat_map(|block| block.update.coordinates()) {
+        for k in self
+            .covariance
+            .iter()
+            .flat_map(|block| block.update.coordinates())
+        {
             routes[k] = Route::Covariance;
         }
         for residual in &self.residuals {
@@ -233,8 +256,11 @@ impl NormalForm {
 
     /// Data-only nodes at every subject: `[node][subject]`.
     pub fn subject_values(&self, records: &Records, nodes: &[Node]) -> Vec<Vec<f64>> {
-        let rows: Vec<Option<usize>> =
-            records.rows.iter().map(|list| list.first().copied()).collect();
+        let rows: Vec<Option<usize>> = records
+            .rows
+            .iter()
+            .map(|list| list.first().copied())
+            .collect();
         self.data_values(records, nodes, &rows)
     }
 
@@ -272,7 +298,9 @@ struct RowLeaves<'a> {
 
 impl Leaves for RowLeaves<'_> {
     fn data(&self, column: usize) -> f64 {
-        let value = self.row.map_or(1.0, |row| self.records.columns[column][row]);
+        let value = self
+            .row
+            .map_or(1.0, |row| self.records.columns[column][row]);
         if value.is_nan() {
             1.0
         } else {
@@ -322,7 +350,10 @@ fn move_density(density: &Density, moved: &impl Fn(Node) -> Node) -> Density {
         prediction: density.prediction.map(moved),
         sd: density.sd.map(moved),
         information: density.information.as_ref().map(|pairs| {
-            pairs.iter().map(|(node, weight)| (moved(*node), moved(*weight))).collect()
+            pairs
+                .iter()
+                .map(|(node, weight)| (moved(*node), moved(*weight)))
+                .collect()
         }),
     }
 }

@@ -57,9 +57,13 @@ impl Prior {
         let factor = omega.clone().cholesky().ok_or_else(singular)?;
         let chol = factor.l();
         let identity = DMatrix::identity(d, d);
-        let inverse = chol.solve_lower_triangular(&identity).ok_or_else(singular)?;
+        let inverse = chol
+            .solve_lower_triangular(&identity)
+            .ok_or_else(singular)?;
         let log_det: f64 = (0..d).map(|i| chol[(i, i)].ln()).sum();
-        let whiten = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|at| inverse[at]);
+        let whiten = (0..d)
+            .flat_map(|i| (0..=i).map(move |j| (i, j)))
+            .map(|at| inverse[at]);
         Ok(Self {
             whiten: whiten.collect(),
             precision: factor.inverse(),
@@ -164,12 +168,19 @@ pub struct MeanProgram<'a> {
 impl<'a> MeanProgram<'a> {
     pub fn new(problem: &'a Problem, layout: &'a Layout) -> Self {
         let values = Values::new(problem, layout, &problem.programs.means);
-        Self { problem, layout, values }
+        Self {
+            problem,
+            layout,
+            values,
+        }
     }
 
     pub fn at(&mut self, theta: &[f64]) -> Means {
         let dim = self.problem.n_phi();
-        Means { values: gather(self.problem, self.layout, &mut self.values, dim, theta), dim }
+        Means {
+            values: gather(self.problem, self.layout, &mut self.values, dim, theta),
+            dim,
+        }
     }
 }
 
@@ -181,7 +192,13 @@ pub fn subject_values(
     theta: &[f64],
 ) -> Vec<f64> {
     let mut values = Values::new(problem, layout, program);
-    gather(problem, layout, &mut values, program.subject_roots.len(), theta)
+    gather(
+        problem,
+        layout,
+        &mut values,
+        program.subject_roots.len(),
+        theta,
+    )
 }
 
 fn gather(
@@ -197,7 +214,12 @@ fn gather(
     let mut work = Vec::new();
     for (b, block) in layout.blocks.iter().enumerate() {
         let roots = values.subjects(b, &phi, &mut work);
-        for (l, lane) in block.lanes.iter().enumerate().filter(|(_, lane)| lane.copy == 0) {
+        for (l, lane) in block
+            .lanes
+            .iter()
+            .enumerate()
+            .filter(|(_, lane)| lane.copy == 0)
+        {
             for (r, column) in roots.iter().enumerate() {
                 out[lane.subject as usize * n_roots + r] = column.0[l];
             }

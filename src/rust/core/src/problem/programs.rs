@@ -40,15 +40,39 @@ impl Programs {
         let (individual, individual_nodes) = individual_parameters(form);
         let (graph, mut levels) = (form.graph.clone(), form.levels.clone());
         let mut data = DataColumns::default();
-        let sums: Vec<(Node, u32)> = (0u32..).zip(&form.densities).map(|(o, d)| (d.log_density, o)).collect();
-        let likelihood = Roots { sums: sums.clone(), ..Roots::default() };
+        let sums: Vec<(Node, u32)> = (0u32..)
+            .zip(&form.densities)
+            .map(|(o, d)| (d.log_density, o))
+            .collect();
+        let likelihood = Roots {
+            sums: sums.clone(),
+            ..Roots::default()
+        };
         let (arguments, information, has_information) = information_roots(form);
-        let phi_roots = Roots { sums: sums.clone(), rows: arguments, ..Roots::default() };
-        let theta_roots = Roots { sums, subject_sums: prior, ..Roots::default() };
-        let means = Roots { subjects: form.means.clone(), ..Roots::default() };
-        let shifts = Roots { subjects: form.shifts.clone(), ..Roots::default() };
+        let phi_roots = Roots {
+            sums: sums.clone(),
+            rows: arguments,
+            ..Roots::default()
+        };
+        let theta_roots = Roots {
+            sums,
+            subject_sums: prior,
+            ..Roots::default()
+        };
+        let means = Roots {
+            subjects: form.means.clone(),
+            ..Roots::default()
+        };
+        let shifts = Roots {
+            subjects: form.shifts.clone(),
+            ..Roots::default()
+        };
         let (rows, predicted) = prediction_roots(form);
-        let prediction = Roots { rows, subjects: individual_nodes, ..Roots::default() };
+        let prediction = Roots {
+            rows,
+            subjects: individual_nodes,
+            ..Roots::default()
+        };
         let d = form.means.len();
         let programs = Self {
             likelihood: ValueProgram::new(&graph, &mut levels, &mut data, &likelihood),
@@ -136,7 +160,11 @@ fn numeric_prior(form: &mut NormalForm, theta: &Theta) -> (Vec<Node>, Vec<usize>
     for block in &blocks {
         let means = form.means[block.first..block.first + block.len].to_vec();
         let nodes = [means.clone(), block.nodes.clone()].concat();
-        if form.thetas_of(nodes).iter().any(|k| theta.routes[*k] == Route::Score) {
+        if form
+            .thetas_of(nodes)
+            .iter()
+            .any(|k| theta.routes[*k] == Route::Score)
+        {
             densities.push(gaussian_log_density(&mut form.graph, block, &means));
             coordinates.extend(block.first..block.first + block.len);
         }
@@ -154,8 +182,11 @@ fn gaussian_log_density(g: &mut Graph, block: &CovarianceBlock, means: &[Node]) 
             let terms: Vec<Node> = (0..j).map(|k| g.mul(l[i * n + k], l[j * n + k])).collect();
             let sum = g.sum(&terms);
             let rest = g.sub(block.nodes[i * n + j], sum);
-            l[i * n + j] =
-                if i == j { g.unary(Unary::Sqrt, rest) } else { g.div(rest, l[j * n + j]) };
+            l[i * n + j] = if i == j {
+                g.unary(Unary::Sqrt, rest)
+            } else {
+                g.div(rest, l[j * n + j])
+            };
         }
     }
     let mut z: Vec<Node> = Vec::with_capacity(n);

@@ -69,7 +69,9 @@ impl Theta {
             parameter.check(&natural)?;
             theta.start.extend(parameter.transform(&natural));
             theta.names.extend(parameter.element_names());
-            theta.base.extend(vec![parameter.name.clone(); parameter.len()]);
+            theta
+                .base
+                .extend(vec![parameter.name.clone(); parameter.len()]);
             theta.free.extend(vec![fixed.is_none(); parameter.len()]);
             for (low, high) in parameter.coordinate_bounds() {
                 theta.lower.push(low);
@@ -102,7 +104,9 @@ impl Theta {
 
     /// Coordinates of one route.
     pub fn on_route(&self, route: Route) -> Vec<usize> {
-        (0..self.len()).filter(|k| self.routes[*k] == route).collect()
+        (0..self.len())
+            .filter(|k| self.routes[*k] == route)
+            .collect()
     }
 }
 

@@ -53,7 +53,11 @@ impl Request {
     /// The text is not a request.
     pub fn parse(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|error| {
-            Error::new(ErrorClass::Internal, "request", format!("Malformed request: {error}."))
+            Error::new(
+                ErrorClass::Internal,
+                "request",
+                format!("Malformed request: {error}."),
+            )
         })
     }
 
@@ -73,7 +77,11 @@ impl Request {
             given.start.push((name.clone(), numbers(name, value)?));
         }
         for (name, value) in &self.fix {
-            let values = if value.is_null() { None } else { Some(numbers(name, value)?) };
+            let values = if value.is_null() {
+                None
+            } else {
+                Some(numbers(name, value)?)
+            };
             given.fix.push((name.clone(), values));
         }
         Ok(given)
@@ -85,7 +93,11 @@ impl Request {
     /// No data, or rows without a group.
     pub fn frame(&self, mut columns: Columns) -> Result<Frame> {
         let missing = |what: &str| {
-            Error::new(ErrorClass::Internal, "request", format!("The request has no {what}."))
+            Error::new(
+                ErrorClass::Internal,
+                "request",
+                format!("The request has no {what}."),
+            )
         };
         let data = self.data.as_ref().ok_or_else(|| missing("data"))?;
         let position = columns
@@ -108,13 +120,12 @@ impl Request {
         for (row, code) in codes.iter().enumerate() {
             let valid = *code >= 1.0 && *code <= frame.labels.len() as f64;
             if !valid {
-                return Err(Error::data(
-                    "missing_group",
-                    format!("`{}` is missing.", frame.group),
-                )
-                .at(format!("row {}", row + 1))
-                .field("row", row + 1)
-                .hint("Every row needs its group."));
+                return Err(
+                    Error::data("missing_group", format!("`{}` is missing.", frame.group))
+                        .at(format!("row {}", row + 1))
+                        .field("row", row + 1)
+                        .hint("Every row needs its group."),
+                );
             }
             frame.codes.push(*code as usize - 1);
         }

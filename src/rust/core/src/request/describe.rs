@@ -20,15 +20,24 @@ pub fn describe(request: &Request) -> Result<Value> {
     Ok(list(vec![
         ("parameters", parameters(&model, &theta)),
         ("effects", Value::Texts(effects)),
-        ("group", model.group.clone().map_or(Value::Null, Value::Text)),
+        (
+            "group",
+            model.group.clone().map_or(Value::Null, Value::Text),
+        ),
         ("columns", Value::Texts(columns.collect())),
         ("covariates", Value::Texts(covariates)),
         ("outcomes", Value::Texts(outcomes)),
         ("families", Value::Texts(families)),
-        ("individual", Value::Texts(preview.programs.individual.clone())),
+        (
+            "individual",
+            Value::Texts(preview.programs.individual.clone()),
+        ),
         ("mu_referenced", mu_referenced(&preview)),
         ("routes", routes(&preview)),
-        ("random", Value::Texts(model.blocks.iter().map(|b| b.text.clone()).collect())),
+        (
+            "random",
+            Value::Texts(model.blocks.iter().map(|b| b.text.clone()).collect()),
+        ),
     ]))
 }
 
@@ -44,16 +53,26 @@ fn parameters(model: &Model, theta: &Theta) -> Value {
 fn mu_referenced(problem: &Problem) -> Value {
     let (mut effects, mut means) = (Vec::new(), Vec::new());
     for (effect, design) in problem.model.effects.iter().zip(&problem.form.designs) {
-        let names: Vec<&str> =
-            design.iter().map(|(k, _)| problem.theta.names[*k].as_str()).collect();
+        let names: Vec<&str> = design
+            .iter()
+            .map(|(k, _)| problem.theta.names[*k].as_str())
+            .collect();
         effects.push(effect.name.clone());
         means.push(names.join(", "));
     }
-    list(vec![("effect", Value::Texts(effects)), ("mean", Value::Texts(means))])
+    list(vec![
+        ("effect", Value::Texts(effects)),
+        ("mean", Value::Texts(means)),
+    ])
 }
 
 fn routes(problem: &Problem) -> Value {
-    let routes = problem.theta.routes.iter().map(|r| r.words().to_string()).collect();
+    let routes = problem
+        .theta
+        .routes
+        .iter()
+        .map(|r| r.words().to_string())
+        .collect();
     list(vec![
         ("parameter", Value::Texts(problem.theta.names.clone())),
         ("route", Value::Texts(routes)),

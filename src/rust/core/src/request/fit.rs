@@ -21,11 +21,26 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let options = options(request)?;
     let seed = request.seed.unwrap_or(1.0) as u64;
     let built = started.elapsed().as_secs_f64();
-    let fit = saem::fit(&problem, &options, seed, request.threads.unwrap_or(1), monitor)?;
+    let fit = saem::fit(
+        &problem,
+        &options,
+        seed,
+        request.threads.unwrap_or(1),
+        monitor,
+    )?;
     let finite = fit.theta.iter().all(|x| x.is_finite());
-    let theta = if finite { &fit.theta } else { &problem.theta.start };
+    let theta = if finite {
+        &fit.theta
+    } else {
+        &problem.theta.start
+    };
     let started = Instant::now();
-    let mut report = Report { problem: &problem, fit: &fit, theta, warnings: Vec::new() };
+    let mut report = Report {
+        problem: &problem,
+        fit: &fit,
+        theta,
+        warnings: Vec::new(),
+    };
     let log_lik = report.log_lik(&options);
     let mut entries = report.conditional();
     let seconds = [built, fit.seconds, started.elapsed().as_secs_f64()];
@@ -40,7 +55,10 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         (
             "timing",
             list(vec![
-                ("name", Value::Texts(["build", "saem", "inference"].map(String::from).to_vec())),
+                (
+                    "name",
+                    Value::Texts(["build", "saem", "inference"].map(String::from).to_vec()),
+                ),
                 ("seconds", Value::Numbers(seconds.to_vec())),
             ]),
         ),
@@ -56,7 +74,11 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
 fn options(request: &Request) -> Result<SaemOptions> {
     let method = request.method.clone().unwrap_or_default();
     serde_json::from_value(method).map_err(|error| {
-        Error::new(ErrorClass::Option, "method", format!("An option of saem() is not valid: {error}."))
+        Error::new(
+            ErrorClass::Option,
+            "method",
+            format!("An option of saem() is not valid: {error}."),
+        )
     })
 }
 
@@ -81,25 +103,49 @@ impl Report<'_> {
             ("start", Value::Numbers(natural(model, &theta.start))),
             ("free", Value::Flags(theta.free.clone())),
             ("route", words(Route::words)),
-            ("role", Value::Texts(self.problem.roles().map(String::from).collect())),
+            (
+                "role",
+                Value::Texts(self.problem.roles().map(String::from).collect()),
+            ),
         ])
     }
 
     /// `Omega` on the Gaussian scale.
     fn covariance(&self) -> Value {
-        let names = self.problem.model.effects.iter().map(|e| e.name.clone()).collect();
+        let names = self
+            .problem
+            .model
+            .effects
+            .iter()
+            .map(|e| e.name.clone())
+            .collect();
         let d = self.problem.n_phi();
         let omega = Prior::new(self.problem, self.theta).map(|prior| prior.omega);
         let data = omega.map_or_else(|_| vec![f64::NAN; d * d], |omega| omega.as_slice().to_vec());
-        list(vec![("names", Value::Texts(names)), ("value", Value::Matrix { rows: d, cols: d, data })])
+        list(vec![
+            ("names", Value::Texts(names)),
+            (
+                "value",
+                Value::Matrix {
+                    rows: d,
+                    cols: d,
+                    data,
+                },
+            ),
+        ])
     }
 
     fn log_lik(&mut self, options: &SaemOptions) -> Value {
-        let finished = !matches!(self.fit.status, FitStatus::NotFinite | FitStatus::Interrupted);
+        let finished = !matches!(
+            self.fit.status,
+            FitStatus::NotFinite | FitStatus::Interrupted
+        );
         if !options.log_lik || !finished {
             return Value::Null;
         }
-        let nodes = options.nodes.unwrap_or_else(|| default_nodes(self.problem.n_phi()));
+        let nodes = options
+            .nodes
+            .unwrap_or_else(|| default_nodes(self.problem.n_phi()));
         match quadrature(self.problem, self.theta, nodes) {
             Ok(result) => {
                 let lost = result.converged.iter().filter(|c| !**c).count();
@@ -112,7 +158,8 @@ impl Report<'_> {
                 log_likelihood(&result)
             }
             Err(error) => {
-                self.warnings.push(format!("The log-likelihood was not computed. {error}"));
+                self.warnings
+                    .push(format!("The log-likelihood was not computed. {error}"));
                 Value::Null
             }
         }
@@ -137,7 +184,12 @@ impl Report<'_> {
         let (cond_mean, cond_sd) = self.conditional_effects();
         let individual_fit = predictions(problem, self.theta, &phi);
         let population = predictions(problem, self.theta, &typical);
-        let names: Vec<String> = problem.model.effects.iter().map(|e| e.name.clone()).collect();
+        let names: Vec<String> = problem
+            .model
+            .effects
+            .iter()
+            .map(|e| e.name.clone())
+            .collect();
         let n_rows = problem.records.columns.first().map_or(0, Vec::len);
         let outcomes = outcome_names(problem);
         let frame = |columns: &[Vec<f64>]| columns_matrix(n_rows, outcomes.len(), columns);
@@ -146,14 +198,23 @@ impl Report<'_> {
                 "effects",
                 list(vec![
                     ("name", Value::Texts(names)),
-                    ("modes", matrix(n, d, &effects_of(problem, self.theta, &phi))),
-                    ("typical", matrix(n, d, &effects_of(problem, self.theta, &typical))),
+                    (
+                        "modes",
+                        matrix(n, d, &effects_of(problem, self.theta, &phi)),
+                    ),
+                    (
+                        "typical",
+                        matrix(n, d, &effects_of(problem, self.theta, &typical)),
+                    ),
                     ("cond_mean", matrix(n, d, &cond_mean)),
                     ("cond_sd", matrix(n, d, &cond_sd)),
                     ("mode_converged", Value::Flags(converged)),
                 ]),
             ),
-            ("individual", individual(problem, &individual_fit.individual)),
+            (
+                "individual",
+                individual(problem, &individual_fit.individual),
+            ),
             (
                 "fitted",
                 list(vec![
@@ -192,19 +253,32 @@ impl Report<'_> {
 
 fn trace(problem: &Problem, trace: &Trace) -> Value {
     let p = problem.theta.len();
-    let rows: Vec<f64> =
-        trace.theta.iter().flat_map(|theta| natural(&problem.model, theta)).collect();
+    let rows: Vec<f64> = trace
+        .theta
+        .iter()
+        .flat_map(|theta| natural(&problem.model, theta))
+        .collect();
     list(vec![
         ("names", Value::Texts(problem.theta.names.clone())),
         ("value", matrix(trace.len(), p, &rows)),
         ("gain", Value::Numbers(trace.gain.clone())),
-        ("phase", Value::Texts(trace.phase.iter().map(ToString::to_string).collect())),
+        (
+            "phase",
+            Value::Texts(trace.phase.iter().map(ToString::to_string).collect()),
+        ),
         ("objective", Value::Numbers(trace.objective.clone())),
     ])
 }
 
 fn acceptance(fit: &Fit) -> Value {
-    let names = fit.acceptance.iter().map(|(name, _)| name.to_string()).collect();
+    let names = fit
+        .acceptance
+        .iter()
+        .map(|(name, _)| name.to_string())
+        .collect();
     let rates = fit.acceptance.iter().map(|(_, rate)| *rate).collect();
-    list(vec![("kernel", Value::Texts(names)), ("rate", Value::Numbers(rates))])
+    list(vec![
+        ("kernel", Value::Texts(names)),
+        ("rate", Value::Numbers(rates)),
+    ])
 }

@@ -29,27 +29,38 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "predict" => predict::predict(&request, columns),
         "log_likelihood" => {
             let (problem, theta) = request.evaluated(columns)?;
-            let nodes = request.nodes.unwrap_or_else(|| default_nodes(problem.n_phi()));
+            let nodes = request
+                .nodes
+                .unwrap_or_else(|| default_nodes(problem.n_phi()));
             Ok(log_likelihood(&quadrature(&problem, &theta, nodes)?))
         }
         "modes" => {
             let (problem, theta) = request.evaluated(columns)?;
             modes(&problem, &theta)
         }
-        other => {
-            Err(Error::new(ErrorClass::Internal, "task", format!("There is no task `{other}`.")))
-        }
+        other => Err(Error::new(
+            ErrorClass::Internal,
+            "task",
+            format!("There is no task `{other}`."),
+        )),
     }
 }
 
 /// A named list.
 pub fn list(entries: Vec<(&str, Value)>) -> Value {
-    Value::List(entries.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+    Value::List(
+        entries
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value))
+            .collect(),
+    )
 }
 
 /// Row-major values as a column-major matrix.
 pub fn matrix(rows: usize, cols: usize, row_major: &[f64]) -> Value {
-    let data = (0..rows * cols).map(|k| row_major[(k % rows) * cols + k / rows]).collect();
+    let data = (0..rows * cols)
+        .map(|k| row_major[(k % rows) * cols + k / rows])
+        .collect();
     Value::Matrix { rows, cols, data }
 }
 
@@ -74,10 +85,18 @@ fn modes(problem: &Problem, theta: &[f64]) -> Result<Value> {
     let modes = Modes::find(problem, &layout, theta, &prior, None, ModeOptions::exact());
     let (phi, converged) = modes.by_subject(&layout);
     let effects = predict::effects_of(problem, theta, &phi);
-    let names = problem.model.effects.iter().map(|e| e.name.clone()).collect();
+    let names = problem
+        .model
+        .effects
+        .iter()
+        .map(|e| e.name.clone())
+        .collect();
     Ok(list(vec![
         ("name", Value::Texts(names)),
-        ("modes", matrix(problem.n_subjects(), problem.n_phi(), &effects)),
+        (
+            "modes",
+            matrix(problem.n_subjects(), problem.n_phi(), &effects),
+        ),
         ("converged", Value::Flags(converged)),
     ]))
 }

@@ -38,7 +38,10 @@ pub fn predict(request: &Request, columns: Columns) -> Result<Value> {
     let outcomes = predictions.values.len();
     Ok(list(vec![
         ("outcome", Value::Texts(outcome_names(&problem))),
-        ("value", columns_matrix(n_rows, outcomes, &predictions.values)),
+        (
+            "value",
+            columns_matrix(n_rows, outcomes, &predictions.values),
+        ),
         ("sd", columns_matrix(n_rows, outcomes, &predictions.sd)),
         ("individual", individual(&problem, &predictions.individual)),
     ]))
@@ -46,11 +49,20 @@ pub fn predict(request: &Request, columns: Columns) -> Result<Value> {
 
 pub fn outcome_names(problem: &Problem) -> Vec<String> {
     let columns = &problem.model.columns;
-    problem.model.outcomes.iter().map(|o| columns[o.column as usize].name.clone()).collect()
+    problem
+        .model
+        .outcomes
+        .iter()
+        .map(|o| columns[o.column as usize].name.clone())
+        .collect()
 }
 
 pub fn columns_matrix(rows: usize, cols: usize, columns: &[Vec<f64>]) -> Value {
-    Value::Matrix { rows, cols, data: columns.concat() }
+    Value::Matrix {
+        rows,
+        cols,
+        data: columns.concat(),
+    }
 }
 
 pub fn individual(problem: &Problem, values: &[f64]) -> Value {
@@ -80,7 +92,11 @@ pub fn predictions(problem: &Problem, theta: &[f64], phi: &[f64]) -> Predictions
         let lanes = &layout.blocks[b].lanes;
         values.rows(b, &columns, &mut work, |row, root, column| {
             let (outcome, is_sd) = roots[root];
-            let list = if is_sd { &mut out.sd[outcome] } else { &mut out.values[outcome] };
+            let list = if is_sd {
+                &mut out.sd[outcome]
+            } else {
+                &mut out.values[outcome]
+            };
             for (l, lane) in lanes.iter().enumerate() {
                 if let Some(record) = layout.rows[lane.subject as usize].get(row) {
                     list[*record] = column.0[l];
@@ -111,7 +127,13 @@ fn root_targets(problem: &Problem) -> Vec<(usize, bool)> {
 fn lanes_of(layout: &Layout, b: usize, phi: &[f64], d: usize) -> Vec<Column> {
     let lanes = &layout.blocks[b].lanes;
     let subject = |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
-    (0..d).map(|k| Column(std::array::from_fn::<f64, LANES, _>(|l| phi[subject(l) * d + k]))).collect()
+    (0..d)
+        .map(|k| {
+            Column(std::array::from_fn::<f64, LANES, _>(|l| {
+                phi[subject(l) * d + k]
+            }))
+        })
+        .collect()
 }
 
 /// Random effects as the user wrote them, from `phi` (both `n_subjects x d`, row-major).

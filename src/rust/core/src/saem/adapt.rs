@@ -19,7 +19,9 @@ impl Scales {
     pub fn new(d: usize, target: f64) -> Self {
         Self {
             coordinates: vec![2.4; d],
-            blocks: (2..=d.max(2)).map(|size| 2.4 / (size as f64).sqrt()).collect(),
+            blocks: (2..=d.max(2))
+                .map(|size| 2.4 / (size as f64).sqrt())
+                .collect(),
             target,
         }
     }

@@ -33,21 +33,29 @@ const DRIFT: f64 = 0.02;
 pub fn judge(problem: &Problem, trace: &Trace, smoothing: usize) -> (FitStatus, Vec<String>) {
     let window = smoothing / 4;
     if window < 5 {
-        let evidence = format!("{smoothing} smoothing iterations are too few to judge convergence.");
+        let evidence =
+            format!("{smoothing} smoothing iterations are too few to judge convergence.");
         return (FitStatus::MaxIterations, vec![evidence]);
     }
     let last = trace.theta.len();
     let mean = |k: usize, from: usize, to: usize| {
-        trace.theta[from..to].iter().map(|theta| theta[k]).sum::<f64>() / (to - from) as f64
+        trace.theta[from..to]
+            .iter()
+            .map(|theta| theta[k])
+            .sum::<f64>()
+            / (to - from) as f64
     };
     let mut worst = (0.0, 0);
     for k in 0..problem.theta.len() {
         if problem.theta.routes[k] == Route::Fixed {
             continue;
         }
-        let (before, after) = (mean(k, last - 2 * window, last - window), mean(k, last - window, last));
+        let (before, after) = (
+            mean(k, last - 2 * window, last - window),
+            mean(k, last - window, last),
+        );
         let drift = (after - before).abs() / before.abs().max(1.0);
-        if !(drift <= worst.0) {
+        if drift > worst.0 || drift.is_nan() {
             worst = (drift, k);
         }
     }
@@ -56,6 +64,10 @@ pub fn judge(problem: &Problem, trace: &Trace, smoothing: usize) -> (FitStatus, 
         "Largest change between the last two windows of {window} iterations: {:.2} % (`{name}`, transformed scale).",
         100.0 * worst.0
     );
-    let status = if worst.0 <= DRIFT { FitStatus::Converged } else { FitStatus::MaxIterations };
+    let status = if worst.0 <= DRIFT {
+        FitStatus::Converged
+    } else {
+        FitStatus::MaxIterations
+    };
     (status, vec![evidence])
 }

@@ -11,7 +11,8 @@ use crate::parallel::Workers;
 use crate::problem::{Derivatives, Means, Prior, Problem, Values};
 use crate::random::{Purpose, Stream};
 use crate::samplers::{
-    BlockWalk, Context, Independence, Kernel, Moments, Posterior, PriorKernel, RandomWalk, State, Tally,
+    BlockWalk, Context, Independence, Kernel, Moments, Posterior, PriorKernel, RandomWalk, State,
+    Tally,
 };
 
 /// Whether the Laplace posteriors are moved to the current `theta`: often while it travels, seldom once it has
@@ -72,6 +73,8 @@ pub struct Target<'a> {
     pub theta: &'a [f64],
     /// Where the moments of the draws are taken from.
     pub origin: &'a [f64],
+    /// Whether the gradient is averaged over several draws of the iteration, not taken at the last alone.
+    pub averages_gradient: bool,
     /// Asks for the scores of the lanes.
     pub scores: Option<&'a Scores<'a>>,
 }
@@ -79,7 +82,10 @@ pub struct Target<'a> {
 impl Chains {
     /// Start every chain at a draw from the population.
     pub fn new(target: &Target, seed: u64, target_acceptance: f64) -> Self {
-        let stream = Stream { seed, purpose: Purpose::Sampler };
+        let stream = Stream {
+            seed,
+            purpose: Purpose::Sampler,
+        };
         let mut chains = Self {
             states: Vec::new(),
             scales: Scales::new(target.problem.n_phi(), target_acceptance),
@@ -182,7 +188,11 @@ impl Chains {
             .derivatives
             .map(|derivatives| derivatives.to_theta(target.theta, &adjoints))
             .unwrap_or_default();
-        Report { objective, gradient, scores }
+        Report {
+            objective,
+            gradient,
+            scores,
+        }
     }
 
     /// Move the Laplace posteriors to the current `theta`, starting from the last modes.
@@ -212,7 +222,9 @@ impl Chains {
             };
             let d = state.phi.len();
             let center = (0..d).map(|k| gather(|m, b| &m.phi[b], k)).collect();
-            let factor = (0..d * (d + 1) / 2).map(|k| gather(|m, b| &m.factor[b], k)).collect();
+            let factor = (0..d * (d + 1) / 2)
+                .map(|k| gather(|m, b| &m.factor[b], k))
+                .collect();
             state.posterior = Some(Posterior::new(center, factor));
         }
         self.modes = Some(modes);
@@ -243,9 +255,14 @@ fn sweeps(
     for _ in 0..kernels.prior {
         tallies[0].add(PriorKernel.sweep(context, state));
     }
-    let walk = RandomWalk { scale: &scales.coordinates };
+    let walk = RandomWalk {
+        scale: &scales.coordinates,
+    };
     for _ in 0..kernels.random_walk {
-        for (total, tally) in by_coordinate.iter_mut().zip(walk.sweep_by_coordinate(context, state)) {
+        for (total, tally) in by_coordinate
+            .iter_mut()
+            .zip(walk.sweep_by_coordinate(context, state))
+        {
             total.add(tally);
             tallies[1].add(tally);
         }
@@ -253,41 +270,95 @@ fn sweeps(
     }
     if state.phi.len() > 1 {
         for _ in 0..kernels.block {
-            tallies[2].add(BlockWalk { scale: &scales.blocks }.sweep(context, state));
+            tallies[2].add(
+                BlockWalk {
+                    scale: &scales.blocks,
+                }
+                .sweep(context, state),
+            );
             count(context, state, target);
         }
     }
-    for _ in 0..kernels.independence {
+    let mut gradients = Gradients::default();
+    for sweep in 0..kernels.independence {
         tallies[3].add(Independence.sweep(context, state));
         count(context, state, target);
+        // The last draw is taken below.
+        if target.averages_gradient && sweep + 1 < kernels.independence {
+            gradients.add(state, target);
+        }
     }
     if state.moments.n == 0 {
         count(context, state, target);
     }
     let lanes = 0..state.n_lanes;
-    let objective = lanes.map(|l| state.log_lik.0[l] + state.log_prior.0[l]).sum();
-    let (adjoints, scores) = derivatives_at(state, target);
-    BlockReport { tallies, by_coordinate, objective, adjoints, scores }
+    let objective = lanes
+        .map(|l| state.log_lik.0[l] + state.log_prior.0[l])
+        .sum();
+    let scores = gradients.add(state, target);
+    BlockReport {
+        tallies,
+        by_coordinate,
+        objective,
+        adjoints: gradients.mean(),
+        scores,
+    }
+}
+
+/// Sums of the adjoints over the lanes of a block, for several draws.
+#[derive(Default)]
+struct Gradients {
+    n: usize,
+    sums: Vec<f64>,
+}
+
+impl Gradients {
+    /// Add the current draw; returns the scores of its lanes if they are asked for.
+    fn add(&mut self, state: &mut State, target: &Target) -> Vec<Column> {
+        let (sums, scores) = derivatives_at(state, target);
+        self.n += 1;
+        self.sums.resize(sums.len(), 0.0);
+        for (total, sum) in self.sums.iter_mut().zip(sums) {
+            *total += sum;
+        }
+        scores
+    }
+
+    fn mean(self) -> Vec<f64> {
+        self.sums
+            .into_iter()
+            .map(|sum| sum / self.n as f64)
+            .collect()
+    }
 }
 
 /// Sums of the adjoints over the lanes, and the score of each lane if asked for.
 fn derivatives_at(state: &mut State, target: &Target) -> (Vec<f64>, Vec<Column>) {
     let mut scratch = std::mem::take(&mut state.scratch);
     let columns = target.derivatives.map_or(&[][..], |derivatives| {
-        derivatives.population_adjoints(state.block, &state.phi, &mut scratch).1
+        derivatives
+            .population_adjoints(state.block, &state.phi, &mut scratch)
+            .1
     });
-    let sums = columns.iter().map(|column| column.0[..state.n_lanes].iter().sum()).collect();
+    let sums = columns
+        .iter()
+        .map(|column| column.0[..state.n_lanes].iter().sum())
+        .collect();
     let block = &target.layout.blocks[state.block];
-    let scores = target.scores.map_or_else(Vec::new, |scores| scores.lanes(state, block, columns));
+    let scores = target
+        .scores
+        .map_or_else(Vec::new, |scores| scores.lanes(state, block, columns));
     state.scratch = scratch;
     (sums, scores)
 }
 
 /// Adjoints of the population values at the draws of a block, summed over its lanes.
 fn adjoint_sums(derivatives: &Derivatives, state: &mut State) -> Vec<f64> {
-    let (_, columns) =
-        derivatives.population_adjoints(state.block, &state.phi, &mut state.scratch);
-    columns.iter().map(|column| column.0[..state.n_lanes].iter().sum()).collect()
+    let (_, columns) = derivatives.population_adjoints(state.block, &state.phi, &mut state.scratch);
+    columns
+        .iter()
+        .map(|column| column.0[..state.n_lanes].iter().sum())
+        .collect()
 }
 
 /// Let the current draw enter the statistics.

@@ -6,8 +6,8 @@ use super::convergence::judge;
 pub use super::convergence::FitStatus;
 use super::estep::{Chains, Target, KERNELS};
 use super::mstep::{Annealing, MStep, Step};
-use super::options::SaemOptions;
 use super::newton::MAX_PARAMETERS;
+use super::options::SaemOptions;
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::Smoother;
@@ -99,17 +99,13 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(
-        problem: &'a Problem,
-        options: &'a SaemOptions,
-        layout: &'a Layout,
-        seed: u64,
-    ) -> Self {
+    fn new(problem: &'a Problem, options: &'a SaemOptions, layout: &'a Layout, seed: u64) -> Self {
         let theta = problem.theta.start.clone();
         let mut mean_program = MeanProgram::new(problem, layout);
         let statistics = Statistics::new(&mean_program.at(&theta));
-        let free: Vec<usize> =
-            (0..theta.len()).filter(|k| problem.theta.routes[*k] != Route::Fixed).collect();
+        let free: Vec<usize> = (0..theta.len())
+            .filter(|k| problem.theta.routes[*k] != Route::Fixed)
+            .collect();
         let accelerates = options.acceleration && free.len() <= MAX_PARAMETERS;
         Self {
             problem,
@@ -154,15 +150,20 @@ impl<'a> Run<'a> {
             means: &means,
             theta: &theta,
             origin: &self.statistics.origin,
+            averages_gradient: phase == Phase::Smoothing,
             scores: scores.as_ref(),
         };
         let seed = self.seed;
         let chains = self
             .chains
             .get_or_insert_with(|| Chains::new(&target, seed, self.options.target_acceptance));
-        let report = chains.step(&target, self.options.kernels, k, workers);
+        let kernels = match phase {
+            Phase::Exploration => self.options.kernels,
+            Phase::Smoothing => self.options.kernels.smoothing(),
+        };
+        let report = chains.step(&target, kernels, k, workers);
         self.statistics.update(chains, self.layout, gain);
-        if !self.mstep.scored.is_empty() && (k <= 30 || k % INFORMATION_EVERY == 0) {
+        if !self.mstep.scored.is_empty() && (k <= 30 || k.is_multiple_of(INFORMATION_EVERY)) {
             let scored = &self.mstep.scored;
             let new = information(self.problem, self.layout, scored, &theta, chains, workers);
             self.mstep.learn_information(new, (1.0 / k as f64).max(0.1));
@@ -193,9 +194,16 @@ impl<'a> Run<'a> {
                 prior: &prior,
                 gradient: &report.gradient,
                 gain,
-                annealing: Annealing { rate: if anneals { self.options.annealing_rate } else { 0.0 } },
+                annealing: Annealing {
+                    rate: if anneals {
+                        self.options.annealing_rate
+                    } else {
+                        0.0
+                    },
+                },
             };
-            self.mstep.update(&step, &mut self.mean_program, &mut self.theta);
+            self.mstep
+                .update(&step, &mut self.mean_program, &mut self.theta);
         }
         self.trace.push(&self.theta, gain, phase, report.objective);
         self.theta.iter().all(|x| x.is_finite()).then(|| Progress {
@@ -223,7 +231,10 @@ impl<'a> Run<'a> {
             evidence,
             trace: self.trace,
             chains: self.layout.copies,
-            acceptance: KERNELS.into_iter().zip(tallies.map(|tally| tally.rate())).collect(),
+            acceptance: KERNELS
+                .into_iter()
+                .zip(tallies.map(|tally| tally.rate()))
+                .collect(),
             not_finite: tallies.iter().map(|tally| tally.not_finite).sum(),
             cond_mean,
             cond_sd,

@@ -33,7 +33,11 @@ impl LinearMeans {
             .iter()
             .flat_map(|t| problem.terms.iter().map(move |u| dot(&t.values, &u.values)))
             .collect();
-        Self { coordinates, position, cross }
+        Self {
+            coordinates,
+            position,
+            cross,
+        }
     }
 
     /// `sum_i X_i' P X_i`: the information of the complete data about the coefficients.
@@ -62,7 +66,10 @@ impl LinearMeans {
         theta: &[f64],
     ) -> Option<Vec<f64>> {
         let residual = self.score(problem, prior, statistics, means);
-        let step = self.information(problem, prior).cholesky()?.solve(&residual);
+        let step = self
+            .information(problem, prior)
+            .cholesky()?
+            .solve(&residual);
         let entries = self.coordinates.iter().zip(step.iter());
         Some(entries.map(|(k, change)| theta[*k] + change).collect())
     }

@@ -4,7 +4,9 @@ use nalgebra::{DMatrix, DVector};
 
 use super::means::LinearMeans;
 use super::statistics::{Smoothed, Statistics};
-use crate::problem::{CovarianceBlock, CovarianceUpdate, MeanProgram, Means, Prior, Problem, Residual, Route};
+use crate::problem::{
+    CovarianceBlock, CovarianceUpdate, MeanProgram, Means, Prior, Problem, Residual, Route,
+};
 
 /// The M-step of a problem, with the statistics of the residual errors and of the score route.
 pub struct MStep<'a> {
@@ -60,7 +62,9 @@ impl<'a> MStep<'a> {
         let old = theta.to_vec();
         self.residual_errors(step, &old, theta);
         self.score_route(step, &old, theta);
-        let solved = self.linear.solve(self.problem, step.prior, step.statistics, step.means, &old);
+        let solved = self
+            .linear
+            .solve(self.problem, step.prior, step.statistics, step.means, &old);
         if let Some(values) = solved {
             for (k, value) in self.linear.coordinates.iter().zip(values) {
                 theta[*k] = self.problem.theta.clamp(*k, value);
@@ -92,9 +96,13 @@ impl<'a> MStep<'a> {
 
     /// One step of stochastic approximation on score and information.
     fn score_route(&self, step: &Step, old: &[f64], theta: &mut [f64]) {
-        let Some(information) = &self.information else { return };
-        let score =
-            DVector::from_iterator(self.scored.len(), self.scored.iter().map(|k| step.gradient[*k]));
+        let Some(information) = &self.information else {
+            return;
+        };
+        let score = DVector::from_iterator(
+            self.scored.len(),
+            self.scored.iter().map(|k| step.gradient[*k]),
+        );
         let change = damped_solve(information, &score);
         for (k, change) in self.scored.iter().zip(change.iter()) {
             let limit = 0.5 * old[*k].abs().max(1.0);
@@ -114,17 +122,22 @@ impl<'a> MStep<'a> {
     fn covariance(&self, block: &CovarianceBlock, step: &Step, means: &Means, theta: &mut [f64]) {
         let old = |a: usize| step.prior.omega[(block.first + a, block.first + a)];
         let new = |a: usize, b: usize| {
-            step.statistics.covariance(means, block.first + a, block.first + b)
+            step.statistics
+                .covariance(means, block.first + a, block.first + b)
         };
         let floor = |a: usize, value: f64| {
-            value.max(step.annealing.rate * old(a)).max(f64::MIN_POSITIVE)
+            value
+                .max(step.annealing.rate * old(a))
+                .max(f64::MIN_POSITIVE)
         };
         match &block.update {
             CovarianceUpdate::Numeric => {}
             CovarianceUpdate::Diagonal(variances) => {
                 let mut done = Vec::new();
                 for variance in variances {
-                    let Some(k) = variance.coordinate() else { continue };
+                    let Some(k) = variance.coordinate() else {
+                        continue;
+                    };
                     if self.problem.theta.routes[k] != Route::Covariance || done.contains(&k) {
                         continue;
                     }
@@ -138,8 +151,9 @@ impl<'a> MStep<'a> {
             }
             CovarianceUpdate::Full { first, .. } => {
                 let mut omega = DMatrix::from_fn(block.len, block.len, new);
-                let stretch: Vec<f64> =
-                    (0..block.len).map(|a| (floor(a, omega[(a, a)]) / omega[(a, a)]).sqrt()).collect();
+                let stretch: Vec<f64> = (0..block.len)
+                    .map(|a| (floor(a, omega[(a, a)]) / omega[(a, a)]).sqrt())
+                    .collect();
                 for a in 0..block.len {
                     for b in 0..block.len {
                         omega[(a, b)] *= stretch[a] * stretch[b];
@@ -154,7 +168,12 @@ impl<'a> MStep<'a> {
         let lower: Vec<f64> = crate::model::parameter::triangle(omega.nrows())
             .map(|at| omega[at])
             .collect();
-        let parameter = self.problem.model.parameters.iter().find(|p| p.first == first);
+        let parameter = self
+            .problem
+            .model
+            .parameters
+            .iter()
+            .find(|p| p.first == first);
         if let (Some(parameter), true) = (parameter, omega.clone().cholesky().is_some()) {
             for (k, value) in parameter.transform(&lower).into_iter().enumerate() {
                 theta[first + k] = value;

@@ -48,7 +48,10 @@ impl ScoreMoments {
     /// Add the score of one lane with weight `gain / chains`.
     pub fn add(&mut self, subject: usize, score: &[f64], weight: f64) {
         let p = self.n_free;
-        for (mean, s) in self.mean[subject * p..(subject + 1) * p].iter_mut().zip(score) {
+        for (mean, s) in self.mean[subject * p..(subject + 1) * p]
+            .iter_mut()
+            .zip(score)
+        {
             *mean += weight * s;
         }
         for a in 0..p {
@@ -88,10 +91,15 @@ impl Preconditioner {
         let half = l.solve_lower_triangular(missing)?;
         let fraction = l.solve_lower_triangular(&half.transpose())?;
         let eigen = ((&fraction + fraction.transpose()) * 0.5).symmetric_eigen();
-        let weights = eigen.eigenvalues.map(|f| 1.0 / (1.0 - f.clamp(0.0, MAX_MISSING)).sqrt());
+        let weights = eigen
+            .eigenvalues
+            .map(|f| 1.0 / (1.0 - f.clamp(0.0, MAX_MISSING)).sqrt());
         let root = &eigen.eigenvectors * DMatrix::from_diagonal(&weights);
         let back = l.transpose().solve_upper_triangular(&root)?;
-        Some(Self { inverse: &back * back.transpose(), missing: missing.clone() })
+        Some(Self {
+            inverse: &back * back.transpose(),
+            missing: missing.clone(),
+        })
     }
 
     /// `I_obs^-1 score`, shortened to at most `limit` standard errors.

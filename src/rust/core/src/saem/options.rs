@@ -27,7 +27,8 @@ pub struct SaemOptions {
     pub nodes: Option<usize>,
 }
 
-/// Sweeps of each kernel in an iteration.
+/// Sweeps of each kernel in an iteration; those of the independence kernel are tripled while smoothing, where every
+/// draw lowers the Monte-Carlo error of the estimate.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
 pub struct Kernels {
@@ -37,9 +38,24 @@ pub struct Kernels {
     pub independence: usize,
 }
 
+impl Kernels {
+    /// Sweeps in an iteration of the smoothing.
+    pub fn smoothing(self) -> Self {
+        Self {
+            independence: 3 * self.independence,
+            ..self
+        }
+    }
+}
+
 impl Default for Kernels {
     fn default() -> Self {
-        Self { prior: 2, random_walk: 2, block: 2, independence: 2 }
+        Self {
+            prior: 1,
+            random_walk: 1,
+            block: 1,
+            independence: 2,
+        }
     }
 }
 
@@ -81,6 +97,8 @@ fn chains<'de, D: Deserializer<'de>>(source: D) -> Result<usize, D::Error> {
     match Chains::deserialize(source)? {
         Chains::Count(n) if n > 0 => Ok(n),
         Chains::Word(word) if word == "auto" => Ok(0),
-        _ => Err(serde::de::Error::custom("`chains` is \"auto\" or a positive number")),
+        _ => Err(serde::de::Error::custom(
+            "`chains` is \"auto\" or a positive number",
+        )),
     }
 }

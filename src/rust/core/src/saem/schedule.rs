@@ -28,7 +28,10 @@ pub struct Schedule {
 
 impl Schedule {
     pub fn new(options: &SaemOptions) -> Self {
-        Self { exploration: options.exploration, smoothing: options.smoothing }
+        Self {
+            exploration: options.exploration,
+            smoothing: options.smoothing,
+        }
     }
 
     pub fn total(&self) -> usize {
@@ -67,7 +70,11 @@ mod tests {
 
     #[test]
     fn the_gain_is_one_then_one_over_k() {
-        let options = SaemOptions { exploration: 3, smoothing: 4, ..SaemOptions::default() };
+        let options = SaemOptions {
+            exploration: 3,
+            smoothing: 4,
+            ..SaemOptions::default()
+        };
         let schedule = Schedule::new(&options);
         let gains: Vec<f64> = (1..=7).map(|k| schedule.at(k).1).collect();
         assert_eq!(gains, [1.0, 1.0, 1.0, 1.0, 0.5, 1.0 / 3.0, 0.25]);

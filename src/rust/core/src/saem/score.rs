@@ -39,7 +39,9 @@ impl<'a> Scores<'a> {
         let select = |gradient: Vec<f64>| free.iter().map(|k| gradient[*k]).collect::<Vec<f64>>();
         let population = derivatives.map_or_else(Vec::new, |derivatives| {
             let n = derivatives.n_population();
-            (0..n).map(|j| select(derivatives.to_theta(theta, &unit(n, j)))).collect()
+            (0..n)
+                .map(|j| select(derivatives.to_theta(theta, &unit(n, j))))
+                .collect()
         });
         let analytic = |k: usize| !problem.programs.numeric.contains(&k);
         let (elements, programmed) = problem
@@ -56,7 +58,15 @@ impl<'a> Scores<'a> {
                 Some((term.effect, free.iter().position(|k| *k == term.theta)?, t))
             })
             .collect();
-        Self { problem, free, prior, population, elements, programmed, terms }
+        Self {
+            problem,
+            free,
+            prior,
+            population,
+            elements,
+            programmed,
+            terms,
+        }
     }
 
     /// Scores of the lanes of a block at their current draws, one column a free coordinate.
@@ -86,8 +96,9 @@ impl<'a> Scores<'a> {
         for (a, b, weights) in &self.elements {
             let p = self.prior.precision[(*a, *b)];
             let factor = if a == b { 0.5 } else { 1.0 };
-            let column =
-                Column(std::array::from_fn(|l| factor * (w[*a].0[l] * w[*b].0[l] - p)));
+            let column = Column(std::array::from_fn(|l| {
+                factor * (w[*a].0[l] * w[*b].0[l] - p)
+            }));
             for (score, weight) in scores.iter_mut().zip(weights).filter(|(_, w)| **w != 0.0) {
                 add_scaled(score, *weight, &column);
             }
@@ -105,8 +116,11 @@ impl<'a> Scores<'a> {
     ) -> Vec<f64> {
         let d = means.dim;
         let n = self.problem.n_subjects() as f64;
-        let mut scores: Vec<f64> =
-            self.free.iter().map(|k| gradient.get(*k).copied().unwrap_or(0.0)).collect();
+        let mut scores: Vec<f64> = self
+            .free
+            .iter()
+            .map(|k| gradient.get(*k).copied().unwrap_or(0.0))
+            .collect();
         let beta = linear.score(self.problem, self.prior, now, means);
         for (position, k) in self.free.iter().enumerate() {
             let at = linear.coordinates.iter().position(|c| c == k);

@@ -75,19 +75,26 @@ impl Smoother {
                 }
             }
         };
-        place(&mstep.linear.coordinates, &mstep.linear.information(problem, prior));
+        place(
+            &mstep.linear.coordinates,
+            &mstep.linear.information(problem, prior),
+        );
         if let Some(information) = &mstep.information {
             place(&mstep.scored, information);
         }
         for residual in &problem.form.residuals {
             if problem.theta.routes[residual.theta] == Route::Residual {
                 let n: usize = residual.outcomes.iter().map(|o| problem.n_obs_of(*o)).sum();
-                place(&[residual.theta], &DMatrix::from_element(1, 1, 2.0 * n as f64));
+                place(
+                    &[residual.theta],
+                    &DMatrix::from_element(1, 1, 2.0 * n as f64),
+                );
             }
         }
         scores.add_omega_information(&mut complete);
         let missing = self.moments.missing_information();
-        self.preconditioner = Preconditioner::new(&complete, &missing).or(self.preconditioner.take());
+        self.preconditioner =
+            Preconditioner::new(&complete, &missing).or(self.preconditioner.take());
     }
 
     /// Record the total score of an iteration.
@@ -96,13 +103,7 @@ impl Smoother {
     }
 
     /// `theta <- theta + gain * I_obs^-1 * score`; false when there is no information to go by.
-    pub fn advance(
-        &self,
-        problem: &Problem,
-        free: &[usize],
-        gain: f64,
-        theta: &mut [f64],
-    ) -> bool {
+    pub fn advance(&self, problem: &Problem, free: &[usize], gain: f64, theta: &mut [f64]) -> bool {
         let (Some(preconditioner), Some(score)) = (&self.preconditioner, self.scores.last()) else {
             return false;
         };
@@ -125,8 +126,9 @@ impl Smoother {
         }
         let last = &self.scores[self.scores.len() - window..];
         let p = last[0].len();
-        let mean: Vec<f64> =
-            (0..p).map(|k| last.iter().map(|s| s[k]).sum::<f64>() / window as f64).collect();
+        let mean: Vec<f64> = (0..p)
+            .map(|k| last.iter().map(|s| s[k]).sum::<f64>() / window as f64)
+            .collect();
         let (gain, noise) = preconditioner.decrement(&mean, (window * self.copies) as f64);
         let evidence = vec![format!(
             "One more Newton step would change -2 log L by about {gain:.3} (of which Monte-Carlo noise up to {noise:.3})."

@@ -44,7 +44,12 @@ impl Statistics {
         self.seeded = true;
         let d = self.dim;
         let weight = gain / layout.copies as f64;
-        for value in self.first.iter_mut().chain(&mut self.second).chain(&mut self.square) {
+        for value in self
+            .first
+            .iter_mut()
+            .chain(&mut self.second)
+            .chain(&mut self.square)
+        {
             *value *= 1.0 - gain;
         }
         let (first, second, square) = (&mut self.first, &mut self.second, &mut self.square);
@@ -68,8 +73,17 @@ impl Statistics {
     /// Conditional means and standard deviations of `phi`, `n_subjects x d`, row-major.
     pub fn conditional(&self) -> (Vec<f64>, Vec<f64>) {
         let d = self.dim;
-        let mean = self.first.iter().enumerate().map(|(k, x)| self.origin[k % d] + x).collect();
-        let variance = self.first.iter().zip(&self.square).map(|(x, x2)| x2 - x * x);
+        let mean = self
+            .first
+            .iter()
+            .enumerate()
+            .map(|(k, x)| self.origin[k % d] + x)
+            .collect();
+        let variance = self
+            .first
+            .iter()
+            .zip(&self.square)
+            .map(|(x, x2)| x2 - x * x);
         (mean, variance.map(|v| v.max(0.0).sqrt()).collect())
     }
 
@@ -80,7 +94,10 @@ impl Statistics {
         let n = self.first.len() / d;
         let mut sum = self.second[a * d + b];
         for i in 0..n {
-            let (ma, mb) = (means.of(i)[a] - self.origin[a], means.of(i)[b] - self.origin[b]);
+            let (ma, mb) = (
+                means.of(i)[a] - self.origin[a],
+                means.of(i)[b] - self.origin[b],
+            );
             let (xa, xb) = (self.first[i * d + a], self.first[i * d + b]);
             sum += ma * mb - xa * mb - xb * ma;
         }

@@ -30,22 +30,26 @@ pub fn accept(isa: Isa, state: &mut State, proposal: Proposal, log_ratio: &Colum
 }
 
 #[inline(always)]
-fn decide_body<const FMA: bool>(log_ratio: &Column, uniform: &[f64; LANES], taken: &mut Column) {
+fn decide_body<const FMA: bool>(log_ratio: &Column, uniform: &Column, taken: &mut Column) {
     for l in 0..LANES {
         // NaN compares false: a draw without a density is never taken, unless the chain itself has none.
-        let yes = ln::<FMA>(uniform[l]) < log_ratio.0[l];
+        let yes = ln::<FMA>(uniform.0[l]) < log_ratio.0[l];
         taken.0[l] = if yes { 1.0 } else { 0.0 };
     }
 }
 
 per_isa! {
-    fn decide(log_ratio: &Column, uniform: &[f64; LANES], taken: &mut Column) = decide_body, fused;
+    fn decide(log_ratio: &Column, uniform: &Column, taken: &mut Column) = decide_body, fused;
 }
 
 #[inline(always)]
 fn take_body<const FMA: bool>(to: &mut Column, from: &Column, taken: &Column) {
     for l in 0..LANES {
-        to.0[l] = if taken.0[l] != 0.0 { from.0[l] } else { to.0[l] };
+        to.0[l] = if taken.0[l] != 0.0 {
+            from.0[l]
+        } else {
+            to.0[l]
+        };
     }
 }
 

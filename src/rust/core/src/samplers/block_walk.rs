@@ -33,9 +33,15 @@ impl Kernel for BlockWalk<'_> {
         let offset = context.iteration as usize / d.max(1);
         let mut total = Tally::default();
         for first in (0..d).step_by(size.max(1)) {
-            let block: Vec<usize> =
-                (first..(first + size).min(d)).map(|k| (k + offset) % d).collect();
-            total.add(step(context, state, &block, self.scale[size.saturating_sub(2)]));
+            let block: Vec<usize> = (first..(first + size).min(d))
+                .map(|k| (k + offset) % d)
+                .collect();
+            total.add(step(
+                context,
+                state,
+                &block,
+                self.scale[size.saturating_sub(2)],
+            ));
         }
         total
     }

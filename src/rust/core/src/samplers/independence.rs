@@ -21,21 +21,35 @@ impl Kernel for Independence {
     }
 
     fn sweep(&self, context: &Context, state: &mut State) -> Tally {
-        let Some(posterior) = state.posterior.take() else { return Tally::default() };
+        let Some(posterior) = state.posterior.take() else {
+            return Tally::default();
+        };
         let d = state.phi.len();
         state.draw_normals(context, d);
         state.draw_uniforms(context, NU / 2 + 1);
         let mut phi = state.take_proposal();
         for (column, noise) in phi.iter_mut().zip(&state.noise) {
-            column.0 = *noise;
+            *column = *noise;
         }
         solve_upper(context.isa, &posterior.factor, &mut phi);
         stretch(context.isa, &state.chance[1..], &posterior.center, &mut phi);
         let (log_lik, log_prior) = context.target(state, &phi);
         let mut forth = Column::ZERO;
         let mut back = Column::ZERO;
-        log_student(context.isa, &posterior.center, &posterior.factor, &phi, &mut forth);
-        log_student(context.isa, &posterior.center, &posterior.factor, &state.phi, &mut back);
+        log_student(
+            context.isa,
+            &posterior.center,
+            &posterior.factor,
+            &phi,
+            &mut forth,
+        );
+        log_student(
+            context.isa,
+            &posterior.center,
+            &posterior.factor,
+            &state.phi,
+            &mut back,
+        );
         let new = add(&log_lik, &log_prior);
         let old = add(&state.log_lik, &state.log_prior);
         let mut ratio = gain(&new, &old);
@@ -43,16 +57,25 @@ impl Kernel for Independence {
             ratio.0[l] += back.0[l] - forth.0[l];
         }
         state.posterior = Some(posterior);
-        accept(context.isa, state, Proposal { phi, log_lik, log_prior }, &ratio)
+        accept(
+            context.isa,
+            state,
+            Proposal {
+                phi,
+                log_lik,
+                log_prior,
+            },
+            &ratio,
+        )
     }
 }
 
 #[inline(always)]
-fn stretch_body<const FMA: bool>(uniforms: &[[f64; LANES]], center: &[Column], phi: &mut [Column]) {
+fn stretch_body<const FMA: bool>(uniforms: &[Column], center: &[Column], phi: &mut [Column]) {
     let mut factor = [1.0; LANES];
     for column in uniforms {
         for l in 0..LANES {
-            factor[l] *= column[l];
+            factor[l] *= column.0[l];
         }
     }
     for value in &mut factor {
@@ -68,7 +91,7 @@ fn stretch_body<const FMA: bool>(uniforms: &[[f64; LANES]], center: &[Column], p
 
 per_isa! {
     /// Turn Gaussian deviations into Student draws around `center`.
-    fn stretch(uniforms: &[[f64; LANES]], center: &[Column], phi: &mut [Column]) = stretch_body, fused;
+    fn stretch(uniforms: &[Column], center: &[Column], phi: &mut [Column]) = stretch_body, fused;
 }
 
 #[inline(always)]

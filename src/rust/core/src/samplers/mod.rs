@@ -41,7 +41,9 @@ pub trait Kernel: Sync {
 impl Context<'_> {
     /// Log-likelihood and log prior of proposals.
     fn target(&self, state: &mut State, phi: &[Column]) -> (Column, Column) {
-        let log_lik = self.values.log_lik(state.block, phi, &mut state.scratch.work);
+        let log_lik = self
+            .values
+            .log_lik(state.block, phi, &mut state.scratch.work);
         let log_prior = self.prior.log_density(self.isa, phi, &state.mean);
         (log_lik, log_prior)
     }

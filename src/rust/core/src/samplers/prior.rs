@@ -30,12 +30,21 @@ impl Kernel for PriorKernel {
         }
         let (log_lik, log_prior) = context.target(state, &phi);
         let ratio = gain(&log_lik, &state.log_lik);
-        accept(context.isa, state, Proposal { phi, log_lik, log_prior }, &ratio)
+        accept(
+            context.isa,
+            state,
+            Proposal {
+                phi,
+                log_lik,
+                log_prior,
+            },
+            &ratio,
+        )
     }
 }
 
-fn add_scaled(column: &mut Column, factor: f64, noise: &[f64; LANES]) {
+fn add_scaled(column: &mut Column, factor: f64, noise: &Column) {
     for l in 0..LANES {
-        column.0[l] += factor * noise[l];
+        column.0[l] += factor * noise.0[l];
     }
 }

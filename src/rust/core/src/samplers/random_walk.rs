@@ -15,7 +15,9 @@ pub struct RandomWalk<'a> {
 impl RandomWalk<'_> {
     /// Sweep and report each coordinate's tally.
     pub fn sweep_by_coordinate(&self, context: &Context, state: &mut State) -> Vec<Tally> {
-        (0..state.phi.len()).map(|k| step(context, state, &[k], self.scale[k])).collect()
+        (0..state.phi.len())
+            .map(|k| step(context, state, &[k], self.scale[k]))
+            .collect()
     }
 }
 
@@ -42,13 +44,22 @@ pub fn step(context: &Context, state: &mut State, coordinates: &[usize], scale: 
     for (k, noise) in coordinates.iter().zip(&state.noise) {
         let sd = conditional_sd(context, state, *k);
         for l in 0..LANES {
-            phi[*k].0[l] += scale * sd.0[l] * noise[l];
+            phi[*k].0[l] += scale * sd.0[l] * noise.0[l];
         }
     }
     let (log_lik, log_prior) = context.target(state, &phi);
     let old = add(&state.log_lik, &state.log_prior);
     let ratio = gain(&add(&log_lik, &log_prior), &old);
-    accept(context.isa, state, Proposal { phi, log_lik, log_prior }, &ratio)
+    accept(
+        context.isa,
+        state,
+        Proposal {
+            phi,
+            log_lik,
+            log_prior,
+        },
+        &ratio,
+    )
 }
 
 /// Standard deviation of a coordinate given the others: from the Laplace posterior, else from the population.

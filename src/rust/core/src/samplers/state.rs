@@ -25,8 +25,8 @@ pub struct State {
     /// Scratch of the evaluator.
     pub scratch: Scratch,
     /// Normal and uniform numbers drawn last.
-    pub noise: Vec<[f64; LANES]>,
-    pub chance: Vec<[f64; LANES]>,
+    pub noise: Vec<Column>,
+    pub chance: Vec<Column>,
     /// Memory of proposals.
     pub proposal: Vec<Column>,
     pub ids: LaneIds,
@@ -173,15 +173,27 @@ impl State {
     /// Fill `noise` with `n` columns of standard normal numbers.
     pub fn draw_normals(&mut self, context: &Context, n: usize) {
         let first = self.advance(n);
-        self.noise.resize(n, [0.0; LANES]);
-        context.stream.normals(context.isa, &self.ids, context.iteration, first, &mut self.noise);
+        self.noise.resize(n, Column::ZERO);
+        context.stream.normals(
+            context.isa,
+            &self.ids,
+            context.iteration,
+            first,
+            &mut self.noise,
+        );
     }
 
     /// Fill `chance` with `n` columns of uniform numbers.
     pub fn draw_uniforms(&mut self, context: &Context, n: usize) {
         let first = self.advance(n);
-        self.chance.resize(n, [0.0; LANES]);
-        context.stream.uniforms(context.isa, &self.ids, context.iteration, first, &mut self.chance);
+        self.chance.resize(n, Column::ZERO);
+        context.stream.uniforms(
+            context.isa,
+            &self.ids,
+            context.iteration,
+            first,
+            &mut self.chance,
+        );
     }
 
     /// The buffer of proposals, to be given back by [`super::accept::accept`].
@@ -207,4 +219,3 @@ pub fn lane_ids(block: &Block) -> LaneIds {
         chain: std::array::from_fn(|l| lane(l).copy),
     }
 }
-

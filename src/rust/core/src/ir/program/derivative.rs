@@ -36,6 +36,25 @@ pub struct DerivativeProgram {
     pub row_roots: Vec<Place>,
 }
 
+/// The values as they are laid out, for the derivative rules to follow.
+#[derive(Default)]
+struct Forward {
+    rows: Vec<Node>,
+    subjects: Vec<Node>,
+    instructions: HashMap<Node, Instruction>,
+    sums: Vec<(Node, Instruction)>,
+    subject_sums: Vec<(Node, Instruction)>,
+}
+
+/// A reverse sweep being laid out.
+struct Sweep {
+    active: Active,
+    by_row: bool,
+    /// Nodes that have received a contribution.
+    touched: HashSet<Node>,
+    tape: Vec<Reverse>,
+}
+
 impl DerivativeProgram {
     pub fn n_adjoints(&self) -> usize {
         self.n_work + self.n_phi + self.population.len()
@@ -59,32 +78,36 @@ impl DerivativeProgram {
         active: Active,
     ) -> Self {
         let mut builder = Builder::new(graph, levels, data);
-        let mut program = Self { n_phi, ..Self::default() };
+        let mut program = Self {
+            n_phi,
+            ..Self::default()
+        };
         let computed = builder.computed(&roots.nodes());
         let (rows, subjects): (Vec<Node>, Vec<Node>) = computed
             .into_iter()
             .partition(|node| builder.level(*node).extent == Extent::Row);
-        let mut forward = HashMap::new();
+        let mut forward = Forward::default();
         for node in &subjects {
             let instruction = program.compute(&mut builder, *node);
-            forward.insert(*node, instruction);
+            forward.instructions.insert(*node, instruction);
             program.subject.push(instruction);
         }
         program.total = program.column();
-        let subject_sums = program.accumulate_subjects(&mut builder, roots);
+        forward.subject_sums = program.accumulate_subjects(&mut builder, roots);
         program.first_row_column = program.n_work;
         for node in &rows {
             let instruction = program.compute(&mut builder, *node);
-            forward.insert(*node, instruction);
+            forward.instructions.insert(*node, instruction);
             program.row.push(instruction);
         }
-        let sums = program.accumulate(&mut builder, roots);
+        forward.sums = program.accumulate(&mut builder, roots);
+        (forward.rows, forward.subjects) = (rows, subjects);
         program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();
-        program.lay_reverse(&mut builder, &rows, &subjects, &forward, &sums, &subject_sums, active);
+        program.lay_reverse(&mut builder, &forward, active);
         if active == Active::Phi {
-            program.lay_tangents(&mut builder, &rows, &subjects, &forward);
+            program.lay_tangents(&mut builder, &forward);
         }
         program
     }
@@ -95,7 +118,10 @@ impl DerivativeProgram {
     }
 
     fn compute(&mut self, builder: &mut Builder, node: Node) -> Instruction {
-        let dst = Place { bank: Bank::Work, index: self.column() };
+        let dst = Place {
+            bank: Bank::Work,
+            index: self.column(),
+        };
         let instruction = builder.instruction(node, dst);
         builder.set_place(node, dst);
         instruction
@@ -107,12 +133,21 @@ impl DerivativeProgram {
         builder: &mut Builder,
         roots: &Roots,
     ) -> Vec<(Node, Instruction)> {
-        let dst = Place { bank: Bank::Work, index: self.total };
+        let dst = Place {
+            bank: Bank::Work,
+            index: self.total,
+        };
         let b = builder.one();
         let mut sums = Vec::new();
         for node in &roots.subject_sums {
             let a = builder.place(*node);
-            let instruction = Instruction { code: Code::Accumulate, dst, a, b, c: a };
+            let instruction = Instruction {
+                code: Code::Accumulate,
+                dst,
+                a,
+                b,
+                c: a,
+            };
             self.subject.push(instruction);
             sums.push((*node, instruction));
         }
@@ -120,72 +155,83 @@ impl DerivativeProgram {
     }
 
     fn accumulate(&mut self, builder: &mut Builder, roots: &Roots) -> Vec<(Node, Instruction)> {
-        let dst = Place { bank: Bank::Work, index: self.total };
+        let dst = Place {
+            bank: Bank::Work,
+            index: self.total,
+        };
         let mut sums = Vec::new();
         for (node, outcome) in &roots.sums {
             let a = builder.place(*node);
-            let b = Place { bank: Bank::Mask, index: *outcome };
-            let instruction = Instruction { code: Code::Accumulate, dst, a, b, c: a };
+            let b = Place {
+                bank: Bank::Mask,
+                index: *outcome,
+            };
+            let instruction = Instruction {
+                code: Code::Accumulate,
+                dst,
+                a,
+                b,
+                c: a,
+            };
             self.row.push(instruction);
             sums.push((*node, instruction));
         }
         sums
     }
 
-    fn lay_reverse(
-        &mut self,
-        builder: &mut Builder,
-        rows: &[Node],
-        subjects: &[Node],
-        forward: &HashMap<Node, Instruction>,
-        sums: &[(Node, Instruction)],
-        subject_sums: &[(Node, Instruction)],
-        active: Active,
-    ) {
-        let mut touched = HashSet::new();
-        let mut tape = Vec::new();
-        for (node, instruction) in sums {
-            let target = self.target(builder, *node, active, true, &mut touched);
-            let targets = [target, Target::None, Target::None];
-            tape.push(Reverse { forward: *instruction, source: 0, targets });
-        }
-        self.lay_adjoints(builder, rows, forward, active, true, &mut touched, &mut tape);
-        self.reverse_row = std::mem::take(&mut tape);
-        for (node, instruction) in subject_sums {
-            let target = self.target(builder, *node, active, false, &mut touched);
-            let targets = [target, Target::None, Target::None];
-            tape.push(Reverse { forward: *instruction, source: 0, targets });
-        }
-        self.lay_adjoints(builder, subjects, forward, active, false, &mut touched, &mut tape);
-        self.reverse_subject = tape;
+    fn lay_reverse(&mut self, builder: &mut Builder, forward: &Forward, active: Active) {
+        let mut sweep = Sweep {
+            active,
+            by_row: true,
+            touched: HashSet::new(),
+            tape: Vec::new(),
+        };
+        self.lay_seeds(builder, &forward.sums, &mut sweep);
+        self.lay_adjoints(builder, &forward.rows, forward, &mut sweep);
+        self.reverse_row = std::mem::take(&mut sweep.tape);
+        sweep.by_row = false;
+        self.lay_seeds(builder, &forward.subject_sums, &mut sweep);
+        self.lay_adjoints(builder, &forward.subjects, forward, &mut sweep);
+        self.reverse_subject = sweep.tape;
     }
 
-    #[allow(clippy::too_many_arguments)]
+    fn lay_seeds(&self, builder: &mut Builder, sums: &[(Node, Instruction)], sweep: &mut Sweep) {
+        for (node, instruction) in sums {
+            let target = self.target(builder, *node, sweep);
+            let targets = [target, Target::None, Target::None];
+            sweep.tape.push(Reverse {
+                forward: *instruction,
+                source: 0,
+                targets,
+            });
+        }
+    }
+
     fn lay_adjoints(
         &self,
         builder: &mut Builder,
         nodes: &[Node],
-        forward: &HashMap<Node, Instruction>,
-        active: Active,
-        by_row: bool,
-        touched: &mut HashSet<Node>,
-        tape: &mut Vec<Reverse>,
+        forward: &Forward,
+        sweep: &mut Sweep,
     ) {
         for node in nodes.iter().rev() {
-            if !touched.contains(node) {
+            let Some(instruction) = forward.instructions.get(node) else {
+                continue;
+            };
+            if !sweep.touched.contains(node) {
                 continue;
             }
-            let Some(instruction) = forward.get(node) else { continue };
             let mut targets = [Target::None; 3];
             for (k, operand) in operand_slots(builder, *node).into_iter().enumerate() {
                 if let Some(operand) = operand {
-                    targets[k] = self.target(builder, operand, active, by_row, touched);
+                    targets[k] = self.target(builder, operand, sweep);
                 }
             }
             if targets != [Target::None; 3] {
-                tape.push(Reverse {
+                let source = instruction.dst.index;
+                sweep.tape.push(Reverse {
                     forward: *instruction,
-                    source: instruction.dst.index,
+                    source,
                     targets,
                 });
             }
@@ -193,51 +239,47 @@ impl DerivativeProgram {
     }
 
     /// Where the adjoint of `node` goes; nodes that do not depend on what is active get none.
-    fn target(
-        &self,
-        builder: &mut Builder,
-        node: Node,
-        active: Active,
-        by_row: bool,
-        touched: &mut HashSet<Node>,
-    ) -> Target {
+    fn target(&self, builder: &mut Builder, node: Node, sweep: &mut Sweep) -> Target {
         let level = builder.level(node);
-        let wanted = match active {
+        let wanted = match sweep.active {
             Active::Phi => level.phi,
             Active::Theta => level.theta,
         };
         if !wanted {
             return Target::None;
         }
-        let first = touched.insert(node);
+        let first = sweep.touched.insert(node);
         if let Op::Phi(k) = builder.graph.op(node) {
             return Target::Add(narrow(self.phi_adjoint(k as usize)));
         }
         if level.extent == Extent::Once {
-            let j = builder.population.iter().position(|known| *known == node).unwrap_or(0);
+            let j = builder
+                .population
+                .iter()
+                .position(|known| *known == node)
+                .unwrap_or(0);
             return Target::Add(narrow(self.population_adjoint(j)));
         }
         let place = builder.place(node);
-        if by_row && first && place.index as usize >= self.first_row_column {
+        if sweep.by_row && first && place.index as usize >= self.first_row_column {
             Target::Set(place.index)
         } else {
             Target::Add(place.index)
         }
     }
 
-    fn lay_tangents(
-        &mut self,
-        builder: &mut Builder,
-        rows: &[Node],
-        subjects: &[Node],
-        forward: &HashMap<Node, Instruction>,
-    ) {
+    fn lay_tangents(&mut self, builder: &mut Builder, forward: &Forward) {
         for k in 0..self.n_phi {
-            let leaf = builder.graph.nodes().find(|n| builder.graph.op(*n) == Op::Phi(narrow(k)));
-            let mut columns: HashMap<Node, u32> =
-                leaf.map(|n| (n, narrow(self.phi_adjoint(k)))).into_iter().collect();
-            let subject = lay_direction(builder, subjects, forward, &mut columns);
-            let row = lay_direction(builder, rows, forward, &mut columns);
+            let leaf = builder
+                .graph
+                .nodes()
+                .find(|n| builder.graph.op(*n) == Op::Phi(narrow(k)));
+            let mut columns: HashMap<Node, u32> = leaf
+                .map(|n| (n, narrow(self.phi_adjoint(k))))
+                .into_iter()
+                .collect();
+            let subject = lay_direction(builder, &forward.subjects, forward, &mut columns);
+            let row = lay_direction(builder, &forward.rows, forward, &mut columns);
             self.tangents.push((subject, row));
         }
     }
@@ -246,7 +288,7 @@ impl DerivativeProgram {
 fn lay_direction(
     builder: &Builder,
     nodes: &[Node],
-    forward: &HashMap<Node, Instruction>,
+    forward: &Forward,
     columns: &mut HashMap<Node, u32>,
 ) -> Vec<Tangent> {
     let mut tape = Vec::new();
@@ -254,9 +296,13 @@ fn lay_direction(
         let slots = operand_slots(builder, *node);
         let sources = slots.map(|slot| slot.and_then(|operand| columns.get(&operand).copied()));
         let moves = sources.iter().any(Option::is_some);
-        if let (true, Some(instruction)) = (moves, forward.get(node)) {
+        if let (true, Some(instruction)) = (moves, forward.instructions.get(node)) {
             let dst = instruction.dst.index;
-            tape.push(Tangent { forward: *instruction, dst, sources });
+            tape.push(Tangent {
+                forward: *instruction,
+                dst,
+                sources,
+            });
             columns.insert(*node, dst);
         }
     }

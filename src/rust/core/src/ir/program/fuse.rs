@@ -1,6 +1,6 @@
 //! Fuse neighboring operations into one instruction where the inner value is read once only.
 //!
-//! `exp(a * b)`, `(a - b)^2`, `a * b + c`, `a * b - c`, `c - a * b`: each saves storing and reading a column, and a
+//! `exp(a * b)`, `(a - b)^2`, `(a - b) * c`, `a * b + c`, `a * b^2 + c`, `a * b - c`, `c - a * b`: each saves storing and reading a column, and a
 //! rule of its own in the derivative sweeps.
 
 use std::collections::{HashMap, HashSet};
@@ -52,14 +52,15 @@ impl Fusion {
         node: Node,
         inner: &dyn Fn(Node, &mut Levels) -> bool,
     ) {
-        let mut product = |x: Node| match graph.op(x) {
-            Op::Binary(Binary::Mul, p, q) if inner(x, levels) => Some((p, q)),
+        let inside = |x: Node, levels: &mut Levels| inner(x, levels).then(|| graph.op(x));
+        let mut product = |x: Node| match inside(x, levels) {
+            Some(Op::Binary(Binary::Mul, p, q)) => Some((p, q)),
             _ => None,
         };
         let found = match graph.op(node) {
-            Op::Unary(Unary::Exp, x) => product(x).map(|(p, q)| {
-                (Code::Binary(Binary::ExpMul), [Some(p), Some(q), None], x)
-            }),
+            Op::Unary(Unary::Exp, x) => {
+                product(x).map(|(p, q)| (Code::Binary(Binary::ExpMul), [Some(p), Some(q), None], x))
+            }
             Op::Binary(Binary::Add, a, b) => product(a)
                 .map(|(p, q)| (Ternary::MulAdd, p, q, b, a))
                 .or_else(|| product(b).map(|(p, q)| (Ternary::MulAdd, p, q, a, b)))
@@ -68,8 +69,18 @@ impl Fusion {
                 .map(|(p, q)| (Ternary::MulSub, p, q, b, a))
                 .or_else(|| product(b).map(|(p, q)| (Ternary::SubMul, p, q, a, b)))
                 .map(ternary),
-            Op::Unary(Unary::Square, x) => match graph.op(x) {
-                Op::Binary(Binary::Sub, p, q) if inner(x, levels) => {
+            Op::Binary(Binary::Mul, a, b) => {
+                [(a, b), (b, a)]
+                    .into_iter()
+                    .find_map(|(x, c)| match inside(x, levels) {
+                        Some(Op::Binary(Binary::Sub, p, q)) => {
+                            Some(ternary((Ternary::DiffMul, p, q, c, x)))
+                        }
+                        _ => None,
+                    })
+            }
+            Op::Unary(Unary::Square, x) => match inside(x, levels) {
+                Some(Op::Binary(Binary::Sub, p, q)) => {
                     Some((Code::Binary(Binary::SquareSub), [Some(p), Some(q), None], x))
                 }
                 _ => None,
@@ -77,9 +88,32 @@ impl Fusion {
             _ => None,
         };
         if let Some((code, operands, absorbed)) = found {
-            self.fused.insert(node, (code, operands));
             self.absorbed.insert(absorbed);
+            let form = self.with_square(graph, code, operands, |x| inner(x, levels));
+            self.fused.insert(node, form);
         }
+    }
+
+    /// `a * b + c` where one factor is itself a square read once.
+    fn with_square(
+        &mut self,
+        graph: &Graph,
+        code: Code,
+        operands: [Option<Node>; 3],
+        mut inner: impl FnMut(Node) -> bool,
+    ) -> (Code, [Option<Node>; 3]) {
+        if let (Code::Ternary(Ternary::MulAdd), [Some(a), Some(b), c]) = (code, operands) {
+            for (factor, square) in [(a, b), (b, a)] {
+                if let (Op::Unary(Unary::Square, x), true) = (graph.op(square), inner(square)) {
+                    self.absorbed.insert(square);
+                    return (
+                        Code::Ternary(Ternary::MulSquareAdd),
+                        [Some(factor), Some(x), c],
+                    );
+                }
+            }
+        }
+        (code, operands)
     }
 
     /// True when the node is never computed by itself.

@@ -27,6 +27,10 @@ pub struct Roots {
 impl Roots {
     pub fn nodes(&self) -> Vec<Node> {
         let sums = self.sums.iter().map(|(node, _)| node);
-        sums.chain(&self.subject_sums).chain(&self.rows).chain(&self.subjects).copied().collect()
+        sums.chain(&self.subject_sums)
+            .chain(&self.rows)
+            .chain(&self.subjects)
+            .copied()
+            .collect()
     }
 }

@@ -81,7 +81,10 @@ impl<'a> Builder<'a> {
         }
         let level = self.level(node);
         let place = match (self.graph.op(node), level.extent) {
-            (Op::Phi(k), _) => Place { bank: Bank::Phi, index: k },
+            (Op::Phi(k), _) => Place {
+                bank: Bank::Phi,
+                index: k,
+            },
             (Op::Constant(value), _) => self.broadcast(Source::Constant(value)),
             (_, Extent::Once) => {
                 self.population.push(node);
@@ -122,7 +125,9 @@ impl<'a> Builder<'a> {
             .filter(|node| needed[node.index()] && self.is_computed(*node))
             .collect();
         self.fusion = Fusion::new(self.graph, self.levels, &all, roots);
-        all.into_iter().filter(|node| !self.fusion.absorbs(*node)).collect()
+        all.into_iter()
+            .filter(|node| !self.fusion.absorbs(*node))
+            .collect()
     }
 
     /// Operands of the instruction that computes `node`.

@@ -25,19 +25,18 @@ pub struct ValueProgram {
 }
 
 impl ValueProgram {
-    pub fn new(
-        graph: &Graph,
-        levels: &mut Levels,
-        data: &mut DataColumns,
-        roots: &Roots,
-    ) -> Self {
+    pub fn new(graph: &Graph, levels: &mut Levels, data: &mut DataColumns, roots: &Roots) -> Self {
         let mut builder = Builder::new(graph, levels, data);
         let mut program = Self::default();
         let computed = builder.computed(&roots.nodes());
         program.stage_theta(&mut builder, &computed);
         program.stage_phi(&mut builder, &computed, roots);
         program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
-        program.subject_roots = roots.subjects.iter().map(|node| builder.place(*node)).collect();
+        program.subject_roots = roots
+            .subjects
+            .iter()
+            .map(|node| builder.place(*node))
+            .collect();
         program.broadcast = std::mem::take(&mut builder.broadcast);
         program.population = std::mem::take(&mut builder.population);
         program
@@ -50,13 +49,24 @@ impl ValueProgram {
                 continue;
             }
             let by_row = level.extent == Extent::Row;
-            let count = if by_row { &mut self.n_cache } else { &mut self.n_prepared };
+            let count = if by_row {
+                &mut self.n_cache
+            } else {
+                &mut self.n_prepared
+            };
             let bank = if by_row { Bank::Cache } else { Bank::Prepared };
-            let dst = Place { bank, index: u32::try_from(*count).unwrap_or(u32::MAX) };
+            let dst = Place {
+                bank,
+                index: u32::try_from(*count).unwrap_or(u32::MAX),
+            };
             *count += 1;
             let instruction = builder.instruction(*node, dst);
             builder.set_place(*node, dst);
-            let tape = if by_row { &mut self.prepare_row } else { &mut self.prepare_subject };
+            let tape = if by_row {
+                &mut self.prepare_row
+            } else {
+                &mut self.prepare_subject
+            };
             tape.push(instruction);
         }
     }
@@ -96,7 +106,13 @@ impl ValueProgram {
         let last_use = last_uses(builder, nodes, roots);
         for (position, node) in nodes.iter().enumerate() {
             let operands = builder.operands(*node);
-            let mut instruction = builder.instruction(*node, Place { bank: Bank::Work, index: 0 });
+            let mut instruction = builder.instruction(
+                *node,
+                Place {
+                    bank: Bank::Work,
+                    index: 0,
+                },
+            );
             for operand in operands.into_iter().flatten() {
                 if last_use.get(&operand) == Some(&position) {
                     registers.give_back(builder.place(operand));
@@ -111,7 +127,11 @@ impl ValueProgram {
             }
         }
         let computed: std::collections::HashSet<Node> = nodes.iter().copied().collect();
-        for (node, _) in roots.sums.iter().filter(|(node, _)| !computed.contains(node)) {
+        for (node, _) in roots
+            .sums
+            .iter()
+            .filter(|(node, _)| !computed.contains(node))
+        {
             self.accumulate(builder, *node, roots, total);
         }
     }
@@ -130,7 +150,10 @@ impl ValueProgram {
                 code: Code::Accumulate,
                 dst: total,
                 a,
-                b: Place { bank: Bank::Mask, index: *outcome },
+                b: Place {
+                    bank: Bank::Mask,
+                    index: *outcome,
+                },
                 c: a,
             });
         }
@@ -175,7 +198,10 @@ impl Registers {
 
     fn take(&mut self) -> Place {
         match self.free.pop() {
-            Some(index) => Place { bank: Bank::Work, index },
+            Some(index) => Place {
+                bank: Bank::Work,
+                index,
+            },
             None => self.fresh(),
         }
     }
