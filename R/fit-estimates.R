@@ -92,7 +92,7 @@ VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
   refuse_dots(...)
   covariance <- x$covariance$value
   variance <- diag(covariance)
-  terms <- effect_terms(x$model, x$covariance$names)
+  terms <- effect_terms(x$model$spec, x$covariance$names, x$individual$name)
   dimnames(covariance) <- list(terms$effect, terms$effect)
   table <- data.frame(
     terms[c("effect", "term")],

@@ -59,7 +59,6 @@ recognized_lines <- function(described) {
   facts <- c(
     "outcome" = paste(sprintf("%s (%s)", described$outcomes, described$families), collapse = ", "),
     "data columns" = paste(described$covariates, collapse = ", "),
-    "individual parameters" = paste(described$individual, collapse = ", "),
     "mu-referenced effects" = paste(sprintf("%s (%s)", mu$effect, mu$mean), collapse = ", ")
   )
   if (length(routes) > 0L) {
