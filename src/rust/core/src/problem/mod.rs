@@ -174,6 +174,24 @@ impl Problem {
         gradients
     }
 
+    /// Derivatives of the natural elements of all parameters in `theta`: `[element][coordinate]`.
+    pub fn natural_jacobian(&self, theta: &[f64]) -> Vec<Vec<f64>> {
+        let nodes: Vec<_> = self
+            .form
+            .parameters
+            .iter()
+            .flat_map(|(_, nodes)| nodes.clone())
+            .collect();
+        let population = Population::new(&self.form.graph, &nodes);
+        (0..nodes.len())
+            .map(|k| {
+                let mut seeds = vec![0.0; nodes.len()];
+                seeds[k] = 1.0;
+                population.gradient(&self.form.graph, theta, &seeds)
+            })
+            .collect()
+    }
+
     /// What each coordinate of `theta` is to a statistician: fixed effect, covariate coefficient, covariance of the
     /// random effects, or residual error.
     pub fn roles(&self) -> impl Iterator<Item = &'static str> + '_ {

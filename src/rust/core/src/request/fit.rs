@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use nalgebra::DMatrix;
+
 use super::predict::{columns_matrix, effects_of, individual, outcome_names, predictions};
 use super::{count, list, log_likelihood, matrix, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
@@ -47,6 +49,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     entries.extend(vec![
         ("parameters", report.parameters()),
         ("covariance", report.covariance()),
+        ("uncertainty", report.uncertainty()),
         ("log_lik", log_lik),
         ("trace", trace(&problem, &fit.trace)),
         ("status", report.status()),
@@ -132,6 +135,33 @@ impl Report<'_> {
                     data,
                 },
             ),
+        ])
+    }
+
+    /// Covariance matrices of the estimates of the free parameters, transformed and natural scale (delta method).
+    fn uncertainty(&self) -> Value {
+        let Some(transformed) = &self.fit.covariance else {
+            return Value::Null;
+        };
+        let theta = &self.problem.theta;
+        let free: Vec<usize> = (0..theta.len())
+            .filter(|k| theta.routes[*k] != Route::Fixed)
+            .collect();
+        let p = free.len();
+        let jacobian = self.problem.natural_jacobian(self.theta);
+        let j = DMatrix::from_fn(p, p, |a, b| jacobian[free[a]][free[b]]);
+        let natural = &j * transformed * j.transpose();
+        let names = free.iter().map(|k| theta.names[*k].clone()).collect();
+        let matrix = |m: &DMatrix<f64>| Value::Matrix {
+            rows: p,
+            cols: p,
+            data: m.as_slice().to_vec(),
+        };
+        list(vec![
+            ("name", Value::Texts(names)),
+            ("transformed", matrix(transformed)),
+            ("natural", matrix(&natural)),
+            ("method", Value::Text("louis".into())),
         ])
     }
 

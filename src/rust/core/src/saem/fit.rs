@@ -37,6 +37,8 @@ pub struct Fit {
     /// Conditional means and standard deviations of `phi`, `n_subjects x d`, row-major.
     pub cond_mean: Vec<f64>,
     pub cond_sd: Vec<f64>,
+    /// Covariance of the estimate of the free coordinates, transformed scale, when it was learned.
+    pub covariance: Option<DMatrix<f64>>,
     pub seconds: f64,
 }
 
@@ -238,6 +240,7 @@ impl<'a> Run<'a> {
             not_finite: tallies.iter().map(|tally| tally.not_finite).sum(),
             cond_mean,
             cond_sd,
+            covariance: self.smoother.as_ref().and_then(Smoother::covariance),
             seconds: 0.0,
         }
     }

@@ -97,6 +97,13 @@ impl Smoother {
             Preconditioner::new(&complete, &missing).or(self.preconditioner.take());
     }
 
+    /// Covariance of the estimate: the inverse of Louis' observed information, in the order of the free coordinates.
+    pub fn covariance(&self) -> Option<DMatrix<f64>> {
+        self.preconditioner
+            .as_ref()
+            .map(|preconditioner| preconditioner.inverse.clone())
+    }
+
     /// Record the total score of an iteration.
     pub fn observe(&mut self, score: Vec<f64>) {
         self.scores.push(score);
