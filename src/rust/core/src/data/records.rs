@@ -4,8 +4,10 @@ use std::cmp::Ordering;
 
 use super::frame::Frame;
 use crate::error::{Error, Result};
+use crate::ir::graph::Op;
 use crate::ir::level::Extent;
-use crate::model::{Model, Support};
+use crate::model::parameter::index;
+use crate::model::{Covariance, Model, Support};
 
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
@@ -63,8 +65,8 @@ impl Records {
             rows: vec![vec![0]],
             outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
         };
-        for (i, column) in model.columns.iter().enumerate() {
-            if !column.outcome {
+        for i in 0..model.columns.len() {
+            if !records.outcomes.contains(&i) {
                 records.extents[i] = Extent::Subject;
             }
         }
@@ -103,8 +105,8 @@ impl Records {
     }
 
     fn check_covariates(&self, model: &Model, frame: &Frame) -> Result<()> {
-        for (column, values) in model.columns.iter().zip(&self.columns) {
-            if column.outcome {
+        for (i, (column, values)) in model.columns.iter().zip(&self.columns).enumerate() {
+            if may_miss(model, i) {
                 continue;
             }
             let Some(row) = values.iter().position(|x| !x.is_finite()) else {
@@ -172,6 +174,24 @@ impl Records {
     }
 }
 
+/// Missing values of an outcome are skipped, unless something else than its own density reads the column.
+fn may_miss(model: &Model, column: usize) -> bool {
+    let reads = model.graph.depends(|op| op == Op::Data(index(column)));
+    let of_effects = model.blocks.iter().flat_map(|block| {
+        let spread = match &block.covariance {
+            Covariance::Sd(nodes) | Covariance::Matrix(nodes) => nodes,
+        };
+        block.mean.iter().chain(spread)
+    });
+    let others = model
+        .outcomes
+        .iter()
+        .filter(|o| o.column as usize != column);
+    let densities = others.map(|o| &o.density.log_density);
+    let is_outcome = model.outcomes.iter().any(|o| o.column as usize == column);
+    is_outcome && !of_effects.chain(densities).any(|node| reads[node.index()])
+}
+
 fn outcome_error(name: &str, family: &str, value: f64, row: usize, frame: &Frame) -> Error {
     let (reason, needs) = match family {
         _ if value.is_infinite() => ("infinite_outcome", "finite"),
@@ -208,13 +228,12 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
         .filter(|name| !name.starts_with('.'))
         .collect();
-    model
-        .columns
-        .iter()
+    let columns = model.columns.iter().enumerate();
+    columns
         .map(
-            |column| match frame.column(&column.name, &column.statement, &known) {
+            |(i, column)| match frame.column(&column.name, &column.statement, &known) {
                 Ok(values) => Ok(values.to_vec()),
-                Err(_) if column.outcome && !need_outcomes => Ok(vec![f64::NAN; frame.n_rows]),
+                Err(_) if !need_outcomes && may_miss(model, i) => Ok(vec![f64::NAN; frame.n_rows]),
                 Err(error) => Err(error),
             },
         )

@@ -19,7 +19,7 @@ impl Scope {
             Expression::Text { str } => Ok(Value::Text(str.clone())),
             Expression::Symbol { sym } => Ok(match self.get(sym) {
                 Some(value) => value.clone(),
-                None => Value::Scalar(self.column(sym, statement, false).1),
+                None => Value::Scalar(self.column(sym, statement).1),
             }),
             Expression::Call { call, args, .. } => {
                 let mut values = Vec::with_capacity(args.len());

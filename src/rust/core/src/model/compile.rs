@@ -23,12 +23,12 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let mut n_theta = 0;
     for entry in &spec.parameters {
         let parameter = Parameter::new(entry, n_theta, &mut scope.graph)
-            .map_err(|e| e.at(format!("fixed({} = ...)", entry.name)))?;
+            .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
         n_theta += parameter.len();
         let value = parameter_value(&parameter, &mut scope);
         scope
             .define(&entry.name, Kind::Parameter, value)
-            .map_err(|e| e.at(format!("fixed({} = ...)", entry.name)))?;
+            .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
         parameters.push(parameter);
     }
     if parameters.is_empty() {
@@ -186,7 +186,7 @@ fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements> {
 
 fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Result<Outcome> {
     let family = family(dist, &words::OUTCOME_FAMILIES)?;
-    let (index, y) = scope.column(column, text, true);
+    let (index, y) = scope.column(column, text);
     let (support, density) = match family {
         "normal" => {
             let args = arguments(dist, &["mean", "sd"])?;

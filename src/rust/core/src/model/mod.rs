@@ -35,8 +35,6 @@ pub struct Model {
 pub struct Column {
     pub name: String,
     pub statement: String,
-    /// True when the column is only ever an outcome.
-    pub outcome: bool,
 }
 
 /// One coordinate of the random effects.

@@ -68,17 +68,15 @@ impl Scope {
     }
 
     /// The node of a data column, made known on first use.
-    pub fn column(&mut self, name: &str, statement: &str, outcome: bool) -> (u32, Node) {
+    pub fn column(&mut self, name: &str, statement: &str) -> (u32, Node) {
         let position = self.columns.iter().position(|column| column.name == name);
         let i = position.unwrap_or_else(|| {
             self.columns.push(Column {
                 name: name.to_string(),
                 statement: statement.to_string(),
-                outcome,
             });
             self.columns.len() - 1
         });
-        self.columns[i].outcome &= outcome;
         let i = super::parameter::index(i);
         (i, self.graph.data(i))
     }

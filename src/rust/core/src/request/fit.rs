@@ -175,7 +175,7 @@ impl Report<'_> {
         }
         let nodes = options
             .nodes
-            .unwrap_or_else(|| default_nodes(self.problem.n_phi()));
+            .unwrap_or_else(|| default_nodes(self.problem.n_phi(), self.problem.n_subjects()));
         match quadrature(self.problem, self.theta, nodes) {
             Ok(result) => {
                 let lost = result.converged.iter().filter(|c| !**c).count();
