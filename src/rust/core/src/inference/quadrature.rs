@@ -72,7 +72,7 @@ pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quad
             )
             .hint(format!(
                 "Use fewer nodes, for example nodes = {}.",
-                default_nodes(d)
+                default_nodes(d, problem.n_subjects())
             ))
         })?;
     let copies = (LANES / problem.n_subjects().max(1)).clamp(1, n_points);
