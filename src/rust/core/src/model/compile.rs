@@ -54,7 +54,8 @@ pub fn compile(spec: &Specification) -> Result<Model> {
 }
 
 fn parameter_value(parameter: &Parameter, scope: &mut Scope) -> Value {
-    use super::parameter::{triangle, Shape};
+    use super::covariance::triangle;
+    use super::parameter::Shape;
     let nodes = &parameter.nodes;
     let zero = scope.graph.constant(0.0);
     match parameter.shape {

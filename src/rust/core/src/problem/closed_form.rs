@@ -3,7 +3,8 @@
 use super::normal_form::{CovarianceBlock, NormalForm};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
-use crate::model::parameter::{triangle, Shape};
+use crate::model::covariance::triangle;
+use crate::model::parameter::Shape;
 use crate::model::Model;
 
 /// How a block of `Omega` is updated.

@@ -165,7 +165,7 @@ impl<'a> MStep<'a> {
     }
 
     fn set_full(&self, first: usize, omega: &DMatrix<f64>, theta: &mut [f64]) {
-        let lower: Vec<f64> = crate::model::parameter::triangle(omega.nrows())
+        let lower: Vec<f64> = crate::model::covariance::triangle(omega.nrows())
             .map(|at| omega[at])
             .collect();
         let parameter = self
