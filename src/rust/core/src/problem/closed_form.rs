@@ -67,6 +67,8 @@ pub struct Residual {
     pub theta: usize,
     /// The outcomes that share it.
     pub outcomes: Vec<usize>,
+    /// True when the factor is one: the same standard deviation at every row.
+    pub constant: bool,
 }
 
 /// Set the update of every block whose parameters occur nowhere else (`taken`: coordinates that do).
@@ -209,11 +211,16 @@ pub fn residuals(
             }
         }
         if let Some(theta) = candidate {
+            let constant = density.sd.and_then(|sd| log_coordinate(&form.graph, sd)) == Some(theta);
             match found.iter_mut().find(|r| r.theta == theta) {
-                Some(residual) => residual.outcomes.push(o),
+                Some(residual) => {
+                    residual.outcomes.push(o);
+                    residual.constant &= constant;
+                }
                 None => found.push(Residual {
                     theta,
                     outcomes: vec![o],
+                    constant,
                 }),
             }
         }

@@ -136,7 +136,7 @@ impl<'a> Run<'a> {
         let prior = Prior::new(self.problem, &theta).ok()?;
         let means = self.mean_program.at(&theta);
         self.values.prepare(&theta);
-        let derivatives = self.mstep.needs_gradient().then(|| {
+        let derivatives = self.mstep.needs_derivatives().then(|| {
             self.derivatives.prepare(&theta);
             &self.derivatives
         });

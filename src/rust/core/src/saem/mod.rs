@@ -6,6 +6,7 @@ mod adapt;
 mod convergence;
 mod estep;
 mod fit;
+mod gradient;
 mod means;
 mod mstep;
 mod newton;

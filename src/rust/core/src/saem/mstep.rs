@@ -52,9 +52,10 @@ impl<'a> MStep<'a> {
         }
     }
 
-    /// True when the gradient of the program is read.
-    pub fn needs_gradient(&self) -> bool {
-        !self.residuals.is_empty() || !self.scored.is_empty()
+    /// True when derivatives of the program are read.
+    pub fn needs_derivatives(&self) -> bool {
+        self.problem.constant_error.is_none()
+            && !(self.residuals.is_empty() && self.scored.is_empty())
     }
 
     /// Move `theta`.
@@ -79,14 +80,17 @@ impl<'a> MStep<'a> {
     /// `sd^2 <- mean of squared residuals`; with `g` the derivative in `ln sd`, the sum of squares is `sd^2 (g + n)`.
     fn residual_errors(&mut self, step: &Step, old: &[f64], theta: &mut [f64]) {
         for (residual, smoothed) in self.problem.form.residuals.iter().zip(&mut self.residuals) {
-            let Residual { theta: k, outcomes } = residual;
-            if self.problem.theta.routes[*k] != Route::Residual {
+            let Residual {
+                theta: k, outcomes, ..
+            } = residual;
+            let gradient = step.gradient.get(*k).copied().unwrap_or(f64::NAN);
+            if self.problem.theta.routes[*k] != Route::Residual || !gradient.is_finite() {
                 continue;
             }
             let n: usize = outcomes.iter().map(|o| self.problem.n_obs_of(*o)).sum();
             let n = n as f64;
             let variance = (2.0 * old[*k]).exp();
-            let squares = (variance * (step.gradient[*k] + n)).max(0.0);
+            let squares = (variance * (gradient + n)).max(0.0);
             let new = smoothed.update(squares, step.gain) / n;
             let floor = VARIANCE_FLOOR * (2.0 * self.problem.theta.start[*k]).exp();
             let new = new.max(step.annealing.rate * variance).max(floor);

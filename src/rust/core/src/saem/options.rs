@@ -27,7 +27,7 @@ pub struct SaemOptions {
     pub nodes: Option<usize>,
 }
 
-/// Sweeps of each kernel in an iteration; those of the independence kernel are tripled while smoothing, where every
+/// Sweeps of each kernel in an iteration; those of the independence kernel are six times as many while smoothing, where every
 /// draw lowers the Monte-Carlo error of the estimate.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
@@ -42,7 +42,7 @@ impl Kernels {
     /// Sweeps in an iteration of the smoothing.
     pub fn smoothing(self) -> Self {
         Self {
-            independence: 3 * self.independence,
+            independence: 6 * self.independence,
             ..self
         }
     }

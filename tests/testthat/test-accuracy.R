@@ -1,13 +1,13 @@
 # Ten seeds with default settings against the exact maximum of the likelihood:
-# minus twice the log-likelihood at the estimate, computed with the same number of
-# quadrature nodes, exceeds that at the maximum by little, and no estimate varies
-# more over seeds than saemix's does (saemix 3.4, default settings, SD over 5 seeds;
-# `omega` are variances, in the order of the random effects).
+# minus twice the log-likelihood at the estimate, computed by the same quadrature,
+# exceeds that at the maximum by little, and no estimate varies more over seeds than
+# saemix's does (saemix 3.4, default settings, SD over 5 seeds; `omega` are
+# variances, in the order of the random effects).
 #
-# The maxima were found by adaptive Gauss-Hermite quadrature and a quasi-Newton
-# optimizer. The warfarin data are read from the folder named in NLMERS_SHARED.
-
-source("../testthat/setup-models.R", local = TRUE)
+# The maxima were found by Newton's method on the quadrature log-likelihood with 25
+# nodes per dimension (linear model: any number). Those published for 7 nodes lie
+# within 0.03 of them; the difference is the error of 7 nodes. The warfarin data are
+# read from the folder named in NLMERS_SHARED.
 
 fits <- function(model, data) {
   lapply(1:10, function(seed) fit_nlme(model, data, seed = seed, progress = FALSE))
@@ -45,8 +45,9 @@ warfarin_formula <- function(...) {
 }
 
 test_that("theophylline", {
+  skip_on_cran()
   made <- fits(theo_formula(), theo)
-  expect_near_maximum(made, -172.718120910676, 7)
+  expect_near_maximum(made, -172.717417, 25)
   expect_steadier_than(made, c(
     ka = 0.00427, V = 0.0601, Cl = 0.00791,
     omega1 = 0.00581, omega2 = 0.0014, omega3 = 0.00335, a = 0.00178
@@ -54,12 +55,14 @@ test_that("theophylline", {
 })
 
 test_that("theophylline in blocks", {
-  expect_near_maximum(fits(theo_blocks(), theo), -172.718120910676, 7)
+  skip_on_cran()
+  expect_near_maximum(fits(theo_blocks(), theo), -172.717417, 25)
 })
 
 test_that("theophylline with weight on clearance", {
+  skip_on_cran()
   made <- fits(theo_formula(covariates = Cl ~ Wt), theo)
-  expect_near_maximum(made, -172.374001839154, 7)
+  expect_near_maximum(made, -172.373354, 25)
   expect_steadier_than(made, c(
     ka = 0.0113, V = 0.128, Cl = 0.0563, beta_Cl_Wt = 0.000534,
     omega1 = 0.00537, omega2 = 0.00206, omega3 = 0.00337, a = 0.00315
@@ -67,8 +70,9 @@ test_that("theophylline with weight on clearance", {
 })
 
 test_that("warfarin with constant error", {
+  skip_on_cran()
   made <- fits(warfarin_formula(), warfarin())
-  expect_near_maximum(made, -450.916556940179, 7)
+  expect_near_maximum(made, -450.893878, 25)
   expect_steadier_than(made, c(
     ka = 0.0254, V = 0.0224, Cl = 0.000251,
     omega1 = 0.0529, omega2 = 0.00148, omega3 = 0.00145, a = 0.00121
@@ -76,9 +80,9 @@ test_that("warfarin with constant error", {
 })
 
 test_that("warfarin with combined error", {
+  skip_on_cran()
   model <- warfarin_formula(error = add_prop(a = 1, b = 1))
   made <- fits(model, warfarin())
-  # With 7 nodes the value still depends on how the nodes are scaled.
   expect_near_maximum(made, -443.152, 25)
   expect_steadier_than(made, c(
     ka = 0.0263, V = 0.0243, Cl = 0.000144,
@@ -87,6 +91,7 @@ test_that("warfarin with combined error", {
 })
 
 test_that("orange trees", {
+  skip_on_cran()
   softplus <- function(u) ifelse(u > 20, u, log1p(exp(u)))
   model <- nlme_model(
     fixed(phi1 = 30, log_vmax = 5, phi3 = 700, omega_sd = positive(0.3), sigma = positive(0.3)),
@@ -100,6 +105,7 @@ test_that("orange trees", {
 })
 
 test_that("growth of Oxford boys", {
+  skip_on_cran()
   model <- nlme_formula(
     height ~ base + slope * age, start = c(base = 140, slope = 1),
     random = base + slope ~ 1 | Subject, correlated = TRUE
@@ -112,6 +118,7 @@ test_that("growth of Oxford boys", {
 })
 
 test_that("seizure counts", {
+  skip_on_cran()
   made <- fits(counts(), MASS::epil)
   expect_near_maximum(made, -701.093673400881, 15, 0.05, 0.05)
   expect_steadier_than(made, c(lambda = 0.0256, omega = 0.00963))
