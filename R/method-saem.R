@@ -15,8 +15,9 @@
 #' @param kernels (named integer) sweeps of each kernel per iteration: `prior`
 #'   (independent draws from the population), `random_walk` (one effect at a
 #'   time), `block` (random groups of effects) and `independence` (draws around
-#'   the conditional mode; Karimi, Lavielle and Moulines, 2020; three times as many
-#'   during `smoothing`). Kernels left out keep their default, 0 turns one off.
+#'   the conditional mode; Karimi, Lavielle and Moulines, 2020). During `smoothing`
+#'   `independence` sweeps eight times as often and `prior`, which has then done its
+#'   work, rests. Kernels left out keep their default, 0 turns one off.
 #' @param annealing (logical) keep the variances from shrinking faster than
 #'   `annealing_rate` per iteration in the first half of the exploration.
 #' @param annealing_rate (number in (0, 1)) smallest ratio of a variance to that

@@ -27,8 +27,9 @@ pub struct SaemOptions {
     pub nodes: Option<usize>,
 }
 
-/// Sweeps of each kernel in an iteration; those of the independence kernel are six times as many while smoothing, where every
-/// draw lowers the Monte-Carlo error of the estimate.
+/// Sweeps of each kernel in an iteration of the exploration. While smoothing, where every draw lowers the Monte-Carlo
+/// error of the estimate, the independence kernel sweeps eight times as often; the prior kernel, which serves to find
+/// the mass of the distribution, has done its work.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
 pub struct Kernels {
@@ -42,7 +43,8 @@ impl Kernels {
     /// Sweeps in an iteration of the smoothing.
     pub fn smoothing(self) -> Self {
         Self {
-            independence: 6 * self.independence,
+            prior: if self.independence > 0 { 0 } else { self.prior },
+            independence: 8 * self.independence,
             ..self
         }
     }
