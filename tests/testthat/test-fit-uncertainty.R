@@ -38,6 +38,9 @@ test_that("SDs and correlations of a linear model have the SEs of its exact like
     correlation$se / (1 - correlation$estimate^2), sqrt(vcov(fit)["a", "a"]) / sigma(fit)
   )
   expect_lt(max(abs(found / exact - 1)), 0.05)
+  # Bounds on the scale of Fisher's z.
+  reach <- atanh(correlation$upper) - atanh(correlation$lower)
+  expect_equal(reach / 2, qnorm(0.975) * exact[5], tolerance = 0.05)
   # Elements of the covariance matrix: symmetric about the estimate.
   bounds <- confint(fit, "omega[2,1]")
   expect_equal(mean(bounds), attr(VarCorr(fit), "covariance")[2, 1])
