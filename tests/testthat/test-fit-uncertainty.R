@@ -40,7 +40,7 @@ test_that("SDs and correlations of a linear model have the SEs of its exact like
   expect_lt(max(abs(found / exact - 1)), 0.05)
   # Bounds on the scale of Fisher's z.
   reach <- atanh(correlation$upper) - atanh(correlation$lower)
-  expect_equal(reach / 2, qnorm(0.975) * exact[5], tolerance = 0.05)
+  expect_equal(reach / 2, qnorm(0.975) * unname(exact[5]), tolerance = 0.05)
   # Elements of the covariance matrix: symmetric about the estimate.
   bounds <- confint(fit, "omega[2,1]")
   expect_equal(mean(bounds), attr(VarCorr(fit), "covariance")[2, 1])
