@@ -7,6 +7,7 @@ mod convergence;
 mod estep;
 mod fit;
 mod gradient;
+mod information;
 mod means;
 mod mstep;
 mod newton;

@@ -85,11 +85,11 @@ pub(super) fn deposit(target: Target, adjoint: *mut f64, term: impl Fn(usize) ->
     }
 }
 
-/// `adjoint * slope`, where an adjoint of zero is zero whatever the slope: a value that does not count (masked, in
-/// the branch not taken, of a subject without rows) may have an infinite one.
+/// `adjoint * slope`, where zero times infinity is zero: a value that does not count (masked, in the branch not taken)
+/// may have an infinite slope, and a value that does not move (`(dose/v)^h` at dose zero) an infinite adjoint.
 #[inline(always)]
 fn times(adjoint: f64, slope: f64) -> f64 {
-    if adjoint != 0.0 {
+    if adjoint != 0.0 && slope != 0.0 {
         adjoint * slope
     } else {
         0.0
