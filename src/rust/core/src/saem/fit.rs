@@ -12,6 +12,7 @@ use super::options::SaemOptions;
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::Smoother;
+use super::start::check_start;
 use super::statistics::Statistics;
 use super::trace::Trace;
 use nalgebra::DMatrix;
@@ -49,7 +50,7 @@ const INFORMATION_EVERY: usize = 5;
 /// Fit by SAEM.
 ///
 /// # Errors
-/// Threads that cannot be started.
+/// Threads that cannot be started, observations without a density at the starting values.
 pub fn fit(
     problem: &Problem,
     options: &SaemOptions,
@@ -58,6 +59,7 @@ pub fn fit(
     monitor: &dyn Monitor,
 ) -> Result<Fit> {
     let started = Instant::now();
+    check_start(problem)?;
     let workers = Workers::new(threads)?;
     let layout = problem.layout(options.chains_for(problem.n_subjects()));
     let mut run = Run::new(problem, options, &layout, seed);

@@ -15,6 +15,7 @@ mod options;
 mod schedule;
 mod score;
 mod smoother;
+mod start;
 mod statistics;
 mod trace;
 
