@@ -38,8 +38,11 @@ doc:
 	@Rscript tools/doc.R vignettes
 
 bench:
-	@$(SETUP)
-	@cargo run --release $(CORE) --example bench
+	@$(SETUP) $(IMPORTS)
+	@$(MAKE) --silent --no-print-directory .lib/stamp
+	@mkdir -p build
+	@Rscript bench/theophylline.R build/theophylline.json build/theophylline.csv
+	@cargo run --release $(CORE) --example bench -- build/theophylline.json build/theophylline.csv
 
 lint:
 	@$(SETUP) $(IMPORTS) $(TESTING) lintr

@@ -62,16 +62,18 @@ group_column <- function(model, data, id) {
   group
 }
 
-# `time =`, else the first of time, TIME and t, else the same without case.
+# `time =`, else the first of time, TIME and t, else the same without case. A
+# column of dates that happens to be called so is passed over.
 time_column <- function(data, time) {
   if (!is.null(time)) {
     check_column_name(time, "time")
     if (!time %in% names(data)) stop_missing_column(time, data, "time")
     return(time)
   }
-  exact <- intersect(c("time", "TIME", "t"), names(data))
+  numeric <- names(data)[vapply(data, is.numeric, logical(1L))]
+  exact <- intersect(c("time", "TIME", "t"), numeric)
   if (length(exact) > 0L) return(exact[1L])
-  loose <- names(data)[tolower(names(data)) == "time"]
+  loose <- numeric[tolower(numeric) == "time"]
   if (length(loose) > 0L) loose[1L]
 }
 

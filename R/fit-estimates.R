@@ -92,7 +92,7 @@ VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
   refuse_dots(...)
   covariance <- x$covariance$value
   variance <- diag(covariance)
-  terms <- effect_terms(x$model, x$covariance$names)
+  terms <- effect_terms(x$model$spec, x$covariance$names, x$individual$name)
   dimnames(covariance) <- list(terms$effect, terms$effect)
   table <- data.frame(
     terms[c("effect", "term")],
@@ -117,15 +117,16 @@ correlation_of <- function(covariance) {
   correlation
 }
 
-# 100 (1 - SD of the modes about their mean / omega), on the Gaussian scale.
+# 100 (1 - SD of the modes about the subject's typical value / omega), on the
+# Gaussian scale. The SD has divisor n, as the maximum likelihood estimate of
+# omega does; with n - 1 few subjects would show negative shrinkage.
 effect_shrinkage <- function(fit) {
-  modes <- fit$effects$modes
-  for (i in seq_along(fit$effects$name)) {
-    if (effect_family(fit$effects$name[i], fit$model$spec$random) == "lognormal") {
-      modes[, i] <- log(modes[, i])
-    }
-  }
-  spread <- apply(modes - fit$effects$mean, 2L, stats::sd)
+  spread <- vapply(seq_along(fit$effects$name), function(i) {
+    modes <- fit$effects$modes[, i]
+    typical <- fit$effects$typical[, i]
+    family <- effect_family(fit$effects$name[i], fit$model$spec$random)
+    sqrt(mean((if (family == "lognormal") log(modes / typical) else modes - typical)^2))
+  }, 0)
   100 * (1 - spread / sqrt(diag(fit$covariance$value)))
 }
 
@@ -135,14 +136,16 @@ print.nlme_varcorr <- function(x, digits = 4, ...) {
   invisible(x)
 }
 
-# The table of random effects, with correlations when there are any.
-variability_lines <- function(table, digits) {
-  shown <- data.frame(
-    format_numbers(table$sd, digits), format_numbers(table$cv, 3),
-    format_numbers(table$shrinkage, 3),
-    row.names = table$term
-  )
-  names(shown) <- c("SD", "CV %", "shrinkage %")
+# The table of random effects, with correlations when there are any, and with the
+# SEs of the SDs when they are given.
+variability_lines <- function(table, digits, sds = NULL) {
+  shown <- data.frame(SD = format_numbers(table$sd, digits), row.names = table$term)
+  if (any(!is.na(sds$se))) {
+    shown$SE <- format_numbers(sds$se, digits)
+    shown[["95 % interval"]] <- format_intervals(sds, digits)
+  }
+  shown[["CV %"]] <- format_numbers(table$cv, 3)
+  shown[["shrinkage %"]] <- format_numbers(table$shrinkage, 3)
   if (all(is.na(table$cv))) shown[["CV %"]] <- NULL
   correlation <- attr(table, "correlation")
   if (any(correlation[lower.tri(correlation)] != 0, na.rm = TRUE)) {

@@ -1,6 +1,7 @@
 #' Summarize a fit
 #'
-#' Adds to what [print()] shows the options of the method, the time spent, the
+#' Adds to what [print()] shows the standard errors of the SDs of the random effects
+#' and of the residual parameters, the options of the method, the time spent, the
 #' acceptance rates of the kernels, rejected draws, and which parameter the M-step
 #' updates by which route.
 #'
@@ -34,11 +35,13 @@ summary.nlme_fit <- function(object, ...) {
 #' @export
 print.summary.nlme_fit <- function(x, digits = 4, ...) {
   fit <- x$fit
-  acceptance <- sprintf("%s %.2f", x$acceptance$kernel, x$acceptance$rate)
-  timing <- sprintf("%s %.2f s", x$timing$name, x$timing$seconds)
+  # A kernel that does not apply, such as blocks of a single effect, has no rate.
+  rates <- x$acceptance[is.finite(x$acceptance$rate), ]
+  acceptance <- sprintf("%s %.2f", rates$kernel, rates$rate)
+  timing <- sprintf("%s %s s", x$timing$name, format(signif(x$timing$seconds, 2)))
   routes <- tapply(x$routes$parameter, x$routes$route, paste, collapse = ", ")
   cat(
-    fit_lines(fit, digits, rows = Inf),
+    fit_lines(fit, digits, full = TRUE),
     "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),
     "", "M-step", paste0("  ", names(routes), ": ", routes),
     "", paste("Acceptance:", paste(acceptance, collapse = ", ")),

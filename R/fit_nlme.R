@@ -25,8 +25,8 @@
 #'   `correlated` of [nlme_formula()].
 #' @returns An object of class `nlme_fit`. Interrupting the fit returns what there
 #'   is, with status `interrupted`. See [fixef()], [ranef()], [VarCorr()],
-#'   [predict.nlme_fit()], [logLik.nlme_fit()], [plot.nlme_fit()], [tidy.nlme_fit()]
-#'   and [convergence()].
+#'   [vcov.nlme_fit()], [confint.nlme_fit()], [predict.nlme_fit()],
+#'   [logLik.nlme_fit()], [plot.nlme_fit()], [tidy.nlme_fit()] and [convergence()].
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -161,7 +161,7 @@ warn_of_fit <- function(fit) {
   status <- fit$status
   if (status$code != "converged") {
     warn_nlmers(status$code, paste(
-      c(status_sentence(fit), status_advice(status$code)), collapse = "\n"
+      c(paste0(status_sentence(fit), "."), status$evidence, status_advice(status$code)), collapse = "\n"
     ))
   }
   for (text in fit$warnings) warn_nlmers("fit", text)

@@ -4,7 +4,7 @@
 #' Lavielle, 2005). Each iteration draws the random effects of every subject by
 #' Markov chain Monte Carlo, moves the sufficient statistics toward those of the
 #' draws by a step `gain`, and maximizes. The gain is 1 during `exploration`, and
-#' 1/k during `smoothing`.
+#' decreases during `smoothing`.
 #'
 #' @param exploration (integer) iterations with gain 1, which move to the
 #'   neighborhood of the maximum.
@@ -15,12 +15,16 @@
 #' @param kernels (named integer) sweeps of each kernel per iteration: `prior`
 #'   (independent draws from the population), `random_walk` (one effect at a
 #'   time), `block` (random groups of effects) and `independence` (draws around
-#'   the conditional mode; Karimi, Lavielle and Moulines, 2020). Kernels left out
-#'   keep their default, 0 turns one off.
+#'   the conditional mode; Karimi, Lavielle and Moulines, 2020). During `smoothing`
+#'   `independence` sweeps eight times as often and `prior`, which has then done its
+#'   work, rests. Kernels left out keep their default, 0 turns one off.
 #' @param annealing (logical) keep the variances from shrinking faster than
 #'   `annealing_rate` per iteration in the first half of the exploration.
 #' @param annealing_rate (number in (0, 1)) smallest ratio of a variance to that
 #'   of the iteration before, while annealing.
+#' @param acceleration (logical) precondition the smoothing by the observed
+#'   information, so that its steps are Newton steps on averaged scores. Without it
+#'   the gain is 1/k and the fit has no standard errors (see [vcov.nlme_fit()]).
 #' @param target_acceptance (number in (0, 1)) acceptance rate to which the scales
 #'   of the random-walk kernels adapt.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at
@@ -43,9 +47,9 @@
 #' saem(exploration = 500, smoothing = 200, chains = 5)
 #' @export
 saem <- function(exploration = 300, smoothing = 100, chains = "auto",
-                 kernels = c(prior = 2, random_walk = 2, block = 2, independence = 2),
-                 annealing = TRUE, annealing_rate = 0.95, target_acceptance = 0.4,
-                 log_lik = TRUE, nodes = NULL) {
+                 kernels = c(prior = 1, random_walk = 1, block = 1, independence = 2),
+                 annealing = TRUE, annealing_rate = 0.95, acceleration = TRUE,
+                 target_acceptance = 0.4, log_lik = TRUE, nodes = NULL) {
   options <- list(
     name = "saem",
     exploration = check_count(exploration, "exploration", 1),
@@ -54,6 +58,7 @@ saem <- function(exploration = 300, smoothing = 100, chains = "auto",
     kernels = check_kernels(kernels),
     annealing = check_flag(annealing, "annealing"),
     annealing_rate = check_fraction(annealing_rate, "annealing_rate"),
+    acceleration = check_flag(acceleration, "acceleration"),
     target_acceptance = check_fraction(target_acceptance, "target_acceptance"),
     log_lik = check_flag(log_lik, "log_lik"),
     nodes = if (is.null(nodes)) NULL else check_count(nodes, "nodes", 1)

@@ -1,9 +1,14 @@
 # Which individual parameter a random effect belongs to, and on which scale it
 # acts: read from the statements, for names in tables and for CVs.
 
-# One row an effect: `effect`, the `term` it varies and its `scale`.
-effect_terms <- function(model, effects) {
-  terms <- lapply(effects, effect_term, model = model, effects = effects)
+# One row an effect: `effect`, the `term` it varies and its `scale`. `individual`
+# are the assigned variables that have one value a subject.
+effect_terms <- function(spec, effects, individual) {
+  kept <- vapply(spec$statements, function(statement) {
+    statement$kind == "assign" && sub("^[.]", "", statement$target) %in% individual
+  }, logical(1L))
+  spec$statements <- spec$statements[kept]
+  terms <- lapply(effects, effect_term, spec = spec, effects = effects)
   data.frame(
     effect = effects,
     term = vapply(terms, `[[`, character(1L), "term"),
@@ -12,12 +17,11 @@ effect_terms <- function(model, effects) {
 }
 
 # An effect belongs to the first individual parameter that uses it and no other.
-effect_term <- function(effect, model, effects) {
-  family <- effect_family(effect, model$spec$random)
+effect_term <- function(effect, spec, effects) {
+  family <- effect_family(effect, spec$random)
   own <- list(term = effect, scale = if (family == "lognormal") "log" else "identity")
-  for (statement in model$spec$statements) {
+  for (statement in spec$statements) {
     name <- sub("^[.]", "", statement$target)
-    if (statement$kind != "assign" || !name %in% model$described$individual) next
     if (!identical(intersect(tree_effects(statement$value), effects), effect)) next
     if (family == "lognormal") return(list(term = name, scale = "log"))
     scale <- switch(top_call(statement$value),

@@ -34,9 +34,9 @@ start_text <- function(parameter) {
   value <- parameter$value
   if (parameter$type == "covariance_matrix") {
     value <- value[seq(1L, by = parameter$dim + 1L, length.out = parameter$dim)]
-    return(sprintf("diagonal %s", paste(format_numbers(value, 4, FALSE), collapse = ", ")))
+    return(sprintf("diagonal %s", paste(signif(value, 4), collapse = ", ")))
   }
-  paste(format_numbers(value, 4, FALSE), collapse = ", ")
+  paste(signif(value, 4), collapse = ", ")
 }
 
 scale_text <- function(parameter) {
@@ -59,7 +59,6 @@ recognized_lines <- function(described) {
   facts <- c(
     "outcome" = paste(sprintf("%s (%s)", described$outcomes, described$families), collapse = ", "),
     "data columns" = paste(described$covariates, collapse = ", "),
-    "individual parameters" = paste(described$individual, collapse = ", "),
     "mu-referenced effects" = paste(sprintf("%s (%s)", mu$effect, mu$mean), collapse = ", ")
   )
   if (length(routes) > 0L) {

@@ -9,9 +9,8 @@
 #' `positive(x)` is estimated on the log scale, `probability(x)` on the logit
 #' scale, and `real(value, scale, lower, upper, se, label, unit)` says more
 #' (`scale` is one of `"identity"`, `"log"`, `"logit"`, `"probit"`). A vector
-#' makes a vector parameter. `covariance_matrix(M, parameterization)`
-#' (`"cholesky"` or `"matrix_log"`) and `diagonal_matrix(variances)` are
-#' covariances of random effects.
+#' makes a vector parameter. `covariance_matrix(M)` and
+#' `diagonal_matrix(variances)` are covariances of random effects.
 #'
 #' @section Random effects:
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is

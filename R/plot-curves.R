@@ -88,7 +88,7 @@ draw_fits <- function(data, fit) {
     ggplot2::geom_point(
       data = data[data$series == "observed", ], color = observed_color, size = 1.2
     ) +
-    ggplot2::facet_wrap(outcome_facets(data, "group"), scales = facet_scales(data)) +
+    ggplot2::facet_wrap(outcome_facets(data, "group"), scales = facet_scales(data, "free_y")) +
     ggplot2::scale_color_manual(
       values = c(individual = individual_color, population = population_color)
     ) +
@@ -101,7 +101,7 @@ draw_fits <- function(data, fit) {
     ggplot2::theme(legend.position = "bottom")
 }
 
-# One vertical axis lets subjects be compared; outcomes have their own.
-facet_scales <- function(data) {
-  if (length(unique(data$outcome)) > 1L) "free_y" else "fixed"
+# One axis lets panels be compared; several outcomes have their own.
+facet_scales <- function(data, several) {
+  if (length(unique(data$outcome)) > 1L) several else "fixed"
 }

@@ -78,7 +78,7 @@ draw_observed <- function(data) {
   ggplot2::ggplot(data, ggplot2::aes(x = .data$predicted, y = .data$observed)) +
     ggplot2::geom_abline(slope = 1, intercept = 0, color = "gray60") +
     ggplot2::geom_point(color = observed_color, alpha = 0.7) +
-    ggplot2::facet_wrap(outcome_facets(data, "level"), scales = "free") +
+    ggplot2::facet_wrap(outcome_facets(data, "level"), scales = facet_scales(data, "free")) +
     ggplot2::labs(x = "Predicted", y = "Observed") +
     ggplot2::theme_bw()
 }

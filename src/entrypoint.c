@@ -1,4 +1,6 @@
-// Register the routines of the Rust library with R, and ask R whether the user pressed Ctrl-C.
+// Register the routines of the Rust library with R, ask R whether the user pressed Ctrl-C, call back into R.
+
+#include <setjmp.h>
 
 #include <Rinternals.h>
 #include <R_ext/Rdynload.h>
@@ -15,6 +17,30 @@ static void check_interrupt(void *unused) {
 // An interrupt jumps out of check_interrupt: the jump stays inside this file, no Rust frame is skipped.
 int nlmers_user_interrupted(void) {
     return !R_ToplevelExec(check_interrupt, NULL);
+}
+
+static SEXP evaluate(void *call) {
+    return Rf_eval((SEXP) call, R_GlobalEnv);
+}
+
+static void land(void *landing, Rboolean jumping) {
+    if (jumping) {
+        longjmp(*(jmp_buf *) landing, 1);
+    }
+}
+
+// Evaluate a call; 0 when it returns FALSE or jumps out (an interrupt, a restart). The jump ends here, so no Rust frame
+// is skipped, and the handlers around the .Call stay in place: R_ToplevelExec would hide them from what is signaled.
+int nlmers_go_on(SEXP call) {
+    SEXP token = PROTECT(R_MakeUnwindCont());
+    jmp_buf landing;
+    int go_on = 0;
+    if (setjmp(landing) == 0) {
+        SEXP answer = R_UnwindProtect(evaluate, call, land, &landing, token);
+        go_on = !(Rf_isLogical(answer) && Rf_xlength(answer) == 1 && LOGICAL(answer)[0] == 0);
+    }
+    UNPROTECT(1);
+    return go_on;
 }
 
 void R_init_nlmers(DllInfo *dll) {

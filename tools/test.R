@@ -4,6 +4,8 @@ counts_file <- normalizePath(commandArgs(TRUE)[1], mustWork = FALSE)
 unlink(counts_file)
 library(testthat)
 library(nlmers)
+# Outside R CMD check the comparisons over seeds run too.
+Sys.setenv(NOT_CRAN = "true")
 
 results <- test_dir(
   "tests/testthat",

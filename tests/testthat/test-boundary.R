@@ -50,7 +50,7 @@ test_that("an error of the core becomes a classed condition with its fields", {
   error <- expect_error(self_test("refuse"), class = "nlmers_error_data")
   expect_s3_class(error, "nlmers_error")
   expect_identical(error$reason, "self_test")
-  expect_identical(error$row, "3")
+  expect_identical(error$row, 3L)
   expect_identical(error$column, "dose")
   expect_match(conditionMessage(error), "The problem.*the place.*The way out")
 })

@@ -18,12 +18,16 @@ test_that("a fit holds no environment and no pointer", {
   }
   expect_false(holds(unclass(fit)))
   expect_equal(fit$format_version, 1L)
+  expect_type(fit$uncertainty, "list")
 })
 
 test_that("update() fits again with changes", {
-  again <- update(fit, seed = 2)
+  model <- theo_formula()
+  first <- fit_nlme(model, theo, short_saem(), seed = 1, progress = FALSE)
+  again <- update(first, seed = 2)
   expect_equal(again$settings$seed, 2)
-  expect_equal(names(fixef(again)), names(fixef(fit)))
+  expect_equal(names(fixef(again)), names(fixef(first)))
+  expect_equal(update(again, seed = 1)$parameters, first$parameters)
 })
 
 test_that("data given by value are not kept in the call", {

@@ -3,9 +3,23 @@ test_that("a summary adds options, routes, acceptance and time", {
   made <- summary(fit)
   expect_s3_class(made, "summary.nlme_fit")
   expect_setequal(made$routes$parameter, fit$parameters$name)
-  expect_true(all(made$acceptance$rate >= 0 & made$acceptance$rate <= 1))
+  rates <- made$acceptance$rate[is.finite(made$acceptance$rate)]
+  expect_gt(length(rates), 1L)
+  expect_true(all(rates >= 0 & rates <= 1))
   text <- paste(capture.output(print(made)), collapse = "\n")
   for (part in c("M-step", "Acceptance", "Rejected draws", "Time", "exploration = 60")) {
     expect_match(text, part, fixed = TRUE)
   }
+})
+
+test_that("a summary shows the SEs of SDs and residual parameters", {
+  fit <- fit_orange(method = short_saem(), seed = 1)
+  lines <- capture.output(print(summary(fit)))
+  se <- sqrt(diag(vcov(fit)))
+  shown <- nlmers:::format_numbers(se[c("omega_sd_Asym", "sigma")], 4)
+  expect_match(lines, sprintf("^  Asym .* %s +\\[", shown[1]), all = FALSE)
+  expect_match(lines, sprintf("^  sigma .* %s +", shown[2]), all = FALSE)
+  expect_match(lines, "observed information", all = FALSE)
+  fit$uncertainty <- NULL
+  expect_false(any(grepl("SE|interval|information", capture.output(print(summary(fit))))))
 })

@@ -1,12 +1,25 @@
 test_that("an effect has the name and scale of the parameter it varies", {
   expect_equal(
-    nlmers:::effect_terms(theo_blocks(), c("eta[1]", "eta[2]", "eta[3]")),
+    nlmers:::effect_terms(
+      theo_blocks()$spec, c("eta[1]", "eta[2]", "eta[3]"), c("ka", "v", "cl")
+    ),
     data.frame(effect = paste0("eta[", 1:3, "]"), term = c("ka", "v", "cl"), scale = "log")
   )
   expect_equal(
-    nlmers:::effect_terms(theo_formula(), "eta_V"),
+    nlmers:::effect_terms(theo_formula()$spec, "eta_V", c("ka", "V", "Cl")),
     data.frame(effect = "eta_V", term = "V", scale = "log")
   )
+})
+
+test_that("a variable that changes within a subject is no individual parameter", {
+  model <- nlme_model(
+    fixed(a = 1, s = positive(1), sigma = positive(1)), random(e ~ normal(a, s) | id),
+    {
+      mu <- e * time
+      y ~ normal(mu, sigma)
+    }
+  )
+  expect_equal(nlmers:::effect_terms(model$spec, "e", character())$term, "e")
 })
 
 test_that("an effect used by itself keeps its name", {
@@ -16,11 +29,12 @@ test_that("an effect used by itself keeps its name", {
     circumference ~ normal(v * age / 1000, sigma)
   )
   expect_equal(
-    nlmers:::effect_terms(model, "v"),
+    nlmers:::effect_terms(model$spec, "v", character()),
     data.frame(effect = "v", term = "v", scale = "log")
   )
 })
 
 test_that("a factor exp(eta) varies on the log scale", {
-  expect_equal(nlmers:::effect_terms(counts(), "eta")[c("term", "scale")], data.frame(term = "rate", scale = "log"))
+  terms <- nlmers:::effect_terms(counts()$spec, "eta", "rate")
+  expect_equal(terms[c("term", "scale")], data.frame(term = "rate", scale = "log"))
 })

@@ -159,30 +159,45 @@ fn engine() -> Result<(), Failure> {
     for isa in Isa::available() {
         let mut values = Values::on(isa, &problem, &layout, &problem.programs.likelihood);
         values.prepare(&problem.theta.start);
-        let mut work = Vec::new();
-        let value = per_obs
-            * median(301, || {
-                for b in 0..layout.blocks.len() {
-                    black_box(values.log_lik(b, &phi, &mut work));
-                }
-            });
         let mut derivatives = Derivatives::on(isa, &problem, &layout, &problem.programs.phi);
         derivatives.prepare(&problem.theta.start);
-        let mut scratch = Scratch::default();
+        let (mut work, mut scratch) = (Vec::new(), Scratch::default());
         let mut gradient = vec![Column::ZERO; 3];
-        let both = per_obs
-            * median(301, || {
-                for b in 0..layout.blocks.len() {
-                    black_box(derivatives.gradient_phi(b, &phi, &mut gradient, &mut scratch));
-                }
-            });
-        let (exp, ln) = (vector(isa, Function::Exp), vector(isa, Function::Ln));
+        // What is compared is timed side by side in every round.
+        let rounds: Vec<[f64; 4]> = (0..31)
+            .map(|_| {
+                let value = median(9, || {
+                    for b in 0..layout.blocks.len() {
+                        black_box(values.log_lik(b, &phi, &mut work));
+                    }
+                });
+                let both = median(9, || {
+                    for b in 0..layout.blocks.len() {
+                        black_box(derivatives.gradient_phi(b, &phi, &mut gradient, &mut scratch));
+                    }
+                });
+                let mathematics = 2.0 * vector(isa, Function::Exp) + vector(isa, Function::Ln);
+                let value = per_obs * value;
+                [
+                    value,
+                    mathematics,
+                    value / mathematics,
+                    per_obs * both / value,
+                ]
+            })
+            .collect();
+        let middle = |k: usize| {
+            let mut column: Vec<f64> = rounds.iter().map(|round| round[k]).collect();
+            column.sort_by(f64::total_cmp);
+            column[column.len() / 2]
+        };
         println!(
-            "{isa:?}: {value:.2} ns per observation; two exp {:.2} + one ln {ln:.2} ns: ratio {:.2}; value and \
-             gradient {both:.2} ns: {:.2} values",
-            2.0 * exp,
-            value / (2.0 * exp + ln),
-            both / value
+            "{isa:?}: {:.2} ns per observation; two vector exp and one ln {:.2} ns: ratio {:.2}; \
+             value and gradient: {:.2} values",
+            middle(0),
+            middle(1),
+            middle(2),
+            middle(3)
         );
     }
     Ok(())
@@ -192,7 +207,7 @@ fn engine() -> Result<(), Failure> {
 fn vector(isa: Isa, function: Function) -> f64 {
     let x: Vec<f64> = (0..1024).map(|i| 0.01 + 0.005 * f64::from(i)).collect();
     let mut y = vec![0.0; x.len()];
-    let time = median(301, || {
+    let time = median(9, || {
         for _ in 0..16 {
             map(isa, function, black_box(&x), &mut y);
             black_box(&y);

@@ -23,7 +23,7 @@ fn starting_values() {
         is(
             &error,
             "start_outside_bounds",
-            "fixed(k = ...)",
+            "parameter `k`",
             "outside its bounds",
             hint,
         );
@@ -33,7 +33,7 @@ fn starting_values() {
     is(
         &error,
         "start_not_positive_definite",
-        "fixed(k = ...)",
+        "parameter `k`",
         "`k`",
         "correlations between -1 and 1",
     );
@@ -41,7 +41,7 @@ fn starting_values() {
     is(
         &error,
         "not_symmetric",
-        "fixed(k = ...)",
+        "parameter `k`",
         "`k` is not symmetric",
         "",
     );
@@ -49,7 +49,7 @@ fn starting_values() {
     is(
         &error,
         "not_square",
-        "fixed(k = ...)",
+        "parameter `k`",
         "`k` is not square",
         "",
     );
@@ -57,7 +57,7 @@ fn starting_values() {
     is(
         &error,
         "empty_parameter",
-        "fixed(k = ...)",
+        "parameter `k`",
         "`k` has no starting value",
         "",
     );
@@ -158,11 +158,11 @@ fn columns() {
         "`conc` is neither",
         "There are: time, wt, y",
     );
-    let error = data_error(&with_outcome("y ~ normal(aa + e, s)"), &frame());
+    let error = data_error(&with_outcome("y ~ normal(aa + a * e, s)"), &frame());
     is(
         &error,
         "unknown_symbol",
-        "y ~ normal(aa + e, s)",
+        "y ~ normal(aa + a * e, s)",
         "`aa`",
         "Did you mean `a`?",
     );
@@ -227,9 +227,9 @@ fn outcomes() {
     }
     for (outcome, bad, needs) in [
         ("y ~ lognormal(a + e, s)", 0.0, "must be positive"),
-        ("y ~ bernoulli(plogis(a + e))", 0.5, "must be 0 or 1"),
-        ("y ~ poisson(exp(a + e))", 1.5, "a whole number"),
-        ("y ~ poisson(exp(a + e))", -1.0, "a whole number"),
+        ("y ~ bernoulli(plogis(a + s * e))", 0.5, "must be 0 or 1"),
+        ("y ~ poisson(exp(a + s * e))", 1.5, "a whole number"),
+        ("y ~ poisson(exp(a + s * e))", -1.0, "a whole number"),
     ] {
         let data = frame().with("y", |row, _| if row == 5 { bad } else { 1.0 });
         let error = data_error(&with_outcome(outcome), &data);

@@ -55,6 +55,7 @@ fn data() -> Data {
         .with("x", |row, _| row as f64 - 2.0)
         .with("wt", |_, i| 50.0 + 10.0 * i as f64)
         .with("z", |_, i| i as f64 - 1.0)
+        .with("u", |_, _| 0.0)
         .with("y", |row, _| {
             if row == 3 {
                 f64::NAN
@@ -63,6 +64,9 @@ fn data() -> Data {
             }
         })
 }
+
+/// Reads every parameter and effect, and weighs nothing.
+const EVERYTHING: &str = "custom(1e-300 * (a + k + p + sum(v) + sum(w) + e + sum(eta)))";
 
 /// The model around a tree: where it stands, and in which outcome.
 fn request(draw: &mut Generator) -> Json {
@@ -95,6 +99,7 @@ fn request(draw: &mut Generator) -> Json {
     model["statements"] = json!([
         {"kind": "assign", "target": "early", "value": first, "text": "early <- ..."},
         {"kind": "outcome", "column": "y", "dist": {"call": family, "args": args}, "text": "y ~ ..."},
+        {"kind": "outcome", "column": "u", "dist": text::expression(EVERYTHING), "text": "u ~ ..."},
     ]);
     json!({"task": "fit", "model": model,
         "data": {"group": "id", "labels": ["1", "2", "3", "4"], "n_rows": 7}})

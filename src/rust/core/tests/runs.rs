@@ -155,7 +155,7 @@ fn a_run_far_too_short_is_not_called_converged() {
             "{acceleration}: {:?}",
             fit.evidence
         );
-        assert_eq!(fit.evidence.len(), 1);
+        assert!(!fit.evidence.is_empty());
     }
 }
 
@@ -179,7 +179,7 @@ fn a_run_of_few_or_no_iterations_ends_quietly() {
 const FAILING: [&str; 6] = [
     "random e ~ normal(0, o) | id\ny ~ normal(log(-1 - e^2) + a, s)",
     "random e ~ normal(0, o) | id\ny ~ normal(a + e + log(t - 2), s)",
-    "random e ~ normal(0, o * 0) | id\ny ~ normal(a + e, s)",
+    "random e ~ normal(0, o^900) | id\ny ~ normal(a + e, s)",
     "random e ~ normal(log(-a), o) | id\ny ~ normal(e, s)",
     "random e ~ normal(0, o) | id\ny ~ custom(log(-s^2) + a * e)",
     "random e ~ normal(0, o) | id\ny ~ normal(a + e, s * (a - a))",
@@ -196,13 +196,10 @@ fn numbers_that_fail_end_a_run_and_never_the_process() {
                 acceleration,
                 ..short()
             };
-            let fit = fit(&problem, &options, 1, 1, &Silent).unwrap();
-            assert_ne!(
-                fit.status,
-                FitStatus::Converged,
-                "{lines} {:?}",
-                fit.evidence
-            );
+            match fit(&problem, &options, 1, 1, &Silent) {
+                Err(error) => assert!(error.hint.is_some(), "{error}"),
+                Ok(fit) => assert_ne!(fit.status, FitStatus::Converged, "{lines}"),
+            }
             let request = fit_request(&text);
             let answer = nlmers_core::request::run(&request, data().request_columns(), &Silent);
             if let Ok(answer) = answer {
@@ -213,22 +210,47 @@ fn numbers_that_fail_end_a_run_and_never_the_process() {
 }
 
 #[test]
-fn a_subject_without_a_finite_density_is_named() {
+fn a_start_without_a_density_is_refused_with_its_observation() {
     let text = "
         fixed a = 1
         fixed o = positive(0.3)
         random e ~ normal(0, o) | id
         y ~ normal(a + e + log(x), 0.5)";
     let data = Data::new(70, |_| 2)
-        .with("x", |_, i| if i == 66 || i == 41 { -1.0 } else { 1.0 })
+        .with("x", |row, i| if i == 66 || row == 83 { -1.0 } else { 1.0 })
         .with("y", |row, _| (row as f64).sin());
-    let fit = run(&problem(text, &data), 1, 2);
-    assert_eq!(fit.status, FitStatus::NotFinite);
-    assert!(
-        fit.evidence[0].contains("subject s42 "),
-        "{:?}",
-        fit.evidence
-    );
+    let error = fit(&problem(text, &data), &short(), 1, 1, &Silent).unwrap_err();
+    assert_eq!(error.reason, "not_finite_start");
+    assert!(error.problem.contains("subject s42 "), "{error}");
+    assert!(error.place.unwrap().contains("row 84, `y`"));
+}
+
+/// The mean of `y` pulls `a` to five, where the density of `v` does not exist.
+#[test]
+fn a_likelihood_lost_on_the_way_is_reported_with_its_subject() {
+    let text = "
+        fixed a = 1
+        fixed o = positive(0.3)
+        random e ~ normal(0, o) | id
+        y ~ normal(a + e, 0.5)
+        v ~ custom(1e-9 * log(x * (3 - a)))";
+    let data = Data::new(20, |_| 3)
+        .with("x", |_, _| 1.0)
+        .with("y", |row, _| 5.0 + (row as f64).sin())
+        .with("v", |_, i| if i > 11 { 1.0 } else { f64::NAN });
+    for acceleration in [true, false] {
+        let options = SaemOptions {
+            acceleration,
+            ..short()
+        };
+        let fit = fit(&problem(text, &data), &options, 1, 1, &Silent).unwrap();
+        assert_eq!(fit.status, FitStatus::NotFinite, "{:?}", fit.evidence);
+        assert!(
+            fit.evidence[0].contains("subject s13 "),
+            "{:?}",
+            fit.evidence
+        );
+    }
 }
 
 fn fit_request(text: &str) -> String {

@@ -79,7 +79,7 @@ fn shared_values_are_walked_once() {
             writeln!(model, "v{} <- {value}", i + 1).unwrap();
         }
         let model = format!(
-            "{model}random e ~ normal(0, o) | id\ny ~ normal(v40 * exp(e) + exp(v39 + e), 1)"
+            "{model}random e ~ normal(0, o) | id\ny ~ normal(v40 * exp(e) + exp(v39 + e), a^2 + b)"
         );
         let data = data().with("wt", |_, i| 1.0 + 0.01 * i as f64);
         let time = cost(&model, &data);

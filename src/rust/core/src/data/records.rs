@@ -63,8 +63,8 @@ impl Records {
             rows: vec![vec![0]],
             outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
         };
-        for (i, column) in model.columns.iter().enumerate() {
-            if !column.outcome {
+        for i in 0..model.columns.len() {
+            if !records.outcomes.contains(&i) {
                 records.extents[i] = Extent::Subject;
             }
         }
@@ -208,17 +208,13 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
         .filter(|name| !name.starts_with('.'))
         .collect();
-    model
-        .columns
-        .iter()
-        .map(
-            |column| match frame.column(&column.name, &column.statement, &known) {
-                Ok(values) => Ok(values.to_vec()),
-                Err(_) if column.outcome && !need_outcomes => Ok(vec![f64::NAN; frame.n_rows]),
-                Err(error) => Err(error),
-            },
-        )
-        .collect()
+    let read =
+        |column: &crate::model::Column| match frame.column(&column.name, &column.statement, &known)
+        {
+            Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
+            found => found.map(<[f64]>::to_vec),
+        };
+    model.columns.iter().map(read).collect()
 }
 
 /// Rows of each subject, in an order that does not depend on the order of the data frame.

@@ -40,7 +40,7 @@ impl ModeOptions {
     pub fn exact() -> Self {
         Self {
             max_steps: 200,
-            tolerance: 1e-12,
+            tolerance: 1e-9,
             curvature: Curvature::Observed,
         }
     }

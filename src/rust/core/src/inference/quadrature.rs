@@ -3,9 +3,12 @@
 //! `log p(y_i) = log int p(y_i | phi) N(phi; m_i, Omega) d phi`. With the conditional mode `phi_i` and the Cholesky
 //! factor `L` of the posterior precision, `phi = phi_i + sqrt(2) L'^-1 x` turns the integrand into a smooth function
 //! times `exp(-|x|^2)`, which a product rule of `nodes` points a dimension integrates; exact for Gaussian integrands.
-//! One node is Laplace's approximation. Source: Pinheiro & Bates (1995).
+//! One node is Laplace's approximation. With five nodes or more the rule is moved once to the conditional mean and
+//! covariance that it finds itself, which serves skewed posteriors better than the mode. Sources: Pinheiro & Bates
+//! (1995); Naylor & Smith (1982).
 
 use gauss_quad::hermite::GaussHermite;
+use nalgebra::DMatrix;
 
 use super::modes::{ModeOptions, Modes};
 use crate::data::Layout;
@@ -26,18 +29,31 @@ pub struct Quadrature {
     pub converged: Vec<bool>,
 }
 
-/// Nodes a dimension that give about three digits after the point at a moderate cost.
-pub fn default_nodes(dim: usize) -> usize {
-    match dim {
+/// Nodes a dimension: two to three digits of -2 log L after the point where that is affordable, fewer for many random
+/// effects or subjects.
+pub fn default_nodes(dim: usize, n_subjects: usize) -> usize {
+    let most = match dim {
         0..=1 => 21,
-        2 => 13,
-        3 => 9,
+        2 => 15,
+        3 => 11,
         4 => 7,
         5 => 5,
         6..=7 => 3,
         _ => 1,
-    }
+    };
+    let points = |nodes: usize| nodes.pow(u32::try_from(dim).unwrap_or(0)) * n_subjects;
+    let affordable = (1..=most).rev().filter(|nodes| nodes % 2 == 1);
+    affordable
+        .into_iter()
+        .find(|nodes| points(*nodes) <= MAX_DEFAULT_POINTS)
+        .unwrap_or(1)
 }
+
+/// Most evaluations of a subject that the default number of nodes asks for.
+const MAX_DEFAULT_POINTS: usize = 10_000_000;
+
+/// Most nodes a dimension; more gain nothing.
+const MAX_NODES: usize = 101;
 
 /// Most points of a product rule that are evaluated for a subject.
 const MAX_POINTS: usize = 2_000_000;
@@ -50,7 +66,7 @@ pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quad
     let d = problem.n_phi();
     let points = nodes.checked_pow(u32::try_from(d).unwrap_or(u32::MAX));
     let n_points = points
-        .filter(|n| *n <= MAX_POINTS && *n > 0)
+        .filter(|n| *n <= MAX_POINTS && (1..=MAX_NODES).contains(&nodes))
         .ok_or_else(|| {
             Error::new(
                 ErrorClass::Option,
@@ -59,44 +75,40 @@ pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quad
             )
             .hint(format!(
                 "Use fewer nodes, for example nodes = {}.",
-                default_nodes(d)
+                default_nodes(d, problem.n_subjects())
             ))
         })?;
     let copies = (LANES / problem.n_subjects().max(1)).clamp(1, n_points);
     let layout = problem.layout(copies);
     let prior = Prior::new(problem, theta)?;
     let modes = Modes::find(problem, &layout, theta, &prior, None, ModeOptions::exact());
-    let rule = rule(nodes)?;
+    let rule = Rule {
+        points: rule(nodes)?,
+        n_points,
+    };
     let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
     values.prepare(theta);
     let means = Means::new(problem, &layout, theta);
-    let mut sums = vec![LogSum::default(); problem.n_subjects() * copies];
-    let mut work = Vec::new();
-    for b in 0..layout.blocks.len() {
-        let block = Integrand {
-            values: &values,
-            prior: &prior,
-            mean: means.columns(&layout, b),
-            mode: &modes.phi[b],
-            factor: &modes.factor[b],
-            b,
-        };
-        for first in (0..n_points).step_by(copies) {
-            block.add(&layout, &rule, first, n_points, &mut sums, &mut work);
-        }
+    let (mut center, mut factor) = (modes.phi.clone(), modes.factor.clone());
+    let pass = Pass {
+        layout: &layout,
+        values: &values,
+        prior: &prior,
+        means: &means,
+        rule: &rule,
+    };
+    if nodes >= RECENTER_FROM {
+        let sums = pass.run(&center, &factor, true);
+        recenter(&layout, sums, &mut center, &mut factor);
     }
-    Ok(collect(&layout, &modes, sums, nodes, d))
-}
-
-fn collect(
-    layout: &Layout,
-    modes: &Modes,
-    sums: Vec<LogSum>,
-    nodes: usize,
-    d: usize,
-) -> Quadrature {
-    let mut subjects = vec![0.0; layout.n_subjects];
-    let mut converged = vec![true; layout.n_subjects];
+    let sums = pass.run(&center, &factor, false);
+    let mut result = Quadrature {
+        log_lik: 0.0,
+        subjects: vec![0.0; layout.n_subjects],
+        nodes,
+        converged: modes.by_subject(&layout).1,
+    };
+    let merged = merge(&layout, sums);
     for (b, block) in layout.blocks.iter().enumerate() {
         for (l, lane) in block
             .lanes
@@ -105,20 +117,123 @@ fn collect(
             .filter(|(_, lane)| lane.copy == 0)
         {
             let i = lane.subject as usize;
-            let mut total = LogSum::default();
-            for copy in 0..layout.copies {
-                total.merge(&sums[i * layout.copies + copy]);
-            }
-            let log_det: f64 = (0..d).map(|k| modes.factor[b][at(k, k)].0[l].ln()).sum();
-            subjects[i] = total.value() + 0.5 * d as f64 * std::f64::consts::LN_2 - log_det;
-            converged[i] = modes.converged[b].0[l] != 0.0;
+            let log_det: f64 = (0..d).map(|k| factor[b][at(k, k)].0[l].ln()).sum();
+            let scale = 0.5 * d as f64 * std::f64::consts::LN_2 - log_det;
+            result.subjects[i] = merged[i].value() + scale;
         }
     }
-    Quadrature {
-        log_lik: subjects.iter().sum(),
-        subjects,
-        nodes,
-        converged,
+    result.log_lik = result.subjects.iter().sum();
+    Ok(result)
+}
+
+/// Nodes a dimension from which the rule is moved to the conditional mean and covariance.
+const RECENTER_FROM: usize = 5;
+
+/// Move center and factor of every lane to the moments found by a first pass, where these are sound.
+fn recenter(
+    layout: &Layout,
+    sums: Vec<LogSum>,
+    center: &mut [Vec<Column>],
+    factor: &mut [Vec<Column>],
+) {
+    let merged = merge(layout, sums);
+    for (b, block) in layout.blocks.iter().enumerate() {
+        for (l, lane) in block.lanes.iter().enumerate() {
+            let Some((mean, precision)) = merged[lane.subject as usize].moments() else {
+                continue;
+            };
+            for (column, value) in center[b].iter_mut().zip(mean) {
+                column.0[l] += value;
+            }
+            for i in 0..precision.nrows() {
+                for j in 0..=i {
+                    factor[b][at(i, j)].0[l] = precision[(i, j)];
+                }
+            }
+        }
+    }
+}
+
+/// One sum a subject, its copies added in their order.
+fn merge(layout: &Layout, sums: Vec<LogSum>) -> Vec<LogSum> {
+    let mut merged = Vec::with_capacity(layout.n_subjects);
+    for copies in sums.chunks(layout.copies) {
+        let mut total = LogSum::default();
+        for sum in copies {
+            total.merge(sum);
+        }
+        merged.push(total);
+    }
+    merged
+}
+
+/// A product rule: its one-dimensional points and their number in all.
+struct Rule {
+    points: Vec<(f64, f64)>,
+    n_points: usize,
+}
+
+/// What a pass over all blocks and points reads.
+struct Pass<'a> {
+    layout: &'a Layout,
+    values: &'a Values<'a>,
+    prior: &'a Prior,
+    means: &'a Means,
+    rule: &'a Rule,
+}
+
+impl Pass<'_> {
+    /// One sum for each copy of each subject; with `moments`, also those of `phi`.
+    fn run(&self, center: &[Vec<Column>], factor: &[Vec<Column>], moments: bool) -> Vec<LogSum> {
+        let mut sums = vec![LogSum::default(); self.layout.n_subjects * self.layout.copies];
+        let mut work = Vec::new();
+        for b in 0..self.layout.blocks.len() {
+            let mean = self.means.columns(self.layout, b);
+            for first in (0..self.rule.n_points).step_by(self.layout.copies) {
+                let (phi, weight) = self.points(b, first, &center[b], &factor[b]);
+                let log_lik = self.values.log_lik(b, &phi, &mut work);
+                let prior = self.prior.log_density(Isa::detect(), &phi, &mean);
+                for (l, lane) in self.layout.blocks[b].lanes.iter().enumerate() {
+                    let term = weight[l] + log_lik.0[l] + prior.0[l];
+                    let copy = lane.subject as usize * self.layout.copies + lane.copy as usize;
+                    let phi = phi.iter().zip(&center[b]).map(|(x, c)| x.0[l] - c.0[l]);
+                    sums[copy].add(term, phi.take(if moments { usize::MAX } else { 0 }));
+                }
+            }
+        }
+        sums
+    }
+
+    /// Point `first + copy` of the rule in every lane, and its log weight.
+    fn points(
+        &self,
+        b: usize,
+        first: usize,
+        center: &[Column],
+        factor: &[Column],
+    ) -> (Vec<Column>, [f64; LANES]) {
+        let mut phi = vec![Column::ZERO; center.len()];
+        let mut log_weight = [f64::NEG_INFINITY; LANES];
+        for (l, lane) in self.layout.blocks[b].lanes.iter().enumerate() {
+            let mut point = first + lane.copy as usize;
+            if point >= self.rule.n_points {
+                continue;
+            }
+            log_weight[l] = 0.0;
+            for column in &mut phi {
+                let (node, weight) = self.rule.points[point % self.rule.points.len()];
+                column.0[l] = std::f64::consts::SQRT_2 * node;
+                log_weight[l] += weight;
+                point /= self.rule.points.len();
+            }
+        }
+        solve_upper(Isa::detect(), factor, &mut phi);
+        for (column, center) in phi.iter_mut().zip(center) {
+            for l in 0..LANES {
+                column.0[l] += center.0[l];
+            }
+        }
+        (phi, log_weight)
     }
 }
 
@@ -135,71 +250,33 @@ fn rule(nodes: usize) -> Result<Vec<(f64, f64)>> {
         )
     })?;
     let rule = GaussHermite::new(degree);
-    Ok(rule
-        .as_node_weight_pairs()
-        .iter()
-        .map(|(x, w)| (*x, w.ln() + x * x))
-        .collect())
+    let pairs = rule.as_node_weight_pairs().iter();
+    Ok(pairs.map(|(x, _)| (*x, log_weight(*x, nodes))).collect())
 }
 
-struct Integrand<'a> {
-    values: &'a Values<'a>,
-    prior: &'a Prior,
-    mean: Vec<Column>,
-    mode: &'a [Column],
-    factor: &'a [Column],
-    b: usize,
-}
-
-impl Integrand<'_> {
-    /// Evaluate point `first + copy` in every lane and add it to the lane's sum.
-    fn add(
-        &self,
-        layout: &Layout,
-        rule: &[(f64, f64)],
-        first: usize,
-        n_points: usize,
-        sums: &mut [LogSum],
-        work: &mut Vec<Column>,
-    ) {
-        let lanes = &layout.blocks[self.b].lanes;
-        let d = self.mode.len();
-        let mut offset = vec![Column::ZERO; d];
-        let mut log_weight = [f64::NEG_INFINITY; LANES];
-        for (l, lane) in lanes.iter().enumerate() {
-            let mut point = first + lane.copy as usize;
-            if point >= n_points {
-                continue;
-            }
-            log_weight[l] = 0.0;
-            for column in &mut offset {
-                let (node, weight) = rule[point % rule.len()];
-                column.0[l] = std::f64::consts::SQRT_2 * node;
-                log_weight[l] += weight;
-                point /= rule.len();
-            }
-        }
-        solve_upper(Isa::detect(), self.factor, &mut offset);
-        for (column, mode) in offset.iter_mut().zip(self.mode) {
-            for l in 0..LANES {
-                column.0[l] += mode.0[l];
-            }
-        }
-        let log_lik = self.values.log_lik(self.b, &offset, work);
-        let prior = self.prior.log_density(Isa::detect(), &offset, &self.mean);
-        for (l, lane) in lanes.iter().enumerate() {
-            let term = log_weight[l] + log_lik.0[l] + prior.0[l];
-            sums[lane.subject as usize * layout.copies + lane.copy as usize].add(term);
-        }
+/// `ln(weight) + x^2` at a node: minus the logarithm of the sum of squares of the orthonormal Hermite functions, which
+/// keeps its digits where the weight itself is lost in rounding.
+fn log_weight(x: f64, nodes: usize) -> f64 {
+    let (mut before, mut here) = (0.0, std::f64::consts::PI.powf(-0.25) * (-0.5 * x * x).exp());
+    let mut sum = 0.0;
+    for k in 0..nodes {
+        sum += here * here;
+        let next = k as f64 + 1.0;
+        let after = x * (2.0 / next).sqrt() * here - (k as f64 / next).sqrt() * before;
+        (before, here) = (here, after);
     }
+    -sum.ln()
 }
 
-/// `log sum exp` of terms that arrive one by one.
-#[derive(Debug, Clone, Copy)]
+/// `log sum exp` of terms that arrive one by one, and the moments of what they belong to.
+#[derive(Debug, Clone)]
 struct LogSum {
     largest: f64,
     /// Sum of `exp(term - largest)`.
     sum: f64,
+    /// Sums of `exp(term - largest) * phi`, then of its products (lower triangle by rows).
+    weighted: Vec<f64>,
+    dim: usize,
 }
 
 impl Default for LogSum {
@@ -207,33 +284,62 @@ impl Default for LogSum {
         Self {
             largest: f64::NEG_INFINITY,
             sum: 0.0,
+            weighted: Vec::new(),
+            dim: 0,
         }
     }
 }
 
 impl LogSum {
-    fn add(&mut self, term: f64) {
+    fn add(&mut self, term: f64, phi: impl Iterator<Item = f64>) {
         if term.is_nan() || term == f64::NEG_INFINITY {
             return;
         }
-        if term > self.largest {
-            self.sum = self.sum * (self.largest - term).exp() + 1.0;
-            self.largest = term;
-        } else {
-            self.sum += (term - self.largest).exp();
-        }
+        let phi: Vec<f64> = phi.collect();
+        self.dim = phi.len();
+        let products = (0..phi.len()).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        let values = phi
+            .iter()
+            .copied()
+            .chain(products.map(|(i, j)| phi[i] * phi[j]));
+        let weighted = values.collect();
+        self.merge(&Self {
+            largest: term,
+            sum: 1.0,
+            weighted,
+            dim: phi.len(),
+        });
     }
 
     fn merge(&mut self, other: &Self) {
         if other.sum > 0.0 {
             let larger = self.largest.max(other.largest);
-            self.sum = self.sum * (self.largest - larger).exp()
-                + other.sum * (other.largest - larger).exp();
+            let (ours, theirs) = (
+                (self.largest - larger).exp(),
+                (other.largest - larger).exp(),
+            );
+            self.sum = self.sum * ours + other.sum * theirs;
+            self.weighted.resize(other.weighted.len(), 0.0);
+            for (x, y) in self.weighted.iter_mut().zip(&other.weighted) {
+                *x = *x * ours + y * theirs;
+            }
             self.largest = larger;
+            self.dim = other.dim;
         }
     }
 
     fn value(&self) -> f64 {
         self.largest + self.sum.ln()
+    }
+
+    /// Mean, and lower Cholesky factor of the inverse covariance; `None` when the covariance is not definite.
+    fn moments(&self) -> Option<(Vec<f64>, DMatrix<f64>)> {
+        let d = self.dim;
+        let mean: Vec<f64> = self.weighted[..d].iter().map(|x| x / self.sum).collect();
+        let second = |i: usize, j: usize| self.weighted[d + at(i.max(j), i.min(j))] / self.sum;
+        let covariance = DMatrix::from_fn(d, d, |i, j| second(i, j) - mean[i] * mean[j]);
+        let factor = covariance.cholesky()?.inverse().cholesky()?.l();
+        let sound = mean.iter().chain(factor.iter()).all(|x| x.is_finite());
+        sound.then_some((mean, factor))
     }
 }

@@ -2,9 +2,11 @@
 
 mod call;
 mod compile;
+pub mod covariance;
 pub mod parameter;
 mod random;
 mod scope;
+mod shape;
 mod value;
 
 pub use compile::compile;

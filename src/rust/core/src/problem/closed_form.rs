@@ -3,7 +3,8 @@
 use super::normal_form::{CovarianceBlock, NormalForm};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
-use crate::model::parameter::{triangle, Shape};
+use crate::model::covariance::triangle;
+use crate::model::parameter::Shape;
 use crate::model::Model;
 
 /// How a block of `Omega` is updated.
@@ -66,6 +67,8 @@ pub struct Residual {
     pub theta: usize,
     /// The outcomes that share it.
     pub outcomes: Vec<usize>,
+    /// True when the factor is one: the same standard deviation at every row.
+    pub constant: bool,
 }
 
 /// Set the update of every block whose parameters occur nowhere else (`taken`: coordinates that do).
@@ -220,11 +223,16 @@ pub fn residuals(
             }
         }
         if let Some(theta) = candidate {
+            let constant = density.sd.and_then(|sd| log_coordinate(&form.graph, sd)) == Some(theta);
             match found.iter_mut().find(|r| r.theta == theta) {
-                Some(residual) => residual.outcomes.push(o),
+                Some(residual) => {
+                    residual.outcomes.push(o);
+                    residual.constant &= constant;
+                }
                 None => found.push(Residual {
                     theta,
                     outcomes: vec![o],
+                    constant,
                 }),
             }
         }

@@ -1,6 +1,7 @@
 //! Join a model and its data: the complete-data log density and its derivatives, for any subjects and chains.
 
 mod closed_form;
+mod constant_error;
 mod differentiate;
 mod evaluate;
 mod normal_form;
@@ -9,6 +10,7 @@ mod programs;
 mod theta;
 
 pub use closed_form::{CovarianceUpdate, Residual, Variance};
+pub use constant_error::ConstantError;
 pub use differentiate::{Derivatives, Information, Scratch};
 pub use evaluate::Values;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
@@ -35,6 +37,8 @@ pub struct Problem {
     pub terms: Vec<Term>,
     /// Elements of the blocks of `Omega`.
     covariances: Vec<Population>,
+    /// The residual error, when its statistic can be read off the log-likelihood.
+    pub constant_error: Option<ConstantError>,
     data: Materialized,
 }
 
@@ -113,7 +117,7 @@ impl Problem {
                 .map(|o| records.columns[*o].iter().map(|y| !y.is_nan()).collect())
                 .collect(),
         };
-        Ok(Self {
+        let mut problem = Self {
             model: model.clone(),
             records,
             theta,
@@ -121,8 +125,11 @@ impl Problem {
             programs,
             terms,
             covariances,
+            constant_error: None,
             data,
-        })
+        };
+        problem.constant_error = ConstantError::find(&problem.form, &problem);
+        Ok(problem)
     }
 
     pub fn n_phi(&self) -> usize {
@@ -172,6 +179,24 @@ impl Problem {
             }
         }
         gradients
+    }
+
+    /// Derivatives of the natural elements of all parameters in `theta`: `[element][coordinate]`.
+    pub fn natural_jacobian(&self, theta: &[f64]) -> Vec<Vec<f64>> {
+        let nodes: Vec<_> = self
+            .form
+            .parameters
+            .iter()
+            .flat_map(|(_, nodes)| nodes.clone())
+            .collect();
+        let population = Population::new(&self.form.graph, &nodes);
+        (0..nodes.len())
+            .map(|k| {
+                let mut seeds = vec![0.0; nodes.len()];
+                seeds[k] = 1.0;
+                population.gradient(&self.form.graph, theta, &seeds)
+            })
+            .collect()
     }
 
     /// What each coordinate of `theta` is to a statistician: fixed effect, covariate coefficient, covariance of the

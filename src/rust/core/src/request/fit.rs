@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use nalgebra::DMatrix;
+
 use super::predict::{columns_matrix, effects_of, individual, outcome_names, predictions};
 use super::{count, list, log_likelihood, matrix, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
@@ -47,6 +49,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     entries.extend(vec![
         ("parameters", report.parameters()),
         ("covariance", report.covariance()),
+        ("uncertainty", report.uncertainty()),
         ("log_lik", log_lik),
         ("trace", trace(&problem, &fit.trace)),
         ("status", report.status()),
@@ -135,6 +138,53 @@ impl Report<'_> {
         ])
     }
 
+    /// Covariance matrices of the estimates of the free parameters, transformed and natural scale (delta method).
+    fn uncertainty(&self) -> Value {
+        // An estimate that is not finite is replaced by the start, whose covariance this is not.
+        let lost = matches!(self.fit.status, FitStatus::NotFinite);
+        let Some(transformed) = self.fit.covariance.as_ref().filter(|_| !lost) else {
+            return Value::Null;
+        };
+        let theta = &self.problem.theta;
+        let free: Vec<usize> = (0..theta.len())
+            .filter(|k| theta.routes[*k] != Route::Fixed)
+            .collect();
+        let p = free.len();
+        let jacobian = self.problem.natural_jacobian(self.theta);
+        let j = DMatrix::from_fn(p, p, |a, b| jacobian[free[a]][free[b]]);
+        let natural = &j * transformed * j.transpose();
+        let names = free.iter().map(|k| theta.names[*k].clone()).collect();
+        let matrix = |m: &DMatrix<f64>| Value::Matrix {
+            rows: p,
+            cols: p,
+            data: m.as_slice().to_vec(),
+        };
+        list(vec![
+            ("name", Value::Texts(names)),
+            ("transformed", matrix(transformed)),
+            ("natural", matrix(&natural)),
+            ("omega", self.omega_gradients(&free)),
+            ("method", Value::Text("louis".into())),
+        ])
+    }
+
+    /// Gradients of the elements of `Omega` on the transformed scale: what the SDs and correlations need.
+    fn omega_gradients(&self, free: &[usize]) -> Value {
+        let gradients = self.problem.omega_gradients(self.theta);
+        let place = |k: usize| k as f64 + 1.0;
+        let values: Vec<f64> = gradients
+            .iter()
+            .flat_map(|(_, _, gradient)| free.iter().map(|k| gradient[*k]))
+            .collect();
+        let rows = gradients.iter().map(|(a, _, _)| place(*a)).collect();
+        let cols = gradients.iter().map(|(_, b, _)| place(*b)).collect();
+        list(vec![
+            ("row", Value::Numbers(rows)),
+            ("col", Value::Numbers(cols)),
+            ("gradient", matrix(gradients.len(), free.len(), &values)),
+        ])
+    }
+
     fn log_lik(&mut self, options: &SaemOptions) -> Value {
         let finished = !matches!(
             self.fit.status,
@@ -145,15 +195,14 @@ impl Report<'_> {
         }
         let nodes = options
             .nodes
-            .unwrap_or_else(|| default_nodes(self.problem.n_phi()));
+            .unwrap_or_else(|| default_nodes(self.problem.n_phi(), self.problem.n_subjects()));
         match quadrature(self.problem, self.theta, nodes) {
             Ok(result) => {
-                let lost = result.converged.iter().filter(|c| !**c).count();
-                if lost > 0 {
-                    self.warnings.push(format!(
-                        "The conditional mode of {lost} of {} subjects was not found to full accuracy.",
-                        result.converged.len()
-                    ));
+                self.warn_of_modes(&result.converged);
+                if !result.log_lik.is_finite() {
+                    self.warnings
+                        .push("The log-likelihood is not finite at the estimate.".into());
+                    return Value::Null;
                 }
                 log_likelihood(&result)
             }
@@ -162,6 +211,48 @@ impl Report<'_> {
                     .push(format!("The log-likelihood was not computed. {error}"));
                 Value::Null
             }
+        }
+    }
+
+    fn warn_of_modes(&mut self, converged: &[bool]) {
+        let labels = &self.problem.records.labels;
+        let lost: Vec<&str> = (labels.iter().zip(converged))
+            .filter(|(_, converged)| !**converged)
+            .map(|(label, _)| label.as_str())
+            .collect();
+        if !lost.is_empty() {
+            let shown = lost[..lost.len().min(5)].join(", ");
+            let more = if lost.len() > 5 { ", ..." } else { "" };
+            self.warnings.push(format!(
+                "The conditional modes of {} subjects were not found ({shown}{more}): their random effects and the \
+                 log-likelihood are approximate.",
+                lost.len()
+            ));
+        }
+    }
+
+    /// A fit in which no random effect moves from its mean may sit far from the maximum.
+    fn warn_of_shrinkage(&mut self, phi: &[f64], typical: &[f64]) {
+        let d = self.problem.n_phi();
+        let Ok(prior) = Prior::new(self.problem, self.theta) else {
+            return;
+        };
+        let shrunk = (0..d).all(|k| {
+            let moves = phi
+                .iter()
+                .zip(typical)
+                .skip(k)
+                .step_by(d)
+                .map(|(x, m)| x - m);
+            let spread = moves.map(|x| x * x).sum::<f64>() / self.problem.n_subjects() as f64;
+            spread < 1e-4 * prior.omega[(k, k)]
+        });
+        if shrunk {
+            self.warnings.push(
+                "No random effect moves from its mean for any subject: the data say nothing about them at these \
+                 estimates. Try other starting values."
+                    .into(),
+            );
         }
     }
 
@@ -181,6 +272,7 @@ impl Report<'_> {
                 (typical.clone(), vec![false; n])
             }
         };
+        self.warn_of_shrinkage(&phi, &typical);
         let (cond_mean, cond_sd) = self.conditional_effects();
         let individual_fit = predictions(problem, self.theta, &phi);
         let population = predictions(problem, self.theta, &typical);
@@ -201,6 +293,10 @@ impl Report<'_> {
                     (
                         "modes",
                         matrix(n, d, &effects_of(problem, self.theta, &phi)),
+                    ),
+                    (
+                        "typical",
+                        matrix(n, d, &effects_of(problem, self.theta, &typical)),
                     ),
                     ("cond_mean", matrix(n, d, &cond_mean)),
                     ("cond_sd", matrix(n, d, &cond_sd)),

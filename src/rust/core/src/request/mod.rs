@@ -31,7 +31,7 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
             let (problem, theta) = request.evaluated(columns)?;
             let nodes = request
                 .nodes
-                .unwrap_or_else(|| default_nodes(problem.n_phi()));
+                .unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
             Ok(log_likelihood(&quadrature(&problem, &theta, nodes)?))
         }
         "modes" => {

@@ -1,6 +1,7 @@
 //! E-step: draw `phi` of every subject and chain, and gather what the M-step needs of the draws.
 
 use super::adapt::Scales;
+use super::gradient::{adjoint_sums, residual_gradient, Gradients};
 use super::options::Kernels;
 use super::score::Scores;
 use crate::data::Layout;
@@ -195,10 +196,11 @@ impl Chains {
         }
         let size = BlockWalk::size(u32::try_from(iteration).unwrap_or(0), d);
         self.scales.update(&by_coordinate, size, block);
-        let gradient = target
-            .derivatives
-            .map(|derivatives| derivatives.to_theta(target.theta, &adjoints))
-            .unwrap_or_default();
+        let gradient = match (&target.problem.constant_error, target.derivatives) {
+            (Some(error), _) => residual_gradient(error, target, &self.states),
+            (None, Some(derivatives)) => derivatives.to_theta(target.theta, &adjoints),
+            (None, None) => Vec::new(),
+        };
         Report {
             objective,
             gradient,
@@ -294,9 +296,9 @@ fn sweeps(
     for sweep in 0..kernels.independence {
         tallies[3].add(Independence.sweep(context, state));
         count(context, state, target);
-        // The last draw is taken below.
-        if target.averages_gradient && sweep + 1 < kernels.independence {
-            gradients.add(state, target);
+        // Derivatives cost two sweeps: every second draw gives one. The last draw is taken below.
+        if target.averages_gradient && sweep % 2 == 1 && sweep + 1 < kernels.independence {
+            gradients.add(state, target, None);
         }
     }
     if state.moments.n == 0 {
@@ -306,7 +308,7 @@ fn sweeps(
     let objective = lanes
         .map(|l| state.log_lik.0[l] + state.log_prior.0[l])
         .sum();
-    let scores = gradients.add(state, target);
+    let scores = gradients.add(state, target, target.scores);
     BlockReport {
         tallies,
         by_coordinate,
@@ -316,63 +318,9 @@ fn sweeps(
     }
 }
 
-/// Sums of the adjoints over the lanes of a block, for several draws.
-#[derive(Default)]
-struct Gradients {
-    n: usize,
-    sums: Vec<f64>,
-}
-
-impl Gradients {
-    /// Add the current draw; returns the scores of its lanes if they are asked for.
-    fn add(&mut self, state: &mut State, target: &Target) -> Vec<Column> {
-        let (sums, scores) = derivatives_at(state, target);
-        self.n += 1;
-        self.sums.resize(sums.len(), 0.0);
-        for (total, sum) in self.sums.iter_mut().zip(sums) {
-            *total += sum;
-        }
-        scores
-    }
-
-    fn mean(self) -> Vec<f64> {
-        self.sums
-            .into_iter()
-            .map(|sum| sum / self.n as f64)
-            .collect()
-    }
-}
-
-/// Sums of the adjoints over the lanes, and the score of each lane if asked for.
-fn derivatives_at(state: &mut State, target: &Target) -> (Vec<f64>, Vec<Column>) {
-    let mut scratch = std::mem::take(&mut state.scratch);
-    let columns = target.derivatives.map_or(&[][..], |derivatives| {
-        derivatives
-            .population_adjoints(state.block, &state.phi, &mut scratch)
-            .1
-    });
-    let sums = columns
-        .iter()
-        .map(|column| column.0[..state.n_lanes].iter().sum())
-        .collect();
-    let block = &target.layout.blocks[state.block];
-    let scores = target
-        .scores
-        .map_or_else(Vec::new, |scores| scores.lanes(state, block, columns));
-    state.scratch = scratch;
-    (sums, scores)
-}
-
-/// Adjoints of the population values at the draws of a block, summed over its lanes.
-fn adjoint_sums(derivatives: &Derivatives, state: &mut State) -> Vec<f64> {
-    let (_, columns) = derivatives.population_adjoints(state.block, &state.phi, &mut state.scratch);
-    columns
-        .iter()
-        .map(|column| column.0[..state.n_lanes].iter().sum())
-        .collect()
-}
-
 /// Let the current draw enter the statistics.
 fn count(context: &Context, state: &mut State, target: &Target) {
-    state.moments.add(context.isa, &state.phi, target.origin);
+    state
+        .moments
+        .add(context.isa, &state.phi, &state.log_lik, target.origin);
 }

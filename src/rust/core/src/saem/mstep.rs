@@ -15,8 +15,10 @@ pub struct MStep<'a> {
     residuals: Vec<Smoothed>,
     /// Coordinates on the score route.
     pub scored: Vec<usize>,
-    /// Smoothed information of the complete data about them.
+    /// Smoothed information of the complete data: all free coordinates by the scored ones.
     pub information: Option<DMatrix<f64>>,
+    /// Positions of the scored coordinates among the free ones.
+    rows: Vec<usize>,
 }
 
 /// How far variances may fall in this iteration.
@@ -42,19 +44,26 @@ pub struct Step<'s> {
 const VARIANCE_FLOOR: f64 = 1e-10;
 
 impl<'a> MStep<'a> {
-    pub fn new(problem: &'a Problem) -> Self {
+    pub fn new(problem: &'a Problem, free: &[usize]) -> Self {
+        let scored = problem.theta.on_route(Route::Score);
+        let rows = scored
+            .iter()
+            .filter_map(|k| free.iter().position(|f| f == k))
+            .collect();
         Self {
+            rows,
             problem,
             linear: LinearMeans::new(problem),
             residuals: vec![Smoothed::default(); problem.form.residuals.len()],
-            scored: problem.theta.on_route(Route::Score),
+            scored,
             information: None,
         }
     }
 
-    /// True when the gradient of the program is read.
-    pub fn needs_gradient(&self) -> bool {
-        !self.residuals.is_empty() || !self.scored.is_empty()
+    /// True when derivatives of the program are read.
+    pub fn needs_derivatives(&self) -> bool {
+        self.problem.constant_error.is_none()
+            && !(self.residuals.is_empty() && self.scored.is_empty())
     }
 
     /// Move `theta`.
@@ -79,14 +88,17 @@ impl<'a> MStep<'a> {
     /// `sd^2 <- mean of squared residuals`; with `g` the derivative in `ln sd`, the sum of squares is `sd^2 (g + n)`.
     fn residual_errors(&mut self, step: &Step, old: &[f64], theta: &mut [f64]) {
         for (residual, smoothed) in self.problem.form.residuals.iter().zip(&mut self.residuals) {
-            let Residual { theta: k, outcomes } = residual;
-            if self.problem.theta.routes[*k] != Route::Residual {
+            let Residual {
+                theta: k, outcomes, ..
+            } = residual;
+            let gradient = step.gradient.get(*k).copied().unwrap_or(f64::NAN);
+            if self.problem.theta.routes[*k] != Route::Residual || !gradient.is_finite() {
                 continue;
             }
             let n: usize = outcomes.iter().map(|o| self.problem.n_obs_of(*o)).sum();
             let n = n as f64;
             let variance = (2.0 * old[*k]).exp();
-            let squares = (variance * (step.gradient[*k] + n)).max(0.0);
+            let squares = (variance * (gradient + n)).max(0.0);
             let new = smoothed.update(squares, step.gain) / n;
             let floor = VARIANCE_FLOOR * (2.0 * self.problem.theta.start[*k]).exp();
             let new = new.max(step.annealing.rate * variance).max(floor);
@@ -103,9 +115,10 @@ impl<'a> MStep<'a> {
             self.scored.len(),
             self.scored.iter().map(|k| step.gradient[*k]),
         );
-        let change = damped_solve(information, &score);
+        let own = information.select_rows(&self.rows);
+        let change = damped_solve(&((&own + own.transpose()) * 0.5), &score);
         for (k, change) in self.scored.iter().zip(change.iter()) {
-            let limit = 0.5 * old[*k].abs().max(1.0);
+            let limit = 0.5 * self.problem.theta.size(*k, old[*k]);
             let moved = old[*k] + step.gain * change.clamp(-limit, limit);
             theta[*k] = self.problem.theta.clamp(*k, moved);
         }
@@ -165,7 +178,7 @@ impl<'a> MStep<'a> {
     }
 
     fn set_full(&self, first: usize, omega: &DMatrix<f64>, theta: &mut [f64]) {
-        let lower: Vec<f64> = crate::model::parameter::triangle(omega.nrows())
+        let lower: Vec<f64> = crate::model::covariance::triangle(omega.nrows())
             .map(|at| omega[at])
             .collect();
         let parameter = self

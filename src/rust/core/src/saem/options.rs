@@ -27,8 +27,9 @@ pub struct SaemOptions {
     pub nodes: Option<usize>,
 }
 
-/// Sweeps of each kernel in an iteration; those of the independence kernel are tripled while smoothing, where every
-/// draw lowers the Monte-Carlo error of the estimate.
+/// Sweeps of each kernel in an iteration of the exploration. While smoothing, where every draw lowers the Monte-Carlo
+/// error of the estimate, the independence kernel sweeps eight times as often; the prior kernel, which serves to find
+/// the mass of the distribution, has done its work.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default)]
 pub struct Kernels {
@@ -42,9 +43,18 @@ impl Kernels {
     /// Sweeps in an iteration of the smoothing.
     pub fn smoothing(self) -> Self {
         Self {
-            independence: 3 * self.independence,
+            prior: if self.independence > 0 { 0 } else { self.prior },
+            independence: 8 * self.independence,
             ..self
         }
+    }
+}
+
+impl Kernels {
+    /// Draws of a chain in an iteration that are nearly independent of each other: every second of the independence
+    /// kernel, and the last.
+    pub fn draws(self) -> f64 {
+        1.0 + 0.5 * self.independence as f64
     }
 }
 

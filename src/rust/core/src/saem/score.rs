@@ -26,6 +26,7 @@ pub struct Scores<'a> {
     programmed: Vec<(usize, usize, Vec<f64>)>,
     /// Terms of the linear means: effect, position among the free, index of the term.
     terms: Vec<(usize, usize, usize)>,
+    theta: &'a [f64],
 }
 
 impl<'a> Scores<'a> {
@@ -34,7 +35,7 @@ impl<'a> Scores<'a> {
         free: &'a [usize],
         prior: &'a Prior,
         derivatives: Option<&Derivatives>,
-        theta: &[f64],
+        theta: &'a [f64],
     ) -> Self {
         let select = |gradient: Vec<f64>| free.iter().map(|k| gradient[*k]).collect::<Vec<f64>>();
         let population = derivatives.map_or_else(Vec::new, |derivatives| {
@@ -66,6 +67,7 @@ impl<'a> Scores<'a> {
             elements,
             programmed,
             terms,
+            theta,
         }
     }
 
@@ -101,6 +103,15 @@ impl<'a> Scores<'a> {
             }));
             for (score, weight) in scores.iter_mut().zip(weights).filter(|(_, w)| **w != 0.0) {
                 add_scaled(score, *weight, &column);
+            }
+        }
+        if let Some(error) = &self.problem.constant_error {
+            if let Some(position) = self.free.iter().position(|k| *k == error.theta) {
+                for (l, lane) in block.lanes.iter().enumerate() {
+                    let log_lik = state.log_lik.0[l];
+                    scores[position].0[l] +=
+                        error.score(lane.subject as usize, self.theta, log_lik);
+                }
             }
         }
         scores

@@ -11,10 +11,16 @@ pub struct Proposal {
     pub log_prior: Column,
 }
 
-/// Accept each lane with probability `min(1, exp(log_ratio))`, by the first column of `state.chance`.
-pub fn accept(isa: Isa, state: &mut State, proposal: Proposal, log_ratio: &Column) -> Tally {
+/// Accept each lane with probability `min(1, exp(log_ratio))`, by a column of `state.chance`.
+pub fn accept(
+    isa: Isa,
+    state: &mut State,
+    proposal: Proposal,
+    log_ratio: &Column,
+    chance: usize,
+) -> Tally {
     let mut taken = Column::ZERO;
-    decide(isa, log_ratio, &state.chance[0], &mut taken);
+    decide(isa, log_ratio, &state.chance[chance], &mut taken);
     for (to, from) in state.phi.iter_mut().zip(&proposal.phi) {
         take(isa, to, from, &taken);
     }

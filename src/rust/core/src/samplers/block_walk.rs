@@ -31,8 +31,10 @@ impl Kernel for BlockWalk<'_> {
         let d = state.phi.len();
         let size = Self::size(context.iteration, d);
         let offset = context.iteration as usize / d.max(1);
+        state.draw_normals(context, d);
+        state.draw_uniforms(context, d.div_ceil(size.max(1)));
         let mut total = Tally::default();
-        for first in (0..d).step_by(size.max(1)) {
+        for (b, first) in (0..d).step_by(size.max(1)).enumerate() {
             let block: Vec<usize> = (first..(first + size).min(d))
                 .map(|k| (k + offset) % d)
                 .collect();
@@ -41,6 +43,7 @@ impl Kernel for BlockWalk<'_> {
                 state,
                 &block,
                 self.scale[size.saturating_sub(2)],
+                (first, b),
             ));
         }
         total

@@ -66,6 +66,7 @@ impl Kernel for Independence {
                 log_prior,
             },
             &ratio,
+            0,
         )
     }
 }

@@ -39,6 +39,7 @@ impl Kernel for PriorKernel {
                 log_prior,
             },
             &ratio,
+            0,
         )
     }
 }

@@ -15,8 +15,11 @@ pub struct RandomWalk<'a> {
 impl RandomWalk<'_> {
     /// Sweep and report each coordinate's tally.
     pub fn sweep_by_coordinate(&self, context: &Context, state: &mut State) -> Vec<Tally> {
-        (0..state.phi.len())
-            .map(|k| step(context, state, &[k], self.scale[k]))
+        let d = state.phi.len();
+        state.draw_normals(context, d);
+        state.draw_uniforms(context, d);
+        (0..d)
+            .map(|k| step(context, state, &[k], self.scale[k], (k, k)))
             .collect()
     }
 }
@@ -35,13 +38,20 @@ impl Kernel for RandomWalk<'_> {
     }
 }
 
-/// Move the given coordinates together by independent steps.
-pub fn step(context: &Context, state: &mut State, coordinates: &[usize], scale: f64) -> Tally {
-    state.draw_normals(context, coordinates.len());
-    state.draw_uniforms(context, 1);
+/// Move the given coordinates together by independent steps, with random numbers that were drawn before.
+///
+/// `drawn`: the first column of the noise and the column of the chance that belong to this step.
+pub fn step(
+    context: &Context,
+    state: &mut State,
+    coordinates: &[usize],
+    scale: f64,
+    drawn: (usize, usize),
+) -> Tally {
+    let (noise, chance) = drawn;
     let mut phi = state.take_proposal();
     phi.copy_from_slice(&state.phi);
-    for (k, noise) in coordinates.iter().zip(&state.noise) {
+    for (k, noise) in coordinates.iter().zip(&state.noise[noise..]) {
         let sd = conditional_sd(context, state, *k);
         for l in 0..LANES {
             phi[*k].0[l] += scale * sd.0[l] * noise.0[l];
@@ -59,6 +69,7 @@ pub fn step(context: &Context, state: &mut State, coordinates: &[usize], scale: 
             log_prior,
         },
         &ratio,
+        chance,
     )
 }
 

@@ -68,6 +68,8 @@ pub struct Moments {
     pub first: Vec<Column>,
     /// Lower triangle by rows.
     pub second: Vec<Column>,
+    /// Sum of the log-likelihoods.
+    pub log_lik: Column,
 }
 
 impl Moments {
@@ -77,10 +79,14 @@ impl Moments {
         self.first.resize(d, Column::ZERO);
         self.second.clear();
         self.second.resize(d * (d + 1) / 2, Column::ZERO);
+        self.log_lik = Column::ZERO;
     }
 
-    pub fn add(&mut self, isa: Isa, phi: &[Column], origin: &[f64]) {
+    pub fn add(&mut self, isa: Isa, phi: &[Column], log_lik: &Column, origin: &[f64]) {
         self.n += 1;
+        for l in 0..LANES {
+            self.log_lik.0[l] += log_lik.0[l];
+        }
         add_moments(isa, phi, origin, &mut self.first, &mut self.second);
     }
 }

@@ -2,8 +2,6 @@
 # parameters share, have no closed form. The exact maximum is found here by a
 # quasi-Newton optimizer on the quadrature log-likelihood.
 
-source("../testthat/setup-models.R", local = TRUE)
-
 # The largest log-likelihood that optim() finds from the estimates on.
 exact_maximum <- function(fit, nodes) {
   scale <- vapply(fit$model$spec$parameters, `[[`, "", "scale")
@@ -19,7 +17,7 @@ exact_maximum <- function(fit, nodes) {
   -stats::optim(start, at, method = "BFGS", control = control)$value
 }
 
-expect_reaches_maximum <- function(model, data, nodes = 7) {
+expect_reaches_maximum <- function(model, data, nodes = 11) {
   fit <- fit_nlme(model, data, seed = 1, progress = FALSE)
   excess <- 2 * (exact_maximum(fit, nodes) - as.numeric(logLik(fit, nodes = nodes)))
   cat(sprintf("\nexcess of -2LL: %.4f\n", excess))
@@ -27,6 +25,7 @@ expect_reaches_maximum <- function(model, data, nodes = 7) {
 }
 
 test_that("a volume without random effect", {
+  skip_on_cran()
   model <- nlme_formula(
     conc ~ one_compartment(dose, Time, ka, V, Cl),
     start = c(ka = 1, V = 20, Cl = 0.5), transform = "log",
@@ -36,6 +35,7 @@ test_that("a volume without random effect", {
 })
 
 test_that("one allometric coefficient on volume and clearance", {
+  skip_on_cran()
   folder <- Sys.getenv("NLMERS_SHARED")
   file <- file.path(folder, "reference", "data", "warfarin_cp.csv")
   skip_if_not(nzchar(folder) && file.exists(file), "warfarin data")

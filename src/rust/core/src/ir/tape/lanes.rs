@@ -1,0 +1,181 @@
+//! Loop over the 64 lanes of columns in chunks of eight.
+
+use super::Target;
+use crate::ir::column::LANES;
+
+pub(super) const CHUNK: usize = 8;
+
+// SAFETY (all loops below): every pointer is a column of 64 values owned by the evaluator that built `Bases`.
+// A chunk is read whole before it is written, so a destination may be one of the operands.
+
+#[inline(always)]
+pub(super) fn read(p: *const f64, at: usize) -> [f64; CHUNK] {
+    // SAFETY: see above.
+    unsafe { p.add(at).cast::<[f64; CHUNK]>().read() }
+}
+
+#[inline(always)]
+pub(super) fn write(p: *mut f64, at: usize, values: [f64; CHUNK]) {
+    // SAFETY: see above.
+    unsafe { p.add(at).cast::<[f64; CHUNK]>().write(values) }
+}
+
+#[inline(always)]
+pub(super) fn map1(dst: *mut f64, a: *const f64, f: impl Fn(f64) -> f64) {
+    for at in (0..LANES).step_by(CHUNK) {
+        let x = read(a, at);
+        let mut y = [0.0; CHUNK];
+        for i in 0..CHUNK {
+            y[i] = f(x[i]);
+        }
+        write(dst, at, y);
+    }
+}
+
+#[inline(always)]
+pub(super) fn map2(dst: *mut f64, a: *const f64, b: *const f64, f: impl Fn(f64, f64) -> f64) {
+    for at in (0..LANES).step_by(CHUNK) {
+        let (x, y) = (read(a, at), read(b, at));
+        let mut z = [0.0; CHUNK];
+        for i in 0..CHUNK {
+            z[i] = f(x[i], y[i]);
+        }
+        write(dst, at, z);
+    }
+}
+
+#[inline(always)]
+pub(super) fn map3(
+    dst: *mut f64,
+    a: *const f64,
+    b: *const f64,
+    c: *const f64,
+    f: impl Fn(f64, f64, f64) -> f64,
+) {
+    for at in (0..LANES).step_by(CHUNK) {
+        let (x, y, z) = (read(a, at), read(b, at), read(c, at));
+        let mut w = [0.0; CHUNK];
+        for i in 0..CHUNK {
+            w[i] = f(x[i], y[i], z[i]);
+        }
+        write(dst, at, w);
+    }
+}
+
+#[inline(always)]
+pub(super) fn deposit(target: Target, adjoint: *mut f64, term: impl Fn(usize) -> [f64; CHUNK]) {
+    match target {
+        Target::None => {}
+        Target::Set(i) => {
+            let dst = adjoint.wrapping_add(i as usize * LANES);
+            for at in (0..LANES).step_by(CHUNK) {
+                write(dst, at, term(at));
+            }
+        }
+        Target::Add(i) => {
+            let dst = adjoint.wrapping_add(i as usize * LANES);
+            for at in (0..LANES).step_by(CHUNK) {
+                let (mut sum, x) = (read(dst, at), term(at));
+                for i in 0..CHUNK {
+                    sum[i] += x[i];
+                }
+                write(dst, at, sum);
+            }
+        }
+    }
+}
+
+/// `adjoint * slope`, where zero times infinity is zero: a value that does not count (masked, in the branch not taken)
+/// may have an infinite slope, and a value that does not move (`(dose/v)^h` at dose zero) an infinite adjoint.
+#[inline(always)]
+fn times(adjoint: f64, slope: f64) -> f64 {
+    if adjoint != 0.0 && slope != 0.0 {
+        adjoint * slope
+    } else {
+        0.0
+    }
+}
+
+#[inline(always)]
+pub(super) fn product(
+    here: *const f64,
+    a: *const f64,
+    b: *const f64,
+    y: *const f64,
+    at: usize,
+    slope: impl Fn(f64, f64, f64) -> f64,
+) -> [f64; CHUNK] {
+    let (g, x, z, y) = (read(here, at), read(a, at), read(b, at), read(y, at));
+    let mut out = [0.0; CHUNK];
+    for i in 0..CHUNK {
+        out[i] = times(g[i], slope(x[i], z[i], y[i]));
+    }
+    out
+}
+
+/// The products of an adjoint with both slopes.
+#[inline(always)]
+pub(super) fn products(
+    here: *const f64,
+    a: *const f64,
+    b: *const f64,
+    y: *const f64,
+    at: usize,
+    slopes: impl Fn(f64, f64, f64) -> (f64, f64),
+) -> ([f64; CHUNK], [f64; CHUNK]) {
+    let (g, x, z, y) = (read(here, at), read(a, at), read(b, at), read(y, at));
+    let (mut first, mut second) = ([0.0; CHUNK], [0.0; CHUNK]);
+    for i in 0..CHUNK {
+        let (da, db) = slopes(x[i], z[i], y[i]);
+        first[i] = times(g[i], da);
+        second[i] = times(g[i], db);
+    }
+    (first, second)
+}
+
+/// Deposit two terms that are computed together.
+#[inline(always)]
+pub(super) fn deposit_both(
+    to_a: Target,
+    to_b: Target,
+    adjoint: *mut f64,
+    terms: impl Fn(usize) -> ([f64; CHUNK], [f64; CHUNK]),
+) {
+    let place = |target: Target| match target {
+        Target::None => (0, false),
+        Target::Set(i) => (i, false),
+        Target::Add(i) => (i, true),
+    };
+    let ((i, keep_a), (j, keep_b)) = (place(to_a), place(to_b));
+    let first = adjoint.wrapping_add(i as usize * LANES);
+    let second = adjoint.wrapping_add(j as usize * LANES);
+    for at in (0..LANES).step_by(CHUNK) {
+        let (x, z) = terms(at);
+        add_to(first, at, x, keep_a);
+        add_to(second, at, z, keep_b);
+    }
+}
+
+/// `dst = x`, or `dst += x` to keep what is there.
+#[inline(always)]
+pub(super) fn add_to(dst: *mut f64, at: usize, x: [f64; CHUNK], keep: bool) {
+    if !keep {
+        write(dst, at, x);
+    } else {
+        let mut sum = read(dst, at);
+        for i in 0..CHUNK {
+            sum[i] += x[i];
+        }
+        write(dst, at, sum);
+    }
+}
+
+/// `condition != 0 ? yes : no`
+#[inline(always)]
+pub(super) fn choose(condition: [f64; CHUNK], yes: [f64; CHUNK], no: [f64; CHUNK]) -> [f64; CHUNK] {
+    let mut out = [0.0; CHUNK];
+    for i in 0..CHUNK {
+        out[i] = if condition[i] != 0.0 { yes[i] } else { no[i] };
+    }
+    out
+}

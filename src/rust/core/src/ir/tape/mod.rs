@@ -1,0 +1,173 @@
+//! Execute instructions over the 64 lanes of a block: values, adjoints, tangents.
+//!
+//! Every operand is a column, found by bank and index. The loops run in chunks of eight lanes, the width that every
+//! instruction set vectorises well, and are compiled once for each instruction set.
+
+mod lanes;
+mod reverse;
+mod tangent;
+mod value;
+
+pub use reverse::reverse_rows;
+pub use tangent::tangents;
+pub use value::run;
+
+use super::column::LANES;
+use super::op::{Binary, Ternary, Unary};
+
+/// Where a column lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Bank {
+    /// Constants and population values, equal in all lanes.
+    Broadcast,
+    /// Coordinates of the individual vector `phi`.
+    Phi,
+    /// Data-only values of the subject.
+    Subject,
+    /// Data-only values of the current row.
+    Row,
+    /// Whether the current row counts for an outcome: 1 or 0.
+    Mask,
+    /// Values of the subject that depend on `theta` but not on `phi`.
+    Prepared,
+    /// Values of the current row that depend on `theta` but not on `phi`.
+    Cache,
+    /// Everything else.
+    Work,
+}
+
+pub const N_BANKS: usize = 8;
+
+/// Address of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub bank: Bank,
+    pub index: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Code {
+    Unary(Unary),
+    Binary(Binary),
+    Ternary(Ternary),
+    /// `a != 0 ? b : c`
+    Select,
+    /// `dst += mask != 0 ? a : 0`, the mask being `b`.
+    Accumulate,
+}
+
+/// One operation on columns; unused operands repeat `a`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Instruction {
+    pub code: Code,
+    pub dst: Place,
+    pub a: Place,
+    pub b: Place,
+    pub c: Place,
+}
+
+/// Where the adjoint of an operand goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    None,
+    /// First contribution: overwrite.
+    Set(u32),
+    Add(u32),
+}
+
+/// The adjoint rule of one instruction: `targets` receive `adjoint(source) * slope`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reverse {
+    pub forward: Instruction,
+    pub source: u32,
+    pub targets: [Target; 3],
+}
+
+/// The tangent rule of one instruction: `tangent(dst) = sum slope * tangent(operand)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tangent {
+    pub forward: Instruction,
+    pub dst: u32,
+    /// Columns of the operands' tangents; `None` is zero.
+    pub sources: [Option<u32>; 3],
+}
+
+/// Start of each bank, and how far the row banks move from one row to the next (in columns).
+///
+/// Created only by the evaluator, which owns the memory behind every bank and has checked that each place of the
+/// program lies inside it.
+#[derive(Clone, Copy)]
+pub struct Bases {
+    pub start: [*mut f64; N_BANKS],
+    pub stride: [usize; N_BANKS],
+    pub adjoint: *mut f64,
+    pub tangent: *mut f64,
+}
+
+impl Bases {
+    #[inline(always)]
+    pub(super) fn column(&self, place: Place) -> *mut f64 {
+        self.start[place.bank as usize].wrapping_add(place.index as usize * LANES)
+    }
+
+    /// Move the row banks to the next row.
+    #[inline(always)]
+    pub fn next_row(&mut self) {
+        for (start, stride) in self.start.iter_mut().zip(self.stride) {
+            *start = start.wrapping_add(stride * LANES);
+        }
+    }
+}
+
+/// Expand an arm for every operation, so that each becomes a loop of its own.
+macro_rules! each_unary {
+    ($f:expr, $rule:ident, [$($name:ident),*]) => {
+        match $f { $(Unary::$name => { $rule!(Unary::$name) })* }
+    };
+}
+
+macro_rules! each_binary {
+    ($f:expr, $rule:ident, [$($name:ident),*]) => {
+        match $f { $(Binary::$name => { $rule!(Binary::$name) })* }
+    };
+}
+
+macro_rules! all_unary {
+    ($f:expr, $rule:ident) => {
+        each_unary!(
+            $f,
+            $rule,
+            [
+                Neg, Abs, Sqrt, Square, Recip, Exp, Expm1, Ln, Log1p, Sin, Cos, Tan, Tanh, Atan,
+                LGamma, Gamma, Digamma, PNorm, QNorm, Logistic, Log1pExp, Not
+            ]
+        )
+    };
+}
+
+macro_rules! all_binary {
+    ($f:expr, $rule:ident) => {
+        each_binary!(
+            $f,
+            $rule,
+            [
+                Add, Sub, Mul, Div, Pow, Min, Max, Less, LessEqual, Equal, And, Or, ExpMul,
+                SquareSub
+            ]
+        )
+    };
+}
+
+macro_rules! all_ternary {
+    ($f:expr, $rule:ident) => {
+        match $f {
+            Ternary::MulAdd => $rule!(Ternary::MulAdd),
+            Ternary::MulSub => $rule!(Ternary::MulSub),
+            Ternary::SubMul => $rule!(Ternary::SubMul),
+            Ternary::DiffMul => $rule!(Ternary::DiffMul),
+            Ternary::MulSquareAdd => $rule!(Ternary::MulSquareAdd),
+        }
+    };
+}
+pub(super) use {all_binary, all_ternary, all_unary, each_binary, each_unary};

@@ -1,0 +1,70 @@
+//! Compute values.
+
+use super::lanes::{map1, map2, map3};
+use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
+use super::{Bases, Code, Instruction};
+use crate::ir::op::{Binary, Ternary, Unary};
+use crate::ir::vmath::per_isa;
+
+#[inline(always)]
+pub(super) fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases) {
+    let dst = bases.column(instruction.dst);
+    let a = bases.column(instruction.a);
+    let b = bases.column(instruction.b);
+    match instruction.code {
+        Code::Unary(f) => {
+            macro_rules! rule {
+                ($op:path) => {
+                    map1(dst, a, |x| $op.value::<FMA>(x))
+                };
+            }
+            all_unary!(f, rule)
+        }
+        Code::Binary(f) => {
+            macro_rules! rule {
+                ($op:path) => {
+                    map2(dst, a, b, |x, y| $op.value::<FMA>(x, y))
+                };
+            }
+            all_binary!(f, rule)
+        }
+        Code::Ternary(f) => {
+            let c = bases.column(instruction.c);
+            macro_rules! rule {
+                ($op:path) => {
+                    map3(dst, a, b, c, |x, y, z| $op.value::<FMA>(x, y, z))
+                };
+            }
+            all_ternary!(f, rule)
+        }
+        Code::Select => {
+            let c = bases.column(instruction.c);
+            map3(dst, a, b, c, |t, x, y| if t != 0.0 { x } else { y });
+        }
+        Code::Accumulate => {
+            map3(
+                dst,
+                a,
+                b,
+                dst,
+                |x, mask, total| if mask != 0.0 { total + x } else { total },
+            );
+        }
+    }
+}
+
+#[inline(always)]
+fn run_body<const FMA: bool>(instructions: &[Instruction], bases: Bases, rows: usize) {
+    let mut bases = bases;
+    for _ in 0..rows {
+        for instruction in instructions {
+            execute::<FMA>(instruction, &bases);
+        }
+        bases.next_row();
+    }
+}
+
+per_isa! {
+    /// Run `instructions` for `rows` rows, moving the row banks after each.
+    pub fn run(instructions: &[Instruction], bases: Bases, rows: usize) = run_body, fused;
+}
