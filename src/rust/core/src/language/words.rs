@@ -40,11 +40,13 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// The candidate nearest to `word`, if one is near enough to be a slip of the pen.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 1 + word.chars().count() / 4;
+    let length = word.chars().count();
+    let limit = 1 + length / 4;
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(d, _)| *d <= limit)
+        // Two words without a letter in common are never a slip.
+        .filter(|(d, candidate)| *d <= limit && *d < length.max(candidate.chars().count()))
         .min_by_key(|(d, candidate)| (*d, candidate.len().abs_diff(word.len())))
         .map(|(_, candidate)| candidate)
 }
@@ -76,5 +78,7 @@ mod tests {
         );
         assert_eq!(nearest("KA", ["ka", "cl"]), Some("ka"));
         assert_eq!(nearest("volume", ["ka", "cl"]), None);
+        assert_eq!(nearest("o", ["y", "t"]), None);
+        assert_eq!(nearest("o", ["y", "oo"]), Some("oo"));
     }
 }
