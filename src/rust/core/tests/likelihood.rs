@@ -39,8 +39,11 @@ fn logistic(x: f64) -> f64 {
 /// Log density of a value given the prediction `f`, `a` and `b`.
 type Density = fn(f64, f64, f64, f64) -> f64;
 
+/// An outcome from a number near one.
+type Make = fn(f64) -> f64;
+
 /// Statement, log density, and how the outcome is made from a number near one.
-const FAMILIES: [(&str, Density, fn(f64) -> f64); 12] = [
+const FAMILIES: [(&str, Density, Make); 12] = [
     ("normal(f, a)", |y, f, a, _| normal(y, f, a), |z| z),
     ("normal(f, 0.8)", |y, f, _, _| normal(y, f, 0.8), |z| z),
     ("normal(f, add(a))", |y, f, a, _| normal(y, f, a), |z| z),
@@ -107,7 +110,7 @@ const FAMILIES: [(&str, Density, fn(f64) -> f64); 12] = [
 
 /// 67 subjects with 1 to 4 rows; every third cell of `y` and every fifth of `v` is missing, one subject has no `y`
 /// and one has nothing at all.
-fn data(make: fn(f64) -> f64) -> Data {
+fn data(make: Make) -> Data {
     let mut draw = Generator(5);
     let rows = Data::new(67, |i| 1 + i % 4);
     rows.with("x", |row, _| {
@@ -135,7 +138,7 @@ fn data(make: fn(f64) -> f64) -> Data {
 }
 
 /// The statement `normal(f, a * x)` is written for `x = 1.5` only.
-fn frame(statement: &str, make: fn(f64) -> f64) -> Data {
+fn frame(statement: &str, make: Make) -> Data {
     let data = data(make);
     if statement.contains("* x") {
         data.with("x", |_, _| 1.5)
@@ -144,7 +147,7 @@ fn frame(statement: &str, make: fn(f64) -> f64) -> Data {
     }
 }
 
-fn setting(statement: &str, make: fn(f64) -> f64) -> (Problem, Data, Vec<f64>) {
+fn setting(statement: &str, make: Make) -> (Problem, Data, Vec<f64>) {
     let data = frame(statement, make);
     let text = format!("{FIXED}\ny ~ {statement}\nv ~ normal(e[1] - f + a * b, 0.6)");
     let mut draw = Generator(9);
