@@ -218,6 +218,10 @@ fn distributions() {
         "no argument `sigma`",
         "mean, sd",
     );
+}
+
+#[test]
+fn arguments_of_distributions() {
     for (outcome, wanted) in [
         ("y ~ normal(a + e)", "takes 2 arguments: mean, sd"),
         ("y ~ normal(a, e, s)", "takes 2 arguments"),
@@ -272,6 +276,10 @@ fn random_effects() {
         "a vector of length 2",
         "",
     );
+}
+
+#[test]
+fn random_effects_together() {
     let error = model_error(&with_random(&format!(
         "{RANDOM}\nrandom k ~ normal(e, o) | id"
     )));
