@@ -95,6 +95,33 @@ fn a_random_intercept_is_estimated_to_monte_carlo_error() {
     }
 }
 
+/// Inverse of half the second differences of `-2 log L` at the exact maximum.
+#[test]
+fn the_covariance_of_the_estimate_is_that_of_the_exact_information() {
+    let data = intercept_data();
+    let problem = problem(INTERCEPT, &data);
+    let exact = intercept_maximum(&data);
+    let h = 1e-3;
+    let at = |moves: &[(usize, f64)]| {
+        let mut theta = exact;
+        moves.iter().for_each(|(k, step)| theta[*k] += step);
+        0.5 * minus2ll(&problem, &theta, 1)
+    };
+    let information = nalgebra::Matrix3::from_fn(|a, b| {
+        let corner = |x: f64, y: f64| at(&[(a, x * h), (b, y * h)]);
+        (corner(1.0, 1.0) - corner(1.0, -1.0) - corner(-1.0, 1.0) + corner(-1.0, -1.0))
+            / (4.0 * h * h)
+    });
+    let expected = information.try_inverse().unwrap();
+    let covariance = run(&problem, &SaemOptions::default(), 1)
+        .covariance
+        .unwrap();
+    for (k, sd) in (0..3).map(|k| (k, covariance[(k, k)].sqrt())) {
+        let ratio = sd / expected[(k, k)].sqrt();
+        assert!((0.95..1.05).contains(&ratio), "{k}: {ratio}");
+    }
+}
+
 #[test]
 fn plain_and_preconditioned_smoothing_have_the_same_optimum() {
     let data = intercept_data();

@@ -219,6 +219,21 @@ fn gradients_vanish_at_the_modes() {
     }
 }
 
+/// Gauss-Newton alone overshoots forever where residuals are large.
+#[test]
+fn modes_are_found_to_the_last_digit_where_residuals_are_large() {
+    let problem = curves();
+    let options = ModeOptions {
+        tolerance: 1e-15,
+        ..ModeOptions::exact()
+    };
+    let (phi, converged) = find(&problem, options);
+    assert!(converged.iter().all(|c| *c));
+    assert!(slopes(&problem, &phi)
+        .iter()
+        .all(|slope| slope.abs() < 1e-6));
+}
+
 #[test]
 fn modes_of_a_density_without_known_information_are_found() {
     let data = count_data();

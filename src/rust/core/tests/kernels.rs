@@ -22,6 +22,7 @@ use nlmers_core::samplers::{
 
 const CHAINS: usize = 2048;
 const SWEEPS: u32 = 50;
+const _: () = assert!(2 * CHAINS * SWEEPS as usize >= 200_000);
 /// 25 comparisons or so, each with this bound: a false alarm once in tens of thousands of seeds.
 const LIMIT: f64 = 4.5;
 
@@ -304,11 +305,6 @@ fn check(target: &Target) {
             "{name}, Laplace {laplace}: off by {deviation:.1} errors"
         );
     }
-}
-
-#[test]
-fn the_draws_are_many() {
-    assert!(2 * CHAINS * SWEEPS as usize >= 200_000);
 }
 
 #[test]

@@ -4,39 +4,12 @@
 
 mod common;
 
-use common::data::Data;
+use common::effects::{data, model, routes, text};
 use common::numeric::relative;
 use common::{problem, problem_with_fixed, route};
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::problem::{CovarianceUpdate, Problem, Route};
-
-/// 10 subjects with 3 rows: `t` varies, `wt` does not.
-fn data() -> Data {
-    Data::new(10, |_| 3)
-        .with("t", |row, _| 1.0 + (row % 3) as f64)
-        .with("wt", |_, i| 50.0 + 4.0 * i as f64)
-        .with("y", |row, i| 2.0 + (row as f64).sin() + 0.1 * i as f64)
-        .with("v", |row, _| 1.0 + (row as f64).cos())
-}
-
-/// A model of two effects with scale `o` each, from the lines that differ.
-fn model(lines: &str) -> Problem {
-    problem(&text(lines), &data())
-}
-
-fn text(lines: &str) -> String {
-    format!(
-        "fixed o = positive(0.3)
-         fixed s = positive(0.5)
-         {lines}
-         y ~ normal(f, s)"
-    )
-}
-
-fn routes(problem: &Problem, names: &[&str]) -> Vec<Route> {
-    names.iter().map(|name| route(problem, name)).collect()
-}
+use nlmers_core::problem::{Problem, Route};
 
 /// The log-likelihood at the start by quadrature of 15 nodes.
 fn log_lik(problem: &Problem) -> f64 {
@@ -198,6 +171,23 @@ fn a_coefficient_shared_by_two_effects_is_closed_form() {
     assert!(relative(log_lik(&problem), log_lik(&unseen), 1.0) < 1e-10);
 }
 
+/// `mean = a - (b * wt - 3 b) / 2 - 7`
+#[test]
+fn coefficients_of_a_mean_are_those_of_its_linear_form() {
+    let problem = model(
+        "fixed a = 0.4\nfixed b = 0.1\nrandom e ~ normal(a - (b * wt - 3 * b) / 2 - 7, o) | id\nf <- e * t",
+    );
+    let values = |name: &str| {
+        let k = common::position(&problem, name);
+        let term = problem.terms.iter().find(|term| term.theta == k);
+        term.unwrap().values.clone()
+    };
+    assert_eq!(values("a"), [1.0; 10]);
+    for (i, value) in values("b").into_iter().enumerate() {
+        assert_eq!(value, -(50.0 + 4.0 * i as f64 - 3.0) / 2.0);
+    }
+}
+
 /// Spellings that must not be recognised: the parameter `a` takes the score route.
 const REFUSED: [(&str, &str); 6] = [
     (
@@ -279,109 +269,4 @@ fn a_fixed_parameter_is_fixed_and_its_neighbors_are_still_recognised() {
     let problem = problem_with_fixed(&text(lines), &data(), &["b"]);
     assert_eq!(routes(&problem, &["a", "b"]), [Route::Mean, Route::Fixed]);
     assert_eq!(problem.terms.len(), 1);
-}
-
-#[test]
-fn an_sd_shared_by_two_outcomes_is_one_closed_form() {
-    let problem =
-        model("fixed a = 0.4\nrandom e ~ normal(a, o) | id\nf <- e\nv ~ normal(2 * e, s)");
-    assert_eq!(route(&problem, "s"), Route::Residual);
-    assert_eq!(problem.form.residuals[0].outcomes, [0, 1]);
-}
-
-#[test]
-fn an_sd_that_also_stands_elsewhere_takes_the_score_route() {
-    for line in [
-        "v ~ normal(e + s, 1)",
-        "v ~ custom(-(v / s)^2)",
-        "v ~ normal(e, 1 + s)",
-    ] {
-        let lines = format!("fixed a = 0.4\nrandom e ~ normal(a, o) | id\nf <- e\n{line}");
-        assert_eq!(route(&model(&lines), "s"), Route::Score, "{line}");
-    }
-}
-
-#[test]
-fn residual_errors_of_two_parameters_take_the_score_route() {
-    for error in ["add_prop(s, u)", "add_prop_sd(s, u)"] {
-        let lines = format!(
-            "fixed s = positive(0.5)\nfixed u = positive(0.1)\nfixed o = positive(0.3)
-             fixed a = 1.4\nrandom e ~ normal(a, o) | id\ny ~ normal(e, {error})"
-        );
-        let problem = problem(&lines, &data());
-        assert_eq!(routes(&problem, &["s", "u"]), [Route::Score; 2], "{error}");
-    }
-}
-
-#[test]
-fn a_variance_shared_by_two_effects_is_one_closed_form() {
-    let shared =
-        "fixed a = 0.4\nrandom e ~ mvnormal(c(a, 0), diag(c(o, o))) | id\nf <- e[1] + t * e[2]";
-    let problem = model(shared);
-    assert_eq!(route(&problem, "o"), Route::Covariance);
-}
-
-#[test]
-fn a_variance_that_also_stands_elsewhere_takes_the_score_route() {
-    let lines = "fixed a = 0.4\nrandom e ~ normal(a, o) | id\nf <- e + o * t";
-    assert_eq!(route(&model(lines), "o"), Route::Score);
-}
-
-#[test]
-fn a_full_covariance_matrix_is_closed_form() {
-    let lines = "
-        fixed w = covariance_matrix(0.5, 0.1, 0.1, 0.3)
-        fixed s = positive(0.5)
-        fixed a = 0.4
-        random e ~ mvnormal(c(a, 0), w) | id
-        y ~ normal(e[1] + t * e[2], s)";
-    let problem = problem(lines, &data());
-    assert_eq!(
-        routes(&problem, &["w[1,1]", "w[2,1]", "w[2,2]"]),
-        [Route::Covariance; 3]
-    );
-    let update = &problem.form.covariance[0].update;
-    assert!(
-        matches!(update, CovarianceUpdate::Full { count: 3, .. }),
-        "{update:?}"
-    );
-    let diagonal = lines.replace(
-        "covariance_matrix(0.5, 0.1, 0.1, 0.3)",
-        "diagonal_matrix(0.5, 0.3)",
-    );
-    let problem = common::problem(&diagonal, &data());
-    assert_eq!(
-        routes(&problem, &["w[1,1]", "w[2,2]"]),
-        [Route::Covariance; 2]
-    );
-}
-
-#[test]
-fn a_full_matrix_used_by_two_blocks_takes_the_score_route() {
-    let lines = "
-        fixed w = covariance_matrix(0.5, 0.1, 0.1, 0.3)
-        fixed s = positive(0.5)
-        random e ~ mvnormal(c(0, 0), w) | id
-        random k ~ mvnormal(c(0, 0), w) | id
-        y ~ normal(e[1] + t * e[2] + k[1] - k[2], s)";
-    assert_eq!(route(&problem(lines, &data()), "w[1,1]"), Route::Score);
-}
-
-/// Each line of `random()` updates its own effects; a variance they share must be learned from all of them.
-#[test]
-fn a_variance_shared_by_two_lines_takes_the_score_route() {
-    let lines = [
-        "random e ~ normal(a, o) | id\nrandom k ~ normal(0, o) | id\nf <- e + t * k",
-        "random e ~ normal(a, o) | id\nrandom k ~ normal(0, 2 * o) | id\nf <- e + t * k",
-        "random e ~ normal(a, 2 * o) | id\nrandom k ~ normal(0, o) | id\nf <- e + t * k",
-        "random e ~ mvnormal(c(a, 0), diag(c(o, o^2))) | id\nf <- e[1] + t * e[2]",
-    ];
-    for lines in lines {
-        let problem = model(&format!("fixed a = 0.4\n{lines}"));
-        assert_eq!(
-            routes(&problem, &["a", "o"]),
-            [Route::Mean, Route::Score],
-            "{lines}"
-        );
-    }
 }
