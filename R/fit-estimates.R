@@ -136,14 +136,16 @@ print.nlme_varcorr <- function(x, digits = 4, ...) {
   invisible(x)
 }
 
-# The table of random effects, with correlations when there are any.
-variability_lines <- function(table, digits) {
-  shown <- data.frame(
-    format_numbers(table$sd, digits), format_numbers(table$cv, 3),
-    format_numbers(table$shrinkage, 3),
-    row.names = table$term
-  )
-  names(shown) <- c("SD", "CV %", "shrinkage %")
+# The table of random effects, with correlations when there are any, and with the
+# SEs of the SDs when they are given.
+variability_lines <- function(table, digits, sds = NULL) {
+  shown <- data.frame(SD = format_numbers(table$sd, digits), row.names = table$term)
+  if (any(!is.na(sds$se))) {
+    shown$SE <- format_numbers(sds$se, digits)
+    shown[["95 % interval"]] <- format_intervals(sds, digits)
+  }
+  shown[["CV %"]] <- format_numbers(table$cv, 3)
+  shown[["shrinkage %"]] <- format_numbers(table$shrinkage, 3)
   if (all(is.na(table$cv))) shown[["CV %"]] <- NULL
   correlation <- attr(table, "correlation")
   if (any(correlation[lower.tri(correlation)] != 0, na.rm = TRUE)) {

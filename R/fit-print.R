@@ -6,17 +6,22 @@ print.nlme_fit <- function(x, digits = 4, ...) {
   invisible(x)
 }
 
-# Rows shown of each table; summary() shows all.
-fit_lines <- function(fit, digits, rows = 6L) {
-  fixed <- population_values(fit, c("fixed", "covariate"))
+# print() cuts long tables, summary() shows all and the SEs of every parameter.
+fit_lines <- function(fit, digits, full = FALSE) {
+  warnings <- warning_texts(fit)
+  rows <- if (full) Inf else if (length(warnings) > 0L) 5L else 6L
+  fixed <- names(population_values(fit, c("fixed", "covariate")))
   c(
     header_lines(fit),
     "", "Fixed effects", first_rows(parameter_lines(fit, fixed, digits), rows),
     "", "Random effects",
-    first_rows(variability_lines(nlme::VarCorr(fit), digits), rows),
-    residual_lines(fit, digits),
-    "", likelihood_lines(fit),
-    warning_lines(fit, rows)
+    first_rows(variability_lines(nlme::VarCorr(fit), digits, if (full) sd_table(fit)), rows),
+    "", if (full) residual_table_lines(fit, digits) else residual_line(fit, digits),
+    if (full) uncertainty_line(fit),
+    likelihood_lines(fit),
+    if (length(warnings) > 0L) {
+      c("", paste("Warning:", first_rows(warnings, if (full) Inf else 1L)))
+    }
   )
 }
 
@@ -35,14 +40,32 @@ header_lines <- function(fit) {
   )
 }
 
-parameter_lines <- function(fit, values, digits) {
-  shown <- data.frame(estimate = format_numbers(values, digits), row.names = names(values))
-  row <- match(names(values), fit$parameters$name)
+parameter_lines <- function(fit, names, digits) {
+  row <- match(names, fit$parameters$name)
+  table <- estimate_table(fit)[row, ]
+  shown <- data.frame(estimate = format_numbers(table$estimate, digits), row.names = names)
+  if (!is.null(fit$uncertainty)) {
+    shown$SE <- format_numbers(table$se, digits)
+    shown[["RSE %"]] <- format_numbers(relative_se(table), 3)
+    shown[["95 % interval"]] <- format_intervals(table, digits)
+  }
   fixed <- !fit$parameters$free[row]
   if (any(fixed)) shown[[" "]] <- ifelse(fixed, "(fixed)", "")
   labels <- parameter_labels(fit$model, fit$parameters$base[row])
   if (any(nzchar(labels))) shown[["  "]] <- labels
   table_lines(shown)
+}
+
+# SEs in percent of the estimates; an estimate of 0 has none.
+relative_se <- function(table) {
+  ifelse(table$estimate == 0, NA, 100 * table$se / abs(table$estimate))
+}
+
+format_intervals <- function(table, digits) {
+  shown <- sprintf(
+    "[%s, %s]", format_numbers(table$lower, digits), format_numbers(table$upper, digits)
+  )
+  ifelse(is.na(table$lower), "", shown)
 }
 
 # "label (unit)" of each parameter, "" when the model gives none.
@@ -55,11 +78,22 @@ parameter_labels <- function(model, names) {
   described[match(names, known)]
 }
 
-residual_lines <- function(fit, digits) {
+residual_line <- function(fit, digits) {
   residual <- population_values(fit, "residual")
   if (length(residual) == 0L) return(NULL)
   values <- paste(names(residual), "=", format_numbers(residual, digits))
-  c("", paste("Residual error:", paste(values, collapse = ", ")))
+  c(paste("Residual error:", paste(values, collapse = ", ")), "")
+}
+
+residual_table_lines <- function(fit, digits) {
+  residual <- names(population_values(fit, "residual"))
+  if (length(residual) == 0L) return(NULL)
+  c("Residual error", parameter_lines(fit, residual, digits), "")
+}
+
+uncertainty_line <- function(fit) {
+  if (is.null(fit$uncertainty)) return(NULL)
+  "Standard errors: inverse of the observed information (Louis), intervals: Wald"
 }
 
 likelihood_lines <- function(fit) {
@@ -79,11 +113,8 @@ likelihood_method <- function(log_lik) {
   sprintf("adaptive Gauss-Hermite quadrature, %d nodes per dimension", as.integer(nodes))
 }
 
-warning_lines <- function(fit, rows) {
-  texts <- fit$warnings
-  if (!converged(fit)) texts <- c(status_advice(fit$status$code), texts)
-  if (length(texts) == 0L) return(NULL)
-  c("", paste("Warning:", first_rows(texts, rows %/% 2L)))
+warning_texts <- function(fit) {
+  c(if (!converged(fit)) status_advice(fit$status$code), fit$warnings)
 }
 
 first_rows <- function(lines, rows) {

@@ -1,6 +1,7 @@
 #' Summarize a fit
 #'
-#' Adds to what [print()] shows the options of the method, the time spent, the
+#' Adds to what [print()] shows the standard errors of the SDs of the random effects
+#' and of the residual parameters, the options of the method, the time spent, the
 #' acceptance rates of the kernels, rejected draws, and which parameter the M-step
 #' updates by which route.
 #'
@@ -40,7 +41,7 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
   timing <- sprintf("%s %s s", x$timing$name, format(signif(x$timing$seconds, 2)))
   routes <- tapply(x$routes$parameter, x$routes$route, paste, collapse = ", ")
   cat(
-    fit_lines(fit, digits, rows = Inf),
+    fit_lines(fit, digits, full = TRUE),
     "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),
     "", "M-step", paste0("  ", names(routes), ": ", routes),
     "", paste("Acceptance:", paste(acceptance, collapse = ", ")),

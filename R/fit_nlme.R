@@ -25,8 +25,8 @@
 #'   `correlated` of [nlme_formula()].
 #' @returns An object of class `nlme_fit`. Interrupting the fit returns what there
 #'   is, with status `interrupted`. See [fixef()], [ranef()], [VarCorr()],
-#'   [predict.nlme_fit()], [logLik.nlme_fit()], [plot.nlme_fit()], [tidy.nlme_fit()]
-#'   and [convergence()].
+#'   [vcov.nlme_fit()], [confint.nlme_fit()], [predict.nlme_fit()],
+#'   [logLik.nlme_fit()], [plot.nlme_fit()], [tidy.nlme_fit()] and [convergence()].
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),

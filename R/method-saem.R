@@ -24,7 +24,7 @@
 #'   of the iteration before, while annealing.
 #' @param acceleration (logical) precondition the smoothing by the observed
 #'   information, so that its steps are Newton steps on averaged scores. Without it
-#'   the gain is 1/k.
+#'   the gain is 1/k and the fit has no standard errors (see [vcov.nlme_fit()]).
 #' @param target_acceptance (number in (0, 1)) acceptance rate to which the scales
 #'   of the random-walk kernels adapt.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at

@@ -24,7 +24,8 @@ check_flag <- function(value, name) {
 check_word <- function(value, name, words) {
   if (identical(value, words)) return(words[1L])
   if (!is.character(value) || length(value) != 1L || !value %in% words) {
-    stop_bad_option(name, value, paste0("one of ", paste0("\"", words, "\"", collapse = ", ")))
+    known <- paste0("\"", words, "\"", collapse = ", ")
+    stop_bad_option(name, value, paste0(if (length(words) > 1L) "one of ", known))
   }
   value
 }
@@ -32,12 +33,13 @@ check_word <- function(value, name, words) {
 # A method takes `...` for its generic's sake; what lands there is a mistake.
 refuse_dots <- function(...) {
   if (...length() == 0L) return(invisible())
-  names <- rlang::names2(list(...))
-  named <- names[nzchar(names)]
-  shown <- if (length(named) > 0L) sprintf(" `%s`", named[1L]) else ""
+  name <- c(setdiff(rlang::names2(list(...)), ""), "")[1L]
+  known <- setdiff(names(formals(sys.function(-1L))), "...")
   stop_option(
-    "unknown_argument", sprintf("There is no argument%s here.", shown),
-    fields = list(name = c(named, "")[1L])
+    "unknown_argument",
+    if (nzchar(name)) sprintf("There is no argument `%s` here.", name) else "There is one argument too many.",
+    hint = nearest_hint(name, known, "Arguments"),
+    fields = list(name = name)
   )
 }
 

@@ -8,13 +8,20 @@
 #'   (SDs `sd__ka` and correlations `cor__ka.V` of the random effects, and the
 #'   residual parameters), `"ran_vals"` (random effects of each subject) and
 #'   `"ran_coefs"` (individual parameters of each subject).
+#' @param conf.int (logical) add the bounds `conf.low` and `conf.high`.
+#' @param conf.level (number in (0, 1)) the confidence level of the bounds.
 #' @param data (data.frame or NULL) the data to add columns to; `NULL` takes the
 #'   columns the fit used.
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns A data frame. `tidy()` has `effect`, `group`, `level` (when asked for
-#'   subjects), `term`, `estimate` and, for random effects of subjects,
-#'   `std.error`. `augment()` adds `.fitted` (individual), `.fixed` (population)
-#'   and `.resid`, with the outcome's name appended when there are several.
+#'   subjects), `term`, `estimate`, `std.error`, `statistic` (of fixed effects:
+#'   estimate over standard error), `conf.low` and `conf.high`; missing where there
+#'   is none. Intervals of population and residual parameters are those of
+#'   [confint()], those of SDs are computed on the log scale, those of correlations
+#'   on Fisher's z scale; standard errors of SDs and correlations are by the delta
+#'   method. Of random effects of subjects `std.error` is the conditional SD.
+#'   `augment()` adds `.fitted` (individual), `.fixed` (population) and `.resid`,
+#'   with the outcome's name appended when there are several.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -31,16 +38,21 @@ NULL
 #' @rdname tidiers
 #' @method tidy nlme_fit
 #' @export
-tidy.nlme_fit <- function(x, effects = c("fixed", "ran_pars"), ...) {
+tidy.nlme_fit <- function(x, effects = c("fixed", "ran_pars"),
+                          conf.int = TRUE, conf.level = 0.95, ...) { # nolint: object_name_linter.
   refuse_dots(...)
+  check_flag(conf.int, "conf.int")
+  level <- check_fraction(conf.level, "conf.level")
   tables <- list(
     fixed = tidy_fixed, ran_pars = tidy_ran_pars,
     ran_vals = tidy_ran_vals, ran_coefs = tidy_ran_coefs
   )
   for (effect in effects) check_word(effect, "effects", names(tables))
-  rows <- lapply(tables[effects], function(table) table(x))
-  columns <- c("effect", "group", "level", "term", "estimate", "std.error")
-  columns <- intersect(columns, unlist(lapply(rows, names)))
+  rows <- lapply(tables[effects], function(table) table(x, level))
+  columns <- c(
+    "effect", "group", if (any(c("ran_vals", "ran_coefs") %in% effects)) "level",
+    "term", "estimate", "std.error", "statistic", if (conf.int) c("conf.low", "conf.high")
+  )
   rows <- lapply(rows, function(part) {
     part[setdiff(columns, names(part))] <- NA
     part[columns]
@@ -53,16 +65,27 @@ unname_rows <- function(frame) {
   frame
 }
 
-tidy_fixed <- function(fit) {
-  values <- nlme::fixef(fit)
-  data.frame(effect = "fixed", group = NA_character_, term = names(values), estimate = unname(values))
+# A table of estimates under broom.mixed's names.
+tidy_columns <- function(table) {
+  data.frame(
+    estimate = table$estimate, std.error = table$se,
+    conf.low = table$lower, conf.high = table$upper
+  )
 }
 
-tidy_ran_pars <- function(fit) {
+tidy_fixed <- function(fit, level) {
+  names <- names(nlme::fixef(fit))
+  table <- tidy_columns(estimate_table(fit, level)[names, ])
+  table$statistic <- table$estimate / table$std.error
+  data.frame(effect = rep("fixed", length(names)), group = NA_character_, term = names, table)
+}
+
+# No statistic: a test of an SD against 0 is on the boundary.
+tidy_ran_pars <- function(fit, level) {
   table <- nlme::VarCorr(fit)
   correlation <- attr(table, "correlation")
   pairs <- which(lower.tri(correlation) & correlation != 0, arr.ind = TRUE)
-  residual <- stats::sigma(fit)
+  residual <- names(stats::sigma(fit))
   data.frame(
     effect = "ran_pars",
     group = c(rep(fit$data$group, nrow(table) + nrow(pairs)), rep("Residual", length(residual))),
@@ -71,21 +94,33 @@ tidy_ran_pars <- function(fit) {
       if (nrow(pairs) > 0L) {
         sprintf("cor__%s.%s", table$term[pairs[, "col"]], table$term[pairs[, "row"]])
       },
-      names(residual)
+      residual
     ),
-    estimate = c(table$sd, correlation[pairs], unname(residual))
+    tidy_columns(rbind(
+      sd_table(fit, level), correlation_table(fit, pairs, level),
+      estimate_table(fit, level)[residual, ]
+    ))
   )
 }
 
-tidy_ran_vals <- function(fit) {
+# The interval of a lognormal effect is that of its logarithm.
+tidy_ran_vals <- function(fit, level) {
   effects <- nlme::ranef(fit)
-  cbind(
-    long_levels(fit, effects, "ran_vals"),
-    std.error = unlist(attr(effects, "cond_sd"), use.names = FALSE)
-  )
+  table <- long_levels(fit, effects, "ran_vals")
+  table$std.error <- unlist(attr(effects, "cond_sd"), use.names = FALSE)
+  reach <- normal_reach(level) * table$std.error
+  table$conf.low <- table$estimate - reach
+  table$conf.high <- table$estimate + reach
+  families <- vapply(names(effects), effect_family, "", random = fit$model$spec$random)
+  log <- rep(families == "lognormal", each = nrow(effects))
+  mean <- unlist(nlme::ranef(fit, type = "mean"), use.names = FALSE)
+  reach <- exp(normal_reach(level) * sqrt(log1p((table$std.error / mean)^2)))
+  table$conf.low[log] <- (table$estimate / reach)[log]
+  table$conf.high[log] <- (table$estimate * reach)[log]
+  table
 }
 
-tidy_ran_coefs <- function(fit) long_levels(fit, stats::coef(fit), "ran_coefs")
+tidy_ran_coefs <- function(fit, level) long_levels(fit, stats::coef(fit), "ran_coefs")
 
 # One row a subject and column of `frame`.
 long_levels <- function(fit, frame, effect) {

@@ -14,10 +14,10 @@ model <- nlme_model(
   random(c(eta_ka, eta_V, eta_Cl) ~ mvnormal(c(0, 0, 0), diag(omega)) | Subject),
   {
     ka_i <- ka * exp(eta_ka)
-    V_i <- V * exp(eta_V)
-    Cl_i <- Cl * exp(eta_Cl)
+    v_i <- V * exp(eta_V)
+    cl_i <- Cl * exp(eta_Cl)
     conc ~ normal(
-      Dose * ka_i / (V_i * ka_i - Cl_i) * (exp(-Cl_i / V_i * Time) - exp(-ka_i * Time)),
+      Dose * ka_i / (v_i * ka_i - cl_i) * (exp(-cl_i / v_i * Time) - exp(-ka_i * Time)),
       a
     )
   }

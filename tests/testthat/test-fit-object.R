@@ -18,6 +18,7 @@ test_that("a fit holds no environment and no pointer", {
   }
   expect_false(holds(unclass(fit)))
   expect_equal(fit$format_version, 1L)
+  expect_type(fit$uncertainty, "list")
 })
 
 test_that("update() fits again with changes", {

@@ -10,17 +10,48 @@ test_that("a fit prints in at most 30 lines with its numbers", {
   expect_match(text, "Residual error: a = ", fixed = TRUE)
 })
 
-test_that("many parameters are cut to 30 lines", {
-  large <- fit
+test_that("fixed effects have their SE, RSE and interval", {
+  lines <- capture.output(print(fit))
+  expect_true(any(grepl("estimate +SE +RSE % +95 % interval", lines)))
+  row <- strsplit(trimws(lines[grep("^  V ", lines)[1L]]), " +")[[1L]]
+  se <- sqrt(vcov(fit)["V", "V"])
+  shown <- nlmers:::format_numbers(c(fixef(fit)["V"], se, confint(fit, "V")), 4)
+  rse <- nlmers:::format_numbers(100 * se / fixef(fit)["V"], 3)
+  expect_equal(row, c("V", shown[1:2], rse, sprintf("[%s,", shown[3]), sprintf("%s]", shown[4])))
+  fit$uncertainty <- NULL
+  expect_false(any(grepl("SE|interval", capture.output(print(fit)))))
+})
+
+test_that("a fixed parameter has its note and no SE, an estimate of 0 no RSE", {
+  fixed <- fit_orange(method = short_saem(), seed = 1, fix = c(scal = 340))
+  expect_match(capture.output(print(fixed)), "scal +340.0 +\\(fixed\\)$", all = FALSE)
+  expect_equal(nlmers:::relative_se(data.frame(estimate = c(0, -2), se = 1)), c(NA, 50))
+})
+
+# The fit as if every table were many times longer.
+enlarged <- function(fit, n_warnings) {
   rows <- rep(1:3, 8)
-  for (field in names(large$parameters)) {
-    large$parameters[[field]] <- c(fit$parameters[[field]], fit$parameters[[field]][rows])
+  for (field in names(fit$parameters)) {
+    fit$parameters[[field]] <- c(fit$parameters[[field]], fit$parameters[[field]][rows])
   }
-  large$parameters$name <- make.unique(large$parameters$name)
-  large$warnings <- rep("a warning", 9)
-  lines <- capture.output(print(large))
-  expect_lte(length(lines), 30L)
-  expect_true(any(grepl("more, see summary()", lines, fixed = TRUE)))
+  fit$parameters$name <- make.unique(fit$parameters$name)
+  many <- rep(1:3, 4)
+  fit$effects <- lapply(fit$effects, function(x) if (is.matrix(x)) x[, many] else x)
+  fit$effects$name <- paste0("eta", seq_along(many))
+  fit$covariance <- list(
+    names = fit$effects$name, value = diag(diag(fit$covariance$value)[many])
+  )
+  fit$warnings <- rep("a warning", n_warnings)
+  fit
+}
+
+test_that("many parameters are cut to 30 lines", {
+  for (n_warnings in c(0, 1, 3, 9)) {
+    lines <- capture.output(print(enlarged(fit, n_warnings)))
+    expect_lte(length(lines), 30L)
+    expect_length(grep("more, see summary()", lines, fixed = TRUE), 2L + (n_warnings > 3))
+    expect_equal(any(grepl("Warning: a warning", lines)), n_warnings > 0)
+  }
 })
 
 test_that("labels and units are shown", {

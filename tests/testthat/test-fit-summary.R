@@ -11,3 +11,15 @@ test_that("a summary adds options, routes, acceptance and time", {
     expect_match(text, part, fixed = TRUE)
   }
 })
+
+test_that("a summary shows the SEs of SDs and residual parameters", {
+  fit <- fit_orange(method = short_saem(), seed = 1)
+  lines <- capture.output(print(summary(fit)))
+  se <- sqrt(diag(vcov(fit)))
+  shown <- nlmers:::format_numbers(se[c("omega_sd_Asym", "sigma")], 4)
+  expect_match(lines, sprintf("^  Asym .* %s +\\[", shown[1]), all = FALSE)
+  expect_match(lines, sprintf("^  sigma .* %s +", shown[2]), all = FALSE)
+  expect_match(lines, "observed information", all = FALSE)
+  fit$uncertainty <- NULL
+  expect_false(any(grepl("SE|interval|information", capture.output(print(summary(fit))))))
+})

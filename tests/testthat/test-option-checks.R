@@ -10,4 +10,13 @@ test_that("checks return the value or name the option", {
   expect_equal(caught(nlmers:::check_fraction(NA, "f"))$name, "f")
   expect_equal(caught(nlmers:::check_flag(1, "b"))$name, "b")
   expect_equal(caught(nlmers:::check_word("c", "w", c("a", "b")))$problem, "`w` must be one of \"a\", \"b\".")
+  expect_equal(caught(nlmers:::check_word("c", "w", "a"))$problem, "`w` must be \"a\".")
+})
+
+test_that("an argument that lands in the dots is named, with the one meant", {
+  takes <- function(object, level = 1, ...) nlmers:::refuse_dots(...)
+  error <- caught(takes(1, levl = 2))
+  expect_equal(error$problem, "There is no argument `levl` here.")
+  expect_equal(error$hint, "Did you mean `level`?")
+  expect_equal(caught(takes(1, 2, 3))$problem, "There is one argument too many.")
 })

@@ -140,7 +140,9 @@ impl Report<'_> {
 
     /// Covariance matrices of the estimates of the free parameters, transformed and natural scale (delta method).
     fn uncertainty(&self) -> Value {
-        let Some(transformed) = &self.fit.covariance else {
+        // An estimate that is not finite is replaced by the start, whose covariance this is not.
+        let lost = matches!(self.fit.status, FitStatus::NotFinite);
+        let Some(transformed) = self.fit.covariance.as_ref().filter(|_| !lost) else {
             return Value::Null;
         };
         let theta = &self.problem.theta;
@@ -161,7 +163,25 @@ impl Report<'_> {
             ("name", Value::Texts(names)),
             ("transformed", matrix(transformed)),
             ("natural", matrix(&natural)),
+            ("omega", self.omega_gradients(&free)),
             ("method", Value::Text("louis".into())),
+        ])
+    }
+
+    /// Gradients of the elements of `Omega` on the transformed scale: what the SDs and correlations need.
+    fn omega_gradients(&self, free: &[usize]) -> Value {
+        let gradients = self.problem.omega_gradients(self.theta);
+        let place = |k: usize| k as f64 + 1.0;
+        let values: Vec<f64> = gradients
+            .iter()
+            .flat_map(|(_, _, gradient)| free.iter().map(|k| gradient[*k]))
+            .collect();
+        let rows = gradients.iter().map(|(a, _, _)| place(*a)).collect();
+        let cols = gradients.iter().map(|(_, b, _)| place(*b)).collect();
+        list(vec![
+            ("row", Value::Numbers(rows)),
+            ("col", Value::Numbers(cols)),
+            ("gradient", matrix(gradients.len(), free.len(), &values)),
         ])
     }
 

@@ -1,0 +1,197 @@
+#' Uncertainty of the estimates
+#'
+#' `vcov()` gives the covariance matrix of the estimates, `confint()` confidence
+#' intervals. The matrix is the inverse of the observed information, which
+#' [saem()] learns from its draws during the smoothing (Louis, 1982).
+#'
+#' A Wald interval is computed on the scale on which a parameter is estimated and
+#' mapped back, so the bounds of a positive parameter are positive. The elements of
+#' a covariance matrix have no such scale of their own: their intervals are
+#' symmetric on the natural scale.
+#'
+#' @param object (`nlme_fit`) a fit.
+#' @param scale (character) `"natural"` (by the delta method), or `"transformed"`
+#'   for the scale on which the parameters are estimated.
+#' @param parm (character or integer) names or positions of free parameters; all
+#'   when left out.
+#' @param level (number in (0, 1)) the confidence level.
+#' @param method (character) `"wald"`.
+#' @param ... for the generic; an argument that lands here is refused.
+#' @returns `vcov()` a matrix with a row and a column for each free parameter, and
+#'   the attribute `method`, `"louis"`. `confint()` a matrix of natural-scale bounds,
+#'   one row a parameter, with the attribute `method`. Both are an error of class
+#'   `nlmers_error_option` with reason `no_uncertainty` when the fit has no
+#'   covariance matrix: with `saem(acceleration = FALSE)`, with more than 100 free
+#'   parameters, or when it stopped too early.
+#' @references Louis TA (1982). Finding the observed information matrix when using
+#'   the EM algorithm. *Journal of the Royal Statistical Society B* 44, 226-233.
+#' @examples
+#' fit <- fit_nlme(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
+#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#' )
+#' sqrt(diag(vcov(fit)))
+#' confint(fit)
+#' confint(fit, "Asym", level = 0.9)
+#' @name uncertainty
+NULL
+
+#' @rdname uncertainty
+#' @importFrom stats vcov
+#' @export
+vcov.nlme_fit <- function(object, scale = c("natural", "transformed"), ...) {
+  refuse_dots(...)
+  scale <- check_word(scale, "scale", c("natural", "transformed"))
+  known <- object$uncertainty
+  if (is.null(known)) stop_no_uncertainty(object)
+  structure(known[[scale]], dimnames = list(known$name, known$name), method = known$method)
+}
+
+#' @rdname uncertainty
+#' @importFrom stats confint
+#' @export
+confint.nlme_fit <- function(object, parm, level = 0.95, method = "wald", ...) {
+  refuse_dots(...)
+  level <- check_fraction(level, "level")
+  method <- check_word(method, "method", "wald")
+  if (is.null(object$uncertainty)) stop_no_uncertainty(object)
+  free <- object$uncertainty$name
+  rows <- if (missing(parm)) free else chosen_parameters(parm, free, object$parameters$name)
+  tails <- c((1 - level) / 2, (1 + level) / 2)
+  bounds <- as.matrix(estimate_table(object, level)[rows, c("lower", "upper")])
+  colnames(bounds) <- paste(format(100 * tails, trim = TRUE, scientific = FALSE, digits = 3), "%")
+  structure(bounds, method = method)
+}
+
+chosen_parameters <- function(parm, free, all) {
+  chosen <- if (is.numeric(parm)) free[parm] else as.character(parm)
+  if (anyNA(chosen)) {
+    stop_option(
+      "unknown_parameter", sprintf("`parm` counts beyond the %d free parameters.", length(free))
+    )
+  }
+  for (name in setdiff(chosen, free)) {
+    if (name %in% all) {
+      stop_option(
+        "fixed_parameter", sprintf("`%s` is fixed and has no confidence interval.", name),
+        hint = "Leave it out of `parm`.", fields = list(name = name)
+      )
+    }
+    stop_option(
+      "unknown_parameter", sprintf("`parm` names `%s`, which is not a parameter.", name),
+      hint = nearest_hint(name, free, "Free parameters"), fields = list(name = name)
+    )
+  }
+  chosen
+}
+
+stop_no_uncertainty <- function(fit) {
+  why <- if (isFALSE(fit$method$options$acceleration)) {
+    c("it was made with `acceleration = FALSE`", "Fit again with `saem(acceleration = TRUE)`.")
+  } else if (sum(fit$parameters$free) > 100) {
+    c("it has more than 100 free parameters", "Hold some fixed with `fix`.")
+  } else if (fit$status$code %in% c("interrupted", "not_finite")) {
+    c("it stopped early", "See `convergence()`, and let it run to its end.")
+  } else if (fit$method$options$smoothing == 0) {
+    c("it was made with `smoothing = 0`", "Fit again with `saem(smoothing = 100)`.")
+  } else {
+    c(
+      "the information on the parameters is singular",
+      "Fix a parameter that the data do not tell apart from the others, or leave it out."
+    )
+  }
+  stop_option(
+    "no_uncertainty", sprintf("The fit has no standard errors: %s.", why[1L]), hint = why[2L]
+  )
+}
+
+# Natural-scale `estimate`, `se`, `lower` and `upper`, one row a parameter; missing
+# where a parameter is fixed or the fit has no covariance matrix.
+estimate_table <- function(fit, level = 0.95) {
+  parameters <- fit$parameters
+  table <- data.frame(
+    estimate = parameters$natural, se = NA_real_, lower = NA_real_, upper = NA_real_,
+    row.names = parameters$name
+  )
+  if (is.null(fit$uncertainty)) return(table)
+  rows <- match(fit$uncertainty$name, parameters$name)
+  table$se[rows] <- sqrt(diag(fit$uncertainty$natural))
+  reach <- normal_reach(level) * sqrt(diag(fit$uncertainty$transformed))
+  scale <- element_scales(fit)[rows]
+  for (i in seq_along(rows)) {
+    row <- rows[i]
+    table[row, c("lower", "upper")] <- if (is.na(scale[i])) {
+      table$estimate[row] + c(-1, 1) * normal_reach(level) * table$se[row]
+    } else {
+      natural_of(parameters$transformed[row] + c(-1, 1) * reach[i], scale[i])
+    }
+  }
+  table
+}
+
+# How many SEs a two-sided interval reaches.
+normal_reach <- function(level) stats::qnorm((1 + level) / 2)
+
+natural_of <- function(x, scale) {
+  switch(scale, identity = x, log = exp(x), logit = stats::plogis(x), probit = stats::pnorm(x))
+}
+
+# The scale of each parameter; missing for the elements of a covariance matrix.
+element_scales <- function(fit) {
+  scales <- vapply(fit$model$spec$parameters, function(parameter) {
+    switch(parameter$type,
+      real = parameter$scale, diagonal_matrix = "log", NA_character_
+    )
+  }, character(1L))
+  names <- vapply(fit$model$spec$parameters, `[[`, character(1L), "name")
+  scales[match(fit$parameters$base, names)]
+}
+
+# SDs of the random effects: the delta method, with bounds on the log scale.
+sd_table <- function(fit, level = 0.95) {
+  variance <- diag(fit$covariance$value)
+  sd <- sqrt(variance)
+  gradient <- vapply(seq_along(sd), function(k) {
+    omega_gradient(fit, k, k) / (2 * sd[k])
+  }, double(n_uncertain(fit)))
+  se <- delta_se(fit, gradient, length(sd))
+  reach <- exp(normal_reach(level) * se / sd)
+  data.frame(estimate = sd, se = se, lower = sd / reach, upper = sd * reach)
+}
+
+# Correlations of pairs (`row`, `col`) of effects, with bounds on Fisher's z scale.
+correlation_table <- function(fit, pairs, level = 0.95) {
+  omega <- fit$covariance$value
+  correlation <- correlation_of(omega)[pairs]
+  gradient <- vapply(seq_len(nrow(pairs)), function(i) {
+    a <- pairs[i, 1L]
+    b <- pairs[i, 2L]
+    relative <- omega_gradient(fit, a, a) / omega[a, a] + omega_gradient(fit, b, b) / omega[b, b]
+    omega_gradient(fit, a, b) / sqrt(omega[a, a] * omega[b, b]) - correlation[i] * relative / 2
+  }, double(n_uncertain(fit)))
+  se <- delta_se(fit, gradient, nrow(pairs))
+  reach <- normal_reach(level) * se / (1 - correlation^2)
+  data.frame(
+    estimate = correlation, se = se,
+    lower = tanh(atanh(correlation) - reach), upper = tanh(atanh(correlation) + reach)
+  )
+}
+
+n_uncertain <- function(fit) length(fit$uncertainty$name)
+
+# Gradient of an element of Omega in the free parameters on the transformed scale.
+omega_gradient <- function(fit, a, b) {
+  omega <- fit$uncertainty$omega
+  at <- which(omega$row == max(a, b) & omega$col == min(a, b))
+  if (length(at) == 0L) double(n_uncertain(fit)) else omega$gradient[at, ]
+}
+
+# SEs of functions with these gradients, one a column; what is fixed has none.
+delta_se <- function(fit, gradient, n) {
+  if (is.null(fit$uncertainty)) return(rep(NA_real_, n))
+  gradient <- matrix(gradient, n_uncertain(fit), n)
+  se <- sqrt(colSums(gradient * (fit$uncertainty$transformed %*% gradient)))
+  ifelse(se > 0, se, NA)
+}

@@ -1,0 +1,132 @@
+fit <- fit_nlme(theo_formula(), theo, seed = 1, progress = FALSE)
+without <- fit_orange(method = short_saem(acceleration = FALSE), seed = 1)
+
+test_that("standard errors of theophylline are those of the observed information", {
+  # From the Hessian of the log-likelihood by quadrature at its exact maximum.
+  exact <- c(ka = 0.3027, V = 1.4707, Cl = 0.2347)
+  found <- sqrt(diag(vcov(fit)))[names(exact)]
+  expect_lt(max(abs(found / exact - 1)), 0.05)
+})
+
+# Minus the log-likelihood of random intercepts and slopes, by the logarithms of the
+# SDs, Fisher's z of the correlation and the logarithm of the residual SD.
+boys_minus_log_lik <- function(theta, boys) {
+  sd <- exp(theta[3:4])
+  omega <- tcrossprod(sd) * matrix(c(1, tanh(theta[5]), tanh(theta[5]), 1), 2)
+  sum(vapply(split(boys, boys$Subject), function(boy) {
+    design <- cbind(1, boy$age)
+    covariance <- design %*% omega %*% t(design) + diag(exp(2 * theta[6]), nrow(boy))
+    residual <- boy$height - design %*% theta[1:2]
+    0.5 * (nrow(boy) * log(2 * pi) + as.numeric(determinant(covariance)$modulus) +
+             sum(residual * solve(covariance, residual)))
+  }, 0))
+}
+
+test_that("SDs and correlations of a linear model have the SEs of its exact likelihood", {
+  boys <- as.data.frame(nlme::Oxboys)
+  fit <- fit_nlme(
+    height ~ base + slope * age, boys, start = c(base = 140, slope = 1),
+    random = base + slope ~ 1 | Subject, correlated = TRUE, seed = 1, progress = FALSE
+  )
+  pairs <- cbind(2, 1)
+  sd <- nlmers:::sd_table(fit)
+  correlation <- nlmers:::correlation_table(fit, pairs)
+  theta <- c(fixef(fit), log(sd$estimate), atanh(correlation$estimate), log(sigma(fit)))
+  exact <- sqrt(diag(solve(optimHess(theta, boys_minus_log_lik, boys = boys))))
+  found <- c(
+    sqrt(diag(vcov(fit)))[c("base", "slope")], sd$se / sd$estimate,
+    correlation$se / (1 - correlation$estimate^2), sqrt(vcov(fit)["a", "a"]) / sigma(fit)
+  )
+  expect_lt(max(abs(found / exact - 1)), 0.05)
+  # Bounds on the scale of Fisher's z.
+  reach <- atanh(correlation$upper) - atanh(correlation$lower)
+  expect_equal(reach / 2, qnorm(0.975) * unname(exact[5]), tolerance = 0.05)
+  # Elements of the covariance matrix: symmetric about the estimate.
+  bounds <- confint(fit, "omega[2,1]")
+  expect_equal(mean(bounds), attr(VarCorr(fit), "covariance")[2, 1])
+  reach <- qnorm(0.975) * sqrt(vcov(fit)["omega[2,1]", "omega[2,1]"])
+  expect_equal(unname(bounds[1, 2] - mean(bounds)), reach)
+})
+
+test_that("vcov has the names of the free parameters and its method", {
+  expect_equal(rownames(vcov(fit)), fit$parameters$name)
+  expect_equal(colnames(vcov(fit)), fit$parameters$name)
+  expect_equal(attr(vcov(fit), "method"), "louis")
+  estimate <- fit$parameters$natural
+  expect_equal(c(vcov(fit)), c(vcov(fit, "transformed") * tcrossprod(estimate)))
+  one <- fit_orange(
+    method = short_saem(), seed = 1,
+    fix = c(xmid = 700, scal = 350, omega_sd_Asym = 30, sigma = 8)
+  )
+  expect_equal(dimnames(vcov(one)), list("Asym", "Asym"))
+  expect_equal(caught(vcov(fit, "log"))$name, "scale")
+})
+
+test_that("bounds are those of the transformed scale, mapped back", {
+  bounds <- confint(fit)
+  expect_equal(rownames(bounds), fit$parameters$name)
+  expect_equal(colnames(bounds), c("2.5 %", "97.5 %"))
+  expect_equal(attr(bounds, "method"), "wald")
+  reach <- qnorm(0.975) * sqrt(diag(vcov(fit, "transformed")))
+  expect_equal(bounds[, 1], exp(log(fit$parameters$natural) - reach))
+  expect_equal(bounds[, 2], exp(log(fit$parameters$natural) + reach))
+  expect_equal(colnames(confint(fit, level = 0.9)), c("5 %", "95 %"))
+  expect_equal(confint(fit, "V")[1, ], bounds["V", ])
+  expect_equal(rownames(confint(fit, 2:3)), c("V", "Cl"))
+})
+
+test_that("each scale has its inverse", {
+  expect_equal(nlmers:::natural_of(qlogis(0.3), "logit"), 0.3)
+  expect_equal(nlmers:::natural_of(qnorm(0.3), "probit"), 0.3)
+  expect_equal(nlmers:::natural_of(-1, "identity"), -1)
+  parameters <- list(
+    list(name = "p", type = "real", scale = "logit"), list(name = "d", type = "diagonal_matrix"),
+    list(name = "omega", type = "covariance_matrix")
+  )
+  made <- list(model = list(spec = list(parameters = parameters)))
+  made$parameters$base <- c("p", "d", "d", "omega")
+  expect_equal(nlmers:::element_scales(made), c("logit", "log", "log", NA))
+})
+
+test_that("variances give the same SDs as SDs do", {
+  blocks <- fit_nlme(theo_blocks(), theo, seed = 1, progress = FALSE)
+  expect_equal(nlmers:::sd_table(blocks)$se, nlmers:::sd_table(fit)$se, tolerance = 0.1)
+})
+
+test_that("fixed parameters have no interval", {
+  fixed <- fit_orange(
+    method = short_saem(), seed = 1, fix = c(scal = 340, omega_sd_Asym = 30)
+  )
+  expect_equal(rownames(confint(fixed)), c("Asym", "xmid", "sigma"))
+  expect_equal(caught(confint(fixed, "scal"))$reason, "fixed_parameter")
+  expect_true(is.na(nlmers:::estimate_table(fixed)["scal", "se"]))
+  expect_true(is.na(nlmers:::sd_table(fixed)$se))
+})
+
+test_that("arguments of confint are checked", {
+  expect_equal(caught(confint(fit, "v"))$hint, "Did you mean `V`?")
+  expect_equal(caught(confint(fit, 8))$problem, "`parm` counts beyond the 7 free parameters.")
+  expect_equal(caught(confint(fit, level = 95))$name, "level")
+  error <- caught(confint(fit, method = "profile"))
+  expect_s3_class(error, "nlmers_error_option")
+  expect_equal(error$problem, "`method` must be \"wald\".")
+})
+
+test_that("a fit without a covariance matrix says why and what to do", {
+  error <- caught(vcov(without))
+  expect_s3_class(error, "nlmers_error_option")
+  expect_equal(error$reason, "no_uncertainty")
+  expect_match(error$hint, "saem(acceleration = TRUE)", fixed = TRUE)
+  expect_equal(caught(confint(without))$reason, "no_uncertainty")
+  hint <- function(acceleration = TRUE, smoothing = 100, n = 1, code = "converged") {
+    made <- list(
+      method = saem(acceleration = acceleration, smoothing = smoothing),
+      parameters = list(free = rep(TRUE, n)), status = list(code = code)
+    )
+    caught(nlmers:::stop_no_uncertainty(made))$hint
+  }
+  expect_match(hint(n = 101), "`fix`")
+  expect_match(hint(code = "interrupted"), "run to its end")
+  expect_match(hint(smoothing = 0), "smoothing = 100")
+  expect_match(hint(), "Fix a parameter")
+})
