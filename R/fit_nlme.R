@@ -40,9 +40,15 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
                      start = NULL, fix = NULL, seed = NULL, threads = NULL,
                      progress = interactive(), ...) {
   call <- match.call()
-  dots <- rlang::enexprs(...)
+  dots <- rlang::enquos(...)
+  if (missing(data)) {
+    stop_option(
+      "missing_argument", "`data` says which records to fit.",
+      hint = "Give a data frame with one row a record."
+    )
+  }
   if (inherits(model, "formula")) {
-    model <- model_of_formula(model, start, dots, parent.frame())
+    model <- model_of_formula(model, start, dots)
     start <- NULL
   } else {
     check_model(model, dots)
@@ -75,11 +81,13 @@ fit_request <- function(model, bound, method, settings) {
   ))
 }
 
-model_of_formula <- function(formula, start, dots, env) {
+# Each of `dots` is evaluated where it was written, which a wrapper's caller may
+# have done; `error` is read as code.
+model_of_formula <- function(formula, start, dots) {
   allowed <- setdiff(names(formals(nlme_formula)), c("formula", "start"))
   for (name in setdiff(rlang::names2(dots), allowed)) stop_unknown_argument(name, allowed)
-  if (!is.null(start)) dots$start <- start
-  eval(as.call(c(list(nlme_formula, formula), dots)), env)
+  design <- lapply(dots[names(dots) != "error"], rlang::eval_tidy)
+  formula_model(formula, start, c(design, list(error = dots$error)))
 }
 
 check_model <- function(model, dots) {

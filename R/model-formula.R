@@ -43,28 +43,36 @@
 #' @export
 nlme_formula <- function(formula, start, transform = "identity", random,
                          covariates = NULL, error = add(a = 1), correlated = FALSE) {
-  if (missing(random)) {
-    stop_option(
-      "missing_argument", "`random` says which parameters vary and between whom.",
-      hint = "Write `random = ka + V ~ 1 | id`."
-    )
-  }
-  if (missing(start)) {
-    stop_option(
-      "missing_argument", "`start` names the parameters and their typical values.",
-      hint = "Write `start = c(ka = 1.5, V = 30)`."
-    )
-  }
-  new_nlme_model(formula_spec(formula, start, list(
-    transform = transform, random = random, covariates = covariates,
-    error = rlang::enexpr(error), correlated = correlated
-  )))
+  formula_model(formula, if (!missing(start)) start, list(
+    transform = transform, random = if (!missing(random)) random,
+    covariates = covariates, error = rlang::enquo(error), correlated = correlated
+  ))
 }
 
 # The default of `error` is read as code; the checker takes `add` for a function.
 utils::globalVariables("add")
 
-# `design` holds the arguments of nlme_formula() beyond formula and start.
+# `design` holds the arguments of nlme_formula() beyond formula and start; those
+# left out are its defaults. `error` is a quosure.
+formula_model <- function(formula, start, design) {
+  if (is.null(design$random)) {
+    stop_option(
+      "missing_argument", "`random` says which parameters vary and between whom.",
+      hint = "Write `random = ka + V ~ 1 | id`."
+    )
+  }
+  if (is.null(start)) {
+    stop_option(
+      "missing_argument", "`start` names the parameters and their typical values.",
+      hint = "Write `start = c(ka = 1.5, V = 30)`."
+    )
+  }
+  if (is.null(design$transform)) design$transform <- "identity"
+  if (is.null(design$error)) design$error <- rlang::quo(add(a = 1))
+  if (is.null(design$correlated)) design$correlated <- FALSE
+  new_nlme_model(formula_spec(formula, start, design))
+}
+
 formula_spec <- function(formula, start, design) {
   if (!inherits(formula, "formula") || length(formula) != 3L) {
     stop_model("bad_formula", "The model is a formula `outcome ~ prediction`.")
@@ -75,7 +83,7 @@ formula_spec <- function(formula, start, design) {
   transform <- formula_transform(design$transform, used)
   varying <- formula_random(design$random, used)
   effects <- covariate_effects(design$covariates, used)
-  residual <- residual_error(design$error, env)
+  residual <- residual_error(design$error, used)
   blocks <- random_structure(varying$names, varying$group, design$correlated)
   individual <- lapply(used, individual_statement, transform, varying$names, effects, env)
   typical <- lapply(used, function(name) {
@@ -205,7 +213,11 @@ covariate_effects <- function(covariates, parameters) {
 }
 
 # `add_prop(a = 1, b = 0.1)`: the parameters it starts, and the call on their names.
-residual_error <- function(error, env) {
+# `error` is a quosure: its values belong to where it was written. `used` are the
+# parameters of the prediction, whose names are taken.
+residual_error <- function(error, used) {
+  env <- rlang::quo_get_env(error)
+  error <- rlang::quo_get_expr(error)
   text <- code_text(error)
   if (!is_call_to(error, error_words)) {
     stop_option(
@@ -225,11 +237,31 @@ residual_error <- function(error, env) {
   }
   names <- rlang::names2(args)
   names[names == ""] <- defaults[names == ""]
+  check_residual_names(names, used, error)
   list(
     parameters = Map(
       function(name, value) real_parameter(name, "log", eval(value, env)), names, args
     ),
     call = as.call(c(as.symbol(word), lapply(names, as.symbol)))
+  )
+}
+
+check_residual_names <- function(names, used, error) {
+  taken <- names %in% used
+  if (!any(taken)) return(invisible())
+  free <- if (length(names) == 1L) "sigma" else c("sigma_add", "sigma_prop")
+  # A name the prediction has too gets a number: sigma_1.
+  free <- utils::tail(make.unique(c(used, free), sep = "_"), length(free))
+  renamed <- error
+  names(renamed) <- c("", ifelse(taken, free, names))
+  stop_model(
+    "name_used_twice", sprintf("`%s` is used twice.", names[taken][1L]),
+    sprintf("error = %s", code_text(error)),
+    sprintf(
+      "The residual error declares `%s`, which the formula has too; write `error = %s`.",
+      names[taken][1L], code_text(renamed)
+    ),
+    list(name = names[taken][1L])
   )
 }
 

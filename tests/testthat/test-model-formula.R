@@ -1,8 +1,8 @@
 spec <- function(formula, start, random, transform = "identity", covariates = NULL,
                  error = quote(add(a = 1)), correlated = FALSE) {
   nlmers:::formula_spec(formula, start, list(
-    transform = transform, random = random, covariates = covariates, error = error,
-    correlated = correlated
+    transform = transform, random = random, covariates = covariates,
+    error = rlang::as_quosure(error, globalenv()), correlated = correlated
   ))
 }
 names_of <- function(parts) vapply(parts, `[[`, "", "name")
@@ -66,4 +66,14 @@ test_that("wrong arguments name the user's own thing", {
     caught(spec(y ~ f, c(f = 1), f ~ 1 | id, error = quote(add_prop(1))))$reason, "bad_error"
   )
   expect_equal(caught(nlme_formula(y ~ f, c(f = 1)))$reason, "missing_argument")
+})
+
+test_that("a parameter with the name of the residual parameter gets a way out", {
+  error <- caught(nlme_formula(y ~ a + x, c(a = 1), random = a ~ 1 | id))
+  expect_equal(error[c("reason", "name")], list(reason = "name_used_twice", name = "a"))
+  expect_match(error$hint, "error = add(sigma = 1)", fixed = TRUE)
+  error <- caught(nlme_formula(
+    y ~ b + sigma_prop, c(b = 1, sigma_prop = 1), random = b ~ 1 | id, error = add_prop(1, 0.1)
+  ))
+  expect_match(error$hint, "error = add_prop(a = 1, sigma_prop_1 = 0.1)", fixed = TRUE)
 })
