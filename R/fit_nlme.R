@@ -12,8 +12,9 @@
 #' @param start (named numeric or list) starting values on the natural scale, by
 #'   parameter; those left out keep the model's. For a formula, see
 #'   [nlme_formula()].
-#' @param fix (named numeric or list) values on the natural scale at which
-#'   parameters are held fixed.
+#' @param fix (named numeric or list, or character) values on the natural scale at
+#'   which parameters are held fixed; names alone, as in `fix = c("ka", "V")`, hold
+#'   them at their starting values.
 #' @param seed (integer or NULL) seed of all random numbers of the fit. `NULL`
 #'   draws one from R's generator; R's generator is otherwise left alone.
 #' @param threads (integer or NULL) threads. `NULL` is
@@ -122,17 +123,36 @@ named_values <- function(values, argument, model) {
   if (is.null(values)) return(list())
   values <- as.list(values)
   known <- vapply(model$spec$parameters, `[[`, character(1L), "name")
+  if (argument == "fix") values <- held_at_start(values)
+  if (any(rlang::names2(values) == "")) {
+    stop_start(
+      "unnamed_value", sprintf("`%s` must be named: every value belongs to a parameter.", argument),
+      hint = sprintf("Write `%s = c(%s = %s)`.", argument, known[1L], first_number(values))
+    )
+  }
   for (name in setdiff(rlang::names2(values), known)) {
     stop_start(
       "unknown_parameter", sprintf("`%s` names `%s`, which is not a parameter.", argument, name),
       hint = nearest_hint(name, known, "Parameters"), fields = list(name = name)
     )
   }
-  for (name in names(values)) {
+  for (name in names(Filter(Negate(is.null), values))) {
     parameter <- model$spec$parameters[[match(name, known)]]
     values[[name]] <- elements_of(values[[name]], parameter, argument)
   }
   values
+}
+
+# `fix = "ka"` names a parameter without a value: it is held at its start, which
+# the core is told by a null.
+held_at_start <- function(values) {
+  held <- rlang::names2(values) == "" & vapply(values, is.character, logical(1L))
+  c(values[!held], stats::setNames(vector("list", sum(held)), unlist(values[held])))
+}
+
+first_number <- function(values) {
+  number <- unlist(values[rlang::names2(values) == ""])[1L]
+  if (is.numeric(number)) format(number) else "1"
 }
 
 # The elements the core counts: of a covariance matrix the lower triangle row by

@@ -164,3 +164,22 @@ test_that("a call without data says so", {
   expect_equal(error$reason, "missing_argument")
   expect_match(conditionMessage(error), "`data`", fixed = TRUE)
 })
+
+test_that("a name alone fixes a parameter at its start", {
+  fit <- fit_orange(method = short_saem(), seed = 1, fix = "scal")
+  expect_equal(fixef(fit)[["scal"]], 350)
+  expect_equal(mstep_routes(fit)$route[fit$parameters$name == "scal"], "fixed")
+  fit <- fit_orange(method = short_saem(), seed = 1, fix = list("scal", xmid = 720))
+  expect_equal(fixef(fit)[c("scal", "xmid")], c(scal = 350, xmid = 720))
+  expect_equal(caught(fit_orange(fix = "scl"))$hint, "Did you mean `scal`?")
+})
+
+test_that("values without names are refused", {
+  model <- theo_formula()
+  for (error in list(caught(fit_nlme(model, theo, fix = 1.5)), caught(fit_nlme(model, theo, start = 1.5)))) {
+    expect_equal(error$reason, "unnamed_value")
+    expect_match(conditionMessage(error), "must be named", fixed = TRUE)
+    expect_match(error$hint, "c(ka = 1.5)", fixed = TRUE)
+  }
+  expect_match(conditionMessage(caught(saem(kernels = c(1, 2, 3, 4)))), "`kernels` must be named", fixed = TRUE)
+})
