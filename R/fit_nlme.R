@@ -42,6 +42,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
                      progress = interactive(), ...) {
   call <- match.call()
   dots <- rlang::enquos(...)
+  env <- if (inherits(model, "formula")) environment(model) else parent.frame()
   if (missing(data)) {
     stop_option(
       "missing_argument", "`data` says which records to fit.",
@@ -55,7 +56,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     check_model(model, dots)
   }
   check_method(method)
-  bound <- bind_data(model, data, id, time)
+  bound <- bind_data(model, data, id, time, env = env)
   settings <- list(
     start = named_values(start, "start", model),
     fix = named_values(fix, "fix", model),
