@@ -42,7 +42,8 @@ status_sentence <- function(fit) {
     not_finite = "Stopped after %d iterations: an estimate is not finite",
     interrupted = "Interrupted after %d iterations"
   )
-  sprintf(words, nrow(fit$trace$value))
+  n <- nrow(fit$trace$value)
+  sprintf(if (n == 1L) sub("iterations", "iteration", words) else words, n)
 }
 
 status_advice <- function(code) {

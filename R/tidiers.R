@@ -159,7 +159,7 @@ glance.nlme_fit <- function(x, ...) {
 augment.nlme_fit <- function(x, data = NULL, ...) {
   refuse_dots(...)
   if (is.null(data)) data <- x$data$frame
-  check_frame(data)
+  check_frame(data, "data")
   if (nrow(data) != nrow(x$data$frame)) {
     stop_data(
       "wrong_rows",
