@@ -52,7 +52,15 @@ fn unreferenced(lines: &str, effect: &str) -> Problem {
 }
 
 /// Spellings in which `e` is recognised, and the parameters of its mean.
-const RECOGNISED: [(&str, &[&str]); 9] = [
+const RECOGNISED: [(&str, &[&str]); 11] = [
+    (
+        "fixed a = positive(1.4)\nrandom e ~ normal(0, o) | id\nf <- exp(-a * exp(e) * t)",
+        &["a"],
+    ),
+    (
+        "fixed a = positive(1.4)\nrandom e ~ normal(0, o) | id\nf <- t / (-2 / (exp(e) * -a^2))",
+        &["a"],
+    ),
     (
         "fixed a = 0.4\nrandom e ~ normal(0, o) | id\nf <- exp(a + e) * t",
         &["a"],
@@ -93,6 +101,12 @@ const RECOGNISED: [(&str, &[&str]); 9] = [
     ),
 ];
 
+const ALLOMETRY: &str = "
+    fixed a = positive(1.4)
+    fixed b = 0.75
+    random e ~ normal(0, o) | id
+    f <- a * (wt / 70)^b * exp(e) * t";
+
 #[test]
 fn every_spelling_of_a_sum_on_the_gaussian_scale_is_recognised() {
     for (lines, names) in RECOGNISED {
@@ -127,7 +141,7 @@ fn recognition_leaves_the_likelihood_alone() {
 
 #[test]
 fn effects_are_reported_as_the_user_wrote_them() {
-    let problem = model(RECOGNISED[3].0);
+    let problem = model(ALLOMETRY);
     let layout = problem.full_layout();
     let shifts = &problem.programs.shifts;
     let theta = &problem.theta.start;

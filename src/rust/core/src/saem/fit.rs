@@ -295,18 +295,28 @@ impl<'a> Run<'a> {
         false
     }
 
+    /// A chain without a finite density never moves: nothing that was averaged over it means anything.
+    fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
+        let subject = self.chains.as_ref()?.lost(self.layout)?;
+        let evidence = format!(
+            "The likelihood of subject {} is not finite at any draw of its random effects.",
+            self.problem.records.labels[subject]
+        );
+        Some((FitStatus::NotFinite, vec![evidence]))
+    }
+
     fn finish(self, status: FitStatus) -> Fit {
         let (cond_mean, cond_sd) = self.statistics.conditional();
-        let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
         let smoother = self.smoother.as_ref();
         let verdict = smoother.and_then(|s| s.verdict(self.problem, &self.free, &self.theta));
-        let (status, evidence) = match status {
-            FitStatus::MaxIterations => match verdict {
-                Some(verdict) => verdict,
-                None => judge(self.problem, &self.trace, self.options.smoothing),
-            },
-            other => (other, Vec::new()),
+        let (status, evidence) = match (status, self.lost()) {
+            (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
+            (FitStatus::MaxIterations, None) => {
+                verdict.unwrap_or_else(|| judge(self.problem, &self.trace, self.options.smoothing))
+            }
+            (other, _) => (other, Vec::new()),
         };
+        let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
         Fit {
             theta: self.theta,
             status,

@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod data;
+pub mod errors;
 pub mod likelihood;
 pub mod numeric;
 pub mod scalar;
