@@ -23,7 +23,7 @@ fn starting_values() {
         is(
             &error,
             "start_outside_bounds",
-            "fixed(k = ...)",
+            "parameter `k`",
             "outside its bounds",
             hint,
         );
@@ -33,7 +33,7 @@ fn starting_values() {
     is(
         &error,
         "start_not_positive_definite",
-        "fixed(k = ...)",
+        "parameter `k`",
         "`k`",
         "correlations between -1 and 1",
     );
@@ -41,7 +41,7 @@ fn starting_values() {
     is(
         &error,
         "not_symmetric",
-        "fixed(k = ...)",
+        "parameter `k`",
         "`k` is not symmetric",
         "",
     );
@@ -49,7 +49,7 @@ fn starting_values() {
     is(
         &error,
         "not_square",
-        "fixed(k = ...)",
+        "parameter `k`",
         "`k` is not square",
         "",
     );
@@ -57,7 +57,7 @@ fn starting_values() {
     is(
         &error,
         "empty_parameter",
-        "fixed(k = ...)",
+        "parameter `k`",
         "`k` has no starting value",
         "",
     );

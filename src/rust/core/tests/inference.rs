@@ -136,7 +136,7 @@ fn more_nodes_come_closer_and_the_default_is_close() {
         let result = quadrature(&problem, &problem.theta.start, nodes).unwrap();
         (result.log_lik - exact).abs()
     };
-    let errors = [3, 7, 13, default_nodes(1)].map(error);
+    let errors = [3, 7, 13, default_nodes(1, 10)].map(error);
     assert!(
         errors.windows(2).all(|pair| pair[1] < pair[0]),
         "{errors:?}"

@@ -25,11 +25,14 @@ const SWEEPS: u32 = 50;
 /// 25 comparisons or so, each with this bound: a false alarm once in tens of thousands of seeds.
 const LIMIT: f64 = 4.5;
 
+/// One draw from the target.
+type Draw = Box<dyn Fn(&mut Generator) -> DVector<f64>>;
+
 /// Exact draws and moments of the conditional distribution of one subject.
 struct Exact {
     mean: DVector<f64>,
     covariance: DMatrix<f64>,
-    draw: Box<dyn Fn(&mut Generator) -> DVector<f64>>,
+    draw: Draw,
 }
 
 /// `N((P + X'X/s2)^-1 (P m + X'y/s2), (P + X'X/s2)^-1)`

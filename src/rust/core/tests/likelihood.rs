@@ -40,7 +40,10 @@ fn logistic(x: f64) -> f64 {
 type Density = fn(f64, f64, f64, f64) -> f64;
 
 /// Statement, log density, and how the outcome is made from a number near one.
-const FAMILIES: [(&str, Density, fn(f64) -> f64); 12] = [
+/// Text of the distribution, its density, and how responses are made of a number.
+type Family = (&'static str, Density, fn(f64) -> f64);
+
+const FAMILIES: [Family; 12] = [
     ("normal(f, a)", |y, f, a, _| normal(y, f, a), |z| z),
     ("normal(f, 0.8)", |y, f, _, _| normal(y, f, 0.8), |z| z),
     ("normal(f, add(a))", |y, f, a, _| normal(y, f, a), |z| z),

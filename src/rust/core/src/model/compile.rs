@@ -41,7 +41,6 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let (blocks, effects, group) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
     mark_outcomes(&mut scope, &blocks, &outcomes);
-    check_use(&scope, &parameters, &blocks, &effects, &outcomes)?;
     Ok(Model {
         graph: scope.graph,
         parameters,
@@ -142,55 +141,6 @@ fn mark_outcomes(scope: &mut Scope, blocks: &[super::EffectBlock], outcomes: &[O
         let elsewhere = read.any(|node| scope.graph.op(node) == Op::Data(outcome.column));
         scope.columns[outcome.column as usize].outcome = !elsewhere;
     }
-}
-
-/// Every parameter and every random effect must have a part in the likelihood.
-fn check_use(
-    scope: &Scope,
-    parameters: &[Parameter],
-    blocks: &[super::EffectBlock],
-    effects: &[super::Effect],
-    outcomes: &[Outcome],
-) -> Result<()> {
-    let densities: Vec<Node> = outcomes.iter().map(|o| o.density.log_density).collect();
-    let observed = scope.graph.reachable(&densities);
-    let is_read = |op: Op, needed: &[bool]| {
-        scope
-            .graph
-            .nodes()
-            .any(|node| needed[node.index()] && scope.graph.op(node) == op)
-    };
-    for (k, effect) in (0u32..).zip(effects) {
-        if !is_read(Op::Phi(k), &observed) {
-            let text = blocks.iter().rev().find(|block| block.first <= k as usize);
-            return Err(Error::model(
-                "unused_effect",
-                format!("No outcome depends on the random effect `{}`.", effect.name),
-            )
-            .at(text.map_or(String::new(), |block| block.text.clone()))
-            .field("name", &effect.name)
-            .hint("Use it in the code block, or leave it out."));
-        }
-    }
-    let arguments = blocks.iter().flat_map(|block| block.arguments().copied());
-    let needed = scope
-        .graph
-        .reachable(&arguments.chain(densities).collect::<Vec<Node>>());
-    for parameter in parameters {
-        let coordinates = parameter.first..parameter.first + parameter.len();
-        for (k, name) in coordinates.zip(parameter.element_names()) {
-            if !is_read(Op::Theta(super::parameter::index(k)), &needed) {
-                return Err(Error::model(
-                    "unused_parameter",
-                    format!("The likelihood does not depend on the parameter `{name}`."),
-                )
-                .at(format!("parameter `{}`", parameter.name))
-                .field("name", name)
-                .hint("Use it in the model, or leave it out."));
-            }
-        }
-    }
-    Ok(())
 }
 
 type Statements = (Vec<Outcome>, Vec<(String, Vec<Node>)>);
