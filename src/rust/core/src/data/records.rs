@@ -4,10 +4,8 @@ use std::cmp::Ordering;
 
 use super::frame::Frame;
 use crate::error::{Error, Result};
-use crate::ir::graph::Op;
 use crate::ir::level::Extent;
-use crate::model::parameter::index;
-use crate::model::{Covariance, Model, Support};
+use crate::model::{Model, Support};
 
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
@@ -105,8 +103,8 @@ impl Records {
     }
 
     fn check_covariates(&self, model: &Model, frame: &Frame) -> Result<()> {
-        for (i, (column, values)) in model.columns.iter().zip(&self.columns).enumerate() {
-            if may_miss(model, i) {
+        for (column, values) in model.columns.iter().zip(&self.columns) {
+            if column.outcome {
                 continue;
             }
             let Some(row) = values.iter().position(|x| !x.is_finite()) else {
@@ -174,24 +172,6 @@ impl Records {
     }
 }
 
-/// Missing values of an outcome are skipped, unless something else than its own density reads the column.
-fn may_miss(model: &Model, column: usize) -> bool {
-    let reads = model.graph.depends(|op| op == Op::Data(index(column)));
-    let of_effects = model.blocks.iter().flat_map(|block| {
-        let spread = match &block.covariance {
-            Covariance::Sd(nodes) | Covariance::Matrix(nodes) => nodes,
-        };
-        block.mean.iter().chain(spread)
-    });
-    let others = model
-        .outcomes
-        .iter()
-        .filter(|o| o.column as usize != column);
-    let densities = others.map(|o| &o.density.log_density);
-    let is_outcome = model.outcomes.iter().any(|o| o.column as usize == column);
-    is_outcome && !of_effects.chain(densities).any(|node| reads[node.index()])
-}
-
 fn outcome_error(name: &str, family: &str, value: f64, row: usize, frame: &Frame) -> Error {
     let (reason, needs) = match family {
         _ if value.is_infinite() => ("infinite_outcome", "finite"),
@@ -228,16 +208,13 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let columns = model.columns.iter().enumerate();
-    columns
-        .map(
-            |(i, column)| match frame.column(&column.name, &column.statement, &known) {
-                Ok(values) => Ok(values.to_vec()),
-                Err(_) if !need_outcomes && may_miss(model, i) => Ok(vec![f64::NAN; frame.n_rows]),
-                Err(error) => Err(error),
-            },
-        )
-        .collect()
+    let read =
+        |column: &crate::model::Column| match frame.column(&column.name, &column.statement, &known)
+        {
+            Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
+            found => found.map(<[f64]>::to_vec),
+        };
+    model.columns.iter().map(read).collect()
 }
 
 /// Rows of each subject, in an order that does not depend on the order of the data frame.

@@ -8,7 +8,10 @@ use crate::ir::op::Unary;
 
 pub fn density(g: &mut Graph, y: Node, rate: Node) -> Density {
     let log_rate = g.ln(rate);
-    let linear = g.mul(y, log_rate);
+    let product = g.mul(y, log_rate);
+    let zero = g.constant(0.0);
+    // No events are certain at rate zero: 0 ln(0) is 0.
+    let linear = g.select(y, product, zero);
     let one = g.constant(1.0);
     let next = g.add(y, one);
     let norm = g.unary(Unary::LGamma, next);

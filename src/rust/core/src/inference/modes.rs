@@ -1,4 +1,4 @@
-//! Find the conditional mode of `phi` of every subject by a damped Gauss-Newton iteration.
+//! Find the conditional mode of `phi` of every subject by a damped Gauss-Newton, then Newton iteration.
 //!
 //! Maximise `log p(y_i | phi) + log N(phi; m_i, Omega)`. Each step solves with the posterior precision and is halved
 //! until the objective rises; lanes move independently.
@@ -9,6 +9,10 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{cholesky, solve_lower, solve_upper};
 use crate::ir::vmath::Isa;
 use crate::problem::{Derivatives, Means, Prior, Problem, Scratch, Values};
+
+/// Steps after which Gauss-Newton gives way to Newton: with large residuals, or a residual error that depends on
+/// `phi`, the expected curvature may be less than half the observed one, and steps overshoot forever.
+const PATIENCE: usize = 20;
 
 /// Conditional modes and the factor of their posterior precision, block by block.
 #[derive(Debug, Clone)]
@@ -50,7 +54,7 @@ struct Search<'a> {
     mean: &'a [Column],
     b: usize,
     isa: Isa,
-    /// Curvature of the steps.
+    /// Curvature of the first steps.
     curvature: Curvature,
 }
 
@@ -146,10 +150,15 @@ impl Search<'_> {
         let d = phi.len();
         let mut gradient = vec![Column::ZERO; d];
         let mut converged = Column::ZERO;
-        for _ in 0..options.max_steps {
+        for step in 0..options.max_steps {
+            let curvature = if step < PATIENCE {
+                self.curvature
+            } else {
+                Curvature::Observed
+            };
             let here = self.objective(phi, &mut gradient, scratch);
             let mut factor = posterior_precision(
-                self.curvature,
+                curvature,
                 self.derivatives,
                 self.b,
                 phi,

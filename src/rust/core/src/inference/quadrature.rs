@@ -52,6 +52,9 @@ pub fn default_nodes(dim: usize, n_subjects: usize) -> usize {
 /// Most evaluations of a subject that the default number of nodes asks for.
 const MAX_DEFAULT_POINTS: usize = 10_000_000;
 
+/// Most nodes a dimension; more gain nothing.
+const MAX_NODES: usize = 101;
+
 /// Most points of a product rule that are evaluated for a subject.
 const MAX_POINTS: usize = 2_000_000;
 
@@ -63,7 +66,7 @@ pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quad
     let d = problem.n_phi();
     let points = nodes.checked_pow(u32::try_from(d).unwrap_or(u32::MAX));
     let n_points = points
-        .filter(|n| *n <= MAX_POINTS && *n > 0)
+        .filter(|n| *n <= MAX_POINTS && (1..=MAX_NODES).contains(&nodes))
         .ok_or_else(|| {
             Error::new(
                 ErrorClass::Option,
@@ -140,7 +143,7 @@ fn recenter(
                 continue;
             };
             for (column, value) in center[b].iter_mut().zip(mean) {
-                column.0[l] = value;
+                column.0[l] += value;
             }
             for i in 0..precision.nrows() {
                 for j in 0..=i {
@@ -193,7 +196,7 @@ impl Pass<'_> {
                 for (l, lane) in self.layout.blocks[b].lanes.iter().enumerate() {
                     let term = weight[l] + log_lik.0[l] + prior.0[l];
                     let copy = lane.subject as usize * self.layout.copies + lane.copy as usize;
-                    let phi = phi.iter().map(|column| column.0[l]);
+                    let phi = phi.iter().zip(&center[b]).map(|(x, c)| x.0[l] - c.0[l]);
                     sums[copy].add(term, phi.take(if moments { usize::MAX } else { 0 }));
                 }
             }
@@ -247,11 +250,22 @@ fn rule(nodes: usize) -> Result<Vec<(f64, f64)>> {
         )
     })?;
     let rule = GaussHermite::new(degree);
-    Ok(rule
-        .as_node_weight_pairs()
-        .iter()
-        .map(|(x, w)| (*x, w.ln() + x * x))
-        .collect())
+    let pairs = rule.as_node_weight_pairs().iter();
+    Ok(pairs.map(|(x, _)| (*x, log_weight(*x, nodes))).collect())
+}
+
+/// `ln(weight) + x^2` at a node: minus the logarithm of the sum of squares of the orthonormal Hermite functions, which
+/// keeps its digits where the weight itself is lost in rounding.
+fn log_weight(x: f64, nodes: usize) -> f64 {
+    let (mut before, mut here) = (0.0, std::f64::consts::PI.powf(-0.25) * (-0.5 * x * x).exp());
+    let mut sum = 0.0;
+    for k in 0..nodes {
+        sum += here * here;
+        let next = k as f64 + 1.0;
+        let after = x * (2.0 / next).sqrt() * here - (k as f64 / next).sqrt() * before;
+        (before, here) = (here, after);
+    }
+    -sum.ln()
 }
 
 /// `log sum exp` of terms that arrive one by one, and the moments of what they belong to.

@@ -23,54 +23,57 @@ pub fn linear_form(
 ) -> LinearForm {
     let one = g.constant(1.0);
     let mut form = LinearForm::default();
-    collect(g, levels, node, one, free, &mut form);
+    // Users stand after their operands: taking the last node first, its factor is complete.
+    let mut pending = BTreeMap::from([(node, one)]);
+    while let Some((node, factor)) = pending.pop_last() {
+        if let Op::Theta(k) = g.op(node) {
+            if free(k) {
+                form.terms.insert(k, factor);
+                continue;
+            }
+        }
+        match parts(g, levels, node, factor) {
+            None => {
+                let term = g.mul(factor, node);
+                form.rest.push(term);
+            }
+            Some(parts) => {
+                for (part, factor) in parts {
+                    let total = match pending.get(&part) {
+                        Some(earlier) => g.add(*earlier, factor),
+                        None => factor,
+                    };
+                    pending.insert(part, total);
+                }
+            }
+        }
+    }
     form
 }
 
-fn collect(
+/// The terms of a sum with their factors, or the one term of a product with data; `None` for anything else.
+fn parts(
     g: &mut Graph,
     levels: &mut Levels,
     node: Node,
     factor: Node,
-    free: &dyn Fn(u32) -> bool,
-    form: &mut LinearForm,
-) {
+) -> Option<Vec<(Node, Node)>> {
     match g.op(node) {
-        Op::Theta(k) if free(k) => {
-            let coefficient = match form.terms.get(&k) {
-                Some(earlier) => g.add(*earlier, factor),
-                None => factor,
-            };
-            form.terms.insert(k, coefficient);
-        }
-        Op::Unary(Unary::Neg, a) => {
-            let factor = g.neg(factor);
-            collect(g, levels, a, factor, free, form);
-        }
-        Op::Binary(Binary::Add, a, b) => {
-            collect(g, levels, a, factor, free, form);
-            collect(g, levels, b, factor, free, form);
-        }
+        Op::Unary(Unary::Neg, a) => Some(vec![(a, g.neg(factor))]),
+        Op::Binary(Binary::Add, a, b) => Some(vec![(a, factor), (b, factor)]),
         Op::Binary(Binary::Sub, a, b) => {
-            collect(g, levels, a, factor, free, form);
-            let factor = g.neg(factor);
-            collect(g, levels, b, factor, free, form);
+            let negative = g.neg(factor);
+            Some(vec![(a, factor), (b, negative)])
         }
         Op::Binary(Binary::Mul, a, b) if levels.of(g, a).is_data() => {
-            let factor = g.mul(factor, a);
-            collect(g, levels, b, factor, free, form);
+            Some(vec![(b, g.mul(factor, a))])
         }
         Op::Binary(Binary::Mul, a, b) if levels.of(g, b).is_data() => {
-            let factor = g.mul(factor, b);
-            collect(g, levels, a, factor, free, form);
+            Some(vec![(a, g.mul(factor, b))])
         }
         Op::Binary(Binary::Div, a, b) if levels.of(g, b).is_data() => {
-            let factor = g.div(factor, b);
-            collect(g, levels, a, factor, free, form);
+            Some(vec![(a, g.div(factor, b))])
         }
-        _ => {
-            let term = g.mul(factor, node);
-            form.rest.push(term);
-        }
+        _ => None,
     }
 }

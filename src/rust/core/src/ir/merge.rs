@@ -4,6 +4,8 @@
 //! are computed once a subject, where one factor holds random effects and the other holds parameters: it is what
 //! makes the mean of `phi` visible, and it never costs more than it saves.
 
+use std::collections::HashMap;
+
 use super::graph::{Graph, Node, Op};
 use super::level::{Extent, Levels};
 use super::op::{Binary, Unary};
@@ -20,6 +22,7 @@ pub fn merge_exponentials(
         graph: Graph::new(),
         levels: Levels::new(extents),
         positive,
+        known: HashMap::new(),
     };
     let mut moved = Vec::with_capacity(graph.len());
     for node in graph.nodes() {
@@ -33,6 +36,8 @@ struct Merger<'a> {
     graph: Graph,
     levels: Levels,
     positive: &'a [bool],
+    /// Logarithms found or not found before: values that are read twice are walked once.
+    known: HashMap<Node, Option<Signed>>,
 }
 
 impl Merger<'_> {
@@ -51,42 +56,95 @@ impl Merger<'_> {
             return node;
         }
         match self.logarithm(node) {
-            Some(log) => self.graph.exp(log),
+            Some(Signed { negative, log }) => {
+                let size = self.graph.exp(log);
+                if negative {
+                    self.graph.neg(size)
+                } else {
+                    size
+                }
+            }
             None => node,
         }
     }
 
-    /// A node whose exponential is `node`, if `node` is a product of such.
-    fn logarithm(&mut self, node: Node) -> Option<Node> {
+    /// The sign and the logarithm of the size of `node`, if `node` is a product of exponentials.
+    fn logarithm(&mut self, node: Node) -> Option<Signed> {
+        if let Some(known) = self.known.get(&node) {
+            return *known;
+        }
+        let found = self.new_logarithm(node);
+        self.known.insert(node, found);
+        found
+    }
+
+    fn new_logarithm(&mut self, node: Node) -> Option<Signed> {
         match self.graph.op(node) {
-            Op::Unary(Unary::Exp, x) => Some(x),
-            Op::Constant(value) if value > 0.0 => Some(self.graph.constant(value.ln())),
-            Op::Data(i) if self.positive[i as usize] => Some(self.graph.ln(node)),
+            Op::Unary(Unary::Exp, x) => Some(Signed::positive(x)),
+            Op::Unary(Unary::Neg, x) => {
+                let Signed { negative, log } = self.logarithm(x)?;
+                Some(Signed {
+                    negative: !negative,
+                    log,
+                })
+            }
+            Op::Constant(value) if value != 0.0 => Some(Signed {
+                negative: value < 0.0,
+                log: self.graph.constant(value.abs().ln()),
+            }),
+            Op::Data(i) if self.positive[i as usize] => Some(Signed::positive(self.graph.ln(node))),
             Op::Unary(Unary::Recip, x) => {
-                let log = self.logarithm(x)?;
-                Some(self.graph.neg(log))
+                let Signed { negative, log } = self.logarithm(x)?;
+                let log = self.graph.neg(log);
+                Some(Signed { negative, log })
             }
             Op::Unary(Unary::Square, x) => {
-                let log = self.logarithm(x)?;
-                Some(self.graph.scale(2.0, log))
+                let log = self.logarithm(x)?.log;
+                Some(Signed::positive(self.graph.scale(2.0, log)))
             }
             Op::Unary(Unary::Sqrt, x) => {
-                let log = self.logarithm(x)?;
-                Some(self.graph.scale(0.5, log))
+                let log = self.positive_logarithm(x)?;
+                Some(Signed::positive(self.graph.scale(0.5, log)))
             }
-            Op::Binary(Binary::Mul, a, b) => {
+            Op::Binary(Binary::Pow, x, exponent) => {
+                let log = self.positive_logarithm(x)?;
+                Some(Signed::positive(self.graph.mul(exponent, log)))
+            }
+            Op::Binary(f @ (Binary::Mul | Binary::Div), a, b) => {
                 let (a, b) = (self.logarithm(a)?, self.logarithm(b)?);
-                Some(self.graph.add(a, b))
-            }
-            Op::Binary(Binary::Div, a, b) => {
-                let (a, b) = (self.logarithm(a)?, self.logarithm(b)?);
-                Some(self.graph.sub(a, b))
-            }
-            Op::Binary(Binary::Pow, a, exponent) => {
-                let log = self.logarithm(a)?;
-                Some(self.graph.mul(exponent, log))
+                let log = if f == Binary::Mul {
+                    self.graph.add(a.log, b.log)
+                } else {
+                    self.graph.sub(a.log, b.log)
+                };
+                Some(Signed {
+                    negative: a.negative != b.negative,
+                    log,
+                })
             }
             _ => None,
+        }
+    }
+
+    fn positive_logarithm(&mut self, node: Node) -> Option<Node> {
+        self.logarithm(node)
+            .filter(|signed| !signed.negative)
+            .map(|signed| signed.log)
+    }
+}
+
+/// `exp(log)`, or minus that.
+#[derive(Clone, Copy)]
+struct Signed {
+    negative: bool,
+    log: Node,
+}
+
+impl Signed {
+    fn positive(log: Node) -> Self {
+        Self {
+            negative: false,
+            log,
         }
     }
 }

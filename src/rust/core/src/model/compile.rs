@@ -7,7 +7,7 @@ use super::value::Value;
 use super::{Model, Outcome, Support};
 use crate::distributions::{bernoulli, lognormal, normal, poisson, Density, Spread};
 use crate::error::{Error, Result};
-use crate::ir::graph::Node;
+use crate::ir::graph::{Node, Op};
 use crate::ir::op::{Binary, Unary};
 use crate::language::expression::Expression;
 use crate::language::specification::{Specification, Statement};
@@ -40,6 +40,8 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     }
     let (blocks, effects, group) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
+    mark_outcomes(&mut scope, &blocks, &outcomes);
+    check_use(&scope, &parameters, &blocks, &effects, &outcomes)?;
     Ok(Model {
         graph: scope.graph,
         parameters,
@@ -114,14 +116,9 @@ fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
         return Err(Error::model("no_random_effect", "The model has no random effect.")
             .hint("Add one, for example random(eta ~ normal(0, omega) | id); models without random effects are fitted by nls()."));
     }
-    let on_effects = scope
-        .graph
-        .depends(|op| matches!(op, crate::ir::graph::Op::Phi(_)));
+    let on_effects = scope.graph.depends(|op| matches!(op, Op::Phi(_)));
     for block in &blocks {
-        let arguments = block.mean.iter().chain(match &block.covariance {
-            super::Covariance::Sd(nodes) | super::Covariance::Matrix(nodes) => nodes,
-        });
-        if arguments.into_iter().any(|node| on_effects[node.index()]) {
+        if block.arguments().any(|node| on_effects[node.index()]) {
             return Err(Error::model(
                 "effect_of_effect",
                 "The distribution of a random effect depends on another random effect.",
@@ -130,6 +127,70 @@ fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
         }
     }
     Ok((blocks, effects, group))
+}
+
+/// Find the columns that may be missing: outcomes read by nothing but their own distribution.
+fn mark_outcomes(scope: &mut Scope, blocks: &[super::EffectBlock], outcomes: &[Outcome]) {
+    for outcome in outcomes {
+        let others = outcomes.iter().filter(|o| o.column != outcome.column);
+        let roots: Vec<Node> = others
+            .map(|o| o.density.log_density)
+            .chain(blocks.iter().flat_map(|b| b.arguments().copied()))
+            .collect();
+        let needed = scope.graph.reachable(&roots);
+        let mut read = scope.graph.nodes().filter(|node| needed[node.index()]);
+        let elsewhere = read.any(|node| scope.graph.op(node) == Op::Data(outcome.column));
+        scope.columns[outcome.column as usize].outcome = !elsewhere;
+    }
+}
+
+/// Every parameter and every random effect must have a part in the likelihood.
+fn check_use(
+    scope: &Scope,
+    parameters: &[Parameter],
+    blocks: &[super::EffectBlock],
+    effects: &[super::Effect],
+    outcomes: &[Outcome],
+) -> Result<()> {
+    let densities: Vec<Node> = outcomes.iter().map(|o| o.density.log_density).collect();
+    let observed = scope.graph.reachable(&densities);
+    let is_read = |op: Op, needed: &[bool]| {
+        scope
+            .graph
+            .nodes()
+            .any(|node| needed[node.index()] && scope.graph.op(node) == op)
+    };
+    for (k, effect) in (0u32..).zip(effects) {
+        if !is_read(Op::Phi(k), &observed) {
+            let text = blocks.iter().rev().find(|block| block.first <= k as usize);
+            return Err(Error::model(
+                "unused_effect",
+                format!("No outcome depends on the random effect `{}`.", effect.name),
+            )
+            .at(text.map_or(String::new(), |block| block.text.clone()))
+            .field("name", &effect.name)
+            .hint("Use it in the code block, or leave it out."));
+        }
+    }
+    let arguments = blocks.iter().flat_map(|block| block.arguments().copied());
+    let needed = scope
+        .graph
+        .reachable(&arguments.chain(densities).collect::<Vec<Node>>());
+    for parameter in parameters {
+        let coordinates = parameter.first..parameter.first + parameter.len();
+        for (k, name) in coordinates.zip(parameter.element_names()) {
+            if !is_read(Op::Theta(super::parameter::index(k)), &needed) {
+                return Err(Error::model(
+                    "unused_parameter",
+                    format!("The likelihood does not depend on the parameter `{name}`."),
+                )
+                .at(format!("parameter `{}`", parameter.name))
+                .field("name", name)
+                .hint("Use it in the model, or leave it out."));
+            }
+        }
+    }
+    Ok(())
 }
 
 type Statements = (Vec<Outcome>, Vec<(String, Vec<Node>)>);

@@ -37,6 +37,8 @@ pub struct Model {
 pub struct Column {
     pub name: String,
     pub statement: String,
+    /// True when the column is an outcome that nothing but its own distribution reads: it may be missing.
+    pub outcome: bool,
 }
 
 /// One coordinate of the random effects.
@@ -73,6 +75,13 @@ impl EffectBlock {
 
     pub fn is_empty(&self) -> bool {
         self.mean.is_empty()
+    }
+
+    /// Means and covariance.
+    pub fn arguments(&self) -> impl Iterator<Item = &Node> {
+        self.mean.iter().chain(match &self.covariance {
+            Covariance::Sd(nodes) | Covariance::Matrix(nodes) => nodes,
+        })
     }
 }
 

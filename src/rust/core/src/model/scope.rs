@@ -74,6 +74,7 @@ impl Scope {
             self.columns.push(Column {
                 name: name.to_string(),
                 statement: statement.to_string(),
+                outcome: false,
             });
             self.columns.len() - 1
         });

@@ -130,6 +130,17 @@ fn whole(g: &Graph, value: &Value) -> Option<usize> {
     }
 }
 
+/// Most elements of a value: a slip of the pen must not ask for more memory than there is.
+const MAX_ELEMENTS: usize = 1_000_000;
+
+fn expect_size(call: &str, size: Option<usize>) -> Result<()> {
+    if size.is_some_and(|n| n <= MAX_ELEMENTS) {
+        return Ok(());
+    }
+    let problem = format!("`{call}()` makes more than {MAX_ELEMENTS} elements.");
+    Err(Error::model("too_large", problem))
+}
+
 fn repeat(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value> {
     expect_arguments("rep", values, 2, 2)?;
     let times = whole(g, &values[1]).ok_or_else(|| {
@@ -141,6 +152,7 @@ fn repeat(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value>
             ),
         )
     })?;
+    expect_size("rep", values[0].nodes().len().checked_mul(times))?;
     Ok(Value::Vector(values[0].nodes().repeat(times)))
 }
 
@@ -153,7 +165,10 @@ fn diagonal(g: &mut Graph, values: &[Value]) -> Result<Value> {
     let entries = match values.get(1).map(|n| whole(g, n)) {
         None => values[0].nodes().to_vec(),
         Some(Some(n)) => match &values[0] {
-            Value::Scalar(x) => vec![*x; n],
+            Value::Scalar(x) => {
+                expect_size("diag", n.checked_mul(n))?;
+                vec![*x; n]
+            }
             other => other.nodes().to_vec(),
         },
         Some(None) => {
@@ -164,6 +179,7 @@ fn diagonal(g: &mut Graph, values: &[Value]) -> Result<Value> {
         }
     };
     let n = entries.len();
+    expect_size("diag", n.checked_mul(n))?;
     let zero = g.constant(0.0);
     let mut nodes = vec![zero; n * n];
     for (i, entry) in entries.into_iter().enumerate() {

@@ -88,23 +88,35 @@ pub fn covariance_updates(
             .filter(|update| !update.coordinates().iter().any(|k| taken.contains(k)))
             .unwrap_or(CovarianceUpdate::Numeric);
     }
-    drop_shared_full(blocks);
+    drop_shared(graph, blocks);
 }
 
-/// A full matrix used by two blocks has no simple update.
-fn drop_shared_full(blocks: &mut [CovarianceBlock]) {
-    for i in 0..blocks.len() {
-        let shared = blocks[i].update.coordinates().iter().any(|k| {
-            let uses = blocks
-                .iter()
-                .enumerate()
-                .filter(|(j, other)| *j != i && other.update.coordinates().contains(k));
-            matches!(blocks[i].update, CovarianceUpdate::Full { .. }) && uses.count() > 0
-        });
-        if shared {
-            blocks[i].update = CovarianceUpdate::Numeric;
+/// A block sets its parameters from its own effects alone: one that shares a parameter with another block, or whose
+/// variances use a parameter in two ways, has no such update.
+fn drop_shared(graph: &Graph, blocks: &mut [CovarianceBlock]) {
+    let used: Vec<Vec<usize>> = blocks
+        .iter()
+        .map(|block| coordinates(graph, &block.nodes))
+        .collect();
+    for (i, block) in blocks.iter_mut().enumerate() {
+        let others = used.iter().enumerate().filter(|(j, _)| *j != i);
+        let elsewhere: Vec<usize> = others.flat_map(|(_, list)| list.clone()).collect();
+        let own = block.update.coordinates();
+        if own.iter().any(|k| elsewhere.contains(k)) || is_mixed(&block.update) {
+            block.update = CovarianceUpdate::Numeric;
         }
     }
+}
+
+/// Whether one coordinate is a variance here and a standard deviation there.
+fn is_mixed(update: &CovarianceUpdate) -> bool {
+    let CovarianceUpdate::Diagonal(variances) = update else {
+        return false;
+    };
+    variances.iter().any(|v| {
+        let same = |w: &&Variance| v.coordinate().is_some() && w.coordinate() == v.coordinate();
+        variances.iter().filter(same).any(|w| w != v)
+    })
 }
 
 fn full(

@@ -242,7 +242,9 @@ fn outer_body<const FMA: bool>(
             if let Some(sum) = element.next() {
                 for l in 0..LANES {
                     let term = weight.0[l] * a.0[l] * b.0[l];
-                    sum.0[l] += if mask.0[l] != 0.0 { term } else { 0.0 };
+                    // No tangent, no information, however large the weight.
+                    let counts = mask.0[l] != 0.0 && a.0[l] != 0.0 && b.0[l] != 0.0;
+                    sum.0[l] += if counts { term } else { 0.0 };
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use super::Given;
 use crate::error::{Error, ErrorClass, Result};
+use crate::language::specification::Scale;
 use crate::language::words;
 use crate::model::Model;
 
@@ -40,6 +41,8 @@ pub struct Theta {
     pub lower: Vec<f64>,
     pub upper: Vec<f64>,
     pub routes: Vec<Route>,
+    /// Whether the coordinate is the natural value itself.
+    identity: Vec<bool>,
 }
 
 impl Theta {
@@ -54,6 +57,7 @@ impl Theta {
             lower: Vec::new(),
             upper: Vec::new(),
             routes: vec![Route::Score; model.n_theta],
+            identity: Vec::new(),
         };
         check_names(model, given)?;
         for parameter in &model.parameters {
@@ -72,6 +76,8 @@ impl Theta {
             theta
                 .base
                 .extend(vec![parameter.name.clone(); parameter.len()]);
+            let identity = parameter.scale() == Some(Scale::Identity);
+            theta.identity.extend(vec![identity; parameter.len()]);
             theta.free.extend(vec![fixed.is_none(); parameter.len()]);
             for (low, high) in parameter.coordinate_bounds() {
                 theta.lower.push(low);
@@ -100,6 +106,20 @@ impl Theta {
     /// Move a value into the bounds of its coordinate.
     pub fn clamp(&self, k: usize, value: f64) -> f64 {
         value.max(self.lower[k]).min(self.upper[k])
+    }
+
+    /// The size of a coordinate, by which steps are measured: one on a transformed scale; on the identity scale the
+    /// larger of its value and its start, one if both are zero.
+    pub fn size(&self, k: usize, value: f64) -> f64 {
+        if !self.identity[k] {
+            return 1.0;
+        }
+        let size = value.abs().max(self.start[k].abs());
+        if size > 0.0 {
+            size
+        } else {
+            1.0
+        }
     }
 
     /// Coordinates of one route.

@@ -198,12 +198,11 @@ impl Report<'_> {
             .unwrap_or_else(|| default_nodes(self.problem.n_phi(), self.problem.n_subjects()));
         match quadrature(self.problem, self.theta, nodes) {
             Ok(result) => {
-                let lost = result.converged.iter().filter(|c| !**c).count();
-                if lost > 0 {
-                    self.warnings.push(format!(
-                        "The conditional mode of {lost} of {} subjects was not found to full accuracy.",
-                        result.converged.len()
-                    ));
+                self.warn_of_modes(&result.converged);
+                if !result.log_lik.is_finite() {
+                    self.warnings
+                        .push("The log-likelihood is not finite at the estimate.".into());
+                    return Value::Null;
                 }
                 log_likelihood(&result)
             }
@@ -212,6 +211,48 @@ impl Report<'_> {
                     .push(format!("The log-likelihood was not computed. {error}"));
                 Value::Null
             }
+        }
+    }
+
+    fn warn_of_modes(&mut self, converged: &[bool]) {
+        let labels = &self.problem.records.labels;
+        let lost: Vec<&str> = (labels.iter().zip(converged))
+            .filter(|(_, converged)| !**converged)
+            .map(|(label, _)| label.as_str())
+            .collect();
+        if !lost.is_empty() {
+            let shown = lost[..lost.len().min(5)].join(", ");
+            let more = if lost.len() > 5 { ", ..." } else { "" };
+            self.warnings.push(format!(
+                "The conditional modes of {} subjects were not found ({shown}{more}): their random effects and the \
+                 log-likelihood are approximate.",
+                lost.len()
+            ));
+        }
+    }
+
+    /// A fit in which no random effect moves from its mean may sit far from the maximum.
+    fn warn_of_shrinkage(&mut self, phi: &[f64], typical: &[f64]) {
+        let d = self.problem.n_phi();
+        let Ok(prior) = Prior::new(self.problem, self.theta) else {
+            return;
+        };
+        let shrunk = (0..d).all(|k| {
+            let moves = phi
+                .iter()
+                .zip(typical)
+                .skip(k)
+                .step_by(d)
+                .map(|(x, m)| x - m);
+            let spread = moves.map(|x| x * x).sum::<f64>() / self.problem.n_subjects() as f64;
+            spread < 1e-4 * prior.omega[(k, k)]
+        });
+        if shrunk {
+            self.warnings.push(
+                "No random effect moves from its mean for any subject: the data say nothing about them at these \
+                 estimates. Try other starting values."
+                    .into(),
+            );
         }
     }
 
@@ -231,6 +272,7 @@ impl Report<'_> {
                 (typical.clone(), vec![false; n])
             }
         };
+        self.warn_of_shrinkage(&phi, &typical);
         let (cond_mean, cond_sd) = self.conditional_effects();
         let individual_fit = predictions(problem, self.theta, &phi);
         let population = predictions(problem, self.theta, &typical);

@@ -111,6 +111,17 @@ impl Chains {
         }
     }
 
+    /// The first subject with a chain whose density is not finite.
+    pub fn lost(&self, layout: &Layout) -> Option<usize> {
+        let states = self.states.iter().zip(&layout.blocks);
+        let lanes = states.flat_map(|(state, block)| {
+            let finite = move |l: usize| (state.log_lik.0[l] + state.log_prior.0[l]).is_finite();
+            let lanes = block.lanes.iter().enumerate();
+            lanes.filter(move |(l, _)| !finite(*l))
+        });
+        lanes.map(|(_, lane)| lane.subject as usize).min()
+    }
+
     /// Run all kernels once at `target`; `iteration` counts from one.
     pub fn step(
         &mut self,

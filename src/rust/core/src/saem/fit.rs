@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use super::convergence::judge;
 pub use super::convergence::FitStatus;
-use super::estep::{Chains, Target, KERNELS};
+use super::estep::{Chains, Report, Target, KERNELS};
+use super::information::AtDraws;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
 use super::options::SaemOptions;
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::Smoother;
+use super::start::check_start;
 use super::statistics::Statistics;
 use super::trace::Trace;
 use nalgebra::DMatrix;
@@ -19,7 +21,7 @@ use crate::data::Layout;
 use crate::error::Result;
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
-use crate::problem::{Derivatives, MeanProgram, Prior, Problem, Route, Values};
+use crate::problem::{Derivatives, MeanProgram, Means, Prior, Problem, Route, Values};
 
 /// What a run of SAEM gives.
 #[derive(Debug, Clone)]
@@ -48,7 +50,7 @@ const INFORMATION_EVERY: usize = 5;
 /// Fit by SAEM.
 ///
 /// # Errors
-/// Threads that cannot be started.
+/// Threads that cannot be started, observations without a density at the starting values.
 pub fn fit(
     problem: &Problem,
     options: &SaemOptions,
@@ -57,6 +59,7 @@ pub fn fit(
     monitor: &dyn Monitor,
 ) -> Result<Fit> {
     let started = Instant::now();
+    check_start(problem)?;
     let workers = Workers::new(threads)?;
     let layout = problem.layout(options.chains_for(problem.n_subjects()));
     let mut run = Run::new(problem, options, &layout, seed);
@@ -117,10 +120,16 @@ impl<'a> Run<'a> {
             values: Values::new(problem, layout, &problem.programs.likelihood),
             derivatives: Derivatives::new(problem, layout, &problem.programs.theta),
             mean_program,
-            mstep: MStep::new(problem),
+            mstep: MStep::new(problem, &free),
             now: statistics.clone(),
             statistics,
-            smoother: accelerates.then(|| Smoother::new(problem.n_subjects(), free.len())),
+            smoother: accelerates.then(|| {
+                Smoother::new(
+                    problem.n_subjects(),
+                    free.len(),
+                    options.kernels.smoothing().draws(),
+                )
+            }),
             free,
             chains: None,
             seed,
@@ -129,58 +138,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// One iteration, counted from one; `None` when numbers failed.
+    /// One iteration, counted from one; `None` when numbers failed, `theta` then being the last good one.
     fn iterate(&mut self, k: usize, workers: &Workers) -> Option<Progress> {
         let (phase, gain) = self.schedule.at(k);
         let theta = self.theta.clone();
         let prior = Prior::new(self.problem, &theta).ok()?;
         let means = self.mean_program.at(&theta);
-        self.values.prepare(&theta);
-        let derivatives = self.mstep.needs_derivatives().then(|| {
-            self.derivatives.prepare(&theta);
-            &self.derivatives
-        });
-        let keeps = self.smoother.is_some() && self.schedule.keeps_scores(k);
-        let scores =
-            keeps.then(|| Scores::new(self.problem, &self.free, &prior, derivatives, &theta));
-        let target = Target {
-            problem: self.problem,
-            layout: self.layout,
-            values: &self.values,
-            derivatives,
-            prior: &prior,
-            means: &means,
-            theta: &theta,
-            origin: &self.statistics.origin,
-            averages_gradient: phase == Phase::Smoothing,
-            scores: scores.as_ref(),
-        };
-        let seed = self.seed;
-        let chains = self
-            .chains
-            .get_or_insert_with(|| Chains::new(&target, seed, self.options.target_acceptance));
-        let kernels = match phase {
-            Phase::Exploration => self.options.kernels,
-            Phase::Smoothing => self.options.kernels.smoothing(),
-        };
-        let report = chains.step(&target, kernels, k, workers);
+        let report = self.draw(k, &prior, &means, workers);
+        let chains = self.chains.as_ref()?;
         self.statistics.update(chains, self.layout, gain);
-        if !self.mstep.scored.is_empty() && (k <= 30 || k.is_multiple_of(INFORMATION_EVERY)) {
-            let scored = &self.mstep.scored;
-            let new = information(self.problem, self.layout, scored, &theta, chains, workers);
-            self.mstep.learn_information(new, (1.0 / k as f64).max(0.1));
-        }
-        if let (Some(smoother), Some(scores)) = (&mut self.smoother, &scores) {
-            smoother.learn(self.layout, &report.scores);
-            if phase == Phase::Smoothing {
-                self.now.update(chains, self.layout, 1.0);
-                let total = scores.total(&self.mstep.linear, &self.now, &means, &report.gradient);
-                if k % INFORMATION_EVERY == 1 || !smoother.ready() {
-                    smoother.precondition(self.problem, scores, &self.mstep, &prior);
-                }
-                smoother.observe(total);
-            }
-        }
+        self.now.update(chains, self.layout, 1.0);
+        self.learn_information(k, workers);
+        self.smooth(k, &prior, &means, &report);
         let moved = match &self.smoother {
             Some(smoother) if phase == Phase::Smoothing => {
                 let gain = self.schedule.preconditioned(k);
@@ -190,25 +159,25 @@ impl<'a> Run<'a> {
         };
         if !moved {
             let anneals = self.options.annealing && self.schedule.anneals(k);
+            let rate = if anneals {
+                self.options.annealing_rate
+            } else {
+                0.0
+            };
             let step = Step {
                 statistics: &self.statistics,
                 means: &means,
                 prior: &prior,
                 gradient: &report.gradient,
                 gain,
-                annealing: Annealing {
-                    rate: if anneals {
-                        self.options.annealing_rate
-                    } else {
-                        0.0
-                    },
-                },
+                annealing: Annealing { rate },
             };
             self.mstep
                 .update(&step, &mut self.mean_program, &mut self.theta);
         }
+        let sound = self.shorten(&theta);
         self.trace.push(&self.theta, gain, phase, report.objective);
-        self.theta.iter().all(|x| x.is_finite()).then(|| Progress {
+        sound.then(|| Progress {
             iteration: k,
             total: self.schedule.total(),
             phase: phase.name(),
@@ -217,16 +186,137 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// E-step at the current `theta`.
+    fn draw(&mut self, k: usize, prior: &Prior, means: &Means, workers: &Workers) -> Report {
+        let (phase, _) = self.schedule.at(k);
+        let theta = self.theta.clone();
+        self.values.prepare(&theta);
+        let derivatives = self.mstep.needs_derivatives().then(|| {
+            self.derivatives.prepare(&theta);
+            &self.derivatives
+        });
+        let keeps = self.smoother.is_some() && self.schedule.keeps_scores(k);
+        let scores =
+            keeps.then(|| Scores::new(self.problem, &self.free, prior, derivatives, &theta));
+        let target = Target {
+            problem: self.problem,
+            layout: self.layout,
+            values: &self.values,
+            derivatives,
+            prior,
+            means,
+            theta: &theta,
+            origin: &self.statistics.origin,
+            averages_gradient: phase == Phase::Smoothing,
+            scores: scores.as_ref(),
+        };
+        let (seed, acceptance) = (self.seed, self.options.target_acceptance);
+        let chains = self
+            .chains
+            .get_or_insert_with(|| Chains::new(&target, seed, acceptance));
+        let kernels = match phase {
+            Phase::Exploration => self.options.kernels,
+            Phase::Smoothing => self.options.kernels.smoothing(),
+        };
+        chains.step(&target, kernels, k, workers)
+    }
+
+    /// Look at the second derivatives of the score route, every iteration at first, then now and then.
+    fn learn_information(&mut self, k: usize, workers: &Workers) {
+        let due = k <= 30 || k.is_multiple_of(INFORMATION_EVERY);
+        let Some(chains) = self
+            .chains
+            .as_mut()
+            .filter(|_| due && !self.mstep.scored.is_empty())
+        else {
+            return;
+        };
+        let draws = AtDraws {
+            problem: self.problem,
+            layout: self.layout,
+            free: &self.free,
+            linear: &self.mstep.linear,
+            now: &self.now,
+            workers,
+        };
+        let scored = &self.mstep.scored;
+        let new = draws.information(scored, &self.theta, &mut self.mean_program, chains);
+        if let Some(new) = new {
+            self.mstep.learn_information(new, (1.0 / k as f64).max(0.1));
+        }
+    }
+
+    /// Let the scores of the draws enter the smoother, and while smoothing their total.
+    fn smooth(&mut self, k: usize, prior: &Prior, means: &Means, report: &Report) {
+        let Some(smoother) = self
+            .smoother
+            .as_mut()
+            .filter(|_| self.schedule.keeps_scores(k))
+        else {
+            return;
+        };
+        smoother.learn(self.layout, &report.scores);
+        if self.schedule.at(k).0 == Phase::Exploration {
+            return;
+        }
+        let derivatives = self.mstep.needs_derivatives().then_some(&self.derivatives);
+        let scores = Scores::new(self.problem, &self.free, prior, derivatives, &self.theta);
+        let total = scores.total(&self.mstep.linear, &self.now, means, &report.gradient);
+        if k.is_multiple_of(INFORMATION_EVERY) || !smoother.ready() {
+            smoother.precondition(self.problem, &scores, &self.mstep, prior);
+        }
+        smoother.observe(total);
+    }
+
+    /// Halve the step from `old` until the population distribution exists; false when it never does.
+    fn shorten(&mut self, old: &[f64]) -> bool {
+        for _ in 0..20 {
+            let finite = self.theta.iter().all(|x| x.is_finite());
+            if finite
+                && Prior::new(self.problem, &self.theta).is_ok()
+                && self
+                    .mean_program
+                    .at(&self.theta)
+                    .values
+                    .iter()
+                    .all(|m| m.is_finite())
+            {
+                return true;
+            }
+            for (new, old) in self.theta.iter_mut().zip(old) {
+                *new = if new.is_finite() {
+                    0.5 * (*new + old)
+                } else {
+                    *old
+                };
+            }
+        }
+        self.theta = old.to_vec();
+        false
+    }
+
+    /// A chain without a finite density never moves: nothing that was averaged over it means anything.
+    fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
+        let subject = self.chains.as_ref()?.lost(self.layout)?;
+        let evidence = format!(
+            "The likelihood of subject {} is not finite at any draw of its random effects.",
+            self.problem.records.labels[subject]
+        );
+        Some((FitStatus::NotFinite, vec![evidence]))
+    }
+
     fn finish(self, status: FitStatus) -> Fit {
         let (cond_mean, cond_sd) = self.statistics.conditional();
-        let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
-        let (status, evidence) = match status {
-            FitStatus::MaxIterations => match self.smoother.as_ref().and_then(Smoother::verdict) {
-                Some(verdict) => verdict,
-                None => judge(self.problem, &self.trace, self.options.smoothing),
-            },
-            other => (other, Vec::new()),
+        let smoother = self.smoother.as_ref();
+        let verdict = smoother.and_then(|s| s.verdict(self.problem, &self.free, &self.theta));
+        let (status, evidence) = match (status, self.lost()) {
+            (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
+            (FitStatus::MaxIterations, None) => {
+                verdict.unwrap_or_else(|| judge(self.problem, &self.trace, self.options.smoothing))
+            }
+            (other, _) => (other, Vec::new()),
         };
+        let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
         Fit {
             theta: self.theta,
             status,
@@ -244,32 +334,4 @@ impl<'a> Run<'a> {
             seconds: 0.0,
         }
     }
-}
-
-/// Information of the complete data about some coordinates: central differences of the gradient at fixed draws.
-fn information(
-    problem: &Problem,
-    layout: &Layout,
-    coordinates: &[usize],
-    theta: &[f64],
-    chains: &mut Chains,
-    workers: &Workers,
-) -> DMatrix<f64> {
-    let q = coordinates.len();
-    let mut derivatives = Derivatives::new(problem, layout, &problem.programs.theta);
-    let mut information = DMatrix::zeros(q, q);
-    for (b, k) in coordinates.iter().enumerate() {
-        let h = 1e-4 * theta[*k].abs().max(1.0);
-        let mut side = |sign: f64| {
-            let mut moved = theta.to_vec();
-            moved[*k] += sign * h;
-            derivatives.prepare(&moved);
-            chains.gradient(&derivatives, &moved, layout.copies, workers)
-        };
-        let (up, down) = (side(1.0), side(-1.0));
-        for (a, j) in coordinates.iter().enumerate() {
-            information[(a, b)] = (down[*j] - up[*j]) / (2.0 * h);
-        }
-    }
-    (&information + information.transpose()) * 0.5
 }

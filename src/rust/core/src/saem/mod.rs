@@ -7,6 +7,7 @@ mod convergence;
 mod estep;
 mod fit;
 mod gradient;
+mod information;
 mod means;
 mod mstep;
 mod newton;
@@ -14,6 +15,7 @@ mod options;
 mod schedule;
 mod score;
 mod smoother;
+mod start;
 mod statistics;
 mod trace;
 

@@ -15,8 +15,10 @@ pub struct MStep<'a> {
     residuals: Vec<Smoothed>,
     /// Coordinates on the score route.
     pub scored: Vec<usize>,
-    /// Smoothed information of the complete data about them.
+    /// Smoothed information of the complete data: all free coordinates by the scored ones.
     pub information: Option<DMatrix<f64>>,
+    /// Positions of the scored coordinates among the free ones.
+    rows: Vec<usize>,
 }
 
 /// How far variances may fall in this iteration.
@@ -42,12 +44,18 @@ pub struct Step<'s> {
 const VARIANCE_FLOOR: f64 = 1e-10;
 
 impl<'a> MStep<'a> {
-    pub fn new(problem: &'a Problem) -> Self {
+    pub fn new(problem: &'a Problem, free: &[usize]) -> Self {
+        let scored = problem.theta.on_route(Route::Score);
+        let rows = scored
+            .iter()
+            .filter_map(|k| free.iter().position(|f| f == k))
+            .collect();
         Self {
+            rows,
             problem,
             linear: LinearMeans::new(problem),
             residuals: vec![Smoothed::default(); problem.form.residuals.len()],
-            scored: problem.theta.on_route(Route::Score),
+            scored,
             information: None,
         }
     }
@@ -107,9 +115,10 @@ impl<'a> MStep<'a> {
             self.scored.len(),
             self.scored.iter().map(|k| step.gradient[*k]),
         );
-        let change = damped_solve(information, &score);
+        let own = information.select_rows(&self.rows);
+        let change = damped_solve(&((&own + own.transpose()) * 0.5), &score);
         for (k, change) in self.scored.iter().zip(change.iter()) {
-            let limit = 0.5 * old[*k].abs().max(1.0);
+            let limit = 0.5 * self.problem.theta.size(*k, old[*k]);
             let moved = old[*k] + step.gain * change.clamp(-limit, limit);
             theta[*k] = self.problem.theta.clamp(*k, moved);
         }

@@ -82,6 +82,8 @@ impl ScoreMoments {
 pub struct Preconditioner {
     pub inverse: DMatrix<f64>,
     missing: DMatrix<f64>,
+    /// True when some direction had more missing information than is believed.
+    pub clamped: bool,
 }
 
 impl Preconditioner {
@@ -91,6 +93,7 @@ impl Preconditioner {
         let half = l.solve_lower_triangular(missing)?;
         let fraction = l.solve_lower_triangular(&half.transpose())?;
         let eigen = ((&fraction + fraction.transpose()) * 0.5).symmetric_eigen();
+        let clamped = eigen.eigenvalues.iter().any(|f| *f > MAX_MISSING);
         let weights = eigen
             .eigenvalues
             .map(|f| 1.0 / (1.0 - f.clamp(0.0, MAX_MISSING)).sqrt());
@@ -99,6 +102,7 @@ impl Preconditioner {
         Some(Self {
             inverse: &back * back.transpose(),
             missing: missing.clone(),
+            clamped,
         })
     }
 

@@ -50,6 +50,14 @@ impl Kernels {
     }
 }
 
+impl Kernels {
+    /// Draws of a chain in an iteration that are nearly independent of each other: every second of the independence
+    /// kernel, and the last.
+    pub fn draws(self) -> f64 {
+        1.0 + 0.5 * self.independence as f64
+    }
+}
+
 impl Default for Kernels {
     fn default() -> Self {
         Self {

@@ -16,6 +16,9 @@ const LONGEST_STEP: f64 = 2.0;
 /// Gain in `-2 log L` that one more Newton step may promise of a converged fit.
 const TOLERANCE: f64 = 0.1;
 
+/// Monte-Carlo noise of that gain above which nothing can be said.
+const MOST_NOISE: f64 = 0.5;
+
 /// Scores, their conditional covariance, and the steps made of them.
 pub struct Smoother {
     moments: ScoreMoments,
@@ -23,15 +26,18 @@ pub struct Smoother {
     /// Total score of each iteration of the smoothing.
     scores: Vec<Vec<f64>>,
     copies: usize,
+    /// Nearly independent draws of a chain in an iteration.
+    draws: f64,
 }
 
 impl Smoother {
-    pub fn new(n_subjects: usize, n_free: usize) -> Self {
+    pub fn new(n_subjects: usize, n_free: usize, draws: f64) -> Self {
         Self {
             moments: ScoreMoments::new(n_subjects, n_free),
             preconditioner: None,
             scores: Vec::new(),
             copies: 1,
+            draws,
         }
     }
 
@@ -79,9 +85,6 @@ impl Smoother {
             &mstep.linear.coordinates,
             &mstep.linear.information(problem, prior),
         );
-        if let Some(information) = &mstep.information {
-            place(&mstep.scored, information);
-        }
         for residual in &problem.form.residuals {
             if problem.theta.routes[residual.theta] == Route::Residual {
                 let n: usize = residual.outcomes.iter().map(|o| problem.n_obs_of(*o)).sum();
@@ -92,15 +95,20 @@ impl Smoother {
             }
         }
         scores.add_omega_information(&mut complete);
+        if let Some(information) = &mstep.information {
+            place_scored(information, &mstep.scored, scores.free, &mut complete);
+        }
         let missing = self.moments.missing_information();
         self.preconditioner =
             Preconditioner::new(&complete, &missing).or(self.preconditioner.take());
     }
 
-    /// Covariance of the estimate: the inverse of Louis' observed information, in the order of the free coordinates.
+    /// Covariance of the estimate: the inverse of Louis' observed information, in the order of the free coordinates;
+    /// `None` where it had to be made up because some direction is hardly observed.
     pub fn covariance(&self) -> Option<DMatrix<f64>> {
         self.preconditioner
             .as_ref()
+            .filter(|preconditioner| !preconditioner.clamped)
             .map(|preconditioner| preconditioner.inverse.clone())
     }
 
@@ -125,26 +133,92 @@ impl Smoother {
     }
 
     /// Status by the gain that one more Newton step would bring; `None` without enough smoothing to tell.
-    pub fn verdict(&self) -> Option<(FitStatus, Vec<String>)> {
+    pub fn verdict(
+        &self,
+        problem: &Problem,
+        free: &[usize],
+        theta: &[f64],
+    ) -> Option<(FitStatus, Vec<String>)> {
         let preconditioner = self.preconditioner.as_ref()?;
         let window = self.scores.len() / 4;
         if window < 5 {
             return None;
         }
         let last = &self.scores[self.scores.len() - window..];
-        let p = last[0].len();
-        let mean: Vec<f64> = (0..p)
-            .map(|k| last.iter().map(|s| s[k]).sum::<f64>() / window as f64)
-            .collect();
-        let (gain, noise) = preconditioner.decrement(&mean, (window * self.copies) as f64);
-        let evidence = vec![format!(
-            "One more Newton step would change -2 log L by about {gain:.3} (of which Monte-Carlo noise up to {noise:.3})."
-        )];
-        let status = if gain <= TOLERANCE.max(3.0 * noise) {
+        let mut evidence = Vec::new();
+        let mut mean = vec![0.0; free.len()];
+        for (position, k) in free.iter().enumerate() {
+            let score = last.iter().map(|s| s[position]).sum::<f64>() / window as f64;
+            match pressed_bound(problem, *k, theta[*k], score) {
+                Some(side) => {
+                    evidence.push(format!(
+                        "`{}` is at its {side} bound.",
+                        problem.theta.names[*k]
+                    ));
+                }
+                None => mean[position] = score,
+            }
+        }
+        let (gain, noise) =
+            preconditioner.decrement(&mean, (window * self.copies) as f64 * self.draws);
+        if !gain.is_finite() || !noise.is_finite() {
+            evidence.push("The scores of the last iterations are not finite.".into());
+            return Some((FitStatus::NotFinite, evidence));
+        }
+        evidence.push(format!(
+            "One more Newton step would change -2 log L by about {gain:.3}, of which Monte-Carlo noise about {noise:.3}."
+        ));
+        if preconditioner.clamped {
+            evidence.push(
+                "The data say almost nothing about some combination of the parameters: no standard errors.".into(),
+            );
+        }
+        let settled = gain <= TOLERANCE + 2.0 * noise && noise <= MOST_NOISE;
+        let status = if settled {
             FitStatus::Converged
         } else {
             FitStatus::MaxIterations
         };
         Some((status, evidence))
+    }
+}
+
+/// Which bound a coordinate is pressed against by its score.
+fn pressed_bound(problem: &Problem, k: usize, value: f64, score: f64) -> Option<&'static str> {
+    if value <= problem.theta.lower[k] && score < 0.0 {
+        Some("lower")
+    } else if value >= problem.theta.upper[k] && score > 0.0 {
+        Some("upper")
+    } else {
+        None
+    }
+}
+
+/// Rows and columns of the scored coordinates in the information of the complete data.
+fn place_scored(
+    information: &DMatrix<f64>,
+    scored: &[usize],
+    free: &[usize],
+    complete: &mut DMatrix<f64>,
+) {
+    for (b, k) in scored.iter().enumerate() {
+        let Some(column) = free.iter().position(|f| f == k) else {
+            continue;
+        };
+        for row in 0..free.len() {
+            complete[(row, column)] = information[(row, b)];
+            complete[(column, row)] = information[(row, b)];
+        }
+    }
+    for (a, j) in scored.iter().enumerate() {
+        for (b, k) in scored.iter().enumerate() {
+            let place = (
+                free.iter().position(|f| f == j),
+                free.iter().position(|f| f == k),
+            );
+            if let (Some(row), Some(column)) = place {
+                complete[(row, column)] = 0.5 * (information[(row, b)] + information[(column, a)]);
+            }
+        }
     }
 }

@@ -85,6 +85,17 @@ pub(super) fn deposit(target: Target, adjoint: *mut f64, term: impl Fn(usize) ->
     }
 }
 
+/// `adjoint * slope`, where zero times infinity is zero: a value that does not count (masked, in the branch not taken)
+/// may have an infinite slope, and a value that does not move (`(dose/v)^h` at dose zero) an infinite adjoint.
+#[inline(always)]
+fn times(adjoint: f64, slope: f64) -> f64 {
+    if adjoint != 0.0 && slope != 0.0 {
+        adjoint * slope
+    } else {
+        0.0
+    }
+}
+
 #[inline(always)]
 pub(super) fn product(
     here: *const f64,
@@ -97,7 +108,7 @@ pub(super) fn product(
     let (g, x, z, y) = (read(here, at), read(a, at), read(b, at), read(y, at));
     let mut out = [0.0; CHUNK];
     for i in 0..CHUNK {
-        out[i] = g[i] * slope(x[i], z[i], y[i]);
+        out[i] = times(g[i], slope(x[i], z[i], y[i]));
     }
     out
 }
@@ -116,8 +127,8 @@ pub(super) fn products(
     let (mut first, mut second) = ([0.0; CHUNK], [0.0; CHUNK]);
     for i in 0..CHUNK {
         let (da, db) = slopes(x[i], z[i], y[i]);
-        first[i] = g[i] * da;
-        second[i] = g[i] * db;
+        first[i] = times(g[i], da);
+        second[i] = times(g[i], db);
     }
     (first, second)
 }
@@ -157,4 +168,14 @@ pub(super) fn add_to(dst: *mut f64, at: usize, x: [f64; CHUNK], keep: bool) {
         }
         write(dst, at, sum);
     }
+}
+
+/// `condition != 0 ? yes : no`
+#[inline(always)]
+pub(super) fn choose(condition: [f64; CHUNK], yes: [f64; CHUNK], no: [f64; CHUNK]) -> [f64; CHUNK] {
+    let mut out = [0.0; CHUNK];
+    for i in 0..CHUNK {
+        out[i] = if condition[i] != 0.0 { yes[i] } else { no[i] };
+    }
+    out
 }

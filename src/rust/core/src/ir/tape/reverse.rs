@@ -1,6 +1,6 @@
 //! Carry adjoints from the sums back to what they depend on.
 
-use super::lanes::{deposit, deposit_both, product, products, read};
+use super::lanes::{choose, deposit, deposit_both, product, products, read, CHUNK};
 use super::value::execute;
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
 use super::{Bases, Code, Instruction, Reverse, Target};
@@ -63,12 +63,12 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
             all_ternary!(f, rule)
         }
         Code::Select => {
-            let pick = |yes: f64, no: f64| move |t: f64| if t != 0.0 { yes } else { no };
+            let zero = [0.0; CHUNK];
             deposit(to_b, bases.adjoint, |at| {
-                product(here, a, a, a, at, |t, _, _| pick(1.0, 0.0)(t))
+                choose(read(a, at), read(here, at), zero)
             });
             deposit(to_c, bases.adjoint, |at| {
-                product(here, a, a, a, at, |t, _, _| pick(0.0, 1.0)(t))
+                choose(read(a, at), zero, read(here, at))
             });
         }
         Code::Accumulate => deposit(to_a, bases.adjoint, |at| read(b, at)),

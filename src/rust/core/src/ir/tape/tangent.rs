@@ -1,6 +1,6 @@
 //! Carry derivatives in one direction forward, beside values already computed.
 
-use super::lanes::{deposit, product, read};
+use super::lanes::{choose, deposit, product, read, CHUNK};
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
 use super::{Bases, Code, Tangent, Target};
 use crate::ir::column::LANES;
@@ -79,21 +79,11 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
             all_ternary!(f, rule)
         }
         Code::Select => {
-            let mut next = dst;
-            for (source, when) in [(from_b, 1.0), (from_c, 0.0)] {
-                if let Some(t) = source {
-                    deposit(next, bases.tangent, |at| {
-                        product(of(t), a, a, a, at, |c, _, _| {
-                            if (c != 0.0) == (when == 1.0) {
-                                1.0
-                            } else {
-                                0.0
-                            }
-                        })
-                    });
-                    next = Target::Add(step.dst);
-                }
-            }
+            let along =
+                |from: Option<u32>, at: usize| from.map_or([0.0; CHUNK], |t| read(of(t), at));
+            deposit(dst, bases.tangent, |at| {
+                choose(read(a, at), along(from_b, at), along(from_c, at))
+            });
         }
         Code::Accumulate => deposit(zero, bases.tangent, |at| read(a, at)),
     }

@@ -1,0 +1,128 @@
+//! Check that every observation can have a density at the starting values.
+
+use nalgebra::DMatrix;
+
+use crate::error::{Error, ErrorClass, Result};
+use crate::ir::column::{Column, LANES};
+use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::problem::{Means, Prior, Problem, Values};
+
+/// Individual vectors that are tried: the mean, and one standard deviation to both sides in each coordinate.
+fn candidates(mean: &[f64], omega: &DMatrix<f64>) -> Vec<Vec<f64>> {
+    let mut list = vec![mean.to_vec()];
+    for k in 0..mean.len() {
+        for sign in [-1.0, 1.0] {
+            let mut moved = mean.to_vec();
+            moved[k] += sign * omega[(k, k)].sqrt();
+            list.push(moved);
+        }
+    }
+    list
+}
+
+/// # Errors
+/// A subject whose likelihood is not finite at any of the individual vectors tried, with the observation at fault.
+pub fn check_start(problem: &Problem) -> Result<()> {
+    let theta = &problem.theta.start;
+    let prior = Prior::new(problem, theta)?;
+    let layout = problem.layout(1);
+    let means = Means::new(problem, &layout, theta);
+    let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
+    values.prepare(theta);
+    let mut work = Vec::new();
+    for (b, block) in layout.blocks.iter().enumerate() {
+        let mut sound = [false; LANES];
+        let tries: Vec<Vec<Vec<f64>>> = block
+            .lanes
+            .iter()
+            .map(|lane| candidates(means.of(lane.subject as usize), &prior.omega))
+            .collect();
+        for t in 0..tries[0].len() {
+            let phi: Vec<Column> = (0..problem.n_phi())
+                .map(|k| Column(std::array::from_fn(|l| tries[l.min(tries.len() - 1)][t][k])))
+                .collect();
+            let log_lik = values.log_lik(b, &phi, &mut work);
+            for (sound, value) in sound.iter_mut().zip(log_lik.0) {
+                *sound |= value.is_finite();
+            }
+        }
+        if let Some(l) = (0..block.lanes.len()).find(|l| !sound[*l]) {
+            let subject = block.lanes[l].subject as usize;
+            return Err(error(problem, subject, means.of(subject)));
+        }
+    }
+    Ok(())
+}
+
+struct RowLeaves<'a> {
+    problem: &'a Problem,
+    row: usize,
+    phi: &'a [f64],
+}
+
+impl Leaves for RowLeaves<'_> {
+    fn data(&self, column: usize) -> f64 {
+        self.problem.records.columns[column][self.row]
+    }
+
+    fn theta(&self, coordinate: usize) -> f64 {
+        self.problem.theta.start[coordinate]
+    }
+
+    fn phi(&self, coordinate: usize) -> f64 {
+        self.phi[coordinate]
+    }
+}
+
+/// Name the first observation of the subject without a density at its mean.
+fn error(problem: &Problem, subject: usize, phi: &[f64]) -> Error {
+    let records = &problem.records;
+    let label = &records.labels[subject];
+    let error = Error::new(
+        ErrorClass::Start,
+        "not_finite_start",
+        format!("The likelihood of subject {label} is not finite at the starting values."),
+    )
+    .field("subject", label);
+    let mut memory = Vec::new();
+    for (o, outcome) in problem.model.outcomes.iter().enumerate() {
+        let density = &problem.form.densities[o];
+        let mut roots = vec![density.log_density];
+        roots.extend(density.prediction);
+        roots.extend(density.sd);
+        let program = ScalarProgram::new(&problem.form.graph, &roots);
+        let name = &problem.model.columns[outcome.column as usize].name;
+        for row in &records.rows[subject] {
+            if records.columns[outcome.column as usize][*row].is_nan() {
+                continue;
+            }
+            let leaves = RowLeaves {
+                problem,
+                row: *row,
+                phi,
+            };
+            let values = program.evaluate(&problem.form.graph, &leaves, &mut memory);
+            if values[0].is_finite() {
+                continue;
+            }
+            let hint = match (density.prediction, density.sd) {
+                (Some(_), Some(_)) if values[2] == 0.0 => format!(
+                    "The prediction there is {}, and the residual SD 0: a proportional error needs predictions other \
+                     than zero. Use add_prop(a, b), or leave the row out.",
+                    values[1]
+                ),
+                (Some(_), _) => format!(
+                    "The prediction there is {}: change the starting values, or leave the row out.",
+                    values[1]
+                ),
+                _ => "Change the starting values, or leave the row out.".into(),
+            };
+            return error
+                .at(format!("row {}, `{name}`: {}", row + 1, outcome.text))
+                .field("row", row + 1)
+                .field("column", name)
+                .hint(hint);
+        }
+    }
+    error.hint("Change the starting values.")
+}
