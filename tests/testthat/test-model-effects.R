@@ -43,7 +43,7 @@ test_that("an effect inside another function keeps its own name", {
   terms_of <- function(code) {
     model <- rlang::inject(nlme_model(
       fixed(hill = 2, base = 1, s = positive(1), sigma = positive(1)),
-      random(ed ~ normal(0, s) | id), { r <- !!code; y ~ normal(r, sigma) } # nolint: semicolon_linter.
+      random(ed ~ normal(0, s) | id), r <- !!code, y ~ normal(r + base + hill, sigma)
     ))
     unlist(nlmers:::effect_terms(model$spec, "ed", "r")[c("term", "scale")], use.names = FALSE)
   }

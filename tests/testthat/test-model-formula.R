@@ -109,3 +109,14 @@ test_that("`!!` puts a value into the formula", {
   made <- nlme_formula(y ~ A * exp(-!!k0 * t), c(A = 1), random = A ~ 1 | id)
   expect_equal(made$spec$statements[[2L]]$text, "y ~ normal(A * exp(-0.3 * t), add(a))")
 })
+
+test_that("a message of the core about a varying parameter shows its name as written", {
+  error <- caught(nlme_formula(y ~ A * t + b, list(A = 1, b = 1:2), random = A ~ 1 | id))
+  expect_match(conditionMessage(error), "`A * t + b` is a vector of length 2", fixed = TRUE)
+})
+
+test_that("the residual error can be handed on with braces", {
+  wrapped <- function(error) nlme_formula(y ~ f, c(f = 1), random = f ~ 1 | id, error = {{ error }})
+  spread <- 4
+  expect_equal(wrapped(prop(s = spread))$spec$parameters[[3L]][c("name", "value")], list(name = "s", value = 4))
+})
