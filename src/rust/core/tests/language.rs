@@ -148,7 +148,7 @@ fn names() {
     is(
         &error,
         "name_used_twice",
-        "fixed(a = ...)",
+        "parameter `a`",
         "`a` is used twice",
         "already a parameter",
     );

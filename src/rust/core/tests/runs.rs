@@ -155,7 +155,7 @@ fn a_run_far_too_short_is_not_called_converged() {
             "{acceleration}: {:?}",
             fit.evidence
         );
-        assert_eq!(fit.evidence.len(), 1);
+        assert!(!fit.evidence.is_empty());
     }
 }
 
@@ -196,13 +196,10 @@ fn numbers_that_fail_end_a_run_and_never_the_process() {
                 acceleration,
                 ..short()
             };
-            let fit = fit(&problem, &options, 1, 1, &Silent).unwrap();
-            assert_ne!(
-                fit.status,
-                FitStatus::Converged,
-                "{lines} {:?}",
-                fit.evidence
-            );
+            match fit(&problem, &options, 1, 1, &Silent) {
+                Ok(fit) => assert_ne!(fit.status, FitStatus::Converged, "{lines}"),
+                Err(error) => assert!(error.hint.is_some(), "{error}"),
+            }
             let request = fit_request(&text);
             let answer = nlmers_core::request::run(&request, data().request_columns(), &Silent);
             if let Ok(answer) = answer {
@@ -222,13 +219,10 @@ fn a_subject_without_a_finite_density_is_named() {
     let data = Data::new(70, |_| 2)
         .with("x", |_, i| if i == 66 || i == 41 { -1.0 } else { 1.0 })
         .with("y", |row, _| (row as f64).sin());
-    let fit = run(&problem(text, &data), 1, 2);
-    assert_eq!(fit.status, FitStatus::NotFinite);
-    assert!(
-        fit.evidence[0].contains("subject s42 "),
-        "{:?}",
-        fit.evidence
-    );
+    let error = fit(&problem(text, &data), &short(), 1, 2, &Silent).unwrap_err();
+    assert_eq!(error.reason, "not_finite_start");
+    assert!(error.fields.contains(&("subject", "s42".to_string())));
+    assert!(error.place.unwrap().starts_with("row 83"));
 }
 
 fn fit_request(text: &str) -> String {

@@ -127,6 +127,7 @@ impl<'a> Run<'a> {
                 Smoother::new(
                     problem.n_subjects(),
                     free.len(),
+                    layout.copies,
                     options.kernels.smoothing().draws(),
                 )
             }),
