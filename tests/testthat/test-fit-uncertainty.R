@@ -128,7 +128,7 @@ test_that("a fit without a covariance matrix says why and what to do", {
   expect_match(hint(n = 101), "`fix`")
   expect_match(hint(code = "interrupted"), "run to its end")
   expect_match(hint(smoothing = 0), "smoothing = 100")
-  expect_match(hint(), "Fix a parameter")
+  expect_match(hint(), "fix or drop a parameter")
 })
 
 test_that("a parameter declared without SE shows none", {
