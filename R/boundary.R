@@ -23,7 +23,7 @@ core_call <- function(request, columns = list(), progress = NULL) {
     stop(failure)
   }
   if (!answer$ok) {
-    stop_core_error(answer$error)
+    stop_core_error(answer$error, variable_names(request$model))
   }
   answer$value
 }

@@ -57,14 +57,26 @@ stop_start <- function(reason, problem, place = NULL, hint = NULL, fields = list
   stop_nlmers("start", reason, problem, place, hint, fields)
 }
 
-# Raise what the core answered instead of a result.
-stop_core_error <- function(error) {
+# Raise what the core answered instead of a result. `variables` are the assigned
+# variables: those of a translated formula start with a dot, which the user did
+# not write.
+stop_core_error <- function(error, variables = character()) {
+  for (name in grep("^[.]", variables, value = TRUE)) {
+    pattern <- sprintf("(?<![[:alnum:]_.])\\Q%s\\E(?![[:alnum:]_.])", name)
+    error[] <- lapply(error, function(text) {
+      if (is.character(text)) gsub(pattern, substring(name, 2L), text, perl = TRUE) else text
+    })
+  }
   fields <- error$fields
   # The core sends every field as text; a row is used as an index.
   if (!is.null(fields$row)) fields$row <- as.integer(fields$row)
   stop_nlmers(
     error$class, error$reason, error$problem, error$place, error$hint, fields
   )
+}
+
+variable_names <- function(model) {
+  unlist(lapply(model$statements, `[[`, "target"))
 }
 
 warn_nlmers <- function(status, message) {

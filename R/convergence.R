@@ -11,7 +11,7 @@
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
 #'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
 #'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
-#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#'   seed = 1
 #' )
 #' convergence(fit)
 #' mstep_routes(fit)
@@ -42,7 +42,8 @@ status_sentence <- function(fit) {
     not_finite = "Stopped after %d iterations: an estimate is not finite",
     interrupted = "Interrupted after %d iterations"
   )
-  sprintf(words, nrow(fit$trace$value))
+  n <- nrow(fit$trace$value)
+  sprintf(if (n == 1L) sub("iterations", "iteration", words) else words, n)
 }
 
 status_advice <- function(code) {

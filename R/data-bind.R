@@ -1,21 +1,21 @@
 # Bind a model to a data frame: find the columns, check what R can check, and
 # make the numeric columns and the subject codes the core works on.
 
-# `need_outcome = FALSE` is for predictions, where the outcome may be absent.
-bind_data <- function(model, data, id = NULL, time = NULL, need_outcome = TRUE) {
-  check_frame(data)
+# `argument` is where the user gave the data: in `newdata`, for predictions, the
+# outcome may be absent. `env` is where the model was written.
+bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv()) {
+  check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
   data <- as.data.frame(data)
-  group <- group_column(model, data, id)
-  time <- time_column(data, time)
+  group <- group_column(model, data, id, argument)
+  time <- time_column(data, time, argument)
   outcomes <- unique(model$described$outcomes)
-  if (!need_outcome) {
-    data[setdiff(outcomes, names(data))] <- NA_real_
-  }
   used <- unique(c(outcomes, model$described$columns, time))
-  for (column in used) check_column(column, data, model)
+  needed <- if (argument == "newdata") setdiff(used, outcomes) else used
+  for (column in needed) check_column(column, data, model, argument, env)
+  data[setdiff(outcomes, names(data))] <- NA_real_
   columns <- lapply(stats::setNames(used, used), function(column) {
-    numeric_column(data[[column]], column)
+    numeric_column(data[[column]], column, argument)
   })
   labels <- group_labels(data[[group]])
   columns$.group <- as.double(match(group_text(data[[group]]), labels))
@@ -28,19 +28,19 @@ bind_data <- function(model, data, id = NULL, time = NULL, need_outcome = TRUE) 
   )
 }
 
-check_frame <- function(data) {
+check_frame <- function(data, argument) {
   if (!is.data.frame(data)) {
     stop_data(
       "no_data_frame",
-      sprintf("`data` must be a data frame, not an object of class `%s`.", class(data)[1L]),
+      sprintf("`%s` must be a data frame, not an object of class `%s`.", argument, class(data)[1L]),
       hint = "One row a record; see `as.data.frame()`."
     )
   }
-  if (nrow(data) == 0L) stop_data("no_rows", "`data` has no rows.")
+  if (nrow(data) == 0L) stop_data("no_rows", sprintf("`%s` has no rows.", argument))
 }
 
 # The grouping column: `id =` first, else the group in random().
-group_column <- function(model, data, id) {
+group_column <- function(model, data, id, argument) {
   group <- if (is.null(id)) model$group else id
   if (is.null(group)) {
     stop_data(
@@ -49,7 +49,7 @@ group_column <- function(model, data, id) {
     )
   }
   check_column_name(group, "id")
-  if (!group %in% names(data)) stop_missing_column(group, data, "grouping")
+  if (!group %in% names(data)) stop_missing_column(group, data, "grouping", argument)
   values <- data[[group]]
   if (anyNA(values)) {
     row <- which(is.na(values))[1L]
@@ -64,10 +64,10 @@ group_column <- function(model, data, id) {
 
 # `time =`, else the first of time, TIME and t, else the same without case. A
 # column of dates that happens to be called so is passed over.
-time_column <- function(data, time) {
+time_column <- function(data, time, argument = "data") {
   if (!is.null(time)) {
     check_column_name(time, "time")
-    if (!time %in% names(data)) stop_missing_column(time, data, "time")
+    if (!time %in% names(data)) stop_missing_column(time, data, "time", argument)
     return(time)
   }
   numeric <- names(data)[vapply(data, is.numeric, logical(1L))]
@@ -83,30 +83,35 @@ check_column_name <- function(name, argument) {
   }
 }
 
-stop_missing_column <- function(column, data, role, place = NULL) {
+stop_missing_column <- function(column, data, role, argument, place = NULL) {
   stop_data(
-    "missing_column", sprintf("The %s column `%s` is not in `data`.", role, column),
+    "missing_column", sprintf("The %s column `%s` is not in `%s`.", role, column, argument),
     place, nearest_hint(column, names(data), "Columns"), list(column = column)
   )
 }
 
 # A name of the model that must be a column of the data, and hold numbers.
-check_column <- function(column, data, model) {
+check_column <- function(column, data, model, argument, env) {
   if (column %in% names(data)) return(invisible())
   place <- place_of(column, model$spec)
   if (column %in% model$described$outcomes) {
-    stop_missing_column(column, data, "outcome", place)
+    stop_missing_column(column, data, "outcome", argument, place)
   }
   known <- model_names(model$spec)
   stop_data(
     "unknown_symbol",
-    sprintf("`%s` is neither a column of `data` nor a name of the model.", column),
-    place, nearest_hint(column, c(names(data), known), "Columns"),
+    sprintf("`%s` is neither a column of `%s` nor a name of the model.", column, argument),
+    place,
+    if (length(get0(column, envir = env, mode = "numeric")) == 1L) {
+      sprintf("It is a number outside the data: write `!!%s` to put its value in.", column)
+    } else {
+      nearest_hint(column, c(names(data), known), "Columns", names(data))
+    },
     list(name = column, column = column)
   )
 }
 
-numeric_column <- function(values, column) {
+numeric_column <- function(values, column, argument) {
   if (is.logical(values)) return(as.double(values))
   if (is.numeric(values) && !is.factor(values) && is.null(dim(values))) {
     return(as.double(values))
@@ -114,12 +119,19 @@ numeric_column <- function(values, column) {
   stop_data(
     "not_numeric",
     sprintf("The column `%s` is used as a number but is of class `%s`.", column, class(values)[1L]),
-    hint = sprintf(
-      "Code it as a number first, as in `data$%s <- as.numeric(data$%s == \"level\")`.",
-      column, column
-    ),
+    hint = number_hint(values, paste0(argument, "$", column)),
     fields = list(column = column)
   )
+}
+
+number_hint <- function(values, place) {
+  text <- as.character(values[!is.na(values)])
+  parsed <- suppressWarnings(as.numeric(text))
+  if ((is.character(values) || is.factor(values)) && length(text) > 0L && !anyNA(parsed)) {
+    code <- if (is.character(values)) "as.numeric(%1$s)" else "as.numeric(as.character(%1$s))"
+    return(sprintf(paste0("Its values are numbers: write `%1$s <- ", code, "`."), place))
+  }
+  sprintf("Code it as a number first, as in `%1$s <- as.numeric(%1$s == \"level\")`.", place)
 }
 
 # Labels in an order that does not depend on the order of rows: numbers by size,
@@ -130,12 +142,15 @@ group_labels <- function(values) {
   sort(unique(as.character(values)), method = "radix")
 }
 
-# The label of each value; 100000 is not written 1e+05.
+# The label of each value; 100000 is not written 1e+05. Numbers that 15 digits do
+# not tell apart, such as 0.1 + 0.2 and 0.3, get the 17 that always do.
 group_text <- function(values) {
-  if (is.numeric(values) && !is.factor(values)) {
-    return(formatC(as.double(values), digits = 15L, width = 1L, format = "fg"))
-  }
-  as.character(values)
+  if (!is.numeric(values) || is.factor(values)) return(as.character(values))
+  values <- as.double(values)
+  text <- formatC(values, digits = 15L, width = 1L, format = "fg")
+  short <- which(as.double(text) != values)
+  text[short] <- formatC(values[short], digits = 17L, width = 1L, format = "fg")
+  text
 }
 
 # Every name the model itself gives a meaning.

@@ -1,8 +1,9 @@
 #' Log-likelihood of a fit
 #'
 #' The log-likelihood of the observations with the random effects integrated out,
-#' by adaptive Gauss-Hermite quadrature at the conditional modes (Pinheiro and
-#' Bates, 1995), with all constants.
+#' by adaptive Gauss-Hermite quadrature (Pinheiro and Bates, 1995), with all
+#' constants: around the conditional modes, and from five nodes on around the
+#' conditional means (Naylor and Smith, 1982).
 #'
 #' @param object (`nlme_fit`) a fit.
 #' @param method (character) `"quadrature"`.
@@ -14,12 +15,15 @@
 #' @references Pinheiro JC, Bates DM (1995). Approximations to the log-likelihood
 #'   function in the nonlinear mixed-effects model. *Journal of Computational and
 #'   Graphical Statistics* 4, 12-35.
+#'
+#'   Naylor JC, Smith AFM (1982). Applications of a method for the efficient
+#'   computation of posterior distributions. *Applied Statistics* 31, 214-225.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
 #'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
 #'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
-#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#'   seed = 1
 #' )
 #' logLik(fit)
 #' logLik(fit, nodes = 15)

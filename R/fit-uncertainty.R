@@ -30,7 +30,7 @@
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
 #'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
 #'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
-#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#'   seed = 1
 #' )
 #' sqrt(diag(vcov(fit)))
 #' confint(fit)
@@ -98,8 +98,8 @@ stop_no_uncertainty <- function(fit) {
     c("it was made with `smoothing = 0`", "Fit again with `saem(smoothing = 100)`.")
   } else {
     c(
-      "the information on the parameters is singular",
-      "Fix a parameter that the data do not tell apart from the others, or leave it out."
+      "the run tells too little about some combination of the parameters",
+      "Raise `smoothing`; if it stays so, fix or drop a parameter the data cannot tell apart."
     )
   }
   stop_option(
@@ -116,6 +116,7 @@ estimate_table <- function(fit, level = 0.95) {
     row.names = parameters$name
   )
   if (is.null(fit$uncertainty)) return(table)
+  hidden <- parameters$base %in% names_without_se(fit$model$spec)
   rows <- match(fit$uncertainty$name, parameters$name)
   table$se[rows] <- sqrt(diag(fit$uncertainty$natural))
   reach <- normal_reach(level) * sqrt(diag(fit$uncertainty$transformed))
@@ -128,7 +129,14 @@ estimate_table <- function(fit, level = 0.95) {
       natural_of(parameters$transformed[row] + c(-1, 1) * reach[i], scale[i])
     }
   }
+  table[hidden, c("se", "lower", "upper")] <- NA_real_
   table
+}
+
+# Parameters that were declared with `se = FALSE`.
+names_without_se <- function(spec) {
+  without <- vapply(spec$parameters, function(parameter) isFALSE(parameter$se), logical(1L))
+  vapply(spec$parameters, `[[`, character(1L), "name")[without]
 }
 
 # How many SEs a two-sided interval reaches.

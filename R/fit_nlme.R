@@ -12,8 +12,9 @@
 #' @param start (named numeric or list) starting values on the natural scale, by
 #'   parameter; those left out keep the model's. For a formula, see
 #'   [nlme_formula()].
-#' @param fix (named numeric or list) values on the natural scale at which
-#'   parameters are held fixed.
+#' @param fix (named numeric or list, or character) values on the natural scale at
+#'   which parameters are held fixed; names alone, as in `fix = c("ka", "V")`, hold
+#'   them at their starting values.
 #' @param seed (integer or NULL) seed of all random numbers of the fit. `NULL`
 #'   draws one from R's generator; R's generator is otherwise left alone.
 #' @param threads (integer or NULL) threads. `NULL` is
@@ -32,7 +33,7 @@
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
 #'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
 #'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
-#'   method = saem(exploration = 100, smoothing = 50), time = "age", seed = 1
+#'   time = "age", seed = 1
 #' )
 #' fit
 #' @export
@@ -40,15 +41,22 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
                      start = NULL, fix = NULL, seed = NULL, threads = NULL,
                      progress = interactive(), ...) {
   call <- match.call()
-  dots <- rlang::enexprs(...)
+  dots <- rlang::enquos(...)
+  env <- if (inherits(model, "formula")) environment(model) else parent.frame()
+  if (missing(data)) {
+    stop_option(
+      "missing_argument", "`data` says which records to fit.",
+      hint = "Give a data frame with one row a record."
+    )
+  }
   if (inherits(model, "formula")) {
-    model <- model_of_formula(model, start, dots, parent.frame())
+    model <- model_of_formula(model, start, dots)
     start <- NULL
   } else {
     check_model(model, dots)
   }
   check_method(method)
-  bound <- bind_data(model, data, id, time)
+  bound <- bind_data(model, data, id, time, env = env)
   settings <- list(
     start = named_values(start, "start", model),
     fix = named_values(fix, "fix", model),
@@ -75,11 +83,13 @@ fit_request <- function(model, bound, method, settings) {
   ))
 }
 
-model_of_formula <- function(formula, start, dots, env) {
+# Each of `dots` is evaluated where it was written, which a wrapper's caller may
+# have done; `error` is read as code.
+model_of_formula <- function(formula, start, dots) {
   allowed <- setdiff(names(formals(nlme_formula)), c("formula", "start"))
   for (name in setdiff(rlang::names2(dots), allowed)) stop_unknown_argument(name, allowed)
-  if (!is.null(start)) dots$start <- start
-  eval(as.call(c(list(nlme_formula, formula), dots)), env)
+  design <- lapply(dots[names(dots) != "error"], rlang::eval_tidy)
+  formula_model(formula, start, c(design, list(error = dots$error)))
 }
 
 check_model <- function(model, dots) {
@@ -114,17 +124,36 @@ named_values <- function(values, argument, model) {
   if (is.null(values)) return(list())
   values <- as.list(values)
   known <- vapply(model$spec$parameters, `[[`, character(1L), "name")
+  if (argument == "fix") values <- held_at_start(values)
+  if (any(rlang::names2(values) == "")) {
+    stop_start(
+      "unnamed_value", sprintf("`%s` must be named: every value belongs to a parameter.", argument),
+      hint = sprintf("Write `%s = c(%s = %s)`.", argument, known[1L], first_number(values))
+    )
+  }
   for (name in setdiff(rlang::names2(values), known)) {
     stop_start(
       "unknown_parameter", sprintf("`%s` names `%s`, which is not a parameter.", argument, name),
       hint = nearest_hint(name, known, "Parameters"), fields = list(name = name)
     )
   }
-  for (name in names(values)) {
+  for (name in names(Filter(Negate(is.null), values))) {
     parameter <- model$spec$parameters[[match(name, known)]]
     values[[name]] <- elements_of(values[[name]], parameter, argument)
   }
   values
+}
+
+# `fix = "ka"` names a parameter without a value: it is held at its start, which
+# the core is told by a null.
+held_at_start <- function(values) {
+  held <- rlang::names2(values) == "" & vapply(values, is.character, logical(1L))
+  c(values[!held], stats::setNames(vector("list", sum(held)), unlist(values[held])))
+}
+
+first_number <- function(values) {
+  number <- unlist(values[rlang::names2(values) == ""])[1L]
+  if (is.numeric(number)) format(number) else "1"
 }
 
 # The elements the core counts: of a covariance matrix the lower triangle row by

@@ -69,6 +69,12 @@ saem <- function(exploration = 300, smoothing = 100, chains = "auto",
 check_kernels <- function(kernels) {
   defaults <- eval(formals(saem)$kernels)
   kernels <- unlist(kernels)
+  if (any(rlang::names2(kernels) == "")) {
+    stop_option(
+      "unnamed_value", "`kernels` must be named: every number belongs to a kernel.",
+      hint = "Write `kernels = c(random_walk = 1, independence = 2)`."
+    )
+  }
   unknown <- setdiff(rlang::names2(kernels), names(defaults))
   if (length(unknown) > 0L) {
     stop_option(

@@ -16,20 +16,20 @@ effect_terms <- function(spec, effects, individual) {
   )
 }
 
-# An effect belongs to the first individual parameter that uses it and no other.
+# An effect belongs to the first individual parameter that it varies on a scale
+# and that no other effect varies.
 effect_term <- function(effect, spec, effects) {
   family <- effect_family(effect, spec$random)
-  own <- list(term = effect, scale = if (family == "lognormal") "log" else "identity")
   for (statement in spec$statements) {
-    name <- sub("^[.]", "", statement$target)
     if (!identical(intersect(tree_effects(statement$value), effects), effect)) next
-    if (family == "lognormal") return(list(term = name, scale = "log"))
-    scale <- switch(top_call(statement$value),
-      exp = "log", plogis = "logit", pnorm = "probit", "identity"
-    )
-    return(list(term = name, scale = scale))
+    scale <- if (family == "lognormal") {
+      if (has_factor(statement$value, effect)) "log"
+    } else {
+      effect_scale(statement$value, effect)
+    }
+    if (!is.null(scale)) return(list(term = sub("^[.]", "", statement$target), scale = scale))
   }
-  own
+  list(term = effect, scale = if (family == "lognormal") "log" else "identity")
 }
 
 effect_family <- function(effect, random) {
@@ -38,14 +38,46 @@ effect_family <- function(effect, random) {
   "normal"
 }
 
-top_call <- function(tree) {
-  if (is.null(tree$call)) return("")
-  # V * exp(eta) varies on the log scale as exp(log(V) + eta) does.
-  if (tree$call == "*") {
-    calls <- vapply(tree$args, top_call, character(1L))
-    if ("exp" %in% calls) return("exp")
+# The scale on which the statement is typical value plus effect: exp(log(V) + eta),
+# V * exp(eta), plogis(... + eta), ... + eta. NULL for any other, such as
+# exp(eta)^hill, whose SD is not the one of the effect.
+effect_scale <- function(tree, effect) {
+  if (has_summand(tree, effect)) return("identity")
+  links <- c(exp = "log", plogis = "logit", pnorm = "probit")
+  if (isTRUE(tree$call %in% names(links)) && length(tree$args) == 1L) {
+    return(if (has_summand(tree$args[[1L]], effect)) links[[tree$call]])
   }
-  tree$call
+  factors <- operands(tree, "*")
+  varied <- vapply(factors, function(part) {
+    identical(part$call, "exp") && has_summand(part$args[[1L]], effect)
+  }, logical(1L))
+  free <- vapply(factors, function(part) !effect %in% tree_effects(part), logical(1L))
+  if (sum(varied) == 1L && all(varied | free)) "log"
+}
+
+has_summand <- function(tree, effect) has_operand(tree, "+", effect)
+has_factor <- function(tree, effect) has_operand(tree, "*", effect)
+
+# The effect itself, once, among the operands and in no other of them.
+has_operand <- function(tree, call, effect) {
+  parts <- operands(tree, call)
+  itself <- vapply(parts, function(part) {
+    (is.null(part$call) || part$call == "[") && identical(tree_effects(part), effect)
+  }, logical(1L))
+  using <- vapply(parts, function(part) effect %in% tree_effects(part), logical(1L))
+  sum(itself) == 1L && sum(using) == 1L
+}
+
+# a + b + c as its three terms; the left of a difference is a term as well.
+operands <- function(tree, call) {
+  if (identical(tree$call, call) && length(tree$args) == 2L) {
+    return(c(operands(tree$args[[1L]], call), operands(tree$args[[2L]], call)))
+  }
+  if (call == "+" && identical(tree$call, "-") && length(tree$args) == 2L) {
+    negative <- list(call = "-", args = tree$args[2L])
+    return(c(operands(tree$args[[1L]], call), list(negative)))
+  }
+  list(tree)
 }
 
 # Names such as `eta_ka` and `eta[1]` in a tree.

@@ -20,14 +20,14 @@ parameter_words <- list(
                          unit = NULL) {
     parameter_words$real(value, "logit", lower, upper, se, label, unit)
   },
-  covariance_matrix = function(value, parameterization = "cholesky", se = FALSE,
+  covariance_matrix = function(value, parameterization = "cholesky", se = TRUE,
                                label = NULL, unit = NULL) {
     list(
       type = "covariance_matrix", value = value, parameterization = parameterization,
       se = se, label = label, unit = unit
     )
   },
-  diagonal_matrix = function(value, se = FALSE, label = NULL, unit = NULL) {
+  diagonal_matrix = function(value, se = TRUE, label = NULL, unit = NULL) {
     list(type = "diagonal_matrix", value = value, se = se, label = label, unit = unit)
   }
 )

@@ -16,7 +16,7 @@
 #'
 #' @param formula (formula) `outcome ~ prediction`. Names in `start` are
 #'   parameters, other names data columns; functions of the calling environment
-#'   are read in place.
+#'   are read in place. `!!x` puts the value of `x` in.
 #' @param start (named numeric) typical values on the natural scale.
 #' @param transform (character) scale on which the parameters vary: one of
 #'   `"identity"`, `"log"`, `"logit"`, `"probit"` for all, or named by parameter
@@ -25,6 +25,8 @@
 #'   `ka + V ~ 1 | id`. A parameter left out has the same value in all subjects.
 #' @param covariates (formula or list of formulas) covariate effects on the
 #'   transformed scale, as in `Cl ~ weight` or `list(Cl ~ weight, V ~ weight + sex)`.
+#'   A term is a column or an expression such as `log(weight / 70)`; write sums,
+#'   differences and products of columns in `I()`.
 #' @param error residual error with the starting values of its parameters:
 #'   `add(a = 1)`, `prop(b = 0.1)`, `add_prop(a = 1, b = 0.1)` (variances add) or
 #'   `add_prop_sd(a = 1, b = 0.1)` (SDs add).
@@ -43,39 +45,52 @@
 #' @export
 nlme_formula <- function(formula, start, transform = "identity", random,
                          covariates = NULL, error = add(a = 1), correlated = FALSE) {
-  if (missing(random)) {
-    stop_option(
-      "missing_argument", "`random` says which parameters vary and between whom.",
-      hint = "Write `random = ka + V ~ 1 | id`."
-    )
-  }
-  if (missing(start)) {
-    stop_option(
-      "missing_argument", "`start` names the parameters and their typical values.",
-      hint = "Write `start = c(ka = 1.5, V = 30)`."
-    )
-  }
-  new_nlme_model(formula_spec(formula, start, list(
-    transform = transform, random = random, covariates = covariates,
-    error = rlang::enexpr(error), correlated = correlated
-  )))
+  formula_model(formula, if (!missing(start)) start, list(
+    transform = transform, random = if (!missing(random)) random,
+    covariates = covariates, error = rlang::enquo(error), correlated = correlated
+  ))
 }
 
 # The default of `error` is read as code; the checker takes `add` for a function.
 utils::globalVariables("add")
 
-# `design` holds the arguments of nlme_formula() beyond formula and start.
+# `design` holds the arguments of nlme_formula() beyond formula and start; those
+# left out are its defaults. `error` is a quosure.
+formula_model <- function(formula, start, design) {
+  if (is.null(design$random)) {
+    stop_option(
+      "missing_argument", "`random` says which parameters vary and between whom.",
+      hint = "Write `random = ka + V ~ 1 | id`."
+    )
+  }
+  if (is.null(start)) {
+    stop_option(
+      "missing_argument", "`start` names the parameters and their typical values.",
+      hint = "Write `start = c(ka = 1.5, V = 30)`."
+    )
+  }
+  if (is.null(design$transform)) design$transform <- "identity"
+  if (is.null(design$error)) design$error <- rlang::quo(add(a = 1))
+  if (is.null(design$correlated)) design$correlated <- FALSE
+  model <- new_nlme_model(formula_spec(formula, start, design))
+  model$formula <- code_text(formula)
+  model
+}
+
 formula_spec <- function(formula, start, design) {
   if (!inherits(formula, "formula") || length(formula) != 3L) {
     stop_model("bad_formula", "The model is a formula `outcome ~ prediction`.")
   }
   env <- environment(formula)
+  # `!!k0` puts the value of k0 in.
+  formula[[3L]] <- eval(as.call(list(rlang::expr, formula[[3L]])), env)
   start <- formula_start(start)
   used <- intersect(names(start), all.vars(formula[[3L]]))
   transform <- formula_transform(design$transform, used)
   varying <- formula_random(design$random, used)
   effects <- covariate_effects(design$covariates, used)
-  residual <- residual_error(design$error, env)
+  residual <- residual_error(design$error, used)
+  check_scalar_starts(start[used], c(varying$names, vapply(effects, `[[`, "", "parameter")))
   blocks <- random_structure(varying$names, varying$group, design$correlated)
   individual <- lapply(used, individual_statement, transform, varying$names, effects, env)
   typical <- lapply(used, function(name) {
@@ -113,6 +128,19 @@ formula_start <- function(start) {
     )
   }
   start
+}
+
+# A parameter with a random effect or a covariate is one number.
+check_scalar_starts <- function(start, individual) {
+  for (name in intersect(names(start), individual)) {
+    if (length(start[[name]]) == 1L) next
+    stop_start(
+      "wrong_length",
+      sprintf("`start` gives `%s` %d values; it has 1.", name, length(start[[name]])),
+      hint = "A parameter that varies between subjects is one number.",
+      fields = list(name = name)
+    )
+  }
 }
 
 formula_transform <- function(transform, parameters) {
@@ -194,18 +222,65 @@ covariate_effects <- function(covariates, parameters) {
     }
     names <- summed_names(formula[[2L]])
     check_parameter_names(names, parameters, text)
+    terms <- covariate_terms(formula[[3L]], text)
     for (name in names) {
-      effects <- c(effects, lapply(summed_terms(formula[[3L]]), function(term) {
-        column <- gsub("[^A-Za-z0-9.]+", "_", gsub("[^A-Za-z0-9.]+$", "", code_text(term)))
-        list(name = sprintf("beta_%s_%s", name, column), parameter = name, term = term)
+      effects <- c(effects, lapply(terms, function(term) {
+        list(name = effect_name(name, term), parameter = name, term = term)
       }))
     }
   }
-  effects
+  # As in R's formulas, a term given twice counts once.
+  effects <- unique(effects)
+  names <- make.unique(vapply(effects, `[[`, character(1L), "name"), sep = "_")
+  Map(function(effect, name) utils::modifyList(effect, list(name = name)), effects, names)
+}
+
+# `beta_Cl_log_Wt_70` for log(Wt/70) on Cl.
+effect_name <- function(parameter, term) {
+  column <- gsub("^_|_$", "", gsub("[^A-Za-z0-9.]+", "_", code_text(term)))
+  sprintf("beta_%s_%s", parameter, column)
+}
+
+# The terms of a sum as R reads a formula; inside I() and other calls operators
+# are arithmetic.
+covariate_terms <- function(code, text) {
+  if (is_call_to(code, "(")) return(covariate_terms(code[[2L]], text))
+  if (is_call_to(code, "+")) {
+    return(unlist(lapply(as.list(code)[-1L], covariate_terms, text), recursive = FALSE))
+  }
+  if (is_call_to(code, "I")) return(list(code[[2L]]))
+  if (is.symbol(code) || is.call(code) && !is_call_to(code, c("-", "*", ":"))) {
+    return(list(code))
+  }
+  refuse_term(code, text)
+}
+
+refuse_term <- function(code, text) {
+  if (!is.call(code)) {
+    stop_option(
+      "bad_covariates", sprintf("`covariates` has the constant `%s`.", code_text(code)), text,
+      "The typical value is the intercept and is always there; name covariates only."
+    )
+  }
+  word <- as.character(code[[1L]])
+  product <- code
+  product[[1L]] <- quote(`*`)
+  hint <- if (word == "-") {
+    sprintf("Terms cannot be taken out; for the difference write `I(%s)`.", code_text(code))
+  } else {
+    sprintf("For the product write `I(%s)`, and each main effect as its own term.", code_text(product))
+  }
+  stop_option(
+    "bad_covariates", sprintf("`covariates` takes sums of terms, not `%s`.", word), text, hint
+  )
 }
 
 # `add_prop(a = 1, b = 0.1)`: the parameters it starts, and the call on their names.
-residual_error <- function(error, env) {
+# `error` is a quosure: its values belong to where it was written. `used` are the
+# parameters of the prediction, whose names are taken.
+residual_error <- function(error, used) {
+  env <- rlang::quo_get_env(error)
+  error <- rlang::quo_get_expr(error)
   text <- code_text(error)
   if (!is_call_to(error, error_words)) {
     stop_option(
@@ -225,11 +300,31 @@ residual_error <- function(error, env) {
   }
   names <- rlang::names2(args)
   names[names == ""] <- defaults[names == ""]
+  check_residual_names(names, used, error)
   list(
     parameters = Map(
       function(name, value) real_parameter(name, "log", eval(value, env)), names, args
     ),
     call = as.call(c(as.symbol(word), lapply(names, as.symbol)))
+  )
+}
+
+check_residual_names <- function(names, used, error) {
+  taken <- names %in% used
+  if (!any(taken)) return(invisible())
+  free <- if (length(names) == 1L) "sigma" else c("sigma_add", "sigma_prop")
+  # A name the prediction has too gets a number: sigma_1.
+  free <- utils::tail(make.unique(c(used, free), sep = "_"), length(free))
+  renamed <- error
+  names(renamed) <- c("", ifelse(taken, free, names))
+  stop_model(
+    "name_used_twice", sprintf("`%s` is used twice.", names[taken][1L]),
+    sprintf("error = %s", code_text(error)),
+    sprintf(
+      "The residual error declares `%s`, which the formula has too; write `error = %s`.",
+      names[taken][1L], code_text(renamed)
+    ),
+    list(name = names[taken][1L])
   )
 }
 

@@ -136,11 +136,25 @@ stop_unknown_call <- function(name, scope) {
   } else {
     sprintf("There is no function `%s` in the model language.", name)
   }
+  words <- grep("^[a-z]", math_words, value = TRUE)
   stop_model(
     "unknown_function", problem, scope$text,
-    nearest_hint(name, c(math_words, outcome_words, error_words, random_words), "Known"),
+    nearest_hint(name, c(words, own_functions(scope$env)), "Functions", words, Inf),
     list(name = name)
   )
+}
+
+# Functions that the user defined where the model is written and around it.
+own_functions <- function(env) {
+  found <- character()
+  while (!identical(env, emptyenv()) && !identical(env, baseenv())) {
+    attached <- nzchar(environmentName(env)) && !identical(env, globalenv())
+    if (attached) break
+    values <- ls(env)
+    found <- c(found, Filter(function(name) is.function(get0(name, envir = env, inherits = FALSE)), values))
+    env <- parent.env(env)
+  }
+  unique(found)
 }
 
 word_tree <- function(word, call, scope) {

@@ -8,8 +8,8 @@
 #' `fixed()` declares them. A bare number is a real parameter without bounds;
 #' `positive(x)` is estimated on the log scale, `probability(x)` on the logit
 #' scale, and `real(value, scale, lower, upper, se, label, unit)` says more
-#' (`scale` is one of `"identity"`, `"log"`, `"logit"`, `"probit"`). A vector
-#' makes a vector parameter. `covariance_matrix(M)` and
+#' (`scale` is one of `"identity"`, `"log"`, `"logit"`, `"probit"`; `se = FALSE`
+#' leaves its standard error out of the tables). A vector makes a vector parameter. `covariance_matrix(M)` and
 #' `diagonal_matrix(variances)` are covariances of random effects.
 #'
 #' @section Random effects:

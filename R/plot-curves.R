@@ -88,17 +88,34 @@ draw_fits <- function(data, fit) {
     ggplot2::geom_point(
       data = data[data$series == "observed", ], color = observed_color, size = 1.2
     ) +
-    ggplot2::facet_wrap(outcome_facets(data, "group"), scales = facet_scales(data, "free_y")) +
+    subject_panels(data) +
     ggplot2::scale_color_manual(
       values = c(individual = individual_color, population = population_color)
     ) +
     ggplot2::scale_linetype_manual(values = c(individual = 1, population = 2)) +
     ggplot2::labs(
       x = if (is.null(axis)) "Record" else axis,
-      y = paste(fit$fitted$outcome, collapse = ", "), color = NULL, linetype = NULL
+      y = paste(fit$fitted$outcome, collapse = ", "), color = NULL, linetype = NULL,
+      caption = shown_subjects(data, fit)
     ) +
     ggplot2::theme_bw() +
     ggplot2::theme(legend.position = "bottom")
+}
+
+# One panel a subject and outcome; those of a subject are in one row.
+subject_panels <- function(data) {
+  n_outcomes <- length(unique(data$outcome))
+  if (n_outcomes == 1L) return(ggplot2::facet_wrap("group", scales = "fixed"))
+  ggplot2::facet_wrap(
+    c("group", "outcome"), scales = "free_y", drop = FALSE,
+    ncol = n_outcomes * max(1L, 4L %/% n_outcomes)
+  )
+}
+
+shown_subjects <- function(data, fit) {
+  shown <- length(unique(data$group))
+  if (shown == fit$n_subjects) return(NULL)
+  sprintf("%d of %d subjects; see `subjects =`", shown, as.integer(fit$n_subjects))
 }
 
 # One axis lets panels be compared; several outcomes have their own.

@@ -16,7 +16,7 @@
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
 #'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
 #'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
-#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#'   seed = 1
 #' )
 #' head(fitted(fit))
 #' predict(fit, data.frame(age = c(500, 1000)), level = 0)
@@ -32,12 +32,12 @@ predict.nlme_fit <- function(object, newdata = NULL, level = 1, ...) {
 }
 
 predict_core <- function(fit, newdata, level) {
-  check_frame(newdata)
+  check_frame(newdata, "newdata")
   group <- fit$data$group
   # A typical subject needs no name.
   if (level == 0 && !group %in% names(newdata)) newdata[[group]] <- seq_len(nrow(newdata))
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
-  bound <- bind_data(fit$model, newdata, group, time, need_outcome = FALSE)
+  bound <- bind_data(fit$model, newdata, group, time, "newdata")
   request <- core_request("predict", fit$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),

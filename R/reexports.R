@@ -10,6 +10,10 @@ nlme::ranef
 #' @export
 nlme::VarCorr
 
+#' @importFrom nlme getData
+#' @export
+nlme::getData
+
 #' @importFrom generics tidy
 #' @export
 generics::tidy

@@ -40,9 +40,11 @@ tree_fields <- function(tree) {
   tree
 }
 
-# Numbers by parameter name, as {"ka": [1.5], ...}.
+# Numbers by parameter name, as {"ka": [1.5], ...}; no value is null.
 value_fields <- function(values) {
-  arrays <- lapply(as.list(values), function(value) I(as.numeric(value)))
+  arrays <- lapply(as.list(values), function(value) {
+    if (!is.null(value)) I(as.numeric(value))
+  })
   if (length(arrays) == 0L) arrays <- structure(list(), names = character())
   arrays
 }

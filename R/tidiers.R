@@ -27,7 +27,7 @@
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
 #'   data = Orange, start = c(Asym = 170, xmid = 700, scal = 350),
 #'   random = Asym ~ 1 | Tree, error = add(sigma = 8),
-#'   method = saem(exploration = 100, smoothing = 50), seed = 1
+#'   seed = 1
 #' )
 #' tidy(fit)
 #' glance(fit)
@@ -159,7 +159,7 @@ glance.nlme_fit <- function(x, ...) {
 augment.nlme_fit <- function(x, data = NULL, ...) {
   refuse_dots(...)
   if (is.null(data)) data <- x$data$frame
-  check_frame(data)
+  check_frame(data, "data")
   if (nrow(data) != nrow(x$data$frame)) {
     stop_data(
       "wrong_rows",

@@ -10,7 +10,7 @@ one_compartment <- function(dose, time, ka, v, cl) {
   dose * ka / (v * (ka - k)) * (exp(-k * time) - exp(-ka * time))
 }
 
-short_saem <- function(...) saem(exploration = 60, smoothing = 40, ...)
+short_saem <- function(...) saem(exploration = 100, smoothing = 100, ...)
 
 fit_orange <- function(...) {
   fit_nlme(

@@ -29,3 +29,8 @@ test_that("a fit that did not converge warns by class", {
   )
   expect_equal(caught, c("nlmers_warning_max_iterations", "nlmers_warning_fit"))
 })
+
+test_that("one iteration is singular", {
+  fit <- list(status = list(code = "interrupted"), trace = list(value = matrix(0, 1, 2)))
+  expect_equal(nlmers:::status_sentence(fit), "Interrupted after 1 iteration")
+})

@@ -50,7 +50,35 @@ test_that("without a group anywhere the error says how to give one", {
 
 test_that("a prediction needs no outcome", {
   bound <- nlmers:::bind_data(
-    theo_formula(), theo[names(theo) != "conc"], "Subject", "Time", need_outcome = FALSE
+    theo_formula(), theo[names(theo) != "conc"], "Subject", "Time", "newdata"
   )
   expect_true(all(is.na(bound$columns$conc)))
+})
+
+test_that("a number outside the data is put in with `!!`", {
+  k0 <- 0.3
+  data <- data.frame(y = 1:4, t = 1:4, id = c(1, 1, 2, 2))
+  error <- caught(fit_nlme(y ~ A * exp(-k0 * t), data, start = c(A = 1), random = A ~ 1 | id))
+  expect_equal(error$reason, "unknown_symbol")
+  expect_match(error$hint, "`!!k0`", fixed = TRUE)
+})
+
+test_that("names of the model are not listed as columns", {
+  error <- caught(bind(stats::setNames(theo, c("Subject", "Wt", "D", "Time", "conc", "mg"))))
+  expect_equal(error$hint, "Columns: `Subject`, `Wt`, `D`, `Time`, `conc`, `mg`.")
+})
+
+test_that("text that holds numbers is made numbers", {
+  hint_of <- function(values) {
+    caught(bind(transform(theo, dose = values)))$hint
+  }
+  expect_match(hint_of(as.character(theo$dose)), "`data$dose <- as.numeric(data$dose)`", fixed = TRUE)
+  expect_match(hint_of(factor(theo$dose)), "as.numeric(as.character(data$dose))", fixed = TRUE)
+  expect_match(hint_of(rep("high", nrow(theo))), "== \"level\"", fixed = TRUE)
+})
+
+test_that("distinct numbers are distinct subjects", {
+  text <- nlmers:::group_text(c(0.1 + 0.2, 0.3, 1e5, 12))
+  expect_equal(text, c("0.30000000000000004", "0.3", "100000", "12"))
+  expect_length(nlmers:::group_labels(c(0.1 + 0.2, 0.3)), 2L)
 })

@@ -7,7 +7,7 @@ test_that("a summary adds options, routes, acceptance and time", {
   expect_gt(length(rates), 1L)
   expect_true(all(rates >= 0 & rates <= 1))
   text <- paste(capture.output(print(made)), collapse = "\n")
-  for (part in c("M-step", "Acceptance", "Rejected draws", "Time", "exploration = 60")) {
+  for (part in c("M-step", "Acceptance", "Rejected draws", "Time", "exploration = 100")) {
     expect_match(text, part, fixed = TRUE)
   }
 })

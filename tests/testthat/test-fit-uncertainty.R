@@ -128,5 +128,16 @@ test_that("a fit without a covariance matrix says why and what to do", {
   expect_match(hint(n = 101), "`fix`")
   expect_match(hint(code = "interrupted"), "run to its end")
   expect_match(hint(smoothing = 0), "smoothing = 100")
-  expect_match(hint(), "Fix a parameter")
+  expect_match(hint(), "fix or drop a parameter")
+})
+
+test_that("a parameter declared without SE shows none", {
+  model <- nlme_model(
+    fixed(base = real(140, se = FALSE), slope = 1, omega = positive(c(8, 2)), a = positive(1)),
+    random(c(b, s) ~ normal(c(base, slope), omega) | Subject),
+    height ~ normal(b + s * age, a)
+  )
+  fit <- fit_nlme(model, as.data.frame(nlme::Oxboys), short_saem(), seed = 1, progress = FALSE)
+  table <- tidy(fit, "fixed")
+  expect_equal(is.na(table$std.error), table$term == "base")
 })

@@ -121,3 +121,65 @@ test_that("Ctrl-C returns what there is within a quarter of a second", {
   expect_equal(parts[1:2], c("interrupted", "TRUE"))
   expect_lt(as.numeric(parts[3]), 0.25)
 })
+
+test_that("arguments passed on through `...` are read where they were written", {
+  wrapped <- function(data, ...) {
+    fit_nlme(
+      circumference ~ Asym / (1 + exp(-(age - xmid) / scal)), data,
+      start = c(Asym = 170, xmid = 700, scal = 350), ...,
+      method = short_saem(), seed = 3, progress = FALSE
+    )
+  }
+  caller <- function() {
+    varying <- Asym ~ 1 | Tree
+    spread <- 8
+    wrapped(orange, random = varying, error = add(sigma = spread))
+  }
+  expect_equal(fixef(caller()), fixef(fit_orange(method = short_saem(), seed = 3)))
+  by_covariate <- function(...) {
+    fit_nlme(
+      conc ~ one_compartment(dose, Time, ka, V, Cl), theo, short_saem(), seed = 1,
+      start = c(ka = 1, V = 20, Cl = 0.5), transform = "log",
+      random = ka + V + Cl ~ 1 | Subject, progress = FALSE, ...
+    )
+  }
+  fits <- lapply(c("Wt", "Dose"), function(column) {
+    by_covariate(covariates = stats::reformulate(column, "Cl"))
+  })
+  expect_true("beta_Cl_Wt" %in% names(fixef(fits[[1L]])))
+  expect_true("beta_Cl_Dose" %in% names(fixef(fits[[2L]])))
+})
+
+test_that("nlme_formula() reads the values of `error` where it was written", {
+  wrapped <- function(...) nlme_formula(y ~ f, c(f = 1), random = f ~ 1 | id, ...)
+  caller <- function() {
+    spread <- 8
+    wrapped(error = add(sigma = spread))
+  }
+  expect_equal(caller()$spec$parameters[[3L]]$value, 8)
+})
+
+test_that("a call without data says so", {
+  error <- caught(fit_nlme(theo_formula()))
+  expect_equal(error$reason, "missing_argument")
+  expect_match(conditionMessage(error), "`data`", fixed = TRUE)
+})
+
+test_that("a name alone fixes a parameter at its start", {
+  fit <- fit_orange(method = short_saem(), seed = 1, fix = "scal")
+  expect_equal(fixef(fit)[["scal"]], 350)
+  expect_equal(mstep_routes(fit)$route[fit$parameters$name == "scal"], "fixed")
+  fit <- fit_orange(method = short_saem(), seed = 1, fix = list("scal", xmid = 720))
+  expect_equal(fixef(fit)[c("scal", "xmid")], c(scal = 350, xmid = 720))
+  expect_equal(caught(fit_orange(fix = "scl"))$hint, "Did you mean `scal`?")
+})
+
+test_that("values without names are refused", {
+  model <- theo_formula()
+  for (error in list(caught(fit_nlme(model, theo, fix = 1.5)), caught(fit_nlme(model, theo, start = 1.5)))) {
+    expect_equal(error$reason, "unnamed_value")
+    expect_match(conditionMessage(error), "must be named", fixed = TRUE)
+    expect_match(error$hint, "c(ka = 1.5)", fixed = TRUE)
+  }
+  expect_match(conditionMessage(caught(saem(kernels = c(1, 2, 3, 4)))), "`kernels` must be named", fixed = TRUE)
+})

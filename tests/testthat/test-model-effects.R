@@ -38,3 +38,21 @@ test_that("a factor exp(eta) varies on the log scale", {
   terms <- nlmers:::effect_terms(counts()$spec, "eta", "rate")
   expect_equal(terms[c("term", "scale")], data.frame(term = "rate", scale = "log"))
 })
+
+test_that("an effect inside another function keeps its own name", {
+  terms_of <- function(code) {
+    model <- rlang::inject(nlme_model(
+      fixed(hill = 2, base = 1, s = positive(1), sigma = positive(1)),
+      random(ed ~ normal(0, s) | id), r <- !!code, y ~ normal(r + base + hill, sigma)
+    ))
+    unlist(nlmers:::effect_terms(model$spec, "ed", "r")[c("term", "scale")], use.names = FALSE)
+  }
+  own <- c("ed", "identity")
+  expect_equal(terms_of(quote(exp(ed)^hill)), own)
+  expect_equal(terms_of(quote(exp(log(base) + 2 * ed))), own)
+  expect_equal(terms_of(quote(base * exp(ed) + ed)), own)
+  expect_equal(terms_of(quote(base * exp(ed))), c("r", "log"))
+  expect_equal(terms_of(quote(exp(log(base) - 1 + ed))), c("r", "log"))
+  expect_equal(terms_of(quote(plogis(base + ed))), c("r", "logit"))
+  expect_equal(terms_of(quote(base + ed)), c("r", "identity"))
+})

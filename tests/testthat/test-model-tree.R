@@ -52,3 +52,13 @@ test_that("code without a value is refused", {
   expect_equal(caught(tree(str2lang("{ a; b }")))$reason, "masked_assignment")
   expect_equal(caught(tree(quote(x[, 1])))$reason, "empty_argument")
 })
+
+test_that("an unknown function lists those of the language, or a near one of the user", {
+  decay <- function(x) exp(-x)
+  tree <- function(code) nlmers:::expression_tree(code, nlmers:::new_scope(environment(decay), "y ~ ..."))
+  expect_equal(caught(tree(quote(dcay(t))))$hint, "Did you mean `decay`?")
+  hint <- caught(tree(quote(besselJ(t))))$hint
+  expect_match(hint, "Functions: `ifelse`, `exp`", fixed = TRUE)
+  expect_match(hint, "`softplus`", fixed = TRUE)
+  expect_no_match(hint, "`+`", fixed = TRUE)
+})

@@ -10,3 +10,9 @@ test_that("the hint lists what there is when nothing is near", {
   expect_match(nlmers:::nearest_hint("weight", letters, "Columns"), "...", fixed = TRUE)
   expect_null(nlmers:::nearest_hint("x", character(), "Columns"))
 })
+
+test_that("a name of one letter is near to no other", {
+  expect_null(nlmers:::nearest_name("k", c("t", "x")))
+  expect_null(nlmers:::nearest_name("f", c("c", "+")))
+  expect_equal(nlmers:::nearest_name("k", c("t", "K")), "K")
+})

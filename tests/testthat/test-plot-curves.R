@@ -38,3 +38,17 @@ test_that("unknown subjects are named", {
   error <- caught(plot_data(fit, "fits", subjects = "9"))
   expect_equal(error$reason, "unknown_level")
 })
+
+test_that("the panels of a subject stay together", {
+  data <- expand.grid(group = factor(1:5), outcome = c("u", "v", "w"), x = 1:2)
+  data$value <- seq_len(nrow(data))
+  drawn <- ggplot2::ggplot(data, ggplot2::aes(x, value)) + ggplot2::geom_point() + nlmers:::subject_panels(data)
+  layout <- ggplot2::ggplot_build(drawn)$layout$layout
+  expect_equal(max(layout$COL), 3L)
+  expect_true(all(tapply(layout$ROW, layout$group, function(row) length(unique(row))) == 1L))
+})
+
+test_that("a caption says when not all subjects are shown", {
+  expect_null(plot(fit)$labels$caption)
+  expect_equal(plot(fit, subjects = c("1", "2"))$labels$caption, "2 of 5 subjects; see `subjects =`")
+})

@@ -32,3 +32,17 @@ test_that("levels and data are checked", {
   expect_equal(caught(predict(fit, data.frame(ag = 1), level = 0))$name, "age")
   expect_equal(caught(predict(fit, list(age = 1)))$reason, "no_data_frame")
 })
+
+test_that("an error about `newdata` calls it so", {
+  expect_match(conditionMessage(caught(predict(fit, list(age = 1)))), "`newdata` must be", fixed = TRUE)
+  expect_match(conditionMessage(caught(predict(fit, orange[0, ]))), "`newdata` has no rows", fixed = TRUE)
+  error <- caught(predict(fit, data.frame(weight = 1), level = 0))
+  expect_match(error$problem, "neither a column of `newdata`", fixed = TRUE)
+  expect_equal(error$hint, "Columns: `weight`, `Tree`.")
+  expect_match(
+    caught(predict(fit, data.frame(age = 1)))$problem, "grouping column `Tree` is not in `newdata`", fixed = TRUE
+  )
+  expect_match(
+    caught(predict(fit, data.frame(age = "a", Tree = 1)))$hint, "newdata$age", fixed = TRUE
+  )
+})

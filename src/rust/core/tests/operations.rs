@@ -17,7 +17,7 @@ use nlmers_core::problem::Problem;
 
 /// `U`, `V`, `W` are any numbers, `P` is positive, `Q` a probability, `C` and `D` are conditions far from their ties.
 /// Each stands for an expression of its own, so that a fused form is read once.
-const OPERATIONS: [&str; 52] = [
+const OPERATIONS: [&str; 70] = [
     "-U + V",
     "abs(U + 3)",
     "abs(U - 3)",
@@ -70,6 +70,25 @@ const OPERATIONS: [&str; 52] = [
     "U * V - W",
     "W - U * V",
     "P * U^2 + W",
+    // What the program rewrites as something simpler.
+    "0 - U",
+    "U - 0 + 0",
+    "-1 * U + V * -1",
+    "1 * U / 1",
+    "U / 4",
+    "U / 3",
+    "1 / (1 / P)",
+    "-(-U)",
+    "U^1 + V^0 + V^2",
+    "log(exp(U)) + qnorm(pnorm(V))",
+    "qlogis(plogis(U))",
+    "(-U)^2 + abs(V)^2",
+    "abs(exp(U)) + abs(V^2)",
+    "P * P",
+    "0 * U + V",
+    "ifelse(1 < 2, U, V)",
+    "ifelse(2 < 1, U, V)",
+    "ifelse(C, V, V)",
 ];
 
 /// An operation with its operands at a level: `e` the random effects or nothing, `x` a covariate.

@@ -112,3 +112,19 @@ fn a_variance_shared_by_two_lines_takes_the_score_route() {
         );
     }
 }
+
+#[test]
+fn a_parameter_that_nothing_reads_is_held_and_named() {
+    let lines = "fixed a = 0.4\nfixed b = 2\nrandom e ~ normal(a, o) | id\nf <- e\ng <- b * 2";
+    let problem = model(lines);
+    let idle = problem
+        .theta
+        .idle
+        .iter()
+        .map(|k| problem.theta.names[*k].as_str());
+    assert_eq!(idle.collect::<Vec<_>>(), ["b"]);
+    assert_eq!(routes(&problem, &["a", "b"]), [Route::Mean, Route::Fixed]);
+    assert!(problem.form.idle_effects().is_empty());
+    let lines = "fixed a = 0.4\nrandom e ~ normal(a, o) | id\nrandom k ~ normal(0, o) | id\nf <- e";
+    assert_eq!(model(lines).form.idle_effects(), [1]);
+}

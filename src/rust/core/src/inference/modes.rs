@@ -40,7 +40,7 @@ impl ModeOptions {
     pub fn exact() -> Self {
         Self {
             max_steps: 200,
-            tolerance: 1e-9,
+            tolerance: 1e-12,
             curvature: Curvature::Observed,
         }
     }

@@ -1,7 +1,5 @@
 //! Put a model together: parameters, random effects, then statements in the order written.
 
-use std::collections::HashSet;
-
 use super::parameter::Parameter;
 use super::random::{arguments, family};
 use super::scope::{Kind, Scope};
@@ -43,7 +41,6 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let (blocks, effects, group) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
     mark_outcomes(&mut scope, &blocks, &outcomes);
-    check_use(&scope, &parameters, &blocks, &effects, &outcomes)?;
     Ok(Model {
         graph: scope.graph,
         parameters,
@@ -143,83 +140,6 @@ fn mark_outcomes(scope: &mut Scope, blocks: &[super::EffectBlock], outcomes: &[O
         let mut read = scope.graph.nodes().filter(|node| needed[node.index()]);
         let elsewhere = read.any(|node| scope.graph.op(node) == Op::Data(outcome.column));
         scope.columns[outcome.column as usize].outcome = !elsewhere;
-    }
-}
-
-/// Every parameter and every random effect must have a part in the likelihood.
-fn check_use(
-    scope: &Scope,
-    parameters: &[Parameter],
-    blocks: &[super::EffectBlock],
-    effects: &[super::Effect],
-    outcomes: &[Outcome],
-) -> Result<()> {
-    let leaves = |roots: &[Node]| -> HashSet<Leaf> {
-        let needed = scope.graph.reachable(roots);
-        let nodes = scope.graph.nodes().filter(|node| needed[node.index()]);
-        nodes
-            .filter_map(|node| Leaf::of(scope.graph.op(node)))
-            .collect()
-    };
-    let densities: Vec<Node> = outcomes.iter().map(|o| o.density.log_density).collect();
-    let observed = leaves(&densities);
-    for (k, effect) in (0u32..).zip(effects) {
-        if !observed.contains(&Leaf::Phi(k)) {
-            let text = blocks.iter().rev().find(|block| block.first <= k as usize);
-            return Err(Error::model(
-                "unused_effect",
-                format!("No outcome depends on the random effect `{}`.", effect.name),
-            )
-            .at(text.map_or(String::new(), |block| block.text.clone()))
-            .field("name", &effect.name)
-            .hint(use_of(scope, &effect.name, "the code block")));
-        }
-    }
-    let arguments = blocks.iter().flat_map(|block| block.arguments().copied());
-    let read = leaves(&arguments.chain(densities).collect::<Vec<Node>>());
-    for parameter in parameters {
-        let coordinates = parameter.first..parameter.first + parameter.len();
-        for (k, name) in coordinates.zip(parameter.element_names()) {
-            if !read.contains(&Leaf::Theta(super::parameter::index(k))) {
-                return Err(Error::model(
-                    "unused_parameter",
-                    format!("The likelihood does not depend on the parameter `{name}`."),
-                )
-                .at(format!("parameter `{}`", parameter.name))
-                .field("name", &name)
-                .hint(use_of(scope, &name, "the model")));
-            }
-        }
-    }
-    Ok(())
-}
-
-#[derive(PartialEq, Eq, Hash)]
-enum Leaf {
-    Phi(u32),
-    Theta(u32),
-}
-
-impl Leaf {
-    fn of(op: Op) -> Option<Self> {
-        match op {
-            Op::Phi(k) => Some(Self::Phi(k)),
-            Op::Theta(k) => Some(Self::Theta(k)),
-            _ => None,
-        }
-    }
-}
-
-/// The way out for a name that is never read: a misspelling of it was read as a data column, or it has no place.
-fn use_of(scope: &Scope, element: &str, place: &str) -> String {
-    let name = element.split('[').next().unwrap_or(element);
-    let covariates = scope.columns.iter().filter(|column| !column.outcome);
-    let columns = covariates.map(|column| column.name.as_str());
-    match words::nearest(name, columns) {
-        Some(column) => {
-            format!("`{column}` was read as a data column: did you mean `{name}` there?")
-        }
-        None => format!("Use it in {place}, or leave it out."),
     }
 }
 

@@ -101,6 +101,14 @@ impl Problem {
     fn join(model: &Model, records: Records, mut theta: Theta) -> Result<Self> {
         let mut form = NormalForm::new(model, &records, &theta.free)?;
         theta.routes = form.routes(model, &theta.free);
+        theta.idle = (0..theta.len())
+            .filter(|k| theta.free[*k] && theta.routes[*k] == Route::Fixed)
+            .collect();
+        theta.free = theta
+            .routes
+            .iter()
+            .map(|route| *route != Route::Fixed)
+            .collect();
         let (programs, columns) = Programs::new(&mut form, &theta);
         let terms = terms(&form, &records);
         let covariances = form

@@ -230,6 +230,19 @@ impl NormalForm {
             .collect()
     }
 
+    /// Coordinates of `phi` on which no outcome depends.
+    pub fn idle_effects(&self) -> Vec<usize> {
+        let densities: Vec<Node> = self.densities.iter().map(|d| d.log_density).collect();
+        let needed = self.graph.reachable(&densities);
+        let read = |k: usize| {
+            let phi = Op::Phi(crate::model::parameter::index(k));
+            self.graph
+                .nodes()
+                .any(|node| needed[node.index()] && self.graph.op(node) == phi)
+        };
+        (0..self.means.len()).filter(|k| !read(*k)).collect()
+    }
+
     /// Route of every coordinate.
     pub fn routes(&self, model: &Model, free: &[bool]) -> Vec<Route> {
         let mut routes = vec![Route::Score; model.n_theta];
@@ -246,8 +259,16 @@ impl NormalForm {
         for residual in &self.residuals {
             routes[residual.theta] = Route::Residual;
         }
-        for (route, free) in routes.iter_mut().zip(free) {
-            if !free {
+        // A parameter on which the likelihood does not depend stays where it is.
+        let used = self.thetas_of(
+            self.means
+                .iter()
+                .copied()
+                .chain(self.program_roots())
+                .collect(),
+        );
+        for (k, route) in routes.iter_mut().enumerate() {
+            if !free[k] || !used.contains(&k) {
                 *route = Route::Fixed;
             }
         }

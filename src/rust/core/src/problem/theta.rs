@@ -41,6 +41,8 @@ pub struct Theta {
     pub lower: Vec<f64>,
     pub upper: Vec<f64>,
     pub routes: Vec<Route>,
+    /// Coordinates that were free but on which nothing depends.
+    pub idle: Vec<usize>,
     /// Whether the coordinate is the natural value itself.
     identity: Vec<bool>,
 }
@@ -57,6 +59,7 @@ impl Theta {
             lower: Vec::new(),
             upper: Vec::new(),
             routes: vec![Route::Score; model.n_theta],
+            idle: Vec::new(),
             identity: Vec::new(),
         };
         check_names(model, given)?;

@@ -43,6 +43,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         theta,
         warnings: Vec::new(),
     };
+    report.warn_of_idle();
     let log_lik = report.log_lik(&options);
     let mut entries = report.conditional();
     let seconds = [built, fit.seconds, started.elapsed().as_secs_f64()];
@@ -211,6 +212,22 @@ impl Report<'_> {
                     .push(format!("The log-likelihood was not computed. {error}"));
                 Value::Null
             }
+        }
+    }
+
+    /// What the model names but the likelihood does not read.
+    fn warn_of_idle(&mut self) {
+        for k in &self.problem.theta.idle {
+            self.warnings.push(format!(
+                "The likelihood does not depend on the parameter `{}`: it stays at its starting value.",
+                self.problem.theta.names[*k]
+            ));
+        }
+        for k in self.problem.form.idle_effects() {
+            self.warnings.push(format!(
+                "No outcome depends on the random effect `{}`: the data say nothing about its distribution.",
+                self.problem.model.effects[k].name
+            ));
         }
     }
 

@@ -127,6 +127,7 @@ impl<'a> Run<'a> {
                 Smoother::new(
                     problem.n_subjects(),
                     free.len(),
+                    layout.copies,
                     options.kernels.smoothing().draws(),
                 )
             }),
@@ -184,16 +185,6 @@ impl<'a> Run<'a> {
             gain,
             objective: report.objective,
         })
-    }
-
-    /// A chain without a finite density never moves: nothing that was averaged over it means anything.
-    fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
-        let subject = self.chains.as_ref()?.lost(self.layout)?;
-        let evidence = format!(
-            "The likelihood of subject {} is not finite at any draw of its random effects.",
-            self.problem.records.labels[subject]
-        );
-        Some((FitStatus::NotFinite, vec![evidence]))
     }
 
     /// E-step at the current `theta`.
@@ -305,20 +296,28 @@ impl<'a> Run<'a> {
         false
     }
 
+    /// A chain without a finite density never moves: nothing that was averaged over it means anything.
+    fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
+        let subject = self.chains.as_ref()?.lost(self.layout)?;
+        let evidence = format!(
+            "The likelihood of subject {} is not finite at any draw of its random effects.",
+            self.problem.records.labels[subject]
+        );
+        Some((FitStatus::NotFinite, vec![evidence]))
+    }
+
     fn finish(self, status: FitStatus) -> Fit {
         let (cond_mean, cond_sd) = self.statistics.conditional();
-        let lost = self.lost();
-        let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
-        let verdict = |smoother: &Smoother| smoother.verdict(self.problem, &self.free, &self.theta);
-        let (status, evidence) = match (status, lost) {
+        let smoother = self.smoother.as_ref();
+        let verdict = smoother.and_then(|s| s.verdict(self.problem, &self.free, &self.theta));
+        let (status, evidence) = match (status, self.lost()) {
             (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
-            (FitStatus::MaxIterations, None) => self
-                .smoother
-                .as_ref()
-                .and_then(verdict)
-                .unwrap_or_else(|| judge(self.problem, &self.trace, self.options.smoothing)),
+            (FitStatus::MaxIterations, None) => {
+                verdict.unwrap_or_else(|| judge(self.problem, &self.trace, self.options.smoothing))
+            }
             (other, _) => (other, Vec::new()),
         };
+        let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
         Fit {
             theta: self.theta,
             status,

@@ -13,41 +13,61 @@ pub const MAX_PARAMETERS: usize = 100;
 /// Largest fraction of missing information that is believed; more would amplify noise without end.
 const MAX_MISSING: f64 = 0.98;
 
-/// Conditional moments of the scores of the subjects.
+/// Conditional covariance of the scores of the subjects.
+///
+/// With several chains it is taken between the chains of an iteration, at one `theta`, and averaged over iterations;
+/// with one chain between iterations, where the travel of `theta` adds a little.
 #[derive(Debug, Clone)]
 pub struct ScoreMoments {
     n_free: usize,
+    copies: usize,
     /// `n_subjects x p`, row-major: mean score of each subject.
     mean: Vec<f64>,
-    /// `p x p`: sum over subjects of mean products.
+    /// `p x p`, lower triangle: sum over subjects of mean products.
     product: DMatrix<f64>,
+    /// `sum_i Cov(score_i | y_i)`, mean over iterations; with several chains.
+    within: DMatrix<f64>,
     updates: usize,
 }
 
 impl ScoreMoments {
-    pub fn new(n_subjects: usize, n_free: usize) -> Self {
+    pub fn new(n_subjects: usize, n_free: usize, copies: usize) -> Self {
         Self {
             n_free,
+            copies,
             mean: vec![0.0; n_subjects * n_free],
             product: DMatrix::zeros(n_free, n_free),
+            within: DMatrix::zeros(n_free, n_free),
             updates: 0,
         }
     }
 
-    /// Start the update of an iteration; draws then enter by [`ScoreMoments::add`].
-    pub fn begin(&mut self) -> f64 {
-        self.updates += 1;
-        let gain = 1.0 / self.updates as f64;
-        for value in &mut self.mean {
-            *value *= 1.0 - gain;
-        }
-        self.product *= 1.0 - gain;
-        gain
+    fn gain(&self) -> f64 {
+        1.0 / self.updates as f64
     }
 
-    /// Add the score of one lane with weight `gain / chains`.
-    pub fn add(&mut self, subject: usize, score: &[f64], weight: f64) {
+    /// Start an iteration; the scores of all lanes then enter by [`ScoreMoments::add`].
+    pub fn begin(&mut self) {
+        self.updates += 1;
+        let kept = if self.copies > 1 {
+            0.0
+        } else {
+            1.0 - self.gain()
+        };
+        for value in &mut self.mean {
+            *value *= kept;
+        }
+        self.product *= kept;
+    }
+
+    /// Add the score of one lane.
+    pub fn add(&mut self, subject: usize, score: &[f64]) {
         let p = self.n_free;
+        let weight = if self.copies > 1 {
+            1.0 / self.copies as f64
+        } else {
+            self.gain()
+        };
         for (mean, s) in self.mean[subject * p..(subject + 1) * p]
             .iter_mut()
             .zip(score)
@@ -61,19 +81,37 @@ impl ScoreMoments {
         }
     }
 
+    /// End an iteration.
+    pub fn finish(&mut self) {
+        if self.copies > 1 {
+            let unbiased = self.copies as f64 / (self.copies as f64 - 1.0);
+            let new = self.spread() * unbiased;
+            self.within = &self.within + (new - &self.within) * self.gain();
+        }
+    }
+
     /// `sum_i Cov(score_i | y_i)`
     pub fn missing_information(&self) -> DMatrix<f64> {
+        if self.copies > 1 {
+            self.within.clone()
+        } else {
+            self.spread()
+        }
+    }
+
+    /// Mean products less products of means.
+    fn spread(&self) -> DMatrix<f64> {
         let p = self.n_free;
-        let mut missing = self.product.clone();
+        let mut spread = self.product.clone();
         for mean in self.mean.chunks(p) {
             for a in 0..p {
                 for b in 0..=a {
-                    missing[(a, b)] -= mean[a] * mean[b];
+                    spread[(a, b)] -= mean[a] * mean[b];
                 }
             }
         }
-        missing.fill_upper_triangle_with_lower_triangle();
-        missing
+        spread.fill_upper_triangle_with_lower_triangle();
+        spread
     }
 }
 
@@ -144,13 +182,26 @@ mod tests {
 
     #[test]
     fn moments_of_scores_are_within_subjects() {
-        let mut moments = ScoreMoments::new(2, 1);
+        let mut moments = ScoreMoments::new(2, 1, 1);
         for scores in [[1.0, 10.0], [3.0, 14.0]] {
-            let gain = moments.begin();
-            moments.add(0, &scores[..1], gain);
-            moments.add(1, &scores[1..], gain);
+            moments.begin();
+            moments.add(0, &scores[..1]);
+            moments.add(1, &scores[1..]);
+            moments.finish();
         }
         // Variances about each subject's own mean: 1 and 4.
         assert!((moments.missing_information()[(0, 0)] - 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn between_chains_the_travel_of_the_parameters_does_not_count() {
+        let mut moments = ScoreMoments::new(1, 1, 2);
+        for travel in [0.0, 100.0, -50.0] {
+            moments.begin();
+            moments.add(0, &[travel + 1.0]);
+            moments.add(0, &[travel - 1.0]);
+            moments.finish();
+        }
+        assert!((moments.missing_information()[(0, 0)] - 2.0).abs() < 1e-9);
     }
 }

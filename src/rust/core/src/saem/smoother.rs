@@ -31,12 +31,12 @@ pub struct Smoother {
 }
 
 impl Smoother {
-    pub fn new(n_subjects: usize, n_free: usize, draws: f64) -> Self {
+    pub fn new(n_subjects: usize, n_free: usize, copies: usize, draws: f64) -> Self {
         Self {
-            moments: ScoreMoments::new(n_subjects, n_free),
+            moments: ScoreMoments::new(n_subjects, n_free, copies),
             preconditioner: None,
             scores: Vec::new(),
-            copies: 1,
+            copies,
             draws,
         }
     }
@@ -47,18 +47,18 @@ impl Smoother {
 
     /// Let the scores of the lanes of each block enter the moments.
     pub fn learn(&mut self, layout: &Layout, scores: &[Vec<Column>]) {
-        self.copies = layout.copies;
-        let weight = self.moments.begin() / layout.copies as f64;
+        self.moments.begin();
         let mut score = Vec::new();
         for (block, columns) in layout.blocks.iter().zip(scores) {
             for (l, lane) in block.lanes.iter().enumerate() {
                 score.clear();
                 score.extend(columns.iter().map(|column| column.0[l]));
                 if score.iter().all(|s| s.is_finite()) {
-                    self.moments.add(lane.subject as usize, &score, weight);
+                    self.moments.add(lane.subject as usize, &score);
                 }
             }
         }
+        self.moments.finish();
     }
 
     /// Recompute the inverse information at the current `theta`.

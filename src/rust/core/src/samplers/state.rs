@@ -217,7 +217,7 @@ impl State {
     }
 }
 
-/// Draws of `phi` from the population at the start.
+/// Subject and chain of each lane; unused lanes draw numbers too, which nobody reads.
 pub fn lane_ids(block: &Block) -> LaneIds {
     let lane = |l: usize| block.lanes.get(l).copied().unwrap_or_default();
     LaneIds {

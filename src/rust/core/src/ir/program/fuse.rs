@@ -1,7 +1,7 @@
 //! Fuse neighboring operations into one instruction where the inner value is read once only.
 //!
-//! `exp(a * b)`, `(a - b)^2`, `(a - b) * c`, `a * b + c`, `a * b^2 + c`, `a * b - c`, `c - a * b`: each saves storing and reading a column, and a
-//! rule of its own in the derivative sweeps.
+//! `exp(a * b)`, `(a - b)^2`, `(a - b) * c`, `a * b + c`, `a * b^2 + c`, `a * b - c`, `c - a * b`: each saves storing
+//! and reading a column, and has one rule in the derivative sweeps instead of two.
 
 use std::collections::{HashMap, HashSet};
 

@@ -2,6 +2,7 @@
 
 use super::Target;
 use crate::ir::column::LANES;
+use crate::ir::vmath::double::select;
 
 pub(super) const CHUNK: usize = 8;
 
@@ -89,11 +90,8 @@ pub(super) fn deposit(target: Target, adjoint: *mut f64, term: impl Fn(usize) ->
 /// may have an infinite slope, and a value that does not move (`(dose/v)^h` at dose zero) an infinite adjoint.
 #[inline(always)]
 fn times(adjoint: f64, slope: f64) -> f64 {
-    if adjoint != 0.0 && slope != 0.0 {
-        adjoint * slope
-    } else {
-        0.0
-    }
+    // A selection, not a branch: the loop must stay one of vectors.
+    select((adjoint == 0.0) | (slope == 0.0), 0.0, adjoint * slope)
 }
 
 #[inline(always)]
