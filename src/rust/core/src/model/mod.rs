@@ -7,6 +7,7 @@ pub mod parameter;
 mod random;
 mod scope;
 mod shape;
+mod statements;
 mod value;
 
 pub use compile::compile;
