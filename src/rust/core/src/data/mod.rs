@@ -1,6 +1,8 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
+pub mod covariates;
 pub mod frame;
+pub mod interpolate;
 pub mod layout;
 pub mod records;
 

@@ -42,6 +42,7 @@ impl Records {
             outcomes,
         };
         records.check_covariates(model, frame)?;
+        super::covariates::check(model, frame, &records.columns)?;
         if need_outcomes {
             records.check_outcomes(model, frame)?;
         }
