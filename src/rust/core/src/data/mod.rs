@@ -4,6 +4,6 @@ pub mod frame;
 pub mod layout;
 pub mod records;
 
-pub use frame::Frame;
+pub use frame::{Frame, Grouping};
 pub use layout::{Block, Lane, Layout};
 pub use records::Records;

@@ -2,7 +2,7 @@
 
 use super::scope::{Kind, Scope};
 use super::value::Value;
-use super::{Covariance, Effect, EffectBlock};
+use super::{Covariance, Effect, EffectBlock, Transform};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -77,16 +77,26 @@ pub fn family<'a>(dist: &'a Expression, families: &'static [&'static str]) -> Re
 }
 
 impl Scope {
-    /// Compile one line of `random()`; `first` is its first coordinate of `phi`.
+    /// Compile one line of `random()`; `first` is its first coordinate of `phi`, `group` its grouping.
     ///
     /// # Errors
     /// Unknown distribution, shapes that do not fit, a name used twice, effects that depend on other effects.
-    pub fn random(&mut self, spec: &Random, first: usize) -> Result<(EffectBlock, Vec<Effect>)> {
-        self.random_block(spec, first)
+    pub fn random(
+        &mut self,
+        spec: &Random,
+        first: usize,
+        group: usize,
+    ) -> Result<(EffectBlock, Vec<Effect>)> {
+        self.random_block(spec, first, group)
             .map_err(|e| e.at(spec.text.clone()))
     }
 
-    fn random_block(&mut self, spec: &Random, first: usize) -> Result<(EffectBlock, Vec<Effect>)> {
+    fn random_block(
+        &mut self,
+        spec: &Random,
+        first: usize,
+        group: usize,
+    ) -> Result<(EffectBlock, Vec<Effect>)> {
         let family = family(&spec.dist, &words::RANDOM_FAMILIES)?;
         let text = &spec.text;
         let (mean, covariance, scalar) = match family {
@@ -119,10 +129,20 @@ impl Scope {
             )
             .hint("Give one name to the whole vector, or one name to each element."));
         }
-        let lognormal = family == "lognormal";
-        let effects = self.define_effects(spec, first, d, lognormal, scalar)?;
+        let transform = match family {
+            "lognormal" => Transform::Exp,
+            _ => Transform::Identity,
+        };
+        let names = self.define_effects(spec, first, d, transform, scalar)?;
+        let effects = names.into_iter().map(|name| Effect {
+            name,
+            transform,
+            group,
+        });
+        let effects = effects.collect();
         let block = EffectBlock {
             first,
+            group,
             mean,
             covariance,
             text: text.clone(),
@@ -135,13 +155,13 @@ impl Scope {
         spec: &Random,
         first: usize,
         d: usize,
-        lognormal: bool,
+        transform: Transform,
         scalar: bool,
-    ) -> Result<Vec<Effect>> {
+    ) -> Result<Vec<String>> {
         let mut nodes = Vec::with_capacity(d);
         for k in first..first + d {
             let phi = self.graph.phi(super::parameter::index(k));
-            nodes.push(if lognormal { self.graph.exp(phi) } else { phi });
+            nodes.push(transform.node(&mut self.graph, phi));
         }
         let names: Vec<String> = match spec.names.as_slice() {
             [name] if scalar => vec![name.clone()],
@@ -158,10 +178,7 @@ impl Scope {
                 }
             }
         }
-        Ok(names
-            .into_iter()
-            .map(|name| Effect { name, lognormal })
-            .collect())
+        Ok(names)
     }
 }
 

@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use super::convergence::judge;
 pub use super::convergence::FitStatus;
-use super::estep::{Chains, Report, Target, KERNELS};
-use super::information::AtDraws;
+use super::estep::{Chains, Report, Target, Turn, KERNELS};
+use super::exchange::exchange;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
-use super::options::SaemOptions;
+use super::options::{Kernels, SaemOptions};
+use super::part::{all_means, all_priors, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
-use super::smoother::Smoother;
+use super::smoother::{LaneScores, Smoother};
 use super::start::check_start;
-use super::statistics::Statistics;
 use super::trace::Trace;
 use nalgebra::DMatrix;
 
@@ -21,7 +21,8 @@ use crate::data::Layout;
 use crate::error::Result;
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
-use crate::problem::{Derivatives, MeanProgram, Means, Prior, Problem, Route, Values};
+use crate::problem::{Joint, Means, Prior, Route};
+use crate::samplers::Tally;
 
 /// What a run of SAEM gives.
 #[derive(Debug, Clone)]
@@ -36,9 +37,9 @@ pub struct Fit {
     pub acceptance: Vec<(&'static str, f64)>,
     /// Proposals rejected because their density was not finite.
     pub not_finite: u64,
-    /// Conditional means and standard deviations of `phi`, `n_subjects x d`, row-major.
-    pub cond_mean: Vec<f64>,
-    pub cond_sd: Vec<f64>,
+    /// Conditional means and standard deviations of `phi`, for each grouping `levels x d`, row-major.
+    pub cond_mean: Vec<Vec<f64>>,
+    pub cond_sd: Vec<Vec<f64>>,
     /// Covariance of the estimate of the free coordinates, transformed scale, when it was learned.
     pub covariance: Option<DMatrix<f64>>,
     pub seconds: f64,
@@ -47,22 +48,26 @@ pub struct Fit {
 /// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
 
+/// Turns of the groupings in an iteration while exploring and while smoothing.
+const TURNS: (usize, usize) = (2, 4);
+
 /// Fit by SAEM.
 ///
 /// # Errors
 /// Threads that cannot be started, observations without a density at the starting values.
 pub fn fit(
-    problem: &Problem,
+    joint: &Joint,
     options: &SaemOptions,
     seed: u64,
     threads: usize,
     monitor: &dyn Monitor,
 ) -> Result<Fit> {
     let started = Instant::now();
-    check_start(problem)?;
+    check_start(joint)?;
     let workers = Workers::new(threads)?;
-    let layout = problem.layout(options.chains_for(problem.n_subjects()));
-    let mut run = Run::new(problem, options, &layout, seed);
+    let copies = options.chains_for(joint.n_batches);
+    let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(copies)).collect();
+    let mut run = Run::new(joint, options, &layouts, seed);
     let mut status = FitStatus::MaxIterations;
     for k in 1..=run.schedule.total() {
         match run.iterate(k, &workers) {
@@ -84,55 +89,40 @@ pub fn fit(
 
 /// Everything that lives through the iterations.
 struct Run<'a> {
-    problem: &'a Problem,
+    joint: &'a Joint,
     options: &'a SaemOptions,
-    layout: &'a Layout,
     schedule: Schedule,
-    values: Values<'a>,
-    derivatives: Derivatives<'a>,
-    mean_program: MeanProgram<'a>,
-    mstep: MStep<'a>,
-    /// Smoothed statistics, and those of the current iteration alone.
-    statistics: Statistics,
-    now: Statistics,
+    /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
+    parts: Vec<Part<'a>>,
     smoother: Option<Smoother>,
     free: Vec<usize>,
-    chains: Option<Chains>,
     seed: u64,
     theta: Vec<f64>,
     trace: Trace,
 }
 
 impl<'a> Run<'a> {
-    fn new(problem: &'a Problem, options: &'a SaemOptions, layout: &'a Layout, seed: u64) -> Self {
-        let theta = problem.theta.start.clone();
-        let mut mean_program = MeanProgram::new(problem, layout);
-        let statistics = Statistics::new(&mean_program.at(&theta));
+    fn new(joint: &'a Joint, options: &'a SaemOptions, layouts: &'a [Layout], seed: u64) -> Self {
+        let theta = joint.theta.start.clone();
         let free: Vec<usize> = (0..theta.len())
-            .filter(|k| problem.theta.routes[*k] != Route::Fixed)
+            .filter(|k| joint.theta.routes[*k] != Route::Fixed)
             .collect();
         let accelerates = options.acceleration && free.len() <= MAX_PARAMETERS;
+        let kernels = kernels(options, joint, Phase::Smoothing);
+        let smoother = || {
+            let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
+            Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
+        };
+        let parts = joint.parts.iter().zip(layouts);
         Self {
-            problem,
-            options,
-            layout,
+            parts: parts
+                .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
+                .collect(),
+            smoother: accelerates.then(smoother),
             schedule: Schedule::new(options),
-            values: Values::new(problem, layout, &problem.programs.likelihood),
-            derivatives: Derivatives::new(problem, layout, &problem.programs.theta),
-            mean_program,
-            mstep: MStep::new(problem, &free),
-            now: statistics.clone(),
-            statistics,
-            smoother: accelerates.then(|| {
-                Smoother::new(
-                    problem.n_subjects(),
-                    free.len(),
-                    layout.copies,
-                    options.kernels.smoothing().draws(),
-                )
-            }),
+            joint,
+            options,
             free,
-            chains: None,
             seed,
             theta,
             trace: Trace::default(),
@@ -143,112 +133,204 @@ impl<'a> Run<'a> {
     fn iterate(&mut self, k: usize, workers: &Workers) -> Option<Progress> {
         let (phase, gain) = self.schedule.at(k);
         let theta = self.theta.clone();
-        let prior = Prior::new(self.problem, &theta).ok()?;
-        let means = self.mean_program.at(&theta);
-        let report = self.draw(k, &prior, &means, workers);
-        let chains = self.chains.as_ref()?;
-        self.statistics.update(chains, self.layout, gain);
-        self.now.update(chains, self.layout, 1.0);
+        let priors = all_priors(self.joint, &theta)?;
+        let means = all_means(&mut self.parts, &theta);
+        let reports = self.draw(k, &priors, &means, workers);
+        for part in &mut self.parts {
+            let chains = part.chains.as_ref()?;
+            part.statistics.update(chains, part.layout, gain);
+            part.now.update(chains, part.layout, 1.0);
+        }
+        let gradient = total_gradient(&reports);
         self.learn_information(k, workers);
-        self.smooth(k, &prior, &means, &report);
+        self.smooth(k, &priors, &means, &reports, &gradient);
         let moved = match &self.smoother {
             Some(smoother) if phase == Phase::Smoothing => {
                 let gain = self.schedule.preconditioned(k);
-                smoother.advance(self.problem, &self.free, gain, &mut self.theta)
+                smoother.advance(&self.joint.theta, &self.free, gain, &mut self.theta)
             }
             _ => false,
         };
         if !moved {
-            let anneals = self.options.annealing && self.schedule.anneals(k);
-            let rate = if anneals {
-                self.options.annealing_rate
-            } else {
-                0.0
-            };
-            let step = Step {
-                statistics: &self.statistics,
-                means: &means,
-                prior: &prior,
-                gradient: &report.gradient,
-                gain,
-                annealing: Annealing { rate },
-            };
-            self.mstep
-                .update(&step, &mut self.mean_program, &mut self.theta);
+            self.update(k, &priors, &means, &gradient);
         }
         let sound = self.shorten(&theta);
-        self.trace.push(&self.theta, gain, phase, report.objective);
+        let others = reports[1..].iter().map(|report| report.log_prior);
+        let objective = reports[0].objective + others.sum::<f64>();
+        self.trace.push(&self.theta, gain, phase, objective);
         sound.then(|| Progress {
             iteration: k,
             total: self.schedule.total(),
             phase: phase.name(),
             gain,
-            objective: report.objective,
+            objective,
         })
     }
 
-    /// E-step at the current `theta`.
-    fn draw(&mut self, k: usize, prior: &Prior, means: &Means, workers: &Workers) -> Report {
-        let (phase, _) = self.schedule.at(k);
-        let theta = self.theta.clone();
-        self.values.prepare(&theta);
-        let derivatives = self.mstep.needs_derivatives().then(|| {
-            self.derivatives.prepare(&theta);
-            &self.derivatives
-        });
-        let keeps = self.smoother.is_some() && self.schedule.keeps_scores(k);
-        let scores =
-            keeps.then(|| Scores::new(self.problem, &self.free, prior, derivatives, &theta));
-        let target = Target {
-            problem: self.problem,
-            layout: self.layout,
-            values: &self.values,
-            derivatives,
-            prior,
-            means,
-            theta: &theta,
-            origin: &self.statistics.origin,
-            averages_gradient: phase == Phase::Smoothing,
-            scores: scores.as_ref(),
+    /// M-step by the routes of the exploration.
+    fn update(&mut self, k: usize, priors: &[Prior], means: &[Means], gradient: &[f64]) {
+        let (_, gain) = self.schedule.at(k);
+        let anneals = self.options.annealing && self.schedule.anneals(k);
+        let rate = if anneals {
+            self.options.annealing_rate
+        } else {
+            0.0
         };
-        let (seed, acceptance) = (self.seed, self.options.target_acceptance);
-        let chains = self
-            .chains
-            .get_or_insert_with(|| Chains::new(&target, seed, acceptance));
-        let kernels = match phase {
-            Phase::Exploration => self.options.kernels,
-            Phase::Smoothing => self.options.kernels.smoothing(),
-        };
-        chains.step(&target, kernels, k, workers)
+        for ((part, prior), means) in self.parts.iter_mut().zip(priors).zip(means) {
+            let step = Step {
+                statistics: &part.statistics,
+                means,
+                prior,
+                gradient,
+                gain,
+                annealing: Annealing { rate },
+            };
+            part.mstep
+                .update(&step, &mut part.mean_program, &mut self.theta);
+        }
     }
 
-    /// Look at the second derivatives of the score route, every iteration at first, then now and then.
+    /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.
+    fn draw(
+        &mut self,
+        k: usize,
+        priors: &[Prior],
+        means: &[Means],
+        workers: &Workers,
+    ) -> Vec<Report> {
+        let (phase, _) = self.schedule.at(k);
+        let (turns, most) = (turns(self.joint, phase), turns(self.joint, Phase::Smoothing));
+        let mut reports: Vec<Report> = Vec::new();
+        for turn in 0..turns {
+            let number = u32::try_from((k - 1) * most + turn + 1).unwrap_or(u32::MAX);
+            let place = Turn {
+                iteration: k,
+                number,
+                first: turn == 0,
+            };
+            if number > 1 {
+                let exchanges = &self.joint.exchanges;
+                exchange(&mut self.parts, exchanges, priors, means, self.seed, number);
+            }
+            let mut all: Vec<Report> = (0..self.parts.len())
+                .rev()
+                .map(|group| self.draw_part(group, place, priors, means, workers))
+                .collect();
+            all.reverse();
+            reports = all;
+        }
+        reports
+    }
+
+    fn draw_part(
+        &mut self,
+        group: usize,
+        turn: Turn,
+        priors: &[Prior],
+        means: &[Means],
+        workers: &Workers,
+    ) -> Report {
+        let (phase, _) = self.schedule.at(turn.iteration);
+        let theta = self.theta.clone();
+        self.start_chains(priors, means);
+        let draws = ChainDraws { parts: &self.parts };
+        let part = &self.parts[group];
+        let known = self.joint.known(part.problem, part.layout, &draws);
+        let keeps = self.smoother.is_some() && self.schedule.keeps_scores(turn.iteration);
+        let part = &mut self.parts[group];
+        part.prepare(known, &theta);
+        let derivatives = part.needs_derivatives().then_some(&part.derivatives);
+        let prior = &priors[group];
+        let scores =
+            keeps.then(|| Scores::new(part.problem, &self.free, prior, derivatives, &theta));
+        let target = Target {
+            problem: part.problem,
+            layout: part.layout,
+            values: &part.values,
+            derivatives,
+            prior,
+            means: &means[group],
+            theta: &theta,
+            origin: &part.statistics.origin,
+            averages_gradient: phase == Phase::Smoothing,
+            scores: scores.as_ref(),
+            turn,
+        };
+        let kernels = kernels(self.options, self.joint, phase);
+        let acceptance = self.options.target_acceptance;
+        part.chains
+            .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance))
+            .step(&target, kernels, workers)
+    }
+
+    /// Start the chains of every grouping at the means, so that each can be known to the others.
+    fn start_chains(&mut self, priors: &[Prior], means: &[Means]) {
+        if self.parts.iter().all(|part| part.chains.is_some()) {
+            return;
+        }
+        let theta = self.theta.clone();
+        for ((part, prior), means) in self.parts.iter_mut().zip(priors).zip(means) {
+            let target = Target {
+                problem: part.problem,
+                layout: part.layout,
+                values: &part.values,
+                derivatives: None,
+                prior,
+                means,
+                theta: &theta,
+                origin: &part.statistics.origin,
+                averages_gradient: false,
+                scores: None,
+                turn: Turn {
+                    iteration: 0,
+                    number: 0,
+                    first: true,
+                },
+            };
+            let acceptance = self.options.target_acceptance;
+            part.chains
+                .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance));
+        }
+    }
+
+    /// Look at the second derivatives of the score route, every iteration at first, then now and then: minus the
+    /// derivative of the score of every free coordinate in each scored one, by central differences at fixed draws.
     fn learn_information(&mut self, k: usize, workers: &Workers) {
         let due = k <= 30 || k.is_multiple_of(INFORMATION_EVERY);
-        let Some(chains) = self
-            .chains
-            .as_mut()
-            .filter(|_| due && !self.mstep.scored.is_empty())
-        else {
+        let scored = self.parts[0].mstep.scored.clone();
+        if !due || scored.is_empty() {
             return;
-        };
-        let draws = AtDraws {
-            problem: self.problem,
-            layout: self.layout,
-            free: &self.free,
-            linear: &self.mstep.linear,
-            now: &self.now,
-            workers,
-        };
-        let scored = &self.mstep.scored;
-        let new = draws.information(scored, &self.theta, &mut self.mean_program, chains);
-        if let Some(new) = new {
-            self.mstep.learn_information(new, (1.0 / k as f64).max(0.1));
+        }
+        let mut information = DMatrix::zeros(self.free.len(), scored.len());
+        for (b, k) in scored.iter().enumerate() {
+            let h = 1e-4 * self.joint.theta.size(*k, self.theta[*k]);
+            let mut side = |sign: f64| {
+                let mut moved = self.theta.clone();
+                moved[*k] += sign * h;
+                total_score(&mut self.parts, &self.free, &moved, workers)
+            };
+            let (Some(up), Some(down)) = (side(1.0), side(-1.0)) else {
+                return;
+            };
+            for (a, (up, down)) in up.iter().zip(down).enumerate() {
+                information[(a, b)] = (down - up) / (2.0 * h);
+            }
+        }
+        if information.iter().all(|x| x.is_finite()) {
+            let gain = (1.0 / k as f64).max(0.1);
+            self.parts[0].mstep.learn_information(information, gain);
         }
     }
 
     /// Let the scores of the draws enter the smoother, and while smoothing their total.
-    fn smooth(&mut self, k: usize, prior: &Prior, means: &Means, report: &Report) {
+    fn smooth(
+        &mut self,
+        k: usize,
+        priors: &[Prior],
+        means: &[Means],
+        reports: &[Report],
+        gradient: &[f64],
+    ) {
         let Some(smoother) = self
             .smoother
             .as_mut()
@@ -256,15 +338,35 @@ impl<'a> Run<'a> {
         else {
             return;
         };
-        smoother.learn(self.layout, &report.scores);
+        let lanes: Vec<LaneScores> = (self.parts.iter().zip(reports).zip(&self.joint.batches))
+            .map(|((part, report), batches)| LaneScores {
+                layout: part.layout,
+                batches,
+                scores: &report.scores,
+            })
+            .collect();
+        smoother.learn(&lanes);
         if self.schedule.at(k).0 == Phase::Exploration {
             return;
         }
-        let derivatives = self.mstep.needs_derivatives().then_some(&self.derivatives);
-        let scores = Scores::new(self.problem, &self.free, prior, derivatives, &self.theta);
-        let total = scores.total(&self.mstep.linear, &self.now, means, &report.gradient);
+        let parts: Vec<(Scores, &MStep, &Prior)> = (self.parts.iter().zip(priors))
+            .map(|(part, prior)| {
+                let derivatives = part.needs_derivatives().then_some(&part.derivatives);
+                let scores =
+                    Scores::new(part.problem, &self.free, prior, derivatives, &self.theta);
+                (scores, &part.mstep, prior)
+            })
+            .collect();
+        let mut total = vec![0.0; self.free.len()];
+        for (g, (scores, mstep, _)) in parts.iter().enumerate() {
+            let gradient = if g == 0 { gradient } else { &[] };
+            let own = scores.total(&mstep.linear, &self.parts[g].now, &means[g], gradient);
+            for (total, own) in total.iter_mut().zip(own) {
+                *total += own;
+            }
+        }
         if k.is_multiple_of(INFORMATION_EVERY) || !smoother.ready() {
-            smoother.precondition(self.problem, &scores, &self.mstep, prior);
+            smoother.precondition(&self.free, &parts);
         }
         smoother.observe(total);
     }
@@ -273,16 +375,11 @@ impl<'a> Run<'a> {
     fn shorten(&mut self, old: &[f64]) -> bool {
         for _ in 0..20 {
             let finite = self.theta.iter().all(|x| x.is_finite());
-            if finite
-                && Prior::new(self.problem, &self.theta).is_ok()
-                && self
-                    .mean_program
-                    .at(&self.theta)
-                    .values
-                    .iter()
-                    .all(|m| m.is_finite())
-            {
-                return true;
+            if finite && all_priors(self.joint, &self.theta).is_some() {
+                let means = all_means(&mut self.parts, &self.theta);
+                if means.iter().all(|m| m.values.iter().all(|m| m.is_finite())) {
+                    return true;
+                }
             }
             for (new, old) in self.theta.iter_mut().zip(old) {
                 *new = if new.is_finite() {
@@ -298,32 +395,40 @@ impl<'a> Run<'a> {
 
     /// A chain without a finite density never moves: nothing that was averaged over it means anything.
     fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
-        let subject = self.chains.as_ref()?.lost(self.layout)?;
+        let part = &self.parts[0];
+        let subject = part.chains.as_ref()?.lost(part.layout)?;
         let evidence = format!(
-            "The likelihood of subject {} is not finite at any draw of its random effects.",
-            self.problem.records.labels[subject]
+            "The likelihood of `{}` {} is not finite at any draw of its random effects.",
+            part.problem.records.group, part.problem.records.labels[subject]
         );
         Some((FitStatus::NotFinite, vec![evidence]))
     }
 
     fn finish(self, status: FitStatus) -> Fit {
-        let (cond_mean, cond_sd) = self.statistics.conditional();
+        let conditional = self.parts.iter().map(|part| part.statistics.conditional());
+        let (cond_mean, cond_sd) = conditional.unzip();
         let smoother = self.smoother.as_ref();
-        let verdict = smoother.and_then(|s| s.verdict(self.problem, &self.free, &self.theta));
+        let names = &self.joint.theta;
+        let verdict = smoother.and_then(|s| s.verdict(names, &self.free, &self.theta));
         let (status, evidence) = match (status, self.lost()) {
             (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
             (FitStatus::MaxIterations, None) => {
-                verdict.unwrap_or_else(|| judge(self.problem, &self.trace, self.options.smoothing))
+                verdict.unwrap_or_else(|| judge(names, &self.trace, self.options.smoothing))
             }
             (other, _) => (other, Vec::new()),
         };
-        let tallies = self.chains.map(|chains| chains.tallies).unwrap_or_default();
+        let mut tallies = [Tally::default(); 4];
+        for chains in self.parts.iter().filter_map(|part| part.chains.as_ref()) {
+            for (total, tally) in tallies.iter_mut().zip(chains.tallies) {
+                total.add(tally);
+            }
+        }
         Fit {
             theta: self.theta,
             status,
             evidence,
             trace: self.trace,
-            chains: self.layout.copies,
+            chains: self.parts[0].layout.copies,
             acceptance: KERNELS
                 .into_iter()
                 .zip(tallies.map(|tally| tally.rate()))
@@ -335,4 +440,49 @@ impl<'a> Run<'a> {
             seconds: 0.0,
         }
     }
+}
+
+/// Turns of the groupings in an iteration: one when there is nobody to take turns with.
+fn turns(joint: &Joint, phase: Phase) -> usize {
+    match phase {
+        _ if joint.parts.len() == 1 => 1,
+        Phase::Exploration => TURNS.0,
+        Phase::Smoothing => TURNS.1,
+    }
+}
+
+fn kernels(options: &SaemOptions, joint: &Joint, phase: Phase) -> Kernels {
+    match phase {
+        _ if joint.parts.len() > 1 => options.kernels.in_turns(),
+        Phase::Exploration => options.kernels,
+        Phase::Smoothing => options.kernels.smoothing(),
+    }
+}
+
+/// The gradient of the complete-data log density in `theta`: the sum of what the groupings' programs give.
+fn total_gradient(reports: &[Report]) -> Vec<f64> {
+    let longest = reports.iter().map(|r| r.gradient.len()).max().unwrap_or(0);
+    let mut total = vec![0.0; longest];
+    for report in reports {
+        for (total, own) in total.iter_mut().zip(&report.gradient) {
+            *total += own;
+        }
+    }
+    total
+}
+
+/// Complete-data score at the current draws and any `theta`.
+fn total_score(
+    parts: &mut [Part],
+    free: &[usize],
+    theta: &[f64],
+    workers: &Workers,
+) -> Option<Vec<f64>> {
+    let mut total = vec![0.0; free.len()];
+    for part in parts {
+        for (total, own) in total.iter_mut().zip(part.score(free, theta, workers)?) {
+            *total += own;
+        }
+    }
+    Some(total)
 }

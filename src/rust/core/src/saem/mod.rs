@@ -5,13 +5,14 @@
 mod adapt;
 mod convergence;
 mod estep;
+mod exchange;
 mod fit;
 mod gradient;
-mod information;
 mod means;
 mod mstep;
 mod newton;
 mod options;
+mod part;
 mod schedule;
 mod score;
 mod smoother;
