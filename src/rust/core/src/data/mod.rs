@@ -3,6 +3,7 @@
 pub mod frame;
 pub mod layout;
 pub mod records;
+mod support;
 
 pub use frame::Frame;
 pub use layout::{Block, Lane, Layout};
