@@ -1,5 +1,6 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
+mod derived;
 pub mod frame;
 pub mod layout;
 pub mod records;
