@@ -50,14 +50,19 @@ impl Frame {
         }
     }
 
+    /// The subjects as a grouping.
+    pub fn subjects(&self) -> Grouping {
+        Grouping {
+            name: self.group.clone(),
+            labels: self.labels.clone(),
+            codes: self.codes.clone(),
+        }
+    }
+
     /// The groupings of the random effects.
     pub fn groupings(&self) -> Vec<Grouping> {
         if self.groupings.is_empty() {
-            vec![Grouping {
-                name: self.group.clone(),
-                labels: self.labels.clone(),
-                codes: self.codes.clone(),
-            }]
+            vec![self.subjects()]
         } else {
             self.groupings.clone()
         }

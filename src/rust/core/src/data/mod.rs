@@ -1,8 +1,10 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
+mod derived;
 pub mod frame;
 pub mod layout;
 pub mod records;
+mod support;
 
 pub use frame::{Frame, Grouping};
 pub use layout::{Block, Lane, Layout};

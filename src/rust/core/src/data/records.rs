@@ -5,10 +5,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::derived::derive;
 use super::frame::{Frame, Grouping};
+use super::support::outcome_error;
 use crate::error::{Error, Result};
 use crate::ir::level::Extent;
-use crate::model::{Model, Support};
+use crate::model::{Column, Model, Source};
 
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
@@ -37,7 +39,11 @@ impl Records {
     /// # Errors
     /// Missing columns, values that are missing, infinite or outside the outcome's support, too few levels.
     pub fn all(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Self>> {
-        let columns = Arc::new(read_columns(model, frame, need_outcomes)?);
+        let mut columns = read_columns(model, frame, need_outcomes)?;
+        let subjects = frame.subjects();
+        let rows = canonical_rows(frame, &subjects, &columns);
+        derive(model, frame, &rows, &mut columns)?;
+        let columns = Arc::new(columns);
         let groupings = frame.groupings();
         let all: Vec<Self> = groupings
             .into_iter()
@@ -173,17 +179,11 @@ impl Records {
         for outcome in &model.outcomes {
             let name = &model.columns[outcome.column as usize].name;
             let values = &self.columns[outcome.column as usize];
-            let wrong = |y: f64| match outcome.support {
-                _ if y.is_infinite() => true,
-                Support::Real => false,
-                Support::Positive => y <= 0.0,
-                Support::ZeroOne => y != 0.0 && y != 1.0,
-                Support::Count => y < 0.0 || y.fract() != 0.0,
-            };
-            if let Some(row) = values.iter().position(|y| !y.is_nan() && wrong(*y)) {
+            let outside = |y: &f64| !y.is_nan() && !outcome.support.contains(*y);
+            if let Some(row) = values.iter().position(outside) {
                 return Err(outcome_error(
                     name,
-                    &outcome.family,
+                    outcome.support,
                     values[row],
                     row,
                     frame,
@@ -213,34 +213,6 @@ impl Records {
     }
 }
 
-fn outcome_error(name: &str, family: &str, value: f64, row: usize, frame: &Frame) -> Error {
-    let (reason, needs) = match family {
-        _ if value.is_infinite() => ("infinite_outcome", "finite"),
-        "lognormal" => ("outcome_outside_support", "positive"),
-        "bernoulli" => ("outcome_outside_support", "0 or 1"),
-        _ => ("outcome_outside_support", "a whole number, at least 0"),
-    };
-    let shown = if value.is_infinite() {
-        if value > 0.0 {
-            "Inf".to_string()
-        } else {
-            "-Inf".to_string()
-        }
-    } else {
-        value.to_string()
-    };
-    Error::data(
-        reason,
-        format!("The outcome `{name}` is {shown}; it must be {needs}."),
-    )
-    .at(frame.place(row))
-    .field("column", name)
-    .field("row", row + 1)
-    .field("subject", &frame.labels[frame.codes[row]])
-    .field("value", shown)
-    .hint("Correct the value, or set it to NA to leave it out.")
-}
-
 fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Vec<f64>>> {
     let known: Vec<&str> = model
         .parameters
@@ -249,12 +221,13 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let read =
-        |column: &crate::model::Column| match frame.column(&column.name, &column.statement, &known)
-        {
-            Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
-            found => found.map(<[f64]>::to_vec),
-        };
+    let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
+        _ if matches!(column.source, Source::PreviousTime(_)) => Ok(vec![0.0; frame.n_rows]),
+        Err(_) if !need_outcomes && (column.outcome || column.source != Source::Data) => {
+            Ok(vec![f64::NAN; frame.n_rows])
+        }
+        found => found.map(<[f64]>::to_vec),
+    };
     model.columns.iter().map(read).collect()
 }
 

@@ -476,5 +476,6 @@ fn move_density(density: &Density, moved: &impl Fn(Node) -> Node) -> Density {
                 .map(|(node, weight)| (moved(*node), moved(*weight)))
                 .collect()
         }),
+        arguments: density.arguments.iter().map(|node| moved(*node)).collect(),
     }
 }
