@@ -4,11 +4,18 @@ mod call;
 mod censored;
 mod compile;
 pub mod covariance;
+mod declared;
+mod matrix_log;
 mod outcome;
 pub mod parameter;
 mod random;
+mod rate;
+mod scale;
 mod scope;
 mod shape;
+mod start;
+mod statements;
+mod stick;
 mod value;
 
 pub use compile::compile;

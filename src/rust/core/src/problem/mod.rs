@@ -26,7 +26,7 @@ pub use known::{Draws, Known, Points};
 pub use normal_form::{Correction, CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
-pub use theta::{natural, Route, Theta};
+pub use theta::{natural, Element, Route, Theta};
 
 use evaluate::Population;
 
