@@ -6,7 +6,7 @@ mod common;
 
 use common::data::{Data, Generator};
 use common::numeric::minimise;
-use common::{position, joint, joint_with_fixed, route, try_joint};
+use common::{joint, joint_with_fixed, position, route, try_joint};
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Given, Joint, Route};
@@ -24,9 +24,7 @@ fn minus2ll(joint: &Joint, theta: &[f64], nodes: usize) -> f64 {
 
 /// Smallest `-2 log L` over the free coordinates, from `start`.
 fn exact_maximum(joint: &Joint, start: &[f64], nodes: usize) -> f64 {
-    let free: Vec<usize> = (0..start.len())
-        .filter(|k| joint.theta.free[*k])
-        .collect();
+    let free: Vec<usize> = (0..start.len()).filter(|k| joint.theta.free[*k]).collect();
     let place = |x: &[f64]| {
         let mut theta = start.to_vec();
         free.iter().zip(x).for_each(|(k, x)| theta[*k] = *x);
@@ -113,9 +111,7 @@ fn the_covariance_of_the_estimate_is_that_of_the_exact_information() {
             / (4.0 * h * h)
     });
     let expected = information.try_inverse().unwrap();
-    let covariance = run(&joint, &SaemOptions::default(), 1)
-        .covariance
-        .unwrap();
+    let covariance = run(&joint, &SaemOptions::default(), 1).covariance.unwrap();
     for (k, sd) in (0..3).map(|k| (k, covariance[(k, k)].sqrt())) {
         let ratio = sd / expected[(k, k)].sqrt();
         assert!((0.95..1.05).contains(&ratio), "{k}: {ratio}");

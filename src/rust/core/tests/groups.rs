@@ -79,7 +79,11 @@ fn exact(data: &Data, other: &[usize], theta: &[f64]) -> f64 {
 
 #[test]
 fn laplace_is_exact_for_linear_models() {
-    for (data, other) in [crossed(), occasions([0.8, 0.5, 0.05]), occasions([0.8, 0.02, 0.5])] {
+    for (data, other) in [
+        crossed(),
+        occasions([0.8, 0.5, 0.05]),
+        occasions([0.8, 0.02, 0.5]),
+    ] {
         let joint = sum(&data, &other);
         for theta in [[1.0, -0.7, -0.7, -0.7], [2.2, -0.1, -2.0, -1.5]] {
             let result = laplace(&joint, &theta).unwrap();
@@ -108,7 +112,12 @@ fn a_mean_belongs_to_one_grouping_and_every_parameter_has_a_route() {
     let joint = sum(&data, &other);
     assert_eq!(
         joint.theta.routes,
-        [Route::Mean, Route::Covariance, Route::Covariance, Route::Residual]
+        [
+            Route::Mean,
+            Route::Covariance,
+            Route::Covariance,
+            Route::Residual
+        ]
     );
     let movers = |k: usize| joint.parts.iter().filter(|p| p.theta.mine[k]).count();
     assert!((0..4).all(|k| movers(k) == 1));
@@ -127,9 +136,21 @@ fn estimates_are_those_of_maximum_likelihood() {
         let (best, least) = minimise(&[2.0, -0.5, -0.5, -0.9], |x| exact(&data, &other, x));
         let fit = fit(&joint, &SaemOptions::default(), 3, 1, &Silent).unwrap();
         let excess = exact(&data, &other, &fit.theta) - least;
-        println!("{name}: excess {excess:.5}, {:?} against {best:?}, {:?} {:?}", fit.theta, fit.status, fit.evidence);
-        assert!(excess < 0.02, "{name}: excess {excess}, {:?} against {best:?}", fit.theta);
-        assert_eq!(fit.status, FitStatus::Converged, "{name} {:?}", fit.evidence);
+        println!(
+            "{name}: excess {excess:.5}, {:?} against {best:?}, {:?} {:?}",
+            fit.theta, fit.status, fit.evidence
+        );
+        assert!(
+            excess < 0.02,
+            "{name}: excess {excess}, {:?} against {best:?}",
+            fit.theta
+        );
+        assert_eq!(
+            fit.status,
+            FitStatus::Converged,
+            "{name} {:?}",
+            fit.evidence
+        );
         assert!(fit.covariance.is_some(), "{name}");
     }
 }
@@ -148,7 +169,10 @@ fn a_fixed_level_keeps_its_value_and_informs_the_rest() {
     let (data, other) = crossed();
     let groups = [("id", data.subject.clone()), ("other", other.clone())];
     let given = Given {
-        levels: vec![("b".into(), "2".into(), 0.25), ("a".into(), "30".into(), -0.5)],
+        levels: vec![
+            ("b".into(), "2".into(), 0.25),
+            ("a".into(), "30".into(), -0.5),
+        ],
         ..Given::default()
     };
     let joint = joint(SUM, &data, &groups, &given).unwrap();

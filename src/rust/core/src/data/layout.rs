@@ -76,7 +76,11 @@ impl Layout {
         let lanes = &self.blocks[b].lanes;
         let subject = |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
         (0..d)
-            .map(|k| Column(std::array::from_fn::<f64, LANES, _>(|l| values[subject(l) * d + k])))
+            .map(|k| {
+                Column(std::array::from_fn::<f64, LANES, _>(|l| {
+                    values[subject(l) * d + k]
+                }))
+            })
             .collect()
     }
 

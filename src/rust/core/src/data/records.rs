@@ -61,12 +61,7 @@ impl Records {
         Ok(all)
     }
 
-    fn of(
-        model: &Model,
-        frame: &Frame,
-        grouping: Grouping,
-        columns: &Arc<Vec<Vec<f64>>>,
-    ) -> Self {
+    fn of(model: &Model, frame: &Frame, grouping: Grouping, columns: &Arc<Vec<Vec<f64>>>) -> Self {
         let mut records = Self {
             n_subjects: grouping.labels.len(),
             rows: canonical_rows(frame, &grouping, columns),

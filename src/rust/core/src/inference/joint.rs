@@ -15,9 +15,7 @@ use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
-use crate::problem::{
-    Derivatives, Joint, Means, Points, Prior, Problem, Scratch, Values,
-};
+use crate::problem::{Derivatives, Joint, Means, Points, Prior, Problem, Scratch, Values};
 
 /// Most effects of a batch whose Hessian is formed.
 const MAX_BATCH: usize = 400;
@@ -239,7 +237,8 @@ impl<'a> Ground<'a> {
         let mut hessians: Vec<DMatrix<f64>> = (batches.iter())
             .map(|b| DMatrix::zeros(b.len(), b.len()))
             .collect();
-        let step = |(g, _, k): Coordinate| 1e-4 * self.priors[g].omega[(k, k)].sqrt().clamp(1e-3, 1.0);
+        let step =
+            |(g, _, k): Coordinate| 1e-4 * self.priors[g].omega[(k, k)].sqrt().clamp(1e-3, 1.0);
         for j in 0..most {
             let side = |sign: f64| {
                 let mut moved = points.clone();

@@ -69,7 +69,10 @@ impl Levels {
 
     /// How coordinate `k` of `phi` is seen.
     pub fn effect(&self, k: u32) -> Seen {
-        self.effects.get(k as usize).copied().unwrap_or(Seen::Own(k))
+        self.effects
+            .get(k as usize)
+            .copied()
+            .unwrap_or(Seen::Own(k))
     }
 
     pub fn of(&mut self, g: &Graph, node: Node) -> Level {

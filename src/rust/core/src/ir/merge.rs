@@ -14,11 +14,7 @@ use super::op::{Binary, Unary};
 ///
 /// `levels` sees all effects as constant for the subject; `positive[i]` says that all values of data column `i` are
 /// positive.
-pub fn merge_exponentials(
-    graph: &Graph,
-    levels: Levels,
-    positive: &[bool],
-) -> (Graph, Vec<Node>) {
+pub fn merge_exponentials(graph: &Graph, levels: Levels, positive: &[bool]) -> (Graph, Vec<Node>) {
     let mut merger = Merger {
         graph: Graph::new(),
         levels,

@@ -67,12 +67,7 @@ pub fn users(graph: &Graph, needed: &[bool]) -> Vec<Vec<Node>> {
 }
 
 /// Walk from `phi` through sums while each value has a single user.
-fn follow(
-    graph: &Graph,
-    levels: &mut Levels,
-    uses: &Uses,
-    phi: Node,
-) -> (Node, Vec<(Node, f64)>) {
+fn follow(graph: &Graph, levels: &mut Levels, uses: &Uses, phi: Node) -> (Node, Vec<(Node, f64)>) {
     let mut carrier = phi;
     let mut terms = Vec::new();
     while let [user] = uses.users[carrier.index()].as_slice() {

@@ -20,7 +20,11 @@ pub struct Specification {
 impl Specification {
     /// Number of groupings that the random effects name; one when none is named.
     pub fn n_groups(&self) -> usize {
-        let mut names: Vec<&String> = self.random.iter().filter_map(|r| r.group.as_ref()).collect();
+        let mut names: Vec<&String> = self
+            .random
+            .iter()
+            .filter_map(|r| r.group.as_ref())
+            .collect();
         names.sort();
         names.dedup();
         names.len().max(1)

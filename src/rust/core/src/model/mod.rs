@@ -20,6 +20,7 @@ mod value;
 
 pub use compile::compile;
 
+use crate::distributions::effects::EffectDensity;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use parameter::Parameter;
@@ -75,6 +76,8 @@ pub struct Effect {
     pub name: String,
     /// The effect as a function of `phi`.
     pub transform: Transform,
+    /// False for a distribution that is Gaussian on no scale.
+    pub gaussian: bool,
     /// Which grouping it belongs to.
     pub group: usize,
 }
@@ -121,7 +124,9 @@ impl Transform {
         match self {
             Self::Identity => 0.0,
             Self::Exp => phi,
-            Self::Logistic => -(Unary::Log1pExp.value::<false>(phi) + Unary::Log1pExp.value::<false>(-phi)),
+            Self::Logistic => {
+                -(Unary::Log1pExp.value::<false>(phi) + Unary::Log1pExp.value::<false>(-phi))
+            }
         }
     }
 }
@@ -133,7 +138,19 @@ pub struct EffectBlock {
     pub group: usize,
     pub mean: Vec<Node>,
     pub covariance: Covariance,
+    /// The distribution when it is not Gaussian; `mean` and `covariance` then stand for nothing.
+    pub law: Option<Law>,
     pub text: String,
+}
+
+/// A distribution of effects that is not Gaussian.
+#[derive(Debug, Clone)]
+pub struct Law {
+    pub family: String,
+    /// Arguments of each effect.
+    pub arguments: Vec<Vec<Node>>,
+    /// Density of each effect.
+    pub densities: Vec<EffectDensity>,
 }
 
 /// The covariance of a block, as it was written.
@@ -163,11 +180,16 @@ impl EffectBlock {
         self.mean.is_empty()
     }
 
-    /// Means and covariance.
+    /// Means and covariance, or the arguments of the distribution.
     pub fn arguments(&self) -> impl Iterator<Item = &Node> {
-        self.mean.iter().chain(match &self.covariance {
+        let law = self
+            .law
+            .iter()
+            .flat_map(|law| law.arguments.iter().flatten());
+        let covariance = match &self.covariance {
             Covariance::Sd(nodes) | Covariance::Matrix(nodes) => nodes,
-        })
+        };
+        self.mean.iter().chain(covariance).chain(law)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::scope::{Kind, Scope};
 use super::value::Value;
-use super::{Covariance, Effect, EffectBlock, Transform};
+use super::{Covariance, Effect, EffectBlock, Law, Transform};
+use crate::distributions::effects;
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -99,7 +100,20 @@ impl Scope {
     ) -> Result<(EffectBlock, Vec<Effect>)> {
         let family = family(&spec.dist, &words::RANDOM_FAMILIES)?;
         let text = &spec.text;
+        let law = effects::arguments(family);
+        let mut arguments_of = Vec::new();
         let (mean, covariance, scalar) = match family {
+            _ if !law.is_empty() => {
+                let mut values = Vec::new();
+                for arg in arguments(&spec.dist, law)? {
+                    values.push(self.value(arg, text)?);
+                }
+                let (each, scalar) = elementwise(&values, spec)?;
+                arguments_of = each;
+                let (zero, one) = (self.graph.constant(0.0), self.graph.constant(1.0));
+                let d = arguments_of.len();
+                (vec![zero; d], Covariance::Sd(vec![one; d]), scalar)
+            }
             "mvnormal" => {
                 let args = arguments(&spec.dist, &["mean", "cov"])?;
                 let mean = self.value(args[0], text)?;
@@ -130,13 +144,15 @@ impl Scope {
             .hint("Give one name to the whole vector, or one name to each element."));
         }
         let transform = match family {
-            "lognormal" => Transform::Exp,
+            "lognormal" | "exponential" | "gamma" => Transform::Exp,
+            "beta" => Transform::Logistic,
             _ => Transform::Identity,
         };
         let names = self.define_effects(spec, first, d, transform, scalar)?;
         let effects = names.into_iter().map(|name| Effect {
             name,
             transform,
+            gaussian: law.is_empty(),
             group,
         });
         let effects = effects.collect();
@@ -145,9 +161,25 @@ impl Scope {
             group,
             mean,
             covariance,
+            law: self.law(family, first, arguments_of),
             text: text.clone(),
         };
         Ok((block, effects))
+    }
+
+    /// Densities of effects from coordinate `first` on; `None` for Gaussian families.
+    fn law(&mut self, family: &str, first: usize, arguments: Vec<Vec<Node>>) -> Option<Law> {
+        let mut densities = Vec::new();
+        for (k, args) in arguments.iter().enumerate() {
+            let phi = self.graph.phi(super::parameter::index(first + k));
+            densities.push(effects::density(&mut self.graph, family, phi, args)?);
+        }
+        let family = family.to_string();
+        (!densities.is_empty()).then_some(Law {
+            family,
+            arguments,
+            densities,
+        })
     }
 
     fn define_effects(
@@ -214,11 +246,15 @@ fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Re
 }
 
 fn independent(mean: &Value, sd: &Value, spec: &Random) -> Result<Gaussian> {
-    let d = mean
-        .nodes()
-        .len()
-        .max(sd.nodes().len())
-        .max(spec.names.len());
+    let (each, scalar) = elementwise(&[mean.clone(), sd.clone()], spec)?;
+    let nth = |k: usize| each.iter().map(|args| args[k]).collect();
+    Ok((nth(0), Covariance::Sd(nth(1)), scalar))
+}
+
+/// Arguments of each of several independent effects, scalars repeated; and whether there is one scalar effect.
+fn elementwise(values: &[Value], spec: &Random) -> Result<(Vec<Vec<Node>>, bool)> {
+    let longest = values.iter().map(|v| v.nodes().len()).max().unwrap_or(0);
+    let d = longest.max(spec.names.len());
     let spread = |value: &Value| -> Result<Vec<Node>> {
         match value {
             Value::Scalar(x) => Ok(vec![*x; d]),
@@ -233,7 +269,9 @@ fn independent(mean: &Value, sd: &Value, spec: &Random) -> Result<Gaussian> {
             )),
         }
     };
-    let scalar =
-        matches!((mean, sd), (Value::Scalar(_), Value::Scalar(_))) && spec.names.len() == 1;
-    Ok((spread(mean)?, Covariance::Sd(spread(sd)?), scalar))
+    let scalar = values.iter().all(|v| matches!(v, Value::Scalar(_))) && spec.names.len() == 1;
+    let columns: Result<Vec<Vec<Node>>> = values.iter().map(spread).collect();
+    let columns = columns?;
+    let each = (0..d).map(|i| columns.iter().map(|c| c[i]).collect());
+    Ok((each.collect(), scalar))
 }

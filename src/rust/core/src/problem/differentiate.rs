@@ -179,7 +179,14 @@ impl<'a> Derivatives<'a> {
             if let Some(argument) = self.tangent_column(*argument) {
                 let weight = self.read(b, *weight, 0, phi, scratch);
                 let elements = &mut information.elements;
-                outer(self.isa, &scratch.tangent, argument, &weight, &once, elements);
+                outer(
+                    self.isa,
+                    &scratch.tangent,
+                    argument,
+                    &weight,
+                    &once,
+                    elements,
+                );
             }
         }
     }

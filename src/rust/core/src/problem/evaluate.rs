@@ -250,7 +250,6 @@ pub fn data_bases(
     broadcast: &[Column],
     phi: &[Column],
 ) -> Bases {
-
     let mut start = [std::ptr::null_mut(); N_BANKS];
     let mut stride = [0; N_BANKS];
     start[Bank::Broadcast as usize] = pointer(broadcast);

@@ -38,7 +38,8 @@ pub fn exchanges(model: &Model, form: &NormalForm, records: &[Records]) -> Vec<E
     for (node, a) in graph.nodes().filter_map(|node| effect(graph, node)) {
         for (b_node, b) in summands(graph, &users, node) {
             let (plus, minus) = (place(a), place(b));
-            if a < b && plus.0 != minus.0 && users[b_node.index()].len() == 1 {
+            let gaussian = model.effects[a].gaussian && model.effects[b].gaussian;
+            if gaussian && a < b && plus.0 != minus.0 && users[b_node.index()].len() == 1 {
                 found.push(Exchange {
                     plus,
                     minus,

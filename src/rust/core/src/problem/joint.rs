@@ -60,12 +60,7 @@ impl Joint {
         Self::join(model, records, theta, given)
     }
 
-    fn join(
-        model: &Model,
-        records: Vec<Records>,
-        mut theta: Theta,
-        given: &Given,
-    ) -> Result<Self> {
+    fn join(model: &Model, records: Vec<Records>, mut theta: Theta, given: &Given) -> Result<Self> {
         let held = held_levels(model, &records, given)?;
         let is_held: Vec<bool> = (0..model.effects.len())
             .map(|k| held.iter().any(|(effect, _, _)| *effect == k))
@@ -172,22 +167,32 @@ fn held_levels(model: &Model, records: &[Records], given: &Given) -> Result<Held
                 .at("`fix`")
                 .field("name", name)
         };
-        let effect = effects.clone().position(|known| known == name).ok_or_else(|| {
-            error(
-                "unknown_effect",
-                format!("The model has no random effect `{name}`."),
-            )
-            .hint(words::suggestion(name, "Its effects are", effects.clone()))
-        })?;
+        let effect = effects
+            .clone()
+            .position(|known| known == name)
+            .ok_or_else(|| {
+                error(
+                    "unknown_effect",
+                    format!("The model has no random effect `{name}`."),
+                )
+                .hint(words::suggestion(name, "Its effects are", effects.clone()))
+            })?;
         let of = &records[model.effects[effect].group];
-        let level = of.labels.iter().position(|known| known == label).ok_or_else(|| {
-            let labels: Vec<&str> = of.labels.iter().take(20).map(String::as_str).collect();
-            error(
-                "unknown_level",
-                format!("`{}` has no level `{label}`, for which `{name}` is fixed.", of.group),
-            )
-            .hint(words::suggestion(label, "Its levels are", labels))
-        })?;
+        let level = of
+            .labels
+            .iter()
+            .position(|known| known == label)
+            .ok_or_else(|| {
+                let labels: Vec<&str> = of.labels.iter().take(20).map(String::as_str).collect();
+                error(
+                    "unknown_level",
+                    format!(
+                        "`{}` has no level `{label}`, for which `{name}` is fixed.",
+                        of.group
+                    ),
+                )
+                .hint(words::suggestion(label, "Its levels are", labels))
+            })?;
         let phi = model.effects[effect].transform.backward(*value);
         if !phi.is_finite() {
             return Err(error(

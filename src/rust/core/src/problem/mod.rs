@@ -11,6 +11,7 @@ mod evaluate;
 mod exchange;
 mod joint;
 mod known;
+mod laws;
 mod normal_form;
 mod prior;
 mod programs;
@@ -23,7 +24,8 @@ pub use evaluate::Values;
 pub use exchange::Exchange;
 pub use joint::{Held, Joint};
 pub use known::{Draws, Known, Points};
-pub use normal_form::{Correction, CovarianceBlock, Design, NormalForm};
+pub use laws::Correction;
+pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
 pub use theta::{natural, Element, Route, Theta};
@@ -89,7 +91,13 @@ pub struct Given {
 
 impl Problem {
     /// The problem of one grouping.
-    fn new(model: &Model, form: &NormalForm, records: &[Records], theta: &Theta, group: usize) -> Self {
+    fn new(
+        model: &Model,
+        form: &NormalForm,
+        records: &[Records],
+        theta: &Theta,
+        group: usize,
+    ) -> Self {
         let mut form = form.of_group(model, records, group);
         let records = records[group].clone();
         let mut theta = theta.clone();
@@ -178,11 +186,14 @@ impl Problem {
     pub fn held_columns(&self, layout: &Layout, b: usize) -> Option<Vec<Column>> {
         let held = self.held.as_ref()?;
         let lanes = &layout.blocks[b].lanes;
-        let (d, level) = (
-            self.n_phi(),
-            |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize,
-        );
-        let column = |k: usize| Column(std::array::from_fn::<f64, LANES, _>(|l| held[level(l) * d + k]));
+        let (d, level) = (self.n_phi(), |l: usize| {
+            lanes.get(l).unwrap_or(&lanes[0]).subject as usize
+        });
+        let column = |k: usize| {
+            Column(std::array::from_fn::<f64, LANES, _>(|l| {
+                held[level(l) * d + k]
+            }))
+        };
         Some((0..d).map(column).collect())
     }
 

@@ -1,6 +1,7 @@
 //! Bring the model into the form the estimators share: Gaussian `phi`, linear means, recognised closed forms.
 
 use super::closed_form::{covariance_updates, residuals, CovarianceUpdate, Residual};
+use super::laws::Correction;
 use super::theta::{Route, Theta};
 use crate::data::Records;
 use crate::distributions::Density;
@@ -42,19 +43,6 @@ pub struct NormalForm {
 /// The linear part of a mean that is updated in closed form: coordinates of `theta` and their coefficients.
 pub type Design = Vec<(usize, Node)>;
 
-/// The distribution of an effect that is not normal, relative to its normal reference.
-#[derive(Debug, Clone)]
-pub struct Correction {
-    /// Effect of the model.
-    pub effect: usize,
-    /// `log f(phi; theta) - log N(phi; reference)`
-    pub term: Node,
-    /// Information of the term about `phi`: argument and weight.
-    pub information: Vec<(Node, Node)>,
-    /// Standard deviation of the effect.
-    pub sd: Node,
-}
-
 /// One block of `Omega`: `phi[first..first + len]`.
 #[derive(Debug, Clone)]
 pub struct CovarianceBlock {
@@ -70,24 +58,21 @@ impl NormalForm {
     ///
     /// # Errors
     /// A covariate that varies within a level where a constant one is needed.
-    pub fn new(
-        model: &Model,
-        records: &[Records],
-        theta: &Theta,
-        held: &[bool],
-    ) -> Result<Self> {
+    pub fn new(model: &Model, records: &[Records], theta: &Theta, held: &[bool]) -> Result<Self> {
         let merged = merge_exponentials(
             &model.graph,
             Levels::new(&finest(records)),
             &records[0].positive,
         );
-        let roots: Vec<Node> = model
-            .outcomes
-            .iter()
-            .map(|o| merged.1[o.density.log_density.index()])
+        let outcomes = model.outcomes.iter().map(|o| o.density.log_density);
+        let laws = model.blocks.iter().filter_map(|b| b.law.as_ref());
+        let effects = laws.flat_map(|law| law.densities.iter().map(|d| d.log_density));
+        let roots: Vec<Node> = outcomes
+            .chain(effects)
+            .map(|node| merged.1[node.index()])
             .collect();
         let movable: Vec<Option<usize>> = (model.effects.iter().zip(held))
-            .map(|(effect, held)| (!held).then_some(effect.group))
+            .map(|(effect, held)| (!held && effect.gaussian).then_some(effect.group))
             .collect();
         let mut levels = all_levels(model, records);
         let referenced = reference(&merged.0, &mut levels, &roots, &movable);
@@ -140,6 +125,7 @@ impl NormalForm {
             levels: levels[0].clone(),
             offset: 0,
         };
+        form.refer(model, records, &theta.start, &moved)?;
         form.check_extents(model, records, &mut levels)?;
         form.recognise(model, &theta.free, &mut levels[0]);
         Ok(form)
@@ -175,6 +161,7 @@ impl NormalForm {
             let means = &self.means[block.first..block.first + block.len()];
             let covariance = self.covariance.iter().find(|c| c.first == block.first);
             let nodes = covariance.map(|c| c.nodes.as_slice()).unwrap_or_default();
+            self.check_law(model, records, levels, block)?;
             for node in means.iter().chain(nodes) {
                 let limit = if nodes.contains(node) {
                     Extent::Once
@@ -190,7 +177,13 @@ impl NormalForm {
         Ok(())
     }
 
-    fn varying_error(&self, model: &Model, records: &Records, node: Node, text: &str) -> Error {
+    pub(super) fn varying_error(
+        &self,
+        model: &Model,
+        records: &Records,
+        node: Node,
+        text: &str,
+    ) -> Error {
         let needed = self.graph.reachable(&[node]);
         let mut columns =
             self.graph
@@ -412,9 +405,9 @@ fn finest(records: &[Records]) -> Vec<Extent> {
     columns.map(|i| least(i).unwrap_or_default()).collect()
 }
 
-struct RowLeaves<'a> {
-    records: &'a Records,
-    row: Option<usize>,
+pub(super) struct RowLeaves<'a> {
+    pub records: &'a Records,
+    pub row: Option<usize>,
 }
 
 impl Leaves for RowLeaves<'_> {

@@ -26,10 +26,7 @@ pub fn describe(request: &Request) -> Result<Value> {
         ("covariates", Value::Texts(covariates)),
         ("outcomes", Value::Texts(outcomes)),
         ("families", Value::Texts(families)),
-        (
-            "individual",
-            Value::Texts(individual(&preview)),
-        ),
+        ("individual", Value::Texts(individual(&preview))),
         ("mu_referenced", mu_referenced(&preview)),
         ("routes", routes(&preview)),
         (
@@ -49,7 +46,11 @@ fn groups(model: &Model) -> Value {
 /// Variables with one value a level of some grouping.
 fn individual(joint: &Joint) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for name in joint.parts.iter().flat_map(|part| &part.programs.individual) {
+    for name in joint
+        .parts
+        .iter()
+        .flat_map(|part| &part.programs.individual)
+    {
         if !names.contains(name) {
             names.push(name.clone());
         }

@@ -283,7 +283,10 @@ impl Report<'_> {
         let typical = typical(joint, self.theta);
         let modes = find_modes(joint, self.theta).unwrap_or_else(|error| {
             self.warnings.push(error.to_string());
-            let none = joint.parts.iter().map(|part| vec![false; part.n_subjects()]);
+            let none = joint
+                .parts
+                .iter()
+                .map(|part| vec![false; part.n_subjects()]);
             JointModes {
                 points: typical.clone(),
                 converged: none.collect(),
@@ -320,9 +323,11 @@ impl Report<'_> {
                 ("sd", frame(&fitted.sd)),
             ]),
         )];
-        entries.extend(groups.into_iter().flat_map(|(effects, individual)| {
-            [("effects", effects), ("individual", individual)]
-        }));
+        entries.extend(
+            groups.into_iter().flat_map(|(effects, individual)| {
+                [("effects", effects), ("individual", individual)]
+            }),
+        );
         entries.push(("others", others));
         entries
     }

@@ -85,8 +85,7 @@ pub fn log_likelihood(result: &Quadrature) -> Value {
 pub fn marginal(joint: &Joint, theta: &[f64], nodes: Option<usize>) -> Result<Quadrature> {
     if joint.is_simple() {
         let problem = joint.main();
-        let nodes =
-            nodes.unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
+        let nodes = nodes.unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
         return quadrature(problem, theta, nodes);
     }
     if nodes.is_some_and(|n| n > 1) {

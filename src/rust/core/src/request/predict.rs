@@ -32,7 +32,10 @@ pub fn predict(request: &Request, columns: Columns) -> Result<Value> {
             columns_matrix(n_rows, outcomes, &predictions.values),
         ),
         ("sd", columns_matrix(n_rows, outcomes, &predictions.sd)),
-        ("individual", individual(problem, &predictions.individual[0])),
+        (
+            "individual",
+            individual(problem, &predictions.individual[0]),
+        ),
     ]))
 }
 
@@ -154,12 +157,7 @@ fn row_predictions(
 }
 
 /// Individual parameters, `levels x names`, row-major.
-fn individual_values(
-    problem: &Problem,
-    layout: &Layout,
-    values: &Values,
-    phi: &[f64],
-) -> Vec<f64> {
+fn individual_values(problem: &Problem, layout: &Layout, values: &Values, phi: &[f64]) -> Vec<f64> {
     let n = problem.programs.individual.len();
     let mut out = vec![f64::NAN; problem.n_subjects() * n];
     let mut work = Vec::new();
@@ -191,9 +189,7 @@ pub fn effects_of(problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {
     let d = problem.n_phi();
     let entries = phi.iter().zip(shifts).enumerate();
     entries
-        .map(|(k, (phi, shift))| {
-            problem.effects()[k % d].transform.forward(phi - shift)
-        })
+        .map(|(k, (phi, shift))| problem.effects()[k % d].transform.forward(phi - shift))
         .collect()
 }
 
@@ -204,8 +200,6 @@ fn phi_of(problem: &Problem, theta: &[f64], effects: &[f64]) -> Vec<f64> {
     let d = problem.n_phi();
     let entries = effects.iter().zip(shifts).enumerate();
     entries
-        .map(|(k, (effect, shift))| {
-            shift + problem.effects()[k % d].transform.backward(*effect)
-        })
+        .map(|(k, (effect, shift))| shift + problem.effects()[k % d].transform.backward(*effect))
         .collect()
 }

@@ -13,6 +13,7 @@ mod mstep;
 mod newton;
 mod options;
 mod part;
+mod run;
 mod schedule;
 mod score;
 mod smoother;

@@ -161,10 +161,7 @@ impl Smoother {
             let score = last.iter().map(|s| s[position]).sum::<f64>() / window as f64;
             match pressed_bound(names, *k, theta[*k], score) {
                 Some(side) => {
-                    evidence.push(format!(
-                        "`{}` is at its {side} bound.",
-                        names.names[*k]
-                    ));
+                    evidence.push(format!("`{}` is at its {side} bound.", names.names[*k]));
                 }
                 None => mean[position] = score,
             }

@@ -3,7 +3,7 @@
 //! The proposal density cancels against the prior, so the ratio is that of the likelihoods.
 //! Source: Kuhn & Lavielle (2005), first kernel.
 
-use super::accept::{accept, refuse_held, gain, Proposal};
+use super::accept::{accept, gain, refuse_held, Proposal};
 use super::{Context, Kernel, State, Tally};
 use crate::ir::column::{Column, LANES};
 

@@ -33,7 +33,12 @@ pub fn request(
 
 /// # Errors
 /// Those of the compiler and of the data.
-pub fn joint(model: &str, data: &Data, groups: &[(&str, Vec<usize>)], given: &Given) -> Result<Joint> {
+pub fn joint(
+    model: &str,
+    data: &Data,
+    groups: &[(&str, Vec<usize>)],
+    given: &Given,
+) -> Result<Joint> {
     let (request, columns) = request("fit", model, data, groups);
     let request = Request::parse(&request.to_string())?;
     Joint::new(&request.compiled()?, &request.frame(columns)?, given)
