@@ -14,7 +14,7 @@ use common::likelihood;
 use nlmers_core::error::Error;
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::words::{ERROR_MODELS, FUNCTIONS, OUTCOME_FAMILIES, RANDOM_FAMILIES};
-use nlmers_core::problem::{Given, Problem};
+use nlmers_core::problem::{Given, Joint};
 use nlmers_core::request::Request;
 use serde_json::{json, Value as Json};
 
@@ -126,7 +126,8 @@ fn outcome(draw: &mut Generator) -> Json {
         let error = [ERROR_MODELS.as_slice(), &["prop"]].concat();
         args[1] = json!({"call": pick(draw, &error), "args": [{"sym": "k"}]});
     }
-    json!({"kind": "outcome", "column": ["y", "z", "y", "a", "u"][draw.below(42) / 10],
+    let column = ["y", "z", "y", "a", "u"][draw.below(42) / 10];
+    json!({"kind": "outcome", "column": column,
         "dist": {"call": family, "args": args}, "text": "outcome"})
 }
 
@@ -239,12 +240,13 @@ fn evaluate(specification: &Json, data: &Data) -> Result<bool, Error> {
     let request = Request::parse(&request.to_string())?;
     let model = request.compiled()?;
     let frame = request.frame(data.request_columns())?;
-    let problem = Problem::new(&model, &frame, &Given::default())?;
+    let joint = Joint::new(&model, &frame, &Given::default())?;
+    let problem = joint.main();
     let theta = &problem.theta.start;
     let phi = vec![0.3; problem.n_subjects() * problem.n_phi()];
     let isa = Isa::detect();
-    let values = likelihood::values(isa, &problem, theta, &phi);
-    let slopes = likelihood::gradient_theta(isa, &problem, theta, &phi);
+    let values = likelihood::values(isa, problem, theta, &phi);
+    let slopes = likelihood::gradient_theta(isa, problem, theta, &phi);
     assert_eq!(slopes.len(), theta.len());
     assert_eq!(
         problem.natural_jacobian(theta).len(),

@@ -2,6 +2,7 @@
 
 use super::frame::Frame;
 use crate::error::{Error, Result};
+use crate::language::words;
 use crate::model::{Covariate, CovariateKind, Model};
 
 /// The first two rows, in the order of the frame, that have one code and different values.
@@ -60,22 +61,26 @@ fn check_constant(
     values: &[f64],
 ) -> Result<()> {
     let group = on.unwrap_or(&frame.group);
-    if group != frame.group {
+    let mut groupings = vec![frame.subjects()];
+    groupings.extend(frame.groupings());
+    let Some(grouping) = groupings.iter().find(|g| g.name == group) else {
+        let known: Vec<&str> = groupings.iter().map(|g| g.name.as_str()).collect();
         return Err(Error::data(
             "unknown_group",
             format!("`{name}` is declared constant on `{group}`, which groups no random effect."),
         )
         .at(covariate.text.clone())
         .field("name", group)
-        .hint(format!(
-            "The random effects are grouped by `{}`.",
-            frame.group
+        .hint(words::suggestion(
+            group,
+            "The random effects are grouped by",
+            known,
         )));
-    }
-    let Some((first, second)) = constant_within(&frame.codes, values) else {
+    };
+    let Some((first, second)) = constant_within(&grouping.codes, values) else {
         return Ok(());
     };
-    let level = &frame.labels[frame.codes[second]];
+    let level = &grouping.labels[grouping.codes[second]];
     Err(Error::data(
         "varying_covariate",
         format!("`{name}` is declared constant on `{group}`, but varies within {group} {level}."),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::value::Value;
-use super::{Column, Covariate};
+use super::{Column, Covariate, Source};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::language::expression::Expression;
@@ -13,6 +13,8 @@ pub struct Scope {
     pub graph: Graph,
     names: HashMap<String, (Kind, Value)>,
     pub columns: Vec<Column>,
+    /// True when the data say which values are censored.
+    pub censoring: bool,
     /// Columns of which `covariates()` says something.
     pub covariates: Vec<Covariate>,
     pub factors: HashMap<String, Factor>,
@@ -87,6 +89,7 @@ impl Scope {
             mask: None,
             assigned_at: HashMap::new(),
             n_steps: 0,
+            censoring: false,
         }
     }
 
@@ -213,18 +216,28 @@ impl Scope {
 
     /// The node of a data column that something read before.
     pub fn known_column(&mut self, name: &str) -> Option<Node> {
-        let position = self.columns.iter().position(|column| column.name == name)?;
+        let position = self
+            .columns
+            .iter()
+            .position(|c| c.name == name && c.source == Source::Data)?;
         Some(self.graph.data(super::parameter::index(position)))
     }
 
     /// The node of a data column, made known on first use.
     pub fn column(&mut self, name: &str, statement: &str) -> (u32, Node) {
-        let position = self.columns.iter().position(|column| column.name == name);
+        self.sourced(name, Source::Data, statement)
+    }
+
+    /// The node of a column that the core makes from the data.
+    pub fn sourced(&mut self, name: &str, source: Source, statement: &str) -> (u32, Node) {
+        let mut columns = self.columns.iter();
+        let position = columns.position(|c| c.name == name && c.source == source);
         let i = position.unwrap_or_else(|| {
             self.columns.push(Column {
                 name: name.to_string(),
                 statement: statement.to_string(),
                 outcome: false,
+                source,
             });
             self.columns.len() - 1
         });

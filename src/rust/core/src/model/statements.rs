@@ -1,7 +1,7 @@
 //! Compile the code block: statements in the order written.
 
-use super::compile::outcome;
 use super::index::Picked;
+use super::outcome::outcome;
 use super::scope::{Kind, Scope};
 use super::value::Value;
 use super::Outcome;
