@@ -57,6 +57,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   }
   check_method(method)
   bound <- bind_data(model, data, id, time, env = env)
+  model <- bound$model
   settings <- list(
     start = named_values(start, "start", model),
     fix = named_values(fix, "fix", model),
