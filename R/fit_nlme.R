@@ -14,7 +14,8 @@
 #'   [nlme_formula()].
 #' @param fix (named numeric or list, or character) values on the natural scale at
 #'   which parameters are held fixed; names alone, as in `fix = c("ka", "V")`, hold
-#'   them at their starting values.
+#'   them at their starting values. The name of a random effect holds chosen levels
+#'   of it: `fix = list(eta = c("3" = 0.2))`.
 #' @param seed (integer or NULL) seed of all random numbers of the fit. `NULL`
 #'   draws one from R's generator; R's generator is otherwise left alone.
 #' @param threads (integer or NULL) threads. `NULL` is
@@ -56,11 +57,17 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     check_model(model, dots)
   }
   check_method(method)
+  inform_of_priors(model, method)
   bound <- bind_data(model, data, id, time, env = env)
+<<<<<<< HEAD
   model <- bound$model
+=======
+  held <- held_levels(fix, model)
+>>>>>>> 79acbb796763de4b01670bcc7babd4a9123edec5
   settings <- list(
     start = named_values(start, "start", model),
-    fix = named_values(fix, "fix", model),
+    fix = named_values(held$parameters, "fix", model),
+    levels = held$levels,
     seed = if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0),
     threads = thread_count(threads)
   )
@@ -78,6 +85,7 @@ fit_request <- function(model, bound, method, settings) {
     data = bound$fields,
     start = value_fields(settings$start),
     fix = value_fields(settings$fix),
+    levels = level_fields(settings$levels),
     method = method$options,
     seed = settings$seed,
     threads = settings$threads
@@ -152,13 +160,34 @@ held_at_start <- function(values) {
   c(values[!held], stats::setNames(vector("list", sum(held)), unlist(values[held])))
 }
 
+# `fix` apart in parameters and random effects: `fix = list(eta = c("3" = 0.2))`
+# holds the effect `eta` of level 3.
+held_levels <- function(fix, model) {
+  fix <- as.list(fix)
+  effects <- rlang::names2(fix) %in% model$described$effects
+  for (name in names(fix)[effects]) check_levels(fix[[name]], name)
+  list(parameters = fix[!effects], levels = fix[effects])
+}
+
+check_levels <- function(values, name) {
+  if (!is.numeric(values) || !all(is.finite(values)) || any(rlang::names2(values) == "")) {
+    stop_start(
+      "unnamed_value",
+      sprintf("`fix` gives the random effect `%s` values that do not say for which levels.", name),
+      hint = sprintf("Name them by level: `fix = list(%s = c(\"1\" = 0))`.", name),
+      fields = list(name = name)
+    )
+  }
+}
+
 first_number <- function(values) {
   number <- unlist(values[rlang::names2(values) == ""])[1L]
   if (is.numeric(number)) format(number) else "1"
 }
 
 # The elements the core counts: of a covariance matrix the lower triangle row by
-# row, which for a symmetric matrix is the upper one column by column.
+# row, which for a symmetric matrix is the upper one column by column; of other
+# matrices all, row by row.
 elements_of <- function(value, parameter, argument) {
   if (!is.numeric(value) || !all(is.finite(value))) {
     stop_start(
@@ -167,16 +196,18 @@ elements_of <- function(value, parameter, argument) {
       fields = list(name = parameter$name)
     )
   }
-  if (parameter$type != "covariance_matrix") return(as.numeric(value))
-  if (!identical(dim(value), rep(parameter$dim, 2L)) || !isSymmetric(unname(value))) {
+  if (!parameter$type %in% square_types) return(as.numeric(value))
+  symmetric <- parameter$type == "covariance_matrix"
+  fits <- identical(dim(value), rep(parameter$dim, 2L))
+  if (!fits || (symmetric && !isSymmetric(unname(value)))) {
     stop_start(
       "bad_value",
-      sprintf("`%s` must give `%s` a symmetric %d x %d matrix.", argument, parameter$name,
-              parameter$dim, parameter$dim),
+      sprintf("`%s` must give `%s` a %s%d x %d matrix.", argument, parameter$name,
+              if (symmetric) "symmetric " else "", parameter$dim, parameter$dim),
       fields = list(name = parameter$name)
     )
   }
-  value[upper.tri(value, diag = TRUE)]
+  if (symmetric) value[upper.tri(value, diag = TRUE)] else row_major(value)
 }
 
 thread_count <- function(threads) {

@@ -18,7 +18,7 @@ outcome_words <- c(
 random_words <- c("normal", "mvnormal", "lognormal")
 later_words <- c(
   "hmm", "continuous_time_hmm", "linear_compartments", "planar_flow",
-  "network", "soft_tree", "spline", "simplex", "transition_matrix", "rate_matrix"
+  "network", "soft_tree", "spline"
 )
 later_random_words <- c("exponential", "gamma", "beta", "student_t", "planar_flow")
 

@@ -10,7 +10,7 @@ use common::numeric::{gradient, relative};
 use common::{likelihood, model_error, problem, request_json, route};
 use nlmers_core::error::Error;
 use nlmers_core::ir::vmath::{pnorm, Isa};
-use nlmers_core::problem::{Given, Problem, Route};
+use nlmers_core::problem::{Given, Joint, Problem, Route};
 use nlmers_core::request::Request;
 
 const PARAMETERS: &str = "
@@ -76,7 +76,8 @@ fn try_censored(model: &str, data: &Data) -> Result<Problem, Error> {
     request["model"]["censoring"] = true.into();
     let request = Request::parse(&request.to_string())?;
     let frame = request.frame(data.request_columns())?;
-    Problem::new(&request.compiled()?, &frame, &Given::default())
+    let joint = Joint::new(&request.compiled()?, &frame, &Given::default());
+    Ok(joint?.parts.remove(0))
 }
 
 fn log_lik(problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {

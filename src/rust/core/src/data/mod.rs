@@ -6,6 +6,6 @@ pub mod layout;
 pub mod records;
 mod support;
 
-pub use frame::Frame;
+pub use frame::{Frame, Grouping};
 pub use layout::{Block, Lane, Layout};
 pub use records::Records;

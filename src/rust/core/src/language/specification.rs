@@ -17,6 +17,20 @@ pub struct Specification {
     pub censoring: bool,
 }
 
+impl Specification {
+    /// Number of groupings that the random effects name; one when none is named.
+    pub fn n_groups(&self) -> usize {
+        let mut names: Vec<&String> = self
+            .random
+            .iter()
+            .filter_map(|r| r.group.as_ref())
+            .collect();
+        names.sort();
+        names.dedup();
+        names.len().max(1)
+    }
+}
+
 /// How a parameter is free to move: the estimators work on the transformed scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,6 +48,22 @@ pub enum ParameterType {
     Real,
     CovarianceMatrix,
     DiagonalMatrix,
+    Simplex,
+    TransitionMatrix,
+    RateMatrix,
+}
+
+impl ParameterType {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Real => "parameter",
+            Self::CovarianceMatrix => "covariance matrix",
+            Self::DiagonalMatrix => "diagonal matrix",
+            Self::Simplex => "simplex",
+            Self::TransitionMatrix => "transition matrix",
+            Self::RateMatrix => "rate matrix",
+        }
+    }
 }
 
 /// A parameter to estimate, with its starting value on the natural scale.

@@ -1,13 +1,12 @@
 //! Put a model together: parameters, random effects, then statements in the order written.
 
-use super::outcome::outcome;
 use super::parameter::Parameter;
 use super::scope::{Kind, Scope};
-use super::value::Value;
+use super::statements::statements;
 use super::{Model, Outcome};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
-use crate::language::specification::{Specification, Statement};
+use crate::language::specification::{Random, Specification};
 
 /// Compile a specification.
 ///
@@ -21,8 +20,8 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     for entry in &spec.parameters {
         let parameter = Parameter::new(entry, n_theta, &mut scope.graph)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
-        n_theta += parameter.len();
-        let value = parameter_value(&parameter, &mut scope);
+        n_theta += parameter.n_coordinates();
+        let value = parameter.value(&mut scope.graph);
         scope
             .define(&entry.name, Kind::Parameter, value)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
@@ -35,7 +34,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         )
         .hint("Name at least one in fixed(), for example fixed(ka = positive(1))."));
     }
-    let (blocks, effects, group) = random_effects(&mut scope, spec)?;
+    let (blocks, effects, groups) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
     mark_outcomes(&mut scope, &blocks, &outcomes);
     Ok(Model {
@@ -44,69 +43,29 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         n_theta,
         effects,
         blocks,
-        group,
+        groups,
         columns: scope.columns,
         outcomes,
         assigned,
     })
 }
 
-fn parameter_value(parameter: &Parameter, scope: &mut Scope) -> Value {
-    use super::covariance::triangle;
-    use super::parameter::Shape;
-    let nodes = &parameter.nodes;
-    let zero = scope.graph.constant(0.0);
-    match parameter.shape {
-        Shape::Scalar(_) => Value::Scalar(nodes[0]),
-        Shape::Vector(_) => Value::Vector(nodes.clone()),
-        Shape::Diagonal => {
-            let n = nodes.len();
-            let mut full = vec![zero; n * n];
-            for (i, node) in nodes.iter().enumerate() {
-                full[i * n + i] = *node;
-            }
-            Value::Matrix {
-                rows: n,
-                cols: n,
-                nodes: full,
-            }
-        }
-        Shape::Covariance { dim } => {
-            let mut full = vec![zero; dim * dim];
-            for ((i, j), node) in triangle(dim).zip(nodes) {
-                full[i * dim + j] = *node;
-                full[j * dim + i] = *node;
-            }
-            Value::Matrix {
-                rows: dim,
-                cols: dim,
-                nodes: full,
-            }
-        }
-    }
-}
-
-type Randoms = (Vec<super::EffectBlock>, Vec<super::Effect>, Option<String>);
+type Randoms = (
+    Vec<super::EffectBlock>,
+    Vec<super::Effect>,
+    Vec<Option<String>>,
+);
 
 fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
     let (mut blocks, mut effects) = (Vec::new(), Vec::new());
-    let mut group: Option<String> = None;
-    for line in &spec.random {
-        match (&group, &line.group) {
-            (Some(earlier), Some(here)) if earlier != here => {
-                return Err(Error::model(
-                    "several_groups",
-                    format!("Random effects are grouped by `{earlier}` and by `{here}`."),
-                )
-                .at(line.text.clone())
-                .hint("All random effects of a model share one grouping column."));
-            }
-            (None, here) => group = here.clone(),
-            _ => {}
+    let groups = groups(spec);
+    for (group, name) in groups.iter().enumerate() {
+        let named = |line: &&Random| line.group == *name || (line.group.is_none() && group == 0);
+        for line in spec.random.iter().filter(named) {
+            let (block, names) = scope.random(line, effects.len(), group)?;
+            blocks.push(block);
+            effects.extend(names);
         }
-        let (block, names) = scope.random(line, effects.len())?;
-        blocks.push(block);
-        effects.extend(names);
     }
     if effects.is_empty() {
         return Err(Error::model("no_random_effect", "The model has no random effect.")
@@ -122,7 +81,21 @@ fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
             .at(block.text.clone()));
         }
     }
-    Ok((blocks, effects, group))
+    Ok((blocks, effects, groups))
+}
+
+/// The groups in the order of their first lines; a line that names none belongs to the first.
+fn groups(spec: &Specification) -> Vec<Option<String>> {
+    let mut groups: Vec<Option<String>> = Vec::new();
+    for name in spec.random.iter().filter_map(|line| line.group.as_ref()) {
+        if !groups.iter().any(|g| g.as_ref() == Some(name)) {
+            groups.push(Some(name.clone()));
+        }
+    }
+    if groups.is_empty() {
+        groups.push(None);
+    }
+    groups
 }
 
 /// Find the columns that may be missing: outcomes read by nothing but their own distribution.
@@ -138,57 +111,4 @@ fn mark_outcomes(scope: &mut Scope, blocks: &[super::EffectBlock], outcomes: &[O
         let elsewhere = read.any(|node| scope.graph.op(node) == Op::Data(outcome.column));
         scope.columns[outcome.column as usize].outcome = !elsewhere;
     }
-}
-
-type Statements = (Vec<Outcome>, Vec<(String, Vec<Node>)>);
-
-fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements> {
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut assigned: Vec<(String, Vec<Node>)> = Vec::new();
-    for statement in &spec.statements {
-        match statement {
-            Statement::Assign {
-                target,
-                value,
-                text,
-            } => {
-                let value = scope.value(value, text)?;
-                let nodes = value.nodes().to_vec();
-                scope
-                    .define(target, Kind::Variable, value)
-                    .map_err(|e| e.at(text.clone()))?;
-                assigned.retain(|(name, _)| name != target);
-                assigned.push((target.clone(), nodes));
-            }
-            Statement::Outcome { column, dist, text } => {
-                if scope.kind(column).is_some() {
-                    return Err(Error::model(
-                        "name_used_twice",
-                        format!("The outcome `{column}` is also a name of the model."),
-                    )
-                    .at(text.clone())
-                    .field("name", column)
-                    .hint(
-                        "Give the parameter, effect or variable another name than the data column.",
-                    ));
-                }
-                if outcomes
-                    .iter()
-                    .any(|o| scope.columns[o.column as usize].name == *column)
-                {
-                    return Err(Error::model(
-                        "name_used_twice",
-                        format!("The outcome `{column}` has two distributions."),
-                    )
-                    .at(text.clone()));
-                }
-                outcomes.push(outcome(scope, column, dist, text).map_err(|e| e.at(text.clone()))?);
-            }
-        }
-    }
-    if outcomes.is_empty() {
-        return Err(Error::model("no_outcome", "The model has no outcome.")
-            .hint("Add a line such as conc ~ normal(f, sigma)."));
-    }
-    Ok((outcomes, assigned))
 }
