@@ -7,13 +7,8 @@
 bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv()) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-<<<<<<< HEAD
   data <- outcomes_by_dvid(model, as.data.frame(data))
-  group <- group_column(model, data, id, argument)
-=======
-  data <- as.data.frame(data)
   groupings <- data_groupings(model, data, id, argument)
->>>>>>> 79acbb796763de4b01670bcc7babd4a9123edec5
   time <- time_column(data, time, argument)
   data <- time_as_t(model, data, time)
   censoring <- censoring_columns(model, data)
@@ -26,14 +21,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   columns <- lapply(stats::setNames(used, used), function(column) {
     numeric_column(data[[column]], column, argument)
   })
-<<<<<<< HEAD
   columns <- c(columns, censoring$columns)
-  labels <- group_labels(data[[group]])
-  columns$.group <- as.double(match(group_text(data[[group]]), labels))
-  list(
-    model = model,
-    frame = data[unique(c(group, used, censoring$names))],
-=======
   subjects <- groupings$subjects
   columns$.group <- subjects$codes
   for (i in seq_along(groupings$groups)) {
@@ -43,8 +31,8 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   if (length(subjects$columns) > 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
   grouped <- unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns"))
   list(
-    frame = data[unique(c(subjects$name, grouped, used))],
->>>>>>> 79acbb796763de4b01670bcc7babd4a9123edec5
+    model = model,
+    frame = data[unique(c(subjects$name, grouped, used, censoring$names))],
     columns = columns,
     groups = if (is.null(groupings$groups)) list(subjects) else groupings$groups,
     fields = list(

@@ -59,11 +59,8 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   check_method(method)
   inform_of_priors(model, method)
   bound <- bind_data(model, data, id, time, env = env)
-<<<<<<< HEAD
   model <- bound$model
-=======
   held <- held_levels(fix, model)
->>>>>>> 79acbb796763de4b01670bcc7babd4a9123edec5
   settings <- list(
     start = named_values(start, "start", model),
     fix = named_values(held$parameters, "fix", model),

@@ -27,7 +27,7 @@ test_that("a line that does nothing is refused", {
   expect_equal(caught(read(quote(a + b)))$reason, "no_statement")
   expect_equal(caught(read(quote(log(y) ~ normal(m, s))))$reason, "bad_outcome")
   expect_equal(caught(read(quote(y ~ norml(m, s))))$hint, "Did you mean `normal`?")
-  expect_equal(caught(read(quote(y ~ weibull(m, s))))$reason, "unknown_distribution")
+  expect_equal(caught(read(quote(y ~ cauchy(m, s))))$reason, "unknown_distribution")
 })
 
 test_that("the distribution inside censored() is read as one", {
