@@ -15,9 +15,10 @@
 #' @section Random effects:
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is
 #' `normal(mean, sd)`, `lognormal(meanlog, sdlog)` or `mvnormal(mean,
-#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. On the
-#' left stands a name, or `c(eta_ka, eta_v)` to name the elements. The group is a
-#' column of the data, or columns joined by `:`, as in `id:occ` for variability
+#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. Not Gaussian
+#' on any scale are `exponential(scale)`, `gamma(shape, scale)`, `beta(a, b)` and
+#' `student_t(df, mean, sd)`, whose `sd` is the scale. On the left stands a name, or
+#' `c(eta_ka, eta_v)` to name the elements. The group is a column of the data, or columns joined by `:`, as in `id:occ` for variability
 #' between occasions. Lines may differ in their group, nested (`| site` and `| id`)
 #' or crossed (`| id` and `| item`); a level may change from row to row.
 #'
@@ -25,7 +26,8 @@
 #' Assignments and outcomes, one a line: arithmetic, comparisons, `if`/`else`
 #' and `ifelse()`, `exp log log1p expm1 sqrt abs sin cos tan tanh atan lgamma
 #' gamma digamma trigamma pnorm qnorm plogis qlogis min max softplus`, and `c [ sum prod
-#' length rep diag %*%`. A symbol that is nothing else is a column of the data.
+#' length rep diag %*%`. A symbol that is nothing else is a column of the data;
+#' `t` is the time where no column has that name.
 #' Functions of the calling environment made of these words are read in place.
 #' `column ~ distribution` states an outcome; several lines make several outcomes,
 #' of any mix of families.
