@@ -39,6 +39,9 @@ pub struct Request {
     pub random: Option<Vec<Vec<Vec<f64>>>>,
     #[serde(default)]
     pub nodes: Option<usize>,
+    /// Number of simulations.
+    #[serde(default)]
+    pub nsim: Option<usize>,
 }
 
 /// How the rows are grouped.
