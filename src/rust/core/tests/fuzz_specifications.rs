@@ -14,7 +14,7 @@ use common::likelihood;
 use nlmers_core::error::Error;
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::words::{ERROR_MODELS, FUNCTIONS, OUTCOME_FAMILIES, RANDOM_FAMILIES};
-use nlmers_core::problem::{Given, Problem};
+use nlmers_core::problem::{Given, Joint};
 use nlmers_core::request::Request;
 use serde_json::{json, Value as Json};
 
@@ -240,7 +240,9 @@ fn evaluate(specification: &Json, data: &Data) -> Result<bool, Error> {
     let request = Request::parse(&request.to_string())?;
     let model = request.compiled()?;
     let frame = request.frame(data.request_columns())?;
-    let problem = Problem::new(&model, &frame, &Given::default())?;
+    let problem = Joint::new(&model, &frame, &Given::default())?
+        .parts
+        .remove(0);
     let theta = &problem.theta.start;
     let phi = vec![0.3; problem.n_subjects() * problem.n_phi()];
     let isa = Isa::detect();
