@@ -178,6 +178,17 @@ fn loops_have_an_end() {
 }
 
 #[test]
+fn a_vector_that_doubles_in_a_loop_has_an_end() {
+    fails(
+        "v <- 1\nfor (i in 1:60) {\n v <- c(v, v)\n}",
+        "too_large",
+        "v <- c(v, v)",
+        "`c()` makes more than",
+        "",
+    );
+}
+
+#[test]
 fn outcomes_stand_at_the_top() {
     fails(
         "if (x > 0) {\n u ~ normal(a, s)\n}",

@@ -15,6 +15,9 @@ use crate::language::words;
 /// # Errors
 /// Unknown function, wrong number of arguments, shapes that do not fit, index out of range.
 pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
+    // Also `v <- c(v, v)` in a loop.
+    let total = values.iter().map(|v| v.nodes().len()).sum();
+    expect_size(call, Some(total))?;
     let all = || {
         values
             .iter()
