@@ -1,7 +1,8 @@
 #' Fit a nonlinear mixed effects model
 #'
 #' @param model (`nlme_model` or formula) a model of [nlme_model()] or
-#'   [nlme_formula()], or directly the formula of the latter.
+#'   [nlme_formula()], or directly the formula of the latter; or a model of
+#'   [saemix_model()], with data of [saemix_data()] and options of [saemix_control()].
 #' @param data (data.frame) one row a record. A missing outcome is skipped; other
 #'   columns the model uses must be complete.
 #' @param method (`nlme_method`) the estimator with its options: [saem()].
@@ -49,6 +50,15 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
       hint = "Give a data frame with one row a record."
     )
   }
+  if (inherits(model, "saemix_model")) {
+    check_no_dots(dots)
+    settings <- list(
+      id = id, time = time, start = start, fix = fix, seed = seed, threads = threads, progress = progress
+    )
+    fit <- fit_saemix(model, data, method, settings)
+    fit$call <- plain_call(call)
+    return(fit)
+  }
   if (inherits(model, "formula")) {
     model <- model_of_formula(model, start, dots)
     start <- NULL
@@ -59,7 +69,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   bound <- bind_data(model, data, id, time, env = env)
   settings <- list(
     start = named_values(start, "start", model),
-    fix = named_values(fix, "fix", model),
+    fix = named_values(held_values(fix, model), "fix", model),
     seed = if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0),
     threads = thread_count(threads)
   )
@@ -100,6 +110,10 @@ check_model <- function(model, dots) {
       hint = "Write it with `nlme_model()` or as `outcome ~ prediction`."
     )
   }
+  check_no_dots(dots)
+}
+
+check_no_dots <- function(dots) {
   for (name in rlang::names2(dots)) stop_unknown_argument(name, names(formals(fit_nlme)))
 }
 
@@ -142,6 +156,14 @@ named_values <- function(values, argument, model) {
     values[[name]] <- elements_of(values[[name]], parameter, argument)
   }
   values
+}
+
+# A model may hold parameters itself, as `fixed.estim = 0` of saemix does.
+held_values <- function(fix, model) {
+  if (is.null(model$fix)) return(fix)
+  fix <- as.list(fix)
+  named <- c(rlang::names2(fix), unlist(Filter(is.character, fix)))
+  c(fix, model$fix[setdiff(names(model$fix), named)])
 }
 
 # `fix = "ka"` names a parameter without a value: it is held at its start, which
