@@ -146,7 +146,7 @@ route_text <- function(described) {
 
 start_text <- function(parameter) {
   value <- parameter$value
-  if (isTRUE(parameter$dim > 0L) && length(value) == parameter$dim^2 && parameter$type != "diagonal_matrix") {
+  if (parameter$type %in% square_types) {
     value <- value[seq(1L, by = parameter$dim + 1L, length.out = parameter$dim)]
     return(paste("diagonal", number_text(value)))
   }

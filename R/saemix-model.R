@@ -85,10 +85,10 @@ saemix_model <- function(model, psi0, description = "", modeltype = "structural"
     transform.par = per_parameter(transform.par, "transform.par", psi0, 0, 0:3),
     fixed.estim = per_parameter(fixed.estim, "fixed.estim", psi0, 1, 0:1),
     covariate.model = check_covariate_model(covariate.model, psi0),
-    covariance.model = check_square(covariance.model, "covariance.model", n, diag(n), "of 0 and 1"),
+    covariance.model = check_symmetric(covariance.model, "covariance.model", n, diag(n), "of 0 and 1"),
     error.init = error.init
   )
-  design$omega.init <- check_square(
+  design$omega.init <- check_symmetric(
     omega.init, "omega.init", n, default_omega(psi0, design$transform.par), "of numbers"
   )
   check_patterns(design)
@@ -174,7 +174,7 @@ check_covariate_model <- function(value, psi0) {
   value
 }
 
-check_square <- function(value, name, n, default, of) {
+check_symmetric <- function(value, name, n, default, of) {
   if (length(value) == 0L) return(default)
   if (!is.matrix(value) || !all(dim(value) == n) || !is.numeric(value + 0) || !all(is.finite(value)) ||
         !isSymmetric(unname(value + 0))) {

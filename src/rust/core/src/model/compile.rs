@@ -3,14 +3,14 @@
 use super::parameter::Parameter;
 use super::random::{arguments, family};
 use super::scope::{Kind, Scope};
-use super::value::Value;
+use super::statements::statements;
 use super::{Model, Outcome, Support};
 use crate::distributions::{bernoulli, lognormal, normal, poisson, Density, Spread};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
 use crate::ir::op::{Binary, Unary};
 use crate::language::expression::Expression;
-use crate::language::specification::{Specification, Statement};
+use crate::language::specification::Specification;
 use crate::language::words;
 
 /// Compile a specification.
@@ -24,8 +24,8 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     for entry in &spec.parameters {
         let parameter = Parameter::new(entry, n_theta, &mut scope.graph)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
-        n_theta += parameter.len();
-        let value = parameter_value(&parameter, &mut scope);
+        n_theta += parameter.n_coordinates();
+        let value = parameter.value(&mut scope.graph);
         scope
             .define(&entry.name, Kind::Parameter, value)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
@@ -52,41 +52,6 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         outcomes,
         assigned,
     })
-}
-
-fn parameter_value(parameter: &Parameter, scope: &mut Scope) -> Value {
-    use super::covariance::triangle;
-    use super::parameter::Shape;
-    let nodes = &parameter.nodes;
-    let zero = scope.graph.constant(0.0);
-    match parameter.shape {
-        Shape::Scalar(_) => Value::Scalar(nodes[0]),
-        Shape::Vector(_) => Value::Vector(nodes.clone()),
-        Shape::Diagonal => {
-            let n = nodes.len();
-            let mut full = vec![zero; n * n];
-            for (i, node) in nodes.iter().enumerate() {
-                full[i * n + i] = *node;
-            }
-            Value::Matrix {
-                rows: n,
-                cols: n,
-                nodes: full,
-            }
-        }
-        Shape::Covariance { dim } => {
-            let mut full = vec![zero; dim * dim];
-            for ((i, j), node) in triangle(dim).zip(nodes) {
-                full[i * dim + j] = *node;
-                full[j * dim + i] = *node;
-            }
-            Value::Matrix {
-                rows: dim,
-                cols: dim,
-                nodes: full,
-            }
-        }
-    }
 }
 
 type Randoms = (Vec<super::EffectBlock>, Vec<super::Effect>, Option<String>);
@@ -143,60 +108,7 @@ fn mark_outcomes(scope: &mut Scope, blocks: &[super::EffectBlock], outcomes: &[O
     }
 }
 
-type Statements = (Vec<Outcome>, Vec<(String, Vec<Node>)>);
-
-fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements> {
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut assigned: Vec<(String, Vec<Node>)> = Vec::new();
-    for statement in &spec.statements {
-        match statement {
-            Statement::Assign {
-                target,
-                value,
-                text,
-            } => {
-                let value = scope.value(value, text)?;
-                let nodes = value.nodes().to_vec();
-                scope
-                    .define(target, Kind::Variable, value)
-                    .map_err(|e| e.at(text.clone()))?;
-                assigned.retain(|(name, _)| name != target);
-                assigned.push((target.clone(), nodes));
-            }
-            Statement::Outcome { column, dist, text } => {
-                if scope.kind(column).is_some() {
-                    return Err(Error::model(
-                        "name_used_twice",
-                        format!("The outcome `{column}` is also a name of the model."),
-                    )
-                    .at(text.clone())
-                    .field("name", column)
-                    .hint(
-                        "Give the parameter, effect or variable another name than the data column.",
-                    ));
-                }
-                if outcomes
-                    .iter()
-                    .any(|o| scope.columns[o.column as usize].name == *column)
-                {
-                    return Err(Error::model(
-                        "name_used_twice",
-                        format!("The outcome `{column}` has two distributions."),
-                    )
-                    .at(text.clone()));
-                }
-                outcomes.push(outcome(scope, column, dist, text).map_err(|e| e.at(text.clone()))?);
-            }
-        }
-    }
-    if outcomes.is_empty() {
-        return Err(Error::model("no_outcome", "The model has no outcome.")
-            .hint("Add a line such as conc ~ normal(f, sigma)."));
-    }
-    Ok((outcomes, assigned))
-}
-
-fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Result<Outcome> {
+pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Result<Outcome> {
     let family = family(dist, &words::OUTCOME_FAMILIES)?;
     let (index, y) = scope.column(column, text);
     let (support, density) = match family {

@@ -3,10 +3,17 @@
 mod call;
 mod compile;
 pub mod covariance;
+mod declared;
+mod matrix_log;
 pub mod parameter;
 mod random;
+mod rate;
+mod scale;
 mod scope;
 mod shape;
+mod start;
+mod statements;
+mod stick;
 mod value;
 
 pub use compile::compile;
