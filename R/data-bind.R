@@ -36,7 +36,9 @@ check_frame <- function(data, argument) {
       hint = "One row a record; see `as.data.frame()`."
     )
   }
-  if (nrow(data) == 0L) stop_data("no_rows", sprintf("`%s` has no rows.", argument))
+  if (nrow(data) == 0L) {
+    stop_data("no_rows", sprintf("`%s` has no rows.", argument), hint = "Give one row a record.")
+  }
 }
 
 # The grouping column: `id =` first, else the group in random().
@@ -125,6 +127,9 @@ numeric_column <- function(values, column, argument) {
 }
 
 number_hint <- function(values, place) {
+  if (inherits(values, c("Date", "POSIXct", "difftime"))) {
+    return(sprintf("Count from an origin, as in `%1$s <- as.numeric(%1$s - min(%1$s))`.", place))
+  }
   text <- as.character(values[!is.na(values)])
   parsed <- suppressWarnings(as.numeric(text))
   if ((is.character(values) || is.factor(values)) && length(text) > 0L && !anyNA(parsed)) {

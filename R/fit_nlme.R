@@ -187,10 +187,16 @@ elements_of <- function(value, parameter, argument) {
     stop_start(
       "bad_value",
       sprintf("`%s` gives `%s` a value that is not a finite number.", argument, parameter$name),
+      hint = sprintf(
+        "Write a number, as in `%s = list(%s = %s)`.", argument, parameter$name, code_text(parameter$value)
+      ),
       fields = list(name = parameter$name)
     )
   }
-  if (!parameter$type %in% square_types) return(as.numeric(value))
+  if (!parameter$type %in% square_types) {
+    if (length(value) != length(parameter$value)) stop_value_length(value, parameter, argument)
+    return(as.numeric(value))
+  }
   symmetric <- parameter$type == "covariance_matrix"
   fits <- identical(dim(value), rep(parameter$dim, 2L))
   if (!fits || (symmetric && !isSymmetric(unname(value)))) {
@@ -202,6 +208,16 @@ elements_of <- function(value, parameter, argument) {
     )
   }
   if (symmetric) value[upper.tri(value, diag = TRUE)] else row_major(value)
+}
+
+stop_value_length <- function(value, parameter, argument) {
+  stop_start(
+    "start_length",
+    sprintf("`%s` gives `%s` %d value%s; it has %d.", argument, parameter$name, length(value),
+            if (length(value) == 1L) "" else "s", length(parameter$value)),
+    hint = sprintf("Write `%s = list(%s = %s)`.", argument, parameter$name, code_text(parameter$value)),
+    fields = list(name = parameter$name)
+  )
 }
 
 thread_count <- function(threads) {

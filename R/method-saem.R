@@ -86,7 +86,10 @@ check_kernels <- function(kernels) {
     defaults[[name]] <- check_count(kernels[[name]], sprintf("kernels[\"%s\"]", name), 0)
   }
   if (sum(defaults) == 0) {
-    stop_option("no_kernel", "All `kernels` are 0: nothing would move the draws.")
+    stop_option(
+      "no_kernel", "All `kernels` are 0: nothing would move the draws.",
+      hint = "Leave `kernels` out for the defaults."
+    )
   }
   as.list(defaults)
 }

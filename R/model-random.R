@@ -14,7 +14,8 @@ random_block <- function(code, env) {
   text <- code_text(code)
   if (!is_call_to(code, "~") || length(code) != 3L) {
     stop_model(
-      "bad_random", "A random effect is written `name ~ distribution(...) | group`.", text
+      "bad_random", "A random effect is written `name ~ distribution(...) | group`.", text,
+      "Write `random(eta ~ normal(0, omega) | id)`."
     )
   }
   split <- split_group(code[[3L]], text)

@@ -108,7 +108,7 @@ call_head <- function(call, scope) {
   if (!is.symbol(head)) {
     stop_model(
       "unsupported_call", sprintf("`%s` cannot be called in a model.", code_text(head)),
-      scope$text
+      scope$text, if (is.numeric(head)) sprintf("For a product write `%s * (...)`.", code_text(head))
     )
   }
   name <- as.character(head)

@@ -22,6 +22,7 @@ decay <- function(fixed = NULL, random = NULL, code = NULL) {
   nlme_model(!!fixed, !!random, !!code)
 }
 fit_decay <- function(data = records, ...) fit_nlme(decay(), data, ..., seed = 1, progress = FALSE)
-decay_formula <- function(formula = y ~ a * exp(-k * time), start = c(a = 5, k = 0.2), random = a ~ 1 | id, ...) {
+decay_formula <- function(formula = y ~ amp * exp(-k * time), start = c(amp = 5, k = 0.2), random = amp ~ 1 | id,
+                          ...) {
   nlme_formula(formula, start = start, random = random, ...)
 }
