@@ -53,6 +53,12 @@ group_column <- function(model, data, id, argument) {
   check_column_name(group, "id")
   if (!group %in% names(data)) stop_missing_column(group, data, "grouping", argument)
   values <- data[[group]]
+  if (is.list(values) || !is.null(dim(values))) {
+    stop_data(
+      "bad_group", sprintf("The grouping column `%s` is of class `%s`.", group, class(values)[1L]),
+      hint = "A group is a number, a text or a factor in each row.", fields = list(column = group)
+    )
+  }
   if (anyNA(values)) {
     row <- which(is.na(values))[1L]
     stop_data(
@@ -94,6 +100,12 @@ stop_missing_column <- function(column, data, role, argument, place = NULL) {
 
 # A name of the model that must be a column of the data, and hold numbers.
 check_column <- function(column, data, model, argument, env) {
+  if (sum(names(data) == column) > 1L) {
+    stop_data(
+      "column_twice", sprintf("`%s` has several columns `%s`.", argument, column), place_of(column, model$spec),
+      "Give each column its own name.", list(column = column)
+    )
+  }
   if (column %in% names(data)) return(invisible())
   place <- place_of(column, model$spec)
   if (column %in% model$described$outcomes) {

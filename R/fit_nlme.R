@@ -146,6 +146,7 @@ named_values <- function(values, argument, model) {
       hint = sprintf("Write `%s = c(%s = %s)`.", argument, known[1L], first_number(values))
     )
   }
+  check_named_once(values, argument)
   for (name in setdiff(rlang::names2(values), known)) {
     stop_start(
       "unknown_parameter", sprintf("`%s` names `%s`, which is not a parameter.", argument, name),
@@ -157,6 +158,16 @@ named_values <- function(values, argument, model) {
     values[[name]] <- elements_of(values[[name]], parameter, argument)
   }
   values
+}
+
+check_named_once <- function(values, argument) {
+  twice <- names(values)[duplicated(names(values))]
+  if (length(twice) == 0L) return(invisible())
+  stop_start(
+    "name_used_twice", sprintf("`%s` gives `%s` twice.", argument, twice[1L]),
+    hint = sprintf("For several values write `%1$s = list(%2$s = c(1, 2))`.", argument, twice[1L]),
+    fields = list(name = twice[1L])
+  )
 }
 
 # A model may hold parameters itself, as `fixed.estim = 0` of saemix does.

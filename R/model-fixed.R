@@ -94,6 +94,14 @@ fixed_parameter <- function(name, code, env) {
   check_parameter(c(list(name = name), parameter), place)
 }
 
+check_labels <- function(parameter, fail) {
+  if (!is.null(parameter$se) && !isTRUE(parameter$se) && !isFALSE(parameter$se)) fail("needs `se = TRUE` or `se = FALSE`")
+  for (field in c("label", "unit")) {
+    text <- parameter[[field]]
+    if (!is.null(text) && (!is.character(text) || length(text) != 1L)) fail(sprintf("needs one text as `%s`", field))
+  }
+}
+
 check_word_arguments <- function(code, name, place) {
   word <- as.character(code[[1L]])
   known <- names(formals(parameter_words[[word]]))
@@ -112,6 +120,7 @@ check_parameter <- function(parameter, place) {
       place, hint, list(name = parameter$name)
     )
   }
+  check_labels(parameter, fail)
   value <- parameter$value
   if (!is.numeric(value) || length(value) == 0L || !all(is.finite(value))) {
     fail("needs a finite number as starting value")
@@ -128,6 +137,10 @@ check_parameter <- function(parameter, place) {
       sprintf("has an unknown scale `%s`", parameter$scale),
       nearest_hint(parameter$scale, scales, "Known")
     )
+  }
+  for (bound in c("lower", "upper")) {
+    limit <- parameter[[bound]]
+    if (!is.null(limit) && (!is.numeric(limit) || anyNA(limit))) fail(sprintf("needs a number as `%s`", bound))
   }
   if (length(parameter$lower) == length(parameter$upper) && any(parameter$lower >= parameter$upper)) {
     bounds <- c(format(parameter$lower[1L]), format(parameter$upper[1L]))

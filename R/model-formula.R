@@ -130,6 +130,7 @@ formula_start <- function(start) {
       hint = "Write `start = c(ka = 1.5, V = 30)`."
     )
   }
+  check_named_once(start, "start")
   start
 }
 
@@ -312,10 +313,19 @@ residual_error <- function(error, used) {
   check_residual_names(names, used, error)
   list(
     parameters = Map(
-      function(name, value) real_parameter(name, "log", eval(value, env)), names, args
+      function(name, value) real_parameter(name, "log", residual_start(value, env, text)), names, args
     ),
     call = as.call(c(as.symbol(word), lapply(names, as.symbol)))
   )
+}
+
+residual_start <- function(code, env, text) {
+  tryCatch(eval(code, env), error = function(error) {
+    stop_start(
+      "bad_start", sprintf("The start `%s` cannot be computed: %s.", code_text(code), conditionMessage(error)),
+      sprintf("error = %s", text), "Write a number, or a variable that holds one."
+    )
+  })
 }
 
 check_residual_names <- function(names, used, error) {

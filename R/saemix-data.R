@@ -170,7 +170,7 @@ first_values <- function(values, group, name, say) {
 }
 
 #' @export
-as.data.frame.saemix_data <- function(x, ...) x$frame
+as.data.frame.saemix_data <- function(x, row.names = NULL, optional = FALSE, ...) x$frame
 
 #' @export
 print.saemix_data <- function(x, ...) {

@@ -85,6 +85,11 @@ translated_assignment <- function(target, code, state) {
   name <- as.character(target)
   state$rows <- setdiff(state$rows, name)
   state$masks[[name]] <- NULL
+  if (is_call_to(code, "function")) {
+    # A helper of its own is read where it is called, as helpers outside are.
+    assign(name, eval(code, state$env), envir = state$env)
+    return(state)
+  }
   if (is_row_count(code, state)) {
     state$rows <- c(state$rows, name)
     state$native[[name]] <- NULL

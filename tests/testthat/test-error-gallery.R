@@ -53,6 +53,9 @@ gallery <- list(
   "bounds the wrong way round" = quote(
     decay(fixed = quote(fixed(a = real(1, lower = 2, upper = 0), k = 1, omega = positive(1), sigma = positive(1))))
   ),
+  "a bound that is text" = quote(decay(fixed = quote(fixed(a = real(1, lower = "x"), omega = positive(1))))),
+  "a label that is a number" = quote(decay(fixed = quote(fixed(a = real(1, label = 3), omega = positive(1))))),
+  "se that is a number" = quote(decay(fixed = quote(fixed(a = real(1, se = 3), omega = positive(1))))),
   "no parameter" = quote(nlme_model(fixed(), random(eta ~ normal(0, 1) | id), y ~ normal(eta, 1))),
 
   # Random effects
@@ -63,6 +66,8 @@ gallery <- list(
   "a distribution without its second argument" = quote(decay(random = quote(random(eta ~ normal(0) | id)))),
   "a distribution with an argument too many" = quote(decay(random = quote(random(eta ~ normal(0, omega, 1) | id)))),
   "a distribution with a wrong name" = quote(decay(random = quote(random(eta ~ normal(mean = 0, std = omega) | id)))),
+  "a distribution without its arguments" = quote(decay(random = quote(random(eta ~ normal | id)))),
+  "an SD that is not positive" = quote(decay(random = quote(random(eta ~ normal(0, -1) | id)))),
   "a mean and a covariance of different size" = quote(
     decay(random = quote(random(c(eta, u) ~ mvnormal(c(0, 0, 0), diag(c(omega, omega))) | id)))
   ),
@@ -94,6 +99,8 @@ gallery <- list(
   "an outcome family without an argument" = quote(decay(code = quote(y ~ normal(a + eta)))),
   "an outcome family with an argument too many" = quote(decay(code = quote(y ~ poisson(a + eta, sigma)))),
   "an outcome family with a wrong name" = quote(decay(code = quote(y ~ normal(a + eta, sdd = sigma)))),
+  "an argument given twice" = quote(decay(code = quote(y ~ normal(a + eta, sd = 1, sd = sigma)))),
+  "a package that is not there" = quote(decay(code = quote(y ~ normal(nosuchpackage::f(a) + eta, sigma)))),
   "a residual error without an argument" = quote(decay(code = quote(y ~ normal(a + eta, add_prop(sigma))))),
   "a function that does not exist" = quote(decay(code = quote(y ~ normal(exq(a) + eta, sigma)))),
   "a function with the wrong number of arguments" = quote(decay(code = quote(y ~ normal(exp(a, 2) + eta, sigma)))),
@@ -145,6 +152,8 @@ gallery <- list(
   "no start" = quote(nlme_formula(y ~ amp, random = amp ~ 1 | id)),
   "a start without names" = quote(decay_formula(start = c(5, 0.2))),
   "a start the formula does not use" = quote(decay_formula(start = c(amp = 5, k = 0.2, m = 1))),
+  "a start given twice" = quote(decay_formula(start = c(amp = 5, k = 0.2, k = 1))),
+  "a start of the residual error that cannot be computed" = quote(decay_formula(error = add(nothing_here))),
   "a start with two values for one parameter" = quote(decay_formula(start = list(amp = c(5, 6), k = 0.2))),
   "no random" = quote(nlme_formula(y ~ amp * time, c(amp = 1))),
   "random of what is no parameter" = quote(decay_formula(random = b ~ 1 | id)),
@@ -166,6 +175,12 @@ gallery <- list(
   "no data" = quote(fit_nlme(decay())),
   "data that are no data frame" = quote(fit_decay(as.matrix(1:3))),
   "data without rows" = quote(fit_decay(records[0, ])),
+  "two columns of one name" = quote(fit_decay(stats::setNames(records, sub("^wt$", "y", names(records))))),
+  "a group that is a list" = quote({
+    data <- records
+    data$id <- as.list(data$id)
+    fit_decay(data)
+  }),
   "a missing outcome column" = quote(fit_decay(stats::setNames(records, sub("^y$", "Y", names(records))))),
   "a missing covariate column" = quote(
     fit_nlme(decay(code = quote(y ~ normal((a + eta) * wgt, sigma))), records, seed = 1)
@@ -213,6 +228,10 @@ gallery <- list(
   "a start without a name" = quote(fit_decay(start = 3)),
   "a start of text" = quote(fit_decay(start = list(a = "x"))),
   "a start of the wrong length" = quote(fit_decay(start = list(a = c(1, 2)))),
+  "a start that is given twice" = quote(fit_decay(start = c(a = 1, a = 2))),
+  "a covariance that is not positive definite at the start" = quote(fit_nlme(nlme_model(
+    fixed(a = 1, s = positive(1)), random(eta ~ mvnormal(c(0, 0), diag(c(1, -1))) | id), y ~ normal(a + sum(eta), s)
+  ), records, seed = 1)),
   "a start out of bounds" = quote(fit_decay(start = c(sigma = -1))),
   "fix of what is no parameter" = quote(fit_decay(fix = "omga")),
   "fix of everything" = quote(fit_decay(fix = c("a", "k", "omega", "sigma"))),
@@ -224,6 +243,7 @@ gallery <- list(
   "threads below one" = quote(fit_decay(threads = 0)),
   "progress that is a number" = quote(fit_nlme(decay(), records, seed = 1, progress = 2)),
   "an id that is two columns" = quote(fit_decay(id = c("id", "sex"))),
+  "an option that does not exist" = quote(saem(exploation = 10)),
   "iterations that are no number" = quote(saem(exploration = "many")),
   "a kernel that does not exist" = quote(saem(kernels = c(random_wlk = 1))),
   "kernels without names" = quote(saem(kernels = c(1, 2))),

@@ -24,7 +24,7 @@ fn candidates(mean: &[f64], omega: &DMatrix<f64>) -> Vec<Vec<f64>> {
 /// A subject whose likelihood is not finite at any of the individual vectors tried, with the observation at fault.
 pub fn check_start(problem: &Problem) -> Result<()> {
     let theta = &problem.theta.start;
-    let prior = Prior::new(problem, theta)?;
+    let prior = Prior::new(problem, theta).map_err(|_| covariance_error())?;
     let layout = problem.layout(1);
     let means = Means::new(problem, &layout, theta);
     let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
@@ -52,6 +52,15 @@ pub fn check_start(problem: &Problem) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn covariance_error() -> Error {
+    Error::new(
+        ErrorClass::Start,
+        "not_positive_definite_start",
+        "The covariance of the random effects is not positive definite at the starting values.",
+    )
+    .hint("Start every variance above zero and every correlation between -1 and 1.")
 }
 
 struct RowLeaves<'a> {
