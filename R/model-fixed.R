@@ -95,7 +95,9 @@ fixed_parameter <- function(name, code, env) {
 }
 
 check_labels <- function(parameter, fail) {
-  if (!is.null(parameter$se) && !isTRUE(parameter$se) && !isFALSE(parameter$se)) fail("needs `se = TRUE` or `se = FALSE`")
+  if (!is.null(parameter$se) && !isTRUE(parameter$se) && !isFALSE(parameter$se)) {
+    fail("needs `se = TRUE` or `se = FALSE`")
+  }
   for (field in c("label", "unit")) {
     text <- parameter[[field]]
     if (!is.null(text) && (!is.character(text) || length(text) != 1L)) fail(sprintf("needs one text as `%s`", field))

@@ -198,6 +198,20 @@ test_that("settings outside the function are read, and choose branches", {
   expect_equal(text[3L], "f <- a + helper(age/100, b)")
 })
 
+test_that("helpers inside the function are read where they are called", {
+  model <- function(psi, id, xidep) {
+    curve <- function(base, slope, x) {
+      rise <- slope * x
+      base + rise
+    }
+    f <- curve(psi[id, 1], psi[id, 2], xidep[, 1])
+    f
+  }
+  plain <- function(psi, id, xidep) psi[id, 1] + psi[id, 2] * xidep[, 1]
+  start <- list(a = 1, b = 0.1)
+  expect_equal(log_likelihood_at(refused(model), orange, start), log_likelihood_at(refused(plain), orange, start))
+})
+
 test_that("what cannot be read names its line", {
   expect_snapshot({
     cat(conditionMessage(refused(function(psi, id, xidep) {
