@@ -47,7 +47,7 @@ statement_symbols <- function(statement) {
 # "row". An individual parameter needs its covariates constant in its group; anything
 # else that reads a column which is not declared so may vary by row.
 variable_levels <- function(model) {
-  groups <- effect_groups(model)
+  groups <- groups_of_effects(model)
   terms <- individual_terms(model)
   varying <- setdiff(model$described$columns, constant_columns(model$spec))
   reached <- list()
@@ -84,14 +84,13 @@ constant_columns <- function(spec) {
 }
 
 # The group of each random effect by name.
-effect_groups <- function(model) {
+groups_of_effects <- function(model) {
   unlist(lapply(model$spec$random, function(block) {
-    group <- if (is.null(block$group)) group_text_of(model) else block$group
+    # Without a group the effects belong to the subjects, named by `id` of the fit.
+    group <- if (is.null(block$group)) "subject" else block$group
     stats::setNames(rep(group, length(block$names)), block$names)
   }))
 }
-
-group_text_of <- function(model) if (length(model$group) > 0L) model$group[1L] else "subject"
 
 # One line an individual parameter: its distribution between the members of its
 # group, and the parameters of its mean that the mu-reference found.
@@ -99,7 +98,7 @@ individual_parameter_lines <- function(model) {
   described <- model$described
   terms <- effect_terms(model$spec, described$effects, described$individual)
   mu <- described$mu_referenced
-  groups <- effect_groups(model)
+  groups <- groups_of_effects(model)
   kinds <- c(identity = "normal", log = "lognormal", logit = "logit-normal", probit = "probit-normal")
   mean <- mu$mean[match(terms$effect, mu$effect)]
   family <- vapply(terms$effect, effect_family, character(1L), model$spec$random)
@@ -178,18 +177,22 @@ covariate_line <- function(model) {
   )
   kinds <- vapply(columns, function(column) {
     if (column %in% names(declared)) return(gsub("_", " ", declared[[column]]))
-    if (is_individual_covariate(column, model)) paste("constant in", group_text_of(model)) else "by row"
+    level <- column_level(column, model)
+    if (level == "row") "by row" else paste("constant in", level)
   }, character(1L))
   paste0("Covariates: ", paste(sprintf("%s (%s)", columns, kinds), collapse = ", "))
 }
 
-# True when everything that reads the column is an individual parameter.
-is_individual_covariate <- function(column, model) {
+# The level of the individual parameters that read a column, "row" when anything
+# else does.
+column_level <- function(column, model) {
   reads <- vapply(model$spec$statements, function(statement) {
     column %in% c(statement_symbols(statement), tree_symbols(statement$dist))
   }, logical(1L))
   readers <- lapply(model$spec$statements[reads], function(statement) {
-    if (statement$kind == "outcome") "" else sub("^[.]", "", statement_targets(statement))
+    if (statement$kind == "outcome") "" else statement_targets(statement)
   })
-  all(unlist(readers) %in% individual_terms(model))
+  readers <- unlist(readers)
+  if (!all(sub("^[.]", "", readers) %in% individual_terms(model))) return("row")
+  paste(unique(variable_levels(model)[readers]), collapse = ", ")
 }

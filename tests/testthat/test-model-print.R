@@ -20,6 +20,19 @@ test_that("levels, several blocks, elements and what is updated how", {
   expect_snapshot(print(model))
 })
 
+test_that("several groupings are told apart", {
+  model <- nlme_model(
+    fixed(a = 5, k = positive(0.1), between = positive(1), within = positive(0.5), sigma = positive(1)),
+    random(eta ~ normal(a, between) | id, kappa ~ normal(0, within) | id:occ),
+    {
+      amp <- eta + kappa
+      base <- eta * 2
+      y ~ normal(amp * exp(-k * time) + base, sigma)
+    }
+  )
+  expect_snapshot(print(model))
+})
+
 test_that("a model of saemix prints natively, with what it holds fixed", {
   model <- saemix_model(
     model1cpt, psi_row(ka = 1, V = 20, CL = 0.5), transform.par = c(1, 1, 1), fixed.estim = c(1, 0, 1),

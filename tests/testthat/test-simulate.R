@@ -4,14 +4,7 @@ growth <- nlme_formula(
   error = add(sigma = 8)
 )
 
-# The task stands in the core when it answers something else than that there is none.
-skip_without_task <- function() {
-  error <- caught(nlmers:::core_call(nlmers:::core_request("simulate", growth$spec)))
-  skip_if(identical(error$reason, "task"), "the core has no task `simulate` yet")
-}
-
 test_that("a model simulates from its starting values without a fit", {
-  skip_without_task()
   design <- data.frame(Tree = rep(1:400, each = 2), age = c(700, 1e6))
   made <- simulate(growth, nsim = 2, seed = 3, data = design)
   expect_named(made, c("sim", "Tree", "age", "circumference"))
@@ -27,7 +20,6 @@ test_that("a model simulates from its starting values without a fit", {
 })
 
 test_that("the same seed gives the same draws, and R's generator is left alone", {
-  skip_without_task()
   design <- data.frame(Tree = rep(1:3, each = 2), age = c(500, 1000))
   set.seed(1)
   before <- .Random.seed
@@ -39,7 +31,6 @@ test_that("the same seed gives the same draws, and R's generator is left alone",
 })
 
 test_that("a missing outcome stays missing, an absent one is drawn everywhere", {
-  skip_without_task()
   partly <- orange
   partly$circumference[c(2, 9)] <- NA
   made <- simulate(growth, nsim = 2, seed = 1, data = partly)
@@ -49,7 +40,6 @@ test_that("a missing outcome stays missing, an absent one is drawn everywhere", 
 })
 
 test_that("a fit simulates from its estimates", {
-  skip_without_task()
   fit <- suppressWarnings(fit_orange(method = short_saem(), seed = 1))
   made <- simulate(fit, nsim = 3, seed = 2)
   expect_equal(nrow(made), 105L)
@@ -59,11 +49,17 @@ test_that("a fit simulates from its estimates", {
 })
 
 test_that("counts are drawn as counts", {
-  skip_without_task()
   made <- simulate(counts(), seed = 1, data = data.frame(subject = rep(1:500, each = 2)), start = c(lambda = 4))
   expect_true(all(made$y >= 0 & made$y == round(made$y)))
   # E y = 4 exp(1/2), with variance of the mean over 500 subjects below (4^2 (e^2 - e) + 4 e^0.5 / 2) / 500.
   expect_lt(abs(mean(made$y) - 4 * exp(0.5)), 4 * sqrt((16 * (exp(2) - exp(1)) + 2 * exp(0.5)) / 500))
+})
+
+test_that("a model of saemix simulates after it is joined with its data", {
+  data <- theo_saemix_data()
+  made <- simulate(as_nlme_model(theo_saemix_model(), data), nsim = 2, seed = 1, data = as.data.frame(data))
+  expect_equal(dim(made), c(240L, 5L))
+  expect_false(anyNA(made$conc))
 })
 
 test_that("wrong arguments are refused", {

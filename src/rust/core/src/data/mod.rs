@@ -1,9 +1,11 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
+mod derived;
 pub mod frame;
 pub mod layout;
 pub mod records;
+mod support;
 
-pub use frame::Frame;
+pub use frame::{Frame, Grouping};
 pub use layout::{Block, Lane, Layout};
 pub use records::Records;

@@ -1,19 +1,28 @@
-//! Order the rows by subject, check their values, and find which columns vary within a subject.
+//! Order the rows by the levels of a grouping, check their values, and find which columns vary within a level.
+//!
+//! With one grouping its levels are the subjects; the names below say subject for a level of whichever grouping it is.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use super::frame::Frame;
+use super::derived::derive;
+use super::frame::{Frame, Grouping};
+use super::support::outcome_error;
 use crate::error::{Error, Result};
 use crate::ir::level::Extent;
-use crate::model::{Model, Support};
+use crate::model::{Column, Model, Source};
 
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
 pub struct Records {
+    /// Name of the grouping.
+    pub group: String,
     pub n_subjects: usize,
     pub labels: Vec<String>,
-    /// Values of each column, in the user's row order; missing outcomes are NaN.
-    pub columns: Vec<Vec<f64>>,
+    /// Level of each row of the data frame.
+    pub codes: Vec<usize>,
+    /// Values of each column, in the user's row order; missing outcomes are NaN. Shared by the groupings.
+    pub columns: Arc<Vec<Vec<f64>>>,
     pub extents: Vec<Extent>,
     /// True for columns whose values are all positive.
     pub positive: Vec<bool>,
@@ -24,40 +33,69 @@ pub struct Records {
 }
 
 impl Records {
-    /// Read and check the data for a model. `need_outcomes` is false for predictions.
+    /// Read and check the data for a model, once for each grouping of its random effects. `need_outcomes` is false
+    /// for predictions.
     ///
     /// # Errors
-    /// Missing columns, values that are missing, infinite or outside the outcome's support, too few subjects.
-    pub fn new(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Self> {
-        let outcomes: Vec<usize> = model.outcomes.iter().map(|o| o.column as usize).collect();
-        let columns = read_columns(model, frame, need_outcomes)?;
-        let rows = canonical_rows(frame, &columns);
+    /// Missing columns, values that are missing, infinite or outside the outcome's support, too few levels.
+    pub fn all(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Self>> {
+        let mut columns = read_columns(model, frame, need_outcomes)?;
+        let subjects = frame.subjects();
+        let rows = canonical_rows(frame, &subjects, &columns);
+        derive(model, frame, &rows, &mut columns)?;
+        let columns = Arc::new(columns);
+        let groupings = frame.groupings();
+        let all: Vec<Self> = groupings
+            .into_iter()
+            .map(|grouping| Self::of(model, frame, grouping, &columns))
+            .collect();
+        if let Some(first) = all.first() {
+            first.check_covariates(model, frame)?;
+            if need_outcomes {
+                first.check_outcomes(model, frame)?;
+            }
+        }
+        if need_outcomes {
+            all.iter().try_for_each(Self::check_levels)?;
+        }
+        Ok(all)
+    }
+
+    fn of(model: &Model, frame: &Frame, grouping: Grouping, columns: &Arc<Vec<Vec<f64>>>) -> Self {
         let mut records = Self {
-            n_subjects: frame.labels.len(),
-            labels: frame.labels.clone(),
+            n_subjects: grouping.labels.len(),
+            rows: canonical_rows(frame, &grouping, columns),
+            group: grouping.name,
+            labels: grouping.labels,
+            codes: grouping.codes,
             extents: Vec::new(),
             positive: columns.iter().map(|c| c.iter().all(|x| *x > 0.0)).collect(),
-            columns,
-            rows,
-            outcomes,
+            columns: columns.clone(),
+            outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
         };
-        records.check_covariates(model, frame)?;
-        if need_outcomes {
-            records.check_outcomes(model, frame)?;
-        }
         records.extents = (0..records.columns.len())
             .map(|i| records.extent(i))
             .collect();
-        Ok(records)
+        records
     }
 
-    /// One subject with one row: columns that stand in the distribution of random effects are constant, as they must
+    /// Whether another grouping's level is the same in all rows of each of one's own.
+    pub fn lies_within(&self, other: &Self) -> bool {
+        self.rows.iter().all(|rows| {
+            rows.windows(2)
+                .all(|pair| other.codes[pair[0]] == other.codes[pair[1]])
+        })
+    }
+
+    /// One level with one row: columns that stand in the distribution of random effects are constant, as they must
     /// be; the others vary.
     pub fn imagined(model: &Model) -> Self {
         let mut records = Self {
+            group: String::new(),
             n_subjects: 1,
             labels: vec!["1".into()],
-            columns: vec![vec![1.0]; model.columns.len()],
+            codes: vec![0],
+            columns: Arc::new(vec![vec![1.0]; model.columns.len()]),
             extents: vec![Extent::Row; model.columns.len()],
             positive: vec![true; model.columns.len()],
             rows: vec![vec![0]],
@@ -103,7 +141,7 @@ impl Records {
     }
 
     fn check_covariates(&self, model: &Model, frame: &Frame) -> Result<()> {
-        for (column, values) in model.columns.iter().zip(&self.columns) {
+        for (column, values) in model.columns.iter().zip(self.columns.iter()) {
             if column.outcome {
                 continue;
             }
@@ -136,17 +174,11 @@ impl Records {
         for outcome in &model.outcomes {
             let name = &model.columns[outcome.column as usize].name;
             let values = &self.columns[outcome.column as usize];
-            let wrong = |y: f64| match outcome.support {
-                _ if y.is_infinite() => true,
-                Support::Real => false,
-                Support::Positive => y <= 0.0,
-                Support::ZeroOne => y != 0.0 && y != 1.0,
-                Support::Count => y < 0.0 || y.fract() != 0.0,
-            };
-            if let Some(row) = values.iter().position(|y| !y.is_nan() && wrong(*y)) {
+            let outside = |y: &f64| !y.is_nan() && !outcome.support.contains(*y);
+            if let Some(row) = values.iter().position(outside) {
                 return Err(outcome_error(
                     name,
-                    &outcome.family,
+                    outcome.support,
                     values[row],
                     row,
                     frame,
@@ -161,43 +193,19 @@ impl Records {
                 .at(outcome.text.clone()));
             }
         }
-        if self.n_subjects < 2 {
-            return Err(Error::data(
-                "one_subject",
-                format!("The data have one {} only.", frame.group),
-            )
-            .hint("Random effects need at least two; fit a single subject with nls()."));
-        }
         Ok(())
     }
-}
 
-fn outcome_error(name: &str, family: &str, value: f64, row: usize, frame: &Frame) -> Error {
-    let (reason, needs) = match family {
-        _ if value.is_infinite() => ("infinite_outcome", "finite"),
-        "lognormal" => ("outcome_outside_support", "positive"),
-        "bernoulli" => ("outcome_outside_support", "0 or 1"),
-        _ => ("outcome_outside_support", "a whole number, at least 0"),
-    };
-    let shown = if value.is_infinite() {
-        if value > 0.0 {
-            "Inf".to_string()
-        } else {
-            "-Inf".to_string()
+    fn check_levels(&self) -> Result<()> {
+        if self.n_subjects >= 2 {
+            return Ok(());
         }
-    } else {
-        value.to_string()
-    };
-    Error::data(
-        reason,
-        format!("The outcome `{name}` is {shown}; it must be {needs}."),
-    )
-    .at(frame.place(row))
-    .field("column", name)
-    .field("row", row + 1)
-    .field("subject", &frame.labels[frame.codes[row]])
-    .field("value", shown)
-    .hint("Correct the value, or set it to NA to leave it out.")
+        Err(Error::data(
+            "one_subject",
+            format!("The data have one {} only.", self.group),
+        )
+        .hint("Random effects need at least two; fit a single subject with nls()."))
+    }
 }
 
 fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Vec<f64>>> {
@@ -208,19 +216,20 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let read =
-        |column: &crate::model::Column| match frame.column(&column.name, &column.statement, &known)
-        {
-            Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
-            found => found.map(<[f64]>::to_vec),
-        };
+    let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
+        _ if matches!(column.source, Source::PreviousTime(_)) => Ok(vec![0.0; frame.n_rows]),
+        Err(_) if !need_outcomes && (column.outcome || column.source != Source::Data) => {
+            Ok(vec![f64::NAN; frame.n_rows])
+        }
+        found => found.map(<[f64]>::to_vec),
+    };
     model.columns.iter().map(read).collect()
 }
 
-/// Rows of each subject, in an order that does not depend on the order of the data frame.
-fn canonical_rows(frame: &Frame, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
-    let mut rows = vec![Vec::new(); frame.labels.len()];
-    for (row, code) in frame.codes.iter().enumerate() {
+/// Rows of each level, in an order that does not depend on the order of the data frame.
+fn canonical_rows(frame: &Frame, grouping: &Grouping, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
+    let mut rows = vec![Vec::new(); grouping.labels.len()];
+    for (row, code) in grouping.codes.iter().enumerate() {
         rows[*code].push(row);
     }
     let time = frame.time.as_ref().and_then(|name| {
@@ -232,8 +241,12 @@ fn canonical_rows(frame: &Frame, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
     });
     let compare = |a: usize, b: usize| {
         let by_time = time.map_or(Ordering::Equal, |t| t[a].total_cmp(&t[b]));
-        columns.iter().fold(by_time, |order, c| {
+        let by_value = columns.iter().fold(by_time, |order, c| {
             order.then_with(|| c[a].total_cmp(&c[b]))
+        });
+        let others = frame.groupings.iter();
+        others.fold(by_value, |order, other| {
+            order.then_with(|| other.codes[a].cmp(&other.codes[b]))
         })
     };
     for list in &mut rows {

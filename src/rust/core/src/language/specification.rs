@@ -12,6 +12,23 @@ pub struct Specification {
     pub random: Vec<Random>,
     #[serde(default)]
     pub statements: Vec<Statement>,
+    /// True when the data have the columns `.cens` and `.limit`, which say what values are censored.
+    #[serde(default)]
+    pub censoring: bool,
+}
+
+impl Specification {
+    /// Number of groupings that the random effects name; one when none is named.
+    pub fn n_groups(&self) -> usize {
+        let mut names: Vec<&String> = self
+            .random
+            .iter()
+            .filter_map(|r| r.group.as_ref())
+            .collect();
+        names.sort();
+        names.dedup();
+        names.len().max(1)
+    }
 }
 
 /// How a parameter is free to move: the estimators work on the transformed scale.

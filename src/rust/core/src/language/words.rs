@@ -1,19 +1,46 @@
 //! List the words of the language and find the nearest one to a misspelling.
 
 /// Functions of the code block.
-pub const FUNCTIONS: [&str; 53] = [
+pub const FUNCTIONS: [&str; 54] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
     "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%",
-    "mean", "(",
+    "mean", "(", "trigamma",
 ];
 
 /// Families of random effects.
-pub const RANDOM_FAMILIES: [&str; 3] = ["normal", "mvnormal", "lognormal"];
+pub const RANDOM_FAMILIES: [&str; 7] = [
+    "normal",
+    "mvnormal",
+    "lognormal",
+    "exponential",
+    "gamma",
+    "beta",
+    "student_t",
+];
 
 /// Families of outcomes.
-pub const OUTCOME_FAMILIES: [&str; 5] = ["normal", "lognormal", "bernoulli", "poisson", "custom"];
+pub const OUTCOME_FAMILIES: [&str; 18] = [
+    "normal",
+    "lognormal",
+    "student_t",
+    "laplace",
+    "logistic",
+    "gamma",
+    "beta",
+    "exponential",
+    "weibull",
+    "bernoulli",
+    "binomial",
+    "poisson",
+    "neg_binomial",
+    "categorical",
+    "ordered",
+    "event",
+    "custom",
+    "censored",
+];
 
 /// Shorthands of the residual error.
 pub const ERROR_MODELS: [&str; 4] = ["add", "prop", "add_prop", "add_prop_sd"];

@@ -1,6 +1,6 @@
 //! Compile the code block: statements in the order written.
 
-use super::compile::outcome;
+use super::outcome::outcome;
 use super::scope::{Kind, Scope};
 use super::Outcome;
 use crate::error::{Error, Result};
