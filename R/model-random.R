@@ -96,7 +96,7 @@ check_distribution <- function(code, words, text) {
       sprintf("Write `%s(...)`.", name), list(name = name)
     )
   }
-  later <- name %in% c(later_words, later_random_words)
+  later <- name %in% later_words
   problem <- if (later) {
     sprintf("The distribution `%s` is not available in this release.", name)
   } else {

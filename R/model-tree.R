@@ -15,12 +15,13 @@ outcome_words <- c(
   "exponential", "weibull", "bernoulli", "binomial", "poisson", "neg_binomial",
   "categorical", "ordered", "event", "custom", "censored"
 )
-random_words <- c("normal", "mvnormal", "lognormal")
+random_words <- c(
+  "normal", "mvnormal", "lognormal", "exponential", "gamma", "beta", "student_t"
+)
 later_words <- c(
   "hmm", "continuous_time_hmm", "linear_compartments", "planar_flow",
   "network", "soft_tree", "spline"
 )
-later_random_words <- c("exponential", "gamma", "beta", "student_t", "planar_flow")
 
 # Where code is read: `env` finds helper functions, `bound` holds names that
 # stand for a tree already (arguments and local variables of a helper), `closed`

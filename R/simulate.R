@@ -15,6 +15,8 @@
 #' @param start (named numeric or list) values on the natural scale, by parameter; those left
 #'   out keep the model's.
 #' @param ... for the generic; an argument that lands here is refused.
+#' @details
+#' Limits of quantification (the columns `CENS` and `LIMIT`) do not apply to the draws.
 #' @returns A data frame with column `sim` (1 to `nsim`), then the columns of the design with the
 #'   outcomes replaced by draws; `nsim` times its rows, in its order.
 #' @examples
@@ -63,7 +65,9 @@ simulated <- function(model, data, values, settings) {
   nsim <- check_count(settings$nsim, "nsim", 1)
   seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
-  data <- as.data.frame(data)
+  data <- outcomes_by_dvid(model, as.data.frame(data))
+  # The outcome itself is drawn, whatever part of it a limit would hide.
+  model$spec$censoring <- FALSE
   bound <- bind_data(model, data, settings$id, settings$time, "newdata")
   reply <- core_call(core_request("simulate", model$spec, list(
     data = bound$fields, parameters = value_fields(values), nsim = nsim, seed = seed

@@ -36,7 +36,7 @@ log_likelihood_at <- function(model, data, parameters = list(), nodes = 5) {
   })
   names(start) <- vapply(model$spec$parameters, `[[`, "", "name")
   start[names(parameters)] <- parameters
-  request <- nlmers:::core_request("log_likelihood", model$spec, list(
+  request <- nlmers:::core_request("log_likelihood", bound$model$spec, list(
     data = bound$fields, parameters = nlmers:::value_fields(start), nodes = nodes
   ))
   nlmers:::core_call(request, bound$columns)$value

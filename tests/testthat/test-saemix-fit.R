@@ -161,6 +161,28 @@ test_that("a masked assignment holds where its condition does", {
   expect_same_model(model, data, native)
 })
 
+test_that("records below the limit of quantification are censored", {
+  limited <- transform(theo, blq = as.numeric(conc < 2), conc = pmax(conc, 2))
+  data <- saemix_data(
+    limited, name.group = "Subject", name.predictors = c("dose", "Time"), name.response = "conc", name.cens = "blq",
+    verbose = FALSE
+  )
+  native <- nlme_model(
+    fixed(
+      ka = positive(1), V = positive(20), CL = positive(0.5), o1 = positive(1), o2 = positive(1), o3 = positive(1),
+      a = positive(1)
+    ),
+    random(u ~ normal(0, o1) | Subject, v ~ normal(0, o2) | Subject, w ~ normal(0, o3) | Subject),
+    conc ~ censored(
+      normal(one_compartment(dose, Time, ka * exp(u), V * exp(v), CL * exp(w)), a), lower = 2
+    )
+  )
+  joined <- as_nlme_model(theo_saemix_model(), data)
+  expect_equal(
+    log_likelihood_at(joined, as.data.frame(data)), log_likelihood_at(native, transform(as.data.frame(data), CENS = NULL))
+  )
+})
+
 test_that("objects of the saemix package are handed on to it", {
   skip_if_not_installed("saemix")
   expect_error(saemix(structure(list(), class = "SaemixModel"), NULL))

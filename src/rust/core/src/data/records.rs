@@ -218,9 +218,8 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .collect();
     let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
         _ if matches!(column.source, Source::PreviousTime(_)) => Ok(vec![0.0; frame.n_rows]),
-        Err(_) if !need_outcomes && (column.outcome || column.source != Source::Data) => {
-            Ok(vec![f64::NAN; frame.n_rows])
-        }
+        Err(_) if !need_outcomes && column.source != Source::Data => Ok(vec![0.0; frame.n_rows]),
+        Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
         found => found.map(<[f64]>::to_vec),
     };
     model.columns.iter().map(read).collect()

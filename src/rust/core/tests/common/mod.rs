@@ -3,8 +3,10 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod data;
+pub mod draws;
 pub mod effects;
 pub mod errors;
+pub mod families;
 pub mod groups;
 pub mod likelihood;
 pub mod numeric;
