@@ -26,6 +26,12 @@ model_statement <- function(code, env) {
 assignment <- function(code, text, env) {
   target <- code[[2L]]
   if (is.call(target)) stop_target(target, text)
+  if (!is.symbol(target) && !is.character(target)) {
+    stop_model(
+      "bad_target", sprintf("`%s` cannot be assigned to.", code_text(target)), text,
+      "The left of `<-` is a name."
+    )
+  }
   list(
     kind = "assign", target = as.character(target),
     value = expression_tree(code[[3L]], new_scope(env, text)), text = text

@@ -106,13 +106,18 @@ call_head <- function(call, scope) {
   head <- call[[1L]]
   if (is.function(head)) return(head)
   if (is.call(head) && as.character(head[[1L]])[1L] %in% c("::", ":::")) {
-    scope$env <- asNamespace(as.character(head[[2L]]))
+    scope$env <- tryCatch(asNamespace(as.character(head[[2L]])), error = function(error) {
+      stop_model(
+        "unknown_package", sprintf("The package `%s` cannot be loaded.", as.character(head[[2L]])), scope$text,
+        "Install it, or define the function where the model is written."
+      )
+    })
     head <- head[[3L]]
   }
   if (!is.symbol(head)) {
     stop_model(
       "unsupported_call", sprintf("`%s` cannot be called in a model.", code_text(head)),
-      scope$text
+      scope$text, if (is.numeric(head)) sprintf("For a product write `%s * (...)`.", code_text(head))
     )
   }
   name <- as.character(head)
@@ -166,6 +171,13 @@ own_functions <- function(env) {
 word_tree <- function(word, call, scope) {
   args <- as.list(call)[-1L]
   names <- names(args)
+  twice <- names[nzchar(names) & duplicated(names)]
+  if (length(twice) > 0L) {
+    stop_model(
+      "name_used_twice", sprintf("`%s()` is given `%s` twice.", word, twice[1L]), scope$text,
+      "Give each argument once.", list(name = twice[1L])
+    )
+  }
   tree <- list(
     call = word, args = unname(lapply(args, expression_tree, scope = scope))
   )
