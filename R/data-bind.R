@@ -19,7 +19,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   for (column in needed) check_column(column, data, model, argument, env)
   data[setdiff(outcomes, names(data))] <- NA_real_
   columns <- lapply(stats::setNames(used, used), function(column) {
-    numeric_column(data[[column]], column, argument)
+    column_numbers(data[[column]], column, argument, model$spec)
   })
   columns <- c(columns, censoring$columns)
   subjects <- groupings$subjects
@@ -140,25 +140,10 @@ number_hint <- function(values, place) {
 
 # Every name the model itself gives a meaning.
 model_names <- function(spec) {
-  targets <- unlist(lapply(spec$statements, `[[`, "target"))
+  targets <- statement_targets(spec$statements)
   c(
     vapply(spec$parameters, `[[`, character(1L), "name"),
     unlist(lapply(spec$random, `[[`, "names")),
     sub("^[.]", "", targets)
   )
-}
-
-# The statement in which a name first stands.
-place_of <- function(name, spec) {
-  for (statement in c(spec$statements, spec$random)) {
-    tree <- if (is.null(statement$value)) statement$dist else statement$value
-    if (identical(statement$column, name) || name %in% tree_symbols(tree)) {
-      return(statement$text)
-    }
-  }
-  NULL
-}
-
-tree_symbols <- function(tree) {
-  unique(c(tree$sym, unlist(lapply(tree$args, tree_symbols))))
 }

@@ -240,14 +240,13 @@ fn evaluate(specification: &Json, data: &Data) -> Result<bool, Error> {
     let request = Request::parse(&request.to_string())?;
     let model = request.compiled()?;
     let frame = request.frame(data.request_columns())?;
-    let problem = Joint::new(&model, &frame, &Given::default())?
-        .parts
-        .remove(0);
+    let joint = Joint::new(&model, &frame, &Given::default())?;
+    let problem = joint.main();
     let theta = &problem.theta.start;
     let phi = vec![0.3; problem.n_subjects() * problem.n_phi()];
     let isa = Isa::detect();
-    let values = likelihood::values(isa, &problem, theta, &phi);
-    let slopes = likelihood::gradient_theta(isa, &problem, theta, &phi);
+    let values = likelihood::values(isa, problem, theta, &phi);
+    let slopes = likelihood::gradient_theta(isa, problem, theta, &phi);
     assert_eq!(slopes.len(), theta.len());
     assert_eq!(
         problem.natural_jacobian(theta).len(),
