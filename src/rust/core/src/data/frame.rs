@@ -38,6 +38,13 @@ impl Frame {
         }
     }
 
+    /// Values of the time column, if there is one.
+    pub fn times(&self) -> Option<&[f64]> {
+        let name = self.time.as_ref()?;
+        let found = self.columns.iter().find(|(column, _)| column == name);
+        found.map(|(_, values)| values.as_slice())
+    }
+
     /// `Subject 3, row 17`: rows are counted from one, as R does.
     pub fn place(&self, row: usize) -> String {
         format!(

@@ -1,6 +1,7 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
-pub mod frame;
+pub mod derived;
+mod frame;
 pub mod layout;
 pub mod records;
 

@@ -2,10 +2,11 @@
 
 use std::cmp::Ordering;
 
+use super::derived;
 use super::frame::Frame;
 use crate::error::{Error, Result};
 use crate::ir::level::Extent;
-use crate::model::{Model, Support};
+use crate::model::{Model, Source, Support};
 
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
@@ -30,8 +31,9 @@ impl Records {
     /// Missing columns, values that are missing, infinite or outside the outcome's support, too few subjects.
     pub fn new(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Self> {
         let outcomes: Vec<usize> = model.outcomes.iter().map(|o| o.column as usize).collect();
-        let columns = read_columns(model, frame, need_outcomes)?;
-        let rows = canonical_rows(frame, &columns);
+        let mut columns = read_columns(model, frame, need_outcomes)?;
+        let rows = canonical_rows(frame, &columns, model.is_sequential());
+        derived::fill(model, frame, &rows, &mut columns)?;
         let mut records = Self {
             n_subjects: frame.labels.len(),
             labels: frame.labels.clone(),
@@ -69,6 +71,11 @@ impl Records {
             }
         }
         records
+    }
+
+    /// Number of rows of the data frame.
+    pub fn n_rows(&self) -> usize {
+        self.rows.iter().map(Vec::len).sum()
     }
 
     /// Number of outcome values that are present.
@@ -142,6 +149,7 @@ impl Records {
                 Support::Positive => y <= 0.0,
                 Support::ZeroOne => y != 0.0 && y != 1.0,
                 Support::Count => y < 0.0 || y.fract() != 0.0,
+                Support::State(n) => y < 1.0 || y > f64::from(n) || y.fract() != 0.0,
             };
             if let Some(row) = values.iter().position(|y| !y.is_nan() && wrong(*y)) {
                 return Err(outcome_error(
@@ -177,6 +185,10 @@ fn outcome_error(name: &str, family: &str, value: f64, row: usize, frame: &Frame
         _ if value.is_infinite() => ("infinite_outcome", "finite"),
         "lognormal" => ("outcome_outside_support", "positive"),
         "bernoulli" => ("outcome_outside_support", "0 or 1"),
+        "markov" | "continuous_time_markov" => (
+            "outcome_outside_support",
+            "a state, counted from 1 to their number",
+        ),
         _ => ("outcome_outside_support", "a whole number, at least 0"),
     };
     let shown = if value.is_infinite() {
@@ -208,28 +220,28 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let read =
-        |column: &crate::model::Column| match frame.column(&column.name, &column.statement, &known)
+    let read = |column: &crate::model::Column| {
+        if column.source != Source::Data {
+            return Ok(vec![f64::NAN; frame.n_rows]);
+        }
+        match frame.column(&column.name, &column.statement, &known)
         {
             Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
             found => found.map(<[f64]>::to_vec),
-        };
+        }
+    };
     model.columns.iter().map(read).collect()
 }
 
-/// Rows of each subject, in an order that does not depend on the order of the data frame.
-fn canonical_rows(frame: &Frame, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
+/// Rows of each subject, in an order that does not depend on the order of the data frame; but where a row depends on
+/// the rows before it, rows that time does not tell apart stay as they are.
+fn canonical_rows(frame: &Frame, columns: &[Vec<f64>], sequential: bool) -> Vec<Vec<usize>> {
     let mut rows = vec![Vec::new(); frame.labels.len()];
     for (row, code) in frame.codes.iter().enumerate() {
         rows[*code].push(row);
     }
-    let time = frame.time.as_ref().and_then(|name| {
-        frame
-            .columns
-            .iter()
-            .find(|(column, _)| column == name)
-            .map(|(_, values)| values)
-    });
+    let time = frame.times();
+    let columns = if sequential { &[] } else { columns };
     let compare = |a: usize, b: usize| {
         let by_time = time.map_or(Ordering::Equal, |t| t[a].total_cmp(&t[b]));
         columns.iter().fold(by_time, |order, c| {

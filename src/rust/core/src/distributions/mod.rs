@@ -5,9 +5,11 @@
 //! `sum weight * (d argument / d x)^2`.
 
 pub mod bernoulli;
+pub mod hmm;
 pub mod lognormal;
 pub mod normal;
 pub mod poisson;
+pub mod transition;
 
 use crate::ir::graph::{Graph, Node};
 

@@ -29,6 +29,7 @@ pub fn merge_exponentials(
         let new = merger.graph.copy(graph.op(node), &moved);
         moved.push(merger.merged(new));
     }
+    merger.graph.copy_carries(graph, &moved);
     (merger.graph, moved)
 }
 

@@ -26,12 +26,14 @@ pub fn reference(
 ) -> Referenced {
     let mut levels = Levels::new(extents);
     let needed = graph.reachable(roots);
+    let carried = graph.carries().iter().flat_map(|c| [c.initial, c.next]);
+    let roots: Vec<Node> = roots.iter().copied().chain(carried).collect();
     let users = users(graph, &needed);
     let mut carriers = vec![None; graph.len()];
     let mut sums: Vec<Vec<(Node, f64)>> = vec![Vec::new(); n_effects];
     for node in graph.nodes().filter(|node| needed[node.index()]) {
         if let Op::Phi(k) = graph.op(node) {
-            let (carrier, terms) = follow(graph, &mut levels, &users, roots, node);
+            let (carrier, terms) = follow(graph, &mut levels, &users, &roots, node);
             if !terms.is_empty() {
                 carriers[carrier.index()] = Some(k);
                 sums[k as usize] = terms;
@@ -108,6 +110,7 @@ fn rebuild(graph: &Graph, carriers: &[Option<u32>], sums: &[Vec<(Node, f64)>]) -
             (None, op) => new.copy(op, &moved),
         };
     }
+    new.copy_carries(graph, &moved);
     Referenced {
         graph: new,
         moved,

@@ -6,6 +6,7 @@ pub mod covariance;
 pub mod parameter;
 mod random;
 mod scope;
+mod sequence;
 mod shape;
 mod value;
 
@@ -39,6 +40,24 @@ pub struct Column {
     pub statement: String,
     /// True when the column is an outcome that nothing but its own distribution reads: it may be missing.
     pub outcome: bool,
+    pub source: Source,
+}
+
+/// Where the values of a column come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Data,
+    /// Time since the subject's previous row, 0 at its first one.
+    TimeStep,
+    /// 1 where the outcome in that column is there, else 0.
+    Present(u32),
+}
+
+impl Model {
+    /// Whether a row depends on the subject's earlier rows, so that all of them are needed together and in order.
+    pub fn is_sequential(&self) -> bool {
+        !self.graph.carries().is_empty()
+    }
 }
 
 /// One coordinate of the random effects.
@@ -92,6 +111,8 @@ pub enum Support {
     Positive,
     ZeroOne,
     Count,
+    /// One of the states `1, 2, ..., n`.
+    State(u32),
 }
 
 /// One outcome of the model.

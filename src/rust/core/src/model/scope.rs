@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::value::Value;
-use super::Column;
+use super::{Column, Source};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 
@@ -75,10 +75,26 @@ impl Scope {
                 name: name.to_string(),
                 statement: statement.to_string(),
                 outcome: false,
+                source: Source::Data,
             });
             self.columns.len() - 1
         });
         let i = super::parameter::index(i);
         (i, self.graph.data(i))
+    }
+
+    /// The node of a column that is made from the data, made known on first use.
+    pub fn derived(&mut self, source: Source, statement: &str) -> Node {
+        let position = self.columns.iter().position(|c| c.source == source);
+        let i = position.unwrap_or_else(|| {
+            self.columns.push(Column {
+                name: String::new(),
+                statement: statement.to_string(),
+                outcome: false,
+                source,
+            });
+            self.columns.len() - 1
+        });
+        self.graph.data(super::parameter::index(i))
     }
 }

@@ -14,6 +14,8 @@ pub struct Scratch {
     pub work: Vec<Column>,
     adjoint: Vec<Column>,
     tangent: Vec<Vec<Column>>,
+    /// Carried values as each row reads them, `[row][value]`.
+    history: Vec<Column>,
 }
 
 /// A derivative program bound to a layout and a `theta`.
@@ -66,6 +68,10 @@ impl<'a> Derivatives<'a> {
         scratch.adjoint.resize(program.n_adjoints(), Column::ZERO);
         scratch.adjoint[..program.first_row_column].fill(Column::ZERO);
         scratch.adjoint[program.n_work..].fill(Column::ZERO);
+        self.ready(phi, scratch);
+        if program.carried.count > 0 {
+            return self.sweep_carried(b, phi, scratch);
+        }
         let bases = self.bases(b, phi, scratch);
         tape::run(self.isa, &program.subject, bases, 1);
         tape::reverse_rows(
@@ -75,6 +81,36 @@ impl<'a> Derivatives<'a> {
             bases,
             block.n_rows,
         );
+        tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
+        scratch.work[program.total as usize]
+    }
+
+    /// The sweep where rows depend on the rows before: all rows forward, then all rows back.
+    fn sweep_carried(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+        let program = self.program;
+        let n_rows = self.layout.blocks[b].n_rows;
+        let (read, left) = (program.carried.read(), program.carried.left());
+        let values = &program.row[..program.carried.n_values];
+        scratch.history.clear();
+        tape::run(self.isa, &program.subject, self.bases(b, phi, scratch), 1);
+        for row in 0..n_rows {
+            scratch
+                .history
+                .extend_from_slice(&scratch.work[read.clone()]);
+            let bases = self.bases(b, phi, scratch).at(row);
+            tape::run(self.isa, &program.row, bases, 1);
+            scratch.work.copy_within(left.clone(), read.start);
+        }
+        for row in (0..n_rows).rev() {
+            let before = row * read.len();
+            scratch.work[read.clone()]
+                .copy_from_slice(&scratch.history[before..before + read.len()]);
+            scratch.adjoint.copy_within(read.clone(), left.start);
+            scratch.adjoint[read.clone()].fill(Column::ZERO);
+            let bases = self.bases(b, phi, scratch).at(row);
+            tape::reverse_rows(self.isa, values, &program.reverse_row, bases, 1);
+        }
+        let bases = self.bases(b, phi, scratch);
         tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
         scratch.work[program.total as usize]
     }
@@ -124,12 +160,17 @@ impl<'a> Derivatives<'a> {
         let program = self.program;
         let d = program.n_phi;
         let block = &self.layout.blocks[b];
+        debug_assert!(
+            program.carried.count == 0 || program.row_roots.is_empty(),
+            "no expected information where values are carried"
+        );
         scratch.tangent.resize(d, Vec::new());
         for (k, columns) in scratch.tangent.iter_mut().enumerate() {
             columns.clear();
             columns.resize(program.n_adjoints(), Column::ZERO);
             columns[program.phi_adjoint(k)] = Column::splat(1.0);
         }
+        self.ready(phi, scratch);
         let mut bases = self.bases(b, phi, scratch);
         tape::run(self.isa, &program.subject, bases, 1);
         for (k, (subject, _)) in program.tangents.iter().enumerate() {
@@ -206,7 +247,8 @@ impl<'a> Derivatives<'a> {
         }
     }
 
-    fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
+    /// Room for all values, and nothing added up yet.
+    fn ready(&self, phi: &[Column], scratch: &mut Scratch) {
         assert!(
             phi.len() >= self.program.n_phi,
             "one column for each coordinate of phi"
@@ -215,6 +257,9 @@ impl<'a> Derivatives<'a> {
             .work
             .resize(self.program.n_work.max(scratch.work.len()), Column::ZERO);
         scratch.work[self.program.total as usize] = Column::ZERO;
+    }
+
+    fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
         let mut bases = data_bases(self.problem, &self.layout.blocks[b], &self.broadcast, phi);
         bases.start[Bank::Work as usize] = scratch.work.as_mut_ptr().cast();
         bases.adjoint = scratch.adjoint.as_mut_ptr().cast();

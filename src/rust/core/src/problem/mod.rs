@@ -116,14 +116,19 @@ impl Problem {
             .iter()
             .map(|c| Population::new(&form.graph, &c.nodes))
             .collect();
+        let mut present: Vec<Vec<bool>> = records
+            .outcomes
+            .iter()
+            .map(|o| records.columns[*o].iter().map(|y| !y.is_nan()).collect())
+            .collect();
+        if !form.graph.carries().is_empty() {
+            // Every row moves what is carried, with or without an outcome: this mask keeps them all.
+            present.push(vec![true; records.n_rows()]);
+        }
         let data = Materialized {
             subject: form.subject_values(&records, &columns.subject),
             row: form.row_values(&records, &columns.row),
-            present: records
-                .outcomes
-                .iter()
-                .map(|o| records.columns[*o].iter().map(|y| !y.is_nan()).collect())
-                .collect(),
+            present,
         };
         let mut problem = Self {
             model: model.clone(),

@@ -44,34 +44,39 @@ impl Programs {
             .zip(&form.densities)
             .map(|(o, d)| (d.log_density, o))
             .collect();
+        // The mask behind those of the outcomes.
+        let all = Roots {
+            exists: crate::model::parameter::index(form.densities.len()),
+            ..Roots::default()
+        };
         let likelihood = Roots {
             sums: sums.clone(),
-            ..Roots::default()
+            ..all.clone()
         };
         let (arguments, information, has_information) = information_roots(form);
         let phi_roots = Roots {
             sums: sums.clone(),
             rows: arguments,
-            ..Roots::default()
+            ..all.clone()
         };
         let theta_roots = Roots {
             sums,
             subject_sums: prior,
-            ..Roots::default()
+            ..all.clone()
         };
         let means = Roots {
             subjects: form.means.clone(),
-            ..Roots::default()
+            ..all.clone()
         };
         let shifts = Roots {
             subjects: form.shifts.clone(),
-            ..Roots::default()
+            ..all.clone()
         };
         let (rows, predicted) = prediction_roots(form);
         let prediction = Roots {
             rows,
             subjects: individual_nodes,
-            ..Roots::default()
+            ..all.clone()
         };
         let d = form.means.len();
         let programs = Self {
@@ -100,6 +105,10 @@ impl Programs {
 
 fn information_roots(form: &NormalForm) -> (Vec<Node>, Vec<usize>, bool) {
     let (mut roots, mut outcomes, mut complete) = (Vec::new(), Vec::new(), true);
+    if !form.graph.carries().is_empty() {
+        // Outcomes of a chain inform each other; tangents go by single rows.
+        return (roots, outcomes, false);
+    }
     for (o, density) in form.densities.iter().enumerate() {
         match &density.information {
             None => complete = false,

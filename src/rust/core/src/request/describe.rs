@@ -2,7 +2,7 @@
 
 use super::{list, Request};
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{Model, Source};
 use crate::problem::{natural, Given, Problem, Theta};
 use crate::reply::Value;
 
@@ -15,7 +15,8 @@ pub fn describe(request: &Request) -> Result<Value> {
     let families = model.outcomes.iter().map(|o| o.family.clone()).collect();
     let effects = model.effects.iter().map(|e| e.name.clone()).collect();
     let is_outcome = |name: &str| model.outcomes.iter().any(|o| column(o.column) == name);
-    let columns = model.columns.iter().map(|c| c.name.clone());
+    let read = model.columns.iter().filter(|c| c.source == Source::Data);
+    let columns = read.map(|c| c.name.clone());
     let covariates = columns.clone().filter(|name| !is_outcome(name)).collect();
     Ok(list(vec![
         ("parameters", parameters(&model, &theta)),

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::carried::{self, Carried};
 use super::place::{Builder, DataColumns, Source};
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
@@ -31,9 +32,11 @@ pub struct DerivativeProgram {
     /// First column of `Work` that belongs to rows: adjoints before it must start at zero.
     pub first_row_column: usize,
     pub total: u32,
-    /// Tangent tapes, one a coordinate of `phi`: subject part and row part. Empty for `theta`.
+    /// Tangent tapes, one a coordinate of `phi`: subject part and row part. Empty for `theta`, and where values are
+    /// carried from row to row.
     pub tangents: Vec<(Vec<Tangent>, Vec<Tangent>)>,
     pub row_roots: Vec<Place>,
+    pub carried: Carried,
 }
 
 /// The values as they are laid out, for the derivative rules to follow.
@@ -44,6 +47,9 @@ struct Forward {
     instructions: HashMap<Node, Instruction>,
     sums: Vec<(Node, Instruction)>,
     subject_sums: Vec<(Node, Instruction)>,
+    starts: Vec<(Node, Instruction)>,
+    /// Carried values: leaf, what moves it, how.
+    steps: Vec<(Node, Node, Instruction)>,
 }
 
 /// A reverse sweep being laid out.
@@ -94,19 +100,21 @@ impl DerivativeProgram {
         }
         program.total = program.column();
         forward.subject_sums = program.accumulate_subjects(&mut builder, roots);
+        forward.starts = program.start_carried(&mut builder, roots);
         program.first_row_column = program.n_work;
         for node in &rows {
             let instruction = program.compute(&mut builder, *node);
             forward.instructions.insert(*node, instruction);
             program.row.push(instruction);
         }
+        forward.steps = program.move_carried(&mut builder, roots);
         forward.sums = program.accumulate(&mut builder, roots);
         (forward.rows, forward.subjects) = (rows, subjects);
         program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();
         program.lay_reverse(&mut builder, &forward, active);
-        if active == Active::Phi {
+        if active == Active::Phi && program.carried.count == 0 {
             program.lay_tangents(&mut builder, &forward);
         }
         program
@@ -125,6 +133,43 @@ impl DerivativeProgram {
         let instruction = builder.instruction(node, dst);
         builder.set_place(node, dst);
         instruction
+    }
+
+    /// The columns that rows read carried values from, filled before the first row.
+    fn start_carried(&mut self, builder: &mut Builder, roots: &Roots) -> Vec<(Node, Instruction)> {
+        let carried = builder.carried(&roots.nodes());
+        self.carried.first = self.n_work;
+        self.carried.count = carried.len();
+        let mut starts = Vec::new();
+        for (leaf, carry) in carried {
+            let dst = Place {
+                bank: Bank::Work,
+                index: self.column(),
+            };
+            let instruction = carried::start(builder, &carry, dst);
+            self.subject.push(instruction);
+            builder.set_place(leaf, dst);
+            starts.push((carry.initial, instruction));
+        }
+        starts
+    }
+
+    /// The columns that a row leaves carried values in.
+    fn move_carried(
+        &mut self,
+        builder: &mut Builder,
+        roots: &Roots,
+    ) -> Vec<(Node, Node, Instruction)> {
+        self.carried.moved = self.n_work;
+        let mut steps = Vec::new();
+        for (leaf, carry) in builder.carried(&roots.nodes()) {
+            let mut instruction = carried::step(builder, roots.exists, leaf, &carry);
+            instruction.dst.index = self.column();
+            self.row.push(instruction);
+            steps.push((leaf, carry.next, instruction));
+        }
+        self.carried.n_values = self.row.len();
+        steps
     }
 
     /// Terms counted once: their mask is the constant one.
@@ -186,10 +231,29 @@ impl DerivativeProgram {
             touched: HashSet::new(),
             tape: Vec::new(),
         };
+        for (leaf, next, step) in &forward.steps {
+            let (next, leaf) = (
+                self.target(builder, *next, &mut sweep),
+                self.target(builder, *leaf, &mut sweep),
+            );
+            sweep.tape.push(Reverse {
+                forward: *step,
+                source: step.dst.index,
+                targets: [Target::None, next, leaf],
+            });
+        }
         self.lay_seeds(builder, &forward.sums, &mut sweep);
         self.lay_adjoints(builder, &forward.rows, forward, &mut sweep);
         self.reverse_row = std::mem::take(&mut sweep.tape);
         sweep.by_row = false;
+        for (initial, start) in &forward.starts {
+            let target = self.target(builder, *initial, &mut sweep);
+            sweep.tape.push(Reverse {
+                forward: *start,
+                source: start.dst.index,
+                targets: [Target::None, target, Target::None],
+            });
+        }
         self.lay_seeds(builder, &forward.subject_sums, &mut sweep);
         self.lay_adjoints(builder, &forward.subjects, forward, &mut sweep);
         self.reverse_subject = sweep.tape;

@@ -1,0 +1,66 @@
+//! Lay out the values that are carried from row to row.
+//!
+//! A carried value lives in one column. The tape of the subject fills it with its initial value; after each row it
+//! becomes what the row leaves, in the lanes that have this row. The reverse sweep starts each row from the value that
+//! row read, and hands the adjoint of that value to the row before.
+
+use std::ops::Range;
+
+use super::place::Builder;
+use crate::ir::graph::{Carry, Node};
+use crate::ir::tape::{Bank, Code, Instruction, Place};
+
+/// Columns of `Work` that hold the carried values of a derivative program.
+#[derive(Debug, Clone, Default)]
+pub struct Carried {
+    /// Column of the first one: what the current row reads.
+    pub first: usize,
+    /// Column where the first one is left by the current row.
+    pub moved: usize,
+    pub count: usize,
+    /// How many instructions of a row compute values; the others add to the total.
+    pub n_values: usize,
+}
+
+impl Carried {
+    pub fn read(&self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
+
+    pub fn left(&self) -> Range<usize> {
+        self.moved..self.moved + self.count
+    }
+}
+
+/// `dst = a`
+pub fn copy(builder: &mut Builder, a: Place, dst: Place) -> Instruction {
+    let one = builder.one();
+    Instruction {
+        code: Code::Select,
+        dst,
+        a: one,
+        b: a,
+        c: a,
+    }
+}
+
+/// Fill the column of a carried value before the first row.
+pub fn start(builder: &mut Builder, carry: &Carry, dst: Place) -> Instruction {
+    let initial = builder.place(carry.initial);
+    copy(builder, initial, dst)
+}
+
+/// Move a carried value in its own column, in the lanes that have the row.
+pub fn step(builder: &mut Builder, exists: u32, leaf: Node, carry: &Carry) -> Instruction {
+    let here = builder.place(leaf);
+    Instruction {
+        code: Code::Select,
+        dst: here,
+        a: Place {
+            bank: Bank::Mask,
+            index: exists,
+        },
+        b: builder.place(carry.next),
+        c: here,
+    }
+}
