@@ -4,6 +4,7 @@ pub mod derived;
 mod frame;
 pub mod layout;
 pub mod records;
+mod support;
 
 pub use frame::Frame;
 pub use layout::{Block, Lane, Layout};

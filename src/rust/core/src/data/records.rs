@@ -4,9 +4,10 @@ use std::cmp::Ordering;
 
 use super::derived;
 use super::frame::Frame;
+use super::support::outcome_error;
 use crate::error::{Error, Result};
 use crate::ir::level::Extent;
-use crate::model::{Model, Source, Support};
+use crate::model::{Model, Source};
 
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
@@ -143,18 +144,11 @@ impl Records {
         for outcome in &model.outcomes {
             let name = &model.columns[outcome.column as usize].name;
             let values = &self.columns[outcome.column as usize];
-            let wrong = |y: f64| match outcome.support {
-                _ if y.is_infinite() => true,
-                Support::Real => false,
-                Support::Positive => y <= 0.0,
-                Support::ZeroOne => y != 0.0 && y != 1.0,
-                Support::Count => y < 0.0 || y.fract() != 0.0,
-                Support::State(n) => y < 1.0 || y > f64::from(n) || y.fract() != 0.0,
-            };
-            if let Some(row) = values.iter().position(|y| !y.is_nan() && wrong(*y)) {
+            let outside = |y: &f64| !y.is_nan() && !outcome.support.contains(*y);
+            if let Some(row) = values.iter().position(outside) {
                 return Err(outcome_error(
                     name,
-                    &outcome.family,
+                    outcome.support,
                     values[row],
                     row,
                     frame,
@@ -178,38 +172,6 @@ impl Records {
         }
         Ok(())
     }
-}
-
-fn outcome_error(name: &str, family: &str, value: f64, row: usize, frame: &Frame) -> Error {
-    let (reason, needs) = match family {
-        _ if value.is_infinite() => ("infinite_outcome", "finite"),
-        "lognormal" => ("outcome_outside_support", "positive"),
-        "bernoulli" => ("outcome_outside_support", "0 or 1"),
-        "markov" | "continuous_time_markov" => (
-            "outcome_outside_support",
-            "a state, counted from 1 to their number",
-        ),
-        _ => ("outcome_outside_support", "a whole number, at least 0"),
-    };
-    let shown = if value.is_infinite() {
-        if value > 0.0 {
-            "Inf".to_string()
-        } else {
-            "-Inf".to_string()
-        }
-    } else {
-        value.to_string()
-    };
-    Error::data(
-        reason,
-        format!("The outcome `{name}` is {shown}; it must be {needs}."),
-    )
-    .at(frame.place(row))
-    .field("column", name)
-    .field("row", row + 1)
-    .field("subject", &frame.labels[frame.codes[row]])
-    .field("value", shown)
-    .hint("Correct the value, or set it to NA to leave it out.")
 }
 
 fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Vec<f64>>> {

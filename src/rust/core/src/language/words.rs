@@ -13,7 +13,17 @@ pub const FUNCTIONS: [&str; 53] = [
 pub const RANDOM_FAMILIES: [&str; 3] = ["normal", "mvnormal", "lognormal"];
 
 /// Families of outcomes.
-pub const OUTCOME_FAMILIES: [&str; 5] = ["normal", "lognormal", "bernoulli", "poisson", "custom"];
+pub const OUTCOME_FAMILIES: [&str; 9] = [
+    "normal",
+    "lognormal",
+    "bernoulli",
+    "poisson",
+    "custom",
+    "hmm",
+    "continuous_time_hmm",
+    "markov",
+    "continuous_time_markov",
+];
 
 /// Shorthands of the residual error.
 pub const ERROR_MODELS: [&str; 4] = ["add", "prop", "add_prop", "add_prop_sd"];

@@ -3,6 +3,7 @@
 mod call;
 mod compile;
 pub mod covariance;
+mod outcome;
 pub mod parameter;
 mod random;
 mod scope;
