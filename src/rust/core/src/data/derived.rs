@@ -29,18 +29,25 @@ pub fn fill(
 
 fn time_steps(frame: &Frame, rows: &[Vec<usize>], statement: &str) -> Result<Vec<f64>> {
     let Some(time) = frame.times() else {
-        return Err(
-            Error::data("no_time", "The chain runs in time, but the data have no time column.")
-                .at(statement)
-                .hint("Name it, as in `fit_nlme(model, data, time = \"hours\")`."),
-        );
+        return Err(Error::data(
+            "no_time",
+            "The chain runs in time, but the data have no time column.",
+        )
+        .at(statement)
+        .hint("Name it, as in `fit_nlme(model, data, time = \"hours\")`."));
     };
     if let Some(row) = time.iter().position(|t| !t.is_finite()) {
-        let problem = if time[row].is_nan() { "missing" } else { "infinite" };
-        return Err(Error::data("missing_time", format!("The time is {problem}."))
-            .at(frame.place(row))
-            .field("row", row + 1)
-            .hint("Every row of a chain in continuous time needs its time."));
+        let problem = if time[row].is_nan() {
+            "missing"
+        } else {
+            "infinite"
+        };
+        return Err(
+            Error::data("missing_time", format!("The time is {problem}."))
+                .at(frame.place(row))
+                .field("row", row + 1)
+                .hint("Every row of a chain in continuous time needs its time."),
+        );
     }
     let mut steps = vec![0.0; frame.n_rows];
     for list in rows {

@@ -186,8 +186,7 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         if column.source != Source::Data {
             return Ok(vec![f64::NAN; frame.n_rows]);
         }
-        match frame.column(&column.name, &column.statement, &known)
-        {
+        match frame.column(&column.name, &column.statement, &known) {
             Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
             found => found.map(<[f64]>::to_vec),
         }

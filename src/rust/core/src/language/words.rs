@@ -1,12 +1,12 @@
 //! List the words of the language and find the nearest one to a misspelling.
 
 /// Functions of the code block.
-pub const FUNCTIONS: [&str; 53] = [
+pub const FUNCTIONS: [&str; 54] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
     "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%",
-    "mean", "(",
+    "mean", "(", "rbind",
 ];
 
 /// Families of random effects.

@@ -9,6 +9,7 @@ mod random;
 mod scope;
 mod sequence;
 mod shape;
+mod statements;
 mod value;
 
 pub use compile::compile;

@@ -169,7 +169,11 @@ fn check_matrix(g: &Graph, kind: Kind, matrix: &[Node], k: usize) -> Result<()> 
             if g.as_constant(*node).is_some_and(|rate| rate < 0.0) {
                 return Err(Error::model(
                     "negative_rate",
-                    format!("The rate from state {} to state {} is negative.", i + 1, j + 1),
+                    format!(
+                        "The rate from state {} to state {} is negative.",
+                        i + 1,
+                        j + 1
+                    ),
                 ));
             }
         }
