@@ -6,7 +6,7 @@
 #'
 #' A Wald interval is computed on the scale on which a parameter is estimated and
 #' mapped back, so the bounds of a positive parameter are positive. The elements of
-#' a covariance matrix have no such scale of their own: their intervals are
+#' a matrix or a simplex have no such scale of their own: their intervals are
 #' symmetric on the natural scale.
 #'
 #' @param object (`nlme_fit`) a fit.
@@ -18,7 +18,8 @@
 #' @param method (character) `"wald"`.
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns `vcov()` a matrix with a row and a column for each free parameter, and
-#'   the attribute `method`, `"louis"`. `confint()` a matrix of natural-scale bounds,
+#'   the attribute `method`, `"louis"`. Of probabilities that sum to one, and of rate
+#'   matrices, the natural scale has all elements, the transformed scale one coordinate fewer a row. `confint()` a matrix of natural-scale bounds,
 #'   one row a parameter, with the attribute `method`. Both are an error of class
 #'   `nlmers_error_option` with reason `no_uncertainty` when the fit has no
 #'   covariance matrix: with `saem(acceleration = FALSE)`, with more than 100 free
@@ -46,7 +47,8 @@ vcov.nlme_fit <- function(object, scale = c("natural", "transformed"), ...) {
   scale <- check_word(scale, "scale", c("natural", "transformed"))
   known <- object$uncertainty
   if (is.null(known)) stop_no_uncertainty(object)
-  structure(known[[scale]], dimnames = list(known$name, known$name), method = known$method)
+  names <- known[[if (scale == "natural") "name" else "coordinates"]]
+  structure(known[[scale]], dimnames = list(names, names), method = known$method)
 }
 
 #' @rdname uncertainty
@@ -120,6 +122,7 @@ estimate_table <- function(fit, level = 0.95) {
   rows <- match(fit$uncertainty$name, parameters$name)
   table$se[rows] <- sqrt(diag(fit$uncertainty$natural))
   reach <- normal_reach(level) * sqrt(diag(fit$uncertainty$transformed))
+  reach <- reach[match(fit$uncertainty$name, fit$uncertainty$coordinates)]
   scale <- element_scales(fit)[rows]
   for (i in seq_along(rows)) {
     row <- rows[i]
@@ -146,7 +149,7 @@ natural_of <- function(x, scale) {
   switch(scale, identity = x, log = exp(x), logit = stats::plogis(x), probit = stats::pnorm(x))
 }
 
-# The scale of each parameter; missing for the elements of a covariance matrix.
+# The scale of each parameter; missing for the elements of a matrix or a simplex.
 element_scales <- function(fit) {
   scales <- vapply(fit$model$spec$parameters, function(parameter) {
     switch(parameter$type,
@@ -187,7 +190,7 @@ correlation_table <- function(fit, pairs, level = 0.95) {
   )
 }
 
-n_uncertain <- function(fit) length(fit$uncertainty$name)
+n_uncertain <- function(fit) length(fit$uncertainty$coordinates)
 
 # Gradient of an element of Omega in the free parameters on the transformed scale.
 omega_gradient <- function(fit, a, b) {

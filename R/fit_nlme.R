@@ -56,6 +56,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     check_model(model, dots)
   }
   check_method(method)
+  inform_of_priors(model, method)
   bound <- bind_data(model, data, id, time, env = env)
   settings <- list(
     start = named_values(start, "start", model),
@@ -157,7 +158,8 @@ first_number <- function(values) {
 }
 
 # The elements the core counts: of a covariance matrix the lower triangle row by
-# row, which for a symmetric matrix is the upper one column by column.
+# row, which for a symmetric matrix is the upper one column by column; of other
+# matrices all, row by row.
 elements_of <- function(value, parameter, argument) {
   if (!is.numeric(value) || !all(is.finite(value))) {
     stop_start(
@@ -166,16 +168,18 @@ elements_of <- function(value, parameter, argument) {
       fields = list(name = parameter$name)
     )
   }
-  if (parameter$type != "covariance_matrix") return(as.numeric(value))
-  if (!identical(dim(value), rep(parameter$dim, 2L)) || !isSymmetric(unname(value))) {
+  if (!parameter$type %in% square_types) return(as.numeric(value))
+  symmetric <- parameter$type == "covariance_matrix"
+  fits <- identical(dim(value), rep(parameter$dim, 2L))
+  if (!fits || (symmetric && !isSymmetric(unname(value)))) {
     stop_start(
       "bad_value",
-      sprintf("`%s` must give `%s` a symmetric %d x %d matrix.", argument, parameter$name,
-              parameter$dim, parameter$dim),
+      sprintf("`%s` must give `%s` a %s%d x %d matrix.", argument, parameter$name,
+              if (symmetric) "symmetric " else "", parameter$dim, parameter$dim),
       fields = list(name = parameter$name)
     )
   }
-  value[upper.tri(value, diag = TRUE)]
+  if (symmetric) value[upper.tri(value, diag = TRUE)] else row_major(value)
 }
 
 thread_count <- function(threads) {

@@ -3,22 +3,29 @@
 
 scales <- c("identity", "log", "logit", "probit")
 
-# The words of fixed(). Each returns the fields of a parameter but its name.
+# The words of fixed(). Each returns the fields of a parameter but its name. A
+# prior is kept as text, for methods that have a use for it.
 parameter_words <- list(
-  real = function(value, scale = "identity", lower = NULL, upper = NULL, se = TRUE,
+  real = function(value, scale = "identity", lower = NULL, upper = NULL, prior, se = TRUE,
                   label = NULL, unit = NULL) {
     list(
       type = "real", scale = scale, value = value, lower = lower, upper = upper,
-      se = se, label = label, unit = unit
+      prior = prior_text(substitute(prior)), se = se, label = label, unit = unit
     )
   },
-  positive = function(value, lower = NULL, upper = NULL, se = TRUE, label = NULL,
+  positive = function(value, lower = NULL, upper = NULL, prior, se = TRUE, label = NULL,
                       unit = NULL) {
-    parameter_words$real(value, "log", lower, upper, se, label, unit)
+    list(
+      type = "real", scale = "log", value = value, lower = lower, upper = upper,
+      prior = prior_text(substitute(prior)), se = se, label = label, unit = unit
+    )
   },
-  probability = function(value, lower = NULL, upper = NULL, se = TRUE, label = NULL,
+  probability = function(value, lower = NULL, upper = NULL, prior, se = TRUE, label = NULL,
                          unit = NULL) {
-    parameter_words$real(value, "logit", lower, upper, se, label, unit)
+    list(
+      type = "real", scale = "logit", value = value, lower = lower, upper = upper,
+      prior = prior_text(substitute(prior)), se = se, label = label, unit = unit
+    )
   },
   covariance_matrix = function(value, parameterization = "cholesky", se = TRUE,
                                label = NULL, unit = NULL) {
@@ -29,8 +36,22 @@ parameter_words <- list(
   },
   diagonal_matrix = function(value, se = TRUE, label = NULL, unit = NULL) {
     list(type = "diagonal_matrix", value = value, se = se, label = label, unit = unit)
+  },
+  simplex = function(value, se = TRUE, label = NULL, unit = NULL) {
+    list(type = "simplex", value = value, se = se, label = label, unit = unit)
+  },
+  transition_matrix = function(value, se = TRUE, label = NULL, unit = NULL) {
+    list(type = "transition_matrix", value = value, se = se, label = label, unit = unit)
+  },
+  rate_matrix = function(value, se = TRUE, label = NULL, unit = NULL) {
+    list(type = "rate_matrix", value = value, se = se, label = label, unit = unit)
   }
 )
+
+square_types <- c("covariance_matrix", "transition_matrix", "rate_matrix")
+
+# NULL when no prior is given.
+prior_text <- function(code) if (!identical(code, quote(expr = ))) code_text(code)
 
 # The parameters that one fixed(...) call declares.
 fixed_parameters <- function(call, env) {
@@ -83,14 +104,8 @@ check_parameter <- function(parameter, place) {
   if (!is.numeric(value) || length(value) == 0L || !all(is.finite(value))) {
     fail("needs a finite number as starting value")
   }
-  if (parameter$type == "covariance_matrix") {
-    if (!is.matrix(value) || nrow(value) != ncol(value)) {
-      fail("needs a square matrix", "Write `covariance_matrix(diag(0.1, 2))`.")
-    }
-    if (!isSymmetric(unname(value))) fail("needs a symmetric matrix")
-    if (!parameter$parameterization %in% c("cholesky", "matrix_log")) {
-      fail("has an unknown parameterization", "Known: `cholesky`, `matrix_log`.")
-    }
+  if (parameter$type %in% square_types) {
+    check_square(parameter, fail)
     parameter$dim <- nrow(value)
   } else if (is.matrix(value)) {
     fail("is a matrix", "Use covariance_matrix() for a covariance.")
@@ -102,7 +117,37 @@ check_parameter <- function(parameter, place) {
       nearest_hint(parameter$scale, scales, "Known")
     )
   }
-  # Row-major, which for a symmetric matrix is R's own order.
-  parameter$value <- as.numeric(value)
+  parameter$value <- row_major(value)
   parameter
+}
+
+check_square <- function(parameter, fail) {
+  value <- parameter$value
+  if (!is.matrix(value) || nrow(value) != ncol(value)) {
+    example <- switch(parameter$type,
+      covariance_matrix = "covariance_matrix(diag(0.1, 2))",
+      transition_matrix = "transition_matrix(rbind(c(0.9, 0.1), c(0.2, 0.8)))",
+      rate_matrix = "rate_matrix(rbind(c(-0.1, 0.1), c(0.2, -0.2)))"
+    )
+    fail("needs a square matrix", sprintf("Write `%s`.", example))
+  }
+  if (parameter$type != "covariance_matrix") return(invisible())
+  if (!isSymmetric(unname(value))) fail("needs a symmetric matrix")
+  if (!parameter$parameterization %in% c("cholesky", "matrix_log")) {
+    fail("has an unknown parameterization", "Known: `cholesky`, `matrix_log`.")
+  }
+}
+
+row_major <- function(value) as.numeric(if (is.matrix(value)) t(value) else value)
+
+# Said once a fit by a method that has no use for priors.
+inform_of_priors <- function(model, method) {
+  given <- Filter(function(parameter) !is.null(parameter$prior), model$spec$parameters)
+  if (length(given) == 0L) return(invisible())
+  names <- vapply(given, `[[`, character(1L), "name")
+  message(sprintf(
+    "%s maximizes the likelihood: the prior%s of %s %s ignored.", toupper(method$options$name),
+    if (length(names) > 1L) "s" else "", paste0("`", names, "`", collapse = ", "),
+    if (length(names) > 1L) "are" else "is"
+  ))
 }

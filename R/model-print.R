@@ -32,7 +32,7 @@ parameter_table_lines <- function(parameters) {
 
 start_text <- function(parameter) {
   value <- parameter$value
-  if (parameter$type == "covariance_matrix") {
+  if (parameter$type %in% square_types) {
     value <- value[seq(1L, by = parameter$dim + 1L, length.out = parameter$dim)]
     return(sprintf("diagonal %s", paste(signif(value, 4), collapse = ", ")))
   }

@@ -16,7 +16,7 @@ later_words <- c(
   "student_t", "laplace", "logistic", "exponential", "beta", "weibull",
   "binomial", "neg_binomial", "categorical", "ordered", "event", "hmm",
   "continuous_time_hmm", "censored", "linear_compartments", "planar_flow",
-  "network", "soft_tree", "spline", "simplex", "transition_matrix", "rate_matrix"
+  "network", "soft_tree", "spline"
 )
 
 # Where code is read: `env` finds helper functions, `bound` holds names that

@@ -132,9 +132,9 @@ fn random_trees_are_refused_or_evaluated() {
 
 /// A tree that the scalar evaluator of the tests understands: no vectors, no ties.
 fn is_scalar(tree: &Json) -> bool {
-    const SHAPED: [&str; 14] = [
+    const SHAPED: [&str; 15] = [
         "v", "w", "eta", "early", "nowhere", "c", "[", "rep", "diag", "%*%", "length", "==", "!=",
-        "(",
+        "(", "rbind",
     ];
     let name = tree["sym"].as_str().or(tree["call"].as_str());
     let plain = name.is_none_or(|name| !SHAPED.contains(&name)) && tree["str"].is_null();

@@ -31,6 +31,22 @@ pub enum ParameterType {
     Real,
     CovarianceMatrix,
     DiagonalMatrix,
+    Simplex,
+    TransitionMatrix,
+    RateMatrix,
+}
+
+impl ParameterType {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Real => "parameter",
+            Self::CovarianceMatrix => "covariance matrix",
+            Self::DiagonalMatrix => "diagonal matrix",
+            Self::Simplex => "simplex",
+            Self::TransitionMatrix => "transition matrix",
+            Self::RateMatrix => "rate matrix",
+        }
+    }
 }
 
 /// A parameter to estimate, with its starting value on the natural scale.

@@ -3,7 +3,6 @@
 use super::parameter::Parameter;
 use super::scope::{Kind, Scope};
 use super::statements::statements;
-use super::value::Value;
 use super::{Model, Outcome};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
@@ -20,8 +19,8 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     for entry in &spec.parameters {
         let parameter = Parameter::new(entry, n_theta, &mut scope.graph)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
-        n_theta += parameter.len();
-        let value = parameter_value(&parameter, &mut scope);
+        n_theta += parameter.n_coordinates();
+        let value = parameter.value(&mut scope.graph);
         scope
             .define(&entry.name, Kind::Parameter, value)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
@@ -48,41 +47,6 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         outcomes,
         assigned,
     })
-}
-
-fn parameter_value(parameter: &Parameter, scope: &mut Scope) -> Value {
-    use super::covariance::triangle;
-    use super::parameter::Shape;
-    let nodes = &parameter.nodes;
-    let zero = scope.graph.constant(0.0);
-    match parameter.shape {
-        Shape::Scalar(_) => Value::Scalar(nodes[0]),
-        Shape::Vector(_) => Value::Vector(nodes.clone()),
-        Shape::Diagonal => {
-            let n = nodes.len();
-            let mut full = vec![zero; n * n];
-            for (i, node) in nodes.iter().enumerate() {
-                full[i * n + i] = *node;
-            }
-            Value::Matrix {
-                rows: n,
-                cols: n,
-                nodes: full,
-            }
-        }
-        Shape::Covariance { dim } => {
-            let mut full = vec![zero; dim * dim];
-            for ((i, j), node) in triangle(dim).zip(nodes) {
-                full[i * dim + j] = *node;
-                full[j * dim + i] = *node;
-            }
-            Value::Matrix {
-                rows: dim,
-                cols: dim,
-                nodes: full,
-            }
-        }
-    }
 }
 
 type Randoms = (Vec<super::EffectBlock>, Vec<super::Effect>, Option<String>);

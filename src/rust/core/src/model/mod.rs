@@ -3,13 +3,19 @@
 mod call;
 mod compile;
 pub mod covariance;
+mod declared;
+mod matrix_log;
 mod outcome;
 pub mod parameter;
 mod random;
+mod rate;
+mod scale;
 mod scope;
 mod sequence;
 mod shape;
+mod start;
 mod statements;
+mod stick;
 mod value;
 
 pub use compile::compile;

@@ -1,19 +1,23 @@
 //! Map a parameter between its natural scale and the unbounded scale on which it is estimated.
+//!
+//! A parameter has elements (natural scale, what tables show) and coordinates (unbounded, parts of `theta`). Their
+//! numbers differ where elements are bound to each other, as probabilities that sum to one.
 
-use super::covariance::{
-    cholesky_coordinates, covariance_elements, covariance_nodes, full_matrix, triangle,
-};
-use crate::error::{Error, Result};
+use super::covariance::{cholesky_coordinates, covariance_elements, covariance_nodes, triangle};
+use super::declared::{bounds, elements_of, shape_of};
+use super::scale::{from_coordinate, natural_node, to_coordinate};
+use super::value::Value;
+use super::{matrix_log, rate, stick};
+use crate::error::Result;
 use crate::ir::graph::{Graph, Node};
-use crate::ir::op::Unary;
-use crate::language::specification::{self, ParameterType, Scale};
+use crate::language::specification::{self, Scale};
 
 /// A parameter: its elements on the natural scale, its coordinates in `theta`.
 #[derive(Debug, Clone)]
 pub struct Parameter {
     pub name: String,
     pub shape: Shape,
-    /// First coordinate in `theta`; there are as many coordinates as elements.
+    /// First coordinate in `theta`.
     pub first: usize,
     /// Starting values of the elements, natural scale.
     pub start: Vec<f64>,
@@ -34,13 +38,27 @@ pub enum Shape {
     Covariance {
         dim: usize,
     },
+    /// Elements: the lower triangle by rows; coordinates: that of its matrix logarithm.
+    MatrixLog {
+        dim: usize,
+    },
+    /// Probabilities that sum to one; coordinates: stick-breaking, one fewer.
+    Simplex,
+    /// Row-major, every row a simplex.
+    Transition {
+        dim: usize,
+    },
+    /// Row-major, rows summing to zero; coordinates: logarithms of the rates off the diagonal.
+    Rate {
+        dim: usize,
+    },
 }
 
 impl Parameter {
     /// Read, check, and write the natural elements into the program.
     ///
     /// # Errors
-    /// Start outside its scale or bounds, a matrix that is not symmetric positive definite.
+    /// Start outside its scale or bounds, a matrix that is not what its type says.
     pub fn new(spec: &specification::Parameter, first: usize, g: &mut Graph) -> Result<Self> {
         let shape = shape_of(spec)?;
         let mut parameter = Self {
@@ -56,39 +74,87 @@ impl Parameter {
         parameter.lower = bounds(spec, spec.lower.as_ref(), n, f64::NEG_INFINITY)?;
         parameter.upper = bounds(spec, spec.upper.as_ref(), n, f64::INFINITY)?;
         parameter.check(&parameter.start)?;
+        match shape {
+            Shape::Simplex => stick::normalize(&mut parameter.start, n),
+            Shape::Transition { dim } => stick::normalize(&mut parameter.start, dim),
+            _ => {}
+        }
         parameter.nodes = parameter.natural_nodes(g);
         Ok(parameter)
     }
 
-    pub fn len(&self) -> usize {
+    /// Number of values on the natural scale.
+    pub fn n_elements(&self) -> usize {
         self.start.len()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.start.is_empty()
+    /// Number of coordinates in `theta`.
+    pub fn n_coordinates(&self) -> usize {
+        match self.shape {
+            Shape::Simplex => self.n_elements() - 1,
+            Shape::Transition { dim } | Shape::Rate { dim } => dim * (dim - 1),
+            _ => self.n_elements(),
+        }
     }
 
-    /// Scale of element-wise parameters; covariance matrices have their own map.
+    /// Its coordinates in `theta`.
+    pub fn coordinates(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.n_coordinates()
+    }
+
+    /// Scale of element-wise parameters; matrices and probabilities that sum to one have their own maps.
     pub fn scale(&self) -> Option<Scale> {
         match self.shape {
             Shape::Scalar(scale) | Shape::Vector(scale) => Some(scale),
             Shape::Diagonal => Some(Scale::Log),
-            Shape::Covariance { .. } => None,
+            _ => None,
         }
     }
 
     /// `ka`, `omega[2]`, `omega[2,1]`.
     pub fn element_names(&self) -> Vec<String> {
         let name = &self.name;
+        let n = self.n_elements();
         match self.shape {
             Shape::Scalar(_) => vec![name.clone()],
-            Shape::Vector(_) => (1..=self.len()).map(|i| format!("{name}[{i}]")).collect(),
-            Shape::Diagonal => (1..=self.len())
-                .map(|i| format!("{name}[{i},{i}]"))
-                .collect(),
-            Shape::Covariance { dim } => triangle(dim)
+            Shape::Vector(_) | Shape::Simplex => (1..=n).map(|i| format!("{name}[{i}]")).collect(),
+            Shape::Diagonal => (1..=n).map(|i| format!("{name}[{i},{i}]")).collect(),
+            Shape::Covariance { dim } | Shape::MatrixLog { dim } => triangle(dim)
                 .map(|(i, j)| format!("{name}[{},{}]", i + 1, j + 1))
                 .collect(),
+            Shape::Transition { dim } | Shape::Rate { dim } => (0..n)
+                .map(|k| format!("{name}[{},{}]", k / dim + 1, k % dim + 1))
+                .collect(),
+        }
+    }
+
+    /// The element whose name a coordinate bears: `p[i]` for `logit(nu_i)`, `Q[i,j]` for `log q_ij`.
+    pub fn element_of(&self, coordinate: usize) -> usize {
+        match self.shape {
+            Shape::Transition { dim } => {
+                let rest = (dim - 1).max(1);
+                coordinate / rest * dim + coordinate % rest
+            }
+            Shape::Rate { dim } => {
+                let (row, k) = (coordinate / (dim - 1).max(1), coordinate % (dim - 1).max(1));
+                row * dim + k + usize::from(k >= row)
+            }
+            _ => coordinate,
+        }
+    }
+
+    /// The coordinate that says of an element whether it is free and how it is updated: its own, or one of its row.
+    pub fn coordinate_of(&self, element: usize) -> usize {
+        let n = self.n_coordinates();
+        match self.shape {
+            Shape::Simplex => element.min(n - 1),
+            Shape::Transition { dim } => element / dim * (dim - 1) + (element % dim).min(dim - 2),
+            Shape::Rate { dim } => {
+                let (row, col) = (element / dim, element % dim);
+                let k = if col > row { col - 1 } else { col };
+                row * (dim - 1) + k.min(dim - 2)
+            }
+            _ => element,
         }
     }
 
@@ -96,6 +162,10 @@ impl Parameter {
     pub fn transform(&self, natural: &[f64]) -> Vec<f64> {
         match self.shape {
             Shape::Covariance { dim } => cholesky_coordinates(natural, dim),
+            Shape::MatrixLog { dim } => matrix_log::coordinates(natural, dim),
+            Shape::Simplex => stick::coordinates(natural),
+            Shape::Transition { dim } => natural.chunks(dim).flat_map(stick::coordinates).collect(),
+            Shape::Rate { dim } => rate::coordinates(natural, dim),
             _ => {
                 let scale = self.scale().unwrap_or_default();
                 natural.iter().map(|x| to_coordinate(scale, *x)).collect()
@@ -107,6 +177,13 @@ impl Parameter {
     pub fn natural(&self, coordinates: &[f64]) -> Vec<f64> {
         match self.shape {
             Shape::Covariance { dim } => covariance_elements(coordinates, dim),
+            Shape::MatrixLog { dim } => matrix_log::elements(coordinates, dim),
+            Shape::Simplex => stick::elements(coordinates),
+            Shape::Transition { dim } => coordinates
+                .chunks(dim - 1)
+                .flat_map(stick::elements)
+                .collect(),
+            Shape::Rate { dim } => rate::elements(coordinates, dim),
             _ => {
                 let scale = self.scale().unwrap_or_default();
                 coordinates
@@ -117,95 +194,34 @@ impl Parameter {
         }
     }
 
-    /// Bounds of the coordinates; covariance matrices have none.
+    /// Bounds of the coordinates; only element-wise parameters have some.
     pub fn coordinate_bounds(&self) -> Vec<(f64, f64)> {
-        match self.scale() {
-            None => vec![(f64::NEG_INFINITY, f64::INFINITY); self.len()],
-            Some(scale) => self
-                .lower
-                .iter()
-                .zip(&self.upper)
-                .map(|(low, high)| (to_coordinate(scale, *low), to_coordinate(scale, *high)))
-                .map(|(low, high)| {
-                    (
-                        if low.is_nan() { f64::NEG_INFINITY } else { low },
-                        if high.is_nan() { f64::INFINITY } else { high },
-                    )
-                })
-                .collect(),
-        }
-    }
-
-    /// Check values given by the user, natural scale.
-    ///
-    /// # Errors
-    /// Not finite, outside the scale, outside the bounds, not positive definite.
-    pub fn check(&self, natural: &[f64]) -> Result<()> {
-        if natural.len() != self.len() {
-            return Err(Error::new(
-                crate::error::ErrorClass::Start,
-                "start_length",
-                format!(
-                    "`{}` has {} values, not {}.",
-                    self.name,
-                    self.len(),
-                    natural.len()
-                ),
-            )
-            .field("name", &self.name));
-        }
-        for (i, (value, name)) in natural.iter().zip(self.element_names()).enumerate() {
-            let (low, high) = (
-                self.lower.get(i).copied().unwrap_or(f64::NEG_INFINITY),
-                self.upper.get(i).copied().unwrap_or(f64::INFINITY),
-            );
-            self.check_value(&name, *value, low, high)?;
-        }
-        if let Shape::Covariance { dim } = self.shape {
-            if full_matrix(natural, dim).cholesky().is_none() {
-                return Err(self
-                    .start_error(&self.name, "start_not_positive_definite")
-                    .hint("A covariance matrix needs positive variances and correlations between -1 and 1."));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_value(&self, name: &str, value: f64, low: f64, high: f64) -> Result<()> {
-        let needs = match self.scale() {
-            _ if !value.is_finite() => Some("a finite number".to_string()),
-            Some(Scale::Log) if value <= 0.0 => Some("a positive number".into()),
-            Some(Scale::Logit | Scale::Probit) if value <= 0.0 || value >= 1.0 => {
-                Some("a number between 0 and 1".into())
-            }
-            _ if value < low || value > high => Some(format!("between {low} and {high}")),
-            _ => None,
+        let Some(scale) = self.scale() else {
+            return vec![(f64::NEG_INFINITY, f64::INFINITY); self.n_coordinates()];
         };
-        match needs {
-            None => Ok(()),
-            Some(needs) => Err(self
-                .start_error(name, "start_outside_bounds")
-                .field("value", value)
-                .hint(format!("The value given is {value}; it must be {needs}."))),
-        }
-    }
-
-    fn start_error(&self, name: &str, reason: &'static str) -> Error {
-        let problem = match reason {
-            "start_not_positive_definite" => {
-                format!("The starting value of `{name}` is not a positive definite matrix.")
-            }
-            _ => format!("The starting value of `{name}` is outside its bounds."),
-        };
-        Error::new(crate::error::ErrorClass::Start, reason, problem).field("name", name)
+        let known = |x: f64, default: f64| if x.is_nan() { default } else { x };
+        let pairs = self.lower.iter().zip(&self.upper);
+        pairs
+            .map(|(low, high)| {
+                (
+                    known(to_coordinate(scale, *low), f64::NEG_INFINITY),
+                    known(to_coordinate(scale, *high), f64::INFINITY),
+                )
+            })
+            .collect()
     }
 
     fn natural_nodes(&self, g: &mut Graph) -> Vec<Node> {
-        let coordinates: Vec<Node> = (self.first..self.first + self.len())
-            .map(|k| g.theta(index(k)))
-            .collect();
+        let coordinates: Vec<Node> = self.coordinates().map(|k| g.theta(index(k))).collect();
         match self.shape {
             Shape::Covariance { dim } => covariance_nodes(g, &coordinates, dim),
+            Shape::MatrixLog { dim } => matrix_log::nodes(g, &coordinates, dim),
+            Shape::Simplex => stick::nodes(g, &coordinates),
+            Shape::Transition { dim } => coordinates
+                .chunks(dim - 1)
+                .flat_map(|row| stick::nodes(g, row))
+                .collect(),
+            Shape::Rate { dim } => rate::nodes(g, &coordinates, dim),
             _ => {
                 let scale = self.scale().unwrap_or_default();
                 coordinates
@@ -215,6 +231,34 @@ impl Parameter {
             }
         }
     }
+
+    /// What its name stands for in the code.
+    pub fn value(&self, g: &mut Graph) -> Value {
+        let nodes = &self.nodes;
+        let (dim, places): (usize, Vec<(usize, usize)>) = match self.shape {
+            Shape::Scalar(_) => return Value::Scalar(nodes[0]),
+            Shape::Vector(_) | Shape::Simplex => return Value::Vector(nodes.clone()),
+            Shape::Diagonal => (nodes.len(), (0..nodes.len()).map(|i| (i, i)).collect()),
+            Shape::Covariance { dim } | Shape::MatrixLog { dim } => (dim, triangle(dim).collect()),
+            Shape::Transition { dim } | Shape::Rate { dim } => {
+                return Value::Matrix {
+                    rows: dim,
+                    cols: dim,
+                    nodes: nodes.clone(),
+                }
+            }
+        };
+        let mut full = vec![g.constant(0.0); dim * dim];
+        for ((i, j), node) in places.into_iter().zip(nodes) {
+            full[i * dim + j] = *node;
+            full[j * dim + i] = *node;
+        }
+        Value::Matrix {
+            rows: dim,
+            cols: dim,
+            nodes: full,
+        }
+    }
 }
 
 /// A count as an index of the program; larger models than `u32::MAX` do not exist.
@@ -222,123 +266,10 @@ pub fn index(k: usize) -> u32 {
     u32::try_from(k).unwrap_or(u32::MAX)
 }
 
-fn shape_of(spec: &specification::Parameter) -> Result<Shape> {
-    match spec.kind {
-        ParameterType::Real if spec.value.len() == 1 && !spec.vector => {
-            Ok(Shape::Scalar(spec.scale))
-        }
-        ParameterType::Real => Ok(Shape::Vector(spec.scale)),
-        ParameterType::DiagonalMatrix => Ok(Shape::Diagonal),
-        ParameterType::CovarianceMatrix => {
-            let dim = (1..=spec.value.len())
-                .find(|n| n * n >= spec.value.len())
-                .unwrap_or(0);
-            if spec.parameterization.as_deref().unwrap_or("cholesky") != "cholesky" {
-                return Err(Error::model(
-                    "parameterization",
-                    format!(
-                        "`{}` asks for a parameterization other than \"cholesky\".",
-                        spec.name
-                    ),
-                )
-                .hint("Use covariance_matrix(M, parameterization = \"cholesky\")."));
-            }
-            if dim * dim != spec.value.len() || dim == 0 {
-                return Err(Error::model(
-                    "not_square",
-                    format!("The covariance matrix `{}` is not square.", spec.name),
-                ));
-            }
-            Ok(Shape::Covariance { dim })
-        }
-    }
-}
-
-fn elements_of(spec: &specification::Parameter, shape: Shape) -> Result<Vec<f64>> {
-    if spec.value.is_empty() {
-        return Err(Error::model(
-            "empty_parameter",
-            format!("The parameter `{}` has no starting value.", spec.name),
-        ));
-    }
-    let Shape::Covariance { dim } = shape else {
-        return Ok(spec.value.clone());
-    };
-    let at = |i: usize, j: usize| spec.value[i * dim + j];
-    let symmetric = triangle(dim).all(|(i, j)| {
-        let size = at(i, j).abs().max(at(j, i).abs());
-        (at(i, j) - at(j, i)).abs() <= 1e-10 * size
-    });
-    if !symmetric {
-        return Err(Error::model(
-            "not_symmetric",
-            format!("The covariance matrix `{}` is not symmetric.", spec.name),
-        ));
-    }
-    Ok(triangle(dim).map(|(i, j)| at(i, j)).collect())
-}
-
-fn bounds(
-    spec: &specification::Parameter,
-    given: Option<&Vec<f64>>,
-    n: usize,
-    default: f64,
-) -> Result<Vec<f64>> {
-    match given {
-        None => Ok(vec![default; n]),
-        Some(_) if spec.kind == ParameterType::CovarianceMatrix => Err(Error::model(
-            "bounds",
-            format!("The covariance matrix `{}` takes no bounds.", spec.name),
-        )),
-        Some(values) if values.len() == 1 => Ok(vec![values[0]; n]),
-        Some(values) if values.len() == n => Ok(values.clone()),
-        Some(values) => Err(Error::model(
-            "bounds",
-            format!(
-                "`{}` has {n} values but {} bounds.",
-                spec.name,
-                values.len()
-            ),
-        )),
-    }
-    .map(|values| {
-        values
-            .into_iter()
-            .map(|v| if v.is_nan() { default } else { v })
-            .collect()
-    })
-}
-
-fn to_coordinate(scale: Scale, x: f64) -> f64 {
-    match scale {
-        Scale::Identity => x,
-        Scale::Log => x.ln(),
-        Scale::Logit => x.ln() - (-x).ln_1p(),
-        Scale::Probit => Unary::QNorm.value::<false>(x),
-    }
-}
-
-fn from_coordinate(scale: Scale, x: f64) -> f64 {
-    match scale {
-        Scale::Identity => x,
-        Scale::Log => x.exp(),
-        Scale::Logit => Unary::Logistic.value::<false>(x),
-        Scale::Probit => Unary::PNorm.value::<false>(x),
-    }
-}
-
-fn natural_node(g: &mut Graph, scale: Scale, x: Node) -> Node {
-    match scale {
-        Scale::Identity => x,
-        Scale::Log => g.exp(x),
-        Scale::Logit => g.unary(Unary::Logistic, x),
-        Scale::Probit => g.unary(Unary::PNorm, x),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::specification::ParameterType;
 
     fn covariance(value: Vec<f64>) -> specification::Parameter {
         specification::Parameter {
@@ -370,5 +301,54 @@ mod tests {
         let mut g = Graph::new();
         let error = Parameter::new(&covariance(vec![1.0, 2.0, 2.0, 1.0]), 0, &mut g).unwrap_err();
         assert_eq!(error.reason, "start_not_positive_definite");
+    }
+
+    fn typed(kind: ParameterType, value: Vec<f64>) -> Result<Parameter> {
+        let spec = specification::Parameter {
+            kind,
+            ..covariance(value)
+        };
+        Parameter::new(&spec, 0, &mut Graph::new())
+    }
+
+    #[test]
+    fn coordinates_bear_names_of_elements_and_return_to_them() {
+        let p = [0.5, 0.3, 0.2, 0.1, 0.8, 0.1, 0.25, 0.25, 0.5].to_vec();
+        let q = [-3.0, 1.0, 2.0, 4.0, -9.0, 5.0, 6.0, 7.0, -13.0].to_vec();
+        for (kind, value, n) in [
+            (ParameterType::Simplex, vec![0.1, 0.2, 0.7], 2),
+            (ParameterType::TransitionMatrix, p, 6),
+            (ParameterType::RateMatrix, q, 6),
+        ] {
+            let parameter = typed(kind, value).unwrap();
+            assert_eq!(parameter.n_coordinates(), n);
+            for k in 0..n {
+                assert_eq!(
+                    parameter.coordinate_of(parameter.element_of(k)),
+                    k,
+                    "{kind:?}"
+                );
+            }
+            assert!((0..parameter.n_elements()).all(|e| parameter.coordinate_of(e) < n));
+            let coordinates = parameter.transform(&parameter.start);
+            assert_eq!(coordinates.len(), n);
+            for (a, b) in parameter.natural(&coordinates).iter().zip(&parameter.start) {
+                assert!((a - b).abs() < 1e-13, "{kind:?} {a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn sums_are_checked_and_rounding_is_forgiven() {
+        let wrong = typed(ParameterType::Simplex, vec![0.3, 0.3]).unwrap_err();
+        assert_eq!(wrong.reason, "start_wrong_sum");
+        let thirds = typed(ParameterType::Simplex, vec![0.333_333_3; 3]).unwrap();
+        assert_eq!(thirds.start.iter().sum::<f64>(), 1.0);
+        let zero = typed(ParameterType::TransitionMatrix, vec![1.0, 0.0, 0.5, 0.5]).unwrap_err();
+        assert_eq!(zero.reason, "start_outside_bounds");
+        let rates = typed(ParameterType::RateMatrix, vec![-1.0, 2.0, 1.0, -1.0]).unwrap_err();
+        assert!(rates.problem.contains("row 1"), "{rates}");
+        let odd = typed(ParameterType::RateMatrix, vec![-1.0, 1.0, 1.0]).unwrap_err();
+        assert_eq!(odd.reason, "not_square");
     }
 }

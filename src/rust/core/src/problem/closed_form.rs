@@ -132,7 +132,11 @@ fn full(
         .parameters
         .iter()
         .zip(parameters)
-        .filter(|(p, _)| p.shape == Shape::Covariance { dim: block.len } && free[p.first])
+        .filter(|(p, _)| {
+            let dim = block.len;
+            let whole = [Shape::Covariance { dim }, Shape::MatrixLog { dim }];
+            whole.contains(&p.shape) && free[p.first]
+        })
         .map(|(_, entry)| entry)
         .find(|(_, nodes)| *nodes == lower)?;
     Some(CovarianceUpdate::Full {

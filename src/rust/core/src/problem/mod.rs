@@ -16,7 +16,7 @@ pub use evaluate::Values;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
-pub use theta::{natural, Route, Theta};
+pub use theta::{natural, Element, Route, Theta};
 
 use evaluate::Population;
 

@@ -4,6 +4,7 @@ use super::Given;
 use crate::error::{Error, ErrorClass, Result};
 use crate::language::specification::Scale;
 use crate::language::words;
+use crate::model::parameter::Parameter;
 use crate::model::Model;
 
 /// Which route of the M-step updates a coordinate.
@@ -30,7 +31,7 @@ impl Route {
     }
 }
 
-/// The coordinates of `theta`, all on the transformed scale.
+/// The coordinates of `theta`, all on the transformed scale: `names` to `routes` have one entry a coordinate.
 #[derive(Debug, Clone)]
 pub struct Theta {
     pub names: Vec<String>,
@@ -43,8 +44,22 @@ pub struct Theta {
     pub routes: Vec<Route>,
     /// Coordinates that were free but on which nothing depends.
     pub idle: Vec<usize>,
+    /// The natural-scale elements of all parameters, in the order of [`natural`].
+    pub elements: Vec<Element>,
     /// Whether the coordinate is the natural value itself.
     identity: Vec<bool>,
+}
+
+/// One value of a parameter on the natural scale.
+#[derive(Debug, Clone)]
+pub struct Element {
+    pub name: String,
+    /// Name of its parameter.
+    pub base: String,
+    /// The coordinate that says whether it is free and how it is updated.
+    pub coordinate: usize,
+    /// Whether elements and coordinates of its parameter correspond one to one.
+    pub paired: bool,
 }
 
 impl Theta {
@@ -60,6 +75,7 @@ impl Theta {
             upper: Vec::new(),
             routes: vec![Route::Score; model.n_theta],
             idle: Vec::new(),
+            elements: Vec::new(),
             identity: Vec::new(),
         };
         check_names(model, given)?;
@@ -75,13 +91,11 @@ impl Theta {
             }
             parameter.check(&natural)?;
             theta.start.extend(parameter.transform(&natural));
-            theta.names.extend(parameter.element_names());
-            theta
-                .base
-                .extend(vec![parameter.name.clone(); parameter.len()]);
+            theta.name_parts(parameter);
+            let n = parameter.n_coordinates();
             let identity = parameter.scale() == Some(Scale::Identity);
-            theta.identity.extend(vec![identity; parameter.len()]);
-            theta.free.extend(vec![fixed.is_none(); parameter.len()]);
+            theta.identity.extend(vec![identity; n]);
+            theta.free.extend(vec![fixed.is_none(); n]);
             for (low, high) in parameter.coordinate_bounds() {
                 theta.lower.push(low);
                 theta.upper.push(high);
@@ -96,6 +110,24 @@ impl Theta {
             .hint("Leave at least one parameter out of `fix`."));
         }
         Ok(theta)
+    }
+
+    /// Names of the coordinates and elements of a parameter.
+    fn name_parts(&mut self, parameter: &Parameter) {
+        let names = parameter.element_names();
+        let n = parameter.n_coordinates();
+        for k in 0..n {
+            self.names.push(names[parameter.element_of(k)].clone());
+            self.base.push(parameter.name.clone());
+        }
+        for (e, name) in names.into_iter().enumerate() {
+            self.elements.push(Element {
+                name,
+                base: parameter.name.clone(),
+                coordinate: parameter.first + parameter.coordinate_of(e),
+                paired: n == parameter.n_elements(),
+            });
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -133,12 +165,12 @@ impl Theta {
     }
 }
 
-/// Natural-scale elements of all parameters, in the order of `names`.
+/// Natural-scale elements of all parameters, in the order of `Theta::elements`.
 pub fn natural(model: &Model, theta: &[f64]) -> Vec<f64> {
     model
         .parameters
         .iter()
-        .flat_map(|p| p.natural(&theta[p.first..p.first + p.len()]))
+        .flat_map(|p| p.natural(&theta[p.coordinates()]))
         .collect()
 }
 

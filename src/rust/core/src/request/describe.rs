@@ -1,9 +1,9 @@
 //! Describe a compiled model before it meets data.
 
-use super::{list, Request};
+use super::{list, parameters, Request};
 use crate::error::Result;
-use crate::model::{Model, Source};
-use crate::problem::{natural, Given, Problem, Theta};
+use crate::model::Source;
+use crate::problem::{Given, Problem, Theta};
 use crate::reply::Value;
 
 pub fn describe(request: &Request) -> Result<Value> {
@@ -19,7 +19,7 @@ pub fn describe(request: &Request) -> Result<Value> {
     let columns = read.map(|c| c.name.clone());
     let covariates = columns.clone().filter(|name| !is_outcome(name)).collect();
     Ok(list(vec![
-        ("parameters", parameters(&model, &theta)),
+        ("parameters", parameters::declared(&model, &theta)),
         ("effects", Value::Texts(effects)),
         (
             "group",
@@ -42,14 +42,6 @@ pub fn describe(request: &Request) -> Result<Value> {
     ]))
 }
 
-fn parameters(model: &Model, theta: &Theta) -> Value {
-    list(vec![
-        ("name", Value::Texts(theta.names.clone())),
-        ("base", Value::Texts(theta.base.clone())),
-        ("start", Value::Numbers(natural(model, &theta.start))),
-    ])
-}
-
 /// For each effect the parameters of its mean that are updated in closed form.
 fn mu_referenced(problem: &Problem) -> Value {
     let (mut effects, mut means) = (Vec::new(), Vec::new());
@@ -68,14 +60,9 @@ fn mu_referenced(problem: &Problem) -> Value {
 }
 
 fn routes(problem: &Problem) -> Value {
-    let routes = problem
-        .theta
-        .routes
-        .iter()
-        .map(|r| r.words().to_string())
-        .collect();
+    let theta = &problem.theta;
     list(vec![
-        ("parameter", Value::Texts(problem.theta.names.clone())),
-        ("route", Value::Texts(routes)),
+        ("parameter", parameters::texts(theta, |e| e.name.clone())),
+        ("route", parameters::routes(theta)),
     ])
 }

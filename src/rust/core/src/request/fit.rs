@@ -5,7 +5,7 @@ use std::time::Instant;
 use nalgebra::DMatrix;
 
 use super::predict::{columns_matrix, effects_of, individual, outcome_names, predictions};
-use super::{count, list, log_likelihood, matrix, Columns, Request};
+use super::{count, list, log_likelihood, matrix, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::modes::{ModeOptions, Modes};
 use crate::inference::quadrature::{default_nodes, quadrature};
@@ -49,6 +49,10 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let seconds = [built, fit.seconds, started.elapsed().as_secs_f64()];
     entries.extend(vec![
         ("parameters", report.parameters()),
+        (
+            "coordinates",
+            parameters::coordinates(&problem.theta, theta),
+        ),
         ("covariance", report.covariance()),
         ("uncertainty", report.uncertainty()),
         ("log_lik", log_lik),
@@ -95,23 +99,9 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn parameters(&self) -> Value {
-        let (theta, model) = (&self.problem.theta, &self.problem.model);
-        let words = |f: fn(Route) -> &'static str| {
-            Value::Texts(theta.routes.iter().map(|r| f(*r).to_string()).collect())
-        };
-        list(vec![
-            ("name", Value::Texts(theta.names.clone())),
-            ("base", Value::Texts(theta.base.clone())),
-            ("natural", Value::Numbers(natural(model, self.theta))),
-            ("transformed", Value::Numbers(self.theta.to_vec())),
-            ("start", Value::Numbers(natural(model, &theta.start))),
-            ("free", Value::Flags(theta.free.clone())),
-            ("route", words(Route::words)),
-            (
-                "role",
-                Value::Texts(self.problem.roles().map(String::from).collect()),
-            ),
-        ])
+        let roles: Vec<&str> = self.problem.roles().collect();
+        let (model, theta) = (&self.problem.model, &self.problem.theta);
+        parameters::estimated(model, theta, self.theta, &roles)
     }
 
     /// `Omega` on the Gaussian scale.
@@ -139,7 +129,8 @@ impl Report<'_> {
         ])
     }
 
-    /// Covariance matrices of the estimates of the free parameters, transformed and natural scale (delta method).
+    /// Covariance matrices of the estimates: `transformed` of the free coordinates, `natural` of the free elements (delta
+    /// method), `name` and `coordinates` the names of their rows.
     fn uncertainty(&self) -> Value {
         // An estimate that is not finite is replaced by the start, whose covariance this is not.
         let lost = matches!(self.fit.status, FitStatus::NotFinite);
@@ -151,17 +142,20 @@ impl Report<'_> {
             .filter(|k| theta.routes[*k] != Route::Fixed)
             .collect();
         let p = free.len();
+        let elements = parameters::free_elements(theta);
         let jacobian = self.problem.natural_jacobian(self.theta);
-        let j = DMatrix::from_fn(p, p, |a, b| jacobian[free[a]][free[b]]);
+        let j = DMatrix::from_fn(elements.len(), p, |a, b| jacobian[elements[a]][free[b]]);
         let natural = &j * transformed * j.transpose();
-        let names = free.iter().map(|k| theta.names[*k].clone()).collect();
+        let names = elements.iter().map(|e| theta.elements[*e].name.clone());
+        let coordinates = free.iter().map(|k| theta.names[*k].clone());
         let matrix = |m: &DMatrix<f64>| Value::Matrix {
-            rows: p,
-            cols: p,
+            rows: m.nrows(),
+            cols: m.ncols(),
             data: m.as_slice().to_vec(),
         };
         list(vec![
-            ("name", Value::Texts(names)),
+            ("name", Value::Texts(names.collect())),
+            ("coordinates", Value::Texts(coordinates.collect())),
             ("transformed", matrix(transformed)),
             ("natural", matrix(&natural)),
             ("omega", self.omega_gradients(&free)),
@@ -361,14 +355,17 @@ impl Report<'_> {
 }
 
 fn trace(problem: &Problem, trace: &Trace) -> Value {
-    let p = problem.theta.len();
+    let p = problem.theta.elements.len();
     let rows: Vec<f64> = trace
         .theta
         .iter()
         .flat_map(|theta| natural(&problem.model, theta))
         .collect();
     list(vec![
-        ("names", Value::Texts(problem.theta.names.clone())),
+        (
+            "names",
+            parameters::texts(&problem.theta, |e| e.name.clone()),
+        ),
         ("value", matrix(trace.len(), p, &rows)),
         ("gain", Value::Numbers(trace.gain.clone())),
         (

@@ -3,6 +3,7 @@
 mod decode;
 mod describe;
 mod fit;
+mod parameters;
 mod predict;
 
 use crate::error::{Error, ErrorClass, Result};

@@ -62,6 +62,7 @@ fn parameter(text: &str) -> Json {
     let (mut values, mut entry) = (Vec::new(), json!({"name": name}));
     for (i, arg) in args.as_array().unwrap().iter().enumerate() {
         match names[i].as_str().filter(|given| !given.is_empty()) {
+            Some(given) if arg["str"].is_string() => entry[given] = arg["str"].clone(),
             Some(given) => entry[given] = json!(number(arg)),
             None => values.push(number(arg)),
         }
