@@ -8,7 +8,9 @@ use common::data::{Data, Generator};
 use common::numeric::{assert_close, gradient, relative};
 use common::{likelihood, model_error, problem, try_problem};
 use nlmers_core::ir::vmath::Isa;
+use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Given, Problem};
+use nlmers_core::saem::{fit, FitStatus, SaemOptions};
 
 /// `exp(a)` by scaling and squaring of the plain series.
 fn expm(a: &[f64], k: usize) -> Vec<f64> {
@@ -400,4 +402,61 @@ fn wrong_chains_are_refused() {
         .timed("t");
     let error = try_problem(&text, &wrong, &Given::default()).unwrap_err();
     assert_eq!(error.reason, "outcome_outside_support");
+}
+
+const FITTED: &str = "
+    fixed low = 0
+    fixed gap = positive(2)
+    fixed stay = probability(0.7, 0.7)
+    fixed o = positive(0.7)
+    fixed s = positive(1)
+    random e ~ normal(low, o) | id
+    y ~ hmm(rbind(c(stay[1], 1 - stay[1]), c(1 - stay[2], stay[2])), normal(c(e, e + gap), s), c(0.5, 0.5))";
+
+/// 100 subjects with 20 rows each, one in ten missing; true theta of `FITTED`.
+fn simulated(seed: u64) -> (Data, Vec<f64>) {
+    let mut draw = Generator(seed);
+    let truth = [1.0, 3.0, 0.9, 0.8, 0.5, 0.6];
+    let mut y = Vec::new();
+    for _ in 0..100 {
+        let effect = truth[0] + truth[4] * draw.normal();
+        let mut state = draw.below(2);
+        for _ in 0..20 {
+            if draw.uniform() > truth[2 + state] {
+                state = 1 - state;
+            }
+            let value = effect + state as f64 * truth[1] + truth[5] * draw.normal();
+            y.push(if draw.uniform() < 0.1 {
+                f64::NAN
+            } else {
+                value
+            });
+        }
+    }
+    let data = Data::new(100, |_| 20).with("y", |row, _| y[row]);
+    let logit = |p: f64| (p / (1.0 - p)).ln();
+    let [low, gap, a, b, o, s] = truth;
+    (
+        data,
+        vec![low, gap.ln(), logit(a), logit(b), o.ln(), s.ln()],
+    )
+}
+
+#[test]
+fn saem_finds_a_hidden_chain_again() {
+    let (data, truth) = simulated(4);
+    let problem = problem(FITTED, &data);
+    let found = fit(&problem, &SaemOptions::default(), 1, 1, &Silent).unwrap();
+    assert_eq!(found.status, FitStatus::Converged, "{:?}", found.evidence);
+    let covariance = found.covariance.as_ref().unwrap();
+    for (k, name) in problem.theta.names.iter().enumerate() {
+        let se = covariance[(k, k)].sqrt();
+        let z = (found.theta[k] - truth[k]) / se;
+        assert!(
+            se > 0.0 && z.abs() < 3.0,
+            "{name}: {} {} {se}",
+            found.theta[k],
+            truth[k]
+        );
+    }
 }
