@@ -63,10 +63,32 @@ outcome <- function(code, text, env) {
     )
   }
   distribution <- code[[3L]]
-  check_distribution(distribution, outcome_words, text)
   list(
     kind = "outcome", column = as.character(column),
-    dist = word_tree(as.character(distribution[[1L]]), distribution, new_scope(env, text)),
-    text = text
+    dist = distribution_tree(distribution, new_scope(env, text)), text = text
   )
+}
+
+# A distribution of an outcome; that inside censored() is its argument `dist`, or the
+# first one without a name.
+distribution_tree <- function(code, scope) {
+  check_distribution(code, outcome_words, scope$text)
+  word <- as.character(code[[1L]])
+  if (word != "censored") return(word_tree(word, code, scope))
+  args <- as.list(code)[-1L]
+  names <- rlang::names2(args)
+  inner <- c(which(names == "dist"), which(names == ""))[1L]
+  if (is.na(inner)) {
+    stop_model(
+      "argument_count", "`censored()` has no distribution.", scope$text,
+      "Write `censored(normal(f, sigma), lower = 0.1)`."
+    )
+  }
+  check_distribution(args[[inner]], setdiff(outcome_words, "censored"), scope$text)
+  trees <- lapply(seq_along(args), function(i) {
+    if (i == inner) distribution_tree(args[[i]], scope) else expression_tree(args[[i]], scope)
+  })
+  tree <- list(call = word, args = trees)
+  if (any(nzchar(names))) tree$names <- names
+  tree
 }

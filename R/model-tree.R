@@ -5,19 +5,21 @@
 math_words <- c(
   "+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "&", "|", "!",
   "ifelse", "exp", "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs",
-  "sin", "cos", "tan", "tanh", "atan", "gamma", "lgamma", "digamma", "pnorm",
+  "sin", "cos", "tan", "tanh", "atan", "gamma", "lgamma", "digamma", "trigamma", "pnorm",
   "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
   "sum", "prod", "length", "rep", "diag", "%*%"
 )
 error_words <- c("add", "prop", "add_prop", "add_prop_sd")
-outcome_words <- c("normal", "lognormal", "bernoulli", "poisson", "custom")
+outcome_words <- c(
+  "normal", "lognormal", "student_t", "laplace", "logistic", "gamma", "beta",
+  "exponential", "weibull", "bernoulli", "binomial", "poisson", "neg_binomial",
+  "categorical", "ordered", "event", "custom", "censored"
+)
 random_words <- c("normal", "mvnormal", "lognormal")
 later_words <- c(
-  "student_t", "laplace", "logistic", "exponential", "beta", "weibull",
-  "binomial", "neg_binomial", "categorical", "ordered", "event", "hmm",
-  "continuous_time_hmm", "censored", "linear_compartments", "planar_flow",
-  "network", "soft_tree", "spline"
+  "linear_compartments", "planar_flow", "network", "soft_tree", "spline"
 )
+later_random_words <- c("exponential", "gamma", "beta", "student_t", "planar_flow")
 
 # Where code is read: `env` finds helper functions, `bound` holds names that
 # stand for a tree already (arguments and local variables of a helper), `closed`
@@ -113,7 +115,7 @@ call_head <- function(call, scope) {
   }
   name <- as.character(head)
   syntax <- c("(", "{", "if", "&&", "||", "[", "[[")
-  if (name %in% c(syntax, error_words, outcome_words, random_words)) return(name)
+  if (name %in% c(syntax, error_words)) return(name)
   found <- get0(name, envir = scope$env, mode = "function")
   # A user's own definition is meant, even under the name of a word; R's function
   # of that name (stats::plogis) is the word.
@@ -133,6 +135,8 @@ stop_unknown_call <- function(name, scope) {
   statement_words <- c("for", "while", "repeat", "<-", "<<-", "=", "function", "~")
   problem <- if (name %in% c(later_words, statement_words)) {
     sprintf("`%s` is not available inside an expression in this release.", name)
+  } else if (name %in% c(outcome_words, random_words)) {
+    sprintf("`%s` is a distribution, which stands to the right of `~` only.", name)
   } else {
     sprintf("There is no function `%s` in the model language.", name)
   }

@@ -47,9 +47,14 @@ fn operands(code: Code, lane: usize, draw: &mut Generator) -> [f64; 3] {
     ];
     let (x, y) = (draw.between(0.4, 4.0), draw.between(-2.0, 2.0));
     match code {
-        Code::Unary(Unary::Sqrt | Unary::Ln | Unary::LGamma | Unary::Gamma | Unary::Digamma) => {
-            [x, y, y]
-        }
+        Code::Unary(
+            Unary::Sqrt
+            | Unary::Ln
+            | Unary::LGamma
+            | Unary::Gamma
+            | Unary::Digamma
+            | Unary::Trigamma,
+        ) => [x, y, y],
         Code::Unary(Unary::Abs | Unary::Recip | Unary::Not) => [sign * x, y, y],
         Code::Unary(Unary::QNorm) => [draw.between(0.02, 0.98), y, y],
         Code::Unary(Unary::Log1p) => [draw.between(-0.8, 3.0), y, y],

@@ -17,7 +17,7 @@ use nlmers_core::problem::Problem;
 
 /// `U`, `V`, `W` are any numbers, `P` is positive, `Q` a probability, `C` and `D` are conditions far from their ties.
 /// Each stands for an expression of its own, so that a fused form is read once.
-const OPERATIONS: [&str; 70] = [
+const OPERATIONS: [&str; 73] = [
     "-U + V",
     "abs(U + 3)",
     "abs(U - 3)",
@@ -39,7 +39,10 @@ const OPERATIONS: [&str; 70] = [
     "lgamma(P)",
     "gamma(P)",
     "digamma(P)",
+    "trigamma(P)",
     "pnorm(U)",
+    "log(pnorm(U))",
+    "log(plogis(U))",
     "qnorm(Q)",
     "plogis(U)",
     "qlogis(Q)",

@@ -1,9 +1,10 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
-pub mod derived;
-mod frame;
+mod derived;
+pub mod frame;
 pub mod layout;
 pub mod records;
+mod steps;
 mod support;
 
 pub use frame::Frame;

@@ -2,12 +2,12 @@
 
 use std::cmp::Ordering;
 
-use super::derived;
+use super::derived::derive;
 use super::frame::Frame;
 use super::support::outcome_error;
 use crate::error::{Error, Result};
 use crate::ir::level::Extent;
-use crate::model::{Model, Source};
+use crate::model::{Column, Model, Source};
 
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Records {
         let outcomes: Vec<usize> = model.outcomes.iter().map(|o| o.column as usize).collect();
         let mut columns = read_columns(model, frame, need_outcomes)?;
         let rows = canonical_rows(frame, &columns, model.is_sequential());
-        derived::fill(model, frame, &rows, &mut columns)?;
+        derive(model, frame, &rows, &mut columns)?;
         let mut records = Self {
             n_subjects: frame.labels.len(),
             labels: frame.labels.clone(),
@@ -182,14 +182,18 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let read = |column: &crate::model::Column| {
-        if column.source != Source::Data {
-            return Ok(vec![f64::NAN; frame.n_rows]);
+    let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
+        _ if matches!(
+            column.source,
+            Source::PreviousTime(_) | Source::TimeStep | Source::Present(_)
+        ) =>
+        {
+            Ok(vec![0.0; frame.n_rows])
         }
-        match frame.column(&column.name, &column.statement, &known) {
-            Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
-            found => found.map(<[f64]>::to_vec),
+        Err(_) if !need_outcomes && (column.outcome || column.source != Source::Data) => {
+            Ok(vec![f64::NAN; frame.n_rows])
         }
+        found => found.map(<[f64]>::to_vec),
     };
     model.columns.iter().map(read).collect()
 }

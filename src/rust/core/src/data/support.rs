@@ -12,9 +12,11 @@ impl Support {
             && match self {
                 Self::Real => true,
                 Self::Positive => y > 0.0,
+                Self::NonNegative => y >= 0.0,
+                Self::Share => y > 0.0 && y < 1.0,
                 Self::ZeroOne => y == 0.0 || y == 1.0,
                 Self::Count => y >= 0.0 && whole,
-                Self::State(n) => y >= 1.0 && y <= f64::from(n) && whole,
+                Self::Category(last) => y >= 1.0 && y <= f64::from(last) && whole,
             }
     }
 
@@ -23,9 +25,11 @@ impl Support {
         match self {
             Self::Real => "finite".into(),
             Self::Positive => "positive".into(),
+            Self::NonNegative => "at least 0".into(),
+            Self::Share => "between 0 and 1".into(),
             Self::ZeroOne => "0 or 1".into(),
             Self::Count => "a whole number, at least 0".into(),
-            Self::State(n) => format!("a state, one of 1 to {n}"),
+            Self::Category(last) => format!("a whole number from 1 to {last}"),
         }
     }
 }

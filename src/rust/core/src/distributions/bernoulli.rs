@@ -29,5 +29,6 @@ pub fn density(g: &mut Graph, y: Node, prob: Node) -> Density {
         prediction: Some(prob),
         sd: None,
         information: Some(vec![(argument, weight)]),
+        arguments: vec![prob],
     }
 }

@@ -10,10 +10,18 @@ pub fn density(g: &mut Graph, y: Node, meanlog: Node, spread: Spread) -> Density
     let residual = g.sub(log_y, meanlog);
     let (gaussian, precision, log_variance) = spread.log_density(g, residual);
     let half = g.constant(0.5);
+    let sd = spread.sd(g);
     Density {
         log_density: g.sub(gaussian, log_y),
         prediction: Some(g.exp(meanlog)),
-        sd: Some(spread.sd(g)),
+        sd: Some(sd),
         information: Some(vec![(meanlog, precision), (log_variance, half)]),
+        arguments: vec![meanlog, sd],
     }
+}
+
+/// `(ln F(x), ln(1 - F(x)))`
+pub fn log_tails(g: &mut Graph, x: Node, [meanlog, sd]: [Node; 2]) -> (Node, Node) {
+    let log_x = g.ln(x);
+    super::normal::log_tails(g, log_x, [meanlog, sd])
 }

@@ -1,15 +1,32 @@
 //! Write log densities into the program, one file a family.
 //!
-//! Each family gives its log density, its prediction, and the expected information of its arguments:
+//! Each family gives its log density, its prediction, and the expected information about its arguments:
 //! pairs `(argument, weight)` such that the information about any coordinate x is
 //! `sum weight * (d argument / d x)^2`.
 
 pub mod bernoulli;
+pub mod beta;
+pub mod binomial;
+pub mod categorical;
+pub mod censoring;
+pub mod draw;
+pub mod effects;
+pub mod event;
+pub mod exponential;
+pub mod gamma;
+mod hazard;
 pub mod hmm;
+pub mod laplace;
+mod log_space;
+pub mod logistic;
 pub mod lognormal;
+pub mod neg_binomial;
 pub mod normal;
+pub mod ordered;
 pub mod poisson;
+pub mod student_t;
 pub mod transition;
+pub mod weibull;
 
 use crate::ir::graph::{Graph, Node};
 
@@ -26,6 +43,42 @@ pub struct Density {
     pub sd: Option<Node>,
     /// Expected information: argument and weight. `None` when the family has no known one.
     pub information: Option<Vec<(Node, Node)>>,
+    /// Arguments of the family in the order of its definition, as [`draw::draw`] takes them.
+    pub arguments: Vec<Node>,
+}
+
+/// The density of a family whose arguments are scalars, in the order of [`scalar_arguments`]; `None` for other families.
+pub fn scalar(g: &mut Graph, family: &str, y: Node, arguments: &[Node]) -> Option<Density> {
+    Some(match (family, arguments) {
+        ("bernoulli", [prob]) => bernoulli::density(g, y, *prob),
+        ("poisson", [rate]) => poisson::density(g, y, *rate),
+        ("exponential", [scale]) => exponential::density(g, y, *scale),
+        ("laplace", [a, b]) => laplace::density(g, y, [*a, *b]),
+        ("logistic", [a, b]) => logistic::density(g, y, [*a, *b]),
+        ("gamma", [a, b]) => gamma::density(g, y, [*a, *b]),
+        ("beta", [a, b]) => beta::density(g, y, [*a, *b]),
+        ("weibull", [a, b]) => weibull::density(g, y, [*a, *b]),
+        ("binomial", [a, b]) => binomial::density(g, y, [*a, *b]),
+        ("neg_binomial", [a, b]) => neg_binomial::density(g, y, [*a, *b]),
+        ("student_t", [a, b, c]) => student_t::density(g, y, [*a, *b, *c]),
+        _ => return None,
+    })
+}
+
+/// Names of the arguments of such a family, those of R's `d*` function where there is one.
+pub fn scalar_arguments(family: &str) -> &'static [&'static str] {
+    match family {
+        "bernoulli" => &["prob"],
+        "poisson" => &["rate"],
+        "exponential" => &["scale"],
+        "laplace" | "logistic" => &["location", "scale"],
+        "gamma" | "weibull" => &["shape", "scale"],
+        "beta" => &["a", "b"],
+        "binomial" => &["size", "prob"],
+        "neg_binomial" => &["mean", "size"],
+        "student_t" => &["df", "mean", "sd"],
+        _ => &[],
+    }
 }
 
 /// The spread of a Gaussian family.

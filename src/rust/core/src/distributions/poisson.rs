@@ -21,5 +21,6 @@ pub fn density(g: &mut Graph, y: Node, rate: Node) -> Density {
         prediction: Some(rate),
         sd: None,
         information: Some(vec![(log_rate, rate)]),
+        arguments: vec![rate],
     }
 }

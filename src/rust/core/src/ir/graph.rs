@@ -231,6 +231,13 @@ impl Graph {
             | (Unary::Recip, Op::Unary(Unary::Recip, x))
             | (Unary::Ln, Op::Unary(Unary::Exp, x))
             | (Unary::QNorm, Op::Unary(Unary::PNorm, x)) => x,
+            // The logarithm of a probability keeps its digits where the probability has none.
+            (Unary::Ln, Op::Unary(Unary::PNorm, x)) => self.unary(Unary::LogPNorm, x),
+            (Unary::Ln, Op::Unary(Unary::Logistic, x)) => {
+                let minus = self.neg(x);
+                let norm = self.unary(Unary::Log1pExp, minus);
+                self.neg(norm)
+            }
             (Unary::Square, Op::Unary(Unary::Neg | Unary::Abs, x)) => self.unary(Unary::Square, x),
             (Unary::Abs, Op::Unary(Unary::Exp | Unary::Square | Unary::Abs | Unary::Sqrt, _)) => a,
             _ => self.insert(Op::Unary(f, a)),

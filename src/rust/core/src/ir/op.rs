@@ -22,7 +22,10 @@ pub enum Unary {
     LGamma,
     Gamma,
     Digamma,
+    Trigamma,
     PNorm,
+    /// `ln(Phi(x))`
+    LogPNorm,
     QNorm,
     Logistic,
     Log1pExp,
@@ -66,7 +69,7 @@ pub enum Ternary {
 }
 
 /// Every unary operation, for tests that must cover them all.
-pub const UNARY: [Unary; 22] = [
+pub const UNARY: [Unary; 24] = [
     Unary::Neg,
     Unary::Abs,
     Unary::Sqrt,
@@ -84,7 +87,9 @@ pub const UNARY: [Unary; 22] = [
     Unary::LGamma,
     Unary::Gamma,
     Unary::Digamma,
+    Unary::Trigamma,
     Unary::PNorm,
+    Unary::LogPNorm,
     Unary::QNorm,
     Unary::Logistic,
     Unary::Log1pExp,
@@ -144,7 +149,9 @@ impl Unary {
             Self::LGamma => vmath::lgamma::<FMA>(x),
             Self::Gamma => vmath::gamma::<FMA>(x),
             Self::Digamma => vmath::digamma::<FMA>(x),
+            Self::Trigamma => vmath::trigamma::<FMA>(x),
             Self::PNorm => vmath::pnorm::<FMA>(x),
+            Self::LogPNorm => vmath::log_pnorm::<FMA>(x),
             Self::QNorm => vmath::qnorm::<FMA>(x),
             Self::Logistic => vmath::plogis::<FMA>(x),
             Self::Log1pExp => vmath::log1pexp::<FMA>(x),
@@ -179,7 +186,9 @@ impl Unary {
             Self::LGamma => vmath::digamma::<FMA>(x),
             Self::Gamma => y * vmath::digamma::<FMA>(x),
             Self::Digamma => vmath::trigamma::<FMA>(x),
+            Self::Trigamma => vmath::tetragamma::<FMA>(x),
             Self::PNorm => vmath::dnorm::<FMA>(x),
+            Self::LogPNorm => vmath::mills::<FMA>(x),
             Self::QNorm => 1.0 / vmath::dnorm::<FMA>(y),
             Self::Logistic => y * (1.0 - y),
             Self::Log1pExp => vmath::plogis::<FMA>(x),

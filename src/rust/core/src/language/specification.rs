@@ -12,6 +12,9 @@ pub struct Specification {
     pub random: Vec<Random>,
     #[serde(default)]
     pub statements: Vec<Statement>,
+    /// True when the data have the columns `.cens` and `.limit`, which say what values are censored.
+    #[serde(default)]
+    pub censoring: bool,
 }
 
 /// How a parameter is free to move: the estimators work on the transformed scale.

@@ -1,24 +1,37 @@
 //! List the words of the language and find the nearest one to a misspelling.
 
 /// Functions of the code block.
-pub const FUNCTIONS: [&str; 54] = [
+pub const FUNCTIONS: [&str; 55] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
     "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%",
-    "mean", "(", "rbind",
+    "mean", "(", "trigamma", "rbind",
 ];
 
 /// Families of random effects.
 pub const RANDOM_FAMILIES: [&str; 3] = ["normal", "mvnormal", "lognormal"];
 
 /// Families of outcomes.
-pub const OUTCOME_FAMILIES: [&str; 9] = [
+pub const OUTCOME_FAMILIES: [&str; 22] = [
     "normal",
     "lognormal",
+    "student_t",
+    "laplace",
+    "logistic",
+    "gamma",
+    "beta",
+    "exponential",
+    "weibull",
     "bernoulli",
+    "binomial",
     "poisson",
+    "neg_binomial",
+    "categorical",
+    "ordered",
+    "event",
     "custom",
+    "censored",
     "hmm",
     "continuous_time_hmm",
     "markov",

@@ -118,6 +118,7 @@ fn unary_function(call: &str, n_args: usize) -> Option<UnaryRule> {
         ("lgamma", _) => |g, x| g.unary(Unary::LGamma, x),
         ("gamma", _) => |g, x| g.unary(Unary::Gamma, x),
         ("digamma", _) => |g, x| g.unary(Unary::Digamma, x),
+        ("trigamma", _) => |g, x| g.unary(Unary::Trigamma, x),
         ("pnorm", _) => |g, x| g.unary(Unary::PNorm, x),
         ("qnorm", _) => |g, x| g.unary(Unary::QNorm, x),
         ("plogis", _) => |g, x| g.unary(Unary::Logistic, x),

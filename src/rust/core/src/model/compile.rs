@@ -14,6 +14,7 @@ use crate::language::specification::Specification;
 /// Everything that is wrong with the model itself, with the statement it stands in.
 pub fn compile(spec: &Specification) -> Result<Model> {
     let mut scope = Scope::new();
+    scope.censoring = spec.censoring;
     let mut parameters = Vec::new();
     let mut n_theta = 0;
     for entry in &spec.parameters {

@@ -1,6 +1,7 @@
 //! Compile the user's model: names, shapes and families checked, statements turned into one program.
 
 mod call;
+mod censored;
 mod compile;
 pub mod covariance;
 mod declared;
@@ -54,10 +55,18 @@ pub struct Column {
 /// Where the values of a column come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
+    /// The data column of that name.
     Data,
+    /// Time of the subject's previous row at which the outcome in this column is present; 0 before the first.
+    PreviousTime(u32),
+    /// How an outcome value is censored: 0 not at all, 1 from above by itself, -1 from below by itself; 2 or -2 if there
+    /// is a limit on the other side as well.
+    Censoring,
+    /// The limit on the other side; 0 where there is none.
+    Limit,
     /// Time since the subject's previous row, 0 at its first one.
     TimeStep,
-    /// 1 where the outcome in that column is there, else 0.
+    /// 1 where the outcome in this column is present, else 0.
     Present(u32),
 }
 
@@ -117,10 +126,13 @@ impl EffectBlock {
 pub enum Support {
     Real,
     Positive,
+    NonNegative,
+    /// Between 0 and 1, both excluded.
+    Share,
     ZeroOne,
     Count,
-    /// One of the states `1, 2, ..., n`.
-    State(u32),
+    /// One of `1..K`.
+    Category(u32),
 }
 
 /// One outcome of the model.
@@ -131,5 +143,7 @@ pub struct Outcome {
     pub family: String,
     pub support: Support,
     pub density: crate::distributions::Density,
+    /// True when a value may stand for all values beyond a limit: then the family's closed forms do not hold.
+    pub censored: bool,
     pub text: String,
 }

@@ -1,10 +1,12 @@
 //! Compile an outcome: its family, the arguments and the column that holds its values.
 
+use super::censored::{censored, parts, refuse};
 use super::random::{arguments, family};
 use super::scope::Scope;
-use super::{sequence, Outcome, Support};
-use crate::distributions::{bernoulli, lognormal, normal, poisson, Density, Spread};
-use crate::error::Result;
+use super::value::Value;
+use super::{sequence, Outcome, Source, Support};
+use crate::distributions::{self, categorical, event, lognormal, normal, ordered, Density, Spread};
+use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::ir::op::{Binary, Unary};
 use crate::language::expression::Expression;
@@ -13,74 +15,170 @@ use crate::language::words;
 /// Compile `column ~ dist`; `text` is the statement, quoted in errors.
 ///
 /// # Errors
-/// Unknown family, wrong arguments or shapes.
+/// Unknown family, wrong arguments or shapes, bounds of a family that cannot be censored.
 pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Result<Outcome> {
+    family(dist, &words::OUTCOME_FAMILIES)?;
+    let (dist, bounds) = parts(dist)?;
     let family = family(dist, &words::OUTCOME_FAMILIES)?;
     if let Some(kind) = sequence::Kind::of(family) {
+        refuse(family, bounds)?;
         return sequence::outcome(scope, column, kind, dist, text);
     }
     let (index, y) = scope.column(column, text);
-    let (support, density) = density(scope, family, dist, y, text)?;
-    Ok(Outcome {
+    let (support, density) = match family {
+        "normal" | "lognormal" => gaussian(scope, family, dist, y, text)?,
+        "categorical" => {
+            let probs = vector(scope, dist, &["probs"], text)?;
+            let density = categorical::density(&mut scope.graph, y, &probs.1);
+            (Support::Category(count(probs.1.len())), density)
+        }
+        "ordered" => {
+            let (eta, cuts) = vector(scope, dist, &["eta", "cutpoints"], text)?;
+            let density = ordered::density(&mut scope.graph, y, eta, &cuts);
+            (Support::Category(count(cuts.len() + 1)), density)
+        }
+        "event" => (Support::ZeroOne, event(scope, dist, (index, y), text)?),
+        "custom" => (Support::Real, custom(scope, dist, text)?),
+        _ => scalar(scope, family, dist, y, text)?,
+    };
+    let mut outcome = Outcome {
         column: index,
         family: family.to_string(),
         support,
         density,
+        censored: false,
         text: text.to_string(),
-    })
+    };
+    censored(scope, &mut outcome, y, bounds)?;
+    Ok(outcome)
 }
 
-/// The density of `y` under a call of one of the families that look at one row.
-///
-/// # Errors
-/// Wrong arguments or shapes.
-pub fn density(
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn gaussian(
     scope: &mut Scope,
     family: &str,
     dist: &Expression,
     y: Node,
     text: &str,
 ) -> Result<(Support, Density)> {
-    Ok(match family {
-        "normal" => {
-            let args = arguments(dist, &["mean", "sd"])?;
-            let mean = scope.scalar(args[0], text)?;
-            let spread = spread(scope, args[1], mean, text)?;
-            (
-                Support::Real,
-                normal::density(&mut scope.graph, y, mean, spread),
+    let normal = family == "normal";
+    let wanted: &[&str] = if normal {
+        &["mean", "sd"]
+    } else {
+        &["meanlog", "sdlog"]
+    };
+    let args = arguments(dist, wanted)?;
+    let mean = scope.scalar(args[0], text)?;
+    let spread = spread(scope, args[1], mean, text)?;
+    let g = &mut scope.graph;
+    Ok(if normal {
+        (Support::Real, normal::density(g, y, mean, spread))
+    } else {
+        (Support::Positive, lognormal::density(g, y, mean, spread))
+    })
+}
+
+/// A family whose arguments are scalars.
+fn scalar(
+    scope: &mut Scope,
+    family: &str,
+    dist: &Expression,
+    y: Node,
+    text: &str,
+) -> Result<(Support, Density)> {
+    let mut values = Vec::new();
+    for arg in arguments(dist, distributions::scalar_arguments(family))? {
+        values.push(scope.scalar(arg, text)?);
+    }
+    let support = match family {
+        "gamma" | "weibull" => Support::Positive,
+        "exponential" => Support::NonNegative,
+        "beta" => Support::Share,
+        "bernoulli" => Support::ZeroOne,
+        "poisson" | "binomial" | "neg_binomial" => Support::Count,
+        _ => Support::Real,
+    };
+    let density = distributions::scalar(&mut scope.graph, family, y, &values);
+    let density = density.ok_or_else(|| {
+        Error::model(
+            "not_a_distribution",
+            format!("`{family}()` is no family of outcomes by itself."),
+        )
+    })?;
+    Ok((support, density))
+}
+
+/// The last argument, a vector of what separates the categories, and the scalar before it (the first element itself
+/// where there is none).
+fn vector(
+    scope: &mut Scope,
+    dist: &Expression,
+    wanted: &[&str],
+    text: &str,
+) -> Result<(Node, Vec<Node>)> {
+    let args = arguments(dist, wanted)?;
+    let (last, first) = (args[args.len() - 1], args[0]);
+    let nodes = match scope.value(last, text)? {
+        Value::Scalar(node) if args.len() == 2 => vec![node],
+        Value::Vector(nodes) if nodes.len() + args.len() >= 3 => nodes,
+        other => {
+            return Err(Error::model(
+                "wrong_shape",
+                format!(
+                    "`{}` is {}, a vector is needed.",
+                    last.show(),
+                    other.shape()
+                ),
             )
+            .hint("Write one element a category with c(), or one a boundary between categories."))
         }
-        "lognormal" => {
-            let args = arguments(dist, &["meanlog", "sdlog"])?;
-            let meanlog = scope.scalar(args[0], text)?;
-            let spread = spread(scope, args[1], meanlog, text)?;
-            (
-                Support::Positive,
-                lognormal::density(&mut scope.graph, y, meanlog, spread),
-            )
-        }
-        "bernoulli" => {
-            let prob = scope.scalar(arguments(dist, &["prob"])?[0], text)?;
-            (
-                Support::ZeroOne,
-                bernoulli::density(&mut scope.graph, y, prob),
-            )
-        }
-        "poisson" => {
-            let rate = scope.scalar(arguments(dist, &["rate"])?[0], text)?;
-            (Support::Count, poisson::density(&mut scope.graph, y, rate))
-        }
-        _ => {
-            let log_density = scope.scalar(arguments(dist, &["log_density"])?[0], text)?;
-            let density = Density {
-                log_density,
-                prediction: None,
-                sd: None,
-                information: None,
-            };
-            (Support::Real, density)
-        }
+    };
+    let before = if args.len() == 2 {
+        scope.scalar(first, text)?
+    } else {
+        nodes[0]
+    };
+    Ok((before, nodes))
+}
+
+fn event(
+    scope: &mut Scope,
+    dist: &Expression,
+    (column, y): (u32, Node),
+    text: &str,
+) -> Result<Density> {
+    let hazard = arguments(dist, &["hazard"])?[0];
+    if scope.kind("t").is_some() {
+        return Err(Error::model(
+            "name_used_twice",
+            "`t` is a name of the model, but event() integrates the hazard over the time `t`.",
+        )
+        .field("name", "t")
+        .hint("Give the parameter, effect or variable another name."));
+    }
+    let (_, time) = scope.column("t", text);
+    let source = Source::PreviousTime(column);
+    let (_, previous) = scope.sourced(".previous_time", source, text);
+    let hazard = scope.scalar(hazard, text)?;
+    Ok(event::density(
+        &mut scope.graph,
+        y,
+        hazard,
+        [time, previous],
+    ))
+}
+
+fn custom(scope: &mut Scope, dist: &Expression, text: &str) -> Result<Density> {
+    let log_density = scope.scalar(arguments(dist, &["log_density"])?[0], text)?;
+    Ok(Density {
+        log_density,
+        prediction: None,
+        sd: None,
+        information: None,
+        arguments: Vec::new(),
     })
 }
 

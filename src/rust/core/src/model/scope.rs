@@ -12,6 +12,8 @@ pub struct Scope {
     pub graph: Graph,
     names: HashMap<String, (Kind, Value)>,
     pub columns: Vec<Column>,
+    /// True when the data say which values are censored.
+    pub censoring: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +39,7 @@ impl Scope {
             graph: Graph::new(),
             names: HashMap::new(),
             columns: Vec::new(),
+            censoring: false,
         }
     }
 
@@ -69,32 +72,23 @@ impl Scope {
 
     /// The node of a data column, made known on first use.
     pub fn column(&mut self, name: &str, statement: &str) -> (u32, Node) {
-        let position = self.columns.iter().position(|column| column.name == name);
+        self.sourced(name, Source::Data, statement)
+    }
+
+    /// The node of a column that the core makes from the data.
+    pub fn sourced(&mut self, name: &str, source: Source, statement: &str) -> (u32, Node) {
+        let mut columns = self.columns.iter();
+        let position = columns.position(|c| c.name == name && c.source == source);
         let i = position.unwrap_or_else(|| {
             self.columns.push(Column {
                 name: name.to_string(),
-                statement: statement.to_string(),
-                outcome: false,
-                source: Source::Data,
-            });
-            self.columns.len() - 1
-        });
-        let i = super::parameter::index(i);
-        (i, self.graph.data(i))
-    }
-
-    /// The node of a column that is made from the data, made known on first use.
-    pub fn derived(&mut self, source: Source, statement: &str) -> Node {
-        let position = self.columns.iter().position(|c| c.source == source);
-        let i = position.unwrap_or_else(|| {
-            self.columns.push(Column {
-                name: String::new(),
                 statement: statement.to_string(),
                 outcome: false,
                 source,
             });
             self.columns.len() - 1
         });
-        self.graph.data(super::parameter::index(i))
+        let i = super::parameter::index(i);
+        (i, self.graph.data(i))
     }
 }

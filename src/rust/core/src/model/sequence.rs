@@ -1,12 +1,11 @@
 //! Compile outcomes that follow a Markov chain over the rows of a subject: `hmm()`, `markov()` and their forms in
 //! continuous time.
 
-use super::outcome::density;
 use super::random::{arguments, family};
 use super::scope::Scope;
 use super::value::Value;
 use super::{Outcome, Source, Support};
-use crate::distributions::hmm::{hidden, observed, Filter};
+use crate::distributions::hmm::{hidden, observed};
 use crate::distributions::transition::transition_over;
 use crate::distributions::Density;
 use crate::error::{Error, Result};
@@ -61,39 +60,36 @@ pub fn outcome(
     let initial = probabilities(scope, args[args.len() - 1], k, text)?;
     check_matrix(&scope.graph, kind, &matrix, k)?;
     let (index, y) = scope.column(column, text);
-    let present = scope.derived(Source::Present(index), text);
+    let present = scope.sourced("", Source::Present(index), text).1;
     let transition = if kind.continuous {
-        let dt = scope.derived(Source::TimeStep, text);
+        let dt = scope.sourced("", Source::TimeStep, text).1;
         transition_over(&mut scope.graph, &matrix, k, dt)
     } else {
         matrix
     };
-    let (support, density) = if kind.hidden {
-        let states = emissions(scope, args[1], k, y, text)?;
-        seen_through(scope, present, &transition, &initial, states, y)?
-    } else {
-        let filter = observed(&mut scope.graph, present, &transition, &initial, y);
-        (
-            Support::State(super::parameter::index(k)),
-            sequential(&filter, None),
-        )
-    };
-    Ok(Outcome {
+    let mut outcome = Outcome {
         column: index,
         family: family(dist, &words::OUTCOME_FAMILIES)?.to_string(),
-        support,
-        density,
+        support: Support::Category(super::parameter::index(k)),
+        density: Density {
+            log_density: y,
+            prediction: None,
+            sd: None,
+            information: None,
+            arguments: [transition.clone(), initial.clone()].concat(),
+        },
+        censored: false,
         text: text.to_string(),
-    })
-}
-
-fn sequential(filter: &Filter, prediction: Option<Node>) -> Density {
-    Density {
-        log_density: filter.log_density,
-        prediction,
-        sd: None,
-        information: None,
+    };
+    if kind.hidden {
+        let states = emissions(scope, args[1], k, column, text)?;
+        let g = &mut scope.graph;
+        seen_through(g, &mut outcome, present, [&transition, &initial], &states)?;
+    } else {
+        let filter = observed(&mut scope.graph, present, &transition, &initial, y);
+        outcome.density.log_density = filter.log_density;
     }
+    Ok(outcome)
 }
 
 /// Number of states and elements of a square matrix, row-major.
@@ -181,21 +177,14 @@ fn check_matrix(g: &Graph, kind: Kind, matrix: &[Node], k: usize) -> Result<()> 
     Ok(())
 }
 
-/// The distribution of the outcome in one state.
-struct Emission {
-    family: String,
-    support: Support,
-    density: Density,
-}
-
 /// `list(normal(a, s), normal(b, s))`, or `normal(c(a, b), s)` for one family whose arguments differ.
 fn emissions(
     scope: &mut Scope,
     arg: &Expression,
     k: usize,
-    y: Node,
+    column: &str,
     text: &str,
-) -> Result<Vec<Emission>> {
+) -> Result<Vec<Outcome>> {
     let calls: Vec<Expression> = match arg {
         Expression::Call { call, args, .. } if call == "c" || call == "list" => args.clone(),
         _ => (0..k)
@@ -222,12 +211,7 @@ fn emissions(
             )
             .hint("An emission is the distribution of one row given the state."));
         }
-        let (support, density) = density(scope, family, dist, y, text)?;
-        states.push(Emission {
-            family: family.to_string(),
-            support,
-            density,
-        });
+        states.push(super::outcome::outcome(scope, column, dist, text)?);
     }
     Ok(states)
 }
@@ -245,8 +229,11 @@ fn of_state(
     };
     let mut own = Vec::new();
     for arg in args {
-        if matches!(arg, Expression::Call { call, .. } if words::ERROR_MODELS.contains(&call.as_str()))
-        {
+        // What is censored is a distribution, and a spread may be written as an error model.
+        let is_inner = matches!(arg, Expression::Call { call: inner, .. }
+            if words::ERROR_MODELS.contains(&inner.as_str())
+                || (call == "censored" && words::OUTCOME_FAMILIES.contains(&inner.as_str())));
+        if is_inner {
             own.push(of_state(scope, arg, state, k, text)?);
             continue;
         }
@@ -275,47 +262,57 @@ fn element(arg: &Expression, state: usize) -> Expression {
     }
 }
 
+/// Complete the outcome of a hidden chain. `chain`: transition and initial distribution.
 fn seen_through(
-    scope: &mut Scope,
+    g: &mut Graph,
+    outcome: &mut Outcome,
     present: Node,
-    transition: &[Node],
-    initial: &[Node],
-    states: Vec<Emission>,
-    y: Node,
-) -> Result<(Support, Density)> {
-    let g = &mut scope.graph;
-    let support = common_support(&states)?;
+    chain: [&[Node]; 2],
+    states: &[Outcome],
+) -> Result<()> {
+    let y = g.data(outcome.column);
+    outcome.support = common_support(states)?;
+    outcome.censored = states.iter().any(|state| state.censored);
     let logs: Vec<Node> = states
         .iter()
-        .map(|state| inside(g, state, support, y))
+        .map(|state| within(g, state, outcome.support, y))
         .collect();
-    let filter = hidden(g, present, transition, initial, &logs);
-    // The lognormal family predicts its median, and medians do not average.
-    let means: Option<Vec<Node>> = states
-        .iter()
-        .map(|state| {
-            state
-                .density
-                .prediction
-                .filter(|_| state.family != "lognormal")
-        })
-        .collect();
-    let prediction = means.map(|means| {
+    let filter = hidden(g, present, chain[0], chain[1], &logs);
+    let means: Option<Vec<Node>> = states.iter().map(|state| mean(g, state)).collect();
+    outcome.density.log_density = filter.log_density;
+    outcome.density.prediction = means.map(|means| {
         let weighted = means.iter().zip(&filter.predicted);
         let terms: Vec<Node> = weighted.map(|(m, q)| g.mul(*q, *m)).collect();
         g.sum(&terms)
     });
-    Ok((support, sequential(&filter, prediction)))
+    let arguments = states.iter().flat_map(|state| &state.density.arguments);
+    outcome.density.arguments.extend(arguments);
+    Ok(())
+}
+
+/// The mean of an emission: what its family predicts, but for the lognormal one, which predicts its median.
+fn mean(g: &mut Graph, state: &Outcome) -> Option<Node> {
+    let prediction = state.density.prediction?;
+    if state.family != "lognormal" {
+        return Some(prediction);
+    }
+    let variance = g.square(state.density.sd?);
+    let half = g.scale(0.5, variance);
+    let factor = g.exp(half);
+    Some(g.mul(prediction, factor))
 }
 
 /// The values an outcome may have in some state. Densities and probabilities do not mix.
-fn common_support(states: &[Emission]) -> Result<Support> {
+fn common_support(states: &[Outcome]) -> Result<Support> {
+    use Support::{Count, NonNegative, Positive, Real, Share, ZeroOne};
     let first = states[0].support;
-    let on_the_line = |s: &Emission| matches!(s.support, Support::Real | Support::Positive);
-    if states.iter().all(|s| s.support == first) {
+    let all = |known: &[Support]| states.iter().all(|s| known.contains(&s.support));
+    if all(&[first]) {
         Ok(first)
-    } else if states.iter().all(on_the_line) {
-        Ok(Support::Real)
+    } else if all(&[Real, Positive, NonNegative, Share]) {
+        Ok(Real)
+    } else if all(&[Count, ZeroOne]) {
+        Ok(Count)
     } else {
         let families: Vec<&str> = states.iter().map(|s| s.family.as_str()).collect();
         Err(Error::model(
@@ -330,11 +327,24 @@ fn common_support(states: &[Emission]) -> Result<Support> {
 }
 
 /// The log density in a state, minus infinity where only other states have one.
-fn inside(g: &mut Graph, state: &Emission, support: Support, y: Node) -> Node {
+fn within(g: &mut Graph, state: &Outcome, support: Support, y: Node) -> Node {
     if state.support == support {
         return state.density.log_density;
     }
-    let (zero, never) = (g.constant(0.0), g.constant(f64::NEG_INFINITY));
-    let positive = g.binary(Binary::Less, zero, y);
-    g.select(positive, state.density.log_density, never)
+    let (zero, one) = (g.constant(0.0), g.constant(1.0));
+    let inside = match state.support {
+        Support::Positive => g.binary(Binary::Less, zero, y),
+        Support::NonNegative => g.binary(Binary::LessEqual, zero, y),
+        Support::Share => {
+            let (above, below) = (
+                g.binary(Binary::Less, zero, y),
+                g.binary(Binary::Less, y, one),
+            );
+            g.binary(Binary::And, above, below)
+        }
+        Support::ZeroOne => g.binary(Binary::LessEqual, y, one),
+        _ => return state.density.log_density,
+    };
+    let never = g.constant(f64::NEG_INFINITY);
+    g.select(inside, state.density.log_density, never)
 }

@@ -214,7 +214,8 @@ pub fn residuals(
     let mut refused = taken.to_vec();
     for (o, outcome) in model.outcomes.iter().enumerate() {
         let density = &form.densities[o];
-        let gaussian = matches!(outcome.family.as_str(), "normal" | "lognormal");
+        let gaussian =
+            matches!(outcome.family.as_str(), "normal" | "lognormal") && !outcome.censored;
         let candidate = density
             .sd
             .filter(|_| gaussian)

@@ -376,5 +376,6 @@ fn move_density(density: &Density, moved: &impl Fn(Node) -> Node) -> Density {
                 .map(|(node, weight)| (moved(*node), moved(*weight)))
                 .collect()
         }),
+        arguments: density.arguments.iter().map(|node| moved(*node)).collect(),
     }
 }

@@ -15,8 +15,8 @@ pub fn describe(request: &Request) -> Result<Value> {
     let families = model.outcomes.iter().map(|o| o.family.clone()).collect();
     let effects = model.effects.iter().map(|e| e.name.clone()).collect();
     let is_outcome = |name: &str| model.outcomes.iter().any(|o| column(o.column) == name);
-    let read = model.columns.iter().filter(|c| c.source == Source::Data);
-    let columns = read.map(|c| c.name.clone());
+    let from_data = model.columns.iter().filter(|c| c.source == Source::Data);
+    let columns = from_data.map(|c| c.name.clone());
     let covariates = columns.clone().filter(|name| !is_outcome(name)).collect();
     Ok(list(vec![
         ("parameters", parameters::declared(&model, &theta)),

@@ -65,6 +65,7 @@ fn one(call: &str, x: f64) -> f64 {
         "lgamma" => vmath::lgamma::<false>(x),
         "gamma" => vmath::gamma::<false>(x),
         "digamma" => vmath::digamma::<false>(x),
+        "trigamma" => vmath::trigamma::<false>(x),
         "pnorm" => vmath::pnorm::<false>(x),
         "qnorm" => vmath::qnorm::<false>(x),
         _ => panic!("no function `{call}` of one argument"),

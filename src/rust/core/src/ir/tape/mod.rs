@@ -148,7 +148,7 @@ macro_rules! all_unary {
             $rule,
             [
                 Neg, Abs, Sqrt, Square, Recip, Exp, Expm1, Ln, Log1p, Sin, Cos, Tan, Tanh, Atan,
-                LGamma, Gamma, Digamma, PNorm, QNorm, Logistic, Log1pExp, Not
+                LGamma, Gamma, Digamma, Trigamma, PNorm, LogPNorm, QNorm, Logistic, Log1pExp, Not
             ]
         )
     };

@@ -24,7 +24,7 @@ mod trig;
 #[cfg(test)]
 mod tests;
 
-pub use digamma::{digamma, trigamma};
+pub use digamma::{digamma, tetragamma, trigamma};
 pub use exp::{exp, expm1};
 pub use hyperbolic::tanh;
 pub(crate) use isa::per_isa;
@@ -33,6 +33,6 @@ pub use lgamma::{gamma, lgamma};
 pub use log::{ln, ln_normal, log10, log1p, log2};
 pub use logistic::{log1pexp, plogis, qlogis};
 pub use map::{map, map_plain, map_power, map_power_plain, Function};
-pub use normal::{dnorm, log_pnorm, pnorm, qnorm};
+pub use normal::{dnorm, log_pnorm, mills, pnorm, qnorm};
 pub use power::{pow, sqrt};
 pub use trig::{atan, cos, sin, sin_cos_turn, tan};

@@ -212,6 +212,16 @@ pub fn log_pnorm<const FMA: bool>(x: f64) -> f64 {
     select(x < -1e150, -0.5 * x * x, result)
 }
 
+/// The derivative `Phi'(x) / Phi(x)` of [`log_pnorm`] within 4 ulp; in the lower tail, where both vanish, about `-x`.
+#[inline(always)]
+pub fn mills<const FMA: bool>(x: f64) -> f64 {
+    let t = clamp(-x, 0.0, 1e150);
+    // The factors exp(-x^2/2) of density and tail cancel before they are computed.
+    let lower = INV_SQRT_2PI.over::<FMA>(tail::<FMA>(t)).value();
+    let result = select(x < 0.0, lower, dnorm::<FMA>(x) / pnorm::<FMA>(x));
+    select(x < -1e150, -x, result)
+}
+
 /// The quantile of `p <= 1/8`, without its sign.
 #[inline(always)]
 fn quantile_tail<const FMA: bool>(p: f64) -> f64 {

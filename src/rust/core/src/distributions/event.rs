@@ -1,0 +1,28 @@
+//! Time to event: `y` is 1 for an event at the row's time `b`, 0 for none up to then (right censoring).
+//!
+//! `log p = y ln h(b) - H`, `H = int_a^b h dt` from the time `a` of the subject's previous row with this outcome (0 before
+//! the first). Rows of a subject add up to the likelihood of its events, single or repeated. Covariates in the hazard
+//! have the values of the row. Predicted is the probability `1 - e^-H` of an event since the previous row.
+
+use super::hazard;
+use super::log_space::times_log;
+use super::Density;
+use crate::ir::graph::{Graph, Node};
+use crate::ir::op::Unary;
+
+/// `times`: the row's time, in which the hazard is written, and that of the previous row.
+pub fn density(g: &mut Graph, y: Node, hazard: Node, times: [Node; 2]) -> Density {
+    let [time, previous] = times;
+    let cumulative = hazard::integral(g, hazard, time, previous, time);
+    let log_hazard = g.ln(hazard);
+    let event = times_log(g, y, log_hazard);
+    let minus = g.neg(cumulative);
+    let survival = g.unary(Unary::Expm1, minus);
+    Density {
+        log_density: g.sub(event, cumulative),
+        prediction: Some(g.neg(survival)),
+        sd: None,
+        information: None,
+        arguments: vec![cumulative],
+    }
+}
