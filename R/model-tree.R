@@ -7,13 +7,14 @@ math_words <- c(
   "ifelse", "exp", "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs",
   "sin", "cos", "tan", "tanh", "atan", "gamma", "lgamma", "digamma", "trigamma", "pnorm",
   "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
-  "sum", "prod", "length", "rep", "diag", "%*%"
+  "sum", "prod", "length", "rep", "diag", "%*%", "rbind"
 )
 error_words <- c("add", "prop", "add_prop", "add_prop_sd")
 outcome_words <- c(
   "normal", "lognormal", "student_t", "laplace", "logistic", "gamma", "beta",
   "exponential", "weibull", "bernoulli", "binomial", "poisson", "neg_binomial",
-  "categorical", "ordered", "event", "custom", "censored"
+  "categorical", "ordered", "event", "custom", "censored", "hmm",
+  "continuous_time_hmm", "markov", "continuous_time_markov"
 )
 random_words <- c("normal", "mvnormal", "lognormal")
 later_words <- c(
@@ -51,6 +52,10 @@ constant_tree <- function(value, scope) {
       "non_finite_constant", "A constant of the model is not a finite number.",
       scope$text, fields = list(value = paste(format(value), collapse = ", "))
     )
+  }
+  if (is.matrix(value) && length(value) > 1L) {
+    rows <- lapply(seq_len(nrow(value)), function(i) constant_tree(as.numeric(value[i, ]), scope))
+    return(list(call = "rbind", args = rows))
   }
   numbers <- lapply(as.numeric(value), function(number) list(num = number))
   if (length(numbers) == 1L) return(numbers[[1L]])

@@ -37,12 +37,21 @@ fn expm(a: &[f64], k: usize) -> Vec<f64> {
     sum
 }
 
-/// The likelihood of one series by the sum over all paths of states.
+/// The log-likelihood of one series by the sum over all paths of states.
 ///
 /// `steps`: transition into each row; `emission(row, state)`: density there, one where the outcome is missing.
 fn by_paths(steps: &[Vec<f64>], initial: &[f64], emission: impl Fn(usize, usize) -> f64) -> f64 {
+    over_paths(steps, initial, emission).0
+}
+
+/// And the probabilities of the states at each row, `[row][state]`.
+fn over_paths(
+    steps: &[Vec<f64>],
+    initial: &[f64],
+    emission: impl Fn(usize, usize) -> f64,
+) -> (f64, Vec<Vec<f64>>) {
     let (k, n) = (initial.len(), steps.len());
-    let mut total = 0.0;
+    let (mut total, mut at) = (0.0, vec![vec![0.0; k]; n]);
     // The state before the first row, then one a row.
     for path in 0..k.pow(u32::try_from(n + 1).unwrap()) {
         let state = |at: usize| path / k.pow(u32::try_from(at).unwrap()) % k;
@@ -51,8 +60,14 @@ fn by_paths(steps: &[Vec<f64>], initial: &[f64], emission: impl Fn(usize, usize)
             weight *= step[state(row) * k + state(row + 1)] * emission(row, state(row + 1));
         }
         total += weight;
+        for (row, states) in at.iter_mut().enumerate() {
+            states[state(row + 1)] += weight;
+        }
     }
-    total.ln()
+    for p in at.iter_mut().flatten() {
+        *p /= total;
+    }
+    (total.ln(), at)
 }
 
 fn normal_density(y: f64, mean: f64, sd: f64) -> f64 {
@@ -318,6 +333,84 @@ fn an_observed_chain_in_time_gives_the_probabilities_of_its_steps() {
     let exact =
         (0.8 * (1.0 - (-2.5f64 * 0.5).exp())).ln() + (0.8 + 0.2 * (-2.5f64 * 2.5).exp()).ln();
     assert_close(found[0], exact, 1e-13, "log-likelihood");
+}
+
+#[test]
+fn probabilities_of_the_states_are_those_of_the_paths() {
+    let text = with_head(
+        "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), bernoulli(c(0.9, 0.2) + 0 * e), c(0.6, 0.4))",
+    );
+    let data = ragged(80, |draw, _| draw.below(2) as f64);
+    let problem = problem(&text, &data);
+    let theta = problem.theta.start.clone();
+    let found = likelihood::state_probabilities(&problem, &theta, &[0.0; 80], 2);
+    let y = data.column("y");
+    for i in 0..80 {
+        let rows = in_time(&data, i);
+        let steps = vec![vec![0.85, 0.15, 0.25, 0.75]; rows.len()];
+        let (_, exact) = over_paths(&steps, &[0.6, 0.4], |row, s| {
+            let (y, p) = (y[rows[row].0], [0.9, 0.2][s]);
+            match y {
+                1.0 => p,
+                0.0 => 1.0 - p,
+                _ => 1.0,
+            }
+        });
+        for (row, (record, _)) in rows.iter().enumerate() {
+            for (s, found) in found.iter().enumerate() {
+                let what = format!("subject {i}, row {row}, state {s}");
+                assert_close(found[*record], exact[row][s], 1e-13, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_predicted_is_the_mean_given_the_outcomes_before() {
+    let text = with_head(
+        "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), list(normal(e, 1), lognormal(th, 0.5)), c(0.6, 0.4))",
+    );
+    let data = Data::new(2, |_| 2).with("y", |row, _| if row % 2 == 0 { 0.7 } else { f64::NAN });
+    let problem = problem(&text, &data);
+    let found = likelihood::predicted(&problem, &problem.theta.start, &[0.2, 0.2]);
+    let means = [0.2, (0.3f64 + 0.125).exp()];
+    let q = [0.6 * 0.85 + 0.4 * 0.25, 0.6 * 0.15 + 0.4 * 0.75];
+    let densities = [
+        normal_density(0.7, 0.2, 1.0),
+        normal_density(0.7f64.ln(), 0.3, 0.5) / 0.7,
+    ];
+    let w = [q[0] * densities[0], q[1] * densities[1]];
+    let p = [w[0] / (w[0] + w[1]), w[1] / (w[0] + w[1])];
+    let next = [p[0] * 0.85 + p[1] * 0.25, p[0] * 0.15 + p[1] * 0.75];
+    for (row, q) in [q, next].iter().enumerate() {
+        let exact = q[0] * means[0] + q[1] * means[1];
+        assert_close(found[row], exact, 1e-12, "prediction");
+    }
+}
+
+#[test]
+fn families_mix_and_emissions_may_be_censored() {
+    let chain = |emissions: &str| {
+        with_head(&format!(
+            "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), {emissions}, c(0.6, 0.4))"
+        ))
+    };
+    let data = Data::new(2, |_| 1).with("y", |_, i| [-0.5, 0.5][i]);
+    let q = [0.6 * 0.85 + 0.4 * 0.25, 0.6 * 0.15 + 0.4 * 0.75];
+    let mixed = problem(&chain("list(normal(e, 1), exponential(2))"), &data);
+    let found = log_liks(&mixed, &[0.0; 2]);
+    let normal = q[0] * normal_density(0.5, 0.0, 1.0);
+    assert_close(found[0], normal.ln(), 1e-13, "below zero");
+    assert_close(
+        found[1],
+        (normal + q[1] * 0.5 * (-0.25f64).exp()).ln(),
+        1e-13,
+        "above zero",
+    );
+    let censored = problem(&chain("censored(normal(c(0, 1) + e, 1), lower = 0)"), &data);
+    let found = log_liks(&censored, &[0.0; 2]);
+    let below = q[0] * 0.5 + q[1] * 0.158_655_253_931_457_05;
+    assert_close(found[0], below.ln(), 1e-12, "at the bound");
 }
 
 /// An emission density far below the smallest number, in the only state the chain can be in.

@@ -9,6 +9,7 @@ pub mod beta;
 pub mod binomial;
 pub mod categorical;
 pub mod censoring;
+pub mod chain;
 pub mod draw;
 pub mod effects;
 pub mod event;

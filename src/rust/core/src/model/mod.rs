@@ -135,6 +135,15 @@ pub enum Support {
     Category(u32),
 }
 
+/// A Markov chain over the rows of a subject.
+#[derive(Debug, Clone)]
+pub struct OutcomeChain {
+    /// The carried values of the graph that hold the probabilities of its states.
+    pub carries: std::ops::Range<u32>,
+    /// How a series is drawn from the arguments of the density.
+    pub draws: crate::distributions::chain::Chain,
+}
+
 /// One outcome of the model.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -145,5 +154,7 @@ pub struct Outcome {
     pub density: crate::distributions::Density,
     /// True when a value may stand for all values beyond a limit: then the family's closed forms do not hold.
     pub censored: bool,
+    /// The Markov chain behind the outcome, if there is one.
+    pub chain: Option<OutcomeChain>,
     pub text: String,
 }

@@ -47,6 +47,7 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
         support,
         density,
         censored: false,
+        chain: None,
         text: text.to_string(),
     };
     censored(scope, &mut outcome, y, bounds)?;

@@ -4,7 +4,8 @@
 use super::random::{arguments, family};
 use super::scope::Scope;
 use super::value::Value;
-use super::{Outcome, Source, Support};
+use super::{Outcome, OutcomeChain, Source, Support};
+use crate::distributions::chain::Chain;
 use crate::distributions::hmm::{hidden, observed};
 use crate::distributions::transition::transition_over;
 use crate::distributions::Density;
@@ -79,16 +80,30 @@ pub fn outcome(
             arguments: [transition.clone(), initial.clone()].concat(),
         },
         censored: false,
+        chain: None,
         text: text.to_string(),
     };
+    let first = scope.graph.carries().len();
+    let mut emitted = Vec::new();
     if kind.hidden {
         let states = emissions(scope, args[1], k, column, text)?;
         let g = &mut scope.graph;
         seen_through(g, &mut outcome, present, [&transition, &initial], &states)?;
+        emitted = states
+            .into_iter()
+            .map(|state| (state.family, state.density.arguments.len()))
+            .collect();
     } else {
         let filter = observed(&mut scope.graph, present, &transition, &initial, y);
         outcome.density.log_density = filter.log_density;
     }
+    outcome.chain = Some(OutcomeChain {
+        carries: super::parameter::index(first)..super::parameter::index(first + k),
+        draws: Chain {
+            n_states: k,
+            emissions: emitted,
+        },
+    });
     Ok(outcome)
 }
 

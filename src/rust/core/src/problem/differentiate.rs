@@ -65,12 +65,10 @@ impl<'a> Derivatives<'a> {
     fn sweep(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
         let program = self.program;
         let block = &self.layout.blocks[b];
-        scratch.adjoint.resize(program.n_adjoints(), Column::ZERO);
-        scratch.adjoint[..program.first_row_column].fill(Column::ZERO);
-        scratch.adjoint[program.n_work..].fill(Column::ZERO);
+        self.clear(scratch);
         self.ready(phi, scratch);
-        if program.carried.count > 0 {
-            return self.sweep_carried(b, phi, scratch);
+        if program.carried.count() > 0 {
+            return self.sweep_carried(b, phi, scratch, &mut |_, _, _| {});
         }
         let bases = self.bases(b, phi, scratch);
         tape::run(self.isa, &program.subject, bases, 1);
@@ -85,8 +83,24 @@ impl<'a> Derivatives<'a> {
         scratch.work[program.total as usize]
     }
 
+    /// Adjoints that are added to start at zero.
+    fn clear(&self, scratch: &mut Scratch) {
+        let program = self.program;
+        scratch.adjoint.resize(program.n_adjoints(), Column::ZERO);
+        scratch.adjoint[..program.first_row_column].fill(Column::ZERO);
+        scratch.adjoint[program.n_work..].fill(Column::ZERO);
+    }
+
     /// The sweep where rows depend on the rows before: all rows forward, then all rows back.
-    fn sweep_carried(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+    ///
+    /// `visit(row, left, adjoint)`: the values that a row leaves and their adjoints, from the last row to the first.
+    fn sweep_carried(
+        &self,
+        b: usize,
+        phi: &[Column],
+        scratch: &mut Scratch,
+        visit: &mut dyn FnMut(usize, &[Column], &[Column]),
+    ) -> Column {
         let program = self.program;
         let n_rows = self.layout.blocks[b].n_rows;
         let (read, left) = (program.carried.read(), program.carried.left());
@@ -102,6 +116,11 @@ impl<'a> Derivatives<'a> {
             scratch.work.copy_within(left.clone(), read.start);
         }
         for row in (0..n_rows).rev() {
+            visit(
+                row,
+                &scratch.work[read.clone()],
+                &scratch.adjoint[read.clone()],
+            );
             let before = row * read.len();
             scratch.work[read.clone()]
                 .copy_from_slice(&scratch.history[before..before + read.len()]);
@@ -128,6 +147,46 @@ impl<'a> Derivatives<'a> {
             *column = scratch.adjoint[self.program.phi_adjoint(k)];
         }
         value
+    }
+
+    /// Probabilities of the states of the chain behind an outcome at every row, given all outcomes of the subject:
+    /// `visit(row, state, column)`.
+    ///
+    /// What later rows contribute to the log-likelihood, as a function of the filtered probabilities `p`, is the logarithm
+    /// of a linear form `sum_j b_j p_j` plus what does not depend on them. So its gradient times `p` is the
+    /// distribution given everything (Darwiche 2003).
+    pub fn state_probabilities(
+        &self,
+        b: usize,
+        phi: &[Column],
+        outcome: usize,
+        scratch: &mut Scratch,
+        mut visit: impl FnMut(usize, usize, &Column),
+    ) {
+        let Some(chain) = &self.problem.model.outcomes[outcome].chain else {
+            return;
+        };
+        let Some(columns) = self.program.carried.positions(chain.carries.clone()) else {
+            return;
+        };
+        self.clear(scratch);
+        self.ready(phi, scratch);
+        self.sweep_carried(b, phi, scratch, &mut |row, left, adjoint| {
+            let terms: Vec<Column> = columns
+                .iter()
+                .map(|k| Column(std::array::from_fn(|l| left[*k].0[l] * adjoint[*k].0[l])))
+                .collect();
+            // No later outcome says anything: the adjoints are zero.
+            let silent: [bool; LANES] =
+                std::array::from_fn(|l| terms.iter().all(|term| term.0[l] == 0.0));
+            for (state, k) in columns.iter().enumerate() {
+                let column = std::array::from_fn(|l| {
+                    let term = if silent[l] { left[*k] } else { terms[state] };
+                    term.0[l]
+                });
+                visit(row, state, &Column(column));
+            }
+        });
     }
 
     /// Adjoints of the population values, one column each, after the value of each lane.
@@ -161,7 +220,7 @@ impl<'a> Derivatives<'a> {
         let d = program.n_phi;
         let block = &self.layout.blocks[b];
         debug_assert!(
-            program.carried.count == 0 || program.row_roots.is_empty(),
+            program.carried.count() == 0 || program.row_roots.is_empty(),
             "no expected information where values are carried"
         );
         scratch.tangent.resize(d, Vec::new());

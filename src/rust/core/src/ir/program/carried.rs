@@ -17,18 +17,30 @@ pub struct Carried {
     pub first: usize,
     /// Column where the first one is left by the current row.
     pub moved: usize,
-    pub count: usize,
+    /// Which carried values of the graph they are.
+    pub which: Vec<u32>,
     /// How many instructions of a row compute values; the others add to the total.
     pub n_values: usize,
 }
 
 impl Carried {
+    pub fn count(&self) -> usize {
+        self.which.len()
+    }
+
+    /// Where some carried values of the graph stand among the columns; `None` if one of them is not there.
+    pub fn positions(&self, carries: Range<u32>) -> Option<Vec<usize>> {
+        carries
+            .map(|k| self.which.iter().position(|known| *known == k))
+            .collect()
+    }
+
     pub fn read(&self) -> Range<usize> {
-        self.first..self.first + self.count
+        self.first..self.first + self.count()
     }
 
     pub fn left(&self) -> Range<usize> {
-        self.moved..self.moved + self.count
+        self.moved..self.moved + self.count()
     }
 }
 

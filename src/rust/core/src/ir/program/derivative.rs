@@ -114,7 +114,7 @@ impl DerivativeProgram {
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();
         program.lay_reverse(&mut builder, &forward, active);
-        if active == Active::Phi && program.carried.count == 0 {
+        if active == Active::Phi && program.carried.count() == 0 {
             program.lay_tangents(&mut builder, &forward);
         }
         program
@@ -139,7 +139,6 @@ impl DerivativeProgram {
     fn start_carried(&mut self, builder: &mut Builder, roots: &Roots) -> Vec<(Node, Instruction)> {
         let carried = builder.carried(&roots.nodes());
         self.carried.first = self.n_work;
-        self.carried.count = carried.len();
         let mut starts = Vec::new();
         for (leaf, carry) in carried {
             let dst = Place {
@@ -149,6 +148,9 @@ impl DerivativeProgram {
             let instruction = carried::start(builder, &carry, dst);
             self.subject.push(instruction);
             builder.set_place(leaf, dst);
+            if let Op::Carry(k) = builder.graph.op(leaf) {
+                self.carried.which.push(k);
+            }
             starts.push((carry.initial, instruction));
         }
         starts
