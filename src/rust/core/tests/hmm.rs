@@ -1,16 +1,15 @@
-//! Markov chains over the rows of a subject, hidden and observed: against the sum over all paths.
+//! Likelihood and gradients of Markov chains over the rows of a subject: against the sum over all paths.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
+use common::chains::{by_paths, in_time, log_liks, normal_density, ragged, with_head};
 use common::data::{Data, Generator};
 use common::numeric::{assert_close, gradient, relative};
-use common::{likelihood, model_error, problem, try_problem};
+use common::{likelihood, problem};
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::monitor::Silent;
-use nlmers_core::problem::{Given, Problem};
-use nlmers_core::saem::{fit, FitStatus, SaemOptions};
+use nlmers_core::problem::Problem;
 
 /// `exp(a)` by scaling and squaring of the plain series.
 fn expm(a: &[f64], k: usize) -> Vec<f64> {
@@ -35,69 +34,6 @@ fn expm(a: &[f64], k: usize) -> Vec<f64> {
         sum = multiply(&sum, &sum);
     }
     sum
-}
-
-/// The log-likelihood of one series by the sum over all paths of states.
-///
-/// `steps`: transition into each row; `emission(row, state)`: density there, one where the outcome is missing.
-fn by_paths(steps: &[Vec<f64>], initial: &[f64], emission: impl Fn(usize, usize) -> f64) -> f64 {
-    over_paths(steps, initial, emission).0
-}
-
-/// And the probabilities of the states at each row, `[row][state]`.
-fn over_paths(
-    steps: &[Vec<f64>],
-    initial: &[f64],
-    emission: impl Fn(usize, usize) -> f64,
-) -> (f64, Vec<Vec<f64>>) {
-    let (k, n) = (initial.len(), steps.len());
-    let (mut total, mut at) = (0.0, vec![vec![0.0; k]; n]);
-    // The state before the first row, then one a row.
-    for path in 0..k.pow(u32::try_from(n + 1).unwrap()) {
-        let state = |at: usize| path / k.pow(u32::try_from(at).unwrap()) % k;
-        let mut weight = initial[state(0)];
-        for (row, step) in steps.iter().enumerate() {
-            weight *= step[state(row) * k + state(row + 1)] * emission(row, state(row + 1));
-        }
-        total += weight;
-        for (row, states) in at.iter_mut().enumerate() {
-            states[state(row + 1)] += weight;
-        }
-    }
-    for p in at.iter_mut().flatten() {
-        *p /= total;
-    }
-    (total.ln(), at)
-}
-
-fn normal_density(y: f64, mean: f64, sd: f64) -> f64 {
-    let z = (y - mean) / sd;
-    (-0.5 * z * z).exp() / (sd * std::f64::consts::TAU.sqrt())
-}
-
-const HEAD: &str = "
-    fixed th = 0.3
-    fixed o = positive(0.5)
-    random e ~ normal(0, o) | id
-";
-
-fn with_head(rest: &str) -> String {
-    format!("{HEAD}{rest}")
-}
-
-fn log_liks(problem: &Problem, phi: &[f64]) -> Vec<f64> {
-    let theta = problem.theta.start.clone();
-    let values = likelihood::values(Isa::detect(), problem, &theta, phi);
-    for isa in Isa::available() {
-        let programs = &problem.programs;
-        for program in [&programs.phi, &programs.theta] {
-            let derived = likelihood::derived_values(isa, problem, program, &theta, phi);
-            for (a, b) in values.iter().zip(&derived) {
-                assert_close(*a, *b, 1e-13, "value and derivative programs");
-            }
-        }
-    }
-    values
 }
 
 #[test]
@@ -129,43 +65,6 @@ fn bernoulli_emissions_with_a_missing_one() {
         );
         assert_close(*found, exact, 1e-12, "log-likelihood");
     }
-}
-
-/// Lengths 1 to 6, so that lanes of one block end at different rows; rows of the frame are shuffled.
-fn ragged(n: usize, value: impl Fn(&mut Generator, usize) -> f64) -> Data {
-    let mut draw = Generator(5);
-    let data = Data::new(n, |i| 1 + i % 6);
-    let within: Vec<usize> = (0..data.n_rows()).map(|row| data.within(row)).collect();
-    let data = data
-        .with("t", |row, i| {
-            within[row] as f64 * 0.7 + 0.1 * (i * within[row]) as f64
-        })
-        .with("x", |row, _| (row % 4) as f64 / 4.0)
-        .with("y", |row, _| {
-            if row % 5 == 3 {
-                f64::NAN
-            } else {
-                value(&mut draw, row)
-            }
-        })
-        .timed("t");
-    let order = Generator(11).permutation(data.n_rows());
-    data.permuted(&order)
-}
-
-/// Rows of a subject in the order of time, with the time since the one before.
-fn in_time(data: &Data, subject: usize) -> Vec<(usize, f64)> {
-    let t = data.column("t");
-    let mut rows = data.rows_of(subject);
-    rows.sort_by(|a, b| t[*a].total_cmp(&t[*b]));
-    let before = |j: usize| {
-        if j == 0 {
-            0.0
-        } else {
-            t[rows[j]] - t[rows[j - 1]]
-        }
-    };
-    (0..rows.len()).map(|j| (rows[j], before(j))).collect()
 }
 
 #[test]
@@ -335,84 +234,6 @@ fn an_observed_chain_in_time_gives_the_probabilities_of_its_steps() {
     assert_close(found[0], exact, 1e-13, "log-likelihood");
 }
 
-#[test]
-fn probabilities_of_the_states_are_those_of_the_paths() {
-    let text = with_head(
-        "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), bernoulli(c(0.9, 0.2) + 0 * e), c(0.6, 0.4))",
-    );
-    let data = ragged(80, |draw, _| draw.below(2) as f64);
-    let problem = problem(&text, &data);
-    let theta = problem.theta.start.clone();
-    let found = likelihood::state_probabilities(&problem, &theta, &[0.0; 80], 2);
-    let y = data.column("y");
-    for i in 0..80 {
-        let rows = in_time(&data, i);
-        let steps = vec![vec![0.85, 0.15, 0.25, 0.75]; rows.len()];
-        let (_, exact) = over_paths(&steps, &[0.6, 0.4], |row, s| {
-            let (y, p) = (y[rows[row].0], [0.9, 0.2][s]);
-            match y {
-                1.0 => p,
-                0.0 => 1.0 - p,
-                _ => 1.0,
-            }
-        });
-        for (row, (record, _)) in rows.iter().enumerate() {
-            for (s, found) in found.iter().enumerate() {
-                let what = format!("subject {i}, row {row}, state {s}");
-                assert_close(found[*record], exact[row][s], 1e-13, &what);
-            }
-        }
-    }
-}
-
-#[test]
-fn what_is_predicted_is_the_mean_given_the_outcomes_before() {
-    let text = with_head(
-        "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), list(normal(e, 1), lognormal(th, 0.5)), c(0.6, 0.4))",
-    );
-    let data = Data::new(2, |_| 2).with("y", |row, _| if row % 2 == 0 { 0.7 } else { f64::NAN });
-    let problem = problem(&text, &data);
-    let found = likelihood::predicted(&problem, &problem.theta.start, &[0.2, 0.2]);
-    let means = [0.2, (0.3f64 + 0.125).exp()];
-    let q = [0.6 * 0.85 + 0.4 * 0.25, 0.6 * 0.15 + 0.4 * 0.75];
-    let densities = [
-        normal_density(0.7, 0.2, 1.0),
-        normal_density(0.7f64.ln(), 0.3, 0.5) / 0.7,
-    ];
-    let w = [q[0] * densities[0], q[1] * densities[1]];
-    let p = [w[0] / (w[0] + w[1]), w[1] / (w[0] + w[1])];
-    let next = [p[0] * 0.85 + p[1] * 0.25, p[0] * 0.15 + p[1] * 0.75];
-    for (row, q) in [q, next].iter().enumerate() {
-        let exact = q[0] * means[0] + q[1] * means[1];
-        assert_close(found[row], exact, 1e-12, "prediction");
-    }
-}
-
-#[test]
-fn families_mix_and_emissions_may_be_censored() {
-    let chain = |emissions: &str| {
-        with_head(&format!(
-            "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), {emissions}, c(0.6, 0.4))"
-        ))
-    };
-    let data = Data::new(2, |_| 1).with("y", |_, i| [-0.5, 0.5][i]);
-    let q = [0.6 * 0.85 + 0.4 * 0.25, 0.6 * 0.15 + 0.4 * 0.75];
-    let mixed = problem(&chain("list(normal(e, 1), exponential(2))"), &data);
-    let found = log_liks(&mixed, &[0.0; 2]);
-    let normal = q[0] * normal_density(0.5, 0.0, 1.0);
-    assert_close(found[0], normal.ln(), 1e-13, "below zero");
-    assert_close(
-        found[1],
-        (normal + q[1] * 0.5 * (-0.25f64).exp()).ln(),
-        1e-13,
-        "above zero",
-    );
-    let censored = problem(&chain("censored(normal(c(0, 1) + e, 1), lower = 0)"), &data);
-    let found = log_liks(&censored, &[0.0; 2]);
-    let below = q[0] * 0.5 + q[1] * 0.158_655_253_931_457_05;
-    assert_close(found[0], below.ln(), 1e-12, "at the bound");
-}
-
 /// An emission density far below the smallest number, in the only state the chain can be in.
 #[test]
 fn densities_that_underflow_still_count() {
@@ -456,100 +277,4 @@ fn probabilities_over_long_times_keep_their_digits() {
         "{} {second}",
         found[0].exp()
     );
-}
-
-#[test]
-fn wrong_chains_are_refused() {
-    let reason = |rest: &str| model_error(&with_head(rest)).reason;
-    assert_eq!(
-        reason("y ~ hmm(rbind(c(0.9, 0.2), c(0, 1)), bernoulli(c(0.5, plogis(e))), c(0.5, 0.5))"),
-        "no_probabilities"
-    );
-    assert_eq!(
-        reason("y ~ hmm(rbind(c(0.9, 0.1), c(0, 1)), bernoulli(c(0.5, plogis(e))), c(0.5, 0.4))"),
-        "no_probabilities"
-    );
-    assert_eq!(
-        reason("y ~ hmm(rbind(c(0.9, 0.1), c(0, 1)), list(normal(e, 1)), c(0.5, 0.5))"),
-        "wrong_shape"
-    );
-    assert_eq!(
-        reason("y ~ hmm(rbind(c(0.9, 0.1), c(0, 1)), list(normal(e, 1), poisson(1)), c(0.5, 0.5))"),
-        "mixed_support"
-    );
-    assert_eq!(
-        reason("y ~ hmm(c(0.9, 0.1), normal(c(e, 1), 1), c(0.5, 0.5))"),
-        "wrong_shape"
-    );
-    assert_eq!(
-        reason("y ~ continuous_time_markov(rbind(c(0, -1), c(exp(e), 0)), c(0.5, 0.5))"),
-        "negative_rate"
-    );
-    let text = with_head("y ~ continuous_time_markov(rbind(c(0, 1), c(exp(e), 0)), c(0.5, 0.5))");
-    let data = Data::new(2, |_| 2).with("y", |row, _| 1.0 + (row % 2) as f64);
-    let error = try_problem(&text, &data, &Given::default()).unwrap_err();
-    assert_eq!(error.reason, "no_time");
-    let wrong = data
-        .with("y", |_, _| 3.0)
-        .with("t", |row, _| row as f64)
-        .timed("t");
-    let error = try_problem(&text, &wrong, &Given::default()).unwrap_err();
-    assert_eq!(error.reason, "outcome_outside_support");
-}
-
-const FITTED: &str = "
-    fixed low = 0
-    fixed gap = positive(2)
-    fixed stay = probability(0.7, 0.7)
-    fixed o = positive(0.7)
-    fixed s = positive(1)
-    random e ~ normal(low, o) | id
-    y ~ hmm(rbind(c(stay[1], 1 - stay[1]), c(1 - stay[2], stay[2])), normal(c(e, e + gap), s), c(0.5, 0.5))";
-
-/// 100 subjects with 20 rows each, one in ten missing; true theta of `FITTED`.
-fn simulated(seed: u64) -> (Data, Vec<f64>) {
-    let mut draw = Generator(seed);
-    let truth = [1.0, 3.0, 0.9, 0.8, 0.5, 0.6];
-    let mut y = Vec::new();
-    for _ in 0..100 {
-        let effect = truth[0] + truth[4] * draw.normal();
-        let mut state = draw.below(2);
-        for _ in 0..20 {
-            if draw.uniform() > truth[2 + state] {
-                state = 1 - state;
-            }
-            let value = effect + state as f64 * truth[1] + truth[5] * draw.normal();
-            y.push(if draw.uniform() < 0.1 {
-                f64::NAN
-            } else {
-                value
-            });
-        }
-    }
-    let data = Data::new(100, |_| 20).with("y", |row, _| y[row]);
-    let logit = |p: f64| (p / (1.0 - p)).ln();
-    let [low, gap, a, b, o, s] = truth;
-    (
-        data,
-        vec![low, gap.ln(), logit(a), logit(b), o.ln(), s.ln()],
-    )
-}
-
-#[test]
-fn saem_finds_a_hidden_chain_again() {
-    let (data, truth) = simulated(4);
-    let problem = problem(FITTED, &data);
-    let found = fit(&problem, &SaemOptions::default(), 1, 1, &Silent).unwrap();
-    assert_eq!(found.status, FitStatus::Converged, "{:?}", found.evidence);
-    let covariance = found.covariance.as_ref().unwrap();
-    for (k, name) in problem.theta.names.iter().enumerate() {
-        let se = covariance[(k, k)].sqrt();
-        let z = (found.theta[k] - truth[k]) / se;
-        assert!(
-            se > 0.0 && z.abs() < 3.0,
-            "{name}: {} {} {se}",
-            found.theta[k],
-            truth[k]
-        );
-    }
 }
