@@ -7,7 +7,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
   data <- as.data.frame(data)
-  group <- group_column(model, data, id, argument)
+  groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
   outcomes <- unique(model$described$outcomes)
   used <- unique(c(outcomes, model$described$columns, time))
@@ -17,13 +17,23 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   columns <- lapply(stats::setNames(used, used), function(column) {
     numeric_column(data[[column]], column, argument)
   })
-  labels <- group_labels(data[[group]])
-  columns$.group <- as.double(match(group_text(data[[group]]), labels))
+  subjects <- groupings$subjects
+  columns$.group <- subjects$codes
+  for (i in seq_along(groupings$groups)) {
+    columns[[paste0(".group", i)]] <- groupings$groups[[i]]$codes
+  }
+  # An interaction of columns gets a column of its own, for plots and tables.
+  if (length(subjects$columns) > 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
+  grouped <- unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns"))
   list(
-    frame = data[unique(c(group, used))],
+    frame = data[unique(c(subjects$name, grouped, used))],
     columns = columns,
+    groups = if (is.null(groupings$groups)) list(subjects) else groupings$groups,
     fields = list(
-      group = group, labels = I(labels), time = time, n_rows = nrow(data)
+      group = subjects$name, labels = I(subjects$labels), time = time, n_rows = nrow(data),
+      groups = lapply(groupings$groups, function(part) {
+        list(name = part$name, labels = I(part$labels))
+      })
     )
   )
 }
@@ -37,29 +47,6 @@ check_frame <- function(data, argument) {
     )
   }
   if (nrow(data) == 0L) stop_data("no_rows", sprintf("`%s` has no rows.", argument))
-}
-
-# The grouping column: `id =` first, else the group in random().
-group_column <- function(model, data, id, argument) {
-  group <- if (is.null(id)) model$group else id
-  if (is.null(group)) {
-    stop_data(
-      "no_group", "Nothing says which column tells the subjects apart.",
-      hint = "Write `random(eta ~ ... | id)`, or give `id = \"column\"`."
-    )
-  }
-  check_column_name(group, "id")
-  if (!group %in% names(data)) stop_missing_column(group, data, "grouping", argument)
-  values <- data[[group]]
-  if (anyNA(values)) {
-    row <- which(is.na(values))[1L]
-    stop_data(
-      "missing_group", sprintf("The grouping column `%s` has a missing value in row %d.", group, row),
-      hint = "Every row belongs to a subject; remove the row or fill it in.",
-      fields = list(column = group, row = row)
-    )
-  }
-  group
 }
 
 # `time =`, else the first of time, TIME and t, else the same without case. A
@@ -132,25 +119,6 @@ number_hint <- function(values, place) {
     return(sprintf(paste0("Its values are numbers: write `%1$s <- ", code, "`."), place))
   }
   sprintf("Code it as a number first, as in `%1$s <- as.numeric(%1$s == \"level\")`.", place)
-}
-
-# Labels in an order that does not depend on the order of rows: numbers by size,
-# factors by level, text by its bytes.
-group_labels <- function(values) {
-  if (is.factor(values)) return(levels(droplevels(values)))
-  if (is.numeric(values)) return(group_text(sort(unique(values))))
-  sort(unique(as.character(values)), method = "radix")
-}
-
-# The label of each value; 100000 is not written 1e+05. Numbers that 15 digits do
-# not tell apart, such as 0.1 + 0.2 and 0.3, get the 17 that always do.
-group_text <- function(values) {
-  if (!is.numeric(values) || is.factor(values)) return(as.character(values))
-  values <- as.double(values)
-  text <- formatC(values, digits = 15L, width = 1L, format = "fg")
-  short <- which(as.double(text) != values)
-  text[short] <- formatC(values[short], digits = 17L, width = 1L, format = "fg")
-  text
 }
 
 # Every name the model itself gives a meaning.

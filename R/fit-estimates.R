@@ -12,10 +12,11 @@
 #' @param sigma not used; kept for the generic of nlme.
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns `fixef()` and `sigma()` a named vector; `ranef()` a data frame, one row
-#'   a subject and one column an effect, with the conditional SDs in the same
-#'   shape as attribute `cond_sd`; `coef()` a data frame of natural-scale
-#'   individual parameters; `VarCorr()` a data frame of class `nlme_varcorr` with
-#'   `effect`, `term`, `variance`, `sd`, `cv` (percent, for effects on the log
+#'   a level of the group and one column an effect, with the conditional SDs in the
+#'   same shape as attribute `cond_sd`; `coef()` a data frame of natural-scale
+#'   individual parameters; both are named lists of data frames when random effects
+#'   have several groupings. `VarCorr()` a data frame of class `nlme_varcorr` with
+#'   `effect`, `term` (and `group` when there are several), `variance`, `sd`, `cv` (percent, for effects on the log
 #'   scale) and `shrinkage` (percent), and attributes `covariance` and
 #'   `correlation`.
 #' @examples
@@ -52,21 +53,28 @@ population_values <- function(fit, roles, scale = "natural") {
 ranef.nlme_fit <- function(object, type = c("mode", "mean"), ...) {
   refuse_dots(...)
   type <- check_word(type, "type", c("mode", "mean"))
-  effects <- subject_frame(
-    object, object$effects$name,
-    if (type == "mode") object$effects$modes else object$effects$cond_mean
-  )
-  attr(effects, "cond_sd") <- subject_frame(
-    object, object$effects$name, object$effects$cond_sd
-  )
-  effects
+  by_group(object, function(group) {
+    effects <- group$effects
+    values <- level_frame(effects, effects$name, if (type == "mode") effects$modes else effects$cond_mean)
+    attr(values, "cond_sd") <- level_frame(effects, effects$name, effects$cond_sd)
+    values
+  })
 }
 
-# One row a subject, one column a name.
-subject_frame <- function(fit, names, values) {
+# One row a level, one column a name.
+level_frame <- function(effects, names, values) {
   frame <- as.data.frame(values)
-  dimnames(frame) <- list(fit$data$labels, names)
+  dimnames(frame) <- list(as.character(effects$labels), names)
   frame
+}
+
+# What `f` makes of each grouping: itself for one, a named list for several.
+by_group <- function(fit, f) {
+  groups <- effect_groups(fit)
+  values <- lapply(groups, f)
+  if (length(values) == 1L) return(values[[1L]])
+  names(values) <- vapply(groups, function(group) group$effects$group, character(1L))
+  values
 }
 
 #' @rdname estimates
@@ -74,7 +82,9 @@ subject_frame <- function(fit, names, values) {
 #' @export
 coef.nlme_fit <- function(object, ...) {
   refuse_dots(...)
-  subject_frame(object, object$individual$name, object$individual$value)
+  by_group(object, function(group) {
+    level_frame(group$effects, group$individual$name, group$individual$value)
+  })
 }
 
 #' @rdname estimates
@@ -92,9 +102,17 @@ VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
   refuse_dots(...)
   covariance <- x$covariance$value
   variance <- diag(covariance)
-  terms <- effect_terms(x$model$spec, x$covariance$names, x$individual$name)
+  individual <- unlist(lapply(effect_groups(x), function(group) group$individual$name))
+  # An occasion's effect varies the same parameter as its subject's does.
+  groups <- x$covariance$groups
+  terms <- lapply(split(x$covariance$names, factor(groups, unique(groups))), function(effects) {
+    effect_terms(x$model$spec, effects, individual)
+  })
+  terms <- do.call(rbind, unname(terms))
   dimnames(covariance) <- list(terms$effect, terms$effect)
+  several <- length(unique(groups)) > 1L
   table <- data.frame(
+    if (several) list(group = groups),
     terms[c("effect", "term")],
     variance = variance,
     sd = sqrt(variance),
@@ -121,13 +139,16 @@ correlation_of <- function(covariance) {
 # Gaussian scale. The SD has divisor n, as the maximum likelihood estimate of
 # omega does; with n - 1 few subjects would show negative shrinkage.
 effect_shrinkage <- function(fit) {
-  spread <- vapply(seq_along(fit$effects$name), function(i) {
-    modes <- fit$effects$modes[, i]
-    typical <- fit$effects$typical[, i]
-    family <- effect_family(fit$effects$name[i], fit$model$spec$random)
-    sqrt(mean((if (family == "lognormal") log(modes / typical) else modes - typical)^2))
-  }, 0)
-  100 * (1 - spread / sqrt(diag(fit$covariance$value)))
+  spread <- lapply(effect_groups(fit), function(group) {
+    effects <- group$effects
+    vapply(seq_along(effects$name), function(i) {
+      modes <- effects$modes[, i]
+      typical <- effects$typical[, i]
+      family <- effect_family(effects$name[i], fit$model$spec$random)
+      sqrt(mean((if (family == "lognormal") log(modes / typical) else modes - typical)^2))
+    }, 0)
+  })
+  100 * (1 - unlist(spread) / sqrt(diag(fit$covariance$value)))
 }
 
 #' @export
@@ -139,7 +160,8 @@ print.nlme_varcorr <- function(x, digits = 4, ...) {
 # The table of random effects, with correlations when there are any, and with the
 # SEs of the SDs when they are given.
 variability_lines <- function(table, digits, sds = NULL) {
-  shown <- data.frame(SD = format_numbers(table$sd, digits), row.names = table$term)
+  names <- if (is.null(table$group)) table$term else paste(table$term, "|", table$group)
+  shown <- data.frame(SD = format_numbers(table$sd, digits), row.names = names)
   if (any(!is.na(sds$se))) {
     shown$SE <- format_numbers(sds$se, digits)
     shown[["95 % interval"]] <- format_intervals(sds, digits)
@@ -152,7 +174,7 @@ variability_lines <- function(table, digits, sds = NULL) {
     corr <- format(round(correlation, 3), nsmall = 3)
     corr[upper.tri(corr, diag = TRUE)] <- ""
     corr <- corr[, -ncol(corr), drop = FALSE]
-    colnames(corr) <- paste("cor", utils::head(table$term, -1L))
+    colnames(corr) <- paste("cor", utils::head(names, -1L))
     shown <- cbind(shown, corr)
   }
   table_lines(shown)

@@ -3,7 +3,9 @@
 #' The log-likelihood of the observations with the random effects integrated out,
 #' by adaptive Gauss-Hermite quadrature (Pinheiro and Bates, 1995), with all
 #' constants: around the conditional modes, and from five nodes on around the
-#' conditional means (Naylor and Smith, 1982).
+#' conditional means (Naylor and Smith, 1982). With random effects of several
+#' groupings it is Laplace's approximation, which is exact for linear models with
+#' normal outcomes.
 #'
 #' @param object (`nlme_fit`) a fit.
 #' @param method (character) `"quadrature"`.
@@ -50,6 +52,7 @@ compute_log_lik <- function(fit, nodes) {
   request <- core_request("log_likelihood", fit$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),
+    levels = level_fields(fit$settings$levels),
     nodes = nodes,
     seed = fit$settings$seed,
     threads = fit$settings$threads

@@ -25,6 +25,11 @@ plain_call <- function(call) {
   call
 }
 
+# Effects and individual parameters of each grouping, in the order of the model.
+effect_groups <- function(fit) {
+  c(list(list(effects = fit$effects, individual = fit$individual)), unname(fit$others))
+}
+
 # The data of the fit bound to its model again, for requests after the fit.
 rebind_data <- function(fit) {
   bind_data(fit$model, fit$data$frame, fit$data$group, fit$data$time)

@@ -14,7 +14,8 @@
 #'   [nlme_formula()].
 #' @param fix (named numeric or list, or character) values on the natural scale at
 #'   which parameters are held fixed; names alone, as in `fix = c("ka", "V")`, hold
-#'   them at their starting values.
+#'   them at their starting values. The name of a random effect holds chosen levels
+#'   of it: `fix = list(eta = c("3" = 0.2))`.
 #' @param seed (integer or NULL) seed of all random numbers of the fit. `NULL`
 #'   draws one from R's generator; R's generator is otherwise left alone.
 #' @param threads (integer or NULL) threads. `NULL` is
@@ -58,9 +59,11 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   check_method(method)
   inform_of_priors(model, method)
   bound <- bind_data(model, data, id, time, env = env)
+  held <- held_levels(fix, model)
   settings <- list(
     start = named_values(start, "start", model),
-    fix = named_values(fix, "fix", model),
+    fix = named_values(held$parameters, "fix", model),
+    levels = held$levels,
     seed = if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0),
     threads = thread_count(threads)
   )
@@ -78,6 +81,7 @@ fit_request <- function(model, bound, method, settings) {
     data = bound$fields,
     start = value_fields(settings$start),
     fix = value_fields(settings$fix),
+    levels = level_fields(settings$levels),
     method = method$options,
     seed = settings$seed,
     threads = settings$threads
@@ -150,6 +154,26 @@ named_values <- function(values, argument, model) {
 held_at_start <- function(values) {
   held <- rlang::names2(values) == "" & vapply(values, is.character, logical(1L))
   c(values[!held], stats::setNames(vector("list", sum(held)), unlist(values[held])))
+}
+
+# `fix` apart in parameters and random effects: `fix = list(eta = c("3" = 0.2))`
+# holds the effect `eta` of level 3.
+held_levels <- function(fix, model) {
+  fix <- as.list(fix)
+  effects <- rlang::names2(fix) %in% model$described$effects
+  for (name in names(fix)[effects]) check_levels(fix[[name]], name)
+  list(parameters = fix[!effects], levels = fix[effects])
+}
+
+check_levels <- function(values, name) {
+  if (!is.numeric(values) || !all(is.finite(values)) || any(rlang::names2(values) == "")) {
+    stop_start(
+      "unnamed_value",
+      sprintf("`fix` gives the random effect `%s` values that do not say for which levels.", name),
+      hint = sprintf("Name them by level: `fix = list(%s = c(\"1\" = 0))`.", name),
+      fields = list(name = name)
+    )
+  }
 }
 
 first_number <- function(values) {

@@ -30,21 +30,34 @@ random_block <- function(code, env) {
   )
 }
 
-# `normal(0, omega) | id`: the distribution and the name of the grouping column.
+# `normal(0, omega) | id`: the distribution and the grouping, a column or an
+# interaction of columns such as `id:occ`.
 split_group <- function(code, text) {
   if (!is_call_to(code, "|")) return(list(distribution = code, group = NULL))
-  group <- code[[3L]]
-  if (is_call_to(group, c(":", "/"))) {
+  list(distribution = code[[2L]], group = paste(group_columns(code[[3L]], text), collapse = ":"))
+}
+
+group_columns <- function(group, text) {
+  if (is_call_to(group, "(")) return(group_columns(group[[2L]], text))
+  if (is_call_to(group, ":")) {
+    return(c(group_columns(group[[2L]], text), group_columns(group[[3L]], text)))
+  }
+  if (is_call_to(group, "/")) {
+    outer <- code_text(group[[2L]])
     stop_model(
-      "nested_group",
-      sprintf("Several grouping levels (`%s`) are not available in this release.", code_text(group)),
-      text, "Use one grouping column."
+      "nested_group", sprintf("`%s` stands for two groupings.", code_text(group)), text,
+      sprintf(
+        "Write one line for each: `... | %s` and `... | %s:%s`.", outer, outer, code_text(group[[3L]])
+      )
     )
   }
   if (!is.symbol(group) && !is.character(group)) {
-    stop_model("bad_group", "The group after `|` must be the name of a column.", text)
+    stop_model(
+      "bad_group", "The group after `|` must be the name of a column, or columns joined by `:`.",
+      text
+    )
   }
-  list(distribution = code[[2L]], group = as.character(group))
+  as.character(group)
 }
 
 # `eta` or `c(eta_ka, eta_v)`.
@@ -74,16 +87,6 @@ check_distribution <- function(code, words, text) {
   )
 }
 
-# The one grouping column of all blocks, or NULL when none is named.
-model_group <- function(blocks) {
-  groups <- unique(unlist(lapply(blocks, `[[`, "group")))
-  if (length(groups) > 1L) {
-    stop_model(
-      "several_groups",
-      sprintf("Random effects on several groups (`%s`) are not available in this release.",
-              paste(groups, collapse = "`, `")),
-      blocks[[2L]]$text, "Use one grouping column."
-    )
-  }
-  groups
-}
+# The groupings of all blocks in the order of their first lines, or NULL when none
+# is named.
+model_groups <- function(blocks) unique(unlist(lapply(blocks, `[[`, "group")))

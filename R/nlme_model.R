@@ -16,8 +16,10 @@
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is
 #' `normal(mean, sd)`, `lognormal(meanlog, sdlog)` or `mvnormal(mean,
 #' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. On the
-#' left stands a name, or `c(eta_ka, eta_v)` to name the elements. All effects of
-#' a model have the same grouping column.
+#' left stands a name, or `c(eta_ka, eta_v)` to name the elements. The group is a
+#' column of the data, or columns joined by `:`, as in `id:occ` for variability
+#' between occasions. Lines may differ in their group, nested (`| site` and `| id`)
+#' or crossed (`| id` and `| item`); a level may change from row to row.
 #'
 #' @section Code:
 #' Assignments and outcomes, one a line: arithmetic, comparisons, `if`/`else`
@@ -103,7 +105,7 @@ new_nlme_model <- function(spec) {
   model <- list(
     format_version = 1L,
     spec = spec,
-    group = model_group(spec$random),
+    groups = model_groups(spec$random),
     described = core_call(core_request("describe", spec))
   )
   structure(model, class = "nlme_model")

@@ -35,30 +35,38 @@ predict_core <- function(fit, newdata, level) {
   check_frame(newdata, "newdata")
   group <- fit$data$group
   # A typical subject needs no name.
-  if (level == 0 && !group %in% names(newdata)) newdata[[group]] <- seq_len(nrow(newdata))
+  if (level == 0) newdata <- with_groups(newdata, c(group, fit$model$groups))
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
   bound <- bind_data(fit$model, newdata, group, time, "newdata")
   request <- core_request("predict", fit$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),
-    random = if (level == 1) known_modes(fit, as.character(bound$fields$labels))
+    random = if (level == 1) unname(Map(known_modes, effect_groups(fit), bound$groups))
   ))
   core_call(request, bound$columns)
 }
 
-# Rows of the modes for these subjects; one that was not fitted is an error.
-known_modes <- function(fit, labels) {
-  unknown <- setdiff(labels, fit$data$labels)
+# Every row its own level of the groupings that `newdata` does not have.
+with_groups <- function(newdata, groups) {
+  columns <- unique(unlist(strsplit(setdiff(groups, names(newdata)), ":", fixed = TRUE)))
+  for (column in setdiff(columns, names(newdata))) newdata[[column]] <- seq_len(nrow(newdata))
+  newdata
+}
+
+# Modes of the levels in the data, a row a level; one that was not fitted is an error.
+known_modes <- function(fitted, bound) {
+  effects <- fitted$effects
+  unknown <- setdiff(bound$labels, effects$labels)
   if (length(unknown) > 0L) {
     stop_data(
       "unknown_level",
-      sprintf("`newdata` has subjects that the fit has not seen: %s.",
+      sprintf("`newdata` has levels of `%s` that the fit has not seen: %s.", bound$name,
               paste0("`", utils::head(unknown, 10L), "`", collapse = ", ")),
       hint = "Use `level = 0` for a typical subject.",
       fields = list(subject = unknown)
     )
   }
-  lapply(match(labels, fit$data$labels), function(i) I(fit$effects$modes[i, ]))
+  lapply(match(bound$labels, effects$labels), function(i) I(effects$modes[i, ]))
 }
 
 check_level <- function(level) {

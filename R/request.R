@@ -40,6 +40,12 @@ tree_fields <- function(tree) {
   tree
 }
 
+# Values of random effects by effect and level.
+level_fields <- function(levels) {
+  if (length(levels) == 0L) return(structure(list(), names = character()))
+  lapply(levels, as.list)
+}
+
 # Numbers by parameter name, as {"ka": [1.5], ...}; no value is null.
 value_fields <- function(values) {
   arrays <- lapply(as.list(values), function(value) {

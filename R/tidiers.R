@@ -86,9 +86,10 @@ tidy_ran_pars <- function(fit, level) {
   correlation <- attr(table, "correlation")
   pairs <- which(lower.tri(correlation) & correlation != 0, arr.ind = TRUE)
   residual <- names(stats::sigma(fit))
+  groups <- fit$covariance$groups
   data.frame(
     effect = "ran_pars",
-    group = c(rep(fit$data$group, nrow(table) + nrow(pairs)), rep("Residual", length(residual))),
+    group = c(groups, groups[pairs[, "row"]], rep("Residual", length(residual))),
     term = c(
       paste0("sd__", table$term),
       if (nrow(pairs) > 0L) {
@@ -105,28 +106,38 @@ tidy_ran_pars <- function(fit, level) {
 
 # The interval of a lognormal effect is that of its logarithm.
 tidy_ran_vals <- function(fit, level) {
-  effects <- nlme::ranef(fit)
-  table <- long_levels(fit, effects, "ran_vals")
-  table$std.error <- unlist(attr(effects, "cond_sd"), use.names = FALSE)
+  do.call(rbind, lapply(effect_groups(fit), function(group) {
+    tidy_effects(group$effects, fit$model$spec$random, level)
+  }))
+}
+
+tidy_effects <- function(effects, random, level) {
+  table <- long_levels(effects, level_frame(effects, effects$name, effects$modes), "ran_vals")
+  table$std.error <- as.vector(effects$cond_sd)
   reach <- normal_reach(level) * table$std.error
   table$conf.low <- table$estimate - reach
   table$conf.high <- table$estimate + reach
-  families <- vapply(names(effects), effect_family, "", random = fit$model$spec$random)
-  log <- rep(families == "lognormal", each = nrow(effects))
-  mean <- unlist(nlme::ranef(fit, type = "mean"), use.names = FALSE)
+  families <- vapply(effects$name, effect_family, "", random = random)
+  log <- rep(families == "lognormal", each = length(effects$labels))
+  mean <- as.vector(effects$cond_mean)
   reach <- exp(normal_reach(level) * sqrt(log1p((table$std.error / mean)^2)))
   table$conf.low[log] <- (table$estimate / reach)[log]
   table$conf.high[log] <- (table$estimate * reach)[log]
   table
 }
 
-tidy_ran_coefs <- function(fit, level) long_levels(fit, stats::coef(fit), "ran_coefs")
+tidy_ran_coefs <- function(fit, level) {
+  do.call(rbind, lapply(effect_groups(fit), function(group) {
+    individual <- level_frame(group$effects, group$individual$name, group$individual$value)
+    long_levels(group$effects, individual, "ran_coefs")
+  }))
+}
 
-# One row a subject and column of `frame`.
-long_levels <- function(fit, frame, effect) {
+# One row a level and column of `frame`.
+long_levels <- function(effects, frame, effect) {
   data.frame(
     effect = rep(effect, length(frame) * nrow(frame)),
-    group = rep(fit$data$group, length(frame) * nrow(frame)),
+    group = rep(effects$group, length(frame) * nrow(frame)),
     level = rep(rownames(frame), length(frame)),
     term = rep(names(frame), each = nrow(frame)),
     estimate = unlist(frame, use.names = FALSE)

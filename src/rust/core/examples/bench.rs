@@ -10,7 +10,7 @@ use nlmers_core::data::Frame;
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::{map, Function, Isa};
 use nlmers_core::monitor::Silent;
-use nlmers_core::problem::{Derivatives, Given, Problem, Scratch, Values};
+use nlmers_core::problem::{Derivatives, Given, Joint, Scratch, Values};
 use nlmers_core::request::{Columns, Request};
 use nlmers_core::saem::{fit, SaemOptions};
 
@@ -51,7 +51,7 @@ fn median(runs: usize, mut work: impl FnMut()) -> f64 {
 fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
     let request = Request::parse(&std::fs::read_to_string(request)?)?;
     let frame = request.frame(read_columns(columns)?)?;
-    let problem = Problem::new(&request.compiled()?, &frame, &request.given()?)?;
+    let problem = Joint::new(&request.compiled()?, &frame, &request.given()?)?;
     let defaults = SaemOptions::default();
     let cases = [
         (
@@ -140,12 +140,14 @@ fn engine() -> Result<(), Failure> {
         labels: (1..=SUBJECTS).map(|i| i.to_string()).collect(),
         codes: (0..n).map(|r| r / ROWS).collect(),
         time: Some("t".into()),
+        ..Frame::default()
     };
-    let problem = Problem::new(
+    let joint = Joint::new(
         &Request::parse(MODEL)?.compiled()?,
         &frame,
         &Given::default(),
     )?;
+    let problem = joint.main();
     let layout = problem.layout(64);
     let phi: Vec<Column> = [0.45, 3.4, 1.0]
         .iter()
@@ -157,9 +159,9 @@ fn engine() -> Result<(), Failure> {
         .collect();
     let per_obs = 1e9 / (layout.blocks.len() * ROWS * LANES) as f64;
     for isa in Isa::available() {
-        let mut values = Values::on(isa, &problem, &layout, &problem.programs.likelihood);
+        let mut values = Values::on(isa, problem, &layout, &problem.programs.likelihood);
         values.prepare(&problem.theta.start);
-        let mut derivatives = Derivatives::on(isa, &problem, &layout, &problem.programs.phi);
+        let mut derivatives = Derivatives::on(isa, problem, &layout, &problem.programs.phi);
         derivatives.prepare(&problem.theta.start);
         let (mut work, mut scratch) = (Vec::new(), Scratch::default());
         let mut gradient = vec![Column::ZERO; 3];

@@ -19,6 +19,10 @@ pub enum Purpose {
     Start,
     /// Proposals and acceptance of the samplers within an estimator.
     Sampler,
+    /// Trades between effects of two groupings.
+    Exchange,
+    /// Effects and outcomes simulated from a model.
+    Simulation,
 }
 
 /// Who occupies the lanes of a block.

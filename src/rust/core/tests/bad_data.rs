@@ -66,6 +66,7 @@ fn starting_values() {
 fn with_given(start: &[(&str, &[f64])], fix: &[(&str, Option<&[f64]>)]) -> Error {
     let list = |x: &[f64]| x.to_vec();
     let given = Given {
+        levels: Vec::new(),
         start: start
             .iter()
             .map(|(name, x)| (name.to_string(), list(x)))
@@ -81,6 +82,7 @@ fn with_given(start: &[(&str, &[f64])], fix: &[(&str, Option<&[f64]>)]) -> Error
 #[test]
 fn all_parameters_fixed() {
     let given = Given {
+        levels: Vec::new(),
         start: Vec::new(),
         fix: ["a", "o", "s"]
             .map(|name| (name.to_string(), None))

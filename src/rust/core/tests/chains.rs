@@ -7,7 +7,7 @@ mod common;
 use common::chains::{in_time, log_liks, normal_density, over_paths, ragged, with_head};
 use common::data::{Data, Generator};
 use common::numeric::assert_close;
-use common::{likelihood, model_error, problem, try_problem};
+use common::{joint, likelihood, model_error, problem, try_problem};
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::Given;
 use nlmers_core::saem::{fit, FitStatus, SaemOptions};
@@ -91,6 +91,19 @@ fn families_mix_and_emissions_may_be_censored() {
 }
 
 #[test]
+fn a_chain_beside_effects_of_another_grouping_is_refused() {
+    let error = model_error(
+        "fixed th = 0.3
+        fixed o = positive(0.5)
+        random e ~ normal(0, o) | id
+        random k ~ normal(0, o) | id:occ
+        y ~ hmm(rbind(c(0.9, 0.1), c(0, 1)), bernoulli(plogis(c(0.5, e + k))), c(0.5, 0.5))",
+    );
+    assert_eq!(error.reason, "chain_grouping");
+    assert!(error.to_string().contains("id:occ"), "{error}");
+}
+
+#[test]
 fn wrong_chains_are_refused() {
     let reason = |rest: &str| model_error(&with_head(rest)).reason;
     assert_eq!(
@@ -170,11 +183,11 @@ fn simulated(seed: u64) -> (Data, Vec<f64>) {
 #[test]
 fn saem_finds_a_hidden_chain_again() {
     let (data, truth) = simulated(4);
-    let problem = problem(FITTED, &data);
-    let found = fit(&problem, &SaemOptions::default(), 1, 1, &Silent).unwrap();
+    let joint = joint(FITTED, &data);
+    let found = fit(&joint, &SaemOptions::default(), 1, 1, &Silent).unwrap();
     assert_eq!(found.status, FitStatus::Converged, "{:?}", found.evidence);
     let covariance = found.covariance.as_ref().unwrap();
-    for (k, name) in problem.theta.names.iter().enumerate() {
+    for (k, name) in joint.theta.names.iter().enumerate() {
         let se = covariance[(k, k)].sqrt();
         let z = (found.theta[k] - truth[k]) / se;
         assert!(

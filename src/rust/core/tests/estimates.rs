@@ -6,34 +6,32 @@ mod common;
 
 use common::data::{Data, Generator};
 use common::numeric::minimise;
-use common::{position, problem, problem_with_fixed, route, try_problem};
+use common::{joint, joint_with_fixed, position, route, try_joint};
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
-use nlmers_core::problem::{Given, Problem, Route};
+use nlmers_core::problem::{Given, Joint, Route};
 use nlmers_core::saem::{fit, Fit, FitStatus, SaemOptions};
 
 const SEEDS: [u64; 5] = [1, 2, 3, 4, 5];
 
-fn run(problem: &Problem, options: &SaemOptions, seed: u64) -> Fit {
-    fit(problem, options, seed, 1, &Silent).unwrap()
+fn run(joint: &Joint, options: &SaemOptions, seed: u64) -> Fit {
+    fit(joint, options, seed, 1, &Silent).unwrap()
 }
 
-fn minus2ll(problem: &Problem, theta: &[f64], nodes: usize) -> f64 {
-    -2.0 * quadrature(problem, theta, nodes).unwrap().log_lik
+fn minus2ll(joint: &Joint, theta: &[f64], nodes: usize) -> f64 {
+    -2.0 * quadrature(joint.main(), theta, nodes).unwrap().log_lik
 }
 
 /// Smallest `-2 log L` over the free coordinates, from `start`.
-fn exact_maximum(problem: &Problem, start: &[f64], nodes: usize) -> f64 {
-    let free: Vec<usize> = (0..start.len())
-        .filter(|k| problem.theta.free[*k])
-        .collect();
+fn exact_maximum(joint: &Joint, start: &[f64], nodes: usize) -> f64 {
+    let free: Vec<usize> = (0..start.len()).filter(|k| joint.theta.free[*k]).collect();
     let place = |x: &[f64]| {
         let mut theta = start.to_vec();
         free.iter().zip(x).for_each(|(k, x)| theta[*k] = *x);
         theta
     };
     let at: Vec<f64> = free.iter().map(|k| start[*k]).collect();
-    minimise(&at, |x| minus2ll(problem, &place(x), nodes)).1
+    minimise(&at, |x| minus2ll(joint, &place(x), nodes)).1
 }
 
 const INTERCEPT: &str = "
@@ -70,11 +68,11 @@ fn intercept_maximum(data: &Data) -> [f64; 3] {
 #[test]
 fn a_random_intercept_is_estimated_to_monte_carlo_error() {
     let data = intercept_data();
-    let problem = problem(INTERCEPT, &data);
+    let joint = joint(INTERCEPT, &data);
     let exact = intercept_maximum(&data);
-    let fits = SEEDS.map(|seed| run(&problem, &SaemOptions::default(), seed));
+    let fits = SEEDS.map(|seed| run(&joint, &SaemOptions::default(), seed));
     for fit in &fits {
-        let excess = minus2ll(&problem, &fit.theta, 1) - minus2ll(&problem, &exact, 1);
+        let excess = minus2ll(&joint, &fit.theta, 1) - minus2ll(&joint, &exact, 1);
         assert!((-1e-9..0.02).contains(&excess), "{excess}");
         assert_eq!(fit.status, FitStatus::Converged, "{:?}", fit.evidence);
     }
@@ -99,13 +97,13 @@ fn a_random_intercept_is_estimated_to_monte_carlo_error() {
 #[test]
 fn the_covariance_of_the_estimate_is_that_of_the_exact_information() {
     let data = intercept_data();
-    let problem = problem(INTERCEPT, &data);
+    let joint = joint(INTERCEPT, &data);
     let exact = intercept_maximum(&data);
     let h = 1e-3;
     let at = |moves: &[(usize, f64)]| {
         let mut theta = exact;
         moves.iter().for_each(|(k, step)| theta[*k] += step);
-        0.5 * minus2ll(&problem, &theta, 1)
+        0.5 * minus2ll(&joint, &theta, 1)
     };
     let information = nalgebra::Matrix3::from_fn(|a, b| {
         let corner = |x: f64, y: f64| at(&[(a, x * h), (b, y * h)]);
@@ -113,9 +111,7 @@ fn the_covariance_of_the_estimate_is_that_of_the_exact_information() {
             / (4.0 * h * h)
     });
     let expected = information.try_inverse().unwrap();
-    let covariance = run(&problem, &SaemOptions::default(), 1)
-        .covariance
-        .unwrap();
+    let covariance = run(&joint, &SaemOptions::default(), 1).covariance.unwrap();
     for (k, sd) in (0..3).map(|k| (k, covariance[(k, k)].sqrt())) {
         let ratio = sd / expected[(k, k)].sqrt();
         assert!((0.95..1.05).contains(&ratio), "{k}: {ratio}");
@@ -125,14 +121,14 @@ fn the_covariance_of_the_estimate_is_that_of_the_exact_information() {
 #[test]
 fn plain_and_preconditioned_smoothing_have_the_same_optimum() {
     let data = intercept_data();
-    let problem = problem(INTERCEPT, &data);
-    let best = minus2ll(&problem, &intercept_maximum(&data), 1);
+    let joint = joint(INTERCEPT, &data);
+    let best = minus2ll(&joint, &intercept_maximum(&data), 1);
     for acceleration in [true, false] {
         let options = SaemOptions {
             acceleration,
             ..SaemOptions::default()
         };
-        let excess = minus2ll(&problem, &run(&problem, &options, 3).theta, 1) - best;
+        let excess = minus2ll(&joint, &run(&joint, &options, 3).theta, 1) - best;
         assert!(
             (-1e-9..0.05).contains(&excess),
             "acceleration {acceleration}: {excess}"
@@ -164,15 +160,15 @@ fn decay_data() -> Data {
 
 #[test]
 fn a_parameter_without_a_random_effect_reaches_the_exact_maximum() {
-    let problem = problem(DECAY, &decay_data());
-    assert_eq!(route(&problem, "a"), Route::Score);
-    assert_eq!(route(&problem, "k"), Route::Mean);
-    let fit = run(&problem, &SaemOptions::default(), 1);
-    let best = exact_maximum(&problem, &fit.theta, 21);
-    let excess = minus2ll(&problem, &fit.theta, 21) - best;
+    let joint = joint(DECAY, &decay_data());
+    assert_eq!(route(joint.main(), "a"), Route::Score);
+    assert_eq!(route(joint.main(), "k"), Route::Mean);
+    let fit = run(&joint, &SaemOptions::default(), 1);
+    let best = exact_maximum(&joint, &fit.theta, 21);
+    let excess = minus2ll(&joint, &fit.theta, 21) - best;
     assert!((-1e-6..0.1).contains(&excess), "{excess}");
     // The maximum is not where the run began.
-    assert!(minus2ll(&problem, &problem.theta.start, 21) - best > 10.0);
+    assert!(minus2ll(&joint, &joint.theta.start, 21) - best > 10.0);
 }
 
 #[test]
@@ -185,10 +181,10 @@ fn a_coefficient_shared_by_two_effects_reaches_the_exact_maximum() {
         fixed s = positive(0.5)
         random e ~ normal(c(0, 0), o) | id
         y ~ normal(a * (wt / 70)^b * exp(e[1]) * exp(-k * (wt / 70)^b * exp(e[2]) * t), s)";
-    let problem = problem(text, &decay_data());
-    assert_eq!(route(&problem, "b"), Route::Mean);
-    let fit = run(&problem, &SaemOptions::default(), 1);
-    let excess = minus2ll(&problem, &fit.theta, 9) - exact_maximum(&problem, &fit.theta, 9);
+    let joint = joint(text, &decay_data());
+    assert_eq!(route(joint.main(), "b"), Route::Mean);
+    let fit = run(&joint, &SaemOptions::default(), 1);
+    let excess = minus2ll(&joint, &fit.theta, 9) - exact_maximum(&joint, &fit.theta, 9);
     assert!((-1e-6..0.1).contains(&excess), "{excess}");
 }
 
@@ -210,10 +206,10 @@ fn a_variance_shared_by_two_lines_reaches_the_exact_maximum() {
     let data = data.with("y", |row, i| {
         effects[i][0] + ((row % 5) as f64 - 2.0) * effects[i][1] + 0.6 * draw.normal()
     });
-    let problem = problem(text, &data);
-    assert_eq!(route(&problem, "o"), Route::Score);
-    let fit = run(&problem, &SaemOptions::default(), 1);
-    let excess = minus2ll(&problem, &fit.theta, 1) - exact_maximum(&problem, &fit.theta, 1);
+    let joint = joint(text, &data);
+    assert_eq!(route(joint.main(), "o"), Route::Score);
+    let fit = run(&joint, &SaemOptions::default(), 1);
+    let excess = minus2ll(&joint, &fit.theta, 1) - exact_maximum(&joint, &fit.theta, 1);
     assert!((-1e-6..0.1).contains(&excess), "{excess}");
 }
 
@@ -221,10 +217,10 @@ fn a_variance_shared_by_two_lines_reaches_the_exact_maximum() {
 fn a_fixed_parameter_stays_to_the_bit() {
     let data = intercept_data();
     for name in ["m", "o", "s"] {
-        let problem = problem_with_fixed(INTERCEPT, &data, &[name]);
-        let k = position(&problem, name);
-        let fit = run(&problem, &SaemOptions::default(), 1);
-        let start = problem.theta.start[k].to_bits();
+        let joint = joint_with_fixed(INTERCEPT, &data, &[name]);
+        let k = position(joint.main(), name);
+        let fit = run(&joint, &SaemOptions::default(), 1);
+        let start = joint.theta.start[k].to_bits();
         assert!(
             fit.trace
                 .theta
@@ -232,7 +228,7 @@ fn a_fixed_parameter_stays_to_the_bit() {
                 .all(|theta| theta[k].to_bits() == start),
             "{name}"
         );
-        let excess = minus2ll(&problem, &fit.theta, 1) - exact_maximum(&problem, &fit.theta, 1);
+        let excess = minus2ll(&joint, &fit.theta, 1) - exact_maximum(&joint, &fit.theta, 1);
         assert!((-1e-6..0.05).contains(&excess), "{name}: {excess}");
     }
 }
@@ -242,11 +238,12 @@ fn a_parameter_may_be_fixed_at_a_value_of_the_user() {
     let given = Given {
         start: vec![("m".into(), vec![7.0])],
         fix: vec![("o".into(), Some(vec![0.25]))],
+        ..Given::default()
     };
-    let problem = try_problem(INTERCEPT, &intercept_data(), &given).unwrap();
-    assert_eq!(problem.theta.start[..2], [7.0, 0.25f64.ln()]);
-    assert_eq!(problem.theta.routes[1], Route::Fixed);
-    let fit = run(&problem, &SaemOptions::default(), 1);
+    let joint = try_joint(INTERCEPT, &intercept_data(), &given).unwrap();
+    assert_eq!(joint.theta.start[..2], [7.0, 0.25f64.ln()]);
+    assert_eq!(joint.theta.routes[1], Route::Fixed);
+    let fit = run(&joint, &SaemOptions::default(), 1);
     assert_eq!(fit.theta[1], 0.25f64.ln());
 }
 
@@ -257,13 +254,13 @@ fn bounds_hold_at_every_iteration() {
         .replace("m = 0", "m = real(1, lower = -1, upper = 2)")
         .replace("o = positive(1)", "o = positive(1, upper = 1.2)")
         .replace("s = positive(1)", "s = positive(2, lower = 1)");
-    let problem = problem(&bounded, &data);
+    let joint = joint(&bounded, &data);
     for acceleration in [true, false] {
         let options = SaemOptions {
             acceleration,
             ..SaemOptions::default()
         };
-        let fit = run(&problem, &options, 1);
+        let fit = run(&joint, &options, 1);
         for theta in &fit.trace.theta {
             let inside = theta[0] <= 2.0 && theta[1] <= 1.2f64.ln() + 1e-12 && theta[2] >= -1e-12;
             assert!(inside, "{theta:?}");
@@ -279,12 +276,12 @@ fn bounds_hold_at_every_iteration() {
 
 #[test]
 fn a_bound_on_the_score_route_holds() {
-    let problem = problem(
+    let joint = joint(
         &DECAY.replace("positive(6)", "positive(6, upper = 7)"),
         &decay_data(),
     );
-    let fit = run(&problem, &SaemOptions::default(), 1);
-    let k = position(&problem, "a");
+    let fit = run(&joint, &SaemOptions::default(), 1);
+    let k = position(joint.main(), "a");
     assert!(fit
         .trace
         .theta

@@ -10,7 +10,7 @@ use common::{likelihood, text};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::expression::Expression;
 use nlmers_core::language::words::FUNCTIONS;
-use nlmers_core::problem::{subject_values, Given, Problem};
+use nlmers_core::problem::{subject_values, Given, Joint, Problem};
 use nlmers_core::request::Request;
 use serde_json::{json, Value as Json};
 
@@ -117,11 +117,11 @@ fn random_trees_are_refused_or_evaluated() {
         };
         compiled += 1;
         let frame = request.frame(data.request_columns()).unwrap();
-        let Ok(problem) = Problem::new(&model, &frame, &Given::default()) else {
+        let Ok(problem) = Joint::new(&model, &frame, &Given::default()) else {
             continue;
         };
         bound += 1;
-        finite += u64::from(is_finite(&problem));
+        finite += u64::from(is_finite(problem.main()));
     }
     // The generator must not degenerate into refusals or into NaN.
     assert!(
@@ -160,10 +160,10 @@ fn random_trees_have_the_value_of_their_text() {
             continue;
         };
         let frame = request.frame(data.request_columns()).unwrap();
-        let Ok(problem) = Problem::new(&model, &frame, &Given::default()) else {
+        let Ok(problem) = Joint::new(&model, &frame, &Given::default()) else {
             continue;
         };
-        compared += compare(&problem, tree, &data);
+        compared += compare(problem.main(), tree, &data);
     }
     assert!(compared > 500, "{compared}");
 }

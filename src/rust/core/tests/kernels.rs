@@ -209,7 +209,7 @@ fn deviation(target: &Target, kernel: &dyn Kernel, laplace: bool, wrong: bool) -
                 .zip(start.iter())
                 .for_each(|(column, x)| column.0[l] = *x);
         }
-        let mut state = State::new(&layout, b, phi);
+        let mut state = State::new(&layout, b, phi, 0);
         state.posterior = laplace.then_some(posterior);
         for iteration in 1..=SWEEPS {
             let context = Context {

@@ -95,6 +95,7 @@ fn the_jacobian_of_the_natural_scale_is_right() {
 
 fn start(name: &str, values: &[f64]) -> Given {
     Given {
+        levels: Vec::new(),
         start: vec![(name.into(), values.to_vec())],
         fix: Vec::new(),
     }
@@ -125,6 +126,7 @@ fn starting_values_are_given_by_elements() {
 #[test]
 fn a_fixed_parameter_fixes_all_its_coordinates() {
     let given = Given {
+        levels: Vec::new(),
         start: Vec::new(),
         fix: vec![("Q".into(), None)],
     };

@@ -124,7 +124,7 @@ fn a_parameter_that_nothing_reads_is_held_and_named() {
         .map(|k| problem.theta.names[*k].as_str());
     assert_eq!(idle.collect::<Vec<_>>(), ["b"]);
     assert_eq!(routes(&problem, &["a", "b"]), [Route::Mean, Route::Fixed]);
-    assert!(problem.form.idle_effects().is_empty());
+    assert!(problem.form.idle_effects(1).is_empty());
     let lines = "fixed a = 0.4\nrandom e ~ normal(a, o) | id\nrandom k ~ normal(0, o) | id\nf <- e";
-    assert_eq!(model(lines).form.idle_effects(), [1]);
+    assert_eq!(model(lines).form.idle_effects(2), [1]);
 }

@@ -7,9 +7,9 @@ mod common;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::data::{Data, Generator};
-use common::{problem, request_json};
+use common::{joint, request_json};
 use nlmers_core::monitor::{Monitor, Progress, Silent};
-use nlmers_core::problem::Problem;
+use nlmers_core::problem::Joint;
 use nlmers_core::reply::Value;
 use nlmers_core::saem::{fit, Fit, FitStatus, SaemOptions};
 
@@ -56,21 +56,21 @@ fn short() -> SaemOptions {
 
 fn bits(fit: &Fit) -> Vec<u64> {
     let numbers = fit.trace.theta.iter().flatten().chain(&fit.trace.objective);
-    let conditional = fit.cond_mean.iter().chain(&fit.cond_sd);
+    let conditional = fit.cond_mean.iter().chain(&fit.cond_sd).flatten();
     numbers.chain(conditional).map(|x| x.to_bits()).collect()
 }
 
-fn run(problem: &Problem, seed: u64, threads: usize) -> Fit {
-    fit(problem, &short(), seed, threads, &Silent).unwrap()
+fn run(joint: &Joint, seed: u64, threads: usize) -> Fit {
+    fit(joint, &short(), seed, threads, &Silent).unwrap()
 }
 
 #[test]
 fn threads_do_not_change_a_bit() {
-    let problem = problem(MODEL, &data());
-    assert!(problem.layout(2).blocks.len() > 4);
-    let one = bits(&run(&problem, 9, 1));
+    let joint = joint(MODEL, &data());
+    assert!(joint.main().layout(2).blocks.len() > 4);
+    let one = bits(&run(&joint, 9, 1));
     for threads in [2, 7] {
-        assert!(bits(&run(&problem, 9, threads)) == one, "{threads} threads");
+        assert!(bits(&run(&joint, 9, threads)) == one, "{threads} threads");
     }
 }
 
@@ -78,10 +78,10 @@ fn threads_do_not_change_a_bit() {
 fn the_order_of_rows_does_not_change_a_bit() {
     let data = data();
     let mut draw = Generator(3);
-    let sorted = bits(&run(&problem(MODEL, &data), 9, 1));
+    let sorted = bits(&run(&joint(MODEL, &data), 9, 1));
     for _ in 0..2 {
         let shuffled = data.permuted(&draw.permutation(data.n_rows()));
-        assert!(bits(&run(&problem(MODEL, &shuffled), 9, 2)) == sorted);
+        assert!(bits(&run(&joint(MODEL, &shuffled), 9, 2)) == sorted);
     }
 }
 
@@ -91,14 +91,14 @@ fn the_order_of_rows_does_not_matter_without_a_time_column() {
     let mut data = data();
     data.time = None;
     let shuffled = data.permuted(&Generator(5).permutation(data.n_rows()));
-    let [a, b] = [&data, &shuffled].map(|data| bits(&run(&problem(MODEL, data), 9, 1)));
+    let [a, b] = [&data, &shuffled].map(|data| bits(&run(&joint(MODEL, data), 9, 1)));
     assert!(a == b);
 }
 
 #[test]
 fn seeds_differ_and_repeat() {
-    let problem = problem(MODEL, &data());
-    let [first, again, other] = [1, 1, 2].map(|seed| bits(&run(&problem, seed, 1)));
+    let joint = joint(MODEL, &data());
+    let [first, again, other] = [1, 1, 2].map(|seed| bits(&run(&joint, seed, 1)));
     assert!(first == again);
     assert!(first != other);
 }
@@ -123,14 +123,14 @@ impl Monitor for Stopper {
 
 #[test]
 fn an_interrupted_run_says_so_and_gives_what_it_has() {
-    let problem = problem(MODEL, &data());
-    let whole = run(&problem, 1, 1);
+    let joint = joint(MODEL, &data());
+    let whole = run(&joint, 1, 1);
     for after in [1, 12, 35] {
         let stopper = Stopper {
             after,
             heard: AtomicUsize::new(0),
         };
-        let fit = fit(&problem, &short(), 1, 1, &stopper).unwrap();
+        let fit = fit(&joint, &short(), 1, 1, &stopper).unwrap();
         assert_eq!(fit.status, FitStatus::Interrupted);
         assert_eq!(fit.trace.len(), after);
         assert_eq!(fit.trace.theta, whole.trace.theta[..after]);
@@ -140,7 +140,7 @@ fn an_interrupted_run_says_so_and_gives_what_it_has() {
 
 #[test]
 fn a_run_far_too_short_is_not_called_converged() {
-    let problem = problem(&MODEL.replace("positive(6)", "positive(60)"), &data());
+    let joint = joint(&MODEL.replace("positive(6)", "positive(60)"), &data());
     for acceleration in [true, false] {
         let options = SaemOptions {
             exploration: 2,
@@ -148,7 +148,7 @@ fn a_run_far_too_short_is_not_called_converged() {
             acceleration,
             ..SaemOptions::default()
         };
-        let fit = fit(&problem, &options, 1, 1, &Silent).unwrap();
+        let fit = fit(&joint, &options, 1, 1, &Silent).unwrap();
         assert_eq!(
             fit.status,
             FitStatus::MaxIterations,
@@ -161,14 +161,14 @@ fn a_run_far_too_short_is_not_called_converged() {
 
 #[test]
 fn a_run_of_few_or_no_iterations_ends_quietly() {
-    let problem = problem(MODEL, &data());
+    let joint = joint(MODEL, &data());
     for (exploration, smoothing) in [(0, 0), (1, 0), (0, 1), (0, 30), (3, 3)] {
         let options = SaemOptions {
             exploration,
             smoothing,
             ..SaemOptions::default()
         };
-        let fit = fit(&problem, &options, 1, 1, &Silent).unwrap();
+        let fit = fit(&joint, &options, 1, 1, &Silent).unwrap();
         assert_eq!(fit.trace.len(), exploration + smoothing);
         assert_ne!(fit.status, FitStatus::NotFinite);
         assert!(fit.theta.iter().all(|x| x.is_finite()));
@@ -190,13 +190,13 @@ fn numbers_that_fail_end_a_run_and_never_the_process() {
     for lines in FAILING {
         let text =
             format!("fixed a = 1\nfixed o = positive(0.3)\nfixed s = positive(0.5)\n{lines}");
-        let problem = problem(&text, &data());
+        let joint = joint(&text, &data());
         for acceleration in [true, false] {
             let options = SaemOptions {
                 acceleration,
                 ..short()
             };
-            match fit(&problem, &options, 1, 1, &Silent) {
+            match fit(&joint, &options, 1, 1, &Silent) {
                 Err(error) => assert!(error.hint.is_some(), "{error}"),
                 Ok(fit) => assert_ne!(fit.status, FitStatus::Converged, "{lines}"),
             }
@@ -219,9 +219,9 @@ fn a_start_without_a_density_is_refused_with_its_observation() {
     let data = Data::new(70, |_| 2)
         .with("x", |row, i| if i == 66 || row == 83 { -1.0 } else { 1.0 })
         .with("y", |row, _| (row as f64).sin());
-    let error = fit(&problem(text, &data), &short(), 1, 1, &Silent).unwrap_err();
+    let error = fit(&joint(text, &data), &short(), 1, 1, &Silent).unwrap_err();
     assert_eq!(error.reason, "not_finite_start");
-    assert!(error.problem.contains("subject s42 "), "{error}");
+    assert!(error.problem.contains("`id` s42 "), "{error}");
     assert!(error.place.unwrap().contains("row 84, `y`"));
 }
 
@@ -243,7 +243,7 @@ fn a_likelihood_lost_on_the_way_is_reported_with_its_subject() {
             acceleration,
             ..short()
         };
-        let fit = fit(&problem(text, &data), &options, 1, 1, &Silent).unwrap();
+        let fit = fit(&joint(text, &data), &options, 1, 1, &Silent).unwrap();
         assert_eq!(fit.status, FitStatus::NotFinite, "{:?}", fit.evidence);
         assert!(
             fit.evidence[0].contains("subject s13 "),

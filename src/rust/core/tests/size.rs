@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::data::Data;
 use common::{request_json, text};
 use cpu_time::ThreadTime;
-use nlmers_core::problem::{Given, Problem};
+use nlmers_core::problem::{Given, Joint};
 use nlmers_core::request::Request;
 
 /// CPU time of compiling a model and binding it to data.
@@ -19,8 +19,8 @@ fn cost(model: &str, data: &Data) -> Duration {
     let start = ThreadTime::now();
     let request = Request::parse(&request).unwrap();
     let frame = request.frame(data.request_columns()).unwrap();
-    let problem = Problem::new(&request.compiled().unwrap(), &frame, &Given::default()).unwrap();
-    assert!(problem.n_subjects() == data.n_subjects());
+    let problem = Joint::new(&request.compiled().unwrap(), &frame, &Given::default()).unwrap();
+    assert!(problem.main().n_subjects() == data.n_subjects());
     start.elapsed()
 }
 

@@ -1,4 +1,4 @@
-//! Hold the user's data frame as numeric columns and one grouping.
+//! Hold the user's data frame as numeric columns and groupings of its rows.
 
 use crate::error::{Error, Result};
 use crate::language::words;
@@ -16,6 +16,18 @@ pub struct Frame {
     pub codes: Vec<usize>,
     /// Name of the time column, if the data have one.
     pub time: Option<String>,
+    /// The groupings of the random effects, in the order of the model's groups; absent: the subjects.
+    pub groupings: Vec<Grouping>,
+}
+
+/// A column, or an interaction of columns, that tells groups of rows apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grouping {
+    pub name: String,
+    /// Name of each level, in canonical order.
+    pub labels: Vec<String>,
+    /// Level of each row, from zero.
+    pub codes: Vec<usize>,
 }
 
 impl Frame {
@@ -43,6 +55,24 @@ impl Frame {
         let name = self.time.as_ref()?;
         let found = self.columns.iter().find(|(column, _)| column == name);
         found.map(|(_, values)| values.as_slice())
+    }
+
+    /// The subjects as a grouping.
+    pub fn subjects(&self) -> Grouping {
+        Grouping {
+            name: self.group.clone(),
+            labels: self.labels.clone(),
+            codes: self.codes.clone(),
+        }
+    }
+
+    /// The groupings of the random effects.
+    pub fn groupings(&self) -> Vec<Grouping> {
+        if self.groupings.is_empty() {
+            vec![self.subjects()]
+        } else {
+            self.groupings.clone()
+        }
     }
 
     /// `Subject 3, row 17`: rows are counted from one, as R does.

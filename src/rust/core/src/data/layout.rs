@@ -69,6 +69,31 @@ impl Layout {
             rows,
         }
     }
+
+    /// Values of the subjects (`n_subjects x d`, row-major) in the lanes of a block, one column a coordinate; unused
+    /// lanes repeat the first.
+    pub fn columns(&self, b: usize, values: &[f64], d: usize) -> Vec<Column> {
+        let lanes = &self.blocks[b].lanes;
+        let subject = |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
+        (0..d)
+            .map(|k| {
+                Column(std::array::from_fn::<f64, LANES, _>(|l| {
+                    values[subject(l) * d + k]
+                }))
+            })
+            .collect()
+    }
+
+    /// Block and lane of `subject * copies + copy`.
+    pub fn places(&self) -> Vec<(usize, usize)> {
+        let mut places = vec![(0, 0); self.n_subjects * self.copies];
+        for (b, block) in self.blocks.iter().enumerate() {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                places[lane.subject as usize * self.copies + lane.copy as usize] = (b, l);
+            }
+        }
+        places
+    }
 }
 
 fn narrow(i: usize) -> u32 {

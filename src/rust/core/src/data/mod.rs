@@ -7,6 +7,6 @@ pub mod records;
 mod steps;
 mod support;
 
-pub use frame::Frame;
+pub use frame::{Frame, Grouping};
 pub use layout::{Block, Lane, Layout};
 pub use records::Records;

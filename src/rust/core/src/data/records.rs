@@ -1,9 +1,12 @@
-//! Order the rows by subject, check their values, and find which columns vary within a subject.
+//! Order the rows by the levels of a grouping, check their values, and find which columns vary within a level.
+//!
+//! With one grouping its levels are the subjects; the names below say subject for a level of whichever grouping it is.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::derived::derive;
-use super::frame::Frame;
+use super::frame::{Frame, Grouping};
 use super::support::outcome_error;
 use crate::error::{Error, Result};
 use crate::ir::level::Extent;
@@ -12,10 +15,14 @@ use crate::model::{Column, Model, Source};
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
 pub struct Records {
+    /// Name of the grouping.
+    pub group: String,
     pub n_subjects: usize,
     pub labels: Vec<String>,
-    /// Values of each column, in the user's row order; missing outcomes are NaN.
-    pub columns: Vec<Vec<f64>>,
+    /// Level of each row of the data frame.
+    pub codes: Vec<usize>,
+    /// Values of each column, in the user's row order; missing outcomes are NaN. Shared by the groupings.
+    pub columns: Arc<Vec<Vec<f64>>>,
     pub extents: Vec<Extent>,
     /// True for columns whose values are all positive.
     pub positive: Vec<bool>,
@@ -26,41 +33,74 @@ pub struct Records {
 }
 
 impl Records {
-    /// Read and check the data for a model. `need_outcomes` is false for predictions.
+    /// Read and check the data for a model, once for each grouping of its random effects. `need_outcomes` is false
+    /// for predictions.
     ///
     /// # Errors
-    /// Missing columns, values that are missing, infinite or outside the outcome's support, too few subjects.
-    pub fn new(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Self> {
-        let outcomes: Vec<usize> = model.outcomes.iter().map(|o| o.column as usize).collect();
+    /// Missing columns, values that are missing, infinite or outside the outcome's support, too few levels.
+    pub fn all(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Self>> {
         let mut columns = read_columns(model, frame, need_outcomes)?;
-        let rows = canonical_rows(frame, &columns, model.is_sequential());
+        let subjects = frame.subjects();
+        let rows = canonical_rows(frame, &subjects, ordering(model, &columns));
         derive(model, frame, &rows, &mut columns)?;
+        let columns = Arc::new(columns);
+        let groupings = frame.groupings();
+        if let Some(other) = groupings.iter().find(|g| g.name != frame.group) {
+            if model.is_sequential() {
+                return Err(model.grouping_error(&other.name));
+            }
+        }
+        let all: Vec<Self> = groupings
+            .into_iter()
+            .map(|grouping| Self::of(model, frame, grouping, &columns))
+            .collect();
+        if let Some(first) = all.first() {
+            first.check_covariates(model, frame)?;
+            if need_outcomes {
+                first.check_outcomes(model, frame)?;
+            }
+        }
+        if need_outcomes {
+            all.iter().try_for_each(Self::check_levels)?;
+        }
+        Ok(all)
+    }
+
+    fn of(model: &Model, frame: &Frame, grouping: Grouping, columns: &Arc<Vec<Vec<f64>>>) -> Self {
         let mut records = Self {
-            n_subjects: frame.labels.len(),
-            labels: frame.labels.clone(),
+            n_subjects: grouping.labels.len(),
+            rows: canonical_rows(frame, &grouping, ordering(model, columns)),
+            group: grouping.name,
+            labels: grouping.labels,
+            codes: grouping.codes,
             extents: Vec::new(),
             positive: columns.iter().map(|c| c.iter().all(|x| *x > 0.0)).collect(),
-            columns,
-            rows,
-            outcomes,
+            columns: columns.clone(),
+            outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
         };
-        records.check_covariates(model, frame)?;
-        if need_outcomes {
-            records.check_outcomes(model, frame)?;
-        }
         records.extents = (0..records.columns.len())
             .map(|i| records.extent(i))
             .collect();
-        Ok(records)
+        records
     }
 
-    /// One subject with one row: columns that stand in the distribution of random effects are constant, as they must
+    /// Whether another grouping's level is the same in all rows of each of one's own.
+    pub fn lies_within(&self, other: &Self) -> bool {
+        self.rows.iter().all(|rows| {
+            rows.windows(2)
+                .all(|pair| other.codes[pair[0]] == other.codes[pair[1]])
+        })
+    }
+
+    /// One level with one row: columns that stand in the distribution of random effects are constant, as they must
     /// be; the others vary.
     pub fn imagined(model: &Model) -> Self {
         let mut records = Self {
+            group: String::new(),
             n_subjects: 1,
             labels: vec!["1".into()],
-            columns: vec![vec![1.0]; model.columns.len()],
+            codes: vec![0],
+            columns: Arc::new(vec![vec![1.0]; model.columns.len()]),
             extents: vec![Extent::Row; model.columns.len()],
             positive: vec![true; model.columns.len()],
             rows: vec![vec![0]],
@@ -111,7 +151,7 @@ impl Records {
     }
 
     fn check_covariates(&self, model: &Model, frame: &Frame) -> Result<()> {
-        for (column, values) in model.columns.iter().zip(&self.columns) {
+        for (column, values) in model.columns.iter().zip(self.columns.iter()) {
             if column.outcome {
                 continue;
             }
@@ -163,14 +203,18 @@ impl Records {
                 .at(outcome.text.clone()));
             }
         }
-        if self.n_subjects < 2 {
-            return Err(Error::data(
-                "one_subject",
-                format!("The data have one {} only.", frame.group),
-            )
-            .hint("Random effects need at least two; fit a single subject with nls()."));
-        }
         Ok(())
+    }
+
+    fn check_levels(&self) -> Result<()> {
+        if self.n_subjects >= 2 {
+            return Ok(());
+        }
+        Err(Error::data(
+            "one_subject",
+            format!("The data have one {} only.", self.group),
+        )
+        .hint("Random effects need at least two; fit a single subject with nls()."))
     }
 }
 
@@ -198,19 +242,31 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
     model.columns.iter().map(read).collect()
 }
 
-/// Rows of each subject, in an order that does not depend on the order of the data frame; but where a row depends on
-/// the rows before it, rows that time does not tell apart stay as they are.
-fn canonical_rows(frame: &Frame, columns: &[Vec<f64>], sequential: bool) -> Vec<Vec<usize>> {
-    let mut rows = vec![Vec::new(); frame.labels.len()];
-    for (row, code) in frame.codes.iter().enumerate() {
+/// The columns that order rows of the same time, so that the order of the data frame does not matter; none where a row
+/// depends on the rows before it: those stay as they are.
+fn ordering<'a>(model: &Model, columns: &'a [Vec<f64>]) -> &'a [Vec<f64>] {
+    if model.is_sequential() {
+        &[]
+    } else {
+        columns
+    }
+}
+
+/// Rows of each level in the order of time, then of `columns`.
+fn canonical_rows(frame: &Frame, grouping: &Grouping, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
+    let mut rows = vec![Vec::new(); grouping.labels.len()];
+    for (row, code) in grouping.codes.iter().enumerate() {
         rows[*code].push(row);
     }
     let time = frame.times();
-    let columns = if sequential { &[] } else { columns };
     let compare = |a: usize, b: usize| {
         let by_time = time.map_or(Ordering::Equal, |t| t[a].total_cmp(&t[b]));
-        columns.iter().fold(by_time, |order, c| {
+        let by_value = columns.iter().fold(by_time, |order, c| {
             order.then_with(|| c[a].total_cmp(&c[b]))
+        });
+        let others = frame.groupings.iter();
+        others.fold(by_value, |order, other| {
+            order.then_with(|| other.codes[a].cmp(&other.codes[b]))
         })
     };
     for list in &mut rows {

@@ -6,9 +6,11 @@
 use super::curvature::{posterior_precision, Curvature};
 use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
-use crate::ir::symmetric::{cholesky, solve_lower, solve_upper};
+use crate::ir::symmetric::{at, cholesky, solve_lower, solve_upper};
 use crate::ir::vmath::Isa;
-use crate::problem::{Derivatives, Means, Prior, Problem, Scratch, Values};
+use std::sync::Arc;
+
+use crate::problem::{Derivatives, Known, Means, Prior, Problem, Scratch, Values};
 
 /// Steps after which Gauss-Newton gives way to Newton: with large residuals, or a residual error that depends on
 /// `phi`, the expected curvature may be less than half the observed one, and steps overshoot forever.
@@ -46,6 +48,17 @@ impl ModeOptions {
     }
 }
 
+/// The conditional distribution of the effects of one grouping.
+#[derive(Clone)]
+pub struct Conditional<'a> {
+    pub problem: &'a Problem,
+    pub layout: &'a Layout,
+    pub theta: &'a [f64],
+    pub prior: &'a Prior,
+    /// Effects of the other groupings.
+    pub known: Arc<Vec<Known>>,
+}
+
 /// The iteration of one block.
 struct Search<'a> {
     derivatives: &'a Derivatives<'a>,
@@ -56,10 +69,12 @@ struct Search<'a> {
     isa: Isa,
     /// Curvature of the first steps.
     curvature: Curvature,
+    /// Given values of `phi`, NaN where free.
+    held: Option<Vec<Column>>,
 }
 
 impl Modes {
-    /// Modes at `theta`. `start`: a first value of `phi` for each block, else the means.
+    /// Modes of a model with one grouping at `theta`; see [`Modes::find_given`].
     pub fn find(
         problem: &Problem,
         layout: &Layout,
@@ -68,9 +83,34 @@ impl Modes {
         start: Option<&[Vec<Column>]>,
         options: ModeOptions,
     ) -> Self {
+        let target = Conditional {
+            problem,
+            layout,
+            theta,
+            prior,
+            known: Arc::default(),
+        };
+        Self::find_given(&target, start, options)
+    }
+
+    /// Modes given the other groupings. `start`: a first value of `phi` for each block, else the means.
+    pub fn find_given(
+        target: &Conditional,
+        start: Option<&[Vec<Column>]>,
+        options: ModeOptions,
+    ) -> Self {
+        let Conditional {
+            problem,
+            layout,
+            theta,
+            prior,
+            ..
+        } = *target;
         let mut derivatives = Derivatives::new(problem, layout, &problem.programs.phi);
+        derivatives.set_known(target.known.clone());
         derivatives.prepare(theta);
         let mut values = Values::new(problem, layout, &problem.programs.likelihood);
+        values.set_known(target.known.clone());
         values.prepare(theta);
         let means = Means::new(problem, layout, theta);
         let mut scratch = Scratch::default();
@@ -89,8 +129,10 @@ impl Modes {
                 b,
                 isa: Isa::detect(),
                 curvature: step_curvature(problem),
+                held: problem.held_columns(layout, b),
             };
             let mut phi = start.map_or_else(|| mean.clone(), |start| start[b].clone());
+            search.put_held(&mut phi);
             let converged = search.run(&mut phi, options, &mut scratch);
             let mut factor = posterior_precision(
                 options.curvature,
@@ -165,6 +207,7 @@ impl Search<'_> {
                 self.prior,
                 scratch,
             );
+            self.isolate_held(&mut factor, &mut gradient);
             cholesky(self.isa, &mut factor, d, &mut Column::ZERO.clone());
             let mut step = gradient.clone();
             solve_lower(self.isa, &factor, &mut step);
@@ -181,6 +224,30 @@ impl Search<'_> {
             self.advance(phi, &here, &step, scratch);
         }
         converged
+    }
+
+    fn put_held(&self, phi: &mut [Column]) {
+        for (to, from) in phi.iter_mut().zip(self.held.iter().flatten()) {
+            for l in 0..LANES {
+                to.0[l] = if from.0[l].is_nan() {
+                    to.0[l]
+                } else {
+                    from.0[l]
+                };
+            }
+        }
+    }
+
+    /// Cut held coordinates off from the others: a unit row of the precision, no slope.
+    fn isolate_held(&self, precision: &mut [Column], gradient: &mut [Column]) {
+        for (k, values) in self.held.iter().flatten().enumerate() {
+            for l in (0..LANES).filter(|l| !values.0[*l].is_nan()) {
+                gradient[k].0[l] = 0.0;
+                for j in 0..gradient.len() {
+                    precision[at(k.max(j), k.min(j))].0[l] = f64::from(u8::from(j == k));
+                }
+            }
+        }
     }
 
     /// Log density of each lane and its gradient.

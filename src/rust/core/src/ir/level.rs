@@ -34,20 +34,45 @@ impl Level {
     }
 }
 
+/// How one grouping sees a coordinate of `phi`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Its own: the coordinate at this position moves.
+    Own(u32),
+    /// Of another grouping: known while the own ones move, and recomputed as often as `theta`.
+    Known(Extent),
+}
+
 /// Levels of the nodes of a graph that may still grow.
 #[derive(Debug, Clone)]
 pub struct Levels {
     columns: Vec<Extent>,
+    /// Absent: every coordinate is one's own.
+    effects: Vec<Seen>,
     known: Vec<Level>,
 }
 
 impl Levels {
     /// `columns`: the extent of each data column.
     pub fn new(columns: &[Extent]) -> Self {
+        Self::seen(columns, &[])
+    }
+
+    /// The same, for one grouping among several.
+    pub fn seen(columns: &[Extent], effects: &[Seen]) -> Self {
         Self {
             columns: columns.to_vec(),
+            effects: effects.to_vec(),
             known: Vec::new(),
         }
+    }
+
+    /// How coordinate `k` of `phi` is seen.
+    pub fn effect(&self, k: u32) -> Seen {
+        self.effects
+            .get(k as usize)
+            .copied()
+            .unwrap_or(Seen::Own(k))
     }
 
     pub fn of(&mut self, g: &Graph, node: Node) -> Level {
@@ -63,10 +88,17 @@ impl Levels {
                     theta: true,
                     ..Level::default()
                 },
-                Op::Phi(_) => Level {
-                    extent: Extent::Subject,
-                    theta: false,
-                    phi: true,
+                Op::Phi(k) => match self.effect(k) {
+                    Seen::Own(_) => Level {
+                        extent: Extent::Subject,
+                        theta: false,
+                        phi: true,
+                    },
+                    Seen::Known(extent) => Level {
+                        extent,
+                        theta: true,
+                        phi: false,
+                    },
                 },
                 // Whatever it is made of, it has to be computed row after row.
                 Op::Carry(_) => Level {

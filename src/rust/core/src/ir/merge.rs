@@ -12,15 +12,12 @@ use super::op::{Binary, Unary};
 
 /// Rebuild `graph` with products merged. Returns the new graph and where each node went.
 ///
-/// `positive[i]` says that all values of data column `i` are positive.
-pub fn merge_exponentials(
-    graph: &Graph,
-    extents: &[Extent],
-    positive: &[bool],
-) -> (Graph, Vec<Node>) {
+/// `levels` sees all effects as constant for the subject; `positive[i]` says that all values of data column `i` are
+/// positive.
+pub fn merge_exponentials(graph: &Graph, levels: Levels, positive: &[bool]) -> (Graph, Vec<Node>) {
     let mut merger = Merger {
         graph: Graph::new(),
-        levels: Levels::new(extents),
+        levels,
         positive,
         known: HashMap::new(),
     };

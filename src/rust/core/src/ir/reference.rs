@@ -18,22 +18,30 @@ pub struct Referenced {
 }
 
 /// Shift every effect that allows it; `roots` are what the likelihood needs.
+///
+/// `levels`: one for each grouping. `effects`: the grouping of each effect, `None` for one that must not be shifted.
 pub fn reference(
     graph: &Graph,
-    extents: &[Extent],
+    levels: &mut [Levels],
     roots: &[Node],
-    n_effects: usize,
+    effects: &[Option<usize>],
 ) -> Referenced {
-    let mut levels = Levels::new(extents);
     let needed = graph.reachable(roots);
     let carried = graph.carries().iter().flat_map(|c| [c.initial, c.next]);
     let roots: Vec<Node> = roots.iter().copied().chain(carried).collect();
-    let users = users(graph, &needed);
+    let uses = Uses {
+        users: users(graph, &needed),
+        random: graph.depends(|op| matches!(op, Op::Phi(_))),
+        roots: &roots,
+    };
     let mut carriers = vec![None; graph.len()];
-    let mut sums: Vec<Vec<(Node, f64)>> = vec![Vec::new(); n_effects];
+    let mut sums: Vec<Vec<(Node, f64)>> = vec![Vec::new(); effects.len()];
     for node in graph.nodes().filter(|node| needed[node.index()]) {
         if let Op::Phi(k) = graph.op(node) {
-            let (carrier, terms) = follow(graph, &mut levels, &users, &roots, node);
+            let Some(group) = effects[k as usize] else {
+                continue;
+            };
+            let (carrier, terms) = follow(graph, &mut levels[group], &uses, node);
             if !terms.is_empty() {
                 carriers[carrier.index()] = Some(k);
                 sums[k as usize] = terms;
@@ -43,7 +51,14 @@ pub fn reference(
     rebuild(graph, &carriers, &sums)
 }
 
-fn users(graph: &Graph, needed: &[bool]) -> Vec<Vec<Node>> {
+/// Who reads each value, and which values hold random effects.
+struct Uses<'a> {
+    users: Vec<Vec<Node>>,
+    random: Vec<bool>,
+    roots: &'a [Node],
+}
+
+pub fn users(graph: &Graph, needed: &[bool]) -> Vec<Vec<Node>> {
     let mut users = vec![Vec::new(); graph.len()];
     for node in graph.nodes().filter(|node| needed[node.index()]) {
         for operand in graph.operands(node) {
@@ -54,17 +69,11 @@ fn users(graph: &Graph, needed: &[bool]) -> Vec<Vec<Node>> {
 }
 
 /// Walk from `phi` through sums while each value has a single user.
-fn follow(
-    graph: &Graph,
-    levels: &mut Levels,
-    users: &[Vec<Node>],
-    roots: &[Node],
-    phi: Node,
-) -> (Node, Vec<(Node, f64)>) {
+fn follow(graph: &Graph, levels: &mut Levels, uses: &Uses, phi: Node) -> (Node, Vec<(Node, f64)>) {
     let mut carrier = phi;
     let mut terms = Vec::new();
-    while let [user] = users[carrier.index()].as_slice() {
-        if roots.contains(&carrier) {
+    while let [user] = uses.users[carrier.index()].as_slice() {
+        if uses.roots.contains(&carrier) {
             break;
         }
         let (other, sign) = match graph.op(*user) {
@@ -74,7 +83,7 @@ fn follow(
             _ => break,
         };
         let level = levels.of(graph, other);
-        if level.phi || level.extent > Extent::Subject {
+        if uses.random[other.index()] || level.extent > Extent::Subject {
             break;
         }
         terms.push((other, sign));

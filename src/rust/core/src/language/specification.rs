@@ -17,6 +17,20 @@ pub struct Specification {
     pub censoring: bool,
 }
 
+impl Specification {
+    /// Number of groupings that the random effects name; one when none is named.
+    pub fn n_groups(&self) -> usize {
+        let mut names: Vec<&String> = self
+            .random
+            .iter()
+            .filter_map(|r| r.group.as_ref())
+            .collect();
+        names.sort();
+        names.dedup();
+        names.len().max(1)
+    }
+}
+
 /// How a parameter is free to move: the estimators work on the transformed scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -10,7 +10,15 @@ pub const FUNCTIONS: [&str; 55] = [
 ];
 
 /// Families of random effects.
-pub const RANDOM_FAMILIES: [&str; 3] = ["normal", "mvnormal", "lognormal"];
+pub const RANDOM_FAMILIES: [&str; 7] = [
+    "normal",
+    "mvnormal",
+    "lognormal",
+    "exponential",
+    "gamma",
+    "beta",
+    "student_t",
+];
 
 /// Families of outcomes.
 pub const OUTCOME_FAMILIES: [&str; 22] = [

@@ -6,7 +6,7 @@ use super::statements::statements;
 use super::{Model, Outcome};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
-use crate::language::specification::Specification;
+use crate::language::specification::{Random, Specification};
 
 /// Compile a specification.
 ///
@@ -34,43 +34,42 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         )
         .hint("Name at least one in fixed(), for example fixed(ka = positive(1))."));
     }
-    let (blocks, effects, group) = random_effects(&mut scope, spec)?;
+    let (blocks, effects, groups) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
     mark_outcomes(&mut scope, &blocks, &outcomes);
-    Ok(Model {
+    let model = Model {
         graph: scope.graph,
         parameters,
         n_theta,
         effects,
         blocks,
-        group,
+        groups,
         columns: scope.columns,
         outcomes,
         assigned,
-    })
+    };
+    match model.groups.get(1) {
+        Some(Some(group)) if model.is_sequential() => Err(model.grouping_error(group)),
+        _ => Ok(model),
+    }
 }
 
-type Randoms = (Vec<super::EffectBlock>, Vec<super::Effect>, Option<String>);
+type Randoms = (
+    Vec<super::EffectBlock>,
+    Vec<super::Effect>,
+    Vec<Option<String>>,
+);
 
 fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
     let (mut blocks, mut effects) = (Vec::new(), Vec::new());
-    let mut group: Option<String> = None;
-    for line in &spec.random {
-        match (&group, &line.group) {
-            (Some(earlier), Some(here)) if earlier != here => {
-                return Err(Error::model(
-                    "several_groups",
-                    format!("Random effects are grouped by `{earlier}` and by `{here}`."),
-                )
-                .at(line.text.clone())
-                .hint("All random effects of a model share one grouping column."));
-            }
-            (None, here) => group = here.clone(),
-            _ => {}
+    let groups = groups(spec);
+    for (group, name) in groups.iter().enumerate() {
+        let named = |line: &&Random| line.group == *name || (line.group.is_none() && group == 0);
+        for line in spec.random.iter().filter(named) {
+            let (block, names) = scope.random(line, effects.len(), group)?;
+            blocks.push(block);
+            effects.extend(names);
         }
-        let (block, names) = scope.random(line, effects.len())?;
-        blocks.push(block);
-        effects.extend(names);
     }
     if effects.is_empty() {
         return Err(Error::model("no_random_effect", "The model has no random effect.")
@@ -86,7 +85,21 @@ fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
             .at(block.text.clone()));
         }
     }
-    Ok((blocks, effects, group))
+    Ok((blocks, effects, groups))
+}
+
+/// The groups in the order of their first lines; a line that names none belongs to the first.
+fn groups(spec: &Specification) -> Vec<Option<String>> {
+    let mut groups: Vec<Option<String>> = Vec::new();
+    for name in spec.random.iter().filter_map(|line| line.group.as_ref()) {
+        if !groups.iter().any(|g| g.as_ref() == Some(name)) {
+            groups.push(Some(name.clone()));
+        }
+    }
+    if groups.is_empty() {
+        groups.push(None);
+    }
+    groups
 }
 
 /// Find the columns that may be missing: outcomes read by nothing but their own distribution.

@@ -21,7 +21,9 @@ mod value;
 
 pub use compile::compile;
 
+use crate::distributions::effects::EffectDensity;
 use crate::ir::graph::{Graph, Node};
+use crate::ir::op::Unary;
 use parameter::Parameter;
 
 /// A compiled model, before it meets data.
@@ -31,10 +33,12 @@ pub struct Model {
     pub parameters: Vec<Parameter>,
     /// Number of coordinates of `theta` (transformed scale).
     pub n_theta: usize,
+    /// Random effects, those of one grouping after those of another.
     pub effects: Vec<Effect>,
     pub blocks: Vec<EffectBlock>,
-    /// The grouping column named in `random()`.
-    pub group: Option<String>,
+    /// The groupings named in `random()` in the order of their first lines, as `id` or `id:occ`; `None` where no
+    /// group is named.
+    pub groups: Vec<Option<String>>,
     /// Data columns the program reads; `Op::Data(i)` is `columns[i]`.
     pub columns: Vec<Column>,
     pub outcomes: Vec<Outcome>,
@@ -70,29 +74,88 @@ pub enum Source {
     Present(u32),
 }
 
-impl Model {
-    /// Whether a row depends on the subject's earlier rows, so that all of them are needed together and in order.
-    pub fn is_sequential(&self) -> bool {
-        !self.graph.carries().is_empty()
-    }
-}
-
 /// One coordinate of the random effects.
 #[derive(Debug, Clone)]
 pub struct Effect {
     /// As the user reads it: `eta[1]` or `eta_ka`.
     pub name: String,
-    /// True when the effect is `exp(phi)` (lognormal family), false when it is `phi`.
-    pub lognormal: bool,
+    /// The effect as a function of `phi`.
+    pub transform: Transform,
+    /// False for a distribution that is Gaussian on no scale.
+    pub gaussian: bool,
+    /// Which grouping it belongs to.
+    pub group: usize,
+}
+
+/// From the unbounded coordinate `phi` to the effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transform {
+    Identity,
+    /// `exp(phi)`
+    Exp,
+    /// `1 / (1 + exp(-phi))`
+    Logistic,
+}
+
+impl Transform {
+    pub fn node(self, g: &mut Graph, phi: Node) -> Node {
+        match self {
+            Self::Identity => phi,
+            Self::Exp => g.exp(phi),
+            Self::Logistic => g.unary(Unary::Logistic, phi),
+        }
+    }
+
+    /// The effect at `phi`.
+    pub fn forward(self, phi: f64) -> f64 {
+        match self {
+            Self::Identity => phi,
+            Self::Exp => phi.exp(),
+            Self::Logistic => Unary::Logistic.value::<false>(phi),
+        }
+    }
+
+    /// `phi` of an effect.
+    pub fn backward(self, effect: f64) -> f64 {
+        match self {
+            Self::Identity => effect,
+            Self::Exp => effect.ln(),
+            Self::Logistic => effect.ln() - (-effect).ln_1p(),
+        }
+    }
+
+    /// `ln |d effect / d phi|`
+    pub fn log_slope(self, phi: f64) -> f64 {
+        match self {
+            Self::Identity => 0.0,
+            Self::Exp => phi,
+            Self::Logistic => {
+                -(Unary::Log1pExp.value::<false>(phi) + Unary::Log1pExp.value::<false>(-phi))
+            }
+        }
+    }
 }
 
 /// Random effects that share one distribution: `phi[first..first + len] ~ N(mean, covariance)`.
 #[derive(Debug, Clone)]
 pub struct EffectBlock {
     pub first: usize,
+    pub group: usize,
     pub mean: Vec<Node>,
     pub covariance: Covariance,
+    /// The distribution when it is not Gaussian; `mean` and `covariance` then stand for nothing.
+    pub law: Option<Law>,
     pub text: String,
+}
+
+/// A distribution of effects that is not Gaussian.
+#[derive(Debug, Clone)]
+pub struct Law {
+    pub family: String,
+    /// Arguments of each effect.
+    pub arguments: Vec<Vec<Node>>,
+    /// Density of each effect.
+    pub densities: Vec<EffectDensity>,
 }
 
 /// The covariance of a block, as it was written.
@@ -104,6 +167,15 @@ pub enum Covariance {
     Matrix(Vec<Node>),
 }
 
+impl Model {
+    /// Coordinates of `phi` of one grouping.
+    pub fn effects_of(&self, group: usize) -> std::ops::Range<usize> {
+        let mine = |e: &&Effect| e.group == group;
+        let first = self.effects.iter().take_while(|e| e.group != group).count();
+        first..first + self.effects.iter().filter(mine).count()
+    }
+}
+
 impl EffectBlock {
     pub fn len(&self) -> usize {
         self.mean.len()
@@ -113,11 +185,16 @@ impl EffectBlock {
         self.mean.is_empty()
     }
 
-    /// Means and covariance.
+    /// Means and covariance, or the arguments of the distribution.
     pub fn arguments(&self) -> impl Iterator<Item = &Node> {
-        self.mean.iter().chain(match &self.covariance {
+        let law = self
+            .law
+            .iter()
+            .flat_map(|law| law.arguments.iter().flatten());
+        let covariance = match &self.covariance {
             Covariance::Sd(nodes) | Covariance::Matrix(nodes) => nodes,
-        })
+        };
+        self.mean.iter().chain(covariance).chain(law)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::scope::{Kind, Scope};
 use super::value::Value;
-use super::{Covariance, Effect, EffectBlock};
+use super::{Covariance, Effect, EffectBlock, Law, Transform};
+use crate::distributions::effects;
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -77,19 +78,42 @@ pub fn family<'a>(dist: &'a Expression, families: &'static [&'static str]) -> Re
 }
 
 impl Scope {
-    /// Compile one line of `random()`; `first` is its first coordinate of `phi`.
+    /// Compile one line of `random()`; `first` is its first coordinate of `phi`, `group` its grouping.
     ///
     /// # Errors
     /// Unknown distribution, shapes that do not fit, a name used twice, effects that depend on other effects.
-    pub fn random(&mut self, spec: &Random, first: usize) -> Result<(EffectBlock, Vec<Effect>)> {
-        self.random_block(spec, first)
+    pub fn random(
+        &mut self,
+        spec: &Random,
+        first: usize,
+        group: usize,
+    ) -> Result<(EffectBlock, Vec<Effect>)> {
+        self.random_block(spec, first, group)
             .map_err(|e| e.at(spec.text.clone()))
     }
 
-    fn random_block(&mut self, spec: &Random, first: usize) -> Result<(EffectBlock, Vec<Effect>)> {
+    fn random_block(
+        &mut self,
+        spec: &Random,
+        first: usize,
+        group: usize,
+    ) -> Result<(EffectBlock, Vec<Effect>)> {
         let family = family(&spec.dist, &words::RANDOM_FAMILIES)?;
         let text = &spec.text;
+        let law = effects::arguments(family);
+        let mut arguments_of = Vec::new();
         let (mean, covariance, scalar) = match family {
+            _ if !law.is_empty() => {
+                let mut values = Vec::new();
+                for arg in arguments(&spec.dist, law)? {
+                    values.push(self.value(arg, text)?);
+                }
+                let (each, scalar) = elementwise(&values, spec)?;
+                arguments_of = each;
+                let (zero, one) = (self.graph.constant(0.0), self.graph.constant(1.0));
+                let d = arguments_of.len();
+                (vec![zero; d], Covariance::Sd(vec![one; d]), scalar)
+            }
             "mvnormal" => {
                 let args = arguments(&spec.dist, &["mean", "cov"])?;
                 let mean = self.value(args[0], text)?;
@@ -119,15 +143,43 @@ impl Scope {
             )
             .hint("Give one name to the whole vector, or one name to each element."));
         }
-        let lognormal = family == "lognormal";
-        let effects = self.define_effects(spec, first, d, lognormal, scalar)?;
+        let transform = match family {
+            "lognormal" | "exponential" | "gamma" => Transform::Exp,
+            "beta" => Transform::Logistic,
+            _ => Transform::Identity,
+        };
+        let names = self.define_effects(spec, first, d, transform, scalar)?;
+        let effects = names.into_iter().map(|name| Effect {
+            name,
+            transform,
+            gaussian: law.is_empty(),
+            group,
+        });
+        let effects = effects.collect();
         let block = EffectBlock {
             first,
+            group,
             mean,
             covariance,
+            law: self.law(family, first, arguments_of),
             text: text.clone(),
         };
         Ok((block, effects))
+    }
+
+    /// Densities of effects from coordinate `first` on; `None` for Gaussian families.
+    fn law(&mut self, family: &str, first: usize, arguments: Vec<Vec<Node>>) -> Option<Law> {
+        let mut densities = Vec::new();
+        for (k, args) in arguments.iter().enumerate() {
+            let phi = self.graph.phi(super::parameter::index(first + k));
+            densities.push(effects::density(&mut self.graph, family, phi, args)?);
+        }
+        let family = family.to_string();
+        (!densities.is_empty()).then_some(Law {
+            family,
+            arguments,
+            densities,
+        })
     }
 
     fn define_effects(
@@ -135,13 +187,13 @@ impl Scope {
         spec: &Random,
         first: usize,
         d: usize,
-        lognormal: bool,
+        transform: Transform,
         scalar: bool,
-    ) -> Result<Vec<Effect>> {
+    ) -> Result<Vec<String>> {
         let mut nodes = Vec::with_capacity(d);
         for k in first..first + d {
             let phi = self.graph.phi(super::parameter::index(k));
-            nodes.push(if lognormal { self.graph.exp(phi) } else { phi });
+            nodes.push(transform.node(&mut self.graph, phi));
         }
         let names: Vec<String> = match spec.names.as_slice() {
             [name] if scalar => vec![name.clone()],
@@ -158,10 +210,7 @@ impl Scope {
                 }
             }
         }
-        Ok(names
-            .into_iter()
-            .map(|name| Effect { name, lognormal })
-            .collect())
+        Ok(names)
     }
 }
 
@@ -197,11 +246,15 @@ fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Re
 }
 
 fn independent(mean: &Value, sd: &Value, spec: &Random) -> Result<Gaussian> {
-    let d = mean
-        .nodes()
-        .len()
-        .max(sd.nodes().len())
-        .max(spec.names.len());
+    let (each, scalar) = elementwise(&[mean.clone(), sd.clone()], spec)?;
+    let nth = |k: usize| each.iter().map(|args| args[k]).collect();
+    Ok((nth(0), Covariance::Sd(nth(1)), scalar))
+}
+
+/// Arguments of each of several independent effects, scalars repeated; and whether there is one scalar effect.
+fn elementwise(values: &[Value], spec: &Random) -> Result<(Vec<Vec<Node>>, bool)> {
+    let longest = values.iter().map(|v| v.nodes().len()).max().unwrap_or(0);
+    let d = longest.max(spec.names.len());
     let spread = |value: &Value| -> Result<Vec<Node>> {
         match value {
             Value::Scalar(x) => Ok(vec![*x; d]),
@@ -216,7 +269,9 @@ fn independent(mean: &Value, sd: &Value, spec: &Random) -> Result<Gaussian> {
             )),
         }
     };
-    let scalar =
-        matches!((mean, sd), (Value::Scalar(_), Value::Scalar(_))) && spec.names.len() == 1;
-    Ok((spread(mean)?, Covariance::Sd(spread(sd)?), scalar))
+    let scalar = values.iter().all(|v| matches!(v, Value::Scalar(_))) && spec.names.len() == 1;
+    let columns: Result<Vec<Vec<Node>>> = values.iter().map(spread).collect();
+    let columns = columns?;
+    let each = (0..d).map(|i| columns.iter().map(|c| c[i]).collect());
+    Ok((each.collect(), scalar))
 }

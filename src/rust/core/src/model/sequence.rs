@@ -4,7 +4,7 @@
 use super::random::{arguments, family};
 use super::scope::Scope;
 use super::value::Value;
-use super::{Outcome, OutcomeChain, Source, Support};
+use super::{Model, Outcome, OutcomeChain, Source, Support};
 use crate::distributions::chain::Chain;
 use crate::distributions::hmm::{hidden, observed};
 use crate::distributions::transition::transition_over;
@@ -41,6 +41,26 @@ impl Kind {
             (false, false) => &["transition", "initial"],
             (false, true) => &["rates", "initial"],
         }
+    }
+}
+
+impl Model {
+    /// Whether a row depends on the subject's earlier rows, so that all of them are needed together and in order.
+    pub fn is_sequential(&self) -> bool {
+        !self.graph.carries().is_empty()
+    }
+
+    /// The error of a random effect grouped by `group`, which is not the subject, beside a chain.
+    pub fn grouping_error(&self, group: &str) -> Error {
+        let chain = self.outcomes.iter().find(|o| o.chain.is_some());
+        let family = chain.map_or("hmm", |o| o.family.as_str());
+        Error::model(
+            "chain_grouping",
+            format!("A random effect is grouped by `{group}`, but `{family}()` follows each subject through all its rows."),
+        )
+        .at(chain.map_or(String::new(), |o| o.text.clone()))
+        .field("group", group)
+        .hint("Group all random effects by the subject: levels within or above a subject cannot be told apart along a chain.")
     }
 }
 

@@ -1,6 +1,9 @@
 //! Differentiate the log-likelihood over blocks: gradients by the reverse sweep, expected information by tangents.
 
+use std::sync::Arc;
+
 use super::evaluate::{broadcast, data_bases, Population};
+use super::known::Known;
 use super::Problem;
 use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
@@ -25,6 +28,8 @@ pub struct Derivatives<'a> {
     program: &'a DerivativeProgram,
     population: Population,
     broadcast: Vec<Column>,
+    /// Effects of other groupings, block by block.
+    known: Arc<Vec<Known>>,
     isa: Isa,
 }
 
@@ -52,8 +57,14 @@ impl<'a> Derivatives<'a> {
             program,
             population: Population::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
+            known: Arc::default(),
             isa,
         }
+    }
+
+    /// Set the effects of other groupings.
+    pub fn set_known(&mut self, known: Arc<Vec<Known>>) {
+        self.known = known;
     }
 
     pub fn prepare(&mut self, theta: &[f64]) {
@@ -242,6 +253,7 @@ impl<'a> Derivatives<'a> {
         let mut information = Information {
             elements: vec![Column::ZERO; d * (d + 1) / 2],
         };
+        self.add_subject(b, phi, scratch, &mut information);
         for row in 0..block.n_rows {
             tape::run(self.isa, &program.row, bases, 1);
             for (k, (_, tape)) in program.tangents.iter().enumerate() {
@@ -251,6 +263,32 @@ impl<'a> Derivatives<'a> {
             bases.next_row();
         }
         information
+    }
+
+    /// Information of the terms that count once a subject.
+    fn add_subject(
+        &self,
+        b: usize,
+        phi: &[Column],
+        scratch: &Scratch,
+        information: &mut Information,
+    ) {
+        let once = Column::splat(1.0);
+        for pair in self.program.subject_roots.chunks(2) {
+            let [argument, weight] = pair else { continue };
+            if let Some(argument) = self.tangent_column(*argument) {
+                let weight = self.read(b, *weight, 0, phi, scratch);
+                let elements = &mut information.elements;
+                outer(
+                    self.isa,
+                    &scratch.tangent,
+                    argument,
+                    &weight,
+                    &once,
+                    elements,
+                );
+            }
+        }
     }
 
     fn add_row(
@@ -302,6 +340,8 @@ impl<'a> Derivatives<'a> {
             Bank::Subject => block.subject[i],
             Bank::Row => block.row[row * self.problem.data.row.len() + i],
             Bank::Mask => block.mask[row * self.problem.data.present.len() + i],
+            Bank::KnownSubject => self.known[b].subject[i],
+            Bank::KnownRow => self.known[b].row[row * self.problem.known_row.len() + i],
             Bank::Prepared | Bank::Cache | Bank::Work => s.work[i],
         }
     }
@@ -319,7 +359,18 @@ impl<'a> Derivatives<'a> {
     }
 
     fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
-        let mut bases = data_bases(self.problem, &self.layout.blocks[b], &self.broadcast, phi);
+        let known = self.known.get(b);
+        assert!(
+            known.is_some() || !self.program.reads_known,
+            "effects of the other groupings are set"
+        );
+        let mut bases = data_bases(
+            self.problem,
+            &self.layout.blocks[b],
+            known,
+            &self.broadcast,
+            phi,
+        );
         bases.start[Bank::Work as usize] = scratch.work.as_mut_ptr().cast();
         bases.adjoint = scratch.adjoint.as_mut_ptr().cast();
         bases

@@ -1,5 +1,8 @@
 //! Evaluate a program over the blocks of a layout, keeping what depends on `theta` alone.
 
+use std::sync::Arc;
+
+use super::known::Known;
 use super::Problem;
 use crate::data::{Block, Layout};
 use crate::ir::column::Column;
@@ -89,6 +92,8 @@ pub struct Values<'a> {
     population: Population,
     broadcast: Vec<Column>,
     kept: Vec<Kept>,
+    /// Effects of other groupings, block by block.
+    known: Arc<Vec<Known>>,
     isa: Isa,
 }
 
@@ -111,8 +116,14 @@ impl<'a> Values<'a> {
             population: Population::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
             kept: vec![Kept::default(); layout.blocks.len()],
+            known: Arc::default(),
             isa,
         }
+    }
+
+    /// Set the effects of other groupings; [`Values::prepare`] must follow.
+    pub fn set_known(&mut self, known: Arc<Vec<Known>>) {
+        self.known = known;
     }
 
     /// Recompute everything that depends on `theta` alone.
@@ -121,11 +132,12 @@ impl<'a> Values<'a> {
         broadcast(&self.program.broadcast, &population, &mut self.broadcast);
         let program = self.program;
         let mut kept = std::mem::take(&mut self.kept);
-        for (block, kept) in self.layout.blocks.iter().zip(&mut kept) {
+        for (b, kept) in kept.iter_mut().enumerate() {
+            let block = &self.layout.blocks[b];
             kept.prepared.resize(program.n_prepared, Column::ZERO);
             kept.cache
                 .resize(program.n_cache * block.n_rows, Column::ZERO);
-            let bases = self.bases(block, kept, &[], &mut []);
+            let bases = self.bases(b, kept, &[], &mut []);
             tape::run(self.isa, &program.prepare_subject, bases, 1);
             if !program.prepare_row.is_empty() {
                 tape::run(self.isa, &program.prepare_row, bases, block.n_rows);
@@ -144,7 +156,7 @@ impl<'a> Values<'a> {
         let block = &self.layout.blocks[b];
         self.ready(phi, work);
         work[total as usize] = Column::ZERO;
-        let bases = self.bases(block, &self.kept[b], phi, work);
+        let bases = self.bases(b, &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.subject, bases, 1);
         tape::run(self.isa, &self.program.row, bases, block.n_rows);
         work[total as usize]
@@ -153,7 +165,7 @@ impl<'a> Values<'a> {
     /// Values wanted once a subject, one column a root.
     pub fn subjects(&self, b: usize, phi: &[Column], work: &mut Vec<Column>) -> Vec<Column> {
         self.ready(phi, work);
-        let bases = self.bases(&self.layout.blocks[b], &self.kept[b], phi, work);
+        let bases = self.bases(b, &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.subject, bases, 1);
         self.program
             .subject_roots
@@ -172,7 +184,7 @@ impl<'a> Values<'a> {
     ) {
         self.ready(phi, work);
         let block = &self.layout.blocks[b];
-        let mut bases = self.bases(block, &self.kept[b], phi, work);
+        let mut bases = self.bases(b, &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.subject, bases, 1);
         for row in 0..block.n_rows {
             tape::run(self.isa, &self.program.row, bases, 1);
@@ -203,14 +215,21 @@ impl<'a> Values<'a> {
             Bank::Subject => block.subject[i],
             Bank::Row => block.row[row * data.row.len() + i],
             Bank::Mask => block.mask[row * data.present.len() + i],
+            Bank::KnownSubject => self.known[b].subject[i],
+            Bank::KnownRow => self.known[b].row[row * self.problem.known_row.len() + i],
             Bank::Prepared => self.kept[b].prepared[i],
             Bank::Cache => self.kept[b].cache[row * self.program.n_cache + i],
             Bank::Work => work[i],
         }
     }
 
-    fn bases(&self, block: &Block, kept: &Kept, phi: &[Column], work: &mut [Column]) -> Bases {
-        let mut bases = data_bases(self.problem, block, &self.broadcast, phi);
+    fn bases(&self, b: usize, kept: &Kept, phi: &[Column], work: &mut [Column]) -> Bases {
+        let (block, known) = (&self.layout.blocks[b], self.known.get(b));
+        assert!(
+            known.is_some() || !self.program.reads_known,
+            "effects of the other groupings are set"
+        );
+        let mut bases = data_bases(self.problem, block, known, &self.broadcast, phi);
         bases.start[Bank::Prepared as usize] = pointer(&kept.prepared);
         bases.start[Bank::Cache as usize] = pointer(&kept.cache);
         bases.start[Bank::Work as usize] = work.as_mut_ptr().cast();
@@ -224,7 +243,13 @@ fn pointer(columns: &[Column]) -> *mut f64 {
 }
 
 /// Banks that programs only read; the others point nowhere.
-pub fn data_bases(problem: &Problem, block: &Block, broadcast: &[Column], phi: &[Column]) -> Bases {
+pub fn data_bases(
+    problem: &Problem,
+    block: &Block,
+    known: Option<&Known>,
+    broadcast: &[Column],
+    phi: &[Column],
+) -> Bases {
     let mut start = [std::ptr::null_mut(); N_BANKS];
     let mut stride = [0; N_BANKS];
     start[Bank::Broadcast as usize] = pointer(broadcast);
@@ -232,6 +257,11 @@ pub fn data_bases(problem: &Problem, block: &Block, broadcast: &[Column], phi: &
     start[Bank::Subject as usize] = pointer(&block.subject);
     start[Bank::Row as usize] = pointer(&block.row);
     start[Bank::Mask as usize] = pointer(&block.mask);
+    if let Some(known) = known {
+        start[Bank::KnownSubject as usize] = pointer(&known.subject);
+        start[Bank::KnownRow as usize] = pointer(&known.row);
+        stride[Bank::KnownRow as usize] = problem.known_row.len();
+    }
     stride[Bank::Row as usize] = problem.data.row.len();
     stride[Bank::Mask as usize] = problem.data.present.len();
     Bases {

@@ -1,9 +1,17 @@
 //! Join a model and its data: the complete-data log density and its derivatives, for any subjects and chains.
+//!
+//! A [`Joint`] holds one [`Problem`] for each grouping of the random effects. In a problem the effects of its own
+//! grouping move, lane by lane, and those of the other groupings are known values of the rows: given them, the levels
+//! of a grouping are independent. With one grouping its problem is all there is.
 
 mod closed_form;
 mod constant_error;
 mod differentiate;
 mod evaluate;
+mod exchange;
+mod joint;
+mod known;
+mod laws;
 mod normal_form;
 mod prior;
 mod programs;
@@ -13,6 +21,10 @@ pub use closed_form::{CovarianceUpdate, Residual, Variance};
 pub use constant_error::ConstantError;
 pub use differentiate::{Derivatives, Information, Scratch};
 pub use evaluate::Values;
+pub use exchange::Exchange;
+pub use joint::{Held, Joint};
+pub use known::{Draws, Known, Points};
+pub use laws::Correction;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
@@ -21,14 +33,17 @@ pub use theta::{natural, Element, Route, Theta};
 use evaluate::Population;
 
 use crate::data::layout;
-use crate::data::{Frame, Layout, Records};
-use crate::error::Result;
-use crate::model::Model;
+use crate::data::{Layout, Records};
+use crate::ir::column::{Column, LANES};
+use crate::ir::graph::Op;
+use crate::model::{Effect, Model};
 
-/// A model bound to data, with its programs.
+/// A model bound to data, as one grouping sees it, with its programs.
 #[derive(Debug, Clone)]
 pub struct Problem {
     pub model: Model,
+    /// Which grouping: an index into `Model::groups`.
+    pub group: usize,
     pub records: Records,
     pub theta: Theta,
     pub form: NormalForm,
@@ -39,6 +54,11 @@ pub struct Problem {
     covariances: Vec<Population>,
     /// The residual error, when its statistic can be read off the log-likelihood.
     pub constant_error: Option<ConstantError>,
+    /// Given values of `phi`, `n_subjects x d`, row-major, NaN where it is free; absent when all are.
+    pub held: Option<Vec<f64>>,
+    /// Effects of other groupings that the programs read: once a level, and at every row.
+    known_subject: Vec<usize>,
+    known_row: Vec<usize>,
     data: Materialized,
 }
 
@@ -65,51 +85,24 @@ pub struct Given {
     pub start: Vec<(String, Vec<f64>)>,
     /// `None`: held at its starting value.
     pub fix: Vec<(String, Option<Vec<f64>>)>,
+    /// Values of random effects held fixed: effect, level, value.
+    pub levels: Vec<(String, String, f64)>,
 }
 
 impl Problem {
-    /// Bind a model to data for estimation.
-    ///
-    /// # Errors
-    /// Everything wrong with the data, or with the model against the data, in the user's names.
-    pub fn new(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
-        let theta = Theta::new(model, given)?;
-        let records = Records::new(model, frame, true)?;
-        Self::join(model, records, theta)
-    }
-
-    /// Bind a model to data in which outcomes may be absent.
-    ///
-    /// # Errors
-    /// As [`Problem::new`], but for outcomes.
-    pub fn for_prediction(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
-        let theta = Theta::new(model, given)?;
-        let records = Records::new(model, frame, false)?;
-        Self::join(model, records, theta)
-    }
-
-    /// The problem of one imagined subject, whose covariates are constant and positive wherever that matters: what
-    /// can be recognised in the model before data are known.
-    ///
-    /// # Errors
-    /// As [`Problem::new`], but for data.
-    pub fn preview(model: &Model, given: &Given) -> Result<Self> {
-        let theta = Theta::new(model, given)?;
-        Self::join(model, Records::imagined(model), theta)
-    }
-
-    fn join(model: &Model, records: Records, mut theta: Theta) -> Result<Self> {
-        let mut form = NormalForm::new(model, &records, &theta.free)?;
-        theta.routes = form.routes(model, &theta.free);
-        theta.idle = (0..theta.len())
-            .filter(|k| theta.free[*k] && theta.routes[*k] == Route::Fixed)
-            .collect();
-        theta.free = theta
-            .routes
-            .iter()
-            .map(|route| *route != Route::Fixed)
-            .collect();
-        let (programs, columns) = Programs::new(&mut form, &theta);
+    /// The problem of one grouping.
+    fn new(
+        model: &Model,
+        form: &NormalForm,
+        records: &[Records],
+        theta: &Theta,
+        group: usize,
+    ) -> Self {
+        let mut form = form.of_group(model, records, group);
+        let records = records[group].clone();
+        let mut theta = theta.clone();
+        theta.mine = mine(&form, &theta, group);
+        let (programs, columns) = Programs::new(&mut form, &theta, group == 0);
         let terms = terms(&form, &records);
         let covariances = form
             .covariance
@@ -130,8 +123,18 @@ impl Problem {
             row: form.row_values(&records, &columns.row),
             present,
         };
+        let effects = |nodes: &[_]| {
+            let found = nodes.iter().filter_map(|node| match form.graph.op(*node) {
+                Op::Phi(k) => Some(k as usize),
+                _ => None,
+            });
+            found.collect::<Vec<usize>>()
+        };
         let mut problem = Self {
             model: model.clone(),
+            group,
+            known_subject: effects(&columns.known_subject),
+            known_row: effects(&columns.known_row),
             records,
             theta,
             form,
@@ -139,10 +142,18 @@ impl Problem {
             terms,
             covariances,
             constant_error: None,
+            held: None,
             data,
         };
-        problem.constant_error = ConstantError::find(&problem.form, &problem);
-        Ok(problem)
+        if group == 0 {
+            problem.constant_error = ConstantError::find(&problem.form, &problem);
+        }
+        problem
+    }
+
+    /// The effects of this grouping.
+    pub fn effects(&self) -> &[Effect] {
+        &self.model.effects[self.form.offset..self.form.offset + self.n_phi()]
     }
 
     pub fn n_phi(&self) -> usize {
@@ -174,6 +185,21 @@ impl Problem {
             row: &self.data.row,
             present: &self.data.present,
         }
+    }
+
+    /// Given values of `phi` in the lanes of a block, NaN where free; absent when all are.
+    pub fn held_columns(&self, layout: &Layout, b: usize) -> Option<Vec<Column>> {
+        let held = self.held.as_ref()?;
+        let lanes = &layout.blocks[b].lanes;
+        let (d, level) = (self.n_phi(), |l: usize| {
+            lanes.get(l).unwrap_or(&lanes[0]).subject as usize
+        });
+        let column = |k: usize| {
+            Column(std::array::from_fn::<f64, LANES, _>(|l| {
+                held[level(l) * d + k]
+            }))
+        };
+        Some((0..d).map(column).collect())
     }
 
     /// Elements `(a, b)`, `b <= a`, of `Omega` that depend on `theta`, with their gradients.
@@ -212,46 +238,28 @@ impl Problem {
             .collect()
     }
 
-    /// What each coordinate of `theta` is to a statistician: fixed effect, covariate coefficient, covariance of the
-    /// random effects, or residual error.
-    pub fn roles(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let covariance: Vec<_> = self
-            .form
-            .covariance
-            .iter()
-            .flat_map(|c| c.nodes.clone())
-            .collect();
-        let random = self.form.thetas_of(covariance);
-        let spread: Vec<_> = self.form.densities.iter().filter_map(|d| d.sd).collect();
-        let location: Vec<_> = self
-            .form
-            .densities
-            .iter()
-            .filter_map(|d| d.prediction)
-            .collect();
-        let (spread, location) = (self.form.thetas_of(spread), self.form.thetas_of(location));
-        let varies = |term: &Term| term.values.windows(2).any(|pair| pair[0] != pair[1]);
-        (0..self.theta.len()).map(move |k| {
-            if random.contains(&k) {
-                "random"
-            } else if spread.contains(&k) && !location.contains(&k) {
-                "residual"
-            } else if self
-                .terms
-                .iter()
-                .any(|term| term.theta == k && varies(term))
-            {
-                "covariate"
-            } else {
-                "fixed"
-            }
-        })
-    }
-
     /// Number of observations of an outcome.
     pub fn n_obs_of(&self, outcome: usize) -> usize {
         self.data.present[outcome].iter().filter(|p| **p).count()
     }
+}
+
+/// Coordinates that this grouping moves: means and covariances of its effects; the first grouping moves the rest.
+fn mine(form: &NormalForm, theta: &Theta, group: usize) -> Vec<bool> {
+    let mut own = vec![false; theta.len()];
+    for (k, _) in form.designs.iter().flatten() {
+        own[*k] = true;
+    }
+    for k in form.covariance.iter().flat_map(|c| c.update.coordinates()) {
+        own[k] = true;
+    }
+    let entries = theta.routes.iter().zip(own);
+    entries
+        .map(|(route, own)| match route {
+            Route::Mean | Route::Covariance => own,
+            Route::Fixed | Route::Residual | Route::Score => group == 0,
+        })
+        .collect()
 }
 
 fn terms(form: &NormalForm, records: &Records) -> Vec<Term> {

@@ -1,12 +1,13 @@
 //! Bring the model into the form the estimators share: Gaussian `phi`, linear means, recognised closed forms.
 
 use super::closed_form::{covariance_updates, residuals, CovarianceUpdate, Residual};
-use super::theta::Route;
+use super::laws::Correction;
+use super::theta::{Route, Theta};
 use crate::data::Records;
 use crate::distributions::Density;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels};
+use crate::ir::level::{Extent, Levels, Seen};
 use crate::ir::linear::{linear_form, LinearForm};
 use crate::ir::merge::merge_exponentials;
 use crate::ir::reference::reference;
@@ -14,10 +15,15 @@ use crate::ir::scalar::{Leaves, ScalarProgram};
 use crate::model::{Covariance, Model};
 
 /// `phi_i ~ N(means(theta, subject i), Omega(theta))`, and the program in terms of `phi`.
+///
+/// First of all groupings together; [`NormalForm::of_group`] keeps the effects of one.
 #[derive(Debug, Clone)]
 pub struct NormalForm {
     pub graph: Graph,
+    /// As the grouping sees the values.
     pub levels: Levels,
+    /// Index of the first effect among those of the model: 0 for the first grouping.
+    pub offset: usize,
     /// Mean of each coordinate of `phi`.
     pub means: Vec<Node>,
     /// Effect as the user wrote it is `phi - shift` (its exponential if lognormal).
@@ -26,6 +32,8 @@ pub struct NormalForm {
     pub covariance: Vec<CovarianceBlock>,
     pub densities: Vec<Density>,
     pub residuals: Vec<Residual>,
+    /// Distributions of effects that are not normal.
+    pub corrections: Vec<Correction>,
     /// First coordinate and natural nodes of each parameter.
     pub parameters: Vec<(usize, Vec<Node>)>,
     /// Variables assigned by the user.
@@ -46,19 +54,31 @@ pub struct CovarianceBlock {
 }
 
 impl NormalForm {
+    /// `records`: one for each grouping. `held`: effects some of whose levels have given values.
+    ///
     /// # Errors
-    /// A covariate that varies within a subject where a constant one is needed.
-    pub fn new(model: &Model, records: &Records, free: &[bool]) -> Result<Self> {
-        let merged = merge_exponentials(&model.graph, &records.extents, &records.positive);
-        let roots: Vec<Node> = model
-            .outcomes
-            .iter()
-            .map(|o| merged.1[o.density.log_density.index()])
+    /// A covariate that varies within a level where a constant one is needed.
+    pub fn new(model: &Model, records: &[Records], theta: &Theta, held: &[bool]) -> Result<Self> {
+        let merged = merge_exponentials(
+            &model.graph,
+            Levels::new(&finest(records)),
+            &records[0].positive,
+        );
+        let outcomes = model.outcomes.iter().map(|o| o.density.log_density);
+        let laws = model.blocks.iter().filter_map(|b| b.law.as_ref());
+        let effects = laws.flat_map(|law| law.densities.iter().map(|d| d.log_density));
+        let roots: Vec<Node> = outcomes
+            .chain(effects)
+            .map(|node| merged.1[node.index()])
             .collect();
-        let referenced = reference(&merged.0, &records.extents, &roots, model.effects.len());
+        let movable: Vec<Option<usize>> = (model.effects.iter().zip(held))
+            .map(|(effect, held)| (!held && effect.gaussian).then_some(effect.group))
+            .collect();
+        let mut levels = all_levels(model, records);
+        let referenced = reference(&merged.0, &mut levels, &roots, &movable);
         let moved = |node: Node| referenced.moved[merged.1[node.index()].index()];
         let mut graph = referenced.graph.clone();
-        let mut levels = Levels::new(&records.extents);
+        let mut levels = all_levels(model, records);
         let mut means = Vec::new();
         for (mean, shift) in model
             .blocks
@@ -90,6 +110,7 @@ impl NormalForm {
             covariance,
             densities,
             residuals: Vec::new(),
+            corrections: Vec::new(),
             parameters: model
                 .parameters
                 .iter()
@@ -101,26 +122,54 @@ impl NormalForm {
                 .map(|(name, nodes)| (name.clone(), nodes.iter().map(|n| moved(*n)).collect()))
                 .collect(),
             graph,
-            levels: levels.clone(),
+            levels: levels[0].clone(),
+            offset: 0,
         };
+        form.refer(model, records, &theta.start, &moved)?;
         form.check_extents(model, records, &mut levels)?;
-        form.recognise(model, free, &mut levels);
-        form.levels = levels;
+        form.recognise(model, &theta.free, &mut levels[0]);
         Ok(form)
     }
 
-    fn check_extents(&self, model: &Model, records: &Records, levels: &mut Levels) -> Result<()> {
+    /// The form as one grouping sees it: its own effects move, those of the others are known.
+    pub fn of_group(&self, model: &Model, records: &[Records], group: usize) -> Self {
+        let own = model.effects_of(group);
+        let mut form = self.clone();
+        form.levels = all_levels(model, records).swap_remove(group);
+        form.offset = own.start;
+        form.means = self.means[own.clone()].to_vec();
+        form.shifts = self.shifts[own.clone()].to_vec();
+        form.designs = self.designs[own.clone()].to_vec();
+        form.covariance.retain(|block| own.contains(&block.first));
+        for block in &mut form.covariance {
+            block.first -= own.start;
+        }
+        form.corrections.retain(|c| own.contains(&c.effect));
+        if group > 0 {
+            form.residuals.clear();
+        }
+        form
+    }
+
+    fn check_extents(
+        &self,
+        model: &Model,
+        records: &[Records],
+        levels: &mut [Levels],
+    ) -> Result<()> {
         for block in &model.blocks {
             let means = &self.means[block.first..block.first + block.len()];
             let covariance = self.covariance.iter().find(|c| c.first == block.first);
             let nodes = covariance.map(|c| c.nodes.as_slice()).unwrap_or_default();
+            self.check_law(model, records, levels, block)?;
             for node in means.iter().chain(nodes) {
                 let limit = if nodes.contains(node) {
                     Extent::Once
                 } else {
                     Extent::Subject
                 };
-                if levels.of(&self.graph, *node).extent > limit {
+                if levels[block.group].of(&self.graph, *node).extent > limit {
+                    let records = &records[block.group];
                     return Err(self.varying_error(model, records, *node, &block.text));
                 }
             }
@@ -128,7 +177,13 @@ impl NormalForm {
         Ok(())
     }
 
-    fn varying_error(&self, model: &Model, records: &Records, node: Node, text: &str) -> Error {
+    pub(super) fn varying_error(
+        &self,
+        model: &Model,
+        records: &Records,
+        node: Node,
+        text: &str,
+    ) -> Error {
         let needed = self.graph.reachable(&[node]);
         let mut columns =
             self.graph
@@ -142,15 +197,19 @@ impl NormalForm {
         match varying.and_then(|i| Some((i, records.change(i)?))) {
             Some((i, (first, second))) => {
                 let name = &model.columns[i].name;
+                let (group, label) = (&records.group, &records.labels[records.codes[first]]);
                 Error::data(
                     "varying_covariate",
-                    format!("`{name}` varies within a subject, but stands in the distribution of a random effect."),
+                    format!(
+                        "`{name}` varies within `{group}` {label}, but stands in the distribution of a random effect."
+                    ),
                 )
                 .at(text)
                 .field("column", name)
                 .field("row", second + 1)
                 .hint(format!(
-                    "It changes between rows {} and {}. Use a covariate that is constant for each subject.",
+                    "It changes between rows {} and {}. Use a covariate that is constant within each level of \
+                     `{group}`.",
                     first + 1,
                     second + 1
                 ))
@@ -188,7 +247,9 @@ impl NormalForm {
             })
             .collect();
         let in_means = self.thetas_of(self.means.clone());
-        let in_densities = self.thetas_of(self.densities.iter().map(|d| d.log_density).collect());
+        let densities = self.densities.iter().map(|d| d.log_density);
+        let corrections = self.corrections.iter().map(|c| c.term);
+        let in_densities = self.thetas_of(densities.chain(corrections).collect());
         let mut taken = in_means.clone();
         merge_flags(&mut taken, &in_densities);
         covariance_updates(
@@ -207,12 +268,15 @@ impl NormalForm {
         );
         let mut taken = in_means;
         merge_flags(&mut taken, &in_covariance);
+        let corrections = self.corrections.iter().map(|c| c.term).collect();
+        merge_flags(&mut taken, &self.thetas_of(corrections));
         self.residuals = residuals(self, model, free, &taken);
     }
 
     fn program_roots(&self) -> Vec<Node> {
         let densities = self.densities.iter().map(|d| d.log_density);
         densities
+            .chain(self.corrections.iter().map(|c| c.term))
             .chain(self.covariance.iter().flat_map(|c| c.nodes.iter().copied()))
             .collect()
     }
@@ -230,17 +294,17 @@ impl NormalForm {
             .collect()
     }
 
-    /// Coordinates of `phi` on which no outcome depends.
-    pub fn idle_effects(&self) -> Vec<usize> {
+    /// Effects of the model on which no outcome depends.
+    pub fn idle_effects(&self, n_effects: usize) -> Vec<usize> {
         let densities: Vec<Node> = self.densities.iter().map(|d| d.log_density).collect();
         let needed = self.graph.reachable(&densities);
-        let read = |k: usize| {
-            let phi = Op::Phi(crate::model::parameter::index(k));
-            self.graph
-                .nodes()
-                .any(|node| needed[node.index()] && self.graph.op(node) == phi)
-        };
-        (0..self.means.len()).filter(|k| !read(*k)).collect()
+        let mut read = vec![false; n_effects];
+        for node in self.graph.nodes().filter(|node| needed[node.index()]) {
+            if let Op::Phi(k) = self.graph.op(node) {
+                read[k as usize] = true;
+            }
+        }
+        (0..n_effects).filter(|k| !read[*k]).collect()
     }
 
     /// Route of every coordinate.
@@ -312,9 +376,38 @@ impl NormalForm {
     }
 }
 
-struct RowLeaves<'a> {
-    records: &'a Records,
-    row: Option<usize>,
+/// How each grouping sees the data columns and the effects.
+fn all_levels(model: &Model, records: &[Records]) -> Vec<Levels> {
+    let each = records.iter().enumerate();
+    each.map(|(group, own)| {
+        let first = model.effects_of(group).start;
+        let within: Vec<bool> = records.iter().map(|other| own.lies_within(other)).collect();
+        let seen: Vec<Seen> = (model.effects.iter().enumerate())
+            .map(|(k, effect)| {
+                if effect.group == group {
+                    Seen::Own(crate::model::parameter::index(k - first))
+                } else if within[effect.group] {
+                    Seen::Known(Extent::Subject)
+                } else {
+                    Seen::Known(Extent::Row)
+                }
+            })
+            .collect();
+        Levels::seen(&own.extents, &seen)
+    })
+    .collect()
+}
+
+/// Extent of each data column within the grouping that leaves it the least to vary.
+fn finest(records: &[Records]) -> Vec<Extent> {
+    let columns = 0..records[0].extents.len();
+    let least = |i: usize| records.iter().map(|r| r.extents[i]).min();
+    columns.map(|i| least(i).unwrap_or_default()).collect()
+}
+
+pub(super) struct RowLeaves<'a> {
+    pub records: &'a Records,
+    pub row: Option<usize>,
 }
 
 impl Leaves for RowLeaves<'_> {

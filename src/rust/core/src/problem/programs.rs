@@ -13,7 +13,10 @@ use crate::ir::program::{Active, DataColumns, DerivativeProgram, Roots, ValuePro
 pub struct Programs {
     /// Sum of the log densities of the outcomes.
     pub likelihood: ValueProgram,
-    /// The same with adjoints for `phi`; tangents of the arguments that carry information.
+    /// The terms of the log-likelihood that count once a subject: densities of effects that are not normal, relative
+    /// to the normal reference.
+    pub corrections: ValueProgram,
+    /// The likelihood with adjoints for `phi`; tangents of the arguments that carry information.
     pub phi: DerivativeProgram,
     /// The same with adjoints for `theta`, plus the density of `phi` where a parameter in it has no closed form.
     pub theta: DerivativeProgram,
@@ -35,7 +38,8 @@ pub struct Programs {
 }
 
 impl Programs {
-    pub fn new(form: &mut NormalForm, theta: &Theta) -> (Self, DataColumns) {
+    /// `main`: whether the outcomes are part of the program for `theta`, as they are for one grouping only.
+    pub fn new(form: &mut NormalForm, theta: &Theta, main: bool) -> (Self, DataColumns) {
         let (prior, numeric) = numeric_prior(form, theta);
         let (individual, individual_nodes) = individual_parameters(form);
         let (graph, mut levels) = (form.graph.clone(), form.levels.clone());
@@ -49,19 +53,29 @@ impl Programs {
             exists: crate::model::parameter::index(form.densities.len()),
             ..Roots::default()
         };
+        let own: Vec<Node> = form.corrections.iter().map(|c| c.term).collect();
         let likelihood = Roots {
             sums: sums.clone(),
+            subject_sums: own.clone(),
+            ..all.clone()
+        };
+        let corrections = Roots {
+            subject_sums: own.clone(),
             ..all.clone()
         };
         let (arguments, information, has_information) = information_roots(form);
         let phi_roots = Roots {
             sums: sums.clone(),
+            subject_sums: own.clone(),
             rows: arguments,
+            subjects: (form.corrections.iter())
+                .flat_map(|c| c.information.iter().flat_map(|(a, w)| [*a, *w]))
+                .collect(),
             ..all.clone()
         };
         let theta_roots = Roots {
-            sums,
-            subject_sums: prior,
+            sums: if main { sums } else { Vec::new() },
+            subject_sums: [prior, own].concat(),
             ..all.clone()
         };
         let means = Roots {
@@ -81,6 +95,7 @@ impl Programs {
         let d = form.means.len();
         let programs = Self {
             likelihood: ValueProgram::new(&graph, &mut levels, &mut data, &likelihood),
+            corrections: ValueProgram::new(&graph, &mut levels, &mut data, &corrections),
             phi: DerivativeProgram::new(&graph, &mut levels, &mut data, &phi_roots, d, Active::Phi),
             theta: DerivativeProgram::new(
                 &graph,
@@ -174,15 +189,22 @@ fn numeric_prior(form: &mut NormalForm, theta: &Theta) -> (Vec<Node>, Vec<usize>
             .iter()
             .any(|k| theta.routes[*k] == Route::Score)
         {
-            densities.push(gaussian_log_density(&mut form.graph, block, &means));
+            let first = form.offset + block.first;
+            densities.push(gaussian_log_density(&mut form.graph, block, &means, first));
             coordinates.extend(block.first..block.first + block.len);
         }
     }
     (densities, coordinates)
 }
 
-/// `log N(phi; mean, covariance)` through the Cholesky factor, element by element.
-fn gaussian_log_density(g: &mut Graph, block: &CovarianceBlock, means: &[Node]) -> Node {
+/// `log N(phi; mean, covariance)` through the Cholesky factor, element by element; `first` is the block's first effect
+/// in the model.
+fn gaussian_log_density(
+    g: &mut Graph,
+    block: &CovarianceBlock,
+    means: &[Node],
+    first: usize,
+) -> Node {
     let n = block.len;
     let zero = g.constant(0.0);
     let mut l = vec![zero; n * n];
@@ -201,7 +223,7 @@ fn gaussian_log_density(g: &mut Graph, block: &CovarianceBlock, means: &[Node]) 
     let mut z: Vec<Node> = Vec::with_capacity(n);
     let mut total = g.constant(-LN_SQRT_2PI * n as f64);
     for i in 0..n {
-        let phi = g.phi(crate::model::parameter::index(block.first + i));
+        let phi = g.phi(crate::model::parameter::index(first + i));
         let mut residual = g.sub(phi, means[i]);
         for (j, done) in z.iter().enumerate() {
             let term = g.mul(l[i * n + j], *done);

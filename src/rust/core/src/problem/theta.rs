@@ -42,6 +42,8 @@ pub struct Theta {
     pub lower: Vec<f64>,
     pub upper: Vec<f64>,
     pub routes: Vec<Route>,
+    /// Whether the grouping that holds this copy moves the coordinate; all of them before groupings are told apart.
+    pub mine: Vec<bool>,
     /// Coordinates that were free but on which nothing depends.
     pub idle: Vec<usize>,
     /// The natural-scale elements of all parameters, in the order of [`natural`].
@@ -74,6 +76,7 @@ impl Theta {
             lower: Vec::new(),
             upper: Vec::new(),
             routes: vec![Route::Score; model.n_theta],
+            mine: vec![true; model.n_theta],
             idle: Vec::new(),
             elements: Vec::new(),
             identity: Vec::new(),
@@ -157,10 +160,10 @@ impl Theta {
         }
     }
 
-    /// Coordinates of one route.
+    /// Coordinates of one route that are moved here.
     pub fn on_route(&self, route: Route) -> Vec<usize> {
         (0..self.len())
-            .filter(|k| self.routes[*k] == route)
+            .filter(|k| self.routes[*k] == route && self.mine[*k])
             .collect()
     }
 }

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::Columns;
-use crate::data::Frame;
+use crate::data::{self, Frame};
 use crate::error::{Error, ErrorClass, Result};
 use crate::language::specification::Specification;
 use crate::model::{compile, Model};
-use crate::problem::{Given, Problem};
+use crate::problem::{Given, Joint};
 
 /// What a front end asks.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,9 +31,12 @@ pub struct Request {
     pub threads: Option<usize>,
     #[serde(default)]
     parameters: BTreeMap<String, Json>,
-    /// Random effects, one list a subject; absent: the typical subject.
+    /// Values of random effects held fixed: effect to level to value.
     #[serde(default)]
-    pub random: Option<Vec<Vec<f64>>>,
+    levels: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Random effects of each grouping, one list a level; absent: typical ones.
+    #[serde(default)]
+    pub random: Option<Vec<Vec<Vec<f64>>>>,
     #[serde(default)]
     pub nodes: Option<usize>,
 }
@@ -46,6 +49,17 @@ pub struct Grouping {
     #[serde(default)]
     pub time: Option<String>,
     pub n_rows: usize,
+    /// The groupings of the random effects in the order of the model's groups, where they are not just the subjects;
+    /// their codes are the columns `.group1`, `.group2`, ...
+    #[serde(default)]
+    pub groups: Vec<Levels>,
+}
+
+/// A grouping and the names of its levels.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Levels {
+    pub name: String,
+    pub labels: Json,
 }
 
 impl Request {
@@ -84,6 +98,12 @@ impl Request {
             };
             given.fix.push((name.clone(), values));
         }
+        for (effect, levels) in &self.levels {
+            let entries = levels.iter();
+            given
+                .levels
+                .extend(entries.map(|(level, value)| (effect.clone(), level.clone(), *value)));
+        }
         Ok(given)
     }
 
@@ -100,71 +120,94 @@ impl Request {
             )
         };
         let data = self.data.as_ref().ok_or_else(|| missing("data"))?;
-        let position = columns
-            .iter()
-            .position(|(name, _)| name == ".group")
-            .ok_or_else(|| missing("grouping column"))?;
-        let (_, codes) = columns.remove(position);
-        let labels: Vec<String> = match &data.labels {
-            Json::Array(list) => list.iter().map(label).collect(),
-            one => vec![label(one)],
+        let mut grouping = |column: &str, levels: &Levels| {
+            let position = columns.iter().position(|(name, _)| name == column);
+            let position = position.ok_or_else(|| missing("grouping column"))?;
+            let (_, codes) = columns.remove(position);
+            grouping(levels, &codes)
         };
-        let mut frame = Frame {
+        let subjects = Levels {
+            name: data.group.clone(),
+            labels: data.labels.clone(),
+        };
+        let subjects = grouping(".group", &subjects)?;
+        let mut groupings = Vec::new();
+        for (i, levels) in data.groups.iter().enumerate() {
+            groupings.push(grouping(&format!(".group{}", i + 1), levels)?);
+        }
+        let n_groups = self.model.n_groups();
+        if groupings.len().max(1) != n_groups {
+            return Err(missing(&format!("{n_groups} groupings")));
+        }
+        Ok(Frame {
             n_rows: data.n_rows,
             columns,
-            group: data.group.clone(),
-            labels,
-            codes: Vec::with_capacity(data.n_rows),
+            group: subjects.name,
+            labels: subjects.labels,
+            codes: subjects.codes,
             time: data.time.clone(),
-        };
-        for (row, code) in codes.iter().enumerate() {
-            let valid = *code >= 1.0 && *code <= frame.labels.len() as f64;
-            if !valid {
-                return Err(
-                    Error::data("missing_group", format!("`{}` is missing.", frame.group))
-                        .at(format!("row {}", row + 1))
-                        .field("row", row + 1)
-                        .hint("Every row needs its group."),
-                );
-            }
-            frame.codes.push(*code as usize - 1);
-        }
-        Ok(frame)
+            groupings,
+        })
     }
 
     /// The problem and the `theta` of the request's `parameters`.
     ///
     /// # Errors
     /// As for a fit, and parameters that are not given.
-    pub fn evaluated(&self, columns: Columns) -> Result<(Problem, Vec<f64>)> {
+    pub fn evaluated(&self, columns: Columns) -> Result<(Joint, Vec<f64>)> {
         let (model, given) = self.at_parameters()?;
         let frame = self.frame(columns)?;
-        let problem = Problem::new(&model, &frame, &given)?;
-        let theta = problem.theta.start.clone();
-        Ok((problem, theta))
+        let joint = Joint::new(&model, &frame, &given)?;
+        let theta = joint.theta.start.clone();
+        Ok((joint, theta))
     }
 
     /// The same, for data without outcomes.
     ///
     /// # Errors
     /// As [`Request::evaluated`].
-    pub fn predicted(&self, columns: Columns) -> Result<(Problem, Vec<f64>)> {
+    pub fn predicted(&self, columns: Columns) -> Result<(Joint, Vec<f64>)> {
         let (model, given) = self.at_parameters()?;
         let frame = self.frame(columns)?;
-        let problem = Problem::for_prediction(&model, &frame, &given)?;
-        let theta = problem.theta.start.clone();
-        Ok((problem, theta))
+        let joint = Joint::for_prediction(&model, &frame, &given)?;
+        let theta = joint.theta.start.clone();
+        Ok((joint, theta))
     }
 
     /// The model, with the given parameters as its start.
     fn at_parameters(&self) -> Result<(Model, Given)> {
         let model = self.compiled()?;
-        let mut given = Given::default();
+        let mut given = Given {
+            levels: self.given()?.levels,
+            ..Given::default()
+        };
         for (name, value) in &self.parameters {
             given.start.push((name.clone(), numbers(name, value)?));
         }
         Ok((model, given))
     }
+}
+
+/// Levels of the rows from codes that count from one.
+fn grouping(levels: &Levels, codes: &[f64]) -> Result<data::Grouping> {
+    let labels: Vec<String> = match &levels.labels {
+        Json::Array(list) => list.iter().map(label).collect(),
+        one => vec![label(one)],
+    };
+    let valid = |code: f64| code >= 1.0 && code <= labels.len() as f64;
+    if let Some(row) = codes.iter().position(|code| !valid(*code)) {
+        return Err(
+            Error::data("missing_group", format!("`{}` is missing.", levels.name))
+                .at(format!("row {}", row + 1))
+                .field("row", row + 1)
+                .hint("Every row needs its group."),
+        );
+    }
+    Ok(data::Grouping {
+        name: levels.name.clone(),
+        labels,
+        codes: codes.iter().map(|code| *code as usize - 1).collect(),
+    })
 }
 
 fn label(value: &Json) -> String {

@@ -2,14 +2,14 @@
 
 use super::{list, parameters, Request};
 use crate::error::Result;
-use crate::model::Source;
-use crate::problem::{Given, Problem, Theta};
+use crate::model::{Model, Source};
+use crate::problem::{Given, Joint, Theta};
 use crate::reply::Value;
 
 pub fn describe(request: &Request) -> Result<Value> {
     let model = request.compiled()?;
     let theta = Theta::new(&model, &request.given()?)?;
-    let preview = Problem::preview(&model, &Given::default())?;
+    let preview = Joint::preview(&model, &Given::default())?;
     let column = |i: u32| model.columns[i as usize].name.clone();
     let outcomes = model.outcomes.iter().map(|o| column(o.column)).collect();
     let families = model.outcomes.iter().map(|o| o.family.clone()).collect();
@@ -21,18 +21,12 @@ pub fn describe(request: &Request) -> Result<Value> {
     Ok(list(vec![
         ("parameters", parameters::declared(&model, &theta)),
         ("effects", Value::Texts(effects)),
-        (
-            "group",
-            model.group.clone().map_or(Value::Null, Value::Text),
-        ),
+        ("groups", groups(&model)),
         ("columns", Value::Texts(columns.collect())),
         ("covariates", Value::Texts(covariates)),
         ("outcomes", Value::Texts(outcomes)),
         ("families", Value::Texts(families)),
-        (
-            "individual",
-            Value::Texts(preview.programs.individual.clone()),
-        ),
+        ("individual", Value::Texts(individual(&preview))),
         ("mu_referenced", mu_referenced(&preview)),
         ("routes", routes(&preview)),
         (
@@ -42,13 +36,36 @@ pub fn describe(request: &Request) -> Result<Value> {
     ]))
 }
 
+/// The grouping of each effect, empty where the model names none.
+fn groups(model: &Model) -> Value {
+    let name = |group: usize| model.groups[group].clone().unwrap_or_default();
+    let effects = model.effects.iter().map(|e| name(e.group)).collect();
+    Value::Texts(effects)
+}
+
+/// Variables with one value a level of some grouping.
+fn individual(joint: &Joint) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in joint
+        .parts
+        .iter()
+        .flat_map(|part| &part.programs.individual)
+    {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
 /// For each effect the parameters of its mean that are updated in closed form.
-fn mu_referenced(problem: &Problem) -> Value {
+fn mu_referenced(joint: &Joint) -> Value {
     let (mut effects, mut means) = (Vec::new(), Vec::new());
-    for (effect, design) in problem.model.effects.iter().zip(&problem.form.designs) {
+    let designs = joint.parts.iter().flat_map(|part| &part.form.designs);
+    for (effect, design) in joint.model().effects.iter().zip(designs) {
         let names: Vec<&str> = design
             .iter()
-            .map(|(k, _)| problem.theta.names[*k].as_str())
+            .map(|(k, _)| joint.theta.names[*k].as_str())
             .collect();
         effects.push(effect.name.clone());
         means.push(names.join(", "));
@@ -59,8 +76,8 @@ fn mu_referenced(problem: &Problem) -> Value {
     ])
 }
 
-fn routes(problem: &Problem) -> Value {
-    let theta = &problem.theta;
+fn routes(joint: &Joint) -> Value {
+    let theta = &joint.theta;
     list(vec![
         ("parameter", parameters::texts(theta, |e| e.name.clone())),
         ("route", parameters::routes(theta)),

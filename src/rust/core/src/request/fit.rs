@@ -4,13 +4,17 @@ use std::time::Instant;
 
 use nalgebra::DMatrix;
 
-use super::predict::{columns_matrix, effects_of, individual, outcome_names, predictions};
-use super::{count, list, log_likelihood, matrix, parameters, Columns, Request};
+use super::predict::{
+    columns_matrix, effect_names, effects_of, individual, outcome_names, predictions, typical,
+};
+use super::{
+    count, find_modes, list, log_likelihood, marginal, matrix, parameters, Columns, Request,
+};
 use crate::error::{Error, ErrorClass, Result};
-use crate::inference::modes::{ModeOptions, Modes};
-use crate::inference::quadrature::{default_nodes, quadrature};
+use crate::inference::joint::JointModes;
+use crate::model::Transform;
 use crate::monitor::Monitor;
-use crate::problem::{natural, Means, Prior, Problem, Route};
+use crate::problem::{natural, Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
 use crate::saem::{self, Fit, FitStatus, SaemOptions, Trace};
 
@@ -19,7 +23,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let model = request.compiled()?;
     let given = request.given()?;
     let frame = request.frame(columns)?;
-    let problem = Problem::new(&model, &frame, &given)?;
+    let problem = Joint::new(&model, &frame, &given)?;
     let options = options(request)?;
     let seed = request.seed.unwrap_or(1.0) as u64;
     let built = started.elapsed().as_secs_f64();
@@ -71,8 +75,8 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
             ]),
         ),
         ("chains", count(fit.chains)),
-        ("n_subjects", count(problem.n_subjects())),
-        ("n_obs", count(problem.records.n_obs())),
+        ("n_subjects", count(frame.labels.len())),
+        ("n_obs", count(problem.main().records.n_obs())),
         ("seed", Value::Number(seed as f64)),
         ("warnings", Value::Texts(report.warnings.clone())),
     ]);
@@ -91,7 +95,7 @@ fn options(request: &Request) -> Result<SaemOptions> {
 }
 
 struct Report<'a> {
-    problem: &'a Problem,
+    problem: &'a Joint,
     fit: &'a Fit,
     theta: &'a [f64],
     warnings: Vec<String>,
@@ -99,31 +103,33 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn parameters(&self) -> Value {
-        let roles: Vec<&str> = self.problem.roles().collect();
-        let (model, theta) = (&self.problem.model, &self.problem.theta);
-        parameters::estimated(model, theta, self.theta, &roles)
+        let (model, theta) = (self.problem.model(), &self.problem.theta);
+        parameters::estimated(model, theta, self.theta, &self.problem.roles())
     }
 
-    /// `Omega` on the Gaussian scale.
+    /// `Omega` on the Gaussian scale, the effects of all groupings one after another.
     fn covariance(&self) -> Value {
-        let names = self
-            .problem
-            .model
-            .effects
-            .iter()
-            .map(|e| e.name.clone())
-            .collect();
-        let d = self.problem.n_phi();
-        let omega = Prior::new(self.problem, self.theta).map(|prior| prior.omega);
-        let data = omega.map_or_else(|_| vec![f64::NAN; d * d], |omega| omega.as_slice().to_vec());
+        let effects = &self.problem.model().effects;
+        let names = effects.iter().map(|e| e.name.clone()).collect();
+        let of = |group: usize| self.problem.parts[group].records.group.clone();
+        let groups = effects.iter().map(|e| of(e.group)).collect();
+        let d = effects.len();
+        let mut omega = DMatrix::zeros(d, d);
+        for part in &self.problem.parts {
+            let (first, n) = (part.form.offset, part.n_phi());
+            let own = Prior::new(part, self.theta).map(|prior| prior.omega);
+            let own = own.unwrap_or_else(|_| DMatrix::from_element(n, n, f64::NAN));
+            omega.view_mut((first, first), (n, n)).copy_from(&own);
+        }
         list(vec![
             ("names", Value::Texts(names)),
+            ("groups", Value::Texts(groups)),
             (
                 "value",
                 Value::Matrix {
                     rows: d,
                     cols: d,
-                    data,
+                    data: omega.as_slice().to_vec(),
                 },
             ),
         ])
@@ -143,7 +149,7 @@ impl Report<'_> {
             .collect();
         let p = free.len();
         let elements = parameters::free_elements(theta);
-        let jacobian = self.problem.natural_jacobian(self.theta);
+        let jacobian = self.problem.main().natural_jacobian(self.theta);
         let j = DMatrix::from_fn(elements.len(), p, |a, b| jacobian[elements[a]][free[b]]);
         let natural = &j * transformed * j.transpose();
         let names = elements.iter().map(|e| theta.elements[*e].name.clone());
@@ -165,7 +171,14 @@ impl Report<'_> {
 
     /// Gradients of the elements of `Omega` on the transformed scale: what the SDs and correlations need.
     fn omega_gradients(&self, free: &[usize]) -> Value {
-        let gradients = self.problem.omega_gradients(self.theta);
+        let each = self.problem.parts.iter();
+        let gradients: Vec<_> = each
+            .flat_map(|part| {
+                let first = part.form.offset;
+                let own = part.omega_gradients(self.theta).into_iter();
+                own.map(move |(a, b, gradient)| (first + a, first + b, gradient))
+            })
+            .collect();
         let place = |k: usize| k as f64 + 1.0;
         let values: Vec<f64> = gradients
             .iter()
@@ -188,12 +201,11 @@ impl Report<'_> {
         if !options.log_lik || !finished {
             return Value::Null;
         }
-        let nodes = options
-            .nodes
-            .unwrap_or_else(|| default_nodes(self.problem.n_phi(), self.problem.n_subjects()));
-        match quadrature(self.problem, self.theta, nodes) {
+        match marginal(self.problem, self.theta, options.nodes) {
             Ok(result) => {
-                self.warn_of_modes(&result.converged);
+                if self.problem.is_simple() {
+                    self.warn_of_modes(&result.converged);
+                }
                 if !result.log_lik.is_finite() {
                     self.warnings
                         .push("The log-likelihood is not finite at the estimate.".into());
@@ -217,16 +229,16 @@ impl Report<'_> {
                 self.problem.theta.names[*k]
             ));
         }
-        for k in self.problem.form.idle_effects() {
+        for k in &self.problem.idle_effects {
             self.warnings.push(format!(
                 "No outcome depends on the random effect `{}`: the data say nothing about its distribution.",
-                self.problem.model.effects[k].name
+                self.problem.model().effects[*k].name
             ));
         }
     }
 
     fn warn_of_modes(&mut self, converged: &[bool]) {
-        let labels = &self.problem.records.labels;
+        let labels = &self.problem.main().records.labels;
         let lost: Vec<&str> = (labels.iter().zip(converged))
             .filter(|(_, converged)| !**converged)
             .map(|(label, _)| label.as_str())
@@ -243,22 +255,20 @@ impl Report<'_> {
     }
 
     /// A fit in which no random effect moves from its mean may sit far from the maximum.
-    fn warn_of_shrinkage(&mut self, phi: &[f64], typical: &[f64]) {
-        let d = self.problem.n_phi();
-        let Ok(prior) = Prior::new(self.problem, self.theta) else {
-            return;
+    fn warn_of_shrinkage(&mut self, phi: &Points, typical: &Points) {
+        let still = |part: &Problem| {
+            let (g, d) = (part.group, part.n_phi());
+            let Ok(prior) = Prior::new(part, self.theta) else {
+                return false;
+            };
+            (0..d).all(|k| {
+                let pairs = phi.values[g].iter().zip(&typical.values[g]);
+                let moves = pairs.skip(k).step_by(d).map(|(x, m)| x - m);
+                let spread = moves.map(|x| x * x).sum::<f64>() / part.n_subjects() as f64;
+                spread < 1e-4 * prior.omega[(k, k)]
+            })
         };
-        let shrunk = (0..d).all(|k| {
-            let moves = phi
-                .iter()
-                .zip(typical)
-                .skip(k)
-                .step_by(d)
-                .map(|(x, m)| x - m);
-            let spread = moves.map(|x| x * x).sum::<f64>() / self.problem.n_subjects() as f64;
-            spread < 1e-4 * prior.omega[(k, k)]
-        });
-        if shrunk {
+        if self.problem.parts.iter().all(still) {
             self.warnings.push(
                 "No random effect moves from its mean for any subject: the data say nothing about them at these \
                  estimates. Try other starting values."
@@ -269,78 +279,93 @@ impl Report<'_> {
 
     /// Everything conditional on the data: modes, conditional moments, individual parameters, fitted values.
     fn conditional(&mut self) -> Vec<(&'static str, Value)> {
-        let problem = self.problem;
-        let (n, d) = (problem.n_subjects(), problem.n_phi());
-        let layout = problem.layout(1);
-        let typical = Means::new(problem, &layout, self.theta).values;
-        let (phi, converged) = match Prior::new(problem, self.theta) {
-            Ok(prior) => {
-                let options = ModeOptions::exact();
-                Modes::find(problem, &layout, self.theta, &prior, None, options).by_subject(&layout)
+        let joint = self.problem;
+        let typical = typical(joint, self.theta);
+        let modes = find_modes(joint, self.theta).unwrap_or_else(|error| {
+            self.warnings.push(error.to_string());
+            let none = joint
+                .parts
+                .iter()
+                .map(|part| vec![false; part.n_subjects()]);
+            JointModes {
+                points: typical.clone(),
+                converged: none.collect(),
             }
-            Err(error) => {
-                self.warnings.push(error.to_string());
-                (typical.clone(), vec![false; n])
-            }
-        };
-        self.warn_of_shrinkage(&phi, &typical);
-        let (cond_mean, cond_sd) = self.conditional_effects();
-        let individual_fit = predictions(problem, self.theta, &phi);
-        let population = predictions(problem, self.theta, &typical);
-        let names: Vec<String> = problem
-            .model
-            .effects
-            .iter()
-            .map(|e| e.name.clone())
-            .collect();
-        let n_rows = problem.records.columns.first().map_or(0, Vec::len);
-        let outcomes = outcome_names(problem);
+        });
+        self.warn_of_shrinkage(&modes.points, &typical);
+        let fitted = predictions(joint, self.theta, &modes.points);
+        let population = predictions(joint, self.theta, &typical);
+        let mut groups = Vec::new();
+        for part in &joint.parts {
+            let effects = self.effects(part, &modes, &typical);
+            groups.push((effects, individual(part, &fitted.individual[part.group])));
+        }
+        let others = groups.split_off(1).into_iter().zip(&joint.parts[1..]);
+        let others = others.map(|((effects, individual), part)| {
+            let other = list(vec![
+                ("group", Value::Text(part.records.group.clone())),
+                ("labels", Value::Texts(part.records.labels.clone())),
+                ("effects", effects),
+                ("individual", individual),
+            ]);
+            (String::new(), other)
+        });
+        let others = Value::List(others.collect());
+        let n_rows = joint.main().records.codes.len();
+        let outcomes = outcome_names(joint.main());
         let frame = |columns: &[Vec<f64>]| columns_matrix(n_rows, outcomes.len(), columns);
-        vec![
-            (
-                "effects",
-                list(vec![
-                    ("name", Value::Texts(names)),
-                    (
-                        "modes",
-                        matrix(n, d, &effects_of(problem, self.theta, &phi)),
-                    ),
-                    (
-                        "typical",
-                        matrix(n, d, &effects_of(problem, self.theta, &typical)),
-                    ),
-                    ("cond_mean", matrix(n, d, &cond_mean)),
-                    ("cond_sd", matrix(n, d, &cond_sd)),
-                    ("mode_converged", Value::Flags(converged)),
-                ]),
-            ),
-            (
-                "individual",
-                individual(problem, &individual_fit.individual),
-            ),
-            (
-                "fitted",
-                list(vec![
-                    ("outcome", Value::Texts(outcomes.clone())),
-                    ("population", frame(&population.values)),
-                    ("individual", frame(&individual_fit.values)),
-                    ("sd", frame(&individual_fit.sd)),
-                ]),
-            ),
-        ]
+        let mut entries = vec![(
+            "fitted",
+            list(vec![
+                ("outcome", Value::Texts(outcomes.clone())),
+                ("population", frame(&population.values)),
+                ("individual", frame(&fitted.values)),
+                ("sd", frame(&fitted.sd)),
+            ]),
+        )];
+        entries.extend(
+            groups.into_iter().flat_map(|(effects, individual)| {
+                [("effects", effects), ("individual", individual)]
+            }),
+        );
+        entries.push(("others", others));
+        entries
     }
 
-    /// Conditional means and standard deviations of the effects as the user wrote them. For lognormal effects they
-    /// are those of the lognormal distribution with the conditional moments of `phi`.
-    fn conditional_effects(&self) -> (Vec<f64>, Vec<f64>) {
-        let d = self.problem.n_phi();
-        let mut mean = effects_of(self.problem, self.theta, &self.fit.cond_mean);
-        let mut sd = self.fit.cond_sd.clone();
+    /// What is known of the effects of one grouping.
+    fn effects(&self, part: &Problem, modes: &JointModes, typical: &Points) -> Value {
+        let g = part.group;
+        let (n, d) = (part.n_subjects(), part.n_phi());
+        let table = |phi: &[f64]| matrix(n, d, &effects_of(part, self.theta, phi));
+        let (cond_mean, cond_sd) = self.conditional_effects(part);
+        list(vec![
+            ("group", Value::Text(part.records.group.clone())),
+            ("labels", Value::Texts(part.records.labels.clone())),
+            ("name", effect_names(part)),
+            ("modes", table(&modes.points.values[g])),
+            ("typical", table(&typical.values[g])),
+            ("cond_mean", matrix(n, d, &cond_mean)),
+            ("cond_sd", matrix(n, d, &cond_sd)),
+            ("mode_converged", Value::Flags(modes.converged[g].clone())),
+        ])
+    }
+
+    /// Conditional means and standard deviations of the effects as the user wrote them. For effects that are
+    /// exponentials they are those of the lognormal distribution with the conditional moments of `phi`; for those
+    /// between 0 and 1 they are found by the delta method.
+    fn conditional_effects(&self, part: &Problem) -> (Vec<f64>, Vec<f64>) {
+        let d = part.n_phi();
+        let mut mean = effects_of(part, self.theta, &self.fit.cond_mean[part.group]);
+        let mut sd = self.fit.cond_sd[part.group].clone();
         for (k, (mean, sd)) in mean.iter_mut().zip(&mut sd).enumerate() {
-            if self.problem.model.effects[k % d].lognormal {
-                let variance = *sd * *sd;
-                *mean *= (0.5 * variance).exp();
-                *sd = *mean * variance.exp_m1().sqrt();
+            match part.effects()[k % d].transform {
+                Transform::Identity => {}
+                Transform::Exp => {
+                    let variance = *sd * *sd;
+                    *mean *= (0.5 * variance).exp();
+                    *sd = *mean * variance.exp_m1().sqrt();
+                }
+                Transform::Logistic => *sd *= *mean * (1.0 - *mean),
             }
         }
         (mean, sd)
@@ -354,12 +379,12 @@ impl Report<'_> {
     }
 }
 
-fn trace(problem: &Problem, trace: &Trace) -> Value {
+fn trace(problem: &Joint, trace: &Trace) -> Value {
     let p = problem.theta.elements.len();
     let rows: Vec<f64> = trace
         .theta
         .iter()
-        .flat_map(|theta| natural(&problem.model, theta))
+        .flat_map(|theta| natural(problem.model(), theta))
         .collect();
     list(vec![
         (

@@ -7,10 +7,11 @@ mod parameters;
 mod predict;
 
 use crate::error::{Error, ErrorClass, Result};
+use crate::inference::joint::{joint_modes, laplace, JointModes};
 use crate::inference::modes::{ModeOptions, Modes};
 use crate::inference::quadrature::{default_nodes, quadrature, Quadrature};
 use crate::monitor::Monitor;
-use crate::problem::{Prior, Problem};
+use crate::problem::{Joint, Prior};
 use crate::reply::Value;
 
 pub use decode::Request;
@@ -29,15 +30,12 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "fit" => fit::fit(&request, columns, monitor),
         "predict" => predict::predict(&request, columns),
         "log_likelihood" => {
-            let (problem, theta) = request.evaluated(columns)?;
-            let nodes = request
-                .nodes
-                .unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
-            Ok(log_likelihood(&quadrature(&problem, &theta, nodes)?))
+            let (joint, theta) = request.evaluated(columns)?;
+            Ok(log_likelihood(&marginal(&joint, &theta, request.nodes)?))
         }
         "modes" => {
-            let (problem, theta) = request.evaluated(columns)?;
-            modes(&problem, &theta)
+            let (joint, theta) = request.evaluated(columns)?;
+            modes(&joint, &theta)
         }
         other => Err(Error::new(
             ErrorClass::Internal,
@@ -80,24 +78,58 @@ pub fn log_likelihood(result: &Quadrature) -> Value {
     ])
 }
 
-fn modes(problem: &Problem, theta: &[f64]) -> Result<Value> {
+/// The log-likelihood: by quadrature with one grouping, else by Laplace's approximation.
+///
+/// # Errors
+/// Too many nodes, too many effects, or a population distribution that does not exist.
+pub fn marginal(joint: &Joint, theta: &[f64], nodes: Option<usize>) -> Result<Quadrature> {
+    if joint.is_simple() {
+        let problem = joint.main();
+        let nodes = nodes.unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
+        return quadrature(problem, theta, nodes);
+    }
+    if nodes.is_some_and(|n| n > 1) {
+        return Err(Error::new(
+            ErrorClass::Option,
+            "one_grouping_only",
+            "Quadrature needs random effects of one grouping, none of them fixed.",
+        )
+        .hint("Use nodes = 1, Laplace's approximation."));
+    }
+    laplace(joint, theta)
+}
+
+/// Conditional modes of all groupings.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn find_modes(joint: &Joint, theta: &[f64]) -> Result<JointModes> {
+    if !joint.is_simple() {
+        return joint_modes(joint, theta);
+    }
+    let problem = joint.main();
     let layout = problem.layout(1);
     let prior = Prior::new(problem, theta)?;
     let modes = Modes::find(problem, &layout, theta, &prior, None, ModeOptions::exact());
     let (phi, converged) = modes.by_subject(&layout);
-    let effects = predict::effects_of(problem, theta, &phi);
-    let names = problem
-        .model
-        .effects
-        .iter()
-        .map(|e| e.name.clone())
-        .collect();
-    Ok(list(vec![
-        ("name", Value::Texts(names)),
-        (
-            "modes",
-            matrix(problem.n_subjects(), problem.n_phi(), &effects),
-        ),
-        ("converged", Value::Flags(converged)),
-    ]))
+    Ok(JointModes {
+        points: joint.points(vec![phi]),
+        converged: vec![converged],
+    })
+}
+
+fn modes(joint: &Joint, theta: &[f64]) -> Result<Value> {
+    let modes = find_modes(joint, theta)?;
+    let each = joint.parts.iter().zip(&modes.points.values);
+    let groups = each.zip(modes.converged).map(|((part, phi), converged)| {
+        let effects = predict::effects_of(part, theta, phi);
+        list(vec![
+            ("group", Value::Text(part.records.group.clone())),
+            ("name", predict::effect_names(part)),
+            ("modes", matrix(part.n_subjects(), part.n_phi(), &effects)),
+            ("converged", Value::Flags(converged)),
+        ])
+    });
+    let named = groups.map(|group| (String::new(), group));
+    Ok(Value::List(named.collect()))
 }

@@ -1,10 +1,11 @@
 //! Predict the outcomes at every row, and the individual parameters.
 
+use std::sync::Arc;
+
 use super::{list, matrix, Columns, Request};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
-use crate::ir::column::{Column, LANES};
-use crate::problem::{subject_values, Means, Problem, Values};
+use crate::problem::{subject_values, Joint, Means, Points, Problem, Values};
 use crate::reply::Value;
 
 /// Predictions at every row of the data frame.
@@ -13,38 +14,69 @@ pub struct Predictions {
     pub values: Vec<Vec<f64>>,
     /// Residual standard deviation, `[outcome][row]`.
     pub sd: Vec<Vec<f64>>,
-    /// Individual parameters, `n_subjects x names`, row-major.
-    pub individual: Vec<f64>,
+    /// Individual parameters of each grouping, `levels x names`, row-major.
+    pub individual: Vec<Vec<f64>>,
 }
 
 pub fn predict(request: &Request, columns: Columns) -> Result<Value> {
-    let (problem, theta) = request.predicted(columns)?;
-    let phi = match &request.random {
-        None => Means::new(&problem, &problem.full_layout(), &theta).values,
-        Some(effects) => {
-            let flat: Vec<f64> = effects.iter().flatten().copied().collect();
-            if flat.len() != problem.n_subjects() * problem.n_phi() {
-                return Err(Error::new(
-                    ErrorClass::Internal,
-                    "random",
-                    "The random effects do not fit the subjects of the data.",
-                ));
-            }
-            phi_of(&problem, &theta, &flat)
-        }
-    };
-    let predictions = predictions(&problem, &theta, &phi);
-    let n_rows = problem.records.columns.first().map_or(0, Vec::len);
+    let (joint, theta) = request.predicted(columns)?;
+    let points = points(request, &joint, &theta)?;
+    let predictions = predictions(&joint, &theta, &points);
+    let problem = joint.main();
+    let n_rows = problem.records.codes.len();
     let outcomes = predictions.values.len();
     Ok(list(vec![
-        ("outcome", Value::Texts(outcome_names(&problem))),
+        ("outcome", Value::Texts(outcome_names(problem))),
         (
             "value",
             columns_matrix(n_rows, outcomes, &predictions.values),
         ),
         ("sd", columns_matrix(n_rows, outcomes, &predictions.sd)),
-        ("individual", individual(&problem, &predictions.individual)),
+        (
+            "individual",
+            individual(problem, &predictions.individual[0]),
+        ),
     ]))
+}
+
+/// `phi` of every grouping: of the effects that the request gives, else the means.
+///
+/// # Errors
+/// Effects that do not fit the levels of the data.
+pub fn points(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Points> {
+    let Some(given) = &request.random else {
+        return Ok(typical(joint, theta));
+    };
+    let wrong = || {
+        Error::new(
+            ErrorClass::Internal,
+            "random",
+            "The random effects do not fit the subjects of the data.",
+        )
+    };
+    if given.len() != joint.parts.len() {
+        return Err(wrong());
+    }
+    let mut values = Vec::new();
+    for (part, effects) in joint.parts.iter().zip(given) {
+        let flat: Vec<f64> = effects.iter().flatten().copied().collect();
+        if flat.len() != part.n_subjects() * part.n_phi() {
+            return Err(wrong());
+        }
+        values.push(phi_of(part, theta, &flat));
+    }
+    Ok(joint.points(values))
+}
+
+/// The means of `phi` of every grouping.
+pub fn typical(joint: &Joint, theta: &[f64]) -> Points {
+    let mean = |part: &Problem| Means::new(part, &part.full_layout(), theta).values;
+    joint.points(joint.parts.iter().map(mean).collect())
+}
+
+pub fn effect_names(problem: &Problem) -> Value {
+    let names = problem.effects().iter().map(|e| e.name.clone());
+    Value::Texts(names.collect())
 }
 
 pub fn outcome_names(problem: &Problem) -> Vec<String> {
@@ -73,23 +105,41 @@ pub fn individual(problem: &Problem, values: &[f64]) -> Value {
     ])
 }
 
-/// Evaluate the prediction program at `phi` (`n_subjects x d`, row-major).
-pub fn predictions(problem: &Problem, theta: &[f64], phi: &[f64]) -> Predictions {
-    let layout = problem.full_layout();
-    let mut values = Values::new(problem, &layout, &problem.programs.prediction);
-    values.prepare(theta);
-    let n_rows = problem.records.columns.first().map_or(0, Vec::len);
+/// Evaluate the prediction programs at `points`.
+pub fn predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions {
+    let problem = joint.main();
+    let n_rows = problem.records.codes.len();
     let n_outcomes = problem.model.outcomes.len();
     let mut out = Predictions {
         values: vec![vec![f64::NAN; n_rows]; n_outcomes],
         sd: vec![vec![f64::NAN; n_rows]; n_outcomes],
-        individual: vec![f64::NAN; problem.n_subjects() * problem.programs.individual.len()],
+        individual: Vec::new(),
     };
+    for (g, part) in joint.parts.iter().enumerate() {
+        let layout = part.full_layout();
+        let mut values = Values::new(part, &layout, &part.programs.prediction);
+        values.set_known(Arc::new(joint.known(part, &layout, points)));
+        values.prepare(theta);
+        if g == 0 {
+            row_predictions(part, &layout, &values, points, &mut out);
+        }
+        out.individual
+            .push(individual_values(part, &layout, &values, &points.values[g]));
+    }
+    out
+}
+
+fn row_predictions(
+    problem: &Problem,
+    layout: &Layout,
+    values: &Values,
+    points: &Points,
+    out: &mut Predictions,
+) {
     let roots = root_targets(problem);
     let mut work = Vec::new();
-    for b in 0..layout.blocks.len() {
-        let columns = lanes_of(&layout, b, phi, problem.n_phi());
-        let lanes = &layout.blocks[b].lanes;
+    for (b, block) in layout.blocks.iter().enumerate() {
+        let columns = layout.columns(b, &points.values[0], problem.n_phi());
         values.rows(b, &columns, &mut work, |row, root, column| {
             let (outcome, is_sd) = roots[root];
             let list = if is_sd {
@@ -97,16 +147,25 @@ pub fn predictions(problem: &Problem, theta: &[f64], phi: &[f64]) -> Predictions
             } else {
                 &mut out.values[outcome]
             };
-            for (l, lane) in lanes.iter().enumerate() {
+            for (l, lane) in block.lanes.iter().enumerate() {
                 if let Some(record) = layout.rows[lane.subject as usize].get(row) {
                     list[*record] = column.0[l];
                 }
             }
         });
-        let individual = values.subjects(b, &columns, &mut work);
-        for (k, column) in individual.iter().enumerate() {
-            for (l, lane) in lanes.iter().enumerate() {
-                out.individual[lane.subject as usize * individual.len() + k] = column.0[l];
+    }
+}
+
+/// Individual parameters, `levels x names`, row-major.
+fn individual_values(problem: &Problem, layout: &Layout, values: &Values, phi: &[f64]) -> Vec<f64> {
+    let n = problem.programs.individual.len();
+    let mut out = vec![f64::NAN; problem.n_subjects() * n];
+    let mut work = Vec::new();
+    for (b, block) in layout.blocks.iter().enumerate() {
+        let columns = layout.columns(b, phi, problem.n_phi());
+        for (k, column) in values.subjects(b, &columns, &mut work).iter().enumerate() {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                out[lane.subject as usize * n + k] = column.0[l];
             }
         }
     }
@@ -123,19 +182,6 @@ fn root_targets(problem: &Problem) -> Vec<(usize, bool)> {
     roots
 }
 
-/// `phi` of the subjects in the lanes of a block.
-fn lanes_of(layout: &Layout, b: usize, phi: &[f64], d: usize) -> Vec<Column> {
-    let lanes = &layout.blocks[b].lanes;
-    let subject = |l: usize| lanes.get(l).unwrap_or(&lanes[0]).subject as usize;
-    (0..d)
-        .map(|k| {
-            Column(std::array::from_fn::<f64, LANES, _>(|l| {
-                phi[subject(l) * d + k]
-            }))
-        })
-        .collect()
-}
-
 /// Random effects as the user wrote them, from `phi` (both `n_subjects x d`, row-major).
 pub fn effects_of(problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {
     let layout = problem.full_layout();
@@ -143,14 +189,7 @@ pub fn effects_of(problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {
     let d = problem.n_phi();
     let entries = phi.iter().zip(shifts).enumerate();
     entries
-        .map(|(k, (phi, shift))| {
-            let effect = phi - shift;
-            if problem.model.effects[k % d].lognormal {
-                effect.exp()
-            } else {
-                effect
-            }
-        })
+        .map(|(k, (phi, shift))| problem.effects()[k % d].transform.forward(phi - shift))
         .collect()
 }
 
@@ -161,9 +200,6 @@ fn phi_of(problem: &Problem, theta: &[f64], effects: &[f64]) -> Vec<f64> {
     let d = problem.n_phi();
     let entries = effects.iter().zip(shifts).enumerate();
     entries
-        .map(|(k, (effect, shift))| {
-            let lognormal = problem.model.effects[k % d].lognormal;
-            shift + if lognormal { effect.ln() } else { *effect }
-        })
+        .map(|(k, (effect, shift))| shift + problem.effects()[k % d].transform.backward(*effect))
         .collect()
 }

@@ -4,7 +4,7 @@
 //! differ by little compared with the scale on which the parameter is known.
 
 use super::trace::Trace;
-use crate::problem::{Problem, Route};
+use crate::problem::{Route, Theta};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl FitStatus {
 const DRIFT: f64 = 0.02;
 
 /// Status of a run that used all its iterations, and the evidence in words.
-pub fn judge(problem: &Problem, trace: &Trace, smoothing: usize) -> (FitStatus, Vec<String>) {
+pub fn judge(theta: &Theta, trace: &Trace, smoothing: usize) -> (FitStatus, Vec<String>) {
     let window = smoothing / 4;
     if window < 5 {
         let evidence =
@@ -41,13 +41,13 @@ pub fn judge(problem: &Problem, trace: &Trace, smoothing: usize) -> (FitStatus, 
     let mean = |k: usize, from: usize, to: usize| {
         trace.theta[from..to]
             .iter()
-            .map(|theta| theta[k])
+            .map(|values| values[k])
             .sum::<f64>()
             / (to - from) as f64
     };
     let mut worst = (0.0, 0);
-    for k in 0..problem.theta.len() {
-        if problem.theta.routes[k] == Route::Fixed {
+    for k in 0..theta.len() {
+        if theta.routes[k] == Route::Fixed {
             continue;
         }
         let (before, after) = (
@@ -59,7 +59,7 @@ pub fn judge(problem: &Problem, trace: &Trace, smoothing: usize) -> (FitStatus, 
             worst = (drift, k);
         }
     }
-    let name = &problem.theta.names[worst.1];
+    let name = &theta.names[worst.1];
     let evidence = format!(
         "Largest change between the last two windows of {window} iterations: {:.2} % (`{name}`, transformed scale).",
         100.0 * worst.0

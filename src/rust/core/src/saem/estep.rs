@@ -48,6 +48,8 @@ struct BlockReport {
     objective: f64,
     /// Sum over lanes of the adjoints of the population values.
     adjoints: Vec<f64>,
+    /// The part of `objective` that is the density of `phi`.
+    log_prior: f64,
     /// Score of each lane, one column a free coordinate, when asked for.
     scores: Vec<Column>,
 }
@@ -56,6 +58,8 @@ struct BlockReport {
 pub struct Report {
     /// Complete-data log density, mean over chains.
     pub objective: f64,
+    /// The part of it that is the density of `phi`.
+    pub log_prior: f64,
     /// Gradient of the complete-data log density in `theta`, mean over chains; empty if nobody needs it.
     pub gradient: Vec<f64>,
     /// Scores of the lanes of each block, when asked for.
@@ -78,6 +82,18 @@ pub struct Target<'a> {
     pub averages_gradient: bool,
     /// Asks for the scores of the lanes.
     pub scores: Option<&'a Scores<'a>>,
+    pub turn: Turn,
+}
+
+/// Where in the run a sweep stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    /// Iteration, counted from one.
+    pub iteration: usize,
+    /// Number of the turn in the whole run, from one: an iteration has several where groupings take turns.
+    pub number: u32,
+    /// Whether the draws are the first of the iteration that count.
+    pub first: bool,
 }
 
 impl Chains {
@@ -97,7 +113,11 @@ impl Chains {
         };
         for b in 0..target.layout.blocks.len() {
             let mean = target.means.columns(target.layout, b);
-            chains.states.push(State::new(target.layout, b, mean));
+            let mut state = State::new(target.layout, b, mean, target.problem.group);
+            if let Some(held) = target.problem.held_columns(target.layout, b) {
+                state.hold(&held);
+            }
+            chains.states.push(state);
         }
         chains
     }
@@ -122,25 +142,28 @@ impl Chains {
         lanes.map(|(_, lane)| lane.subject as usize).min()
     }
 
-    /// Run all kernels once at `target`; `iteration` counts from one.
-    pub fn step(
-        &mut self,
-        target: &Target,
-        kernels: Kernels,
-        iteration: usize,
-        workers: &Workers,
-    ) -> Report {
-        if kernels.independence > 0 && refreshes(iteration) {
+    /// Current `phi` of a lane.
+    pub fn phi(&self, block: usize, lane: usize, k: usize) -> f64 {
+        self.states[block].phi[k].0[lane]
+    }
+
+    pub fn phi_mut(&mut self, block: usize, lane: usize, k: usize) -> &mut f64 {
+        &mut self.states[block].phi[k].0[lane]
+    }
+
+    /// Run all kernels once at `target`.
+    pub fn step(&mut self, target: &Target, kernels: Kernels, workers: &Workers) -> Report {
+        if kernels.independence > 0 && refreshes(target.turn.iteration) {
             self.refresh(target);
         }
         let context = Context {
             values: target.values,
             prior: target.prior,
             stream: self.stream,
-            iteration: u32::try_from(iteration).unwrap_or(u32::MAX),
+            iteration: target.turn.number,
             isa: Isa::detect(),
         };
-        let first = iteration == 1;
+        let first = target.turn.number == 1;
         let scales = &self.scales;
         let reports = workers.map(&mut self.states, |state| {
             state.begin(&context, target.means, target.layout);
@@ -149,7 +172,7 @@ impl Chains {
             }
             sweeps(&context, state, kernels, scales, target)
         });
-        self.join(target, iteration, reports)
+        self.join(target, reports)
     }
 
     /// Gradient of the complete-data log density at the current draws, mean over chains, at any `theta` for which
@@ -172,12 +195,12 @@ impl Chains {
     }
 
     /// Add the reports up in the order of the blocks and adapt the walks.
-    fn join(&mut self, target: &Target, iteration: usize, reports: Vec<BlockReport>) -> Report {
+    fn join(&mut self, target: &Target, reports: Vec<BlockReport>) -> Report {
         let d = target.problem.n_phi();
         let copies = target.layout.copies as f64;
         let mut by_coordinate = vec![Tally::default(); d];
         let mut block = Tally::default();
-        let mut objective = 0.0;
+        let (mut objective, mut log_prior) = (0.0, 0.0);
         let mut adjoints = vec![0.0; target.derivatives.map_or(0, Derivatives::n_population)];
         let mut scores = Vec::new();
         for report in reports {
@@ -190,11 +213,12 @@ impl Chains {
                 total.add(tally);
             }
             objective += report.objective / copies;
+            log_prior += report.log_prior / copies;
             for (total, adjoint) in adjoints.iter_mut().zip(report.adjoints) {
                 *total += adjoint / copies;
             }
         }
-        let size = BlockWalk::size(u32::try_from(iteration).unwrap_or(0), d);
+        let size = BlockWalk::size(target.turn.number, d);
         self.scales.update(&by_coordinate, size, block);
         let gradient = match (&target.problem.constant_error, target.derivatives) {
             (Some(error), _) => residual_gradient(error, target, &self.states),
@@ -203,6 +227,7 @@ impl Chains {
         };
         Report {
             objective,
+            log_prior,
             gradient,
             scores,
         }
@@ -264,7 +289,9 @@ fn sweeps(
 ) -> BlockReport {
     let mut tallies = [Tally::default(); 4];
     let mut by_coordinate = vec![Tally::default(); state.phi.len()];
-    state.moments.clear(state.phi.len());
+    if target.turn.first {
+        state.moments.clear(state.phi.len());
+    }
     for _ in 0..kernels.prior {
         tallies[0].add(PriorKernel.sweep(context, state));
     }
@@ -313,6 +340,7 @@ fn sweeps(
         tallies,
         by_coordinate,
         objective,
+        log_prior: state.log_prior.0[..state.n_lanes].iter().sum(),
         adjoints: gradients.mean(),
         scores,
     }

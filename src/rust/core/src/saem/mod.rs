@@ -5,13 +5,15 @@
 mod adapt;
 mod convergence;
 mod estep;
+mod exchange;
 mod fit;
 mod gradient;
-mod information;
 mod means;
 mod mstep;
 mod newton;
 mod options;
+mod part;
+mod run;
 mod schedule;
 mod score;
 mod smoother;

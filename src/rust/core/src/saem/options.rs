@@ -51,6 +51,17 @@ impl Kernels {
 }
 
 impl Kernels {
+    /// Kernels where several groupings take turns. The independence kernel, which knows the conditional distribution
+    /// of one grouping at one value of the others only, gives way to the walks.
+    pub fn in_turns(self) -> Self {
+        Self {
+            prior: self.prior.max(1),
+            random_walk: self.random_walk + self.independence,
+            independence: 0,
+            ..self
+        }
+    }
+
     /// Draws of a chain in an iteration that are nearly independent of each other: every second of the independence
     /// kernel, and the last.
     pub fn draws(self) -> f64 {
@@ -87,10 +98,11 @@ impl Default for SaemOptions {
 }
 
 impl SaemOptions {
-    /// Chains used for `n_subjects`: by default as many as make 50 subjects of fewer.
-    pub fn chains_for(&self, n_subjects: usize) -> usize {
+    /// Chains used for `n` independent batches of levels (subjects, with one grouping): by default as many as make 50
+    /// batches of fewer.
+    pub fn chains_for(&self, n: usize) -> usize {
         match self.chains {
-            0 => 50usize.div_ceil(n_subjects.max(1)).max(1),
+            0 => 50usize.div_ceil(n.max(1)).max(1),
             n => n,
         }
     }

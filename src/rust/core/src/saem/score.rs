@@ -14,7 +14,7 @@ use crate::samplers::State;
 
 /// Maps from adjoints and residuals to scores, at one `theta`.
 pub struct Scores<'a> {
-    problem: &'a Problem,
+    pub problem: &'a Problem,
     /// The free coordinates, in the order of the scores.
     pub free: &'a [usize],
     prior: &'a Prior,

@@ -8,7 +8,7 @@ use super::newton::{Preconditioner, ScoreMoments};
 use super::score::Scores;
 use crate::data::Layout;
 use crate::ir::column::Column;
-use crate::problem::{Prior, Problem, Route};
+use crate::problem::{Prior, Route, Theta};
 
 /// Longest step, in standard errors.
 const LONGEST_STEP: f64 = 2.0;
@@ -21,6 +21,8 @@ const MOST_NOISE: f64 = 0.5;
 
 /// Scores, their conditional covariance, and the steps made of them.
 pub struct Smoother {
+    n_batches: usize,
+    n_free: usize,
     moments: ScoreMoments,
     preconditioner: Option<Preconditioner>,
     /// Total score of each iteration of the smoothing.
@@ -30,10 +32,31 @@ pub struct Smoother {
     draws: f64,
 }
 
+/// Scores of the lanes of one grouping.
+pub struct LaneScores<'a> {
+    pub layout: &'a Layout,
+    /// Batch of each level.
+    pub batches: &'a [usize],
+    pub scores: &'a [Vec<Column>],
+}
+
+impl LaneScores<'_> {
+    /// `visit(level, copy, columns of the block, lane)`
+    fn each(&self, mut visit: impl FnMut(usize, usize, &[Column], usize)) {
+        for (block, columns) in self.layout.blocks.iter().zip(self.scores) {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                visit(lane.subject as usize, lane.copy as usize, columns, l);
+            }
+        }
+    }
+}
+
 impl Smoother {
-    pub fn new(n_subjects: usize, n_free: usize, copies: usize, draws: f64) -> Self {
+    pub fn new(n_batches: usize, n_free: usize, copies: usize, draws: f64) -> Self {
         Self {
-            moments: ScoreMoments::new(n_subjects, n_free, copies),
+            n_batches,
+            n_free,
+            moments: ScoreMoments::new(n_batches, n_free, copies),
             preconditioner: None,
             scores: Vec::new(),
             copies,
@@ -45,16 +68,33 @@ impl Smoother {
         self.preconditioner.is_some()
     }
 
-    /// Let the scores of the lanes of each block enter the moments.
-    pub fn learn(&mut self, layout: &Layout, scores: &[Vec<Column>]) {
+    /// Let the scores of the lanes of each block enter the moments; the lanes of a batch and chain add up.
+    pub fn learn(&mut self, lanes: &[LaneScores]) {
         self.moments.begin();
-        let mut score = Vec::new();
-        for (block, columns) in layout.blocks.iter().zip(scores) {
-            for (l, lane) in block.lanes.iter().enumerate() {
+        let p = self.n_free;
+        if let [only] = lanes {
+            let mut score = Vec::new();
+            only.each(|level, _, columns, l| {
                 score.clear();
                 score.extend(columns.iter().map(|column| column.0[l]));
                 if score.iter().all(|s| s.is_finite()) {
-                    self.moments.add(lane.subject as usize, &score);
+                    self.moments.add(only.batches[level], &score);
+                }
+            });
+        } else {
+            let n_batches = self.n_batches;
+            let mut sums = vec![0.0; n_batches * self.copies * p];
+            for part in lanes {
+                part.each(|level, copy, columns, l| {
+                    let first = (part.batches[level] * self.copies + copy) * p;
+                    for (sum, column) in sums[first..first + p].iter_mut().zip(columns) {
+                        *sum += column.0[l];
+                    }
+                });
+            }
+            for (i, score) in sums.chunks(p).enumerate() {
+                if score.iter().all(|s| s.is_finite()) {
+                    self.moments.add(i / self.copies, score);
                 }
             }
         }
@@ -62,41 +102,11 @@ impl Smoother {
     }
 
     /// Recompute the inverse information at the current `theta`.
-    pub fn precondition(
-        &mut self,
-        problem: &Problem,
-        scores: &Scores,
-        mstep: &MStep,
-        prior: &Prior,
-    ) {
-        let p = scores.free.len();
+    pub fn precondition(&mut self, free: &[usize], parts: &[(Scores, &MStep, &Prior)]) {
+        let p = free.len();
         let mut complete = DMatrix::zeros(p, p);
-        let position = |k: usize| scores.free.iter().position(|free| *free == k);
-        let mut place = |coordinates: &[usize], block: &DMatrix<f64>| {
-            for (a, j) in coordinates.iter().enumerate() {
-                for (b, k) in coordinates.iter().enumerate() {
-                    if let (Some(j), Some(k)) = (position(*j), position(*k)) {
-                        complete[(j, k)] += block[(a, b)];
-                    }
-                }
-            }
-        };
-        place(
-            &mstep.linear.coordinates,
-            &mstep.linear.information(problem, prior),
-        );
-        for residual in &problem.form.residuals {
-            if problem.theta.routes[residual.theta] == Route::Residual {
-                let n: usize = residual.outcomes.iter().map(|o| problem.n_obs_of(*o)).sum();
-                place(
-                    &[residual.theta],
-                    &DMatrix::from_element(1, 1, 2.0 * n as f64),
-                );
-            }
-        }
-        scores.add_omega_information(&mut complete);
-        if let Some(information) = &mstep.information {
-            place_scored(information, &mstep.scored, scores.free, &mut complete);
+        for part in parts {
+            add_complete(part, &mut complete);
         }
         let missing = self.moments.missing_information();
         self.preconditioner =
@@ -118,7 +128,7 @@ impl Smoother {
     }
 
     /// `theta <- theta + gain * I_obs^-1 * score`; false when there is no information to go by.
-    pub fn advance(&self, problem: &Problem, free: &[usize], gain: f64, theta: &mut [f64]) -> bool {
+    pub fn advance(&self, bounds: &Theta, free: &[usize], gain: f64, theta: &mut [f64]) -> bool {
         let (Some(preconditioner), Some(score)) = (&self.preconditioner, self.scores.last()) else {
             return false;
         };
@@ -127,7 +137,7 @@ impl Smoother {
             return false;
         }
         for (k, change) in free.iter().zip(step.iter()) {
-            theta[*k] = problem.theta.clamp(*k, theta[*k] + gain * change);
+            theta[*k] = bounds.clamp(*k, theta[*k] + gain * change);
         }
         true
     }
@@ -135,7 +145,7 @@ impl Smoother {
     /// Status by the gain that one more Newton step would bring; `None` without enough smoothing to tell.
     pub fn verdict(
         &self,
-        problem: &Problem,
+        names: &Theta,
         free: &[usize],
         theta: &[f64],
     ) -> Option<(FitStatus, Vec<String>)> {
@@ -149,12 +159,9 @@ impl Smoother {
         let mut mean = vec![0.0; free.len()];
         for (position, k) in free.iter().enumerate() {
             let score = last.iter().map(|s| s[position]).sum::<f64>() / window as f64;
-            match pressed_bound(problem, *k, theta[*k], score) {
+            match pressed_bound(names, *k, theta[*k], score) {
                 Some(side) => {
-                    evidence.push(format!(
-                        "`{}` is at its {side} bound.",
-                        problem.theta.names[*k]
-                    ));
+                    evidence.push(format!("`{}` is at its {side} bound.", names.names[*k]));
                 }
                 None => mean[position] = score,
             }
@@ -183,11 +190,39 @@ impl Smoother {
     }
 }
 
+/// Information of the complete data that one grouping contributes, added to `complete`.
+fn add_complete((scores, mstep, prior): &(Scores, &MStep, &Prior), complete: &mut DMatrix<f64>) {
+    let problem = scores.problem;
+    let position = |k: usize| scores.free.iter().position(|free| *free == k);
+    let mut place = |coordinates: &[usize], block: &DMatrix<f64>| {
+        for (a, j) in coordinates.iter().enumerate() {
+            for (b, k) in coordinates.iter().enumerate() {
+                if let (Some(j), Some(k)) = (position(*j), position(*k)) {
+                    complete[(j, k)] += block[(a, b)];
+                }
+            }
+        }
+    };
+    let linear = &mstep.linear;
+    place(&linear.coordinates, &linear.information(problem, prior));
+    for residual in &problem.form.residuals {
+        if problem.theta.routes[residual.theta] == Route::Residual {
+            let n: usize = residual.outcomes.iter().map(|o| problem.n_obs_of(*o)).sum();
+            let information = DMatrix::from_element(1, 1, 2.0 * n as f64);
+            place(&[residual.theta], &information);
+        }
+    }
+    scores.add_omega_information(complete);
+    if let Some(information) = &mstep.information {
+        place_scored(information, &mstep.scored, scores.free, complete);
+    }
+}
+
 /// Which bound a coordinate is pressed against by its score.
-fn pressed_bound(problem: &Problem, k: usize, value: f64, score: f64) -> Option<&'static str> {
-    if value <= problem.theta.lower[k] && score < 0.0 {
+fn pressed_bound(bounds: &Theta, k: usize, value: f64, score: f64) -> Option<&'static str> {
+    if value <= bounds.lower[k] && score < 0.0 {
         Some("lower")
-    } else if value >= problem.theta.upper[k] && score > 0.0 {
+    } else if value >= bounds.upper[k] && score > 0.0 {
         Some("upper")
     } else {
         None

@@ -1,11 +1,13 @@
 //! Check that every observation can have a density at the starting values.
 
+use std::sync::Arc;
+
 use nalgebra::DMatrix;
 
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::column::{Column, LANES};
 use crate::ir::scalar::{Leaves, ScalarProgram};
-use crate::problem::{Means, Prior, Problem, Values};
+use crate::problem::{Draws, Joint, Means, Points, Prior, Values};
 
 /// Individual vectors that are tried: the mean, and one standard deviation to both sides in each coordinate.
 fn candidates(mean: &[f64], omega: &DMatrix<f64>) -> Vec<Vec<f64>> {
@@ -21,24 +23,34 @@ fn candidates(mean: &[f64], omega: &DMatrix<f64>) -> Vec<Vec<f64>> {
 }
 
 /// # Errors
-/// A subject whose likelihood is not finite at any of the individual vectors tried, with the observation at fault.
-pub fn check_start(problem: &Problem) -> Result<()> {
-    let theta = &problem.theta.start;
+/// A level of the first grouping whose likelihood is not finite at any of the individual vectors tried, the other
+/// groupings being at their means, with the observation at fault.
+pub fn check_start(joint: &Joint) -> Result<()> {
+    let theta = &joint.theta.start;
+    let mut means = Vec::new();
+    for part in &joint.parts {
+        Prior::new(part, theta)?;
+        means.push(Means::new(part, &part.layout(1), theta).values);
+    }
+    let points = joint.points(means);
+    let problem = joint.main();
     let prior = Prior::new(problem, theta)?;
     let layout = problem.layout(1);
-    let means = Means::new(problem, &layout, theta);
     let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
+    values.set_known(Arc::new(joint.known(problem, &layout, &points)));
     values.prepare(theta);
+    let d = problem.n_phi();
+    let mean = |subject: usize| &points.values[0][subject * d..(subject + 1) * d];
     let mut work = Vec::new();
     for (b, block) in layout.blocks.iter().enumerate() {
         let mut sound = [false; LANES];
         let tries: Vec<Vec<Vec<f64>>> = block
             .lanes
             .iter()
-            .map(|lane| candidates(means.of(lane.subject as usize), &prior.omega))
+            .map(|lane| candidates(mean(lane.subject as usize), &prior.omega))
             .collect();
         for t in 0..tries[0].len() {
-            let phi: Vec<Column> = (0..problem.n_phi())
+            let phi: Vec<Column> = (0..d)
                 .map(|k| Column(std::array::from_fn(|l| tries[l.min(tries.len() - 1)][t][k])))
                 .collect();
             let log_lik = values.log_lik(b, &phi, &mut work);
@@ -47,41 +59,48 @@ pub fn check_start(problem: &Problem) -> Result<()> {
             }
         }
         if let Some(l) = (0..block.lanes.len()).find(|l| !sound[*l]) {
-            let subject = block.lanes[l].subject as usize;
-            return Err(error(problem, subject, means.of(subject)));
+            return Err(error(joint, block.lanes[l].subject as usize, &points));
         }
     }
     Ok(())
 }
 
 struct RowLeaves<'a> {
-    problem: &'a Problem,
+    joint: &'a Joint,
     row: usize,
-    phi: &'a [f64],
+    points: &'a Points,
 }
 
 impl Leaves for RowLeaves<'_> {
     fn data(&self, column: usize) -> f64 {
-        self.problem.records.columns[column][self.row]
+        self.joint.main().records.columns[column][self.row]
     }
 
     fn theta(&self, coordinate: usize) -> f64 {
-        self.problem.theta.start[coordinate]
+        self.joint.theta.start[coordinate]
     }
 
     fn phi(&self, coordinate: usize) -> f64 {
-        self.phi[coordinate]
+        let model = self.joint.model();
+        let group = model.effects[coordinate].group;
+        let level = self.joint.parts[group].records.codes[self.row];
+        let k = coordinate - model.effects_of(group).start;
+        self.points.phi(group, k, level, 0)
     }
 }
 
 /// Name the first observation of the subject without a density at its mean.
-fn error(problem: &Problem, subject: usize, phi: &[f64]) -> Error {
+fn error(joint: &Joint, subject: usize, points: &Points) -> Error {
+    let problem = joint.main();
     let records = &problem.records;
     let label = &records.labels[subject];
     let error = Error::new(
         ErrorClass::Start,
         "not_finite_start",
-        format!("The likelihood of subject {label} is not finite at the starting values."),
+        format!(
+            "The likelihood of `{}` {label} is not finite at the starting values.",
+            records.group
+        ),
     )
     .field("subject", label);
     let mut memory = Vec::new();
@@ -97,9 +116,9 @@ fn error(problem: &Problem, subject: usize, phi: &[f64]) -> Error {
                 continue;
             }
             let leaves = RowLeaves {
-                problem,
+                joint,
                 row: *row,
-                phi,
+                points,
             };
             let values = program.evaluate(&problem.form.graph, &leaves, &mut memory);
             if values[0].is_finite() {

@@ -63,6 +63,17 @@ per_isa! {
     fn take(to: &mut Column, from: &Column, taken: &Column) = take_body, fused;
 }
 
+/// Proposals for all coordinates at once are no proposals for lanes in which some are held.
+pub fn refuse_held(state: &State, log_ratio: &mut Column) {
+    if let Some(held) = &state.held {
+        for l in 0..LANES {
+            if held.any.0[l] != 0.0 {
+                log_ratio.0[l] = f64::NEG_INFINITY;
+            }
+        }
+    }
+}
+
 /// `new - old`, where an old density that is not finite is below any finite one.
 pub fn gain(new: &Column, old: &Column) -> Column {
     let mut out = Column::ZERO;

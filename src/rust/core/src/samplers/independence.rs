@@ -4,7 +4,7 @@
 //! than those of the target in every case that a Gaussian prior allows, and close to it near the mode.
 //! Source: Karimi, Lavielle & Moulines (2020), f-SAEM.
 
-use super::accept::{accept, add, gain, Proposal};
+use super::accept::{accept, add, gain, refuse_held, Proposal};
 use super::{Context, Kernel, State, Tally};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{at, solve_upper};
@@ -57,6 +57,7 @@ impl Kernel for Independence {
             ratio.0[l] += back.0[l] - forth.0[l];
         }
         state.posterior = Some(posterior);
+        refuse_held(state, &mut ratio);
         accept(
             context.isa,
             state,

@@ -14,7 +14,7 @@ pub use block_walk::BlockWalk;
 pub use independence::Independence;
 pub use prior::PriorKernel;
 pub use random_walk::RandomWalk;
-pub use state::{Moments, Posterior, State, Tally};
+pub use state::{HeldLanes, Moments, Posterior, State, Tally};
 
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;

@@ -3,7 +3,7 @@
 //! The proposal density cancels against the prior, so the ratio is that of the likelihoods.
 //! Source: Kuhn & Lavielle (2005), first kernel.
 
-use super::accept::{accept, gain, Proposal};
+use super::accept::{accept, gain, refuse_held, Proposal};
 use super::{Context, Kernel, State, Tally};
 use crate::ir::column::{Column, LANES};
 
@@ -29,7 +29,8 @@ impl Kernel for PriorKernel {
             }
         }
         let (log_lik, log_prior) = context.target(state, &phi);
-        let ratio = gain(&log_lik, &state.log_lik);
+        let mut ratio = gain(&log_lik, &state.log_lik);
+        refuse_held(state, &mut ratio);
         accept(
             context.isa,
             state,

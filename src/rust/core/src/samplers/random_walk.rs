@@ -52,7 +52,12 @@ pub fn step(
     let mut phi = state.take_proposal();
     phi.copy_from_slice(&state.phi);
     for (k, noise) in coordinates.iter().zip(&state.noise[noise..]) {
-        let sd = conditional_sd(context, state, *k);
+        let mut sd = conditional_sd(context, state, *k);
+        if let Some(held) = &state.held {
+            for l in 0..LANES {
+                sd.0[l] *= 1.0 - held.coordinates[*k].0[l];
+            }
+        }
         for l in 0..LANES {
             phi[*k].0[l] += scale * sd.0[l] * noise.0[l];
         }

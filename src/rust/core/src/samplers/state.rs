@@ -30,10 +30,35 @@ pub struct State {
     /// Memory of proposals.
     pub proposal: Vec<Column>,
     pub ids: LaneIds,
+    /// Coordinates with given values, if any: they never move.
+    pub held: Option<HeldLanes>,
     /// Moments of the draws of this iteration that count.
     pub moments: Moments,
     /// Random numbers of this iteration that are used up.
     draws: u32,
+}
+
+/// Where coordinates are held at given values: 1 there, else 0.
+#[derive(Debug, Clone)]
+pub struct HeldLanes {
+    pub coordinates: Vec<Column>,
+    /// 1 where any coordinate is held.
+    pub any: Column,
+}
+
+impl HeldLanes {
+    /// From values of `phi`, NaN where free.
+    pub fn new(values: &[Column]) -> Self {
+        let flag = |held: bool| f64::from(u8::from(held));
+        let coordinates: Vec<Column> = (values.iter())
+            .map(|column| Column(std::array::from_fn(|l| flag(!column.0[l].is_nan()))))
+            .collect();
+        let any = |l: usize| flag(coordinates.iter().any(|c| c.0[l] != 0.0));
+        Self {
+            any: Column(std::array::from_fn(any)),
+            coordinates,
+        }
+    }
 }
 
 /// `N(center, (L L')^-1)` in each lane.
@@ -146,8 +171,8 @@ impl Tally {
 }
 
 impl State {
-    /// Chains of block `b` at the given `phi`.
-    pub fn new(layout: &Layout, b: usize, phi: Vec<Column>) -> Self {
+    /// Chains of block `b` at the given `phi`; `group` tells the random numbers of groupings apart.
+    pub fn new(layout: &Layout, b: usize, phi: Vec<Column>, group: usize) -> Self {
         let block = &layout.blocks[b];
         Self {
             block: b,
@@ -161,10 +186,23 @@ impl State {
             noise: Vec::new(),
             chance: Vec::new(),
             proposal: Vec::new(),
-            ids: lane_ids(block),
+            ids: lane_ids(block, group),
+            held: None,
             moments: Moments::default(),
             draws: 0,
         }
+    }
+
+    /// Hold coordinates at values of `phi`, NaN where free.
+    pub fn hold(&mut self, values: &[Column]) {
+        for (phi, value) in self.phi.iter_mut().zip(values) {
+            for l in 0..LANES {
+                if !value.0[l].is_nan() {
+                    phi.0[l] = value.0[l];
+                }
+            }
+        }
+        self.held = Some(HeldLanes::new(values));
     }
 
     /// Start an iteration: `theta` has moved, so densities are computed anew.
@@ -217,11 +255,13 @@ impl State {
     }
 }
 
-/// Subject and chain of each lane; unused lanes draw numbers too, which nobody reads.
-pub fn lane_ids(block: &Block) -> LaneIds {
+/// Subject and chain of each lane; unused lanes draw numbers too, which nobody reads. The upper eight bits of the chain
+/// hold the grouping.
+pub fn lane_ids(block: &Block, group: usize) -> LaneIds {
     let lane = |l: usize| block.lanes.get(l).copied().unwrap_or_default();
+    let group = u32::try_from(group).unwrap_or(0) << 24;
     LaneIds {
         subject: std::array::from_fn(|l| lane(l).subject),
-        chain: std::array::from_fn(|l| lane(l).copy),
+        chain: std::array::from_fn(|l| lane(l).copy | group),
     }
 }

@@ -6,6 +6,7 @@ pub mod chains;
 pub mod data;
 pub mod effects;
 pub mod errors;
+pub mod groups;
 pub mod likelihood;
 pub mod numeric;
 pub mod scalar;
@@ -14,7 +15,7 @@ pub mod text;
 use nlmers_core::error::{Error, Result};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::model::Model;
-use nlmers_core::problem::{Given, Problem, Route};
+use nlmers_core::problem::{Given, Joint, Problem, Route};
 use nlmers_core::request::Request;
 use serde_json::json;
 
@@ -42,23 +43,39 @@ pub fn model(text: &str) -> Model {
 
 /// # Errors
 /// Those of the compiler and of the data.
-pub fn try_problem(model: &str, data: &Data, given: &Given) -> Result<Problem> {
+pub fn try_joint(model: &str, data: &Data, given: &Given) -> Result<Joint> {
     let request = Request::parse(&request_json("fit", model, data).to_string())?;
     let frame = request.frame(data.request_columns())?;
-    Problem::new(&request.compiled()?, &frame, given)
+    Joint::new(&request.compiled()?, &frame, given)
+}
+
+pub fn joint(model: &str, data: &Data) -> Joint {
+    try_joint(model, data, &Given::default()).unwrap_or_else(|error| panic!("{error}\n{model}"))
+}
+
+/// The problem of a model with one grouping.
+///
+/// # Errors
+/// Those of the compiler and of the data.
+pub fn try_problem(model: &str, data: &Data, given: &Given) -> Result<Problem> {
+    Ok(try_joint(model, data, given)?.parts.remove(0))
 }
 
 pub fn problem(model: &str, data: &Data) -> Problem {
-    try_problem(model, data, &Given::default()).unwrap_or_else(|error| panic!("{error}\n{model}"))
+    joint(model, data).parts.remove(0)
 }
 
-/// A problem with parameters held at their starting values.
-pub fn problem_with_fixed(model: &str, data: &Data, fixed: &[&str]) -> Problem {
+/// A model with parameters held at their starting values.
+pub fn joint_with_fixed(model: &str, data: &Data, fixed: &[&str]) -> Joint {
     let given = Given {
-        start: Vec::new(),
         fix: fixed.iter().map(|name| (name.to_string(), None)).collect(),
+        ..Given::default()
     };
-    try_problem(model, data, &given).unwrap_or_else(|error| panic!("{error}\n{model}"))
+    try_joint(model, data, &given).unwrap_or_else(|error| panic!("{error}\n{model}"))
+}
+
+pub fn problem_with_fixed(model: &str, data: &Data, fixed: &[&str]) -> Problem {
+    joint_with_fixed(model, data, fixed).parts.remove(0)
 }
 
 /// The error of a model that must not compile.

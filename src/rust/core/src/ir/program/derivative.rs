@@ -6,7 +6,7 @@ use super::carried::{self, Carried};
 use super::place::{Builder, DataColumns, Source};
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels};
+use crate::ir::level::{Extent, Levels, Seen};
 use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Target};
 
 /// With respect to what.
@@ -37,6 +37,9 @@ pub struct DerivativeProgram {
     pub tangents: Vec<(Vec<Tangent>, Vec<Tangent>)>,
     pub row_roots: Vec<Place>,
     pub carried: Carried,
+    pub subject_roots: Vec<Place>,
+    /// Whether effects of other groupings are read.
+    pub reads_known: bool,
 }
 
 /// The values as they are laid out, for the derivative rules to follow.
@@ -111,6 +114,12 @@ impl DerivativeProgram {
         forward.sums = program.accumulate(&mut builder, roots);
         (forward.rows, forward.subjects) = (rows, subjects);
         program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
+        program.subject_roots = roots
+            .subjects
+            .iter()
+            .map(|node| builder.place(*node))
+            .collect();
+        program.reads_known = builder.reads_known;
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();
         program.lay_reverse(&mut builder, &forward, active);
@@ -316,7 +325,10 @@ impl DerivativeProgram {
         }
         let first = sweep.touched.insert(node);
         if let Op::Phi(k) = builder.graph.op(node) {
-            return Target::Add(narrow(self.phi_adjoint(k as usize)));
+            return match builder.levels.effect(k) {
+                Seen::Own(position) => Target::Add(narrow(self.phi_adjoint(position as usize))),
+                Seen::Known(_) => Target::None,
+            };
         }
         if level.extent == Extent::Once {
             let j = builder
@@ -336,10 +348,10 @@ impl DerivativeProgram {
 
     fn lay_tangents(&mut self, builder: &mut Builder, forward: &Forward) {
         for k in 0..self.n_phi {
-            let leaf = builder
-                .graph
-                .nodes()
-                .find(|n| builder.graph.op(*n) == Op::Phi(narrow(k)));
+            let leaf = builder.graph.nodes().find(|n| match builder.graph.op(*n) {
+                Op::Phi(i) => builder.levels.effect(i) == Seen::Own(narrow(k)),
+                _ => false,
+            });
             let mut columns: HashMap<Node, u32> = leaf
                 .map(|n| (n, narrow(self.phi_adjoint(k))))
                 .into_iter()

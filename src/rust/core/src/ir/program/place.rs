@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::fuse::Fusion;
 use crate::ir::graph::{Carry, Graph, Node, Op};
-use crate::ir::level::{Extent, Level, Levels};
+use crate::ir::level::{Extent, Level, Levels, Seen};
 use crate::ir::tape::{Bank, Instruction, Place};
 
 /// Data-only values that some program reads: computed once, when model and data meet.
@@ -12,6 +12,9 @@ use crate::ir::tape::{Bank, Instruction, Place};
 pub struct DataColumns {
     pub subject: Vec<Node>,
     pub row: Vec<Node>,
+    /// Effects of other groupings, constant for the subject or by row.
+    pub known_subject: Vec<Node>,
+    pub known_row: Vec<Node>,
 }
 
 impl DataColumns {
@@ -41,6 +44,8 @@ pub struct Builder<'a> {
     pub broadcast: Vec<Source>,
     /// Nodes that depend on `theta` alone, evaluated once for all subjects.
     pub population: Vec<Node>,
+    /// Whether effects of other groupings are read.
+    pub reads_known: bool,
     places: HashMap<Node, Place>,
     fusion: Fusion,
 }
@@ -53,6 +58,7 @@ impl<'a> Builder<'a> {
             data,
             broadcast: Vec::new(),
             population: Vec::new(),
+            reads_known: false,
             places: HashMap::new(),
             fusion: Fusion::default(),
         }
@@ -81,10 +87,7 @@ impl<'a> Builder<'a> {
         }
         let level = self.level(node);
         let place = match (self.graph.op(node), level.extent) {
-            (Op::Phi(k), _) => Place {
-                bank: Bank::Phi,
-                index: k,
-            },
+            (Op::Phi(k), extent) => self.effect(node, k, extent),
             (Op::Constant(value), _) => self.broadcast(Source::Constant(value)),
             (_, Extent::Once) => {
                 self.population.push(node);
@@ -101,6 +104,22 @@ impl<'a> Builder<'a> {
         };
         self.places.insert(node, place);
         place
+    }
+
+    fn effect(&mut self, node: Node, k: u32, extent: Extent) -> Place {
+        self.reads_known |= matches!(self.levels.effect(k), Seen::Known(_));
+        let (bank, index) = match (self.levels.effect(k), extent) {
+            (Seen::Own(position), _) => (Bank::Phi, position),
+            (Seen::Known(_), Extent::Row) => (
+                Bank::KnownRow,
+                DataColumns::intern(&mut self.data.known_row, node),
+            ),
+            (Seen::Known(_), _) => (
+                Bank::KnownSubject,
+                DataColumns::intern(&mut self.data.known_subject, node),
+            ),
+        };
+        Place { bank, index }
     }
 
     fn broadcast(&mut self, source: Source) -> Place {

@@ -22,6 +22,8 @@ pub struct ValueProgram {
     pub total: Option<u32>,
     pub row_roots: Vec<Place>,
     pub subject_roots: Vec<Place>,
+    /// Whether effects of other groupings are read.
+    pub reads_known: bool,
 }
 
 impl ValueProgram {
@@ -37,6 +39,7 @@ impl ValueProgram {
             .iter()
             .map(|node| builder.place(*node))
             .collect();
+        program.reads_known = builder.reads_known;
         program.broadcast = std::mem::take(&mut builder.broadcast);
         program.population = std::mem::take(&mut builder.population);
         program
@@ -88,8 +91,10 @@ impl ValueProgram {
             builder.set_place(*node, dst);
             self.subject.push(instruction);
         }
-        let total = (!roots.sums.is_empty()).then(|| registers.fresh());
+        let sums = !roots.sums.is_empty() || !roots.subject_sums.is_empty();
+        let total = sums.then(|| registers.fresh());
         self.total = total.map(|place| place.index);
+        self.accumulate_subjects(builder, roots, total);
         let carried = builder.carried(&roots.nodes());
         for (leaf, carry) in &carried {
             let dst = registers.fresh();
@@ -158,6 +163,22 @@ impl ValueProgram {
             moves.push(step);
         }
         self.row.extend(moves);
+    }
+
+    /// Terms counted once: their mask is the constant one.
+    fn accumulate_subjects(&mut self, builder: &mut Builder, roots: &Roots, total: Option<Place>) {
+        let Some(dst) = total else { return };
+        for node in &roots.subject_sums {
+            let a = builder.place(*node);
+            let b = builder.one();
+            self.subject.push(Instruction {
+                code: Code::Accumulate,
+                dst,
+                a,
+                b,
+                c: a,
+            });
+        }
     }
 
     fn accumulate(

@@ -29,6 +29,10 @@ pub enum Bank {
     Row,
     /// Whether the current row counts for an outcome: 1 or 0.
     Mask,
+    /// Random effects of other groupings that are constant for the subject.
+    KnownSubject,
+    /// Random effects of other groupings at the current row.
+    KnownRow,
     /// Values of the subject that depend on `theta` but not on `phi`.
     Prepared,
     /// Values of the current row that depend on `theta` but not on `phi`.
@@ -37,7 +41,7 @@ pub enum Bank {
     Work,
 }
 
-pub const N_BANKS: usize = 8;
+pub const N_BANKS: usize = 10;
 
 /// Address of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

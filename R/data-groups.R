@@ -1,0 +1,93 @@
+# Find the groupings of the rows: the subjects, and what the random effects name.
+
+# A list of list(name, columns, labels, codes): first the subjects, then the
+# groupings of the model in its order; the latter NULL when they are the subjects.
+data_groupings <- function(model, data, id, argument) {
+  groups <- model$groups
+  if (length(groups) < 2L) {
+    name <- if (is.null(id)) groups else id
+    if (is.null(name)) stop_no_group()
+    if (!is.null(id)) check_column_name(id, "id")
+    return(list(subjects = grouping(name, data, argument), groups = NULL))
+  }
+  parts <- lapply(groups, grouping, data = data, argument = argument)
+  if (!is.null(id)) {
+    check_column_name(id, "id")
+    return(list(subjects = grouping(id, data, argument), groups = parts))
+  }
+  list(subjects = parts[[innermost(parts)]], groups = parts)
+}
+
+stop_no_group <- function() {
+  stop_data(
+    "no_group", "Nothing says which column tells the subjects apart.",
+    hint = "Write `random(eta ~ ... | id)`, or give `id = \"column\"`."
+  )
+}
+
+# Among the groupings by one column the one with the most levels.
+innermost <- function(parts) {
+  single <- vapply(parts, function(part) length(part$columns) == 1L, logical(1L))
+  levels <- vapply(parts, function(part) length(part$labels), integer(1L))
+  if (any(single)) levels[!single] <- 0L
+  which.max(levels)
+}
+
+# `name` is a column or columns joined by ":"; a column that is itself called so
+# comes first.
+grouping <- function(name, data, argument) {
+  columns <- if (name %in% names(data)) name else strsplit(name, ":", fixed = TRUE)[[1L]]
+  for (column in columns) check_group_column(column, data, argument)
+  parts <- lapply(columns, function(column) {
+    labels <- group_labels(data[[column]])
+    list(labels = labels, codes = match(group_text(data[[column]]), labels))
+  })
+  all <- Reduce(interact, parts)
+  list(name = name, columns = columns, labels = all$labels, codes = as.double(all$codes))
+}
+
+# The levels of two groupings that occur together, ordered by the first, then the
+# second.
+interact <- function(a, b) {
+  key <- (a$codes - 1) * length(b$labels) + b$codes
+  found <- sort(unique(key))
+  first <- (found - 1) %/% length(b$labels) + 1
+  second <- (found - 1) %% length(b$labels) + 1
+  list(
+    labels = paste(a$labels[first], b$labels[second], sep = ":"),
+    codes = match(key, found)
+  )
+}
+
+check_group_column <- function(column, data, argument) {
+  if (!column %in% names(data)) stop_missing_column(column, data, "grouping", argument)
+  values <- data[[column]]
+  if (anyNA(values)) {
+    row <- which(is.na(values))[1L]
+    stop_data(
+      "missing_group",
+      sprintf("The grouping column `%s` has a missing value in row %d.", column, row),
+      hint = "Every row belongs to a subject; remove the row or fill it in.",
+      fields = list(column = column, row = row)
+    )
+  }
+}
+
+# Labels in an order that does not depend on the order of rows: numbers by size,
+# factors by level, text by its bytes.
+group_labels <- function(values) {
+  if (is.factor(values)) return(levels(droplevels(values)))
+  if (is.numeric(values)) return(group_text(sort(unique(values))))
+  sort(unique(as.character(values)), method = "radix")
+}
+
+# The label of each value; 100000 is not written 1e+05. Numbers that 15 digits do
+# not tell apart, such as 0.1 + 0.2 and 0.3, get the 17 that always do.
+group_text <- function(values) {
+  if (!is.numeric(values) || is.factor(values)) return(as.character(values))
+  values <- as.double(values)
+  text <- formatC(values, digits = 15L, width = 1L, format = "fg")
+  short <- which(as.double(text) != values)
+  text[short] <- formatC(values[short], digits = 17L, width = 1L, format = "fg")
+  text
+}

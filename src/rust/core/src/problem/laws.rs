@@ -1,0 +1,157 @@
+//! Bring effects that are Gaussian on no scale into the form of those that are.
+//!
+//! `phi` of such an effect keeps a fixed Gaussian reference, with the moments of `phi` at the starting values, in place
+//! of its distribution; the program adds `log f(phi; theta) - log N(phi; reference)` once a level. Samplers, modes and
+//! quadrature then need not know: the reference is where they propose from and what they measure steps by.
+
+use super::normal_form::{NormalForm, RowLeaves};
+use crate::data::Records;
+use crate::distributions::{effects, normal, Spread};
+use crate::error::{Error, ErrorClass, Result};
+use crate::ir::graph::{Graph, Node};
+use crate::ir::level::{Extent, Levels};
+use crate::ir::op::Unary;
+use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::model::{EffectBlock, Law, Model};
+
+/// The distribution of an effect that is not normal, relative to its normal reference.
+#[derive(Debug, Clone)]
+pub struct Correction {
+    /// Effect of the model.
+    pub effect: usize,
+    /// `log f(phi; theta) - log N(phi; reference)`
+    pub term: Node,
+    /// Information of the term about `phi`: argument and weight.
+    pub information: Vec<(Node, Node)>,
+    /// Standard deviation of the effect.
+    pub sd: Node,
+}
+
+impl NormalForm {
+    /// Arguments of a distribution that is not Gaussian may vary between levels, not within.
+    pub(super) fn check_law(
+        &self,
+        model: &Model,
+        records: &[Records],
+        levels: &mut [Levels],
+        block: &EffectBlock,
+    ) -> Result<()> {
+        for correction in &self.corrections {
+            let own = block.first..block.first + block.len();
+            let extent = levels[block.group].of(&self.graph, correction.term).extent;
+            if own.contains(&correction.effect) && extent > Extent::Subject {
+                let records = &records[block.group];
+                return Err(self.varying_error(model, records, correction.term, &block.text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Give effects that are not Gaussian their reference, and the program the difference.
+    pub(super) fn refer(
+        &mut self,
+        model: &Model,
+        records: &[Records],
+        theta: &[f64],
+        moved: &impl Fn(Node) -> Node,
+    ) -> Result<()> {
+        for block in &model.blocks {
+            let Some(law) = &block.law else { continue };
+            let n = block.len();
+            for (k, (args, density)) in law.arguments.iter().zip(&law.densities).enumerate() {
+                let args: Vec<Node> = args.iter().map(|node| moved(*node)).collect();
+                let (mean, sd) = reference_of(
+                    &self.graph,
+                    &law.family,
+                    &args,
+                    &records[block.group],
+                    theta,
+                );
+                if !(mean.is_finite() && sd.is_finite() && sd > 0.0) {
+                    return Err(start_error(law, &model.effects[block.first + k].name)
+                        .at(block.text.clone()));
+                }
+                let g = &mut self.graph;
+                let mean = g.constant(mean);
+                self.means[block.first + k] = mean;
+                let variance = g.constant(sd * sd);
+                if let Some(c) = self.covariance.iter_mut().find(|c| c.first == block.first) {
+                    c.nodes[k * n + k] = variance;
+                }
+                let phi = g.phi(crate::model::parameter::index(block.first + k));
+                let sd = g.constant(sd);
+                let known = normal::density(g, phi, mean, Spread::Sd(sd));
+                let precision = g.unary(Unary::Recip, variance);
+                let less = g.neg(precision);
+                let mut information: Vec<(Node, Node)> = (density.information.iter())
+                    .map(|(argument, weight)| (moved(*argument), moved(*weight)))
+                    .collect();
+                information.push((phi, less));
+                self.corrections.push(Correction {
+                    effect: block.first + k,
+                    term: g.sub(moved(density.log_density), known.log_density),
+                    information,
+                    sd: moved(density.sd),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Leaves at the first row of a level and a `theta`.
+struct LevelLeaves<'a> {
+    rows: RowLeaves<'a>,
+    theta: &'a [f64],
+}
+
+impl Leaves for LevelLeaves<'_> {
+    fn data(&self, column: usize) -> f64 {
+        self.rows.data(column)
+    }
+
+    fn theta(&self, coordinate: usize) -> f64 {
+        self.theta[coordinate]
+    }
+
+    fn phi(&self, _coordinate: usize) -> f64 {
+        f64::NAN
+    }
+}
+
+/// Mean and standard deviation of `phi` at the arguments that the levels have on average.
+fn reference_of(
+    graph: &Graph,
+    family: &str,
+    args: &[Node],
+    records: &Records,
+    theta: &[f64],
+) -> (f64, f64) {
+    let program = ScalarProgram::new(graph, args);
+    let mut memory = Vec::new();
+    let mut sums = vec![0.0; args.len()];
+    for rows in &records.rows {
+        let rows = RowLeaves {
+            records,
+            row: rows.first().copied(),
+        };
+        let values = program.evaluate(graph, &LevelLeaves { rows, theta }, &mut memory);
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += value / records.n_subjects as f64;
+        }
+    }
+    effects::reference(family, &sums)
+}
+
+fn start_error(law: &Law, effect: &str) -> Error {
+    Error::new(
+        ErrorClass::Start,
+        "start_outside_bounds",
+        format!(
+            "The starting values give `{}()` arguments that are not allowed.",
+            law.family
+        ),
+    )
+    .field("name", effect)
+    .hint("Scales, shapes and standard deviations are positive: declare them with positive().")
+}

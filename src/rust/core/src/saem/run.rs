@@ -1,0 +1,434 @@
+//! Take SAEM through its iterations.
+
+use super::convergence::{judge, FitStatus};
+use super::estep::{Chains, Report, Target, Turn, KERNELS};
+use super::exchange::exchange;
+use super::fit::Fit;
+use super::mstep::{Annealing, MStep, Step};
+use super::newton::MAX_PARAMETERS;
+use super::options::{Kernels, SaemOptions};
+use super::part::{all_means, all_priors, ChainDraws, Part};
+use super::schedule::{Phase, Schedule};
+use super::score::Scores;
+use super::smoother::{LaneScores, Smoother};
+use super::trace::Trace;
+use nalgebra::DMatrix;
+
+use crate::data::Layout;
+use crate::monitor::Progress;
+use crate::parallel::Workers;
+use crate::problem::{Joint, Means, Prior, Route};
+use crate::samplers::Tally;
+
+/// Iterations between two looks at second derivatives.
+const INFORMATION_EVERY: usize = 5;
+
+/// Turns of the groupings in an iteration while exploring and while smoothing.
+const TURNS: (usize, usize) = (2, 4);
+
+/// Everything that lives through the iterations.
+pub struct Run<'a> {
+    joint: &'a Joint,
+    options: &'a SaemOptions,
+    pub schedule: Schedule,
+    /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
+    parts: Vec<Part<'a>>,
+    smoother: Option<Smoother>,
+    free: Vec<usize>,
+    seed: u64,
+    theta: Vec<f64>,
+    trace: Trace,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(
+        joint: &'a Joint,
+        options: &'a SaemOptions,
+        layouts: &'a [Layout],
+        seed: u64,
+    ) -> Self {
+        let theta = joint.theta.start.clone();
+        let free: Vec<usize> = (0..theta.len())
+            .filter(|k| joint.theta.routes[*k] != Route::Fixed)
+            .collect();
+        let accelerates = options.acceleration && free.len() <= MAX_PARAMETERS;
+        let kernels = kernels(options, joint, Phase::Smoothing);
+        let smoother = || {
+            let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
+            Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
+        };
+        let parts = joint.parts.iter().zip(layouts);
+        Self {
+            parts: parts
+                .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
+                .collect(),
+            smoother: accelerates.then(smoother),
+            schedule: Schedule::new(options),
+            joint,
+            options,
+            free,
+            seed,
+            theta,
+            trace: Trace::default(),
+        }
+    }
+
+    /// One iteration, counted from one; `None` when numbers failed, `theta` then being the last good one.
+    pub fn iterate(&mut self, k: usize, workers: &Workers) -> Option<Progress> {
+        let (phase, gain) = self.schedule.at(k);
+        let theta = self.theta.clone();
+        let priors = all_priors(self.joint, &theta)?;
+        let means = all_means(&mut self.parts, &theta);
+        let reports = self.draw(k, &priors, &means, workers);
+        for part in &mut self.parts {
+            let chains = part.chains.as_ref()?;
+            part.statistics.update(chains, part.layout, gain);
+            part.now.update(chains, part.layout, 1.0);
+        }
+        let gradient = total_gradient(&reports);
+        self.learn_information(k, workers);
+        self.smooth(k, &priors, &means, &reports, &gradient);
+        let moved = match &self.smoother {
+            Some(smoother) if phase == Phase::Smoothing => {
+                let gain = self.schedule.preconditioned(k);
+                smoother.advance(&self.joint.theta, &self.free, gain, &mut self.theta)
+            }
+            _ => false,
+        };
+        if !moved {
+            self.update(k, &priors, &means, &gradient);
+        }
+        let sound = self.shorten(&theta);
+        let others = reports[1..].iter().map(|report| report.log_prior);
+        let objective = reports[0].objective + others.sum::<f64>();
+        self.trace.push(&self.theta, gain, phase, objective);
+        sound.then(|| Progress {
+            iteration: k,
+            total: self.schedule.total(),
+            phase: phase.name(),
+            gain,
+            objective,
+        })
+    }
+
+    /// M-step by the routes of the exploration.
+    fn update(&mut self, k: usize, priors: &[Prior], means: &[Means], gradient: &[f64]) {
+        let (_, gain) = self.schedule.at(k);
+        let anneals = self.options.annealing && self.schedule.anneals(k);
+        let rate = if anneals {
+            self.options.annealing_rate
+        } else {
+            0.0
+        };
+        for ((part, prior), means) in self.parts.iter_mut().zip(priors).zip(means) {
+            let step = Step {
+                statistics: &part.statistics,
+                means,
+                prior,
+                gradient,
+                gain,
+                annealing: Annealing { rate },
+            };
+            part.mstep
+                .update(&step, &mut part.mean_program, &mut self.theta);
+        }
+    }
+
+    /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.
+    fn draw(
+        &mut self,
+        k: usize,
+        priors: &[Prior],
+        means: &[Means],
+        workers: &Workers,
+    ) -> Vec<Report> {
+        let (phase, _) = self.schedule.at(k);
+        let (turns, most) = (
+            turns(self.joint, phase),
+            turns(self.joint, Phase::Smoothing),
+        );
+        let mut reports: Vec<Report> = Vec::new();
+        for turn in 0..turns {
+            let number = u32::try_from((k - 1) * most + turn + 1).unwrap_or(u32::MAX);
+            let place = Turn {
+                iteration: k,
+                number,
+                first: turn == 0,
+            };
+            if number > 1 {
+                let exchanges = &self.joint.exchanges;
+                exchange(&mut self.parts, exchanges, priors, means, self.seed, number);
+            }
+            let mut all: Vec<Report> = (0..self.parts.len())
+                .rev()
+                .map(|group| self.draw_part(group, place, priors, means, workers))
+                .collect();
+            all.reverse();
+            reports = all;
+        }
+        reports
+    }
+
+    fn draw_part(
+        &mut self,
+        group: usize,
+        turn: Turn,
+        priors: &[Prior],
+        means: &[Means],
+        workers: &Workers,
+    ) -> Report {
+        let (phase, _) = self.schedule.at(turn.iteration);
+        let theta = self.theta.clone();
+        self.start_chains(priors, means);
+        let draws = ChainDraws { parts: &self.parts };
+        let part = &self.parts[group];
+        let known = self.joint.known(part.problem, part.layout, &draws);
+        let keeps = self.smoother.is_some() && self.schedule.keeps_scores(turn.iteration);
+        let part = &mut self.parts[group];
+        part.prepare(known, &theta);
+        let derivatives = part.needs_derivatives().then_some(&part.derivatives);
+        let prior = &priors[group];
+        let scores =
+            keeps.then(|| Scores::new(part.problem, &self.free, prior, derivatives, &theta));
+        let target = Target {
+            problem: part.problem,
+            layout: part.layout,
+            values: &part.values,
+            derivatives,
+            prior,
+            means: &means[group],
+            theta: &theta,
+            origin: &part.statistics.origin,
+            averages_gradient: phase == Phase::Smoothing,
+            scores: scores.as_ref(),
+            turn,
+        };
+        let kernels = kernels(self.options, self.joint, phase);
+        let acceptance = self.options.target_acceptance;
+        part.chains
+            .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance))
+            .step(&target, kernels, workers)
+    }
+
+    /// Start the chains of every grouping at the means, so that each can be known to the others.
+    fn start_chains(&mut self, priors: &[Prior], means: &[Means]) {
+        if self.parts.iter().all(|part| part.chains.is_some()) {
+            return;
+        }
+        let theta = self.theta.clone();
+        for ((part, prior), means) in self.parts.iter_mut().zip(priors).zip(means) {
+            let target = Target {
+                problem: part.problem,
+                layout: part.layout,
+                values: &part.values,
+                derivatives: None,
+                prior,
+                means,
+                theta: &theta,
+                origin: &part.statistics.origin,
+                averages_gradient: false,
+                scores: None,
+                turn: Turn {
+                    iteration: 0,
+                    number: 0,
+                    first: true,
+                },
+            };
+            let acceptance = self.options.target_acceptance;
+            part.chains
+                .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance));
+        }
+    }
+
+    /// Look at the second derivatives of the score route, every iteration at first, then now and then: minus the
+    /// derivative of the score of every free coordinate in each scored one, by central differences at fixed draws.
+    fn learn_information(&mut self, k: usize, workers: &Workers) {
+        let due = k <= 30 || k.is_multiple_of(INFORMATION_EVERY);
+        let scored = self.parts[0].mstep.scored.clone();
+        if !due || scored.is_empty() {
+            return;
+        }
+        let mut information = DMatrix::zeros(self.free.len(), scored.len());
+        for (b, k) in scored.iter().enumerate() {
+            let h = 1e-4 * self.joint.theta.size(*k, self.theta[*k]);
+            let mut side = |sign: f64| {
+                let mut moved = self.theta.clone();
+                moved[*k] += sign * h;
+                total_score(&mut self.parts, &self.free, &moved, workers)
+            };
+            let (Some(up), Some(down)) = (side(1.0), side(-1.0)) else {
+                return;
+            };
+            for (a, (up, down)) in up.iter().zip(down).enumerate() {
+                information[(a, b)] = (down - up) / (2.0 * h);
+            }
+        }
+        if information.iter().all(|x| x.is_finite()) {
+            let gain = (1.0 / k as f64).max(0.1);
+            self.parts[0].mstep.learn_information(information, gain);
+        }
+    }
+
+    /// Let the scores of the draws enter the smoother, and while smoothing their total.
+    fn smooth(
+        &mut self,
+        k: usize,
+        priors: &[Prior],
+        means: &[Means],
+        reports: &[Report],
+        gradient: &[f64],
+    ) {
+        let Some(smoother) = self
+            .smoother
+            .as_mut()
+            .filter(|_| self.schedule.keeps_scores(k))
+        else {
+            return;
+        };
+        let lanes: Vec<LaneScores> = (self.parts.iter().zip(reports).zip(&self.joint.batches))
+            .map(|((part, report), batches)| LaneScores {
+                layout: part.layout,
+                batches,
+                scores: &report.scores,
+            })
+            .collect();
+        smoother.learn(&lanes);
+        if self.schedule.at(k).0 == Phase::Exploration {
+            return;
+        }
+        let parts: Vec<(Scores, &MStep, &Prior)> = (self.parts.iter().zip(priors))
+            .map(|(part, prior)| {
+                let derivatives = part.needs_derivatives().then_some(&part.derivatives);
+                let scores = Scores::new(part.problem, &self.free, prior, derivatives, &self.theta);
+                (scores, &part.mstep, prior)
+            })
+            .collect();
+        let mut total = vec![0.0; self.free.len()];
+        for (g, (scores, mstep, _)) in parts.iter().enumerate() {
+            let gradient = if g == 0 { gradient } else { &[] };
+            let own = scores.total(&mstep.linear, &self.parts[g].now, &means[g], gradient);
+            for (total, own) in total.iter_mut().zip(own) {
+                *total += own;
+            }
+        }
+        if k.is_multiple_of(INFORMATION_EVERY) || !smoother.ready() {
+            smoother.precondition(&self.free, &parts);
+        }
+        smoother.observe(total);
+    }
+
+    /// Halve the step from `old` until the population distribution exists; false when it never does.
+    fn shorten(&mut self, old: &[f64]) -> bool {
+        for _ in 0..20 {
+            let finite = self.theta.iter().all(|x| x.is_finite());
+            if finite && all_priors(self.joint, &self.theta).is_some() {
+                let means = all_means(&mut self.parts, &self.theta);
+                if means.iter().all(|m| m.values.iter().all(|m| m.is_finite())) {
+                    return true;
+                }
+            }
+            for (new, old) in self.theta.iter_mut().zip(old) {
+                *new = if new.is_finite() {
+                    0.5 * (*new + old)
+                } else {
+                    *old
+                };
+            }
+        }
+        self.theta = old.to_vec();
+        false
+    }
+
+    /// A chain without a finite density never moves: nothing that was averaged over it means anything.
+    fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
+        let part = &self.parts[0];
+        let subject = part.chains.as_ref()?.lost(part.layout)?;
+        let evidence = format!(
+            "The likelihood of `{}` {} is not finite at any draw of its random effects.",
+            part.problem.records.group, part.problem.records.labels[subject]
+        );
+        Some((FitStatus::NotFinite, vec![evidence]))
+    }
+
+    pub fn finish(self, status: FitStatus) -> Fit {
+        let conditional = self.parts.iter().map(|part| part.statistics.conditional());
+        let (cond_mean, cond_sd) = conditional.unzip();
+        let smoother = self.smoother.as_ref();
+        let names = &self.joint.theta;
+        let verdict = smoother.and_then(|s| s.verdict(names, &self.free, &self.theta));
+        let (status, evidence) = match (status, self.lost()) {
+            (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
+            (FitStatus::MaxIterations, None) => {
+                verdict.unwrap_or_else(|| judge(names, &self.trace, self.options.smoothing))
+            }
+            (other, _) => (other, Vec::new()),
+        };
+        let mut tallies = [Tally::default(); 4];
+        for chains in self.parts.iter().filter_map(|part| part.chains.as_ref()) {
+            for (total, tally) in tallies.iter_mut().zip(chains.tallies) {
+                total.add(tally);
+            }
+        }
+        Fit {
+            theta: self.theta,
+            status,
+            evidence,
+            trace: self.trace,
+            chains: self.parts[0].layout.copies,
+            acceptance: KERNELS
+                .into_iter()
+                .zip(tallies.map(|tally| tally.rate()))
+                .collect(),
+            not_finite: tallies.iter().map(|tally| tally.not_finite).sum(),
+            cond_mean,
+            cond_sd,
+            covariance: self.smoother.as_ref().and_then(Smoother::covariance),
+            seconds: 0.0,
+        }
+    }
+}
+
+/// Turns of the groupings in an iteration: one when there is nobody to take turns with.
+fn turns(joint: &Joint, phase: Phase) -> usize {
+    match phase {
+        _ if joint.parts.len() == 1 => 1,
+        Phase::Exploration => TURNS.0,
+        Phase::Smoothing => TURNS.1,
+    }
+}
+
+fn kernels(options: &SaemOptions, joint: &Joint, phase: Phase) -> Kernels {
+    match phase {
+        _ if joint.parts.len() > 1 => options.kernels.in_turns(),
+        Phase::Exploration => options.kernels,
+        Phase::Smoothing => options.kernels.smoothing(),
+    }
+}
+
+/// The gradient of the complete-data log density in `theta`: the sum of what the groupings' programs give.
+fn total_gradient(reports: &[Report]) -> Vec<f64> {
+    let longest = reports.iter().map(|r| r.gradient.len()).max().unwrap_or(0);
+    let mut total = vec![0.0; longest];
+    for report in reports {
+        for (total, own) in total.iter_mut().zip(&report.gradient) {
+            *total += own;
+        }
+    }
+    total
+}
+
+/// Complete-data score at the current draws and any `theta`.
+fn total_score(
+    parts: &mut [Part],
+    free: &[usize],
+    theta: &[f64],
+    workers: &Workers,
+) -> Option<Vec<f64>> {
+    let mut total = vec![0.0; free.len()];
+    for part in parts {
+        for (total, own) in total.iter_mut().zip(part.score(free, theta, workers)?) {
+            *total += own;
+        }
+    }
+    Some(total)
+}
