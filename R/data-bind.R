@@ -2,13 +2,17 @@
 # make the numeric columns and the subject codes the core works on.
 
 # `argument` is where the user gave the data: in `newdata`, for predictions, the
-# outcome may be absent. `env` is where the model was written.
+# outcome may be absent. `env` is where the model was written. The model that comes
+# back knows whether the data say what is censored.
 bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv()) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-  data <- as.data.frame(data)
+  data <- outcomes_by_dvid(model, as.data.frame(data))
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
+  data <- time_as_t(model, data, time)
+  censoring <- censoring_columns(model, data)
+  model$spec$censoring <- !is.null(censoring)
   outcomes <- unique(model$described$outcomes)
   used <- unique(c(outcomes, model$described$columns, time))
   needed <- if (argument == "newdata") setdiff(used, outcomes) else used
@@ -17,6 +21,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   columns <- lapply(stats::setNames(used, used), function(column) {
     numeric_column(data[[column]], column, argument)
   })
+  columns <- c(columns, censoring$columns)
   subjects <- groupings$subjects
   columns$.group <- subjects$codes
   for (i in seq_along(groupings$groups)) {
@@ -26,7 +31,8 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   if (length(subjects$columns) > 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
   grouped <- unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns"))
   list(
-    frame = data[unique(c(subjects$name, grouped, used))],
+    model = model,
+    frame = data[unique(c(subjects$name, grouped, used, censoring$names))],
     columns = columns,
     groups = if (is.null(groupings$groups)) list(subjects) else groupings$groups,
     fields = list(

@@ -59,6 +59,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   check_method(method)
   inform_of_priors(model, method)
   bound <- bind_data(model, data, id, time, env = env)
+  model <- bound$model
   held <- held_levels(fix, model)
   settings <- list(
     start = named_values(start, "start", model),

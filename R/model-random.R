@@ -75,7 +75,7 @@ effect_names <- function(code, text) {
 check_distribution <- function(code, words, text) {
   name <- if (is.call(code)) code_text(code[[1L]]) else code_text(code)
   if (is.call(code) && name %in% words) return(invisible())
-  later <- name %in% c(later_words, later_random_words)
+  later <- name %in% later_words
   problem <- if (later) {
     sprintf("The distribution `%s` is not available in this release.", name)
   } else {

@@ -16,11 +16,12 @@ outcome_words <- c(
   "categorical", "ordered", "event", "custom", "censored", "hmm",
   "continuous_time_hmm", "markov", "continuous_time_markov"
 )
-random_words <- c("normal", "mvnormal", "lognormal")
+random_words <- c(
+  "normal", "mvnormal", "lognormal", "exponential", "gamma", "beta", "student_t"
+)
 later_words <- c(
   "linear_compartments", "planar_flow", "network", "soft_tree", "spline"
 )
-later_random_words <- c("exponential", "gamma", "beta", "student_t", "planar_flow")
 
 # Where code is read: `env` finds helper functions, `bound` holds names that
 # stand for a tree already (arguments and local variables of a helper), `closed`

@@ -15,22 +15,58 @@
 #' @section Random effects:
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is
 #' `normal(mean, sd)`, `lognormal(meanlog, sdlog)` or `mvnormal(mean,
-#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. On the
-#' left stands a name, or `c(eta_ka, eta_v)` to name the elements. The group is a
-#' column of the data, or columns joined by `:`, as in `id:occ` for variability
+#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. Not Gaussian
+#' on any scale are `exponential(scale)`, `gamma(shape, scale)`, `beta(a, b)` and
+#' `student_t(df, mean, sd)`, whose `sd` is the scale. On the left stands a name, or
+#' `c(eta_ka, eta_v)` to name the elements. The group is a column of the data, or columns joined by `:`, as in `id:occ` for variability
 #' between occasions. Lines may differ in their group, nested (`| site` and `| id`)
 #' or crossed (`| id` and `| item`); a level may change from row to row.
 #'
 #' @section Code:
 #' Assignments and outcomes, one a line: arithmetic, comparisons, `if`/`else`
 #' and `ifelse()`, `exp log log1p expm1 sqrt abs sin cos tan tanh atan lgamma
-#' gamma digamma pnorm qnorm plogis qlogis min max softplus`, and `c [ sum prod
-#' length rep diag rbind %*%`. A symbol that is nothing else is a column of the data.
+#' gamma digamma trigamma pnorm qnorm plogis qlogis min max softplus`, and `c [ sum prod
+#' length rep diag rbind %*%`. A symbol that is nothing else is a column of the data;
+#' `t` is the time where no column has that name.
 #' Functions of the calling environment made of these words are read in place.
-#' `column ~ distribution` states an outcome: `normal(mean, sd)`,
-#' `lognormal(meanlog, sdlog)`, `bernoulli(prob)`, `poisson(rate)`,
-#' `custom(log_density)` or a Markov chain, see below. The SD of `normal()` may be `add(a)`, `prop(b)`,
-#' `add_prop(a, b)` (variances add) or `add_prop_sd(a, b)` (SDs add).
+#' `column ~ distribution` states an outcome; several lines make several outcomes,
+#' of any mix of families.
+#'
+#' @section Outcomes:
+#' * continuous: `normal(mean, sd)`, `lognormal(meanlog, sdlog)`,
+#'   `student_t(df, mean, sd)` (`sd` is the scale), `laplace(location, scale)`,
+#'   `logistic(location, scale)`, `gamma(shape, scale)`, `exponential(scale)`,
+#'   `weibull(shape, scale)`, `beta(a, b)`;
+#' * counts: `poisson(rate)`, `neg_binomial(mean, size)` with the variance
+#'   `mean + mean^2 / size`, `binomial(size, prob)`;
+#' * categories: `bernoulli(prob)` of 0 and 1; `categorical(probs)` of `1..K`, the
+#'   probabilities being divided by their sum; `ordered(eta, cutpoints)` of `1..K`
+#'   with `P(y <= k) = plogis(cutpoints[k] - eta)`;
+#' * times to events: `event(hazard)`, the hazard a function of the time `t`. The
+#'   column is 1 at the time of an event, 0 at a time up to which there was none; the
+#'   hazard is integrated from the subject's previous row (0 before the first), in
+#'   closed form where it is a sum of powers and exponentials of `t`, else by
+#'   Gauss-Legendre quadrature with 20 nodes. Covariates in it have the values of the row;
+#' * series: `hmm()`, `continuous_time_hmm()`, `markov()`, `continuous_time_markov()`,
+#'   see the section on Markov chains;
+#' * any other: `custom(log_density)`.
+#'
+#' The SD of `normal()` may be `add(a)`, `prop(b)`, `add_prop(a, b)` (variances add)
+#' or `add_prop_sd(a, b)` (SDs add).
+#'
+#' `predict()` and `fitted()` give the mean, for `lognormal()` the median, for
+#' `student_t()`, `laplace()` and `logistic()` the location, for `bernoulli()` the
+#' probability, for `ordered()` the expected category, for `event()` the probability
+#' of an event since the previous row, and nothing for `categorical()` and `custom()`.
+#'
+#' @section Censoring:
+#' `censored(distribution, lower, upper)`, with one bound or both: a value at or below
+#' `lower` stands for everything below it, a value at or above `upper` for everything
+#' above. Data with a column `CENS` (in any case) say it row by row: 1 if the value is
+#' an upper limit, -1 if it is a lower limit, 0 if it is the value itself; a number in
+#' the column `LIMIT` is the limit on the other side. Both are for `normal`,
+#' `lognormal`, `exponential`, `weibull`, `logistic` and `laplace`; outcomes of other
+#' families are left as they are by the columns.
 #'
 #' @section Markov chains:
 #' `y ~ hmm(transition, emissions, initial)` is an outcome whose distribution
@@ -53,7 +89,8 @@
 #' rows should stay below 1000 when there are more than two states.
 #'
 #' What is predicted at a row is the mean given the subject's earlier outcomes.
-#' Random effects are those of the subject. #'
+#' Random effects are those of the subject.
+#'
 #' @param ... `fixed(...)`, `random(...)` and `{ code }`. These words are
 #'   understood here only; nothing is masked. `!!x` puts the value of `x` in,
 #'   `!!!list` splices one.

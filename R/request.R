@@ -8,6 +8,7 @@ core_request <- function(task, spec, fields = list()) {
 # Vectors that stay arrays even with one element are marked with I().
 model_fields <- function(spec) {
   list(
+    censoring = isTRUE(spec$censoring),
     parameters = lapply(spec$parameters, parameter_fields),
     random = lapply(spec$random, function(block) {
       list(

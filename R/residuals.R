@@ -3,7 +3,9 @@
 #' @param object (`nlme_fit`) a fit.
 #' @param type (character) `"response"` for observed minus predicted, `"iwres"` for
 #'   individual weighted residuals: that difference over the residual SD at the
-#'   individual prediction (both on the log scale for a lognormal outcome).
+#'   individual prediction (both on the log scale for a lognormal outcome). The SD is
+#'   that of the outcome's distribution; counts, categories and events have none. A
+#'   censored value counts with its limit.
 #' @param level (0 or 1) of the prediction, as in [predict.nlme_fit()]; individual
 #'   weighted residuals are at level 1.
 #' @param ... for the generic; an argument that lands here is refused.
@@ -31,10 +33,16 @@ residuals.nlme_fit <- function(object, type = c("response", "iwres"), level = 1,
   weighted_residuals(object, observed, stats::fitted(object, level = 1))
 }
 
+# Continuous families, which have a residual SD.
+weighted_families <- c(
+  "normal", "lognormal", "student_t", "laplace", "logistic", "gamma", "beta",
+  "exponential", "weibull"
+)
+
 weighted_residuals <- function(fit, observed, predicted) {
   outcomes <- fit$fitted$outcome
   families <- fit$model$described$families
-  without <- outcomes[!families %in% c("normal", "lognormal")]
+  without <- outcomes[!families %in% weighted_families]
   if (length(without) > 0L) {
     stop_option(
       "no_residual_sd",

@@ -15,7 +15,7 @@ test_that("what is not a random effect is refused", {
   expect_equal(caught(read(quote(random())))$reason, "empty_random")
   expect_equal(caught(read(quote(random(eta))))$reason, "bad_random")
   expect_equal(caught(read(quote(random(eta + 1 ~ normal(0, 1)))))$reason, "bad_random")
-  expect_equal(caught(read(quote(random(eta ~ gamma(1, 1) | id))))$reason, "unknown_distribution")
+  expect_equal(caught(read(quote(random(eta ~ weibull(1, 1) | id))))$reason, "unknown_distribution")
   expect_equal(caught(read(quote(random(eta ~ normal(0, 1) | id:occ))))$reason, "nested_group")
 })
 

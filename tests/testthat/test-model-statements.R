@@ -27,5 +27,29 @@ test_that("a line that does nothing is refused", {
   expect_equal(caught(read(quote(a + b)))$reason, "no_statement")
   expect_equal(caught(read(quote(log(y) ~ normal(m, s))))$reason, "bad_outcome")
   expect_equal(caught(read(quote(y ~ norml(m, s))))$hint, "Did you mean `normal`?")
-  expect_equal(caught(read(quote(y ~ weibull(m, s))))$reason, "unknown_distribution")
+  expect_equal(caught(read(quote(y ~ cauchy(m, s))))$reason, "unknown_distribution")
+})
+
+test_that("the distribution inside censored() is read as one", {
+  tree <- function(code) nlmers:::distribution_tree(code, nlmers:::new_scope(globalenv(), "text"))
+  made <- tree(quote(censored(lower = 0.1, normal(f, s))))
+  expect_equal(made$call, "censored")
+  expect_equal(made$names, c("lower", ""))
+  expect_equal(made$args[[2L]]$call, "normal")
+  expect_equal(caught(tree(quote(censored(lower = 1))))$reason, "argument_count")
+  expect_equal(caught(tree(quote(censored(censored(normal(f, s), 1), 2))))$reason, "unknown_distribution")
+})
+
+test_that("a helper may have the name of a distribution", {
+  logistic <- function(x) 1 / (1 + exp(-x))
+  made <- nlme_model(
+    fixed(m = 1, s = positive(0.5), o = positive(0.5)),
+    random(e ~ normal(m, o) | id), y ~ normal(logistic(e), s)
+  )
+  expect_equal(made$described$families, "normal")
+  error <- caught(nlme_model(fixed(m = 1), random(e ~ normal(m, 1) | id), {
+    f <- poisson(e)
+    y ~ normal(f, 1)
+  }))
+  expect_match(conditionMessage(error), "`poisson` is a distribution", fixed = TRUE)
 })

@@ -132,9 +132,39 @@ fn random_trees_are_refused_or_evaluated() {
 
 /// A tree that the scalar evaluator of the tests understands: no vectors, no ties.
 fn is_scalar(tree: &Json) -> bool {
-    const SHAPED: [&str; 15] = [
-        "v", "w", "eta", "early", "nowhere", "c", "[", "rep", "diag", "%*%", "length", "==", "!=",
-        "(", "rbind",
+    const SHAPED: [&str; 32] = [
+        "v",
+        "w",
+        "eta",
+        "early",
+        "nowhere",
+        "c",
+        "[",
+        "rep",
+        "diag",
+        "%*%",
+        "length",
+        "==",
+        "!=",
+        "(",
+        ":",
+        "seq_len",
+        "seq_along",
+        "seq",
+        "numeric",
+        "matrix",
+        "t",
+        "nrow",
+        "ncol",
+        "cumsum",
+        "cumprod",
+        "rev",
+        "crossprod",
+        "tcrossprod",
+        "outer",
+        "rowSums",
+        "colSums",
+        "rbind",
     ];
     let name = tree["sym"].as_str().or(tree["call"].as_str());
     let plain = name.is_none_or(|name| !SHAPED.contains(&name)) && tree["str"].is_null();

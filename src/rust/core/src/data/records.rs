@@ -56,6 +56,7 @@ impl Records {
             .collect();
         if let Some(first) = all.first() {
             first.check_covariates(model, frame)?;
+            super::covariates::check(model, frame, &first.columns)?;
             if need_outcomes {
                 first.check_outcomes(model, frame)?;
             }
@@ -234,9 +235,8 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         {
             Ok(vec![0.0; frame.n_rows])
         }
-        Err(_) if !need_outcomes && (column.outcome || column.source != Source::Data) => {
-            Ok(vec![f64::NAN; frame.n_rows])
-        }
+        Err(_) if !need_outcomes && column.source != Source::Data => Ok(vec![0.0; frame.n_rows]),
+        Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
         found => found.map(<[f64]>::to_vec),
     };
     model.columns.iter().map(read).collect()

@@ -38,15 +38,6 @@ pub fn arguments(family: &str) -> &'static [&'static str] {
     }
 }
 
-/// The effect as a function of `phi`.
-pub fn transform(g: &mut Graph, family: &str, phi: Node) -> Node {
-    match family {
-        "exponential" | "gamma" => g.exp(phi),
-        "beta" => g.unary(Unary::Logistic, phi),
-        _ => phi,
-    }
-}
-
 /// `None` for a family that is not one of these, or for another number of arguments.
 pub fn density(g: &mut Graph, family: &str, phi: Node, args: &[Node]) -> Option<EffectDensity> {
     Some(match (family, args) {

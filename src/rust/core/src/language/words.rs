@@ -1,12 +1,14 @@
 //! List the words of the language and find the nearest one to a misspelling.
 
 /// Functions of the code block.
-pub const FUNCTIONS: [&str; 55] = [
+#[rustfmt::skip]
+pub const FUNCTIONS: [&str; 72] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
-    "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%",
-    "mean", "(", "trigamma", "rbind",
+    "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%", "mean",
+    "(", "trigamma", ":", "seq_len", "seq_along", "seq", "numeric", "matrix", "t", "nrow", "ncol",
+    "cumsum", "cumprod", "rev", "crossprod", "tcrossprod", "outer", "rowSums", "colSums", "rbind",
 ];
 
 /// Families of random effects.

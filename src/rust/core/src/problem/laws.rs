@@ -19,6 +19,9 @@ use crate::model::{EffectBlock, Law, Model};
 pub struct Correction {
     /// Effect of the model.
     pub effect: usize,
+    pub family: String,
+    /// Arguments of the family.
+    pub arguments: Vec<Node>,
     /// `log f(phi; theta) - log N(phi; reference)`
     pub term: Node,
     /// Information of the term about `phi`: argument and weight.
@@ -89,6 +92,8 @@ impl NormalForm {
                 information.push((phi, less));
                 self.corrections.push(Correction {
                     effect: block.first + k,
+                    family: law.family.clone(),
+                    arguments: args,
                     term: g.sub(moved(density.log_density), known.log_density),
                     information,
                     sd: moved(density.sd),

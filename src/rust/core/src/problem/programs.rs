@@ -24,6 +24,12 @@ pub struct Programs {
     pub means: ValueProgram,
     /// Shifts of the effects for each subject.
     pub shifts: ValueProgram,
+    /// Arguments of the distributions of `corrections`, one after another, for each level.
+    pub laws: ValueProgram,
+    /// At each row: arguments of the outcomes' families, one outcome after another.
+    pub arguments: ValueProgram,
+    /// At each row: log densities of the outcomes.
+    pub terms: ValueProgram,
     /// At each row: predictions and residual SDs of the outcomes; once a subject: individual parameters.
     pub prediction: ValueProgram,
     pub individual: Vec<String>,
@@ -86,6 +92,22 @@ impl Programs {
             subjects: form.shifts.clone(),
             ..all.clone()
         };
+        let laws = Roots {
+            subjects: (form.corrections.iter())
+                .flat_map(|c| c.arguments.clone())
+                .collect(),
+            ..Roots::default()
+        };
+        let arguments = Roots {
+            rows: (form.densities.iter())
+                .flat_map(|d| d.arguments.clone())
+                .collect(),
+            ..Roots::default()
+        };
+        let terms = Roots {
+            rows: form.densities.iter().map(|d| d.log_density).collect(),
+            ..Roots::default()
+        };
         let (rows, predicted) = prediction_roots(form);
         let prediction = Roots {
             rows,
@@ -106,6 +128,9 @@ impl Programs {
                 Active::Theta,
             ),
             means: ValueProgram::new(&graph, &mut levels, &mut data, &means),
+            laws: ValueProgram::new(&graph, &mut levels, &mut data, &laws),
+            arguments: ValueProgram::new(&graph, &mut levels, &mut data, &arguments),
+            terms: ValueProgram::new(&graph, &mut levels, &mut data, &terms),
             shifts: ValueProgram::new(&graph, &mut levels, &mut data, &shifts),
             prediction: ValueProgram::new(&graph, &mut levels, &mut data, &prediction),
             individual,

@@ -1,10 +1,12 @@
 //! Answer one request of a front end: decode it, run it, encode the result.
 
 mod decode;
+mod density;
 mod describe;
 mod fit;
 mod parameters;
 mod predict;
+mod simulate;
 
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::joint::{joint_modes, laplace, JointModes};
@@ -29,6 +31,8 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "describe" => describe::describe(&request),
         "fit" => fit::fit(&request, columns, monitor),
         "predict" => predict::predict(&request, columns),
+        "simulate" => simulate::simulate(&request, columns),
+        "log_density" => density::log_density(&request, columns),
         "log_likelihood" => {
             let (joint, theta) = request.evaluated(columns)?;
             Ok(log_likelihood(&marginal(&joint, &theta, request.nodes)?))

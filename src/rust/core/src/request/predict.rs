@@ -136,24 +136,43 @@ fn row_predictions(
     points: &Points,
     out: &mut Predictions,
 ) {
-    let roots = root_targets(problem);
+    let targets = root_targets(problem);
+    for (column, (outcome, is_sd)) in rows_of(problem, layout, values, points)
+        .into_iter()
+        .zip(targets)
+    {
+        if is_sd {
+            out.sd[outcome] = column;
+        } else {
+            out.values[outcome] = column;
+        }
+    }
+}
+
+/// Row roots of a program at every row of the data frame: `[root][row]`.
+pub fn rows_of(
+    problem: &Problem,
+    layout: &Layout,
+    values: &Values,
+    points: &Points,
+) -> Vec<Vec<f64>> {
+    let n_rows = problem.records.codes.len();
+    let mut out: Vec<Vec<f64>> = Vec::new();
     let mut work = Vec::new();
     for (b, block) in layout.blocks.iter().enumerate() {
         let columns = layout.columns(b, &points.values[0], problem.n_phi());
         values.rows(b, &columns, &mut work, |row, root, column| {
-            let (outcome, is_sd) = roots[root];
-            let list = if is_sd {
-                &mut out.sd[outcome]
-            } else {
-                &mut out.values[outcome]
-            };
+            if out.len() <= root {
+                out.resize(root + 1, vec![f64::NAN; n_rows]);
+            }
             for (l, lane) in block.lanes.iter().enumerate() {
                 if let Some(record) = layout.rows[lane.subject as usize].get(row) {
-                    list[*record] = column.0[l];
+                    out[root][*record] = column.0[l];
                 }
             }
         });
     }
+    out
 }
 
 /// Individual parameters, `levels x names`, row-major.

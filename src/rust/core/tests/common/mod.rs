@@ -4,8 +4,10 @@
 
 pub mod chains;
 pub mod data;
+pub mod draws;
 pub mod effects;
 pub mod errors;
+pub mod families;
 pub mod groups;
 pub mod likelihood;
 pub mod numeric;

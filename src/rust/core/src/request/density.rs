@@ -1,0 +1,85 @@
+//! The complete-data log density: outcomes given the effects, and effects given the parameters.
+
+use std::sync::Arc;
+
+use super::predict::{columns_matrix, outcome_names, points, rows_of};
+use super::{list, Columns, Request};
+use crate::data::Layout;
+use crate::error::Result;
+use crate::ir::column::Column;
+use crate::ir::vmath::Isa;
+use crate::problem::{Joint, Means, Points, Prior, Problem, Values};
+use crate::reply::Value;
+
+/// Log densities of every outcome at every row and of the effects of every level (on the natural scale), at the
+/// parameters and effects of the request.
+pub fn log_density(request: &Request, columns: Columns) -> Result<Value> {
+    let (joint, theta) = request.evaluated(columns)?;
+    let points = points(request, &joint, &theta)?;
+    let outcomes = outcome_terms(&joint, &theta, &points);
+    let mut total: f64 = outcomes.iter().flatten().filter(|x| !x.is_nan()).sum();
+    let mut effects = Vec::new();
+    for part in &joint.parts {
+        let own = effect_terms(part, &theta, &points)?;
+        total += own.iter().sum::<f64>();
+        effects.push((String::new(), Value::Numbers(own)));
+    }
+    let n_rows = joint.main().records.codes.len();
+    Ok(list(vec![
+        ("outcome", Value::Texts(outcome_names(joint.main()))),
+        ("value", columns_matrix(n_rows, outcomes.len(), &outcomes)),
+        ("effects", Value::List(effects)),
+        ("total", Value::Number(total)),
+    ]))
+}
+
+/// `[outcome][row]`, NaN where the outcome is missing.
+fn outcome_terms(joint: &Joint, theta: &[f64], points: &Points) -> Vec<Vec<f64>> {
+    let problem = joint.main();
+    let layout = problem.full_layout();
+    let mut values = Values::new(problem, &layout, &problem.programs.terms);
+    values.set_known(Arc::new(joint.known(problem, &layout, points)));
+    values.prepare(theta);
+    let mut terms = rows_of(problem, &layout, &values, points);
+    for (terms, outcome) in terms.iter_mut().zip(&problem.records.outcomes) {
+        let observed = &problem.records.columns[*outcome];
+        for (term, y) in terms.iter_mut().zip(observed) {
+            if y.is_nan() {
+                *term = f64::NAN;
+            }
+        }
+    }
+    terms
+}
+
+/// Log density of the effects of each level, as the user wrote them.
+fn effect_terms(part: &Problem, theta: &[f64], points: &Points) -> Result<Vec<f64>> {
+    let layout = part.full_layout();
+    let prior = Prior::new(part, theta)?;
+    let means = Means::new(part, &layout, theta);
+    let mut values = Values::new(part, &layout, &part.programs.corrections);
+    values.prepare(theta);
+    let mut out = vec![0.0; part.n_subjects()];
+    let mut work = Vec::new();
+    for (b, block) in layout.blocks.iter().enumerate() {
+        let phi = layout.columns(b, &points.values[part.group], part.n_phi());
+        let gaussian = prior.log_density(Isa::detect(), &phi, &means.columns(&layout, b));
+        let correction = values.log_lik(b, &phi, &mut work);
+        let jacobian = jacobian(part, &layout, b, theta, &phi);
+        for (l, lane) in block.lanes.iter().enumerate() {
+            out[lane.subject as usize] = gaussian.0[l] + correction.0[l] - jacobian.0[l];
+        }
+    }
+    Ok(out)
+}
+
+/// `ln |d effect / d phi|` of all effects of a lane.
+fn jacobian(part: &Problem, layout: &Layout, b: usize, theta: &[f64], phi: &[Column]) -> Column {
+    let shifts = crate::problem::subject_values(part, layout, &part.programs.shifts, theta);
+    let shifts = layout.columns(b, &shifts, part.n_phi());
+    Column(std::array::from_fn(|l| {
+        (part.effects().iter().enumerate())
+            .map(|(k, effect)| effect.transform.log_slope(phi[k].0[l] - shifts[k].0[l]))
+            .sum()
+    }))
+}

@@ -1,0 +1,121 @@
+//! Simulate random effects and outcomes.
+
+use std::sync::Arc;
+
+use rand_distr::{Distribution, StandardNormal};
+use rand_philox::Philox;
+
+use super::predict::{outcome_names, rows_of, typical};
+use super::{list, Columns, Request};
+use crate::distributions::{draw, effects};
+use crate::error::Result;
+use crate::problem::{subject_values, Joint, Points, Prior, Problem, Values};
+use crate::reply::Value;
+
+/// Values of every outcome at every row, simulations one below another; a simulation is a stream of its own.
+pub fn simulate(request: &Request, columns: Columns) -> Result<Value> {
+    let (joint, theta) = request.predicted(columns)?;
+    let nsim = request.nsim.unwrap_or(1);
+    let seed = request.seed.unwrap_or(1.0) as u64;
+    let problem = joint.main();
+    let n_rows = problem.records.codes.len();
+    let n_outcomes = problem.model.outcomes.len();
+    let mut values: Vec<Vec<f64>> = vec![Vec::with_capacity(n_rows * nsim); n_outcomes];
+    for sim in 0..nsim {
+        let mut rng = Philox::from_u64_seed_stream(seed, sim as u64);
+        let points = draw_effects(&joint, &theta, &mut rng)?;
+        let drawn = draw_outcomes(&joint, &theta, &points, &mut rng);
+        for (all, one) in values.iter_mut().zip(drawn) {
+            all.extend(one);
+        }
+    }
+    Ok(list(vec![
+        ("outcome", Value::Texts(outcome_names(problem))),
+        (
+            "value",
+            Value::Matrix {
+                rows: n_rows * nsim,
+                cols: n_outcomes,
+                data: values.concat(),
+            },
+        ),
+    ]))
+}
+
+/// `phi` of every grouping from its distribution; levels with given values keep them.
+fn draw_effects(joint: &Joint, theta: &[f64], rng: &mut Philox) -> Result<Points> {
+    let mut points = typical(joint, theta);
+    for part in &joint.parts {
+        let values = &mut points.values[part.group];
+        draw_gaussian(part, theta, values, rng)?;
+        draw_laws(part, theta, values, rng);
+        for (phi, held) in values.iter_mut().zip(part.held.iter().flatten()) {
+            if !held.is_nan() {
+                *phi = *held;
+            }
+        }
+    }
+    Ok(points)
+}
+
+fn draw_gaussian(
+    part: &Problem,
+    theta: &[f64],
+    values: &mut [f64],
+    rng: &mut Philox,
+) -> Result<()> {
+    let prior = Prior::new(part, theta)?;
+    let d = part.n_phi();
+    for phi in values.chunks_mut(d) {
+        let noise: Vec<f64> = (0..d).map(|_| StandardNormal.sample(rng)).collect();
+        for (i, value) in phi.iter_mut().enumerate() {
+            let sum: f64 = (0..=i).map(|j| prior.chol[(i, j)] * noise[j]).sum();
+            *value += sum;
+        }
+    }
+    Ok(())
+}
+
+/// Effects that are Gaussian on no scale.
+fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox) {
+    let corrections = &part.form.corrections;
+    if corrections.is_empty() {
+        return;
+    }
+    let layout = part.full_layout();
+    let arguments = subject_values(part, &layout, &part.programs.laws, theta);
+    let (d, width) = (part.n_phi(), part.programs.laws.subject_roots.len());
+    for (phi, mut args) in values.chunks_mut(d).zip(arguments.chunks(width)) {
+        for correction in corrections {
+            let (own, rest) = args.split_at(correction.arguments.len());
+            args = rest;
+            let k = correction.effect - part.form.offset;
+            let effect = effects::draw(&correction.family, own, rng);
+            phi[k] = part.effects()[k].transform.backward(effect);
+        }
+    }
+}
+
+/// `[outcome][row]`, drawn in the order of the rows.
+fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox) -> Vec<Vec<f64>> {
+    let problem = joint.main();
+    let layout = problem.full_layout();
+    let mut values = Values::new(problem, &layout, &problem.programs.arguments);
+    values.set_known(Arc::new(joint.known(problem, &layout, points)));
+    values.prepare(theta);
+    let arguments = rows_of(problem, &layout, &values, points);
+    let mut first = 0;
+    let outcomes = problem.model.outcomes.iter().zip(&problem.form.densities);
+    outcomes
+        .map(|(outcome, density)| {
+            let own = first..first + density.arguments.len();
+            first = own.end;
+            let rows = 0..problem.records.codes.len();
+            rows.map(|row| {
+                let args: Vec<f64> = arguments[own.clone()].iter().map(|a| a[row]).collect();
+                draw::draw(&outcome.family, &args, rng)
+            })
+            .collect()
+        })
+        .collect()
+}
