@@ -15,22 +15,22 @@ use crate::ir::vmath::{per_isa, Isa};
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     pub work: Vec<Column>,
-    adjoint: Vec<Column>,
+    pub(super) adjoint: Vec<Column>,
     tangent: Vec<Vec<Column>>,
     /// Carried values as each row reads them, `[row][value]`.
-    history: Vec<Column>,
+    pub(super) history: Vec<Column>,
 }
 
 /// A derivative program bound to a layout and a `theta`.
 pub struct Derivatives<'a> {
-    problem: &'a Problem,
-    layout: &'a Layout,
-    program: &'a DerivativeProgram,
+    pub(super) problem: &'a Problem,
+    pub(super) layout: &'a Layout,
+    pub(super) program: &'a DerivativeProgram,
     population: Population,
     broadcast: Vec<Column>,
     /// Effects of other groupings, block by block.
     known: Arc<Vec<Known>>,
-    isa: Isa,
+    pub(super) isa: Isa,
 }
 
 /// Lower triangle of a symmetric matrix for each lane, by rows.
@@ -95,54 +95,11 @@ impl<'a> Derivatives<'a> {
     }
 
     /// Adjoints that are added to start at zero.
-    fn clear(&self, scratch: &mut Scratch) {
+    pub(super) fn clear(&self, scratch: &mut Scratch) {
         let program = self.program;
         scratch.adjoint.resize(program.n_adjoints(), Column::ZERO);
         scratch.adjoint[..program.first_row_column].fill(Column::ZERO);
         scratch.adjoint[program.n_work..].fill(Column::ZERO);
-    }
-
-    /// The sweep where rows depend on the rows before: all rows forward, then all rows back.
-    ///
-    /// `visit(row, left, adjoint)`: the values that a row leaves and their adjoints, from the last row to the first.
-    fn sweep_carried(
-        &self,
-        b: usize,
-        phi: &[Column],
-        scratch: &mut Scratch,
-        visit: &mut dyn FnMut(usize, &[Column], &[Column]),
-    ) -> Column {
-        let program = self.program;
-        let n_rows = self.layout.blocks[b].n_rows;
-        let (read, left) = (program.carried.read(), program.carried.left());
-        let values = &program.row[..program.carried.n_values];
-        scratch.history.clear();
-        tape::run(self.isa, &program.subject, self.bases(b, phi, scratch), 1);
-        for row in 0..n_rows {
-            scratch
-                .history
-                .extend_from_slice(&scratch.work[read.clone()]);
-            let bases = self.bases(b, phi, scratch).at(row);
-            tape::run(self.isa, &program.row, bases, 1);
-            scratch.work.copy_within(left.clone(), read.start);
-        }
-        for row in (0..n_rows).rev() {
-            visit(
-                row,
-                &scratch.work[read.clone()],
-                &scratch.adjoint[read.clone()],
-            );
-            let before = row * read.len();
-            scratch.work[read.clone()]
-                .copy_from_slice(&scratch.history[before..before + read.len()]);
-            scratch.adjoint.copy_within(read.clone(), left.start);
-            scratch.adjoint[read.clone()].fill(Column::ZERO);
-            let bases = self.bases(b, phi, scratch).at(row);
-            tape::reverse_rows(self.isa, values, &program.reverse_row, bases, 1);
-        }
-        let bases = self.bases(b, phi, scratch);
-        tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
-        scratch.work[program.total as usize]
     }
 
     /// Log-likelihood of each lane and its gradient in `phi` (one column a coordinate).
@@ -158,46 +115,6 @@ impl<'a> Derivatives<'a> {
             *column = scratch.adjoint[self.program.phi_adjoint(k)];
         }
         value
-    }
-
-    /// Probabilities of the states of the chain behind an outcome at every row, given all outcomes of the subject:
-    /// `visit(row, state, column)`.
-    ///
-    /// What later rows contribute to the log-likelihood, as a function of the filtered probabilities `p`, is the logarithm
-    /// of a linear form `sum_j b_j p_j` plus what does not depend on them. So its gradient times `p` is the
-    /// distribution given everything (Darwiche 2003).
-    pub fn state_probabilities(
-        &self,
-        b: usize,
-        phi: &[Column],
-        outcome: usize,
-        scratch: &mut Scratch,
-        mut visit: impl FnMut(usize, usize, &Column),
-    ) {
-        let Some(chain) = &self.problem.model.outcomes[outcome].chain else {
-            return;
-        };
-        let Some(columns) = self.program.carried.positions(chain.carries.clone()) else {
-            return;
-        };
-        self.clear(scratch);
-        self.ready(phi, scratch);
-        self.sweep_carried(b, phi, scratch, &mut |row, left, adjoint| {
-            let terms: Vec<Column> = columns
-                .iter()
-                .map(|k| Column(std::array::from_fn(|l| left[*k].0[l] * adjoint[*k].0[l])))
-                .collect();
-            // No later outcome says anything: the adjoints are zero.
-            let silent: [bool; LANES] =
-                std::array::from_fn(|l| terms.iter().all(|term| term.0[l] == 0.0));
-            for (state, k) in columns.iter().enumerate() {
-                let column = std::array::from_fn(|l| {
-                    let term = if silent[l] { left[*k] } else { terms[state] };
-                    term.0[l]
-                });
-                visit(row, state, &Column(column));
-            }
-        });
     }
 
     /// Adjoints of the population values, one column each, after the value of each lane.
@@ -347,7 +264,7 @@ impl<'a> Derivatives<'a> {
     }
 
     /// Room for all values, and nothing added up yet.
-    fn ready(&self, phi: &[Column], scratch: &mut Scratch) {
+    pub(super) fn ready(&self, phi: &[Column], scratch: &mut Scratch) {
         assert!(
             phi.len() >= self.program.n_phi,
             "one column for each coordinate of phi"
@@ -358,7 +275,7 @@ impl<'a> Derivatives<'a> {
         scratch.work[self.program.total as usize] = Column::ZERO;
     }
 
-    fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
+    pub(super) fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
         let known = self.known.get(b);
         assert!(
             known.is_some() || !self.program.reads_known,

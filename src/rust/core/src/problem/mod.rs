@@ -4,6 +4,7 @@
 //! grouping move, lane by lane, and those of the other groupings are known values of the rows: given them, the levels
 //! of a grouping are independent. With one grouping its problem is all there is.
 
+mod carried;
 mod closed_form;
 mod constant_error;
 mod differentiate;

@@ -6,8 +6,10 @@
 
 use std::ops::Range;
 
+use super::derivative::DerivativeProgram;
 use super::place::Builder;
-use crate::ir::graph::{Carry, Node};
+use super::Roots;
+use crate::ir::graph::{Carry, Node, Op};
 use crate::ir::tape::{Bank, Code, Instruction, Place};
 
 /// Columns of `Work` that hold the carried values of a derivative program.
@@ -74,5 +76,50 @@ pub fn step(builder: &mut Builder, exists: u32, leaf: Node, carry: &Carry) -> In
         },
         b: builder.place(carry.next),
         c: here,
+    }
+}
+
+impl DerivativeProgram {
+    /// The columns that rows read carried values from, filled before the first row.
+    pub(super) fn start_carried(
+        &mut self,
+        builder: &mut Builder,
+        roots: &Roots,
+    ) -> Vec<(Node, Instruction)> {
+        let carried = builder.carried(&roots.nodes());
+        self.carried.first = self.n_work;
+        let mut starts = Vec::new();
+        for (leaf, carry) in carried {
+            let dst = Place {
+                bank: Bank::Work,
+                index: self.column(),
+            };
+            let instruction = start(builder, &carry, dst);
+            self.subject.push(instruction);
+            builder.set_place(leaf, dst);
+            if let Op::Carry(k) = builder.graph.op(leaf) {
+                self.carried.which.push(k);
+            }
+            starts.push((carry.initial, instruction));
+        }
+        starts
+    }
+
+    /// The columns that a row leaves carried values in.
+    pub(super) fn move_carried(
+        &mut self,
+        builder: &mut Builder,
+        roots: &Roots,
+    ) -> Vec<(Node, Node, Instruction)> {
+        self.carried.moved = self.n_work;
+        let mut steps = Vec::new();
+        for (leaf, carry) in builder.carried(&roots.nodes()) {
+            let mut instruction = step(builder, roots.exists, leaf, &carry);
+            instruction.dst.index = self.column();
+            self.row.push(instruction);
+            steps.push((leaf, carry.next, instruction));
+        }
+        self.carried.n_values = self.row.len();
+        steps
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::carried::{self, Carried};
+use super::carried::Carried;
 use super::place::{Builder, DataColumns, Source};
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
@@ -129,7 +129,7 @@ impl DerivativeProgram {
         program
     }
 
-    fn column(&mut self) -> u32 {
+    pub(super) fn column(&mut self) -> u32 {
         self.n_work += 1;
         u32::try_from(self.n_work - 1).unwrap_or(u32::MAX)
     }
@@ -142,45 +142,6 @@ impl DerivativeProgram {
         let instruction = builder.instruction(node, dst);
         builder.set_place(node, dst);
         instruction
-    }
-
-    /// The columns that rows read carried values from, filled before the first row.
-    fn start_carried(&mut self, builder: &mut Builder, roots: &Roots) -> Vec<(Node, Instruction)> {
-        let carried = builder.carried(&roots.nodes());
-        self.carried.first = self.n_work;
-        let mut starts = Vec::new();
-        for (leaf, carry) in carried {
-            let dst = Place {
-                bank: Bank::Work,
-                index: self.column(),
-            };
-            let instruction = carried::start(builder, &carry, dst);
-            self.subject.push(instruction);
-            builder.set_place(leaf, dst);
-            if let Op::Carry(k) = builder.graph.op(leaf) {
-                self.carried.which.push(k);
-            }
-            starts.push((carry.initial, instruction));
-        }
-        starts
-    }
-
-    /// The columns that a row leaves carried values in.
-    fn move_carried(
-        &mut self,
-        builder: &mut Builder,
-        roots: &Roots,
-    ) -> Vec<(Node, Node, Instruction)> {
-        self.carried.moved = self.n_work;
-        let mut steps = Vec::new();
-        for (leaf, carry) in builder.carried(&roots.nodes()) {
-            let mut instruction = carried::step(builder, roots.exists, leaf, &carry);
-            instruction.dst.index = self.column();
-            self.row.push(instruction);
-            steps.push((leaf, carry.next, instruction));
-        }
-        self.carried.n_values = self.row.len();
-        steps
     }
 
     /// Terms counted once: their mask is the constant one.
