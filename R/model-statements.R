@@ -145,6 +145,7 @@ outcome <- function(code, scope) {
 distribution_tree <- function(code, scope) {
   check_distribution(code, outcome_words, scope$text)
   word <- as.character(code[[1L]])
+  if (word %in% chain_words) return(chain_tree(code, scope))
   if (word != "censored") return(word_tree(word, code, scope))
   args <- as.list(code)[-1L]
   names <- rlang::names2(args)
@@ -155,7 +156,7 @@ distribution_tree <- function(code, scope) {
       "Write `censored(normal(f, sigma), lower = 0.1)`."
     )
   }
-  check_distribution(args[[inner]], setdiff(outcome_words, "censored"), scope$text)
+  check_distribution(args[[inner]], setdiff(outcome_words, c("censored", chain_words)), scope$text)
   trees <- lapply(seq_along(args), function(i) {
     if (i == inner) distribution_tree(args[[i]], scope) else expression_tree(args[[i]], scope)
   })

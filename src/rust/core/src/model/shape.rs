@@ -59,6 +59,7 @@ pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value])
             zip(g, call, args, &top, &base, |g, a, b| g.div(a, b))
         }
         "ifelse" | "if" => choose(g, call, args, values),
+        "rbind" => bind_rows(args, values),
         "diag" => diagonal(g, args, values),
         "rev" => {
             expect_arguments(call, values, 1, 1)?;
@@ -81,6 +82,31 @@ pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value])
                 )),
         ),
     }
+}
+
+/// A matrix from its rows: vectors of one length.
+fn bind_rows(args: &[Expression], values: &[Value]) -> Result<Value> {
+    expect_arguments("rbind", values, 1, 1000)?;
+    let cols = values[0].nodes().len();
+    let mut nodes = Vec::new();
+    for (arg, value) in args.iter().zip(values) {
+        if matches!(value, Value::Matrix { .. }) || value.nodes().len() != cols {
+            return Err(Error::model(
+                "wrong_shape",
+                format!(
+                    "`{}` is {}; the rows of `rbind()` are vectors of one length, here {cols}.",
+                    arg.show(),
+                    value.shape()
+                ),
+            ));
+        }
+        nodes.extend_from_slice(value.nodes());
+    }
+    Ok(Value::Matrix {
+        rows: values.len(),
+        cols,
+        nodes,
+    })
 }
 
 fn extreme(g: &mut Graph, call: &str, nodes: &[Node]) -> Result<Value> {
