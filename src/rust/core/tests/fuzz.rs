@@ -132,9 +132,38 @@ fn random_trees_are_refused_or_evaluated() {
 
 /// A tree that the scalar evaluator of the tests understands: no vectors, no ties.
 fn is_scalar(tree: &Json) -> bool {
-    const SHAPED: [&str; 14] = [
-        "v", "w", "eta", "early", "nowhere", "c", "[", "rep", "diag", "%*%", "length", "==", "!=",
+    const SHAPED: [&str; 31] = [
+        "v",
+        "w",
+        "eta",
+        "early",
+        "nowhere",
+        "c",
+        "[",
+        "rep",
+        "diag",
+        "%*%",
+        "length",
+        "==",
+        "!=",
         "(",
+        ":",
+        "seq_len",
+        "seq_along",
+        "seq",
+        "numeric",
+        "matrix",
+        "t",
+        "nrow",
+        "ncol",
+        "cumsum",
+        "cumprod",
+        "rev",
+        "crossprod",
+        "tcrossprod",
+        "outer",
+        "rowSums",
+        "colSums",
     ];
     let name = tree["sym"].as_str().or(tree["call"].as_str());
     let plain = name.is_none_or(|name| !SHAPED.contains(&name)) && tree["str"].is_null();

@@ -1,7 +1,9 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
+pub mod covariates;
 mod derived;
 pub mod frame;
+pub mod interpolate;
 pub mod layout;
 pub mod records;
 mod support;

@@ -51,6 +51,7 @@ impl Records {
             .collect();
         if let Some(first) = all.first() {
             first.check_covariates(model, frame)?;
+            super::covariates::check(model, frame, &columns)?;
             if need_outcomes {
                 first.check_outcomes(model, frame)?;
             }

@@ -9,6 +9,8 @@ use super::expression::Expression;
 pub struct Specification {
     pub parameters: Vec<Parameter>,
     #[serde(default)]
+    pub covariates: Vec<Covariate>,
+    #[serde(default)]
     pub random: Vec<Random>,
     #[serde(default)]
     pub statements: Vec<Statement>,
@@ -98,18 +100,77 @@ pub struct Random {
     pub text: String,
 }
 
-/// One line of the code block.
+/// What `covariates()` says of a name.
 #[derive(Debug, Clone, Deserialize)]
+pub struct Covariate {
+    pub name: String,
+    pub kind: CovariateType,
+    /// Of a constant: the group within which it is; absent: that of the random effects.
+    #[serde(default)]
+    pub on: Option<String>,
+    #[serde(default)]
+    pub interpolation: Interpolation,
+    /// Of a vector: its data columns.
+    #[serde(default, deserialize_with = "texts")]
+    pub columns: Vec<String>,
+    /// Of a factor: its levels; the data column holds their positions, from one.
+    #[serde(default, deserialize_with = "texts")]
+    pub levels: Vec<String>,
+    /// Of a factor: the level without an indicator; absent: the first.
+    #[serde(default)]
+    pub reference: Option<String>,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CovariateType {
+    Constant,
+    TimeVarying,
+    Vector,
+    Factor,
+}
+
+/// The value of a covariate between its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Interpolation {
+    /// The last value carried forward.
+    #[default]
+    Constant,
+    Linear,
+    CubicSpline,
+    Akima,
+}
+
+/// One statement of the code block.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Statement {
+    /// `target <- value`, or `target[index] <- value`.
     Assign {
         target: String,
+        #[serde(default)]
+        index: Vec<Expression>,
         value: Expression,
         text: String,
     },
     Outcome {
         column: String,
         dist: Expression,
+        text: String,
+    },
+    If {
+        condition: Expression,
+        yes: Vec<Statement>,
+        #[serde(default)]
+        no: Vec<Statement>,
+        text: String,
+    },
+    For {
+        variable: String,
+        values: Expression,
+        body: Vec<Statement>,
         text: String,
     },
 }

@@ -1,5 +1,6 @@
 //! Compile expressions: symbols, operators and functions on scalars, vectors and small matrices.
 
+use super::arguments::{arranged, formals};
 use super::scope::Scope;
 use super::shape::shaping;
 use super::value::Value;
@@ -17,30 +18,86 @@ impl Scope {
         match expression {
             Expression::Number { num } => Ok(Value::Scalar(self.graph.constant(*num))),
             Expression::Text { str } => Ok(Value::Text(str.clone())),
-            Expression::Symbol { sym } => Ok(match self.get(sym) {
-                Some(value) => value.clone(),
-                None => Value::Scalar(self.column(sym, statement).1),
-            }),
-            Expression::Call { call, args, .. } => {
-                let mut values = Vec::with_capacity(args.len());
-                for arg in args {
-                    values.push(self.value(arg, statement)?);
+            Expression::Symbol { sym } => self.symbol(sym, statement),
+            Expression::Block { block, value } => self.block(block, value, statement),
+            Expression::Call { call, args, names } => self.call(call, args, names, statement),
+        }
+        .map_err(|e| e.at(statement))
+    }
+
+    fn call(
+        &mut self,
+        call: &str,
+        args: &[Expression],
+        names: &[String],
+        statement: &str,
+    ) -> Result<Value> {
+        match (call, args) {
+            ("[", _) => return self.element(args, statement),
+            ("==" | "!=", [left, right]) => {
+                if let Some(test) = self.level_test(left, right)? {
+                    return map(&mut self.graph, &test, |g, x| {
+                        if call == "==" {
+                            x
+                        } else {
+                            g.unary(Unary::Not, x)
+                        }
+                    });
                 }
-                apply(&mut self.graph, call, args, &values).map_err(|e| e.at(statement))
             }
+            ("if", [condition, yes, no]) => {
+                let condition = self.value(condition, statement)?;
+                // A branch that is never taken need not make sense: `if (i > 1) x[i - 1] else 0`.
+                if let Some(value) = self.constant_of(&condition) {
+                    return self.value(if value != 0.0 { yes } else { no }, statement);
+                }
+                let values = [
+                    condition,
+                    self.value(yes, statement)?,
+                    self.value(no, statement)?,
+                ];
+                return apply(&mut self.graph, call, args, &values);
+            }
+            _ => {}
+        }
+        if let Some(special) = self.special(call, args, names, statement)? {
+            return Ok(special);
+        }
+        let named = names.iter().any(|name| !name.is_empty());
+        let ordered: Vec<&Expression> = match formals(call).filter(|_| named) {
+            None => args.iter().collect(),
+            Some(formals) => {
+                let slots = arranged(call, args, names, formals)?;
+                slots.into_iter().map_while(|slot| slot).collect()
+            }
+        };
+        let mut values = Vec::with_capacity(args.len());
+        for arg in &ordered {
+            values.push(self.value(arg, statement)?);
+        }
+        let args: Vec<Expression> = ordered.into_iter().cloned().collect();
+        apply(&mut self.graph, call, &args, &values)
+    }
+
+    /// The number that a scalar is known to be.
+    pub fn constant_of(&self, value: &Value) -> Option<f64> {
+        match value.nodes() {
+            [node] => self.graph.as_constant(*node),
+            _ => None,
         }
     }
 
     /// Compile an expression that must be a scalar.
     pub fn scalar(&mut self, expression: &Expression, statement: &str) -> Result<Node> {
-        match self.value(expression, statement)? {
-            Value::Scalar(node) => Ok(node),
-            other => Err(Error::model(
+        let value = self.value(expression, statement)?;
+        match value.nodes() {
+            [node] => Ok(*node),
+            _ => Err(Error::model(
                 "wrong_shape",
                 format!(
                     "`{}` is {}, a scalar is needed.",
                     expression.show(),
-                    other.shape()
+                    value.shape()
                 ),
             )
             .at(statement)),
@@ -56,7 +113,8 @@ fn apply(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Re
         return Err(Error::model(
             "wrong_shape",
             format!("The text \"{text}\" stands where a number belongs."),
-        ));
+        )
+        .hint("Texts are levels of factors, as in `sex == \"F\"`."));
     }
     if let Some(f) = unary_function(call, values.len()) {
         expect_arguments(call, values, 1, 1)?;
@@ -192,6 +250,8 @@ pub fn zip(
     match (a, b) {
         (_, Value::Scalar(y)) => map(g, a, |g, x| f(g, x, *y)),
         (Value::Scalar(x), _) => map(g, b, |g, y| f(g, *x, y)),
+        (_, Value::Vector(one)) if one.len() == 1 => map(g, a, |g, x| f(g, x, one[0])),
+        (Value::Vector(one), _) if one.len() == 1 => map(g, b, |g, y| f(g, one[0], y)),
         _ if a.shape() == b.shape() => {
             let mut right = b.nodes().iter();
             map(g, a, |g, x| match right.next() {

@@ -1,5 +1,6 @@
 //! Put a model together: parameters, random effects, then statements in the order written.
 
+use super::covariates::declare;
 use super::parameter::Parameter;
 use super::scope::{Kind, Scope};
 use super::statements::statements;
@@ -34,6 +35,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         )
         .hint("Name at least one in fixed(), for example fixed(ka = positive(1))."));
     }
+    declare(&mut scope, &spec.covariates)?;
     let (blocks, effects, groups) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
     mark_outcomes(&mut scope, &blocks, &outcomes);
@@ -45,6 +47,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         blocks,
         groups,
         columns: scope.columns,
+        covariates: scope.covariates,
         outcomes,
         assigned,
     })

@@ -1,10 +1,15 @@
 //! Compile the user's model: names, shapes and families checked, statements turned into one program.
 
+mod arguments;
 mod call;
 mod censored;
 mod compile;
+mod control;
 pub mod covariance;
+mod covariates;
 mod declared;
+mod index;
+mod matrix;
 mod matrix_log;
 mod outcome;
 pub mod parameter;
@@ -13,6 +18,7 @@ mod rate;
 mod scale;
 mod scope;
 mod shape;
+mod special;
 mod start;
 mod statements;
 mod stick;
@@ -23,6 +29,7 @@ pub use compile::compile;
 use crate::distributions::effects::EffectDensity;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
+use crate::language::specification::Interpolation;
 use parameter::Parameter;
 
 /// A compiled model, before it meets data.
@@ -41,6 +48,8 @@ pub struct Model {
     /// Data columns the program reads; `Op::Data(i)` is `columns[i]`.
     pub columns: Vec<Column>,
     pub outcomes: Vec<Outcome>,
+    /// Columns of which `covariates()` says something.
+    pub covariates: Vec<Covariate>,
     /// Variables the user assigned: name and elements, the last assignment of each name.
     pub assigned: Vec<(String, Vec<Node>)>,
 }
@@ -67,6 +76,25 @@ pub enum Source {
     Censoring,
     /// The limit on the other side; 0 where there is none.
     Limit,
+}
+
+/// What the user declared of a data column, to be checked against the data.
+#[derive(Debug, Clone)]
+pub struct Covariate {
+    /// Index among the data columns.
+    pub column: u32,
+    pub kind: CovariateKind,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CovariateKind {
+    /// Has one value within each level of a grouping column, by default that of the random effects.
+    Constant { on: Option<String> },
+    /// Has a value between its records.
+    TimeVarying(Interpolation),
+    /// Holds positions among this many levels, from one.
+    Factor { levels: usize },
 }
 
 /// One coordinate of the random effects.

@@ -1,11 +1,12 @@
 //! Resolve the names of the model: parameters, random effects, variables, data columns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::value::Value;
-use super::{Column, Source};
+use super::{Column, Covariate, Source};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
+use crate::language::expression::Expression;
 
 /// What is being compiled: the program so far and the names in force.
 pub struct Scope {
@@ -14,22 +15,63 @@ pub struct Scope {
     pub columns: Vec<Column>,
     /// True when the data say which values are censored.
     pub censoring: bool,
+    /// Columns of which `covariates()` says something.
+    pub covariates: Vec<Covariate>,
+    pub factors: HashMap<String, Factor>,
+    /// Names of the elements of covariates.
+    pub labels: HashMap<String, Vec<String>>,
+    /// Variables that hold truth values.
+    pub logical: HashSet<String>,
+    /// Variables that only one branch of this `if` assigns.
+    pub partial: HashMap<String, String>,
+    /// The mask of the masked assignment being compiled.
+    pub mask: Option<Expression>,
+    /// When a variable was assigned last.
+    assigned_at: HashMap<String, usize>,
+    /// Statements compiled so far, loops written out.
+    pub n_steps: usize,
+}
+
+/// A covariate with levels.
+#[derive(Debug, Clone)]
+pub struct Factor {
+    /// The position of the level, from one.
+    pub code: Node,
+    pub levels: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Parameter,
     Effect,
+    Covariate,
     Variable,
 }
 
 impl Kind {
-    fn words(self) -> &'static str {
+    pub fn words(self) -> &'static str {
         match self {
             Self::Parameter => "a parameter",
             Self::Effect => "a random effect",
+            Self::Covariate => "a covariate",
             Self::Variable => "a variable",
         }
+    }
+}
+
+/// All that is known of one variable at some place.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    pub name: String,
+    known: Option<(Kind, Value)>,
+    pub logical: bool,
+    partial: Option<String>,
+    assigned_at: Option<usize>,
+}
+
+impl Saved {
+    pub fn value(&self) -> Option<&Value> {
+        self.known.as_ref().map(|(_, value)| value)
     }
 }
 
@@ -40,6 +82,14 @@ impl Scope {
             names: HashMap::new(),
             columns: Vec::new(),
             censoring: false,
+            covariates: Vec::new(),
+            factors: HashMap::new(),
+            labels: HashMap::new(),
+            logical: HashSet::new(),
+            partial: HashMap::new(),
+            mask: None,
+            assigned_at: HashMap::new(),
+            n_steps: 0,
         }
     }
 
@@ -62,12 +112,112 @@ impl Scope {
         Ok(())
     }
 
+    /// Assign a variable; `logical` says that its values are truth values.
+    ///
+    /// # Errors
+    /// The name means something else.
+    pub fn set(&mut self, name: &str, value: Value, logical: bool) -> Result<()> {
+        self.define(name, Kind::Variable, value)?;
+        self.partial.remove(name);
+        if logical {
+            self.logical.insert(name.to_string());
+        } else {
+            self.logical.remove(name);
+        }
+        let at = self.n_steps;
+        self.assigned_at.insert(name.to_string(), at);
+        Ok(())
+    }
+
+    /// Do not report a variable: it only counts a loop.
+    pub fn forget_assignment(&mut self, name: &str) {
+        self.assigned_at.remove(name);
+    }
+
+    /// Variables and their elements, in the order of their last assignments.
+    pub fn assigned(&self) -> Vec<(String, Vec<Node>)> {
+        let mut order: Vec<(usize, &String)> =
+            (self.assigned_at.iter().map(|(name, at)| (*at, name))).collect();
+        order.sort();
+        let value = |name: &String| Some((name.clone(), self.get(name)?.nodes().to_vec()));
+        order
+            .into_iter()
+            .filter_map(|(_, name)| value(name))
+            .collect()
+    }
+
+    /// What is known of some names, in their order.
+    pub fn save(&self, names: &BTreeSet<String>) -> Vec<Saved> {
+        let save = |name: &String| Saved {
+            name: name.clone(),
+            known: self.names.get(name).cloned(),
+            logical: self.logical.contains(name),
+            partial: self.partial.get(name).cloned(),
+            assigned_at: self.assigned_at.get(name).copied(),
+        };
+        names.iter().map(save).collect()
+    }
+
+    /// Return to what was known.
+    pub fn restore(&mut self, saved: Vec<Saved>) {
+        fn put<T>(map: &mut HashMap<String, T>, name: &str, value: Option<T>) {
+            match value {
+                Some(value) => map.insert(name.to_string(), value),
+                None => map.remove(name),
+            };
+        }
+        for entry in saved {
+            let name = &entry.name;
+            put(&mut self.names, name, entry.known);
+            put(&mut self.partial, name, entry.partial);
+            put(&mut self.assigned_at, name, entry.assigned_at);
+            if entry.logical {
+                self.logical.insert(entry.name);
+            } else {
+                self.logical.remove(name);
+            }
+        }
+    }
+
+    /// The value of a name: what the model defines, else a data column.
+    ///
+    /// # Errors
+    /// A variable that has a value in one branch of an `if` only.
+    pub fn symbol(&mut self, name: &str, statement: &str) -> Result<Value> {
+        if let Some(value) = self.get(name) {
+            return Ok(value.clone());
+        }
+        if let Some(place) = self.partial.get(name) {
+            return Err(Error::model(
+                "assigned_in_one_branch",
+                format!("`{name}` has a value in one branch of `{place}` only."),
+            )
+            .field("name", name)
+            .hint(format!(
+                "Assign `{name}` before the `if`, or in both of its branches."
+            )));
+        }
+        match name {
+            "TRUE" => Ok(Value::Scalar(self.graph.constant(1.0))),
+            "FALSE" => Ok(Value::Scalar(self.graph.constant(0.0))),
+            "" => Err(Error::model("empty_argument", "An argument is empty.")
+                .hint("Only an index may be left out, as in `m[1, ]`.")),
+            _ => Ok(Value::Scalar(self.column(name, statement).1)),
+        }
+    }
+
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.names.get(name).map(|(_, value)| value)
     }
 
     pub fn kind(&self, name: &str) -> Option<Kind> {
         self.names.get(name).map(|(kind, _)| *kind)
+    }
+
+    /// The node of a data column that something read before.
+    pub fn known_column(&mut self, name: &str) -> Option<Node> {
+        let position = self.columns.iter().position(|column| column.name == name)?;
+        Some(self.graph.data(super::parameter::index(position)))
     }
 
     /// The node of a data column, made known on first use.

@@ -1,6 +1,8 @@
 //! Compile the functions that build and take apart vectors and matrices.
 
 use super::call::{expect_arguments, map, zip};
+use super::index::whole;
+use super::matrix::matrix_function;
 use super::value::Value;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
@@ -57,10 +59,25 @@ pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value])
             zip(g, call, args, &top, &base, |g, a, b| g.div(a, b))
         }
         "ifelse" | "if" => choose(g, call, args, values),
-        "rep" => repeat(g, args, values),
-        "diag" => diagonal(g, values),
-        "[" => element(g, args, values),
-        "%*%" => product(g, args, values),
+        "diag" => diagonal(g, args, values),
+        "rev" => {
+            expect_arguments(call, values, 1, 1)?;
+            Ok(Value::Vector(all().into_iter().rev().collect()))
+        }
+        "cumsum" | "cumprod" => {
+            expect_arguments(call, values, 1, 1)?;
+            Ok(cumulated(g, call, &values[0]))
+        }
+        ":" | "seq_len" | "seq_along" | "numeric" => sequence(g, call, args, values),
+        "t" | "nrow" | "ncol" | "%*%" | "crossprod" | "tcrossprod" | "outer" | "rowSums"
+        | "colSums" => matrix_function(g, call, args, values),
+        _ if words::ERROR_MODELS.contains(&call) => Err(Error::model(
+            "misplaced_error",
+            format!("The residual error `{call}()` stands inside an expression."),
+        )
+        .hint(format!(
+            "It is the SD of an outcome, as in `y ~ normal(f, {call}(...))`."
+        ))),
         _ => Err(
             Error::model("unknown_function", format!("Unknown function `{call}()`."))
                 .field("name", call)
@@ -118,22 +135,10 @@ fn choose(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> R
     }
 }
 
-/// A whole number known when the model is compiled.
-fn whole(g: &Graph, value: &Value) -> Option<usize> {
-    match value {
-        Value::Scalar(node) => {
-            let x = g.as_constant(*node)?;
-            let valid = x >= 0.0 && x.fract() == 0.0 && x < 1e9;
-            valid.then_some(x as usize)
-        }
-        _ => None,
-    }
-}
-
 /// Most elements of a value: a slip of the pen must not ask for more memory than there is.
-const MAX_ELEMENTS: usize = 1_000_000;
+const MAX_ELEMENTS: usize = 100_000;
 
-fn expect_size(call: &str, size: Option<usize>) -> Result<()> {
+pub fn expect_size(call: &str, size: Option<usize>) -> Result<()> {
     if size.is_some_and(|n| n <= MAX_ELEMENTS) {
         return Ok(());
     }
@@ -141,22 +146,7 @@ fn expect_size(call: &str, size: Option<usize>) -> Result<()> {
     Err(Error::model("too_large", problem))
 }
 
-fn repeat(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value> {
-    expect_arguments("rep", values, 2, 2)?;
-    let times = whole(g, &values[1]).ok_or_else(|| {
-        Error::model(
-            "not_constant",
-            format!(
-                "`{}` in `rep()` is not a fixed whole number.",
-                args[1].show()
-            ),
-        )
-    })?;
-    expect_size("rep", values[0].nodes().len().checked_mul(times))?;
-    Ok(Value::Vector(values[0].nodes().repeat(times)))
-}
-
-fn diagonal(g: &mut Graph, values: &[Value]) -> Result<Value> {
+fn diagonal(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value> {
     expect_arguments("diag", values, 1, 2)?;
     if let Value::Matrix { rows, cols, nodes } = &values[0] {
         let n = (*rows).min(*cols);
@@ -171,12 +161,7 @@ fn diagonal(g: &mut Graph, values: &[Value]) -> Result<Value> {
             }
             other => other.nodes().to_vec(),
         },
-        Some(None) => {
-            return Err(Error::model(
-                "not_constant",
-                "The size in `diag()` is not a fixed whole number.",
-            ))
-        }
+        Some(None) => return Err(not_fixed(&args[1])),
     };
     let n = entries.len();
     expect_size("diag", n.checked_mul(n))?;
@@ -192,108 +177,57 @@ fn diagonal(g: &mut Graph, values: &[Value]) -> Result<Value> {
     })
 }
 
-fn element(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value> {
-    let at = |k: usize, size: usize| -> Result<usize> {
-        let index = whole(g, &values[k]).ok_or_else(|| {
-            Error::model(
-                "not_constant",
-                format!(
-                    "The index `{}` is not a fixed whole number.",
-                    args[k].show()
-                ),
-            )
-        })?;
-        if (1..=size).contains(&index) {
-            return Ok(index - 1);
-        }
-        Err(Error::model(
-            "index_out_of_range",
-            format!(
-                "`{}` is {}: it has no element {index}.",
-                args[0].show(),
-                values[0].shape()
-            ),
-        )
-        .field("index", index))
-    };
-    match (&values[0], values.len()) {
-        (Value::Scalar(x), 2) => at(1, 1).map(|_| Value::Scalar(*x)),
-        (Value::Vector(nodes), 2) => match &values[1] {
-            Value::Vector(indices) => {
-                let picked: Result<Vec<Node>> = indices
-                    .iter()
-                    .map(|i| g.as_constant(*i).filter(|x| *x >= 1.0 && x.fract() == 0.0))
-                    .map(|i| i.and_then(|x| nodes.get(x as usize - 1).copied()))
-                    .map(|node| {
-                        node.ok_or_else(|| {
-                            Error::model(
-                                "index_out_of_range",
-                                format!(
-                                    "An index in `[{}]` is not an element of `{}`.",
-                                    args[1].show(),
-                                    args[0].show()
-                                ),
-                            )
-                        })
-                    })
-                    .collect();
-                picked.map(Value::Vector)
-            }
-            _ => at(1, nodes.len()).map(|i| Value::Scalar(nodes[i])),
-        },
-        (Value::Matrix { rows, cols, nodes }, 3) => {
-            let (i, j) = (at(1, *rows)?, at(2, *cols)?);
-            Ok(Value::Scalar(nodes[i * cols + j]))
-        }
-        (value, n) => Err(Error::model(
-            "wrong_shape",
-            format!(
-                "`{}` is {} and cannot take {} indices.",
-                args[0].show(),
-                value.shape(),
-                n - 1
-            ),
-        )),
-    }
+fn cumulated(g: &mut Graph, call: &str, value: &Value) -> Value {
+    let mut total = g.constant(f64::from(u8::from(call == "cumprod")));
+    let each = value.nodes().iter().map(|x| {
+        total = if call == "cumsum" {
+            g.add(total, *x)
+        } else {
+            g.mul(total, *x)
+        };
+        total
+    });
+    Value::Vector(each.collect())
 }
 
-fn product(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value> {
-    expect_arguments("%*%", values, 2, 2)?;
-    let sizes = |v: &Value, left: bool| match v {
-        Value::Matrix { rows, cols, .. } => (*rows, *cols),
-        v if left => (1, v.nodes().len()),
-        v => (v.nodes().len(), 1),
+/// `a:b`, `seq_len(n)`, `seq_along(x)`, `numeric(n)`.
+fn sequence(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
+    let n = if call == ":" { 2 } else { 1 };
+    expect_arguments(call, values, n, n)?;
+    let end = |k: usize| match values[k].nodes() {
+        [node] => g.as_constant(*node).filter(|x| x.abs() < 1e9),
+        _ => None,
     };
-    let ((n, inner), (other, m)) = (sizes(&values[0], true), sizes(&values[1], false));
-    if inner != other {
-        return Err(Error::model(
-            "wrong_shape",
-            format!(
-                "`{}` and `{}` do not fit in `%*%`: {} and {}.",
-                args[0].show(),
-                args[1].show(),
-                values[0].shape(),
-                values[1].shape()
-            ),
-        ));
-    }
-    let (a, b) = (values[0].nodes().to_vec(), values[1].nodes().to_vec());
-    let mut nodes = Vec::with_capacity(n * m);
-    for i in 0..n {
-        for j in 0..m {
-            let terms: Vec<Node> = (0..inner)
-                .map(|k| g.mul(a[i * inner + k], b[k * m + j]))
-                .collect();
-            nodes.push(g.sum(&terms));
+    let (from, to) = match call {
+        ":" => (
+            end(0).ok_or_else(|| not_fixed(&args[0]))?,
+            end(1).ok_or_else(|| not_fixed(&args[1]))?,
+        ),
+        "seq_along" => (1.0, values[0].nodes().len() as f64),
+        _ => {
+            let size = whole(g, &values[0]).ok_or_else(|| not_fixed(&args[0]))?;
+            (1.0, size as f64)
         }
-    }
-    Ok(if n == 1 || m == 1 {
-        Value::from_nodes(nodes)
-    } else {
-        Value::Matrix {
-            rows: n,
-            cols: m,
-            nodes,
-        }
-    })
+    };
+    let down = call == ":" && to < from;
+    let count = ((if down { from - to } else { to - from }) + 1e-10).floor() + 1.0;
+    let count = count.max(0.0) as usize;
+    expect_size(call, Some(count))?;
+    let number = |i: usize| match call {
+        "numeric" => 0.0,
+        _ if down => from - i as f64,
+        _ => from + i as f64,
+    };
+    Ok(Value::Vector(
+        (0..count).map(|i| g.constant(number(i))).collect(),
+    ))
+}
+
+/// The ends of ranges and sizes must be known before the model meets data.
+pub fn not_fixed(tree: &Expression) -> Error {
+    Error::model(
+        "not_constant",
+        format!("`{}` is not a fixed whole number.", tree.show()),
+    )
+    .hint("Sizes and ranges are numbers, or come from length(), nrow() or ncol(); `!!n` puts a value in.")
 }

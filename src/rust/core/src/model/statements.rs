@@ -1,13 +1,16 @@
 //! Compile the code block: statements in the order written.
 
+use super::index::Picked;
 use super::outcome::outcome;
 use super::scope::{Kind, Scope};
+use super::value::Value;
 use super::Outcome;
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
+use crate::language::expression::Expression;
 use crate::language::specification::{Specification, Statement};
 
-/// Outcomes, and the variables assigned: the last assignment of each name.
+/// Outcomes, and the variables assigned, in the order of their last assignments.
 pub type Statements = (Vec<Outcome>, Vec<(String, Vec<Node>)>);
 
 /// Compile all statements of a specification.
@@ -16,51 +19,226 @@ pub type Statements = (Vec<Outcome>, Vec<(String, Vec<Node>)>);
 /// Those of the expressions, names used twice, no outcome.
 pub fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements> {
     let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut assigned: Vec<(String, Vec<Node>)> = Vec::new();
     for statement in &spec.statements {
         match statement {
-            Statement::Assign {
-                target,
-                value,
-                text,
-            } => {
-                let value = scope.value(value, text)?;
-                let nodes = value.nodes().to_vec();
-                scope
-                    .define(target, Kind::Variable, value)
-                    .map_err(|e| e.at(text.clone()))?;
-                assigned.retain(|(name, _)| name != target);
-                assigned.push((target.clone(), nodes));
-            }
             Statement::Outcome { column, dist, text } => {
-                if scope.kind(column).is_some() {
-                    return Err(Error::model(
-                        "name_used_twice",
-                        format!("The outcome `{column}` is also a name of the model."),
-                    )
-                    .at(text.clone())
-                    .field("name", column)
-                    .hint(
-                        "Give the parameter, effect or variable another name than the data column.",
-                    ));
-                }
-                if outcomes
-                    .iter()
-                    .any(|o| scope.columns[o.column as usize].name == *column)
-                {
-                    return Err(Error::model(
-                        "name_used_twice",
-                        format!("The outcome `{column}` has two distributions."),
-                    )
-                    .at(text.clone()));
-                }
+                check_outcome(scope, &outcomes, column).map_err(|e| e.at(text.clone()))?;
                 outcomes.push(outcome(scope, column, dist, text).map_err(|e| e.at(text.clone()))?);
             }
+            other => scope.step(other)?,
         }
     }
     if outcomes.is_empty() {
         return Err(Error::model("no_outcome", "The model has no outcome.")
             .hint("Add a line such as conc ~ normal(f, sigma)."));
     }
-    Ok((outcomes, assigned))
+    Ok((outcomes, scope.assigned()))
+}
+
+fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()> {
+    if scope.kind(column).is_some() {
+        return Err(Error::model(
+            "name_used_twice",
+            format!("The outcome `{column}` is also a name of the model."),
+        )
+        .field("name", column)
+        .hint("Give the parameter, effect or variable another name than the data column."));
+    }
+    let stated = |o: &Outcome| scope.columns[o.column as usize].name == column;
+    if outcomes.iter().any(stated) {
+        return Err(Error::model(
+            "name_used_twice",
+            format!("The outcome `{column}` has two distributions."),
+        ));
+    }
+    Ok(())
+}
+
+impl Scope {
+    /// Compile a statement that is no outcome.
+    ///
+    /// # Errors
+    /// Those of its expressions, and an outcome where none can stand.
+    pub fn step(&mut self, statement: &Statement) -> Result<()> {
+        let (result, text) = match statement {
+            Statement::Assign {
+                target,
+                index,
+                value,
+                text,
+            } => {
+                let result = if index.is_empty() {
+                    self.assign(target, value, text)
+                } else {
+                    self.assign_part(target, index, value, text)
+                };
+                (result, text)
+            }
+            Statement::If {
+                condition,
+                yes,
+                no,
+                text,
+            } => (self.branch(condition, yes, no, text), text),
+            Statement::For {
+                variable,
+                values,
+                body,
+                text,
+            } => (self.repeat(variable, values, body, text), text),
+            Statement::Outcome { text, .. } => {
+                let problem = "An outcome cannot stand inside `if`, `for` or a function.";
+                let hint = "State it once, after them, and choose its arguments with `ifelse()`.";
+                let error = Error::model("outcome_inside", problem).hint(hint);
+                (Err(error), text)
+            }
+        };
+        result
+            .and_then(|()| self.count_step())
+            .map_err(|e| e.at(text.clone()))
+    }
+
+    fn assign(&mut self, target: &str, value: &Expression, text: &str) -> Result<()> {
+        let logical = self.is_logical(value);
+        let value = self.value(value, text)?;
+        if matches!(value, Value::Text(_)) {
+            return Err(
+                Error::model("wrong_shape", format!("`{target}` is assigned a text."))
+                    .hint("Values of a model are numbers; levels of a factor stand in `==` only."),
+            );
+        }
+        self.set(target, value, logical)
+    }
+
+    /// `target[index] <- value`
+    fn assign_part(
+        &mut self,
+        target: &str,
+        index: &[Expression],
+        value: &Expression,
+        text: &str,
+    ) -> Result<()> {
+        let old = self.variable_to_change(target)?;
+        let mut masked = None;
+        if let [only] = index {
+            if self.is_logical(only) {
+                let mask = self.value(only, text)?;
+                let varies = |node: &Node| self.graph.as_constant(*node).is_none();
+                masked = mask.nodes().iter().any(varies).then_some((only, mask));
+            }
+        }
+        let logical = self.logical.contains(target);
+        let new = match masked {
+            Some((tree, mask)) => {
+                let outer = self.mask.replace(tree.clone());
+                let value = self.value(value, text);
+                self.mask = outer;
+                self.masked(target, old, &mask, &value?)?
+            }
+            None => {
+                let tree = Expression::Symbol {
+                    sym: target.to_string(),
+                };
+                let picked = self.picked(&tree, &old, index, text)?;
+                let value = self.value(value, text)?;
+                replaced(target, old, &picked, &value)?
+            }
+        };
+        self.set(target, new, logical)
+    }
+
+    fn variable_to_change(&self, target: &str) -> Result<Value> {
+        match (self.kind(target), self.get(target)) {
+            (Some(Kind::Variable), Some(value)) => Ok(value.clone()),
+            (Some(kind), _) => Err(Error::model(
+                "name_used_twice",
+                format!(
+                    "`{target}` is {}: no part of it can be assigned.",
+                    kind.words()
+                ),
+            )
+            .field("name", target)
+            .hint(format!("Copy it first, as in `x <- {target}`."))),
+            (None, _) => Err(Error::model(
+                "no_value_yet",
+                format!("`{target}` has no value yet, so no part of it can be assigned."),
+            )
+            .field("name", target)
+            .hint(format!(
+                "Begin with `{target} <- numeric(n)` for n elements, or `{target} <- 0` for one."
+            ))),
+        }
+    }
+
+    /// `ifelse(mask, new, old)`, element by element.
+    fn masked(&mut self, target: &str, old: Value, mask: &Value, new: &Value) -> Result<Value> {
+        let n = old.nodes().len();
+        let pick = |value: &Value, i: usize| match value.nodes() {
+            [only] => Some(*only),
+            nodes if nodes.len() == n => nodes.get(i).copied(),
+            _ => None,
+        };
+        let nodes: Option<Vec<Node>> = (0..n)
+            .map(|i| {
+                let (m, a) = (pick(mask, i)?, pick(new, i)?);
+                Some(self.graph.select(m, a, old.nodes()[i]))
+            })
+            .collect();
+        match nodes {
+            Some(nodes) => Ok(with_nodes(old, nodes)),
+            None => Err(does_not_fit(target, &old, new)),
+        }
+    }
+}
+
+fn does_not_fit(target: &str, old: &Value, new: &Value) -> Error {
+    Error::model(
+        "wrong_shape",
+        format!(
+            "The value assigned to a part of `{target}` does not fit: `{target}` is {}, the value {}.",
+            old.shape(),
+            new.shape()
+        ),
+    )
+    .hint("Give one value, or as many as there are elements to replace.")
+}
+
+fn with_nodes(like: Value, nodes: Vec<Node>) -> Value {
+    match like {
+        Value::Matrix { rows, cols, .. } => Value::Matrix { rows, cols, nodes },
+        Value::Scalar(_) => Value::from_nodes(nodes),
+        _ => Value::Vector(nodes),
+    }
+}
+
+/// `old` with the elements at `picked` replaced by `new`, which is one value or as many.
+fn replaced(target: &str, old: Value, picked: &[Picked], new: &Value) -> Result<Value> {
+    let places: Vec<usize> = match (&old, picked) {
+        (Value::Matrix { cols, .. }, [rows, columns]) => rows
+            .list()
+            .iter()
+            .flat_map(|i| columns.list().iter().map(move |j| i * cols + j))
+            .collect(),
+        (_, [one, ..]) => one.list().to_vec(),
+        _ => Vec::new(),
+    };
+    let block = |value: &Value| match (value, picked) {
+        // Values of a block are row-major only when they come as a matrix or fill one row or column.
+        (Value::Matrix { rows, cols, .. }, [r, c]) => {
+            *rows == r.list().len() && *cols == c.list().len()
+        }
+        (Value::Matrix { .. }, _) => false,
+        (_, [r, c]) => r.list().len() == 1 || c.list().len() == 1,
+        _ => true,
+    };
+    let values: Vec<Node> = match new.nodes() {
+        [only] => vec![*only; places.len()],
+        nodes if nodes.len() == places.len() && block(new) => nodes.to_vec(),
+        _ => return Err(does_not_fit(target, &old, new)),
+    };
+    let mut nodes = old.nodes().to_vec();
+    for (place, value) in places.into_iter().zip(values) {
+        nodes[place] = value;
+    }
+    Ok(with_nodes(old, nodes))
 }

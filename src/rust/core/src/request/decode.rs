@@ -69,7 +69,17 @@ impl Request {
     /// # Errors
     /// The text is not a request.
     pub fn parse(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(|error| {
+        if nesting(text) > MAX_NESTING {
+            return Err(Error::model(
+                "too_deep",
+                "An expression of the model has too many operations inside each other.",
+            )
+            .hint("Assign parts of it to variables, or write a long sum as sum(c(...))."));
+        }
+        let mut source = serde_json::Deserializer::from_str(text);
+        // The nesting is bounded above.
+        source.disable_recursion_limit();
+        Self::deserialize(&mut source).map_err(|error| {
             Error::new(
                 ErrorClass::Internal,
                 "request",
@@ -211,6 +221,29 @@ fn grouping(levels: &Levels, codes: &[f64]) -> Result<data::Grouping> {
         labels,
         codes: codes.iter().map(|code| *code as usize - 1).collect(),
     })
+}
+
+/// Levels of arrays and objects; each operation of an expression is two. The worker's stack holds several times this.
+const MAX_NESTING: usize = 2_000;
+
+/// Deepest nesting of a JSON text.
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    let (mut inside, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if inside => escaped = true,
+            b'"' => inside = !inside,
+            b'[' | b'{' if !inside => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' if !inside => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
 }
 
 fn label(value: &Json) -> String {

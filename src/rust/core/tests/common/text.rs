@@ -31,19 +31,94 @@ pub fn expression(text: &str) -> Json {
     value
 }
 
-/// The specification of a model.
+/// The specification of a model. Statements may span lines: `if (...) {`, `} else {`, `for (i in ...) {`, `}`.
 pub fn model(text: &str) -> Json {
-    let (mut parameters, mut random, mut statements) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut parameters, mut random, mut covariates) = (Vec::new(), Vec::new(), Vec::new());
+    let mut code = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(rest) = line.strip_prefix("fixed ") {
             parameters.push(parameter(rest));
         } else if let Some(rest) = line.strip_prefix("random ") {
             random.push(random_line(rest));
+        } else if let Some(rest) = line.strip_prefix("covariate ") {
+            covariates.push(covariate(rest));
         } else {
-            statements.push(statement(line));
+            code.push(line);
         }
     }
-    json!({"parameters": parameters, "random": random, "statements": statements})
+    let statements = statements(&mut code.into_iter());
+    json!({"parameters": parameters, "random": random, "covariates": covariates,
+        "statements": statements})
+}
+
+/// Statements up to a line that begins with `}`.
+fn statements<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Vec<Json> {
+    statements_and_end(lines).0
+}
+
+fn statements_and_end<'a>(lines: &mut impl Iterator<Item = &'a str>) -> (Vec<Json>, &'a str) {
+    let mut list = Vec::new();
+    while let Some(line) = lines.next() {
+        if line.starts_with('}') {
+            return (list, line);
+        }
+        let head = line.strip_suffix('{').map(str::trim);
+        let inside = |word: &str| {
+            let rest = head?.strip_prefix(word)?.trim();
+            rest.strip_prefix('(')?.strip_suffix(')')
+        };
+        if let Some(condition) = inside("if") {
+            let (yes, end) = statements_and_end(lines);
+            let no = if end.contains("else") {
+                statements_and_end(lines).0
+            } else {
+                Vec::new()
+            };
+            list.push(
+                json!({"kind": "if", "condition": expression(condition), "yes": yes,
+                "no": no, "text": head}),
+            );
+        } else if let Some(range) = inside("for") {
+            let (variable, values) = halves(range, " in ");
+            let (body, _) = statements_and_end(lines);
+            list.push(
+                json!({"kind": "for", "variable": variable, "values": expression(values),
+                "body": body, "text": head}),
+            );
+        } else {
+            list.push(statement(line));
+        }
+    }
+    (list, "")
+}
+
+/// `wt = constant(id)`, `x = vector(a, b)`, `sex = factor("F", "M", reference = "M")`, `z = time_varying("linear")`
+fn covariate(text: &str) -> Json {
+    let (name, call) = halves(text, "=");
+    let tree = expression(call);
+    let kind = tree["call"].as_str().unwrap();
+    let mut entry = json!({"name": name, "kind": kind, "text": text});
+    let word = |arg: &Json| {
+        arg["str"]
+            .as_str()
+            .or(arg["sym"].as_str())
+            .unwrap()
+            .to_string()
+    };
+    let mut words = Vec::new();
+    for (i, arg) in tree["args"].as_array().unwrap().iter().enumerate() {
+        match tree["names"][i].as_str().filter(|given| !given.is_empty()) {
+            Some(given) => entry[given] = json!(word(arg)),
+            None => words.push(word(arg)),
+        }
+    }
+    match kind {
+        "constant" => entry["on"] = json!(words.first()),
+        "vector" => entry["columns"] = json!(words),
+        "factor" => entry["levels"] = json!(words),
+        _ => entry["interpolation"] = json!(words[0]),
+    }
+    entry
 }
 
 fn halves<'a>(text: &'a str, separator: &str) -> (&'a str, &'a str) {
@@ -107,19 +182,28 @@ fn random_line(text: &str) -> Json {
 fn statement(line: &str) -> Json {
     if line.contains("<-") {
         let (target, value) = halves(line, "<-");
-        return json!({"kind": "assign", "target": target, "value": expression(value), "text": line});
+        let value = expression(value);
+        if !target.contains('[') {
+            return json!({"kind": "assign", "target": target, "value": value, "text": line});
+        }
+        let target = expression(target);
+        let index = &target["args"].as_array().unwrap()[1..];
+        return json!({"kind": "assign", "target": target["args"][0]["sym"], "index": index,
+            "value": value, "text": line});
     }
     let (column, dist) = halves(line, "~");
     json!({"kind": "outcome", "column": column, "dist": expression(dist), "text": line})
 }
 
 /// Binary operators from the loosest to the tightest.
-const LEVELS: [&[&str]; 6] = [
+const LEVELS: [&[&str]; 8] = [
     &["||", "|"],
     &["&&", "&"],
     &["<=", ">=", "==", "!=", "<", ">"],
     &["+", "-"],
-    &["%*%", "*", "/"],
+    &["*", "/"],
+    &["%*%"],
+    &[":"],
     &["^"],
 ];
 
@@ -140,6 +224,13 @@ impl Parser {
         let token: Vec<char> = token.chars().collect();
         let found = self.letters[self.at..].starts_with(&token);
         self.at += if found { token.len() } else { 0 };
+        found
+    }
+
+    fn peek(&mut self, token: &str) -> bool {
+        let at = self.at;
+        let found = self.accept(token);
+        self.at = at;
         found
     }
 
@@ -228,14 +319,28 @@ impl Parser {
         while !self.accept(end) {
             let before = self.at;
             self.space();
-            let name = self.take(|c| c.is_alphanumeric() || c == '_');
+            if self.accept(",") || (end == "]" && self.peek(end)) {
+                // An index left out.
+                args.push(json!({"sym": ""}));
+                names.push(String::new());
+                if self.accept(end) {
+                    args.push(json!({"sym": ""}));
+                    names.push(String::new());
+                    break;
+                }
+                continue;
+            }
+            let name = self.take(|c| c.is_alphanumeric() || c == '_' || c == '.');
             self.space();
             let rest = &self.letters[self.at..];
             let named = !name.is_empty() && rest.first() == Some(&'=') && rest.get(1) != Some(&'=');
             self.at = if named { self.at + 1 } else { before };
             args.push(self.binary(0));
             names.push(if named { name } else { String::new() });
-            self.accept(",");
+            if self.accept(",") && end == "]" && self.peek(end) {
+                args.push(json!({"sym": ""}));
+                names.push(String::new());
+            }
         }
         (args, names)
     }
