@@ -102,6 +102,7 @@ gallery <- list(
   "an argument given twice" = quote(decay(code = quote(y ~ normal(a + eta, sd = 1, sd = sigma)))),
   "a package that is not there" = quote(decay(code = quote(y ~ normal(nosuchpackage::f(a) + eta, sigma)))),
   "a residual error without an argument" = quote(decay(code = quote(y ~ normal(a + eta, add_prop(sigma))))),
+  "a residual error outside a distribution" = quote(decay(code = quote(y ~ normal(add(a) + eta, sigma)))),
   "a function that does not exist" = quote(decay(code = quote(y ~ normal(exq(a) + eta, sigma)))),
   "a function with the wrong number of arguments" = quote(decay(code = quote(y ~ normal(exp(a, 2) + eta, sigma)))),
   "a number that is called" = quote(decay(code = quote(y ~ normal(2(a) + eta, sigma)))),

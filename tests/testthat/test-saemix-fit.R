@@ -179,7 +179,8 @@ test_that("records below the limit of quantification are censored", {
   )
   joined <- as_nlme_model(theo_saemix_model(), data)
   expect_equal(
-    log_likelihood_at(joined, as.data.frame(data)), log_likelihood_at(native, transform(as.data.frame(data), CENS = NULL))
+    log_likelihood_at(joined, as.data.frame(data)),
+    log_likelihood_at(native, transform(as.data.frame(data), CENS = NULL))
   )
 })
 

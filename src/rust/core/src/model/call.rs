@@ -112,7 +112,7 @@ fn apply(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Re
     }) {
         return Err(Error::model(
             "wrong_shape",
-            format!("The text \"{text}\" stands where a number belongs, in `{call}()`."),
+            format!("The text \"{text}\" stands where a number belongs."),
         )
         .hint("Texts are levels of factors, as in `sex == \"F\"`."));
     }

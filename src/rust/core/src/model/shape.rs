@@ -72,6 +72,13 @@ pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value])
         ":" | "seq_len" | "seq_along" | "numeric" => sequence(g, call, args, values),
         "t" | "nrow" | "ncol" | "%*%" | "crossprod" | "tcrossprod" | "outer" | "rowSums"
         | "colSums" => matrix_function(g, call, args, values),
+        _ if words::ERROR_MODELS.contains(&call) => Err(Error::model(
+            "misplaced_error",
+            format!("The residual error `{call}()` stands inside an expression."),
+        )
+        .hint(format!(
+            "It is the SD of an outcome, as in `y ~ normal(f, {call}(...))`."
+        ))),
         _ => Err(
             Error::model("unknown_function", format!("Unknown function `{call}()`."))
                 .field("name", call)
