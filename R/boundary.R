@@ -34,14 +34,19 @@ request_json <- function(x) {
   if (is.null(x)) {
     "null"
   } else if (is.list(x) && !is.null(names(x))) {
-    keys <- vapply(names(x), request_json, "")
+    keys <- vapply(names(x), request_json, "", USE.NAMES = FALSE)
     paste0("{", paste(keys, vapply(x, request_json, ""), sep = ":", collapse = ","), "}")
   } else if (is.list(x)) {
     paste0("[", paste(vapply(x, request_json, ""), collapse = ","), "]")
   } else if (is.double(x)) {
     numbers <- ifelse(is.finite(x), sprintf("%.17g", x), "null")
     if (length(x) == 1 && !inherits(x, "AsIs")) numbers else paste0("[", paste(numbers, collapse = ","), "]")
+  } else if (is.character(x) && length(x) == 1L && !inherits(x, "AsIs") && is_plain_text(x)) {
+    paste0("\"", x, "\"")
   } else {
     enc2utf8(as.character(toJSON(x, auto_unbox = TRUE, na = "null")))
   }
 }
+
+# Letters that JSON writes as they are.
+is_plain_text <- function(x) !is.na(x) && !grepl("[^ -~]|[\"\\\\]", x)

@@ -76,7 +76,7 @@ stop_core_error <- function(error, variables = character()) {
 }
 
 variable_names <- function(model) {
-  unlist(lapply(model$statements, `[[`, "target"))
+  statement_targets(model$statements)
 }
 
 warn_nlmers <- function(status, message) {

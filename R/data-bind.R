@@ -19,7 +19,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   for (column in needed) check_column(column, data, model, argument, env)
   data[setdiff(outcomes, names(data))] <- NA_real_
   columns <- lapply(stats::setNames(used, used), function(column) {
-    numeric_column(data[[column]], column, argument)
+    column_numbers(data[[column]], column, argument, model$spec)
   })
   columns <- c(columns, censoring$columns)
   subjects <- groupings$subjects
@@ -52,7 +52,9 @@ check_frame <- function(data, argument) {
       hint = "One row a record; see `as.data.frame()`."
     )
   }
-  if (nrow(data) == 0L) stop_data("no_rows", sprintf("`%s` has no rows.", argument))
+  if (nrow(data) == 0L) {
+    stop_data("no_rows", sprintf("`%s` has no rows.", argument), hint = "Give one row a record.")
+  }
 }
 
 # `time =`, else the first of time, TIME and t, else the same without case. A
@@ -85,6 +87,12 @@ stop_missing_column <- function(column, data, role, argument, place = NULL) {
 
 # A name of the model that must be a column of the data, and hold numbers.
 check_column <- function(column, data, model, argument, env) {
+  if (sum(names(data) == column) > 1L) {
+    stop_data(
+      "column_twice", sprintf("`%s` has several columns `%s`.", argument, column), place_of(column, model$spec),
+      "Give each column its own name.", list(column = column)
+    )
+  }
   if (column %in% names(data)) return(invisible())
   place <- place_of(column, model$spec)
   if (column %in% model$described$outcomes) {
@@ -118,6 +126,9 @@ numeric_column <- function(values, column, argument) {
 }
 
 number_hint <- function(values, place) {
+  if (inherits(values, c("Date", "POSIXct", "difftime"))) {
+    return(sprintf("Count from an origin, as in `%1$s <- as.numeric(%1$s - min(%1$s))`.", place))
+  }
   text <- as.character(values[!is.na(values)])
   parsed <- suppressWarnings(as.numeric(text))
   if ((is.character(values) || is.factor(values)) && length(text) > 0L && !anyNA(parsed)) {
@@ -129,25 +140,10 @@ number_hint <- function(values, place) {
 
 # Every name the model itself gives a meaning.
 model_names <- function(spec) {
-  targets <- unlist(lapply(spec$statements, `[[`, "target"))
+  targets <- statement_targets(spec$statements)
   c(
     vapply(spec$parameters, `[[`, character(1L), "name"),
     unlist(lapply(spec$random, `[[`, "names")),
     sub("^[.]", "", targets)
   )
-}
-
-# The statement in which a name first stands.
-place_of <- function(name, spec) {
-  for (statement in c(spec$statements, spec$random)) {
-    tree <- if (is.null(statement$value)) statement$dist else statement$value
-    if (identical(statement$column, name) || name %in% tree_symbols(tree)) {
-      return(statement$text)
-    }
-  }
-  NULL
-}
-
-tree_symbols <- function(tree) {
-  unique(c(tree$sym, unlist(lapply(tree$args, tree_symbols))))
 }

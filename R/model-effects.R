@@ -5,7 +5,7 @@
 # are the assigned variables that have one value a subject.
 effect_terms <- function(spec, effects, individual) {
   kept <- vapply(spec$statements, function(statement) {
-    statement$kind == "assign" && sub("^[.]", "", statement$target) %in% individual
+    statement$kind == "assign" && is.null(statement$index) && sub("^[.]", "", statement$target) %in% individual
   }, logical(1L))
   spec$statements <- spec$statements[kept]
   terms <- lapply(effects, effect_term, spec = spec, effects = effects)
@@ -82,8 +82,8 @@ operands <- function(tree, call) {
 
 # Names such as `eta_ka` and `eta[1]` in a tree.
 tree_effects <- function(tree) {
-  if (identical(tree$call, "[") && !is.null(tree$args[[1L]]$sym)) {
+  if (identical(tree$call, "[") && !is.null(tree$args[[1L]]$sym) && !is.null(tree$args[[2L]]$num)) {
     return(sprintf("%s[%s]", tree$args[[1L]]$sym, format(tree$args[[2L]]$num)))
   }
-  unique(c(tree$sym, unlist(lapply(tree$args, tree_effects))))
+  unique(c(tree$sym, unlist(lapply(tree_parts(tree), tree_effects))))
 }

@@ -1,46 +1,118 @@
-# Read the code block: assignments and outcomes, in the order written.
+# Read the code block: assignments, branches, loops and outcomes, in the order written.
 
 model_statements <- function(block, env) {
-  lines <- if (is_call_to(block, "{")) as.list(block)[-1L] else list(block)
-  lapply(lines, model_statement, env = env)
+  statement_list(block, new_scope(env, ""))
 }
 
-model_statement <- function(code, env) {
-  text <- code_text(code)
-  if (is_call_to(code, c("<-", "="))) return(assignment(code, text, env))
-  if (is_call_to(code, "~") && length(code) == 3L) return(outcome(code, text, env))
-  if (is_call_to(code, c("for", "while", "repeat"))) {
-    stop_later("loops", text, "Write the steps out, or put them into a helper function.")
-  }
-  if (is_call_to(code, "if")) {
-    stop_later(
-      "assignments under a condition", text, "Write `x <- if (condition) a else b`."
+# The statements between braces, or the one statement that stands without.
+statement_list <- function(code, scope) {
+  lines <- if (is_call_to(code, "{")) as.list(code)[-1L] else list(code)
+  unname(lapply(lines, model_statement, scope = scope))
+}
+
+# One statement. Inside a function read in place, messages keep the line that calls it.
+model_statement <- function(code, scope) {
+  if (!scope$closed) scope$text <- statement_text(code)
+  if (is_call_to(code, c("<-", "="))) return(assignment(code, scope))
+  if (is_call_to(code, "~") && length(code) == 3L && !scope$closed) return(outcome(code, scope))
+  if (is_call_to(code, "if")) return(branch_statement(code, scope))
+  if (is_call_to(code, "for")) return(loop_statement(code, scope))
+  if (is_call_to(code, c("while", "repeat", "next", "break"))) {
+    stop_model(
+      "unsupported_loop",
+      sprintf("`%s` cannot stand in a model.", as.character(code[[1L]])), scope$text,
+      "A model is a fixed sequence of operations: use `for` over a fixed range, and `if` inside it."
     )
   }
   stop_model(
-    "no_statement", "This line neither assigns a variable nor states an outcome.", text,
+    "no_statement", "This line neither assigns a variable nor states an outcome.", scope$text,
     "Write `name <- expression` or `column ~ distribution(...)`."
   )
 }
 
-assignment <- function(code, text, env) {
-  target <- code[[2L]]
-  if (is.call(target)) stop_target(target, text)
+# The head of a branch or a loop, the whole of any other statement.
+statement_text <- function(code) {
+  if (is_call_to(code, "if")) return(sprintf("if (%s)", code_text(code[[2L]])))
+  if (is_call_to(code, "for")) {
+    return(sprintf("for (%s in %s)", as.character(code[[2L]]), code_text(code[[3L]])))
+  }
+  code_text(code)
+}
+
+branch_statement <- function(code, scope) {
   list(
-    kind = "assign", target = as.character(target),
-    value = expression_tree(code[[3L]], new_scope(env, text)), text = text
+    kind = "if", condition = expression_tree(code[[2L]], scope),
+    yes = statement_list(code[[3L]], scope),
+    no = if (length(code) == 4L) statement_list(code[[4L]], scope) else list(),
+    text = scope$text
   )
+}
+
+loop_statement <- function(code, scope) {
+  list(
+    kind = "for", variable = target_name(as.character(code[[2L]]), scope),
+    values = expression_tree(code[[3L]], scope),
+    body = statement_list(code[[4L]], scope), text = scope$text
+  )
+}
+
+assignment <- function(code, scope) {
+  target <- code[[2L]]
+  value <- code[[3L]]
+  # x <- if (a) { ...; u } else { ...; v } assigns in both branches.
+  if (is_call_to(value, "if") && has_steps(value)) {
+    if (!scope$closed) scope$text <- paste(code_text(target), "<-", statement_text(value))
+    return(branch_statement(assigning_branches(value, code), scope))
+  }
+  index <- list()
+  if (is_call_to(target, c("[", "[[")) && is.symbol(target[[2L]])) {
+    index <- index_trees(target, scope)
+    target <- target[[2L]]
+  }
+  if (is.call(target)) stop_target(target, scope$text)
+  if (!is.symbol(target) && !is.character(target)) {
+    stop_model(
+      "bad_target", sprintf("`%s` cannot be assigned to.", code_text(target)), scope$text,
+      "The left of `<-` is a name."
+    )
+  }
+  statement <- list(
+    kind = "assign", target = target_name(as.character(target), scope),
+    value = expression_tree(value, scope), text = scope$text
+  )
+  if (length(index) > 0L) statement$index <- index
+  statement
+}
+
+# Whether a branch of an `if` is more than a value.
+has_steps <- function(code) {
+  branches <- as.list(code)[-(1:2)]
+  length(code) == 4L && any(vapply(branches, function(branch) {
+    (is_call_to(branch, "{") && length(branch) > 2L) || (is_call_to(branch, "if") && has_steps(branch))
+  }, logical(1L)))
+}
+
+assigning_branches <- function(code, assignment) {
+  for (i in 3:4) {
+    branch <- code[[i]]
+    steps <- if (is_call_to(branch, "{")) as.list(branch)[-1L] else list(branch)
+    last <- length(steps)
+    assignment[[3L]] <- steps[[last]]
+    steps[[last]] <- assignment
+    code[[i]] <- as.call(c(list(quote(`{`)), steps))
+  }
+  code
+}
+
+# The name of a variable in the specification: those of a helper have its name in front.
+target_name <- function(name, scope) {
+  own <- scope$bound[[name]]$sym
+  if (scope$closed && !is.null(own)) own else name
 }
 
 stop_target <- function(target, text) {
   if (is_call_to(target, "/") && is_call_to(target[[3L]], "dt")) {
     stop_later("differential equations", text, "Use the solution in closed form.")
-  }
-  if (is_call_to(target, c("[", "[["))) {
-    stop_later(
-      "assignments to a part of a variable", text,
-      "Build the whole with `c(...)`, or use `ifelse()`."
-    )
   }
   stop_later("initial values and dosing statements", text, "Use the solution in closed form.")
 }
@@ -54,18 +126,17 @@ stop_later <- function(what, text, hint) {
   )
 }
 
-outcome <- function(code, text, env) {
+outcome <- function(code, scope) {
   column <- code[[2L]]
   if (!is.symbol(column) && !is.character(column)) {
     stop_model(
-      "bad_outcome", "The left of `~` must be the name of the outcome's column.", text,
+      "bad_outcome", "The left of `~` must be the name of the outcome's column.", scope$text,
       "Transform the column in the data, or use a distribution such as lognormal()."
     )
   }
-  distribution <- code[[3L]]
   list(
     kind = "outcome", column = as.character(column),
-    dist = distribution_tree(distribution, new_scope(env, text)), text = text
+    dist = distribution_tree(code[[3L]], scope), text = scope$text
   )
 }
 

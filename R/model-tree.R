@@ -1,5 +1,6 @@
 # Turn R code into the typed tree that is sent to the core. The code is read,
-# never run: a node is list(num=), list(str=), list(sym=) or list(call=, args=).
+# never run: a node is list(num=), list(str=), list(sym=), list(call=, args=) or
+# list(block=, value=), statements with variables of their own and then a value.
 
 # Functions of the language. The core gives them their meaning.
 math_words <- c(
@@ -7,7 +8,9 @@ math_words <- c(
   "ifelse", "exp", "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs",
   "sin", "cos", "tan", "tanh", "atan", "gamma", "lgamma", "digamma", "trigamma", "pnorm",
   "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
-  "sum", "prod", "length", "rep", "diag", "%*%", "rbind"
+  "sum", "prod", "mean", "length", "rep", "diag", "%*%", ":", "seq", "seq_len", "seq_along",
+  "numeric", "matrix", "t", "nrow", "ncol", "cumsum", "cumprod", "rev", "crossprod",
+  "tcrossprod", "outer", "rowSums", "colSums", "rbind"
 )
 error_words <- c("add", "prop", "add_prop", "add_prop_sd")
 outcome_words <- c(
@@ -25,10 +28,10 @@ later_words <- c(
 
 # Where code is read: `env` finds helper functions, `bound` holds names that
 # stand for a tree already (arguments and local variables of a helper), `closed`
-# says that no other name may occur, `inside` lists the helpers being read, and
-# `text` is the statement for messages.
-new_scope <- function(env, text, bound = list(), closed = FALSE, inside = list()) {
-  list(env = env, text = text, bound = bound, closed = closed, inside = inside)
+# says that no other name may occur, `inside` lists the helpers being read, `prefix`
+# stands before the names of their variables, and `text` is the statement for messages.
+new_scope <- function(env, text, bound = list(), closed = FALSE, inside = list(), prefix = "") {
+  list(env = env, text = text, bound = bound, closed = closed, inside = inside, prefix = prefix)
 }
 
 code_text <- function(code) {
@@ -58,7 +61,11 @@ constant_tree <- function(value, scope) {
     rows <- lapply(seq_len(nrow(value)), function(i) constant_tree(as.numeric(value[i, ]), scope))
     return(list(call = "rbind", args = rows))
   }
-  numbers <- lapply(as.numeric(value), function(number) list(num = number))
+  numbers <- if (is.logical(value)) {
+    lapply(value, function(truth) list(sym = as.character(truth)))
+  } else {
+    lapply(as.numeric(value), function(number) list(num = number))
+  }
   if (length(numbers) == 1L) return(numbers[[1L]])
   list(call = "c", args = numbers)
 }
@@ -95,7 +102,10 @@ call_tree <- function(call, scope) {
     "if" = condition_tree(call, scope),
     "&&" = word_tree("&", call, scope),
     "||" = word_tree("|", call, scope),
-    "[[" = word_tree("[", call, scope),
+    "[" = ,
+    "[[" = list(
+      call = "[", args = c(list(expression_tree(call[[2L]], scope)), index_trees(call, scope))
+    ),
     "+" = if (length(call) == 2L) {
       expression_tree(call[[2L]], scope)
     } else {
@@ -110,13 +120,18 @@ call_head <- function(call, scope) {
   head <- call[[1L]]
   if (is.function(head)) return(head)
   if (is.call(head) && as.character(head[[1L]])[1L] %in% c("::", ":::")) {
-    scope$env <- asNamespace(as.character(head[[2L]]))
+    scope$env <- tryCatch(asNamespace(as.character(head[[2L]])), error = function(error) {
+      stop_model(
+        "unknown_package", sprintf("The package `%s` cannot be loaded.", as.character(head[[2L]])), scope$text,
+        "Install it, or define the function where the model is written."
+      )
+    })
     head <- head[[3L]]
   }
   if (!is.symbol(head)) {
     stop_model(
       "unsupported_call", sprintf("`%s` cannot be called in a model.", code_text(head)),
-      scope$text
+      scope$text, if (is.numeric(head)) sprintf("For a product write `%s * (...)`.", code_text(head))
     )
   }
   name <- as.character(head)
@@ -167,9 +182,30 @@ own_functions <- function(env) {
   unique(found)
 }
 
+# The indices of `x[i, ]`; one left out is an empty symbol.
+index_trees <- function(call, scope) {
+  indices <- as.list(call)[-(1:2)]
+  if (any(rlang::names2(indices) != "")) {
+    stop_model(
+      "unsupported_index", sprintf("`%s` cannot be read: indices have no names.", code_text(call)),
+      scope$text, "A row or column of a matrix is a vector; there is no `drop`."
+    )
+  }
+  unname(lapply(indices, function(index) {
+    if (rlang::is_missing(index)) list(sym = "") else expression_tree(index, scope)
+  }))
+}
+
 word_tree <- function(word, call, scope) {
   args <- as.list(call)[-1L]
   names <- names(args)
+  twice <- names[nzchar(names) & duplicated(names)]
+  if (length(twice) > 0L) {
+    stop_model(
+      "name_used_twice", sprintf("`%s()` is given `%s` twice.", word, twice[1L]), scope$text,
+      "Give each argument once.", list(name = twice[1L])
+    )
+  }
   tree <- list(
     call = word, args = unname(lapply(args, expression_tree, scope = scope))
   )
@@ -181,8 +217,8 @@ brace_tree <- function(call, scope) {
   if (length(call) == 2L) return(expression_tree(call[[2L]], scope))
   stop_model(
     "masked_assignment",
-    "A block of several statements inside an expression is not available in this release.",
-    scope$text, "Assign with `x <- if (condition) a else b`, one variable at a time."
+    "A block of several statements stands inside an expression.",
+    scope$text, "Assign its result to a variable first, as in `x <- if (a) { ... } else { ... }`."
   )
 }
 

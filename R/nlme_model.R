@@ -124,12 +124,12 @@ nlme_model <- function(...) {
     } else if (is_call_to(part, "random")) {
       spec$random <- c(spec$random, random_blocks(part, env))
     } else if (is_call_to(part, "covariates")) {
-      stop_later("declarations in covariates()", code_text(part), "Leave it out.")
+      spec$covariates <- c(spec$covariates, covariate_declarations(part, env))
     } else if (is_call_to(part, c("{", "~", "<-"))) {
       spec$statements <- c(spec$statements, model_statements(part, env))
     } else {
       stop_model(
-        "unknown_part", "A model is made of fixed(...), random(...) and { code }.",
+        "unknown_part", "A model is made of fixed(...), random(...), covariates(...) and { code }.",
         code_text(part)
       )
     }

@@ -16,12 +16,25 @@ model_fields <- function(spec) {
         group = block$group, text = block$text
       )
     }),
-    statements = lapply(spec$statements, function(statement) {
-      part <- if (statement$kind == "assign") "value" else "dist"
-      statement[[part]] <- tree_fields(statement[[part]])
-      statement
-    })
+    covariates = lapply(spec$covariates, function(covariate) {
+      for (field in c("columns", "levels")) {
+        if (!is.null(covariate[[field]])) covariate[[field]] <- I(covariate[[field]])
+      }
+      covariate
+    }),
+    statements = lapply(spec$statements, statement_fields)
   )
+}
+
+statement_fields <- function(statement) {
+  for (part in intersect(c("value", "dist", "condition", "values"), names(statement))) {
+    statement[[part]] <- tree_fields(statement[[part]])
+  }
+  if (!is.null(statement$index)) statement$index <- lapply(statement$index, tree_fields)
+  for (part in intersect(c("yes", "no", "body"), names(statement))) {
+    statement[[part]] <- lapply(statement[[part]], statement_fields)
+  }
+  statement
 }
 
 parameter_fields <- function(parameter) {
@@ -35,6 +48,9 @@ parameter_fields <- function(parameter) {
 }
 
 tree_fields <- function(tree) {
+  if (!is.null(tree$block)) {
+    return(list(block = lapply(tree$block, statement_fields), value = tree_fields(tree$value)))
+  }
   if (is.null(tree$call)) return(tree)
   tree$args <- lapply(tree$args, tree_fields)
   if (!is.null(tree$names)) tree$names <- I(tree$names)

@@ -14,13 +14,52 @@ test_that("assignments and outcomes are read in order", {
 
 test_that("statements of a later release say so", {
   reasons <- vapply(
-    list(
-      quote(d / dt(x) <- -k * x), quote(x(0) <- dose), quote(x[1] <- 2),
-      quote(for (i in 1:3) k <- i), quote(if (a) k <- 1)
-    ),
+    list(quote(d / dt(x) <- -k * x), quote(x(0) <- dose)),
     function(code) caught(read(code))$reason, ""
   )
   expect_equal(unique(reasons), "later_release")
+})
+
+test_that("branches and loops are read with what is inside them", {
+  statements <- read(quote({
+    x <- numeric(2)
+    for (i in 1:2) {
+      x[i] <- i
+      if (wt > 2) y <- 1 else y <- 2
+    }
+  }))
+  loop <- statements[[2L]]
+  expect_equal(loop[c("kind", "variable", "text")], list(
+    kind = "for", variable = "i", text = "for (i in 1:2)"
+  ))
+  expect_equal(loop$body[[1L]]$index, list(list(sym = "i")))
+  branch <- loop$body[[2L]]
+  expect_equal(branch$text, "if (wt > 2)")
+  expect_equal(branch$yes[[1L]]$value, list(num = 1))
+  expect_equal(branch$no[[1L]]$value, list(num = 2))
+  expect_equal(read(quote(if (a) k <- 1))[[1L]]$no, list())
+})
+
+test_that("rows, columns and truth values are indices", {
+  part <- read(quote(m[1, ] <- TRUE))[[1L]]
+  expect_equal(part$index, list(list(num = 1), list(sym = "")))
+  expect_equal(part$value, list(sym = "TRUE"))
+  expect_equal(caught(read(quote(m[1, , drop = FALSE] <- 1)))$reason, "unsupported_index")
+})
+
+test_that("a branch with several steps assigns in each branch", {
+  statement <- read(quote(z <- if (a > 1) {
+    b <- 2
+    b * 3
+  } else 4))[[1L]]
+  expect_equal(statement$kind, "if")
+  expect_equal(statement$text, "z <- if (a > 1)")
+  expect_equal(vapply(statement$yes, `[[`, "", "target"), c("b", "z"))
+  expect_equal(statement$no[[1L]]$value, list(num = 4))
+})
+
+test_that("loops without a fixed range are refused", {
+  expect_equal(caught(read(quote(while (x > 1) x <- x / 2)))$reason, "unsupported_loop")
 })
 
 test_that("a line that does nothing is refused", {

@@ -4,7 +4,7 @@ tree <- function(code, env = globalenv()) nlmers:::expression_tree(code, scope(e
 test_that("code becomes a typed tree", {
   expect_equal(tree(quote(1.5)), list(num = 1.5))
   expect_equal(tree(quote(ka)), list(sym = "ka"))
-  expect_equal(tree(TRUE), list(num = 1))
+  expect_equal(tree(TRUE), list(sym = "TRUE"))
   expect_equal(tree(quote(pi)), list(num = pi))
   expect_equal(
     tree(quote(exp(tka + eta[1]))),
@@ -50,7 +50,8 @@ test_that("unknown functions are named with the nearest word", {
 test_that("code without a value is refused", {
   expect_equal(caught(tree(quote(if (a) b)))$reason, "missing_else")
   expect_equal(caught(tree(str2lang("{ a; b }")))$reason, "masked_assignment")
-  expect_equal(caught(tree(quote(x[, 1])))$reason, "empty_argument")
+  expect_equal(caught(tree(quote(sum(x, ))))$reason, "empty_argument")
+  expect_equal(tree(quote(x[, 1]))$args[[2L]], list(sym = ""))
 })
 
 test_that("an unknown function lists those of the language, or a near one of the user", {

@@ -26,7 +26,7 @@ test_that("the words of the language mask nothing", {
 
 test_that("other parts are refused", {
   expect_equal(caught(nlme_model(fixed(a = 1), 3))$reason, "unknown_part")
-  expect_equal(caught(nlme_model(covariates(w = constant())))$reason, "later_release")
+  expect_equal(caught(nlme_model(covariates(w = constantly())))$reason, "bad_covariate")
 })
 
 test_that("a model is plain data", {

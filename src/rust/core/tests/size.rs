@@ -10,8 +10,9 @@ use std::time::Duration;
 use common::data::Data;
 use common::{request_json, text};
 use cpu_time::ThreadTime;
+use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Given, Joint};
-use nlmers_core::request::Request;
+use nlmers_core::request::{run, Request};
 
 /// CPU time of compiling a model and binding it to data.
 fn cost(model: &str, data: &Data) -> Duration {
@@ -60,6 +61,26 @@ fn two_hundred_statements_and_five_hundred_parameters_compile_in_half_a_second()
     assert!(specification["statements"].as_array().unwrap().len() >= 200);
     let time = cost(&model, &data());
     assert!(time < Duration::from_millis(500), "{time:?}");
+}
+
+/// CPU time of what building a model in R asks for, without the parsing of R's code; the best of five.
+fn described(model: &str) -> Duration {
+    let request = request_json("describe", model, &data()).to_string();
+    let times = (0..5).map(|_| {
+        let start = ThreadTime::now();
+        run(&request, Vec::new(), &Silent).unwrap();
+        start.elapsed()
+    });
+    times.min().unwrap()
+}
+
+/// 50 ms in a release build; here the compiler optimizes less. Twice the model takes about twice the time.
+#[test]
+fn a_large_model_is_described_at_once() {
+    let (half, whole) = (described(&long(100)), described(&long(200)));
+    println!("describe: {half:?} and {whole:?}");
+    assert!(whole < Duration::from_millis(100), "{whole:?}");
+    assert!(whole < 4 * half, "{half:?} {whole:?}");
 }
 
 /// Each statement reads the one before twice: walking every path would take `2^n` steps.

@@ -16,6 +16,7 @@ mod laws;
 mod normal_form;
 mod prior;
 mod programs;
+mod seen;
 mod theta;
 
 pub use closed_form::{CovarianceUpdate, Residual, Variance};

@@ -2,12 +2,13 @@
 
 use super::closed_form::{covariance_updates, residuals, CovarianceUpdate, Residual};
 use super::laws::Correction;
+use super::seen::{all_levels, finest};
 use super::theta::{Route, Theta};
 use crate::data::Records;
 use crate::distributions::Density;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels, Seen};
+use crate::ir::level::{Extent, Levels};
 use crate::ir::linear::{linear_form, LinearForm};
 use crate::ir::merge::merge_exponentials;
 use crate::ir::reference::reference;
@@ -177,52 +178,6 @@ impl NormalForm {
         Ok(())
     }
 
-    pub(super) fn varying_error(
-        &self,
-        model: &Model,
-        records: &Records,
-        node: Node,
-        text: &str,
-    ) -> Error {
-        let needed = self.graph.reachable(&[node]);
-        let mut columns =
-            self.graph
-                .nodes()
-                .filter(|n| needed[n.index()])
-                .filter_map(|n| match self.graph.op(n) {
-                    Op::Data(i) => Some(i as usize),
-                    _ => None,
-                });
-        let varying = columns.find(|i| records.extents[*i] == Extent::Row);
-        match varying.and_then(|i| Some((i, records.change(i)?))) {
-            Some((i, (first, second))) => {
-                let name = &model.columns[i].name;
-                let (group, label) = (&records.group, &records.labels[records.codes[first]]);
-                Error::data(
-                    "varying_covariate",
-                    format!(
-                        "`{name}` varies within `{group}` {label}, but stands in the distribution of a random effect."
-                    ),
-                )
-                .at(text)
-                .field("column", name)
-                .field("row", second + 1)
-                .hint(format!(
-                    "It changes between rows {} and {}. Use a covariate that is constant within each level of \
-                     `{group}`.",
-                    first + 1,
-                    second + 1
-                ))
-            }
-            None => Error::data(
-                "varying_covariance",
-                "The covariance of random effects depends on a covariate.",
-            )
-            .at(text)
-            .hint("The covariance must be the same for all subjects."),
-        }
-    }
-
     /// Find the parameters that have a closed-form update.
     fn recognise(&mut self, model: &Model, free: &[bool], levels: &mut Levels) {
         let is_free = |k: u32| free[k as usize];
@@ -374,35 +329,6 @@ impl NormalForm {
         }
         values
     }
-}
-
-/// How each grouping sees the data columns and the effects.
-fn all_levels(model: &Model, records: &[Records]) -> Vec<Levels> {
-    let each = records.iter().enumerate();
-    each.map(|(group, own)| {
-        let first = model.effects_of(group).start;
-        let within: Vec<bool> = records.iter().map(|other| own.lies_within(other)).collect();
-        let seen: Vec<Seen> = (model.effects.iter().enumerate())
-            .map(|(k, effect)| {
-                if effect.group == group {
-                    Seen::Own(crate::model::parameter::index(k - first))
-                } else if within[effect.group] {
-                    Seen::Known(Extent::Subject)
-                } else {
-                    Seen::Known(Extent::Row)
-                }
-            })
-            .collect();
-        Levels::seen(&own.extents, &seen)
-    })
-    .collect()
-}
-
-/// Extent of each data column within the grouping that leaves it the least to vary.
-fn finest(records: &[Records]) -> Vec<Extent> {
-    let columns = 0..records[0].extents.len();
-    let least = |i: usize| records.iter().map(|r| r.extents[i]).min();
-    columns.map(|i| least(i).unwrap_or_default()).collect()
 }
 
 pub(super) struct RowLeaves<'a> {

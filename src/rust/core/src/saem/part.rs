@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::estep::Chains;
+use super::estep::{Chains, Report};
 use super::mstep::MStep;
 use super::score::Scores;
 use super::statistics::Statistics;
@@ -117,4 +117,32 @@ pub fn all_means(parts: &mut [Part], theta: &[f64]) -> Vec<Means> {
 pub fn all_priors(joint: &Joint, theta: &[f64]) -> Option<Vec<Prior>> {
     let each = joint.parts.iter();
     each.map(|part| Prior::new(part, theta).ok()).collect()
+}
+
+/// The gradient of the complete-data log density in `theta`: the sum of what the groupings' programs give.
+pub fn total_gradient(reports: &[Report]) -> Vec<f64> {
+    let longest = reports.iter().map(|r| r.gradient.len()).max().unwrap_or(0);
+    let mut total = vec![0.0; longest];
+    for report in reports {
+        for (total, own) in total.iter_mut().zip(&report.gradient) {
+            *total += own;
+        }
+    }
+    total
+}
+
+/// Complete-data score at the current draws and any `theta`.
+pub fn total_score(
+    parts: &mut [Part],
+    free: &[usize],
+    theta: &[f64],
+    workers: &Workers,
+) -> Option<Vec<f64>> {
+    let mut total = vec![0.0; free.len()];
+    for part in parts {
+        for (total, own) in total.iter_mut().zip(part.score(free, theta, workers)?) {
+            *total += own;
+        }
+    }
+    Some(total)
 }

@@ -7,7 +7,7 @@ use super::fit::Fit;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
 use super::options::{Kernels, SaemOptions};
-use super::part::{all_means, all_priors, ChainDraws, Part};
+use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
@@ -403,32 +403,4 @@ fn kernels(options: &SaemOptions, joint: &Joint, phase: Phase) -> Kernels {
         Phase::Exploration => options.kernels,
         Phase::Smoothing => options.kernels.smoothing(),
     }
-}
-
-/// The gradient of the complete-data log density in `theta`: the sum of what the groupings' programs give.
-fn total_gradient(reports: &[Report]) -> Vec<f64> {
-    let longest = reports.iter().map(|r| r.gradient.len()).max().unwrap_or(0);
-    let mut total = vec![0.0; longest];
-    for report in reports {
-        for (total, own) in total.iter_mut().zip(&report.gradient) {
-            *total += own;
-        }
-    }
-    total
-}
-
-/// Complete-data score at the current draws and any `theta`.
-fn total_score(
-    parts: &mut [Part],
-    free: &[usize],
-    theta: &[f64],
-    workers: &Workers,
-) -> Option<Vec<f64>> {
-    let mut total = vec![0.0; free.len()];
-    for part in parts {
-        for (total, own) in total.iter_mut().zip(part.score(free, theta, workers)?) {
-            *total += own;
-        }
-    }
-    Some(total)
 }

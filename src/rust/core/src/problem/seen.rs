@@ -1,0 +1,86 @@
+//! Say how each grouping sees the data and the effects, and refuse what varies where it must not.
+
+use super::normal_form::NormalForm;
+use crate::data::Records;
+use crate::error::Error;
+use crate::ir::graph::{Node, Op};
+use crate::ir::level::{Extent, Levels, Seen};
+use crate::model::Model;
+
+/// How each grouping sees the data columns and the effects.
+pub fn all_levels(model: &Model, records: &[Records]) -> Vec<Levels> {
+    let each = records.iter().enumerate();
+    each.map(|(group, own)| {
+        let first = model.effects_of(group).start;
+        let within: Vec<bool> = records.iter().map(|other| own.lies_within(other)).collect();
+        let seen: Vec<Seen> = (model.effects.iter().enumerate())
+            .map(|(k, effect)| {
+                if effect.group == group {
+                    Seen::Own(crate::model::parameter::index(k - first))
+                } else if within[effect.group] {
+                    Seen::Known(Extent::Subject)
+                } else {
+                    Seen::Known(Extent::Row)
+                }
+            })
+            .collect();
+        Levels::seen(&own.extents, &seen)
+    })
+    .collect()
+}
+
+/// Extent of each data column within the grouping that leaves it the least to vary.
+pub fn finest(records: &[Records]) -> Vec<Extent> {
+    let columns = 0..records[0].extents.len();
+    let least = |i: usize| records.iter().map(|r| r.extents[i]).min();
+    columns.map(|i| least(i).unwrap_or_default()).collect()
+}
+
+impl NormalForm {
+    /// The error of a value that varies within a level.
+    pub(super) fn varying_error(
+        &self,
+        model: &Model,
+        records: &Records,
+        node: Node,
+        text: &str,
+    ) -> Error {
+        let needed = self.graph.reachable(&[node]);
+        let mut columns =
+            self.graph
+                .nodes()
+                .filter(|n| needed[n.index()])
+                .filter_map(|n| match self.graph.op(n) {
+                    Op::Data(i) => Some(i as usize),
+                    _ => None,
+                });
+        let varying = columns.find(|i| records.extents[*i] == Extent::Row);
+        match varying.and_then(|i| Some((i, records.change(i)?))) {
+            Some((i, (first, second))) => {
+                let name = &model.columns[i].name;
+                let (group, label) = (&records.group, &records.labels[records.codes[first]]);
+                Error::data(
+                    "varying_covariate",
+                    format!(
+                        "`{name}` varies within `{group}` {label}, but stands in the distribution of a random effect."
+                    ),
+                )
+                .at(text)
+                .field("column", name)
+                .field("row", second + 1)
+                .hint(format!(
+                    "It changes between rows {} and {}. Use a covariate that is constant within each level of \
+                     `{group}`.",
+                    first + 1,
+                    second + 1
+                ))
+            }
+            None => Error::data(
+                "varying_covariance",
+                "The covariance of random effects depends on a covariate.",
+            )
+            .at(text)
+            .hint("The covariance must be the same for all subjects."),
+        }
+    }
+}
