@@ -44,11 +44,12 @@ test_that("the likelihood of a hidden chain is that of its paths", {
     y ~ hmm(!!P, bernoulli(plogis(c(2, -1) + eta)), c(0.6, 0.4))
   )
   data <- data.frame(id = rep(1:2, each = 3), time = 1:3, y = c(1, NA, 0, 1, NA, 1))
-  fit <- fit_nlme(
+  # Too short to converge, and the effects hardly vary: the likelihood is what counts.
+  fit <- suppressWarnings(fit_nlme(
     model, data,
-    fix = c(m = 0, omega = 1e-6), method = saem(exploration = 1, smoothing = 1), progress = FALSE
-  )
-  p <- plogis(c(2, -1))
+    fix = c(omega = 1e-6), method = saem(exploration = 1, smoothing = 1), seed = 1, progress = FALSE
+  ))
+  p <- plogis(c(2, -1) + fixef(fit)[["m"]])
   paths <- function(last) {
     total <- 0
     for (s0 in 1:2) for (s1 in 1:2) for (s2 in 1:2) for (s3 in 1:2) {
@@ -61,7 +62,6 @@ test_that("the likelihood of a hidden chain is that of its paths", {
 
 test_that("a chain in continuous time is fitted and predicted", {
   set.seed(2)
-  n <- 60
   data <- do.call(rbind, lapply(seq_len(40), function(id) {
     time <- cumsum(stats::rexp(20, 2))
     state <- 1L

@@ -7,9 +7,11 @@ mod common;
 use common::chains::{in_time, log_liks, normal_density, over_paths, ragged, with_head};
 use common::data::{Data, Generator};
 use common::numeric::assert_close;
-use common::{joint, likelihood, model_error, problem, try_problem};
+use common::{joint, likelihood, model_error, problem, request_json, try_problem};
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::Given;
+use nlmers_core::reply::Value;
+use nlmers_core::request::run;
 use nlmers_core::saem::{fit, FitStatus, SaemOptions};
 
 #[test]
@@ -195,6 +197,39 @@ fn saem_finds_a_hidden_chain_again() {
             "{name}: {} {} {se}",
             found.theta[k],
             truth[k]
+        );
+    }
+}
+
+/// Rows out of order, and a chain that can only alternate, so that every draw is known.
+#[test]
+fn simulated_chains_follow_each_subject_in_time() {
+    let text = "
+        fixed m = 3
+        fixed o = positive(1e-9)
+        random e ~ normal(m, o) | id
+        y ~ hmm(rbind(c(0, 1), c(1, 0)), normal(c(0, e), 1e-9), c(1, 0))";
+    let data = Data::new(5, |_| 6)
+        .with("t", |row, _| [3.0, 0.0, 5.0, 1.0, 4.0, 2.0][row % 6])
+        .with("y", |_, _| 0.5)
+        .timed("t");
+    let mut request = request_json("simulate", text, &data);
+    request["nsim"] = serde_json::json!(2);
+    let reply = run(&request.to_string(), data.request_columns(), &Silent).unwrap();
+    let Value::List(entries) = reply else {
+        panic!("{reply:?}")
+    };
+    let Some((_, Value::Matrix { data: drawn, .. })) = entries.iter().find(|(n, _)| n == "value")
+    else {
+        panic!("{entries:?}")
+    };
+    let t = data.column("t");
+    assert_eq!(drawn.len(), 60);
+    for (row, y) in drawn.iter().enumerate() {
+        let even = t[row % 30] % 2.0 == 0.0;
+        assert!(
+            (y - if even { 3.0 } else { 0.0 }).abs() < 1e-6,
+            "{row}: {y}"
         );
     }
 }
