@@ -31,22 +31,38 @@ core_call <- function(request, columns = list(), progress = NULL) {
 # Write a request as JSON: a named list is an object, a vector of length one a scalar unless wrapped in I(); NULL, NA
 # and infinities are null. Numbers have 17 digits, so the core reads the very same bits; jsonlite would stop at 15.
 request_json <- function(x) {
-  if (is.null(x)) {
-    "null"
-  } else if (is.list(x) && !is.null(names(x))) {
-    keys <- vapply(names(x), request_json, "", USE.NAMES = FALSE)
-    paste0("{", paste(keys, vapply(x, request_json, ""), sep = ":", collapse = ","), "}")
-  } else if (is.list(x)) {
-    paste0("[", paste(vapply(x, request_json, ""), collapse = ","), "]")
-  } else if (is.double(x)) {
-    numbers <- ifelse(is.finite(x), sprintf("%.17g", x), "null")
-    if (length(x) == 1 && !inherits(x, "AsIs")) numbers else paste0("[", paste(numbers, collapse = ","), "]")
-  } else if (is.character(x) && length(x) == 1L && !inherits(x, "AsIs") && is_plain_text(x)) {
-    paste0("\"", x, "\"")
-  } else {
-    enc2utf8(as.character(toJSON(x, auto_unbox = TRUE, na = "null")))
+  if (is.list(x)) {
+    parts <- vapply(x, request_json, "", USE.NAMES = FALSE)
+    if (is.null(names(x))) return(paste0("[", paste(parts, collapse = ","), "]"))
+    if (length(x) == 0L) return("{}")
+    return(paste0("{", paste(json_texts(names(x)), parts, sep = ":", collapse = ","), "}"))
   }
+  if (is.null(x)) return("null")
+  parts <- if (is.character(x)) {
+    json_texts(x)
+  } else if (is.logical(x)) {
+    c("false", "true", "null")[ifelse(is.na(x), 3L, x + 1L)]
+  } else if (is.double(x)) {
+    json_numbers(x)
+  } else {
+    return(enc2utf8(as.character(toJSON(x, auto_unbox = TRUE, na = "null"))))
+  }
+  if (length(x) == 1L && !inherits(x, "AsIs")) parts else paste0("[", paste(parts, collapse = ","), "]")
 }
 
-# Letters that JSON writes as they are.
-is_plain_text <- function(x) !is.na(x) && !grepl("[^ -~]|[\"\\\\]", x)
+json_numbers <- function(x) {
+  numbers <- sprintf("%.17g", x)
+  numbers[!is.finite(x)] <- "null"
+  numbers
+}
+
+# Texts of plain letters are quoted at once; the others go through jsonlite.
+json_texts <- function(x) {
+  x <- as.character(x)
+  odd <- is.na(x) | grepl("[^ -~]|[\"\\\\]", x)
+  texts <- paste0("\"", x, "\"")
+  texts[odd] <- vapply(x[odd], function(text) {
+    enc2utf8(as.character(toJSON(text, auto_unbox = TRUE, na = "null")))
+  }, "", USE.NAMES = FALSE)
+  texts
+}

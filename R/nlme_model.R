@@ -2,15 +2,42 @@
 #'
 #' A model has three parts: the parameters to estimate with their starting
 #' values, the random effects with their distributions, and the code that says
-#' how the outcome comes about. The code is read and compiled, never run by R.
+#' how the outcome comes about; `covariates()` may say more of data columns. The
+#' code is read and compiled, never run by R.
 #'
 #' @section Parameters:
 #' `fixed()` declares them. A bare number is a real parameter without bounds;
 #' `positive(x)` is estimated on the log scale, `probability(x)` on the logit
-#' scale, and `real(value, scale, lower, upper, se, label, unit)` says more
+#' scale, and `real(value, scale, lower, upper, prior, se, label, unit)` says more
 #' (`scale` is one of `"identity"`, `"log"`, `"logit"`, `"probit"`; `se = FALSE`
-#' leaves its standard error out of the tables). A vector makes a vector parameter. `covariance_matrix(M)` and
-#' `diagonal_matrix(variances)` are covariances of random effects.
+#' leaves its standard error out of the tables; `prior` is for methods that have a
+#' use for it, [saem()] says that it ignores it). A vector makes a vector parameter.
+#' Parameters whose elements are bound to each other are
+#' * `covariance_matrix(M, parameterization)`, a covariance of random effects, estimated
+#'   by its Cholesky factor (`"cholesky"`) or its matrix logarithm (`"matrix_log"`), and
+#'   `diagonal_matrix(variances)`;
+#' * `simplex(p)`, probabilities that sum to one, estimated as the logits of the parts
+#'   that each breaks off what the earlier ones left, and `transition_matrix(P)`, whose
+#'   rows are such;
+#' * `rate_matrix(Q)`, whose rows sum to zero, estimated as the logarithms of its rates
+#'   off the diagonal.
+#'
+#' Probabilities and rates are positive; what is known to be zero is not a parameter.
+#'
+#' @section Covariates:
+#' A name in the code that is nothing else is a data column. `covariates(name = ...)`
+#' says more of it:
+#' * `constant(on = id)`: it has one value within each `id`; data in which it changes are
+#'   an error;
+#' * `factor(levels, reference)`: the column holds these values, texts or numbers.
+#'   `sex == "F"` compares with a level; in arithmetic `sex` is the 0/1 indicators of
+#'   its levels but the reference (the first when none is named), a vector when there is
+#'   more than one;
+#' * `vector(c("age", "weight"))`: one name for several columns, as in `sum(b * x)`,
+#'   `x[1]` and `x["age"]`;
+#' * `time_varying(interpolation)`: its course between records, `"constant"` (the last
+#'   value carried forward), `"linear"`, `"cubic_spline"` or `"akima"`. At a record it
+#'   has the value of the record.
 #'
 #' @section Random effects:
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is
@@ -23,12 +50,24 @@
 #' or crossed (`| id` and `| item`); a level may change from row to row.
 #'
 #' @section Code:
-#' Assignments and outcomes, one a line: arithmetic, comparisons, `if`/`else`
-#' and `ifelse()`, `exp log log1p expm1 sqrt abs sin cos tan tanh atan lgamma
-#' gamma digamma trigamma pnorm qnorm plogis qlogis min max softplus`, and `c [ sum prod
-#' length rep diag rbind %*%`. A symbol that is nothing else is a column of the data;
+#' Assignments and outcomes, in the order written: arithmetic, comparisons and logic,
+#' `exp log log1p expm1 sqrt abs sin cos tan tanh atan lgamma gamma digamma trigamma
+#' pnorm qnorm plogis qlogis min max pmin pmax softplus`, `if`/`else` and `ifelse()`;
+#' vectors and matrices by `c : seq seq_len seq_along rep numeric matrix rbind diag t`,
+#' taken
+#' together by `sum prod mean length nrow ncol cumsum cumprod rev %*% crossprod
+#' tcrossprod outer rowSums colSums`. Matrices with one row or column that come out of
+#' `%*%` are vectors. Indices are numbers, ranges, negative or logical vectors; `m[1, ]`
+#' is a row.
+#'
+#' `if (condition) { ... } else { ... }` may hold assignments: both branches are
+#' computed and each variable takes the value of the branch that holds. `for (i in
+#' 1:n)` runs over a fixed range and is written out. Parts are assigned by `x[2] <-
+#' value`, and `f[x > m] <- value` means `f <- ifelse(x > m, value, f)`.
+#'
+#' Functions of the calling environment made of these words, with branches, loops and
+#' `return()`, are read in place. A symbol that is nothing else is a column of the data;
 #' `t` is the time where no column has that name.
-#' Functions of the calling environment made of these words are read in place.
 #' `column ~ distribution` states an outcome; several lines make several outcomes,
 #' of any mix of families.
 #'
@@ -91,7 +130,7 @@
 #' What is predicted at a row is the mean given the subject's earlier outcomes.
 #' Random effects are those of the subject.
 #'
-#' @param ... `fixed(...)`, `random(...)` and `{ code }`. These words are
+#' @param ... `fixed(...)`, `random(...)`, `covariates(...)` and `{ code }`. These words are
 #'   understood here only; nothing is masked. `!!x` puts the value of `x` in,
 #'   `!!!list` splices one.
 #' @returns An object of class `nlme_model`: a plain list for [fit_nlme()].

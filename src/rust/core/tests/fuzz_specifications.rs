@@ -240,6 +240,10 @@ fn evaluate(specification: &Json, data: &Data) -> Result<bool, Error> {
     let request = Request::parse(&request.to_string())?;
     let model = request.compiled()?;
     let frame = request.frame(data.request_columns())?;
+    // A program of this size only takes memory.
+    if model.graph.len() > 20_000 {
+        return Ok(false);
+    }
     let joint = Joint::new(&model, &frame, &Given::default())?;
     let problem = joint.main();
     let theta = &problem.theta.start;

@@ -172,7 +172,7 @@ fn loops_have_an_end() {
         "u <- seq_len(90000)\nfor (i in 1:20) {\n v <- u * (x + i)\n}",
         "too_large",
         "v <-",
-        "more than 1000000 operations",
+        "more than 200000 operations",
         "",
     );
 }
