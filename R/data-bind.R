@@ -52,7 +52,9 @@ check_frame <- function(data, argument) {
       hint = "One row a record; see `as.data.frame()`."
     )
   }
-  if (nrow(data) == 0L) stop_data("no_rows", sprintf("`%s` has no rows.", argument))
+  if (nrow(data) == 0L) {
+    stop_data("no_rows", sprintf("`%s` has no rows.", argument), hint = "Give one row a record.")
+  }
 }
 
 # `time =`, else the first of time, TIME and t, else the same without case. A
@@ -85,6 +87,12 @@ stop_missing_column <- function(column, data, role, argument, place = NULL) {
 
 # A name of the model that must be a column of the data, and hold numbers.
 check_column <- function(column, data, model, argument, env) {
+  if (sum(names(data) == column) > 1L) {
+    stop_data(
+      "column_twice", sprintf("`%s` has several columns `%s`.", argument, column), place_of(column, model$spec),
+      "Give each column its own name.", list(column = column)
+    )
+  }
   if (column %in% names(data)) return(invisible())
   place <- place_of(column, model$spec)
   if (column %in% model$described$outcomes) {
@@ -118,6 +126,9 @@ numeric_column <- function(values, column, argument) {
 }
 
 number_hint <- function(values, place) {
+  if (inherits(values, c("Date", "POSIXct", "difftime"))) {
+    return(sprintf("Count from an origin, as in `%1$s <- as.numeric(%1$s - min(%1$s))`.", place))
+  }
   text <- as.character(values[!is.na(values)])
   parsed <- suppressWarnings(as.numeric(text))
   if ((is.character(values) || is.factor(values)) && length(text) > 0L && !anyNA(parsed)) {

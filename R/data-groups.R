@@ -62,6 +62,12 @@ interact <- function(a, b) {
 check_group_column <- function(column, data, argument) {
   if (!column %in% names(data)) stop_missing_column(column, data, "grouping", argument)
   values <- data[[column]]
+  if (is.list(values) || !is.null(dim(values))) {
+    stop_data(
+      "bad_group", sprintf("The grouping column `%s` is of class `%s`.", column, class(values)[1L]),
+      hint = "A group is a number, a text or a factor in each row.", fields = list(column = column)
+    )
+  }
   if (anyNA(values)) {
     row <- which(is.na(values))[1L]
     stop_data(

@@ -111,9 +111,10 @@ VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
   terms <- do.call(rbind, unname(terms))
   dimnames(covariance) <- list(terms$effect, terms$effect)
   several <- length(unique(groups)) > 1L
+  named <- terms[c("effect", "term")]
+  if (several) named <- cbind(group = groups, named)
   table <- data.frame(
-    if (several) list(group = groups),
-    terms[c("effect", "term")],
+    named,
     variance = variance,
     sd = sqrt(variance),
     cv = ifelse(terms$scale == "log", 100 * sqrt(expm1(variance)), NA),

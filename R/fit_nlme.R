@@ -1,7 +1,8 @@
 #' Fit a nonlinear mixed effects model
 #'
 #' @param model (`nlme_model` or formula) a model of [nlme_model()] or
-#'   [nlme_formula()], or directly the formula of the latter.
+#'   [nlme_formula()], or directly the formula of the latter; or a model of
+#'   [saemix_model()], with data of [saemix_data()] and options of [saemix_control()].
 #' @param data (data.frame) one row a record. A missing outcome is skipped; other
 #'   columns the model uses must be complete.
 #' @param method (`nlme_method`) the estimator with its options: [saem()].
@@ -50,6 +51,15 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
       hint = "Give a data frame with one row a record."
     )
   }
+  if (inherits(model, "saemix_model")) {
+    check_no_dots(dots)
+    settings <- list(
+      id = id, time = time, start = start, fix = fix, seed = seed, threads = threads, progress = progress
+    )
+    fit <- fit_saemix(model, data, method, settings)
+    fit$call <- plain_call(call)
+    return(fit)
+  }
   if (inherits(model, "formula")) {
     model <- model_of_formula(model, start, dots)
     start <- NULL
@@ -63,7 +73,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   held <- held_levels(fix, model)
   settings <- list(
     start = named_values(start, "start", model),
-    fix = named_values(held$parameters, "fix", model),
+    fix = named_values(held_values(held$parameters, model), "fix", model),
     levels = held$levels,
     seed = if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0),
     threads = thread_count(threads)
@@ -106,6 +116,10 @@ check_model <- function(model, dots) {
       hint = "Write it with `nlme_model()` or as `outcome ~ prediction`."
     )
   }
+  check_no_dots(dots)
+}
+
+check_no_dots <- function(dots) {
   for (name in rlang::names2(dots)) stop_unknown_argument(name, names(formals(fit_nlme)))
 }
 
@@ -137,6 +151,7 @@ named_values <- function(values, argument, model) {
       hint = sprintf("Write `%s = c(%s = %s)`.", argument, known[1L], first_number(values))
     )
   }
+  check_named_once(values, argument)
   for (name in setdiff(rlang::names2(values), known)) {
     stop_start(
       "unknown_parameter", sprintf("`%s` names `%s`, which is not a parameter.", argument, name),
@@ -148,6 +163,24 @@ named_values <- function(values, argument, model) {
     values[[name]] <- elements_of(values[[name]], parameter, argument)
   }
   values
+}
+
+check_named_once <- function(values, argument) {
+  twice <- names(values)[duplicated(names(values))]
+  if (length(twice) == 0L) return(invisible())
+  stop_start(
+    "name_used_twice", sprintf("`%s` gives `%s` twice.", argument, twice[1L]),
+    hint = sprintf("For several values write `%1$s = list(%2$s = c(1, 2))`.", argument, twice[1L]),
+    fields = list(name = twice[1L])
+  )
+}
+
+# A model may hold parameters itself, as `fixed.estim = 0` of saemix does.
+held_values <- function(fix, model) {
+  if (is.null(model$fix)) return(fix)
+  fix <- as.list(fix)
+  named <- c(rlang::names2(fix), unlist(Filter(is.character, fix)))
+  c(fix, model$fix[setdiff(names(model$fix), named)])
 }
 
 # `fix = "ka"` names a parameter without a value: it is held at its start, which
@@ -190,10 +223,16 @@ elements_of <- function(value, parameter, argument) {
     stop_start(
       "bad_value",
       sprintf("`%s` gives `%s` a value that is not a finite number.", argument, parameter$name),
+      hint = sprintf(
+        "Write a number, as in `%s = list(%s = %s)`.", argument, parameter$name, code_text(parameter$value)
+      ),
       fields = list(name = parameter$name)
     )
   }
-  if (!parameter$type %in% square_types) return(as.numeric(value))
+  if (!parameter$type %in% square_types) {
+    if (length(value) != length(parameter$value)) stop_value_length(value, parameter, argument)
+    return(as.numeric(value))
+  }
   symmetric <- parameter$type == "covariance_matrix"
   fits <- identical(dim(value), rep(parameter$dim, 2L))
   if (!fits || (symmetric && !isSymmetric(unname(value)))) {
@@ -205,6 +244,16 @@ elements_of <- function(value, parameter, argument) {
     )
   }
   if (symmetric) value[upper.tri(value, diag = TRUE)] else row_major(value)
+}
+
+stop_value_length <- function(value, parameter, argument) {
+  stop_start(
+    "start_length",
+    sprintf("`%s` gives `%s` %d value%s; it has %d.", argument, parameter$name, length(value),
+            if (length(value) == 1L) "" else "s", length(parameter$value)),
+    hint = sprintf("Write `%s = list(%s = %s)`.", argument, parameter$name, code_text(parameter$value)),
+    fields = list(name = parameter$name)
+  )
 }
 
 thread_count <- function(threads) {

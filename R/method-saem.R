@@ -31,6 +31,7 @@
 #'   the estimate.
 #' @param nodes (integer or NULL) quadrature nodes per dimension; `NULL` chooses by
 #'   the number of random effects.
+#' @param ... nothing; an unknown option is refused with the nearest known one.
 #' @returns An object of class `nlme_method` for [fit_nlme()].
 #' @references
 #' Delyon B, Lavielle M, Moulines E (1999). Convergence of a stochastic
@@ -49,7 +50,8 @@
 saem <- function(exploration = 300, smoothing = 100, chains = "auto",
                  kernels = c(prior = 1, random_walk = 1, block = 1, independence = 2),
                  annealing = TRUE, annealing_rate = 0.95, acceleration = TRUE,
-                 target_acceptance = 0.4, log_lik = TRUE, nodes = NULL) {
+                 target_acceptance = 0.4, log_lik = TRUE, nodes = NULL, ...) {
+  refuse_dots(...)
   options <- list(
     name = "saem",
     exploration = check_count(exploration, "exploration", 1),
@@ -86,7 +88,10 @@ check_kernels <- function(kernels) {
     defaults[[name]] <- check_count(kernels[[name]], sprintf("kernels[\"%s\"]", name), 0)
   }
   if (sum(defaults) == 0) {
-    stop_option("no_kernel", "All `kernels` are 0: nothing would move the draws.")
+    stop_option(
+      "no_kernel", "All `kernels` are 0: nothing would move the draws.",
+      hint = "Leave `kernels` out for the defaults."
+    )
   }
   as.list(defaults)
 }

@@ -76,6 +76,7 @@ fixed_parameter <- function(name, code, env) {
     )
   }
   if (is_call_to(code, names(parameter_words))) {
+    check_word_arguments(code, name, place)
     code[[1L]] <- parameter_words[[as.character(code[[1L]])]]
   } else {
     code <- as.call(list(parameter_words$real, code))
@@ -93,6 +94,27 @@ fixed_parameter <- function(name, code, env) {
   check_parameter(c(list(name = name), parameter), place)
 }
 
+check_labels <- function(parameter, fail) {
+  if (!is.null(parameter$se) && !isTRUE(parameter$se) && !isFALSE(parameter$se)) {
+    fail("needs `se = TRUE` or `se = FALSE`")
+  }
+  for (field in c("label", "unit")) {
+    text <- parameter[[field]]
+    if (!is.null(text) && (!is.character(text) || length(text) != 1L)) fail(sprintf("needs one text as `%s`", field))
+  }
+}
+
+check_word_arguments <- function(code, name, place) {
+  word <- as.character(code[[1L]])
+  known <- names(formals(parameter_words[[word]]))
+  for (argument in setdiff(rlang::names2(as.list(code)[-1L]), c("", known))) {
+    stop_model(
+      "unknown_argument", sprintf("`%s()` has no argument `%s`.", word, argument), place,
+      nearest_hint(argument, known, "Arguments"), list(name = name)
+    )
+  }
+}
+
 check_parameter <- function(parameter, place) {
   fail <- function(problem, hint = NULL) {
     stop_model(
@@ -100,6 +122,7 @@ check_parameter <- function(parameter, place) {
       place, hint, list(name = parameter$name)
     )
   }
+  check_labels(parameter, fail)
   value <- parameter$value
   if (!is.numeric(value) || length(value) == 0L || !all(is.finite(value))) {
     fail("needs a finite number as starting value")
@@ -115,6 +138,16 @@ check_parameter <- function(parameter, place) {
     fail(
       sprintf("has an unknown scale `%s`", parameter$scale),
       nearest_hint(parameter$scale, scales, "Known")
+    )
+  }
+  for (bound in c("lower", "upper")) {
+    limit <- parameter[[bound]]
+    if (!is.null(limit) && (!is.numeric(limit) || anyNA(limit))) fail(sprintf("needs a number as `%s`", bound))
+  }
+  if (length(parameter$lower) == length(parameter$upper) && any(parameter$lower >= parameter$upper)) {
+    bounds <- c(format(parameter$lower[1L]), format(parameter$upper[1L]))
+    fail(
+      sprintf("has its bounds the wrong way round, %s and %s", bounds[1L], bounds[2L]), "Write `lower` below `upper`."
     )
   }
   parameter$value <- row_major(value)

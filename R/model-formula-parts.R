@@ -127,7 +127,8 @@ check_pattern <- function(correlated, varying) {
     stop_option(
       "bad_pattern",
       sprintf("`correlated` must be TRUE, FALSE or a symmetric 0/1 matrix over %s.",
-              paste0("`", varying, "`", collapse = ", "))
+              paste0("`", varying, "`", collapse = ", ")),
+      hint = sprintf("It has %d rows and columns, in the order of `random`, or named.", n)
     )
   }
   pattern <- unname(correlated == 1)

@@ -79,7 +79,10 @@ formula_model <- function(formula, start, design) {
 
 formula_spec <- function(formula, start, design) {
   if (!inherits(formula, "formula") || length(formula) != 3L) {
-    stop_model("bad_formula", "The model is a formula `outcome ~ prediction`.")
+    stop_model(
+      "bad_formula", "The model is a formula `outcome ~ prediction`.", code_text(formula),
+      "Name the outcome on the left of `~`."
+    )
   }
   env <- environment(formula)
   # `!!k0` puts the value of k0 in.
@@ -127,6 +130,7 @@ formula_start <- function(start) {
       hint = "Write `start = c(ka = 1.5, V = 30)`."
     )
   }
+  check_named_once(start, "start")
   start
 }
 
@@ -136,7 +140,7 @@ check_scalar_starts <- function(start, individual) {
     if (length(start[[name]]) == 1L) next
     stop_start(
       "wrong_length",
-      sprintf("`start` gives `%s` %d values; it has 1.", name, length(start[[name]])),
+      sprintf("`start` gives `%s` %d values; it has one.", name, length(start[[name]])),
       hint = "A parameter that varies between subjects is one number.",
       fields = list(name = name)
     )
@@ -147,11 +151,16 @@ formula_transform <- function(transform, parameters) {
   if (is.null(names(transform)) && length(transform) == 1L) {
     transform <- stats::setNames(rep(transform, length(parameters)), parameters)
   }
-  unknown <- setdiff(names(transform), parameters)
-  if (length(unknown) > 0L || is.null(names(transform))) {
+  if (is.null(names(transform))) {
     stop_option(
       "bad_transform", "`transform` is one word for all parameters, or named by parameter.",
-      hint = nearest_hint(c(unknown, "?")[1L], parameters, "Parameters")
+      hint = sprintf("Write `transform = c(%s = \"log\")`.", parameters[1L])
+    )
+  }
+  for (name in setdiff(names(transform), parameters)) {
+    stop_option(
+      "bad_transform", sprintf("`transform` names `%s`, which is not a parameter.", name),
+      hint = nearest_hint(name, parameters, "Parameters"), fields = list(name = name)
     )
   }
   wrong <- setdiff(transform, scales)
@@ -295,7 +304,8 @@ residual_error <- function(error, used) {
     stop_option(
       "bad_error", sprintf("`%s()` takes %d starting value%s.", word, length(defaults),
                            if (length(defaults) > 1L) "s" else ""),
-      sprintf("error = %s", text)
+      sprintf("error = %s", text),
+      sprintf("Write `error = %s(%s)`.", word, paste(defaults, "= 1", collapse = ", "))
     )
   }
   names <- rlang::names2(args)
@@ -303,10 +313,19 @@ residual_error <- function(error, used) {
   check_residual_names(names, used, error)
   list(
     parameters = Map(
-      function(name, value) real_parameter(name, "log", eval(value, env)), names, args
+      function(name, value) real_parameter(name, "log", residual_start(value, env, text)), names, args
     ),
     call = as.call(c(as.symbol(word), lapply(names, as.symbol)))
   )
+}
+
+residual_start <- function(code, env, text) {
+  tryCatch(eval(code, env), error = function(error) {
+    stop_start(
+      "bad_start", sprintf("The start `%s` cannot be computed: %s.", code_text(code), conditionMessage(error)),
+      sprintf("error = %s", text), "Write a number, or a variable that holds one."
+    )
+  })
 }
 
 check_residual_names <- function(names, used, error) {

@@ -14,12 +14,14 @@ random_block <- function(code, env) {
   text <- code_text(code)
   if (!is_call_to(code, "~") || length(code) != 3L) {
     stop_model(
-      "bad_random", "A random effect is written `name ~ distribution(...) | group`.", text
+      "bad_random", "A random effect is written `name ~ distribution(...) | group`.", text,
+      "Write `random(eta ~ normal(0, omega) | id)`."
     )
   }
   split <- split_group(code[[3L]], text)
   distribution <- split$distribution
   check_distribution(distribution, random_words, text)
+  check_constant_sd(distribution, text)
   list(
     names = effect_names(code[[2L]], text),
     dist = word_tree(
@@ -27,6 +29,19 @@ random_block <- function(code, env) {
     ),
     group = split$group,
     text = text
+  )
+}
+
+# An SD that is written as a number must be above zero.
+check_constant_sd <- function(distribution, text) {
+  if (!is_call_to(distribution, c("normal", "lognormal")) || length(distribution) != 3L) return(invisible())
+  sd <- distribution[[3L]]
+  if (length(all.names(sd)) > sum(all.names(sd) %in% c("+", "-", "*", "/", "^", "("))) return(invisible())
+  value <- tryCatch(eval(sd, baseenv()), error = function(error) NULL)
+  if (!is.numeric(value) || all(is.finite(value) & value > 0)) return(invisible())
+  stop_model(
+    "bad_value", sprintf("The SD `%s` of a random effect is not a positive number.", code_text(sd)), text,
+    "Estimate it: `positive(1)` in fixed() starts it at 1."
   )
 }
 
@@ -75,6 +90,12 @@ effect_names <- function(code, text) {
 check_distribution <- function(code, words, text) {
   name <- if (is.call(code)) code_text(code[[1L]]) else code_text(code)
   if (is.call(code) && name %in% words) return(invisible())
+  if (is.symbol(code) && name %in% words) {
+    stop_model(
+      "unknown_distribution", sprintf("`%s` stands without its arguments.", name), text,
+      sprintf("Write `%s(...)`.", name), list(name = name)
+    )
+  }
   later <- name %in% later_words
   problem <- if (later) {
     sprintf("The distribution `%s` is not available in this release.", name)

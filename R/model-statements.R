@@ -70,6 +70,12 @@ assignment <- function(code, scope) {
     target <- target[[2L]]
   }
   if (is.call(target)) stop_target(target, scope$text)
+  if (!is.symbol(target) && !is.character(target)) {
+    stop_model(
+      "bad_target", sprintf("`%s` cannot be assigned to.", code_text(target)), scope$text,
+      "The left of `<-` is a name."
+    )
+  }
   statement <- list(
     kind = "assign", target = target_name(as.character(target), scope),
     value = expression_tree(value, scope), text = scope$text
@@ -139,6 +145,7 @@ outcome <- function(code, scope) {
 distribution_tree <- function(code, scope) {
   check_distribution(code, outcome_words, scope$text)
   word <- as.character(code[[1L]])
+  if (word %in% chain_words) return(chain_tree(code, scope))
   if (word != "censored") return(word_tree(word, code, scope))
   args <- as.list(code)[-1L]
   names <- rlang::names2(args)
@@ -149,7 +156,7 @@ distribution_tree <- function(code, scope) {
       "Write `censored(normal(f, sigma), lower = 0.1)`."
     )
   }
-  check_distribution(args[[inner]], setdiff(outcome_words, "censored"), scope$text)
+  check_distribution(args[[inner]], setdiff(outcome_words, c("censored", chain_words)), scope$text)
   trees <- lapply(seq_along(args), function(i) {
     if (i == inner) distribution_tree(args[[i]], scope) else expression_tree(args[[i]], scope)
   })

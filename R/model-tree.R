@@ -10,20 +10,20 @@ math_words <- c(
   "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
   "sum", "prod", "mean", "length", "rep", "diag", "%*%", ":", "seq", "seq_len", "seq_along",
   "numeric", "matrix", "t", "nrow", "ncol", "cumsum", "cumprod", "rev", "crossprod",
-  "tcrossprod", "outer", "rowSums", "colSums"
+  "tcrossprod", "outer", "rowSums", "colSums", "rbind"
 )
 error_words <- c("add", "prop", "add_prop", "add_prop_sd")
 outcome_words <- c(
   "normal", "lognormal", "student_t", "laplace", "logistic", "gamma", "beta",
   "exponential", "weibull", "bernoulli", "binomial", "poisson", "neg_binomial",
-  "categorical", "ordered", "event", "custom", "censored"
+  "categorical", "ordered", "event", "custom", "censored", "hmm",
+  "continuous_time_hmm", "markov", "continuous_time_markov"
 )
 random_words <- c(
   "normal", "mvnormal", "lognormal", "exponential", "gamma", "beta", "student_t"
 )
 later_words <- c(
-  "hmm", "continuous_time_hmm", "linear_compartments", "planar_flow",
-  "network", "soft_tree", "spline"
+  "linear_compartments", "planar_flow", "network", "soft_tree", "spline"
 )
 
 # Where code is read: `env` finds helper functions, `bound` holds names that
@@ -56,6 +56,10 @@ constant_tree <- function(value, scope) {
       "non_finite_constant", "A constant of the model is not a finite number.",
       scope$text, fields = list(value = paste(format(value), collapse = ", "))
     )
+  }
+  if (is.matrix(value) && length(value) > 1L) {
+    rows <- lapply(seq_len(nrow(value)), function(i) constant_tree(as.numeric(value[i, ]), scope))
+    return(list(call = "rbind", args = rows))
   }
   numbers <- if (is.logical(value)) {
     lapply(value, function(truth) list(sym = as.character(truth)))
@@ -116,13 +120,18 @@ call_head <- function(call, scope) {
   head <- call[[1L]]
   if (is.function(head)) return(head)
   if (is.call(head) && as.character(head[[1L]])[1L] %in% c("::", ":::")) {
-    scope$env <- asNamespace(as.character(head[[2L]]))
+    scope$env <- tryCatch(asNamespace(as.character(head[[2L]])), error = function(error) {
+      stop_model(
+        "unknown_package", sprintf("The package `%s` cannot be loaded.", as.character(head[[2L]])), scope$text,
+        "Install it, or define the function where the model is written."
+      )
+    })
     head <- head[[3L]]
   }
   if (!is.symbol(head)) {
     stop_model(
       "unsupported_call", sprintf("`%s` cannot be called in a model.", code_text(head)),
-      scope$text
+      scope$text, if (is.numeric(head)) sprintf("For a product write `%s * (...)`.", code_text(head))
     )
   }
   name <- as.character(head)
@@ -190,6 +199,13 @@ index_trees <- function(call, scope) {
 word_tree <- function(word, call, scope) {
   args <- as.list(call)[-1L]
   names <- names(args)
+  twice <- names[nzchar(names) & duplicated(names)]
+  if (length(twice) > 0L) {
+    stop_model(
+      "name_used_twice", sprintf("`%s()` is given `%s` twice.", word, twice[1L]), scope$text,
+      "Give each argument once.", list(name = twice[1L])
+    )
+  }
   tree <- list(
     call = word, args = unname(lapply(args, expression_tree, scope = scope))
   )

@@ -53,7 +53,8 @@
 #' Assignments and outcomes, in the order written: arithmetic, comparisons and logic,
 #' `exp log log1p expm1 sqrt abs sin cos tan tanh atan lgamma gamma digamma trigamma
 #' pnorm qnorm plogis qlogis min max pmin pmax softplus`, `if`/`else` and `ifelse()`;
-#' vectors and matrices by `c : seq seq_len seq_along rep numeric matrix diag t`, taken
+#' vectors and matrices by `c : seq seq_len seq_along rep numeric matrix rbind diag t`,
+#' taken
 #' together by `sum prod mean length nrow ncol cumsum cumprod rev %*% crossprod
 #' tcrossprod outer rowSums colSums`. Matrices with one row or column that come out of
 #' `%*%` are vectors. Indices are numbers, ranges, negative or logical vectors; `m[1, ]`
@@ -85,6 +86,8 @@
 #'   hazard is integrated from the subject's previous row (0 before the first), in
 #'   closed form where it is a sum of powers and exponentials of `t`, else by
 #'   Gauss-Legendre quadrature with 20 nodes. Covariates in it have the values of the row;
+#' * series: `hmm()`, `continuous_time_hmm()`, `markov()`, `continuous_time_markov()`,
+#'   see the section on Markov chains;
 #' * any other: `custom(log_density)`.
 #'
 #' The SD of `normal()` may be `add(a)`, `prop(b)`, `add_prop(a, b)` (variances add)
@@ -103,6 +106,29 @@
 #' the column `LIMIT` is the limit on the other side. Both are for `normal`,
 #' `lognormal`, `exponential`, `weibull`, `logistic` and `laplace`; outcomes of other
 #' families are left as they are by the columns.
+#'
+#' @section Markov chains:
+#' `y ~ hmm(transition, emissions, initial)` is an outcome whose distribution
+#' depends on a hidden state that moves from row to row of a subject, in the order
+#' of time (rows without a time, or with the same one, in the order of the data).
+#' `transition` is a square matrix: row the state before, column the state after.
+#' `emissions` has one distribution for each state, of any family, as in
+#' `list(normal(a, s), normal(b, s))`; or it is one distribution with vectors for
+#' arguments, as in `normal(c(a, b), s)`. `initial` holds the probabilities of the
+#' states *before* the first row; the chain moves once before the first outcome.
+#' All of them may depend on parameters, random effects and covariates of the row.
+#' A missing `y` lets the chain move without saying anything about its state.
+#'
+#' `continuous_time_hmm(rates, emissions, initial)` moves in time: element (i, j) of
+#' `rates` is the rate of going from state i to state j, the diagonal follows from
+#' the others. Between two rows the chain moves for the time between them, and not
+#' at all before the first one. `markov(transition, initial)` and
+#' `continuous_time_markov(rates, initial)` are chains whose state, 1, 2, ..., is the
+#' outcome itself; a missing one may be any. The rates times the time between two
+#' rows should stay below 1000 when there are more than two states.
+#'
+#' What is predicted at a row is the mean given the subject's earlier outcomes.
+#' Random effects are those of the subject.
 #'
 #' @param ... `fixed(...)`, `random(...)`, `covariates(...)` and `{ code }`. These words are
 #'   understood here only; nothing is masked. `!!x` puts the value of `x` in,

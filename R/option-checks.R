@@ -2,7 +2,7 @@
 
 check_count <- function(value, name, least) {
   if (!is.numeric(value) || length(value) != 1L || !is.finite(value) ||
-        value != round(value) || value < least) {
+        value != round(value) || value < least || value > 2^53) {
     stop_bad_option(name, value, sprintf("a whole number of at least %d", least))
   }
   as.numeric(value)

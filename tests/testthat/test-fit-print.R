@@ -39,7 +39,8 @@ enlarged <- function(fit, n_warnings) {
   fit$effects <- lapply(fit$effects, function(x) if (is.matrix(x)) x[, many] else x)
   fit$effects$name <- paste0("eta", seq_along(many))
   fit$covariance <- list(
-    names = fit$effects$name, value = diag(diag(fit$covariance$value)[many])
+    names = fit$effects$name, groups = rep("id", length(many)),
+    value = diag(diag(fit$covariance$value)[many])
   )
   fit$warnings <- rep("a warning", n_warnings)
   fit

@@ -16,12 +16,13 @@ test_that("what is not a random effect is refused", {
   expect_equal(caught(read(quote(random(eta))))$reason, "bad_random")
   expect_equal(caught(read(quote(random(eta + 1 ~ normal(0, 1)))))$reason, "bad_random")
   expect_equal(caught(read(quote(random(eta ~ weibull(1, 1) | id))))$reason, "unknown_distribution")
-  expect_equal(caught(read(quote(random(eta ~ normal(0, 1) | id:occ))))$reason, "nested_group")
+  expect_equal(caught(read(quote(random(eta ~ normal(0, 1) | id / occ))))$reason, "nested_group")
+  expect_equal(caught(read(quote(random(eta ~ normal(0, 1) | f(id)))))$reason, "bad_group")
 })
 
-test_that("all effects have one group", {
-  blocks <- read(quote(random(a ~ normal(0, 1) | id, b ~ normal(0, 1) | site)))
-  error <- caught(nlmers:::model_group(blocks))
-  expect_equal(error$reason, "several_groups")
-  expect_equal(error$place, "b ~ normal(0, 1) | site")
+test_that("groups are named in the order of their first lines", {
+  blocks <- read(quote(random(
+    a ~ normal(0, 1) | id, b ~ normal(0, 1) | id:occ, c ~ normal(0, 1) | id
+  )))
+  expect_equal(nlmers:::model_groups(blocks), c("id", "id:occ"))
 })

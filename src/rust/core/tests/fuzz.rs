@@ -132,7 +132,7 @@ fn random_trees_are_refused_or_evaluated() {
 
 /// A tree that the scalar evaluator of the tests understands: no vectors, no ties.
 fn is_scalar(tree: &Json) -> bool {
-    const SHAPED: [&str; 31] = [
+    const SHAPED: [&str; 32] = [
         "v",
         "w",
         "eta",
@@ -164,6 +164,7 @@ fn is_scalar(tree: &Json) -> bool {
         "outer",
         "rowSums",
         "colSums",
+        "rbind",
     ];
     let name = tree["sym"].as_str().or(tree["call"].as_str());
     let plain = name.is_none_or(|name| !SHAPED.contains(&name)) && tree["str"].is_null();

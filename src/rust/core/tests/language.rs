@@ -28,14 +28,14 @@ fn functions() {
         "The functions of the language are",
     );
     for (call, counts) in [
-        ("exp(a, s)", "takes 1 arguments, 2"),
+        ("exp(a, s)", "takes 1 argument, 2 are"),
         ("log(a, s, o)", "takes 1 to 2 arguments, 3"),
         ("ifelse(a, s)", "takes 3 arguments, 2"),
-        ("plogis()", "takes 1 arguments, 0"),
+        ("plogis()", "takes 1 argument, 0 are"),
         ("pmin(a)", "takes 2 arguments, 1"),
         ("min()", "has no argument"),
         ("rep(a)", "takes 2 arguments, 1"),
-        ("length(a, s)", "takes 1 arguments, 2"),
+        ("length(a, s)", "takes 1 argument, 2"),
         ("diag(a, 2, 3)", "takes 1 to 2 arguments, 3"),
     ] {
         let error = model_error(&with_lines(&format!("f <- {call}")));
@@ -62,7 +62,7 @@ fn shapes() {
         ),
         ("f <- diag(c(1, 2))[1]", "cannot take 1 indices"),
         ("f <- c(1, 2)[1, 2]", "cannot take 2 indices"),
-        ("f <- exp(\"a\")", "A text, \"a\""),
+        ("f <- exp(\"a\")", "The text \"a\" stands"),
         ("f <- ifelse(c(1, 0), c(1, 2, 3), c(1))", "differ in length"),
     ] {
         is(
@@ -225,7 +225,7 @@ fn arguments_of_distributions() {
     for (outcome, wanted) in [
         ("y ~ normal(a + e)", "takes 2 arguments: mean, sd"),
         ("y ~ normal(a, e, s)", "takes 2 arguments"),
-        ("y ~ poisson()", "takes 1 arguments: rate"),
+        ("y ~ poisson()", "takes 1 argument: rate"),
         ("y ~ normal(a + e, add_prop(s))", "takes 2 arguments: a, b"),
     ] {
         is(

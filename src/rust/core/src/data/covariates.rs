@@ -2,6 +2,7 @@
 
 use super::frame::Frame;
 use crate::error::{Error, Result};
+use crate::language::words;
 use crate::model::{Covariate, CovariateKind, Model};
 
 /// The first two rows, in the order of the frame, that have one code and different values.
@@ -59,20 +60,21 @@ fn check_constant(
     frame: &Frame,
     values: &[f64],
 ) -> Result<()> {
-    let mut groupings = frame.groupings();
-    groupings.push(frame.subjects());
     let group = on.unwrap_or(&frame.group);
+    let mut groupings = vec![frame.subjects()];
+    groupings.extend(frame.groupings());
     let Some(grouping) = groupings.iter().find(|g| g.name == group) else {
-        let names: Vec<String> = groupings.iter().map(|g| format!("`{}`", g.name)).collect();
+        let known: Vec<&str> = groupings.iter().map(|g| g.name.as_str()).collect();
         return Err(Error::data(
             "unknown_group",
             format!("`{name}` is declared constant on `{group}`, which groups no random effect."),
         )
         .at(covariate.text.clone())
         .field("name", group)
-        .hint(format!(
-            "The random effects are grouped by {}.",
-            names[..names.len() - 1].join(", ")
+        .hint(words::suggestion(
+            group,
+            "The random effects are grouped by",
+            known,
         )));
     };
     let Some((first, second)) = constant_within(&grouping.codes, values) else {

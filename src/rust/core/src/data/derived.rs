@@ -1,6 +1,7 @@
 //! Make the columns that the model reads but the data do not hold: times of previous rows, kinds of censoring.
 
 use super::frame::Frame;
+use super::steps::{present, time_steps};
 use crate::error::{Error, Result};
 use crate::ir::graph::Op;
 use crate::model::{Model, Source};
@@ -24,6 +25,10 @@ pub fn derive(
                 columns[i] = previous_times(rows, &columns[time], &columns[outcome as usize]);
             }
             Source::Censoring => censor(model, frame, i, columns)?,
+            Source::TimeStep => {
+                columns[i] = time_steps(frame, rows, &model.columns[i].statement)?;
+            }
+            Source::Present(outcome) => columns[i] = present(&columns[outcome as usize]),
             Source::Data | Source::Limit => {}
         }
     }

@@ -50,6 +50,13 @@ impl Frame {
         }
     }
 
+    /// Values of the time column, if there is one.
+    pub fn times(&self) -> Option<&[f64]> {
+        let name = self.time.as_ref()?;
+        let found = self.columns.iter().find(|(column, _)| column == name);
+        found.map(|(_, values)| values.as_slice())
+    }
+
     /// The subjects as a grouping.
     pub fn subjects(&self) -> Grouping {
         Grouping {

@@ -6,6 +6,7 @@ pub mod frame;
 pub mod interpolate;
 pub mod layout;
 pub mod records;
+mod steps;
 mod support;
 
 pub use frame::{Frame, Grouping};

@@ -41,17 +41,22 @@ impl Records {
     pub fn all(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Self>> {
         let mut columns = read_columns(model, frame, need_outcomes)?;
         let subjects = frame.subjects();
-        let rows = canonical_rows(frame, &subjects, &columns);
+        let rows = canonical_rows(frame, &subjects, ordering(model, &columns));
         derive(model, frame, &rows, &mut columns)?;
         let columns = Arc::new(columns);
         let groupings = frame.groupings();
+        if let Some(other) = groupings.iter().find(|g| g.name != frame.group) {
+            if model.is_sequential() {
+                return Err(model.grouping_error(&other.name));
+            }
+        }
         let all: Vec<Self> = groupings
             .into_iter()
             .map(|grouping| Self::of(model, frame, grouping, &columns))
             .collect();
         if let Some(first) = all.first() {
             first.check_covariates(model, frame)?;
-            super::covariates::check(model, frame, &columns)?;
+            super::covariates::check(model, frame, &first.columns)?;
             if need_outcomes {
                 first.check_outcomes(model, frame)?;
             }
@@ -65,7 +70,7 @@ impl Records {
     fn of(model: &Model, frame: &Frame, grouping: Grouping, columns: &Arc<Vec<Vec<f64>>>) -> Self {
         let mut records = Self {
             n_subjects: grouping.labels.len(),
-            rows: canonical_rows(frame, &grouping, columns),
+            rows: canonical_rows(frame, &grouping, ordering(model, columns)),
             group: grouping.name,
             labels: grouping.labels,
             codes: grouping.codes,
@@ -108,6 +113,11 @@ impl Records {
             }
         }
         records
+    }
+
+    /// Number of rows of the data frame.
+    pub fn n_rows(&self) -> usize {
+        self.rows.iter().map(Vec::len).sum()
     }
 
     /// Number of outcome values that are present.
@@ -218,7 +228,13 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .filter(|name| !name.starts_with('.'))
         .collect();
     let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
-        _ if matches!(column.source, Source::PreviousTime(_)) => Ok(vec![0.0; frame.n_rows]),
+        _ if matches!(
+            column.source,
+            Source::PreviousTime(_) | Source::TimeStep | Source::Present(_)
+        ) =>
+        {
+            Ok(vec![0.0; frame.n_rows])
+        }
         Err(_) if !need_outcomes && column.source != Source::Data => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
         found => found.map(<[f64]>::to_vec),
@@ -226,19 +242,23 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
     model.columns.iter().map(read).collect()
 }
 
-/// Rows of each level, in an order that does not depend on the order of the data frame.
+/// The columns that order rows of the same time, so that the order of the data frame does not matter; none where a row
+/// depends on the rows before it: those stay as they are.
+fn ordering<'a>(model: &Model, columns: &'a [Vec<f64>]) -> &'a [Vec<f64>] {
+    if model.is_sequential() {
+        &[]
+    } else {
+        columns
+    }
+}
+
+/// Rows of each level in the order of time, then of `columns`.
 fn canonical_rows(frame: &Frame, grouping: &Grouping, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
     let mut rows = vec![Vec::new(); grouping.labels.len()];
     for (row, code) in grouping.codes.iter().enumerate() {
         rows[*code].push(row);
     }
-    let time = frame.time.as_ref().and_then(|name| {
-        frame
-            .columns
-            .iter()
-            .find(|(column, _)| column == name)
-            .map(|(_, values)| values)
-    });
+    let time = frame.times();
     let compare = |a: usize, b: usize| {
         let by_time = time.map_or(Ordering::Equal, |t| t[a].total_cmp(&t[b]));
         let by_value = columns.iter().fold(by_time, |order, c| {

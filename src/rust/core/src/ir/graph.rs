@@ -25,10 +25,21 @@ pub enum Op {
     Theta(u32),
     /// A coordinate of `phi`, the Gaussian individual vector.
     Phi(u32),
+    /// What the subject's previous row left: an index into the carries of the graph.
+    Carry(u32),
     Unary(Unary, Node),
     Binary(Binary, Node, Node),
     /// `if condition != 0 then a else b`
     Select(Node, Node, Node),
+}
+
+/// A value carried from row to row of a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carry {
+    /// What the first row reads; a value of the subject.
+    pub initial: Node,
+    /// What a row leaves to the next one.
+    pub next: Node,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +48,7 @@ enum Key {
     Data(u32),
     Theta(u32),
     Phi(u32),
+    Carry(u32),
     Unary(Unary, Node),
     Binary(Binary, Node, Node),
     Select(Node, Node, Node),
@@ -47,6 +59,7 @@ enum Key {
 pub struct Graph {
     ops: Vec<Op>,
     known: HashMap<Key, Node>,
+    carries: Vec<Carry>,
 }
 
 impl Graph {
@@ -90,17 +103,27 @@ impl Graph {
         list.into_iter().flatten()
     }
 
-    /// Which nodes the roots need.
+    /// Which nodes the roots need. Who needs a carried value needs what it starts from and what moves it.
     pub fn reachable(&self, roots: &[Node]) -> Vec<bool> {
         let mut needed = vec![false; self.len()];
         for root in roots {
             needed[root.index()] = true;
         }
-        for i in (0..self.len()).rev() {
-            if needed[i] {
+        let mut again = true;
+        while again {
+            again = false;
+            for i in (0..self.len()).rev() {
+                if !needed[i] {
+                    continue;
+                }
                 let node = Node(u32::try_from(i).unwrap_or(u32::MAX));
                 for operand in self.operands(node) {
                     needed[operand.index()] = true;
+                }
+                for end in self.carry_ends(node) {
+                    // A node behind this one was passed already.
+                    again |= end.index() > i && !needed[end.index()];
+                    needed[end.index()] = true;
                 }
             }
         }
@@ -110,11 +133,58 @@ impl Graph {
     /// For each node, whether it or anything it is computed from satisfies `test`.
     pub fn depends(&self, test: impl Fn(Op) -> bool) -> Vec<bool> {
         let mut result = vec![false; self.len()];
-        for node in self.nodes() {
-            result[node.index()] =
-                test(self.op(node)) || self.operands(node).any(|a| result[a.index()]);
+        let mut again = true;
+        while again {
+            again = false;
+            for node in self.nodes() {
+                let found = test(self.op(node))
+                    || self.operands(node).any(|a| result[a.index()])
+                    || self.carry_ends(node).any(|a| result[a.index()]);
+                again |= found && !result[node.index()] && !self.carries.is_empty();
+                result[node.index()] = found;
+            }
         }
         result
+    }
+
+    fn carry_ends(&self, node: Node) -> impl Iterator<Item = Node> {
+        let carry = match self.op(node) {
+            Op::Carry(k) => self.carries.get(k as usize).copied(),
+            _ => None,
+        };
+        carry.into_iter().flat_map(|c| [c.initial, c.next])
+    }
+
+    /// All values carried from row to row; `Op::Carry(k)` reads `carries()[k]`.
+    pub fn carries(&self) -> &[Carry] {
+        &self.carries
+    }
+
+    /// A new carried value that starts from `initial` and stays the same until [`Graph::carry_on`] says what moves it.
+    pub fn carry(&mut self, initial: Node) -> Node {
+        let k = u32::try_from(self.carries.len()).unwrap_or(u32::MAX);
+        let node = self.insert(Op::Carry(k));
+        self.carries.push(Carry {
+            initial,
+            next: node,
+        });
+        node
+    }
+
+    /// Let every row leave `next` in `carry`. A node that is no carried value is left alone.
+    pub fn carry_on(&mut self, carry: Node, next: Node) {
+        if let Op::Carry(k) = self.op(carry) {
+            self.carries[k as usize].next = next;
+        }
+    }
+
+    /// After all nodes of `old` were copied: take over its carried values.
+    pub fn copy_carries(&mut self, old: &Self, moved: &[Node]) {
+        let there = |carry: &Carry| Carry {
+            initial: moved[carry.initial.index()],
+            next: moved[carry.next.index()],
+        };
+        self.carries = old.carries.iter().map(there).collect();
     }
 
     fn insert(&mut self, op: Op) -> Node {
@@ -123,6 +193,7 @@ impl Graph {
             Op::Data(i) => Key::Data(i),
             Op::Theta(i) => Key::Theta(i),
             Op::Phi(i) => Key::Phi(i),
+            Op::Carry(i) => Key::Carry(i),
             Op::Unary(f, a) => Key::Unary(f, a),
             Op::Binary(f, a, b) => Key::Binary(f, a, b),
             Op::Select(c, a, b) => Key::Select(c, a, b),

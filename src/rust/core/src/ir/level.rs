@@ -100,6 +100,12 @@ impl Levels {
                         phi: false,
                     },
                 },
+                // Whatever it is made of, it has to be computed row after row.
+                Op::Carry(_) => Level {
+                    extent: Extent::Row,
+                    theta: true,
+                    phi: true,
+                },
                 _ => g.operands(next).fold(Level::default(), |level, a| {
                     level.join(self.known[a.index()])
                 }),

@@ -26,6 +26,7 @@ pub fn merge_exponentials(graph: &Graph, levels: Levels, positive: &[bool]) -> (
         let new = merger.graph.copy(graph.op(node), &moved);
         moved.push(merger.merged(new));
     }
+    merger.graph.copy_carries(graph, &moved);
     (merger.graph, moved)
 }
 

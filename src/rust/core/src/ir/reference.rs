@@ -27,10 +27,12 @@ pub fn reference(
     effects: &[Option<usize>],
 ) -> Referenced {
     let needed = graph.reachable(roots);
+    let carried = graph.carries().iter().flat_map(|c| [c.initial, c.next]);
+    let roots: Vec<Node> = roots.iter().copied().chain(carried).collect();
     let uses = Uses {
         users: users(graph, &needed),
         random: graph.depends(|op| matches!(op, Op::Phi(_))),
-        roots,
+        roots: &roots,
     };
     let mut carriers = vec![None; graph.len()];
     let mut sums: Vec<Vec<(Node, f64)>> = vec![Vec::new(); effects.len()];
@@ -117,6 +119,7 @@ fn rebuild(graph: &Graph, carriers: &[Option<u32>], sums: &[Vec<(Node, f64)>]) -
             (None, op) => new.copy(op, &moved),
         };
     }
+    new.copy_carries(graph, &moved);
     Referenced {
         graph: new,
         moved,

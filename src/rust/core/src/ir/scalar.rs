@@ -34,6 +34,8 @@ impl ScalarProgram {
                 Op::Data(i) => leaves.data(i as usize),
                 Op::Theta(i) => leaves.theta(i as usize),
                 Op::Phi(i) => leaves.phi(i as usize),
+                // Rows have an order, a single value has none.
+                Op::Carry(_) => f64::NAN,
                 Op::Unary(f, a) => f.value::<false>(memory[a.index()]),
                 Op::Binary(f, a, b) => f.value::<false>(memory[a.index()], memory[b.index()]),
                 Op::Select(c, a, b) => memory[if memory[c.index()] != 0.0 { a } else { b }.index()],

@@ -2,13 +2,13 @@
 
 /// Functions of the code block.
 #[rustfmt::skip]
-pub const FUNCTIONS: [&str; 71] = [
+pub const FUNCTIONS: [&str; 72] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
     "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%", "mean",
     "(", "trigamma", ":", "seq_len", "seq_along", "seq", "numeric", "matrix", "t", "nrow", "ncol",
-    "cumsum", "cumprod", "rev", "crossprod", "tcrossprod", "outer", "rowSums", "colSums",
+    "cumsum", "cumprod", "rev", "crossprod", "tcrossprod", "outer", "rowSums", "colSums", "rbind",
 ];
 
 /// Families of random effects.
@@ -23,7 +23,7 @@ pub const RANDOM_FAMILIES: [&str; 7] = [
 ];
 
 /// Families of outcomes.
-pub const OUTCOME_FAMILIES: [&str; 18] = [
+pub const OUTCOME_FAMILIES: [&str; 22] = [
     "normal",
     "lognormal",
     "student_t",
@@ -42,6 +42,10 @@ pub const OUTCOME_FAMILIES: [&str; 18] = [
     "event",
     "custom",
     "censored",
+    "hmm",
+    "continuous_time_hmm",
+    "markov",
+    "continuous_time_markov",
 ];
 
 /// Shorthands of the residual error.

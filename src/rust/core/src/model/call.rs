@@ -112,7 +112,7 @@ fn apply(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Re
     }) {
         return Err(Error::model(
             "wrong_shape",
-            format!("A text, \"{text}\", stands in `{call}()`."),
+            format!("The text \"{text}\" stands where a number belongs."),
         )
         .hint("Texts are levels of factors, as in `sex == \"F\"`."));
     }
@@ -139,8 +139,10 @@ pub fn expect_arguments(call: &str, values: &[Value], least: usize, most: usize)
     Err(Error::model(
         "argument_count",
         format!(
-            "`{call}()` takes {range} arguments, {} are given.",
-            values.len()
+            "`{call}()` takes {range} argument{}, {} {} given.",
+            if range == "1" { "" } else { "s" },
+            values.len(),
+            if values.len() == 1 { "is" } else { "are" }
         ),
     ))
 }

@@ -81,6 +81,18 @@ pub fn censored(
     }
 }
 
+/// Bounds around a chain of outcomes, which has no distribution function of a single value.
+///
+/// # Errors
+/// Whenever there are bounds.
+pub fn refuse(family: &str, bounds: Option<Bounds<'_>>) -> Result<()> {
+    if bounds.is_none() {
+        return Ok(());
+    }
+    Err(no_distribution_function(family)
+        .hint("Censor the emissions: hmm(transition, list(censored(...), ...), initial)."))
+}
+
 fn no_distribution_function(family: &str) -> Error {
     Error::model(
         "no_distribution_function",

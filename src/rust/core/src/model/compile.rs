@@ -39,7 +39,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let (blocks, effects, groups) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
     mark_outcomes(&mut scope, &blocks, &outcomes);
-    Ok(Model {
+    let model = Model {
         graph: scope.graph,
         parameters,
         n_theta,
@@ -50,7 +50,11 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         covariates: scope.covariates,
         outcomes,
         assigned,
-    })
+    };
+    match model.groups.get(1) {
+        Some(Some(group)) if model.is_sequential() => Err(model.grouping_error(group)),
+        _ => Ok(model),
+    }
 }
 
 type Randoms = (

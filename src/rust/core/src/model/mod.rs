@@ -17,6 +17,7 @@ mod random;
 mod rate;
 mod scale;
 mod scope;
+mod sequence;
 mod shape;
 mod special;
 mod start;
@@ -76,6 +77,10 @@ pub enum Source {
     Censoring,
     /// The limit on the other side; 0 where there is none.
     Limit,
+    /// Time since the subject's previous row, 0 at its first one.
+    TimeStep,
+    /// 1 where the outcome in this column is present, else 0.
+    Present(u32),
 }
 
 /// What the user declared of a data column, to be checked against the data.
@@ -235,6 +240,15 @@ pub enum Support {
     Category(u32),
 }
 
+/// A Markov chain over the rows of a subject.
+#[derive(Debug, Clone)]
+pub struct OutcomeChain {
+    /// The carried values of the graph that hold the probabilities of its states.
+    pub carries: std::ops::Range<u32>,
+    /// How a series is drawn from the arguments of the density.
+    pub draws: crate::distributions::chain::Chain,
+}
+
 /// One outcome of the model.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -245,5 +259,7 @@ pub struct Outcome {
     pub density: crate::distributions::Density,
     /// True when a value may stand for all values beyond a limit: then the family's closed forms do not hold.
     pub censored: bool,
+    /// The Markov chain behind the outcome, if there is one.
+    pub chain: Option<OutcomeChain>,
     pub text: String,
 }

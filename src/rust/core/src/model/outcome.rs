@@ -1,10 +1,10 @@
 //! Compile an outcome: its family, the arguments and the column that holds its values.
 
-use super::censored::{censored, parts};
+use super::censored::{censored, parts, refuse};
 use super::random::{arguments, family};
 use super::scope::Scope;
 use super::value::Value;
-use super::{Outcome, Source, Support};
+use super::{sequence, Outcome, Source, Support};
 use crate::distributions::{self, categorical, event, lognormal, normal, ordered, Density, Spread};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
@@ -20,6 +20,10 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
     family(dist, &words::OUTCOME_FAMILIES)?;
     let (dist, bounds) = parts(dist)?;
     let family = family(dist, &words::OUTCOME_FAMILIES)?;
+    if let Some(kind) = sequence::Kind::of(family) {
+        refuse(family, bounds)?;
+        return sequence::outcome(scope, column, kind, dist, text);
+    }
     let (index, y) = scope.column(column, text);
     let (support, density) = match family {
         "normal" | "lognormal" => gaussian(scope, family, dist, y, text)?,
@@ -43,6 +47,7 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
         support,
         density,
         censored: false,
+        chain: None,
         text: text.to_string(),
     };
     censored(scope, &mut outcome, y, bounds)?;

@@ -48,8 +48,9 @@ pub fn arguments<'a>(dist: &'a Expression, wanted: &[&str]) -> Result<Vec<&'a Ex
         _ => Err(Error::model(
             "argument_count",
             format!(
-                "`{call}()` takes {} arguments: {}.",
+                "`{call}()` takes {} argument{}: {}.",
                 wanted.len(),
+                if wanted.len() == 1 { "" } else { "s" },
                 wanted.join(", ")
             ),
         )),

@@ -81,7 +81,6 @@ impl Scope {
             graph: Graph::new(),
             names: HashMap::new(),
             columns: Vec::new(),
-            censoring: false,
             covariates: Vec::new(),
             factors: HashMap::new(),
             labels: HashMap::new(),
@@ -90,6 +89,7 @@ impl Scope {
             mask: None,
             assigned_at: HashMap::new(),
             n_steps: 0,
+            censoring: false,
         }
     }
 
@@ -216,7 +216,10 @@ impl Scope {
 
     /// The node of a data column that something read before.
     pub fn known_column(&mut self, name: &str) -> Option<Node> {
-        let position = self.columns.iter().position(|column| column.name == name)?;
+        let position = self
+            .columns
+            .iter()
+            .position(|c| c.name == name && c.source == Source::Data)?;
         Some(self.graph.data(super::parameter::index(position)))
     }
 

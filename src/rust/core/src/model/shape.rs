@@ -62,6 +62,7 @@ pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value])
             zip(g, call, args, &top, &base, |g, a, b| g.div(a, b))
         }
         "ifelse" | "if" => choose(g, call, args, values),
+        "rbind" => bind_rows(args, values),
         "diag" => diagonal(g, args, values),
         "rev" => {
             expect_arguments(call, values, 1, 1)?;
@@ -74,6 +75,13 @@ pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value])
         ":" | "seq_len" | "seq_along" | "numeric" => sequence(g, call, args, values),
         "t" | "nrow" | "ncol" | "%*%" | "crossprod" | "tcrossprod" | "outer" | "rowSums"
         | "colSums" => matrix_function(g, call, args, values),
+        _ if words::ERROR_MODELS.contains(&call) => Err(Error::model(
+            "misplaced_error",
+            format!("The residual error `{call}()` stands inside an expression."),
+        )
+        .hint(format!(
+            "It is the SD of an outcome, as in `y ~ normal(f, {call}(...))`."
+        ))),
         _ => Err(
             Error::model("unknown_function", format!("Unknown function `{call}()`."))
                 .field("name", call)
@@ -84,6 +92,31 @@ pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value])
                 )),
         ),
     }
+}
+
+/// A matrix from its rows: vectors of one length.
+fn bind_rows(args: &[Expression], values: &[Value]) -> Result<Value> {
+    expect_arguments("rbind", values, 1, 1000)?;
+    let cols = values[0].nodes().len();
+    let mut nodes = Vec::new();
+    for (arg, value) in args.iter().zip(values) {
+        if matches!(value, Value::Matrix { .. }) || value.nodes().len() != cols {
+            return Err(Error::model(
+                "wrong_shape",
+                format!(
+                    "`{}` is {}; the rows of `rbind()` are vectors of one length, here {cols}.",
+                    arg.show(),
+                    value.shape()
+                ),
+            ));
+        }
+        nodes.extend_from_slice(value.nodes());
+    }
+    Ok(Value::Matrix {
+        rows: values.len(),
+        cols,
+        nodes,
+    })
 }
 
 fn extreme(g: &mut Graph, call: &str, nodes: &[Node]) -> Result<Value> {

@@ -15,20 +15,22 @@ use crate::ir::vmath::{per_isa, Isa};
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     pub work: Vec<Column>,
-    adjoint: Vec<Column>,
+    pub(super) adjoint: Vec<Column>,
     tangent: Vec<Vec<Column>>,
+    /// Carried values as each row reads them, `[row][value]`.
+    pub(super) history: Vec<Column>,
 }
 
 /// A derivative program bound to a layout and a `theta`.
 pub struct Derivatives<'a> {
-    problem: &'a Problem,
-    layout: &'a Layout,
-    program: &'a DerivativeProgram,
+    pub(super) problem: &'a Problem,
+    pub(super) layout: &'a Layout,
+    pub(super) program: &'a DerivativeProgram,
     population: Population,
     broadcast: Vec<Column>,
     /// Effects of other groupings, block by block.
     known: Arc<Vec<Known>>,
-    isa: Isa,
+    pub(super) isa: Isa,
 }
 
 /// Lower triangle of a symmetric matrix for each lane, by rows.
@@ -74,9 +76,11 @@ impl<'a> Derivatives<'a> {
     fn sweep(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
         let program = self.program;
         let block = &self.layout.blocks[b];
-        scratch.adjoint.resize(program.n_adjoints(), Column::ZERO);
-        scratch.adjoint[..program.first_row_column].fill(Column::ZERO);
-        scratch.adjoint[program.n_work..].fill(Column::ZERO);
+        self.clear(scratch);
+        self.ready(phi, scratch);
+        if program.carried.count() > 0 {
+            return self.sweep_carried(b, phi, scratch, &mut |_, _, _| {});
+        }
         let bases = self.bases(b, phi, scratch);
         tape::run(self.isa, &program.subject, bases, 1);
         tape::reverse_rows(
@@ -88,6 +92,14 @@ impl<'a> Derivatives<'a> {
         );
         tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
         scratch.work[program.total as usize]
+    }
+
+    /// Adjoints that are added to start at zero.
+    pub(super) fn clear(&self, scratch: &mut Scratch) {
+        let program = self.program;
+        scratch.adjoint.resize(program.n_adjoints(), Column::ZERO);
+        scratch.adjoint[..program.first_row_column].fill(Column::ZERO);
+        scratch.adjoint[program.n_work..].fill(Column::ZERO);
     }
 
     /// Log-likelihood of each lane and its gradient in `phi` (one column a coordinate).
@@ -135,12 +147,17 @@ impl<'a> Derivatives<'a> {
         let program = self.program;
         let d = program.n_phi;
         let block = &self.layout.blocks[b];
+        debug_assert!(
+            program.carried.count() == 0 || program.row_roots.is_empty(),
+            "no expected information where values are carried"
+        );
         scratch.tangent.resize(d, Vec::new());
         for (k, columns) in scratch.tangent.iter_mut().enumerate() {
             columns.clear();
             columns.resize(program.n_adjoints(), Column::ZERO);
             columns[program.phi_adjoint(k)] = Column::splat(1.0);
         }
+        self.ready(phi, scratch);
         let mut bases = self.bases(b, phi, scratch);
         tape::run(self.isa, &program.subject, bases, 1);
         for (k, (subject, _)) in program.tangents.iter().enumerate() {
@@ -246,7 +263,8 @@ impl<'a> Derivatives<'a> {
         }
     }
 
-    fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
+    /// Room for all values, and nothing added up yet.
+    pub(super) fn ready(&self, phi: &[Column], scratch: &mut Scratch) {
         assert!(
             phi.len() >= self.program.n_phi,
             "one column for each coordinate of phi"
@@ -255,6 +273,9 @@ impl<'a> Derivatives<'a> {
             .work
             .resize(self.program.n_work.max(scratch.work.len()), Column::ZERO);
         scratch.work[self.program.total as usize] = Column::ZERO;
+    }
+
+    pub(super) fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
         let known = self.known.get(b);
         assert!(
             known.is_some() || !self.program.reads_known,

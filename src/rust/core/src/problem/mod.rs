@@ -4,6 +4,7 @@
 //! grouping move, lane by lane, and those of the other groupings are known values of the rows: given them, the levels
 //! of a grouping are independent. With one grouping its problem is all there is.
 
+mod carried;
 mod closed_form;
 mod constant_error;
 mod differentiate;
@@ -110,14 +111,19 @@ impl Problem {
             .iter()
             .map(|c| Population::new(&form.graph, &c.nodes))
             .collect();
+        let mut present: Vec<Vec<bool>> = records
+            .outcomes
+            .iter()
+            .map(|o| records.columns[*o].iter().map(|y| !y.is_nan()).collect())
+            .collect();
+        if !form.graph.carries().is_empty() {
+            // Every row moves what is carried, with or without an outcome: this mask keeps them all.
+            present.push(vec![true; records.n_rows()]);
+        }
         let data = Materialized {
             subject: form.subject_values(&records, &columns.subject),
             row: form.row_values(&records, &columns.row),
-            present: records
-                .outcomes
-                .iter()
-                .map(|o| records.columns[*o].iter().map(|y| !y.is_nan()).collect())
-                .collect(),
+            present,
         };
         let effects = |nodes: &[_]| {
             let found = nodes.iter().filter_map(|node| match form.graph.op(*node) {

@@ -6,7 +6,7 @@ use super::seen::{all_levels, finest};
 use super::theta::{Route, Theta};
 use crate::data::Records;
 use crate::distributions::Density;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
 use crate::ir::linear::{linear_form, LinearForm};

@@ -54,15 +54,20 @@ impl Programs {
             .zip(&form.densities)
             .map(|(o, d)| (d.log_density, o))
             .collect();
+        // The mask behind those of the outcomes.
+        let all = Roots {
+            exists: crate::model::parameter::index(form.densities.len()),
+            ..Roots::default()
+        };
         let own: Vec<Node> = form.corrections.iter().map(|c| c.term).collect();
         let likelihood = Roots {
             sums: sums.clone(),
             subject_sums: own.clone(),
-            ..Roots::default()
+            ..all.clone()
         };
         let corrections = Roots {
             subject_sums: own.clone(),
-            ..Roots::default()
+            ..all.clone()
         };
         let (arguments, information, has_information) = information_roots(form);
         let phi_roots = Roots {
@@ -72,20 +77,20 @@ impl Programs {
             subjects: (form.corrections.iter())
                 .flat_map(|c| c.information.iter().flat_map(|(a, w)| [*a, *w]))
                 .collect(),
-            ..Roots::default()
+            ..all.clone()
         };
         let theta_roots = Roots {
             sums: if main { sums } else { Vec::new() },
             subject_sums: [prior, own].concat(),
-            ..Roots::default()
+            ..all.clone()
         };
         let means = Roots {
             subjects: form.means.clone(),
-            ..Roots::default()
+            ..all.clone()
         };
         let shifts = Roots {
             subjects: form.shifts.clone(),
-            ..Roots::default()
+            ..all.clone()
         };
         let laws = Roots {
             subjects: (form.corrections.iter())
@@ -107,7 +112,7 @@ impl Programs {
         let prediction = Roots {
             rows,
             subjects: individual_nodes,
-            ..Roots::default()
+            ..all.clone()
         };
         let d = form.means.len();
         let programs = Self {
@@ -140,6 +145,10 @@ impl Programs {
 
 fn information_roots(form: &NormalForm) -> (Vec<Node>, Vec<usize>, bool) {
     let (mut roots, mut outcomes, mut complete) = (Vec::new(), Vec::new(), true);
+    if !form.graph.carries().is_empty() {
+        // Outcomes of a chain inform each other; tangents go by single rows.
+        return (roots, outcomes, false);
+    }
     for (o, density) in form.densities.iter().enumerate() {
         match &density.information {
             None => complete = false,

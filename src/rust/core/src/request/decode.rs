@@ -201,28 +201,6 @@ impl Request {
     }
 }
 
-/// Levels of the rows from codes that count from one.
-fn grouping(levels: &Levels, codes: &[f64]) -> Result<data::Grouping> {
-    let labels: Vec<String> = match &levels.labels {
-        Json::Array(list) => list.iter().map(label).collect(),
-        one => vec![label(one)],
-    };
-    let valid = |code: f64| code >= 1.0 && code <= labels.len() as f64;
-    if let Some(row) = codes.iter().position(|code| !valid(*code)) {
-        return Err(
-            Error::data("missing_group", format!("`{}` is missing.", levels.name))
-                .at(format!("row {}", row + 1))
-                .field("row", row + 1)
-                .hint("Every row needs its group."),
-        );
-    }
-    Ok(data::Grouping {
-        name: levels.name.clone(),
-        labels,
-        codes: codes.iter().map(|code| *code as usize - 1).collect(),
-    })
-}
-
 /// Levels of arrays and objects; each operation of an expression is two. The worker's stack holds several times this.
 const MAX_NESTING: usize = 2_000;
 
@@ -244,6 +222,28 @@ fn nesting(text: &str) -> usize {
         }
     }
     deepest
+}
+
+/// Levels of the rows from codes that count from one.
+fn grouping(levels: &Levels, codes: &[f64]) -> Result<data::Grouping> {
+    let labels: Vec<String> = match &levels.labels {
+        Json::Array(list) => list.iter().map(label).collect(),
+        one => vec![label(one)],
+    };
+    let valid = |code: f64| code >= 1.0 && code <= labels.len() as f64;
+    if let Some(row) = codes.iter().position(|code| !valid(*code)) {
+        return Err(
+            Error::data("missing_group", format!("`{}` is missing.", levels.name))
+                .at(format!("row {}", row + 1))
+                .field("row", row + 1)
+                .hint("Every row needs its group."),
+        );
+    }
+    Ok(data::Grouping {
+        name: levels.name.clone(),
+        labels,
+        codes: codes.iter().map(|code| *code as usize - 1).collect(),
+    })
 }
 
 fn label(value: &Json) -> String {

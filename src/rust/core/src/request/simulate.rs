@@ -7,6 +7,7 @@ use rand_philox::Philox;
 
 use super::predict::{outcome_names, rows_of, typical};
 use super::{list, Columns, Request};
+use crate::distributions::chain::Chain;
 use crate::distributions::{draw, effects};
 use crate::error::Result;
 use crate::problem::{subject_values, Joint, Points, Prior, Problem, Values};
@@ -110,12 +111,32 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
         .map(|(outcome, density)| {
             let own = first..first + density.arguments.len();
             first = own.end;
+            let at = |row: usize| -> Vec<f64> {
+                arguments[own.clone()].iter().map(|a| a[row]).collect()
+            };
+            if let Some(chain) = &outcome.chain {
+                return draw_chain(problem, &chain.draws, &at, rng);
+            }
             let rows = 0..problem.records.codes.len();
-            rows.map(|row| {
-                let args: Vec<f64> = arguments[own.clone()].iter().map(|a| a[row]).collect();
-                draw::draw(&outcome.family, &args, rng)
-            })
-            .collect()
+            rows.map(|row| draw::draw(&outcome.family, &at(row), rng))
+                .collect()
         })
         .collect()
+}
+
+/// An outcome at every row, each subject's rows in the order of time; `at` gives the arguments at a row.
+fn draw_chain(
+    problem: &Problem,
+    chain: &Chain,
+    at: &dyn Fn(usize) -> Vec<f64>,
+    rng: &mut Philox,
+) -> Vec<f64> {
+    let mut values = vec![f64::NAN; problem.records.codes.len()];
+    for rows in &problem.records.rows {
+        let arguments: Vec<Vec<f64>> = rows.iter().map(|row| at(*row)).collect();
+        for (row, value) in rows.iter().zip(chain.draw(&arguments, rng)) {
+            values[*row] = value;
+        }
+    }
+    values
 }

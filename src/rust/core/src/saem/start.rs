@@ -29,7 +29,7 @@ pub fn check_start(joint: &Joint) -> Result<()> {
     let theta = &joint.theta.start;
     let mut means = Vec::new();
     for part in &joint.parts {
-        Prior::new(part, theta)?;
+        Prior::new(part, theta).map_err(|_| covariance_error())?;
         means.push(Means::new(part, &part.layout(1), theta).values);
     }
     let points = joint.points(means);
@@ -63,6 +63,15 @@ pub fn check_start(joint: &Joint) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn covariance_error() -> Error {
+    Error::new(
+        ErrorClass::Start,
+        "not_positive_definite_start",
+        "The covariance of the random effects is not positive definite at the starting values.",
+    )
+    .hint("Start every variance above zero and every correlation between -1 and 1.")
 }
 
 struct RowLeaves<'a> {

@@ -99,3 +99,49 @@ pub fn information(isa: Isa, problem: &Problem, theta: &[f64], phi: &[f64]) -> V
     }
     out
 }
+
+/// Probabilities of the states behind the first outcome at every row of the data frame: `[state][row]`.
+pub fn state_probabilities(
+    problem: &Problem,
+    theta: &[f64],
+    phi: &[f64],
+    k: usize,
+) -> Vec<Vec<f64>> {
+    let layout = problem.layout(1);
+    let mut derivatives = Derivatives::new(problem, &layout, &problem.programs.theta);
+    derivatives.prepare(theta);
+    let mut out = vec![vec![f64::NAN; problem.records.n_rows()]; k];
+    let mut scratch = Scratch::default();
+    for b in 0..layout.blocks.len() {
+        let columns = lanes(problem, 1, b, phi);
+        let lanes = &layout.blocks[b].lanes;
+        derivatives.state_probabilities(b, &columns, 0, &mut scratch, |row, state, column| {
+            for (l, lane) in lanes.iter().enumerate() {
+                if let Some(record) = layout.rows[lane.subject as usize].get(row) {
+                    out[state][*record] = column.0[l];
+                }
+            }
+        });
+    }
+    out
+}
+
+/// What is predicted of the first outcome at every row of the data frame.
+pub fn predicted(problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {
+    let layout = problem.full_layout();
+    let mut values = Values::new(problem, &layout, &problem.programs.prediction);
+    values.prepare(theta);
+    let (mut out, mut work) = (vec![f64::NAN; problem.records.n_rows()], Vec::new());
+    for b in 0..layout.blocks.len() {
+        let columns = lanes(problem, 1, b, phi);
+        let lanes = &layout.blocks[b].lanes;
+        values.rows(b, &columns, &mut work, |row, root, column| {
+            for (l, lane) in lanes.iter().enumerate().filter(|_| root == 0) {
+                if let Some(record) = layout.rows[lane.subject as usize].get(row) {
+                    out[*record] = column.0[l];
+                }
+            }
+        });
+    }
+    out
+}

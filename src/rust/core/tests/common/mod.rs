@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod chains;
 pub mod data;
 pub mod draws;
 pub mod effects;

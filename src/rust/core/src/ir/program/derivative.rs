@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::carried::Carried;
 use super::place::{Builder, DataColumns, Source};
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
@@ -31,9 +32,11 @@ pub struct DerivativeProgram {
     /// First column of `Work` that belongs to rows: adjoints before it must start at zero.
     pub first_row_column: usize,
     pub total: u32,
-    /// Tangent tapes, one a coordinate of `phi`: subject part and row part. Empty for `theta`.
+    /// Tangent tapes, one a coordinate of `phi`: subject part and row part. Empty for `theta`, and where values are
+    /// carried from row to row.
     pub tangents: Vec<(Vec<Tangent>, Vec<Tangent>)>,
     pub row_roots: Vec<Place>,
+    pub carried: Carried,
     pub subject_roots: Vec<Place>,
     /// Whether effects of other groupings are read.
     pub reads_known: bool,
@@ -47,6 +50,9 @@ struct Forward {
     instructions: HashMap<Node, Instruction>,
     sums: Vec<(Node, Instruction)>,
     subject_sums: Vec<(Node, Instruction)>,
+    starts: Vec<(Node, Instruction)>,
+    /// Carried values: leaf, what moves it, how.
+    steps: Vec<(Node, Node, Instruction)>,
 }
 
 /// A reverse sweep being laid out.
@@ -97,12 +103,14 @@ impl DerivativeProgram {
         }
         program.total = program.column();
         forward.subject_sums = program.accumulate_subjects(&mut builder, roots);
+        forward.starts = program.start_carried(&mut builder, roots);
         program.first_row_column = program.n_work;
         for node in &rows {
             let instruction = program.compute(&mut builder, *node);
             forward.instructions.insert(*node, instruction);
             program.row.push(instruction);
         }
+        forward.steps = program.move_carried(&mut builder, roots);
         forward.sums = program.accumulate(&mut builder, roots);
         (forward.rows, forward.subjects) = (rows, subjects);
         program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
@@ -115,13 +123,13 @@ impl DerivativeProgram {
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();
         program.lay_reverse(&mut builder, &forward, active);
-        if active == Active::Phi {
+        if active == Active::Phi && program.carried.count() == 0 {
             program.lay_tangents(&mut builder, &forward);
         }
         program
     }
 
-    fn column(&mut self) -> u32 {
+    pub(super) fn column(&mut self) -> u32 {
         self.n_work += 1;
         u32::try_from(self.n_work - 1).unwrap_or(u32::MAX)
     }
@@ -195,10 +203,29 @@ impl DerivativeProgram {
             touched: HashSet::new(),
             tape: Vec::new(),
         };
+        for (leaf, next, step) in &forward.steps {
+            let (next, leaf) = (
+                self.target(builder, *next, &mut sweep),
+                self.target(builder, *leaf, &mut sweep),
+            );
+            sweep.tape.push(Reverse {
+                forward: *step,
+                source: step.dst.index,
+                targets: [Target::None, next, leaf],
+            });
+        }
         self.lay_seeds(builder, &forward.sums, &mut sweep);
         self.lay_adjoints(builder, &forward.rows, forward, &mut sweep);
         self.reverse_row = std::mem::take(&mut sweep.tape);
         sweep.by_row = false;
+        for (initial, start) in &forward.starts {
+            let target = self.target(builder, *initial, &mut sweep);
+            sweep.tape.push(Reverse {
+                forward: *start,
+                source: start.dst.index,
+                targets: [Target::None, target, Target::None],
+            });
+        }
         self.lay_seeds(builder, &forward.subject_sums, &mut sweep);
         self.lay_adjoints(builder, &forward.subjects, forward, &mut sweep);
         self.reverse_subject = sweep.tape;

@@ -1,10 +1,12 @@
 //! Stage the program: decide for every value when it is computed and in which column it lives.
 
+mod carried;
 mod derivative;
 mod fuse;
 mod place;
 mod value;
 
+pub use carried::Carried;
 pub use derivative::{Active, DerivativeProgram};
 pub use place::{DataColumns, Source};
 pub use value::ValueProgram;
@@ -18,10 +20,12 @@ pub struct Roots {
     pub sums: Vec<(Node, u32)>,
     /// Terms to add once a subject.
     pub subject_sums: Vec<Node>,
-    /// Values wanted at every row.
+    /// Values wanted at every row. Of a carried value, what the row leaves is delivered.
     pub rows: Vec<Node>,
     /// Values wanted once a subject.
     pub subjects: Vec<Node>,
+    /// The mask that tells whether a lane has the row at all: rows that fill a block move no carried value.
+    pub exists: u32,
 }
 
 impl Roots {

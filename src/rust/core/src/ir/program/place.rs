@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::fuse::Fusion;
-use crate::ir::graph::{Graph, Node, Op};
+use crate::ir::graph::{Carry, Graph, Node, Op};
 use crate::ir::level::{Extent, Level, Levels, Seen};
 use crate::ir::tape::{Bank, Instruction, Place};
 
@@ -73,7 +73,7 @@ impl<'a> Builder<'a> {
         let level = self.level(node);
         level.extent > Extent::Once
             && !level.is_data()
-            && !matches!(self.graph.op(node), Op::Phi(_))
+            && !matches!(self.graph.op(node), Op::Phi(_) | Op::Carry(_))
     }
 
     pub fn set_place(&mut self, node: Node, place: Place) {
@@ -135,17 +135,36 @@ impl<'a> Builder<'a> {
         self.broadcast(Source::Constant(1.0))
     }
 
-    /// Nodes that instructions compute, in order, after fusion; `roots` are wanted in themselves.
+    /// Nodes that instructions compute, in order, after fusion; `roots` are wanted in themselves, and so is what
+    /// carried values start from and what moves them.
     pub fn computed(&mut self, roots: &[Node]) -> Vec<Node> {
         let needed = self.graph.reachable(roots);
+        let ends = self.carried(roots).into_iter();
+        let ends = ends.flat_map(|(_, carry)| [carry.initial, carry.next]);
+        let roots: Vec<Node> = roots.iter().copied().chain(ends).collect();
         let all: Vec<Node> = self
             .graph
             .nodes()
             .filter(|node| needed[node.index()] && self.is_computed(*node))
             .collect();
-        self.fusion = Fusion::new(self.graph, self.levels, &all, roots);
+        self.fusion = Fusion::new(self.graph, self.levels, &all, &roots);
         all.into_iter()
             .filter(|node| !self.fusion.absorbs(*node))
+            .collect()
+    }
+
+    /// The carried values that some roots need, with their ends.
+    pub fn carried(&self, roots: &[Node]) -> Vec<(Node, Carry)> {
+        if self.graph.carries().is_empty() {
+            return Vec::new();
+        }
+        let needed = self.graph.reachable(roots);
+        let nodes = self.graph.nodes().filter(|node| needed[node.index()]);
+        nodes
+            .filter_map(|node| match self.graph.op(node) {
+                Op::Carry(k) => Some((node, self.graph.carries()[k as usize])),
+                _ => None,
+            })
             .collect()
     }
 

@@ -1,8 +1,8 @@
 //! Stage a program for values only: what depends on `theta` alone is kept, registers are reused.
 
 use super::place::{Builder, DataColumns, Source};
-use super::Roots;
-use crate::ir::graph::{Graph, Node};
+use super::{carried, Roots};
+use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
 use crate::ir::tape::{Bank, Code, Instruction, Place};
 
@@ -95,6 +95,12 @@ impl ValueProgram {
         let total = sums.then(|| registers.fresh());
         self.total = total.map(|place| place.index);
         self.accumulate_subjects(builder, roots, total);
+        let carried = builder.carried(&roots.nodes());
+        for (leaf, carry) in &carried {
+            let dst = registers.fresh();
+            self.subject.push(carried::start(builder, carry, dst));
+            builder.set_place(*leaf, dst);
+        }
         self.stage_rows(builder, &by_row, roots, total, &mut registers);
         self.n_work = registers.count;
     }
@@ -139,6 +145,24 @@ impl ValueProgram {
         {
             self.accumulate(builder, *node, roots, total);
         }
+        self.carry_on(builder, roots, registers);
+    }
+
+    /// After everything else of a row, the carried values move, all at the same time.
+    fn carry_on(&mut self, builder: &mut Builder, roots: &Roots, registers: &mut Registers) {
+        let carried = builder.carried(&roots.nodes());
+        let mut moves = Vec::new();
+        for (leaf, carry) in &carried {
+            let mut step = carried::step(builder, roots.exists, *leaf, carry);
+            if matches!(builder.graph.op(carry.next), Op::Carry(_)) {
+                let aside = registers.fresh();
+                let value = carried::copy(builder, step.b, aside);
+                self.row.push(value);
+                step.b = aside;
+            }
+            moves.push(step);
+        }
+        self.row.extend(moves);
     }
 
     /// Terms counted once: their mask is the constant one.
@@ -196,7 +220,9 @@ fn last_uses(
             }
         }
     }
-    for node in &roots.rows {
+    let carried = builder.carried(&roots.nodes());
+    let ends = carried.iter().map(|(_, carry)| &carry.next);
+    for node in roots.rows.iter().chain(ends) {
         last.remove(node);
     }
     last

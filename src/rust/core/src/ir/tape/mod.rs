@@ -115,6 +115,14 @@ impl Bases {
         self.start[place.bank as usize].wrapping_add(place.index as usize * LANES)
     }
 
+    /// With the row banks at `row` instead of the first one.
+    pub fn at(mut self, row: usize) -> Self {
+        for (start, stride) in self.start.iter_mut().zip(self.stride) {
+            *start = start.wrapping_add(row * stride * LANES);
+        }
+        self
+    }
+
     /// Move the row banks to the next row.
     #[inline(always)]
     pub fn next_row(&mut self) {

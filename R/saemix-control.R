@@ -1,0 +1,130 @@
+# nolint start: object_name_linter. The arguments have the names that saemix gives them.
+
+#' Options as the saemix package takes them
+#'
+#' The options of `saemixControl()`. Those with a counterpart here are passed on to
+#' [saem()] and [fit_nlme()]; for the others one message says that they have no meaning,
+#' and why. A plain list of options does as well, as in `fit_nlme(model, data, list(seed = 1))`.
+#'
+#' @param nbiter.saemix (integer) iterations of exploration and of smoothing.
+#' @param nb.chains (integer) Markov chains per subject; by default as many as make 50
+#'   subject-chains together.
+#' @param fix.seed,seed (logical, integer) `fix.seed = FALSE` draws a seed.
+#' @param ll.is,ll.gq,nnodes.gq (logical, logical, integer) the log-likelihood is computed when
+#'   `ll.is` or `ll.gq` is; always by adaptive quadrature, with `nnodes.gq` nodes per
+#'   dimension when `ll.gq` asks for it.
+#' @param nbiter.mcmc (integer) sweeps of the kernels: `prior`, `random_walk`, `block` and, as
+#'   a fourth number, `independence`.
+#' @param proba.mcmc (number) acceptance rate to which the random walks adapt.
+#' @param alpha.sa (number) the `annealing_rate` of [saem()].
+#' @param nbiter.sa (integer) 0 turns annealing off.
+#' @param displayProgress (logical) show a progress bar.
+#' @param print (logical) print the fit.
+#' @param map,fim,nbiter.burn,nbiter.map,nmc.is,nu.is,print.is,nbdisplay,stepsize.rw,rw.init,nsd.gq,maxim.maxiter
+#'   have no meaning here: the modes and standard errors are always computed, the
+#'   algorithm adapts its own steps and the log-likelihood needs no draws.
+#' @param nb.sim,nb.simpred,ipar.lmcmc,ipar.rmcmc,save,save.graphs,directory,warnings have no
+#'   meaning here: nothing is simulated or written to disk that is not asked for.
+#' @param ... nothing; an unknown option is refused with the nearest known one.
+#' @returns An object of class `saemix_control`, the `method` of [fit_nlme()].
+#' @seealso [saemix_model()], [saem()]
+#' @examples
+#' saemix_control(seed = 632545, nbiter.saemix = c(200, 100), displayProgress = FALSE)
+#' @export
+saemix_control <- function(map = TRUE, fim = TRUE, ll.is = TRUE, ll.gq = FALSE,
+                           nbiter.saemix = c(300, 100), nbiter.sa = NULL, nbiter.burn = 5, nbiter.map = 5,
+                           nb.chains = 1, fix.seed = TRUE, seed = 23456, nmc.is = 5000, nu.is = 4,
+                           print.is = FALSE, nbdisplay = 100, displayProgress = TRUE,
+                           nbiter.mcmc = c(2, 2, 2), proba.mcmc = 0.4, stepsize.rw = 0.4,
+                           rw.init = 0.5, alpha.sa = 0.97, nnodes.gq = 12, nsd.gq = 4,
+                           maxim.maxiter = 100, nb.sim = 1000, nb.simpred = 100,
+                           ipar.lmcmc = 50, ipar.rmcmc = 0.05, print = FALSE, save = FALSE,
+                           save.graphs = FALSE, directory = "newdir", warnings = FALSE, ...) {
+  refuse_dots(...)
+  given <- setdiff(names(match.call())[-1L], "")
+  options <- mget(given, environment())
+  control <- list(
+    method = saemix_method(options),
+    seed = if (check_flag(fix.seed, "fix.seed")) check_count(seed, "seed", 0),
+    progress = if ("displayProgress" %in% given) check_flag(displayProgress, "displayProgress"),
+    print = check_flag(print, "print")
+  )
+  say_without_meaning("saemix_control", meaningless_options(options))
+  structure(control, class = "saemix_control")
+}
+
+# The options given that have a counterpart, as arguments of saem().
+saemix_method <- function(options) {
+  args <- list()
+  if (!is.null(options[["nbiter.saemix"]])) {
+    check_numbers(options[["nbiter.saemix"]], "nbiter.saemix", 2L)
+    args$exploration <- check_count(options[["nbiter.saemix"]][1L], "nbiter.saemix[1]", 1)
+    args$smoothing <- check_count(options[["nbiter.saemix"]][2L], "nbiter.saemix[2]", 0)
+  }
+  if (!is.null(options[["nb.chains"]])) args$chains <- check_count(options[["nb.chains"]], "nb.chains", 1)
+  if (!is.null(options[["nbiter.mcmc"]])) {
+    check_numbers(options[["nbiter.mcmc"]], "nbiter.mcmc", 3:4)
+    kernels <- c("prior", "random_walk", "block", "independence")
+    args$kernels <- stats::setNames(options[["nbiter.mcmc"]], kernels[seq_along(options[["nbiter.mcmc"]])])
+  }
+  if (!is.null(options[["proba.mcmc"]])) args$target_acceptance <- check_fraction(options[["proba.mcmc"]], "proba.mcmc")
+  if (!is.null(options[["alpha.sa"]])) args$annealing_rate <- check_fraction(options[["alpha.sa"]], "alpha.sa")
+  if (!is.null(options[["nbiter.sa"]])) args$annealing <- check_count(options[["nbiter.sa"]], "nbiter.sa", 0) > 0
+  quadrature <- isTRUE(options[["ll.gq"]])
+  args$log_lik <- !isFALSE(options[["ll.is"]]) || quadrature
+  if (quadrature && !is.null(options[["nnodes.gq"]])) args$nodes <- check_count(options[["nnodes.gq"]], "nnodes.gq", 1)
+  do.call(saem, args)
+}
+
+check_numbers <- function(value, name, lengths) {
+  if (is.numeric(value) && length(value) %in% lengths) return(invisible())
+  stop_bad_option(name, value, sprintf("%s numbers", paste(lengths, collapse = " or ")))
+}
+
+# Why an option has no meaning here. Those of `done` say what happens anyway.
+saemix_reasons <- c(
+  map = "the modes of the random effects are always computed",
+  fim = "the information is a by-product of the algorithm",
+  nbiter.burn = "the exploration is long enough to forget its start",
+  nbiter.map = "the independence kernel refreshes its modes itself; see `kernels` of saem()",
+  nmc.is = "the log-likelihood is computed by adaptive quadrature",
+  nu.is = "the log-likelihood is computed by adaptive quadrature",
+  print.is = "the log-likelihood is computed by adaptive quadrature",
+  nsd.gq = "the nodes are placed around each subject's mode",
+  nbdisplay = "progress is shown as a bar",
+  stepsize.rw = "the random walks adapt their steps to `proba.mcmc`",
+  rw.init = "the random walks adapt their steps to `proba.mcmc`",
+  maxim.maxiter = "the M-step has no inner maximization",
+  nb.sim = "give `nsim` to simulate()",
+  nb.simpred = "give `nsim` to simulate()",
+  ipar.lmcmc = "conditional modes need no draws",
+  ipar.rmcmc = "conditional modes need no draws",
+  save = "nothing is written to disk; use saveRDS()",
+  save.graphs = "nothing is written to disk; use plot()",
+  directory = "nothing is written to disk",
+  warnings = "a fit that did not converge always warns"
+)
+saemix_done <- list(map = TRUE, fim = TRUE, print.is = FALSE, save = FALSE, save.graphs = FALSE, warnings = TRUE)
+
+meaningless_options <- function(options) {
+  asked <- intersect(names(options), names(saemix_reasons))
+  happens <- vapply(asked, function(name) identical(options[[name]], saemix_done[[name]]), logical(1L))
+  reasons <- saemix_reasons[asked[!happens]]
+  # saemix has nnodes.gq only for ll.gq.
+  if (!is.null(options[["nnodes.gq"]]) && !isTRUE(options[["ll.gq"]])) {
+    reasons <- c(reasons, nnodes.gq = "it belongs to `ll.gq = TRUE`")
+  }
+  if (isFALSE(options[["fix.seed"]]) && !is.null(options[["seed"]])) {
+    reasons <- c(reasons, seed = "`fix.seed = FALSE` draws a seed")
+  }
+  reasons
+}
+
+#' @export
+print.saemix_control <- function(x, ...) {
+  print(x$method)
+  cat(sprintf("  seed = %s\n", if (is.null(x$seed)) "drawn" else format(x$seed)))
+  invisible(x)
+}
+
+# nolint end

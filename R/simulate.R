@@ -1,0 +1,87 @@
+#' Simulate data from a model or a fit
+#'
+#' Draws random effects for every group and outcomes for every row: from a model at its
+#' starting values, without a fit, or from a fit at its estimates.
+#'
+#' @param object (`nlme_model` or `nlme_fit`) a model of [nlme_model()], [nlme_formula()] or
+#'   [as_nlme_model()], or a fit.
+#' @param nsim (integer) number of simulated data sets.
+#' @param seed (integer or NULL) seed of the draws. `NULL` draws one from R's generator; R's
+#'   generator is otherwise left alone. The seed used is the attribute `seed` of the result.
+#' @param data,newdata (data.frame) the design: groups, times, doses and covariates, one row a
+#'   record. For a fit, `NULL` takes the data of the fit. Where an outcome is missing it stays
+#'   missing; when its column is absent it is simulated in all rows.
+#' @param id,time (character or NULL) grouping and time column, as in [fit_nlme()].
+#' @param start (named numeric or list) values on the natural scale, by parameter; those left
+#'   out keep the model's.
+#' @param ... for the generic; an argument that lands here is refused.
+#' @details
+#' Limits of quantification (the columns `CENS` and `LIMIT`) do not apply to the draws.
+#' @returns A data frame with column `sim` (1 to `nsim`), then the columns of the design with the
+#'   outcomes replaced by draws; `nsim` times its rows, in its order.
+#' @examples
+#' model <- nlme_formula(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   start = c(Asym = 170, xmid = 700, scal = 350, omega_sd_Asym = 30),
+#'   random = Asym ~ 1 | Tree, error = add(sigma = 8)
+#' )
+#' design <- expand.grid(age = c(100, 500, 1000, 1500), Tree = 1:3)
+#' simulate(model, nsim = 2, seed = 1, data = design)
+#' @importFrom stats simulate
+#' @export
+simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, time = NULL,
+                                start = NULL, ...) {
+  refuse_dots(...)
+  if (missing(data)) {
+    stop_option(
+      "missing_argument", "`data` says for which records to simulate.",
+      hint = "Give a data frame with the groups, times and covariates; the outcome may be absent."
+    )
+  }
+  values <- start_values(object)
+  start <- named_values(start, "start", object)
+  values[names(start)] <- start
+  simulated(object, data, values, list(nsim = nsim, seed = seed, id = id, time = time))
+}
+
+#' @rdname simulate.nlme_model
+#' @export
+simulate.nlme_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, ...) {
+  refuse_dots(...)
+  data <- if (is.null(newdata)) object$data$frame else newdata
+  time <- if (isTRUE(object$data$time %in% names(data))) object$data$time
+  simulated(object$model, data, estimated_values(object), list(
+    nsim = nsim, seed = seed, id = object$data$group, time = time
+  ))
+}
+
+# Starting values on the natural scale, in the elements the core counts.
+start_values <- function(model) {
+  described <- model$described$parameters
+  split(described$start, factor(described$base, unique(described$base)))
+}
+
+simulated <- function(model, data, values, settings) {
+  nsim <- check_count(settings$nsim, "nsim", 1)
+  seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
+  check_frame(data, if (is.null(settings$id)) "data" else "newdata")
+  data <- outcomes_by_dvid(model, as.data.frame(data))
+  # The outcome itself is drawn, whatever part of it a limit would hide.
+  model$spec$censoring <- FALSE
+  bound <- bind_data(model, data, settings$id, settings$time, "newdata")
+  reply <- core_call(core_request("simulate", model$spec, list(
+    data = bound$fields, parameters = value_fields(values), nsim = nsim, seed = seed
+  )), bound$columns)
+  n <- nrow(data)
+  draws <- data.frame(sim = rep(seq_len(nsim), each = n))
+  draws <- cbind(draws, data[rep(seq_len(n), nsim), , drop = FALSE])
+  for (k in seq_along(reply$outcome)) {
+    column <- reply$outcome[k]
+    drawn <- reply$value[, k]
+    # A record that was not observed is not made up.
+    if (column %in% names(data)) drawn[rep(is.na(data[[column]]), nsim)] <- NA
+    draws[[column]] <- drawn
+  }
+  rownames(draws) <- NULL
+  structure(draws, seed = seed)
+}

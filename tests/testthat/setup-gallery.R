@@ -1,0 +1,28 @@
+# The gallery of wrong models and data: each case is an expression that must be
+# refused before any iteration, by a message that names the user's own thing.
+
+records <- data.frame(
+  id = rep(c("a", "b", "c"), each = 4), time = rep(0:3, 3), y = c(5, 4, 3, 2, 6, 5, 4, 3, 4, 3, 2, 1),
+  wt = rep(c(60, 70, 80), each = 4), sex = rep(c("m", "f", "m"), each = 4), n = rep(0:3, 3),
+  day = as.Date("2024-01-01") + 0:11
+)
+changed <- function(column, rows, value) {
+  records[[column]][rows] <- value
+  records
+}
+
+# A decay with one part replaced by what is wrong.
+decay <- function(fixed = NULL, random = NULL, code = NULL) {
+  fixed <- if (is.null(fixed)) quote(fixed(a = 5, k = 0.2, omega = positive(1), sigma = positive(1))) else fixed
+  random <- if (is.null(random)) quote(random(eta ~ normal(0, omega) | id)) else random
+  code <- if (is.null(code)) quote({
+    amp <- a + eta
+    y ~ normal(amp * exp(-k * time), sigma)
+  }) else code
+  nlme_model(!!fixed, !!random, !!code)
+}
+fit_decay <- function(data = records, ...) fit_nlme(decay(), data, ..., seed = 1, progress = FALSE)
+decay_formula <- function(formula = y ~ amp * exp(-k * time), start = c(amp = 5, k = 0.2), random = amp ~ 1 | id,
+                          ...) {
+  nlme_formula(formula, start = start, random = random, ...)
+}

@@ -1,0 +1,289 @@
+# At least one case for every way to be wrong. The snapshot holds class, reason and
+# the whole message of each.
+
+gallery <- list(
+  # The model as written: parameters
+  "an unnamed parameter" = quote(decay(fixed = quote(fixed(5, omega = positive(1))))),
+  "a parameter declared twice" = quote(
+    decay(fixed = quote(fixed(a = 1, a = 2, k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a start that is text" = quote(decay(fixed = quote(fixed(a = "5", k = 1, omega = positive(1), sigma = positive(1))))),
+  "a start that is missing" = quote(
+    decay(fixed = quote(fixed(a = NA, k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a start that is infinite" = quote(
+    decay(fixed = quote(fixed(a = Inf, k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a start without elements" = quote(
+    decay(fixed = quote(fixed(a = numeric(0), k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a start that cannot be computed" = quote(
+    decay(fixed = quote(fixed(a = start_of_a, k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a matrix that is no covariance" = quote(
+    decay(fixed = quote(fixed(a = diag(2), k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a covariance that is not square" = quote(
+    decay(fixed = quote(fixed(a = 1, k = 1, omega = covariance_matrix(matrix(1, 2, 3)), sigma = positive(1))))
+  ),
+  "a covariance that is not symmetric" = quote(
+    decay(fixed = quote(fixed(a = 1, k = 1, omega = covariance_matrix(matrix(1:4, 2)), sigma = positive(1))))
+  ),
+  "a covariance that is not positive definite" = quote(
+    decay(fixed = quote(fixed(a = 1, k = 1, omega = covariance_matrix(matrix(c(1, 2, 2, 1), 2)), sigma = positive(1))))
+  ),
+  "a parameterization that does not exist" = quote(
+    decay(fixed = quote(fixed(a = 1, k = 1, omega = covariance_matrix(diag(2), "choleski"), sigma = positive(1))))
+  ),
+  "a scale that does not exist" = quote(
+    decay(fixed = quote(fixed(a = real(1, scale = "lg"), k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "an argument that real() does not have" = quote(
+    decay(fixed = quote(fixed(a = real(1, lowr = 0), k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a positive start below zero" = quote(
+    decay(fixed = quote(fixed(a = 1, k = positive(-1), omega = positive(1), sigma = positive(1))))
+  ),
+  "a probability above one" = quote(
+    decay(fixed = quote(fixed(a = probability(1.5), k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a start outside its bounds" = quote(
+    decay(fixed = quote(fixed(a = real(3, lower = 0, upper = 2), k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "bounds the wrong way round" = quote(
+    decay(fixed = quote(fixed(a = real(1, lower = 2, upper = 0), k = 1, omega = positive(1), sigma = positive(1))))
+  ),
+  "a bound that is text" = quote(decay(fixed = quote(fixed(a = real(1, lower = "x"), omega = positive(1))))),
+  "a label that is a number" = quote(decay(fixed = quote(fixed(a = real(1, label = 3), omega = positive(1))))),
+  "se that is a number" = quote(decay(fixed = quote(fixed(a = real(1, se = 3), omega = positive(1))))),
+  "no parameter" = quote(nlme_model(fixed(), random(eta ~ normal(0, 1) | id), y ~ normal(eta, 1))),
+
+  # Random effects
+  "no random effect" = quote(nlme_model(fixed(a = 1), y ~ normal(a, 1))),
+  "an empty random()" = quote(decay(random = quote(random()))),
+  "a random effect that is no formula" = quote(decay(random = quote(random(eta = normal(0, omega))))),
+  "a distribution that does not exist" = quote(decay(random = quote(random(eta ~ nromal(0, omega) | id)))),
+  "a distribution without its second argument" = quote(decay(random = quote(random(eta ~ normal(0) | id)))),
+  "a distribution with an argument too many" = quote(decay(random = quote(random(eta ~ normal(0, omega, 1) | id)))),
+  "a distribution with a wrong name" = quote(decay(random = quote(random(eta ~ normal(mean = 0, std = omega) | id)))),
+  "a distribution without its arguments" = quote(decay(random = quote(random(eta ~ normal | id)))),
+  "an SD that is not positive" = quote(decay(random = quote(random(eta ~ normal(0, -1) | id)))),
+  "a mean and a covariance of different size" = quote(
+    decay(random = quote(random(c(eta, u) ~ mvnormal(c(0, 0, 0), diag(c(omega, omega))) | id)))
+  ),
+  "more names than effects" = quote(
+    decay(random = quote(random(c(eta, u, v) ~ mvnormal(c(0, 0), diag(c(omega, omega))) | id)))
+  ),
+  "an effect in the mean of an effect" = quote(
+    decay(random = quote(random(eta ~ normal(0, omega) | id, u ~ normal(eta, omega) | id)))
+  ),
+  "an effect with the name of a parameter" = quote(decay(random = quote(random(a ~ normal(0, omega) | id)))),
+  "a group that is no name" = quote(decay(random = quote(random(eta ~ normal(0, omega) | 3)))),
+  "an effect that nothing explains" = quote(
+    fit_nlme(decay(random = quote(random(eta ~ normal(omgea, omega) | id))), records, seed = 1)
+  ),
+
+  # The code
+  "no outcome" = quote(decay(code = quote(amp <- a + eta))),
+  "a line that is nothing" = quote(decay(code = quote({
+    a + eta
+    y ~ normal(a + eta, sigma)
+  }))),
+  "an outcome that is an expression" = quote(decay(code = quote(log(y) ~ normal(a + eta, sigma)))),
+  "an outcome with two distributions" = quote(decay(code = quote({
+    y ~ normal(a + eta, sigma)
+    y ~ normal(k, sigma)
+  }))),
+  "an outcome that is also a parameter" = quote(decay(code = quote(a ~ normal(k + eta, sigma)))),
+  "an outcome family that does not exist" = quote(decay(code = quote(y ~ poison(a + eta)))),
+  "an outcome family without an argument" = quote(decay(code = quote(y ~ normal(a + eta)))),
+  "an outcome family with an argument too many" = quote(decay(code = quote(y ~ poisson(a + eta, sigma)))),
+  "an outcome family with a wrong name" = quote(decay(code = quote(y ~ normal(a + eta, sdd = sigma)))),
+  "an argument given twice" = quote(decay(code = quote(y ~ normal(a + eta, sd = 1, sd = sigma)))),
+  "a package that is not there" = quote(decay(code = quote(y ~ normal(nosuchpackage::f(a) + eta, sigma)))),
+  "a residual error without an argument" = quote(decay(code = quote(y ~ normal(a + eta, add_prop(sigma))))),
+  "a residual error outside a distribution" = quote(decay(code = quote(y ~ normal(add(a) + eta, sigma)))),
+  "a function that does not exist" = quote(decay(code = quote(y ~ normal(exq(a) + eta, sigma)))),
+  "a function with the wrong number of arguments" = quote(decay(code = quote(y ~ normal(exp(a, 2) + eta, sigma)))),
+  "a number that is called" = quote(decay(code = quote(y ~ normal(2(a) + eta, sigma)))),
+  "an index out of range" = quote(decay(code = quote(y ~ normal(a + eta[4], sigma)))),
+  "an index that is not whole" = quote(decay(code = quote(y ~ normal(c(a, k)[1.5] + eta, sigma)))),
+  "an index that is empty" = quote(decay(code = quote(y ~ normal(a + eta[], sigma)))),
+  "an index that is data" = quote(decay(code = quote(y ~ normal(c(a, k)[n] + eta, sigma)))),
+  "a vector where a number belongs" = quote(decay(code = quote(y ~ normal(c(a, k) + eta, sigma)))),
+  "vectors of different length" = quote(decay(code = quote({
+    both <- c(a, k) + c(1, 2, 3)
+    y ~ normal(both[1] + eta, sigma)
+  }))),
+  "matrices that do not fit" = quote(decay(code = quote({
+    both <- diag(c(a, k)) %*% c(1, 2, 3)
+    y ~ normal(both[1] + eta, sigma)
+  }))),
+  "if without else" = quote(decay(code = quote(y ~ normal(exp(if (time > 1) a) + eta, sigma)))),
+  "text in the code" = quote(decay(code = quote(y ~ normal(a + "b" + eta, sigma)))),
+  "an infinite constant" = quote(decay(code = quote(y ~ normal(a + Inf + eta, sigma)))),
+  "an assignment to a number" = quote(decay(code = quote({
+    5 <- a
+    y ~ normal(a + eta, sigma)
+  }))),
+  "a variable with the name of a parameter" = quote(decay(code = quote({
+    a <- k * 2
+    y ~ normal(a + eta, sigma)
+  }))),
+  "a helper that calls itself" = quote({
+    around <- function(x) around(x) + 1
+    nlme_model(fixed(a = 1), random(eta ~ normal(0, 1) | id), y ~ normal(around(a) + eta, 1))
+  }),
+  "a helper that uses a name from nowhere" = quote({
+    shifted <- function(x) x + from_nowhere
+    nlme_model(fixed(a = 1), random(eta ~ normal(0, 1) | id), y ~ normal(shifted(a) + eta, 1))
+  }),
+  "a helper with a wrong argument" = quote({
+    shifted <- function(x) x + 1
+    nlme_model(fixed(a = 1), random(eta ~ normal(0, 1) | id), y ~ normal(shifted(a, b = 2) + eta, 1))
+  }),
+  "a helper that takes dots" = quote({
+    shifted <- function(...) sum(...)
+    nlme_model(fixed(a = 1), random(eta ~ normal(0, 1) | id), y ~ normal(shifted(a) + eta, 1))
+  }),
+  "a part that is no part" = quote(nlme_model(fixed(a = 1), 3)),
+
+  # The formula
+  "a formula without outcome" = quote(decay_formula(~ amp * exp(-k * time))),
+  "no start" = quote(nlme_formula(y ~ amp, random = amp ~ 1 | id)),
+  "a start without names" = quote(decay_formula(start = c(5, 0.2))),
+  "a start the formula does not use" = quote(decay_formula(start = c(amp = 5, k = 0.2, m = 1))),
+  "a start given twice" = quote(decay_formula(start = c(amp = 5, k = 0.2, k = 1))),
+  "a start of the residual error that cannot be computed" = quote(decay_formula(error = add(nothing_here))),
+  "a start with two values for one parameter" = quote(decay_formula(start = list(amp = c(5, 6), k = 0.2))),
+  "no random" = quote(nlme_formula(y ~ amp * time, c(amp = 1))),
+  "random of what is no parameter" = quote(decay_formula(random = b ~ 1 | id)),
+  "random with a covariate" = quote(decay_formula(random = amp ~ wt | id)),
+  "a transformation that does not exist" = quote(decay_formula(transform = "logg")),
+  "a transformation of what is no parameter" = quote(decay_formula(transform = c(am = "log"))),
+  "covariates of what is no parameter" = quote(decay_formula(covariates = b ~ wt)),
+  "covariates that are no formula" = quote(decay_formula(covariates = "wt")),
+  "an interaction of covariates" = quote(decay_formula(covariates = amp ~ wt:n)),
+  "a residual error that does not exist" = quote(decay_formula(error = proportional(0.1))),
+  "a residual error with too many starts" = quote(decay_formula(error = add(1, 2))),
+  "correlated that is no pattern" = quote(decay_formula(random = amp + k ~ 1 | id, correlated = matrix(1, 3, 3))),
+  "correlated without full blocks" = quote(decay_formula(
+    y ~ amp * exp(-k * time) + m, start = c(amp = 5, k = 0.2, m = 1), random = amp + k + m ~ 1 | id,
+    correlated = matrix(c(1, 1, 0, 1, 1, 1, 0, 1, 1), 3)
+  )),
+
+  # The data
+  "no data" = quote(fit_nlme(decay())),
+  "data that are no data frame" = quote(fit_decay(as.matrix(1:3))),
+  "data without rows" = quote(fit_decay(records[0, ])),
+  "two columns of one name" = quote(fit_decay(stats::setNames(records, sub("^wt$", "y", names(records))))),
+  "a group that is a list" = quote({
+    data <- records
+    data$id <- as.list(data$id)
+    fit_decay(data)
+  }),
+  "a missing outcome column" = quote(fit_decay(stats::setNames(records, sub("^y$", "Y", names(records))))),
+  "a missing covariate column" = quote(
+    fit_nlme(decay(code = quote(y ~ normal((a + eta) * wgt, sigma))), records, seed = 1)
+  ),
+  "a number outside the data" = quote({
+    shift <- 3
+    fit_nlme(nlme_model(
+      fixed(a = 1, s = positive(1)), random(eta ~ normal(0, 1) | id), y ~ normal(a + eta + shift, s)
+    ), records, seed = 1)
+  }),
+  "a missing grouping column" = quote(fit_decay(records[-1])),
+  "no group at all" = quote(fit_nlme(decay(random = quote(random(eta ~ normal(0, omega)))), records, seed = 1)),
+  "a missing group" = quote(fit_decay(changed("id", 3, NA))),
+  "a time column that is not there" = quote(fit_decay(time = "tme")),
+  "a missing value in a covariate" = quote(fit_decay(changed("time", 6, NA))),
+  "an infinite value in a covariate" = quote(fit_decay(changed("time", 6, Inf))),
+  "an infinite outcome" = quote(fit_decay(changed("y", 7, -Inf))),
+  "an outcome that is text" = quote(fit_decay(transform(records, y = as.character(y)))),
+  "a covariate that is text" = quote(
+    fit_nlme(decay(code = quote(y ~ normal((a + eta) * sex, sigma))), records, seed = 1)
+  ),
+  "a covariate that is a date" = quote(
+    fit_nlme(decay(code = quote(y ~ normal((a + eta) * day, sigma))), records, seed = 1)
+  ),
+  "no outcome observed" = quote(fit_decay(changed("y", 1:12, NA))),
+  "one subject" = quote(fit_decay(records[1:4, ])),
+  "an outcome out of the support of lognormal()" = quote(
+    fit_nlme(decay(code = quote(y ~ lognormal(a + eta, sigma))), changed("y", 2, 0), seed = 1)
+  ),
+  "an outcome out of the support of bernoulli()" = quote(
+    fit_nlme(decay(code = quote(y ~ bernoulli(plogis(a + eta)))), records, seed = 1)
+  ),
+  "an outcome out of the support of poisson()" = quote(
+    fit_nlme(decay(code = quote(y ~ poisson(exp(a + eta)))), changed("y", 2, 1.5), seed = 1)
+  ),
+  "a covariate of an effect that varies in its group" = quote(
+    fit_nlme(decay(random = quote(random(eta ~ normal(a * time, omega) | id))), records, seed = 1)
+  ),
+  "an outcome without density at the start" = quote(
+    fit_nlme(decay(code = quote(y ~ normal(a + eta, sigma * (time - 2)))), records, seed = 1)
+  ),
+
+  # Starts and options
+  "a start of what is no parameter" = quote(fit_decay(start = c(aa = 1))),
+  "a start without a name" = quote(fit_decay(start = 3)),
+  "a start of text" = quote(fit_decay(start = list(a = "x"))),
+  "a start of the wrong length" = quote(fit_decay(start = list(a = c(1, 2)))),
+  "a start that is given twice" = quote(fit_decay(start = c(a = 1, a = 2))),
+  "a covariance that is not positive definite at the start" = quote(fit_nlme(nlme_model(
+    fixed(a = 1, s = positive(1)), random(eta ~ mvnormal(c(0, 0), diag(c(1, -1))) | id), y ~ normal(a + sum(eta), s)
+  ), records, seed = 1)),
+  "a start out of bounds" = quote(fit_decay(start = c(sigma = -1))),
+  "fix of what is no parameter" = quote(fit_decay(fix = "omga")),
+  "fix of everything" = quote(fit_decay(fix = c("a", "k", "omega", "sigma"))),
+  "fix with a value that is missing" = quote(fit_decay(fix = c(a = NA))),
+  "a method that is text" = quote(fit_decay(method = "saem")),
+  "a model that is text" = quote(fit_nlme("y ~ a", records)),
+  "an argument that does not exist" = quote(fit_decay(sede = 3)),
+  "a seed that is text" = quote(fit_nlme(decay(), records, seed = "a")),
+  "threads below one" = quote(fit_decay(threads = 0)),
+  "progress that is a number" = quote(fit_nlme(decay(), records, seed = 1, progress = 2)),
+  "an id that is two columns" = quote(fit_decay(id = c("id", "sex"))),
+  "an option that does not exist" = quote(saem(exploation = 10)),
+  "iterations that are no number" = quote(saem(exploration = "many")),
+  "a kernel that does not exist" = quote(saem(kernels = c(random_wlk = 1))),
+  "kernels without names" = quote(saem(kernels = c(1, 2))),
+  "no kernel" = quote(saem(kernels = c(prior = 0, random_walk = 0, block = 0, independence = 0))),
+  "an acceptance above one" = quote(saem(target_acceptance = 2)),
+  "annealing that is a word" = quote(saem(annealing = "yes"))
+)
+
+# The condition a case raises; the estimator never sees it.
+refusal <- function(case) {
+  tryCatch(
+    {
+      eval(case, new.env(parent = environment(refusal)))
+      NULL
+    },
+    error = function(error) error
+  )
+}
+refusals <- lapply(gallery, refusal)
+
+test_that("every wrong input is refused by a classed error that is not internal", {
+  known <- paste0("nlmers_error_", c("model", "data", "start", "option"))
+  classes <- vapply(refusals, function(error) intersect(class(error), known)[1L], "")
+  expect_equal(names(gallery)[is.na(classes)], character())
+  expect_gte(length(gallery), 50L)
+})
+
+test_that("every message has a problem, and a place or a way out", {
+  has <- function(field) vapply(refusals, function(error) any(nzchar(error[[field]])), NA)
+  expect_equal(names(gallery)[!has("problem") | !has("reason")], character())
+  expect_equal(names(gallery)[!has("place") & !has("hint")], character())
+})
+
+test_that("messages stay what they are", {
+  expect_snapshot({
+    for (name in names(gallery)) {
+      error <- refusals[[name]]
+      cat("\n## ", name, " [", sub("nlmers_error_", "", class(error)[1L]), ", ", error$reason, "]\n", sep = "")
+      cat(conditionMessage(error), "\n")
+    }
+  })
+})

@@ -1,0 +1,39 @@
+test_that("options with a counterpart are passed on", {
+  control <- saemix_control(
+    nbiter.saemix = c(150, 50), nb.chains = 3, seed = 632545, nbiter.mcmc = c(2, 1, 3, 4), proba.mcmc = 0.3,
+    alpha.sa = 0.9, ll.gq = TRUE, nnodes.gq = 7
+  )
+  options <- control$method$options
+  expect_equal(options[c("exploration", "smoothing", "chains")], list(exploration = 150, smoothing = 50, chains = 3))
+  expect_equal(unlist(options$kernels), c(prior = 2, random_walk = 1, block = 3, independence = 4))
+  expect_equal(options[c("target_acceptance", "annealing_rate", "nodes")], list(
+    target_acceptance = 0.3, annealing_rate = 0.9, nodes = 7
+  ))
+  expect_equal(control$seed, 632545)
+  expect_null(saemix_control(fix.seed = FALSE)$seed)
+  expect_false(saemix_control(ll.is = FALSE)$method$options$log_lik)
+  expect_false(saemix_control(nbiter.sa = 0)$method$options$annealing)
+})
+
+test_that("options without meaning are named once, in one message", {
+  expect_silent(saemix_control(seed = 1, save = FALSE, save.graphs = FALSE, map = TRUE, print.is = FALSE))
+  expect_snapshot(made <- saemix_control(nu.is = 5, directory = "here", save = TRUE, rw.init = 0.2, nnodes.gq = 3))
+})
+
+test_that("every option is either passed on or said to have no meaning", {
+  passed <- c(
+    "ll.is", "ll.gq", "nbiter.saemix", "nbiter.sa", "nb.chains", "fix.seed", "seed", "displayProgress", "nbiter.mcmc",
+    "proba.mcmc", "alpha.sa", "nnodes.gq", "print", "..."
+  )
+  expect_setequal(setdiff(names(formals(saemix_control)), names(nlmers:::saemix_reasons)), passed)
+})
+
+test_that("wrong options are refused with the nearest name", {
+  expect_equal(caught(saemix_control(nb.chain.s = 2))$hint, "Did you mean `nb.chains`?")
+  expect_equal(caught(saemix_control(nbiter.saemix = 5))$reason, "bad_option")
+  expect_equal(caught(saemix_control(nbiter.mcmc = "a"))$reason, "bad_option")
+})
+
+test_that("options print", {
+  expect_snapshot(print(saemix_control(seed = 5)))
+})

@@ -1,0 +1,71 @@
+growth <- nlme_formula(
+  circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+  start = c(Asym = 170, xmid = 700, scal = 350, omega_sd_Asym = 30), random = Asym ~ 1 | Tree,
+  error = add(sigma = 8)
+)
+
+test_that("a model simulates from its starting values without a fit", {
+  design <- data.frame(Tree = rep(1:400, each = 2), age = c(700, 1e6))
+  made <- simulate(growth, nsim = 2, seed = 3, data = design)
+  expect_named(made, c("sim", "Tree", "age", "circumference"))
+  expect_equal(made$sim, rep(1:2, each = 800))
+  expect_equal(made[c("Tree", "age")], rbind(design, design), ignore_attr = TRUE)
+  late <- made$circumference[made$age == 1e6]
+  # 800 draws of N(170, 30^2 + 8^2): mean within 4 of its standard errors, and so the SD.
+  expect_lt(abs(mean(late) - 170), 4 * sqrt(964 / 800))
+  expect_lt(abs(sd(late) - sqrt(964)), 4 * sqrt(964 / 1600))
+  # Both rows of a tree share its random effect: correlation 30^2 / 2 / sqrt((15^2 + 64) * 964).
+  early <- made$circumference[made$age == 700]
+  expect_lt(abs(cor(early, late) - 450 / sqrt(289 * 964)), 0.06)
+})
+
+test_that("the same seed gives the same draws, and R's generator is left alone", {
+  design <- data.frame(Tree = rep(1:3, each = 2), age = c(500, 1000))
+  set.seed(1)
+  before <- .Random.seed
+  first <- simulate(growth, seed = 5, data = design)
+  expect_identical(.Random.seed, before)
+  expect_identical(simulate(growth, seed = 5, data = design), first)
+  expect_false(identical(simulate(growth, seed = 6, data = design)$circumference, first$circumference))
+  expect_equal(attr(first, "seed"), 5)
+})
+
+test_that("a missing outcome stays missing, an absent one is drawn everywhere", {
+  partly <- orange
+  partly$circumference[c(2, 9)] <- NA
+  made <- simulate(growth, nsim = 2, seed = 1, data = partly)
+  expect_equal(which(is.na(made$circumference)), c(2L, 9L, 37L, 44L))
+  partly$circumference <- NULL
+  expect_false(anyNA(simulate(growth, seed = 1, data = partly)$circumference))
+})
+
+test_that("a fit simulates from its estimates", {
+  fit <- suppressWarnings(fit_orange(method = short_saem(), seed = 1))
+  made <- simulate(fit, nsim = 3, seed = 2)
+  expect_equal(nrow(made), 105L)
+  far <- simulate(fit, nsim = 300, seed = 2, newdata = data.frame(Tree = 1:2, age = 1e6))
+  spread <- sqrt(VarCorr(fit)$variance + sigma(fit)^2)
+  expect_lt(abs(mean(far$circumference) - fixef(fit)[["Asym"]]), 4 * spread / sqrt(600))
+})
+
+test_that("counts are drawn as counts", {
+  made <- simulate(counts(), seed = 1, data = data.frame(subject = rep(1:500, each = 2)), start = c(lambda = 4))
+  expect_true(all(made$y >= 0 & made$y == round(made$y)))
+  # E y = 4 exp(1/2), with variance of the mean over 500 subjects below (4^2 (e^2 - e) + 4 e^0.5 / 2) / 500.
+  expect_lt(abs(mean(made$y) - 4 * exp(0.5)), 4 * sqrt((16 * (exp(2) - exp(1)) + 2 * exp(0.5)) / 500))
+})
+
+test_that("a model of saemix simulates after it is joined with its data", {
+  data <- theo_saemix_data()
+  made <- simulate(as_nlme_model(theo_saemix_model(), data), nsim = 2, seed = 1, data = as.data.frame(data))
+  expect_equal(dim(made), c(240L, 5L))
+  expect_false(anyNA(made$conc))
+})
+
+test_that("wrong arguments are refused", {
+  expect_equal(caught(simulate(growth))$reason, "missing_argument")
+  expect_equal(caught(simulate(growth, nsim = 0, data = orange))$reason, "bad_option")
+  expect_equal(caught(simulate(growth, data = orange, start = c(Asim = 1)))$hint, "Did you mean `Asym`?")
+  expect_equal(caught(simulate(growth, data = orange[-2]))$reason, "unknown_symbol")
+  expect_equal(caught(simulate(growth, data = orange, nsims = 3))$hint, "Did you mean `nsim`?")
+})
