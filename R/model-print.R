@@ -23,7 +23,7 @@ statement_lines <- function(model) {
   levels <- variable_levels(model)
   shown <- vapply(model$spec$statements, function(statement) {
     if (statement$kind == "outcome") return("row")
-    targets <- statement_targets(statement)
+    targets <- statement_targets(list(statement))
     paste(unique(levels[targets]), collapse = ", ")
   }, character(1L))
   # A long line keeps its level at the distance of the others.
@@ -31,16 +31,10 @@ statement_lines <- function(model) {
   paste0("  ", formatC(texts, width = -width), "  [", shown, "]")
 }
 
-# Names a statement assigns; a condition or a loop those of its lines.
-statement_targets <- function(statement) {
-  inner <- c(statement$yes, statement$no, statement$body)
-  unique(c(statement$target, unlist(lapply(inner, statement_targets))))
-}
-
+# Every symbol that a statement reads, those of its lines included.
 statement_symbols <- function(statement) {
-  inner <- unlist(lapply(c(statement$yes, statement$no, statement$body), statement_symbols))
-  trees <- c(list(statement$value, statement$condition, statement$values), statement$index)
-  unique(c(inner, unlist(lapply(trees, tree_symbols))))
+  inner <- unlist(lapply(inner_statements(statement), statement_symbols))
+  unique(c(inner, unlist(lapply(statement_trees(statement), tree_symbols))))
 }
 
 # Level of each assigned variable: "population", a group such as "id" or "id:occ", or
@@ -56,7 +50,7 @@ variable_levels <- function(model) {
     if (statement$kind == "outcome") next
     symbols <- statement_symbols(statement)
     symbols <- unique(c(symbols, unlist(reached[intersect(symbols, names(reached))])))
-    for (target in statement_targets(statement)) {
+    for (target in unique(statement_targets(list(statement)))) {
       reached[[target]] <- unique(c(reached[[target]], symbols))
       own <- unique(groups[intersect(reached[[target]], names(groups))])
       by_row <- any(varying %in% reached[[target]]) && !sub("^[.]", "", target) %in% terms
@@ -190,7 +184,7 @@ column_level <- function(column, model) {
     column %in% c(statement_symbols(statement), tree_symbols(statement$dist))
   }, logical(1L))
   readers <- lapply(model$spec$statements[reads], function(statement) {
-    if (statement$kind == "outcome") "" else statement_targets(statement)
+    if (statement$kind == "outcome") "" else statement_targets(list(statement))[1L]
   })
   readers <- unlist(readers)
   if (!all(sub("^[.]", "", readers) %in% individual_terms(model))) return("row")

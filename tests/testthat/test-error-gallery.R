@@ -108,7 +108,7 @@ gallery <- list(
   "a number that is called" = quote(decay(code = quote(y ~ normal(2(a) + eta, sigma)))),
   "an index out of range" = quote(decay(code = quote(y ~ normal(a + eta[4], sigma)))),
   "an index that is not whole" = quote(decay(code = quote(y ~ normal(c(a, k)[1.5] + eta, sigma)))),
-  "an index that is empty" = quote(decay(code = quote(y ~ normal(a + eta[], sigma)))),
+  "an index that is zero" = quote(decay(code = quote(y ~ normal(a + c(a, k)[0], sigma)))),
   "an index that is data" = quote(decay(code = quote(y ~ normal(c(a, k)[n] + eta, sigma)))),
   "a vector where a number belongs" = quote(decay(code = quote(y ~ normal(c(a, k) + eta, sigma)))),
   "vectors of different length" = quote(decay(code = quote({
