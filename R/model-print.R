@@ -68,7 +68,7 @@ individual_terms <- function(model) {
   reads_time <- vapply(model$spec$statements, function(statement) {
     any(tolower(statement_symbols(statement)) %in% c("time", "t"))
   }, logical(1L))
-  timed <- unlist(lapply(model$spec$statements[reads_time], statement_targets))
+  timed <- statement_targets(model$spec$statements[reads_time])
   setdiff(terms, sub("^[.]", "", timed))
 }
 

@@ -175,7 +175,7 @@ fn a_constant_is_checked_where_it_is_declared() {
         "unknown_group",
         "Age = constant",
         "`site`",
-        "grouped by `id`",
+        "grouped by: id.",
     );
 }
 

@@ -48,12 +48,13 @@ fn tree(draw: &mut Generator, depth: usize) -> Json {
         return leaf(draw);
     }
     let (call, n) = match draw.below(12) {
-        0..=3 => (pick(draw, &["+", "-", "*", "/", "^"]), 2),
-        4..=5 => (pick(draw, &["exp", "plogis", "sum", "abs", "length"]), 1),
+        0..=4 => (pick(draw, &["+", "-", "*", "/", "^"]), 2),
+        5 => (pick(draw, &["exp", "plogis", "sum", "abs", "length"]), 1),
         6 => (pick(draw, &["c", "[", "[", "rep", ":", "matrix"]), 2),
         7 => (pick(draw, &["<", "==", ">", "&", "!="]), 2),
         8 => (pick(draw, &["ifelse", "if"]), 3),
-        _ => (pick(draw, &FUNCTIONS), [1, 1, 1, 2, 2, 3, 0][draw.below(7)]),
+        10 => (pick(draw, &FUNCTIONS), [1, 1, 1, 2, 2, 3, 0][draw.below(7)]),
+        _ => (pick(draw, &FUNCTIONS[16..36]), 1),
     };
     let args: Vec<Json> = (0..n).map(|_| tree(draw, depth - 1)).collect();
     let mut call = json!({"call": call, "args": args});
@@ -106,8 +107,15 @@ fn statements(draw: &mut Generator, depth: usize) -> Vec<Json> {
 }
 
 fn outcome(draw: &mut Generator) -> Json {
-    let families = [OUTCOME_FAMILIES.as_slice(), &["nothing", "censored"]].concat();
-    let family = pick(draw, &families);
+    let families = [OUTCOME_FAMILIES.as_slice(), &["nothing"]].concat();
+    let family = if draw.below(3) == 0 {
+        pick(draw, &families)
+    } else {
+        pick(
+            draw,
+            &["normal", "custom", "poisson", "laplace", "neg_binomial"],
+        )
+    };
     let n = match family {
         _ if draw.below(12) == 0 => draw.below(4),
         "bernoulli" | "poisson" | "custom" | "categorical" | "exponential" | "event" => 1,

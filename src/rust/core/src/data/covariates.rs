@@ -61,8 +61,11 @@ fn check_constant(
     values: &[f64],
 ) -> Result<()> {
     let group = on.unwrap_or(&frame.group);
-    let mut groupings = vec![frame.subjects()];
-    groupings.extend(frame.groupings());
+    let subjects = frame.subjects();
+    let mut groupings = frame.groupings();
+    if groupings.iter().all(|g| g.name != subjects.name) {
+        groupings.push(subjects);
+    }
     let Some(grouping) = groupings.iter().find(|g| g.name == group) else {
         let known: Vec<&str> = groupings.iter().map(|g| g.name.as_str()).collect();
         return Err(Error::data(
