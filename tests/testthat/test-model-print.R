@@ -51,3 +51,15 @@ test_that("matrices are shown by their diagonal and long vectors by their start"
   expect_equal(nlmers:::scale_text(parameter), "covariance matrix")
   expect_equal(nlmers:::number_text(1:6), "1, 2, 3, 4, ... (6)")
 })
+
+test_that("a variable that reads the time is shown with its level", {
+  model <- nlme_model(
+    fixed(a = 1, b = 1, omega = positive(1), sigma = positive(1)),
+    random(eta ~ normal(a, omega) | id),
+    {
+      f <- eta * exp(-b * time)
+      y ~ normal(f, sigma)
+    }
+  )
+  expect_match(utils::capture.output(print(model))[2L], "f <- .*\\[row\\]")
+})
