@@ -67,7 +67,8 @@ fn check_constant(
         groupings.push(subjects);
     }
     let Some(grouping) = groupings.iter().find(|g| g.name == group) else {
-        let known: Vec<&str> = groupings.iter().map(|g| g.name.as_str()).collect();
+        let mut known: Vec<&str> = groupings.iter().map(|g| g.name.as_str()).collect();
+        known.dedup();
         return Err(Error::data(
             "unknown_group",
             format!("`{name}` is declared constant on `{group}`, which groups no random effect."),

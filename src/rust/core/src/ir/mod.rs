@@ -8,6 +8,7 @@ pub mod merge;
 pub mod op;
 pub mod program;
 pub mod reference;
+pub mod regroup;
 pub mod scalar;
 pub mod symmetric;
 pub mod tape;

@@ -152,6 +152,18 @@ impl Transform {
         }
     }
 
+    /// `d effect / d phi` and the derivative of its logarithm.
+    pub fn slopes(self, phi: f64) -> (f64, f64) {
+        match self {
+            Self::Identity => (1.0, 0.0),
+            Self::Exp => (phi.exp(), 1.0),
+            Self::Logistic => {
+                let x = self.forward(phi);
+                (x * (1.0 - x), 1.0 - 2.0 * x)
+            }
+        }
+    }
+
     /// `ln |d effect / d phi|`
     pub fn log_slope(self, phi: f64) -> f64 {
         match self {

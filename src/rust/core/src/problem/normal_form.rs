@@ -2,7 +2,7 @@
 
 use super::closed_form::{covariance_updates, residuals, CovarianceUpdate, Residual};
 use super::laws::Correction;
-use super::seen::{all_levels, finest};
+use super::seen::{all_levels, finest, regrouped};
 use super::theta::{Route, Theta};
 use crate::data::Records;
 use crate::distributions::Density;
@@ -68,13 +68,12 @@ impl NormalForm {
         let outcomes = model.outcomes.iter().map(|o| o.density.log_density);
         let laws = model.blocks.iter().filter_map(|b| b.law.as_ref());
         let effects = laws.flat_map(|law| law.densities.iter().map(|d| d.log_density));
-        let roots: Vec<Node> = outcomes
-            .chain(effects)
-            .map(|node| merged.1[node.index()])
-            .collect();
+        let wanted: Vec<Node> = outcomes.chain(effects).collect();
         let movable: Vec<Option<usize>> = (model.effects.iter().zip(held))
             .map(|(effect, held)| (!held && effect.gaussian).then_some(effect.group))
             .collect();
+        let merged = regrouped(merged, model, records, &wanted, &movable);
+        let roots: Vec<Node> = wanted.iter().map(|node| merged.1[node.index()]).collect();
         let mut levels = all_levels(model, records);
         let referenced = reference(&merged.0, &mut levels, &roots, &movable);
         let moved = |node: Node| referenced.moved[merged.1[node.index()].index()];

@@ -3,8 +3,10 @@
 use super::normal_form::NormalForm;
 use crate::data::Records;
 use crate::error::Error;
-use crate::ir::graph::{Node, Op};
+use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels, Seen};
+use crate::ir::reference::users;
+use crate::ir::regroup::regroup;
 use crate::model::Model;
 
 /// How each grouping sees the data columns and the effects.
@@ -34,6 +36,24 @@ pub fn finest(records: &[Records]) -> Vec<Extent> {
     let columns = 0..records[0].extents.len();
     let least = |i: usize| records.iter().map(|r| r.extents[i]).min();
     columns.map(|i| least(i).unwrap_or_default()).collect()
+}
+
+/// The graph with sums regrouped; `movable`: the grouping of each effect that may be shifted.
+pub fn regrouped(
+    (graph, moved): (Graph, Vec<Node>),
+    model: &Model,
+    records: &[Records],
+    wanted: &[Node],
+    movable: &[Option<usize>],
+) -> (Graph, Vec<Node>) {
+    let carried = graph.carries().iter().flat_map(|c| [c.initial, c.next]);
+    let wanted = wanted.iter().map(|node| moved[node.index()]);
+    let roots: Vec<Node> = wanted.chain(carried).collect();
+    let users = users(&graph, &graph.reachable(&roots));
+    let mut levels = all_levels(model, records);
+    let (new, again) = regroup(&graph, &mut levels, &users, &roots, movable);
+    let moved = moved.iter().map(|node| again[node.index()]).collect();
+    (new, moved)
 }
 
 impl NormalForm {

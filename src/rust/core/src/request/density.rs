@@ -3,32 +3,38 @@
 use std::sync::Arc;
 
 use super::predict::{columns_matrix, outcome_names, points, rows_of};
-use super::{list, Columns, Request};
+use super::{list, matrix, Columns, Request};
 use crate::data::Layout;
 use crate::error::Result;
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
-use crate::problem::{Joint, Means, Points, Prior, Problem, Values};
+use crate::problem::{
+    subject_values, Derivatives, Joint, Means, Points, Prior, Problem, Scratch, Values,
+};
 use crate::reply::Value;
 
 /// Log densities of every outcome at every row and of the effects of every level (on the natural scale), at the
-/// parameters and effects of the request.
+/// parameters and effects of the request, and the gradient of their sum in the effects.
 pub fn log_density(request: &Request, columns: Columns) -> Result<Value> {
     let (joint, theta) = request.evaluated(columns)?;
     let points = points(request, &joint, &theta)?;
     let outcomes = outcome_terms(&joint, &theta, &points);
     let mut total: f64 = outcomes.iter().flatten().filter(|x| !x.is_nan()).sum();
-    let mut effects = Vec::new();
+    let (mut effects, mut gradients) = (Vec::new(), Vec::new());
     for part in &joint.parts {
         let own = effect_terms(part, &theta, &points)?;
         total += own.iter().sum::<f64>();
         effects.push((String::new(), Value::Numbers(own)));
+        let (n, d) = (part.n_subjects(), part.n_phi());
+        let gradient = gradient(&joint, part, &theta, &points)?;
+        gradients.push((String::new(), matrix(n, d, &gradient)));
     }
     let n_rows = joint.main().records.codes.len();
     Ok(list(vec![
         ("outcome", Value::Texts(outcome_names(joint.main()))),
         ("value", columns_matrix(n_rows, outcomes.len(), &outcomes)),
         ("effects", Value::List(effects)),
+        ("gradient", Value::List(gradients)),
         ("total", Value::Number(total)),
     ]))
 }
@@ -73,9 +79,39 @@ fn effect_terms(part: &Problem, theta: &[f64], points: &Points) -> Result<Vec<f6
     Ok(out)
 }
 
+/// Gradient of the total in the effects of a grouping as the user wrote them, `levels x d`, row-major.
+fn gradient(joint: &Joint, part: &Problem, theta: &[f64], points: &Points) -> Result<Vec<f64>> {
+    let (layout, d) = (part.full_layout(), part.n_phi());
+    let prior = Prior::new(part, theta)?;
+    let means = Means::new(part, &layout, theta);
+    let shifts = subject_values(part, &layout, &part.programs.shifts, theta);
+    let mut derivatives = Derivatives::new(part, &layout, &part.programs.phi);
+    derivatives.set_known(Arc::new(joint.known(part, &layout, points)));
+    derivatives.prepare(theta);
+    let mut out = vec![0.0; part.n_subjects() * d];
+    let mut columns = vec![Column::ZERO; d];
+    let mut scratch = Scratch::default();
+    for (b, block) in layout.blocks.iter().enumerate() {
+        let phi = layout.columns(b, &points.values[part.group], d);
+        derivatives.gradient_phi(b, &phi, &mut columns, &mut scratch);
+        for (l, lane) in block.lanes.iter().enumerate() {
+            let level = lane.subject as usize;
+            for (k, effect) in part.effects().iter().enumerate() {
+                let pull: f64 = (means.of(level).iter().enumerate())
+                    .map(|(j, mean)| prior.precision[(k, j)] * (phi[j].0[l] - mean))
+                    .sum();
+                let (slope, log_slope) =
+                    effect.transform.slopes(phi[k].0[l] - shifts[level * d + k]);
+                out[level * d + k] = (columns[k].0[l] - pull - log_slope) / slope;
+            }
+        }
+    }
+    Ok(out)
+}
+
 /// `ln |d effect / d phi|` of all effects of a lane.
 fn jacobian(part: &Problem, layout: &Layout, b: usize, theta: &[f64], phi: &[Column]) -> Column {
-    let shifts = crate::problem::subject_values(part, layout, &part.programs.shifts, theta);
+    let shifts = subject_values(part, layout, &part.programs.shifts, theta);
     let shifts = layout.columns(b, &shifts, part.n_phi());
     Column(std::array::from_fn(|l| {
         (part.effects().iter().enumerate())
