@@ -188,3 +188,18 @@ fn a_fixed_level_keeps_its_value_and_informs_the_rest() {
     println!("held: excess {excess}, {:?} {:?}", fit.status, fit.evidence);
     assert!(excess < 0.2, "{excess}");
 }
+
+#[test]
+fn a_mean_behind_a_row_varying_term_is_found() {
+    let text = SUM
+        .replace("m + a + b", "m + c * x + a + b")
+        .replace("fixed oa", "fixed c = 0.5\nfixed oa");
+    let (data, other) = crossed();
+    let data = data.with("x", |row, _| noise(row, 3.0));
+    let groups = [("id", data.subject.clone()), ("other", other)];
+    let joint = joint(&text, &data, &groups, &Given::default()).unwrap();
+    let routes = &joint.theta.routes;
+    assert_eq!(routes[..2], [Route::Mean, Route::Score]);
+    let fit = fit(&joint, &SaemOptions::default(), 3, 1, &Silent).unwrap();
+    assert_eq!(fit.status, FitStatus::Converged, "{:?}", fit.evidence);
+}

@@ -245,11 +245,7 @@ fn a_likelihood_lost_on_the_way_is_reported_with_its_subject() {
         };
         let fit = fit(&joint(text, &data), &options, 1, 1, &Silent).unwrap();
         assert_eq!(fit.status, FitStatus::NotFinite, "{:?}", fit.evidence);
-        assert!(
-            fit.evidence[0].contains("subject s13 "),
-            "{:?}",
-            fit.evidence
-        );
+        assert!(fit.evidence[0].contains("`id` s13 "), "{:?}", fit.evidence);
     }
 }
 

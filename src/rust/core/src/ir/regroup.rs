@@ -2,32 +2,47 @@
 //!
 //! `m + b * x + eta` is computed as `(m + b * x) + eta`; with `x` varying by row the sum of `m` and `eta`, which could be
 //! the individual parameter, never appears. Here it is written `(eta + m) + b * x`. With effects of several groupings in
-//! one sum each takes the terms that are constant in its grouping, the first one first.
+//! one sum, a term goes to the grouping with the fewest levels among those in which it is constant: there the effects
+//! say the least about it that the data do not.
 
 use super::graph::{Graph, Node, Op};
 use super::level::{Extent, Levels};
 use super::op::Binary;
 
-/// Rebuild `graph`; returns the new graph and where each node went. `levels`: one for each grouping; `effects`: the
-/// grouping of each effect, `None` for one that takes no terms.
+/// Who may take terms.
+pub struct Takers<'a> {
+    /// The grouping of each effect, `None` for one that takes no terms.
+    pub effects: &'a [Option<usize>],
+    /// How each grouping sees the values.
+    pub levels: Vec<Levels>,
+    /// Number of levels of each grouping.
+    pub sizes: Vec<usize>,
+}
+
+/// Rebuild `graph`; returns the new graph and where each node went.
 pub fn regroup(
     graph: &Graph,
-    levels: &mut [Levels],
     users: &[Vec<Node>],
     roots: &[Node],
-    effects: &[Option<usize>],
+    takers: &mut Takers,
 ) -> (Graph, Vec<Node>) {
     let random = graph.depends(|op| matches!(op, Op::Phi(_)));
     let mut new = Graph::new();
     let mut moved: Vec<Node> = Vec::with_capacity(graph.len());
+    // What is taken from something, as a prediction from the outcome, stays a sum of its own.
+    let added = |node: Node, user: Node| match graph.op(user) {
+        Op::Binary(Binary::Add, _, _) => true,
+        Op::Binary(Binary::Sub, a, _) => a == node,
+        _ => false,
+    };
     let inner = |node: Node| {
         is_sum(graph, node)
             && !roots.contains(&node)
-            && matches!(users[node.index()].as_slice(), [user] if is_sum(graph, *user))
+            && matches!(users[node.index()].as_slice(), [user] if added(node, *user))
     };
     for node in graph.nodes() {
         let sum = (is_sum(graph, node) && !inner(node)).then(|| terms(graph, node, &inner));
-        let plan = sum.and_then(|terms| plan(graph, levels, &random, effects, &terms));
+        let plan = sum.and_then(|terms| plan(graph, &random, takers, &terms));
         let next = match plan {
             Some(order) => write(&mut new, &order, &moved),
             None => new.copy(graph.op(node), &moved),
@@ -63,29 +78,27 @@ fn terms(graph: &Graph, node: Node, inner: &dyn Fn(Node) -> bool) -> Vec<(Node, 
 /// The new order of the terms: every effect followed by what it takes, then the rest. `None` when nothing is gained.
 fn plan(
     graph: &Graph,
-    levels: &mut [Levels],
     random: &[bool],
-    effects: &[Option<usize>],
+    who: &mut Takers,
     terms: &[(Node, f64)],
 ) -> Option<Vec<(Node, f64)>> {
-    let takers: Vec<(usize, usize)> = (terms.iter().enumerate())
+    let mut takers: Vec<(usize, usize)> = (terms.iter().enumerate())
         .filter_map(|(i, (node, sign))| match graph.op(*node) {
-            Op::Phi(k) if *sign > 0.0 => Some((i, effects[k as usize]?)),
+            Op::Phi(k) if *sign > 0.0 => Some((i, who.effects[k as usize]?)),
             _ => None,
         })
         .collect();
+    takers.sort_by_key(|(_, group)| (who.sizes[*group], *group));
     if takers.is_empty() || terms.len() < 3 {
         return None;
     }
     let mut taken: Vec<Option<usize>> = vec![None; terms.len()];
     for (i, (node, _)) in terms.iter().enumerate() {
         if !random[node.index()] {
-            let fits = |group: usize, levels: &mut [Levels]| {
-                levels[group].of(graph, *node).extent <= Extent::Subject
-            };
-            taken[i] = (takers.iter())
-                .find(|(_, group)| fits(*group, levels))
-                .map(|(taker, _)| *taker);
+            let mut fits =
+                |group: usize| who.levels[group].of(graph, *node).extent <= Extent::Subject;
+            let taker = takers.iter().find(|(_, group)| fits(*group));
+            taken[i] = taker.map(|(taker, _)| *taker);
         }
     }
     let rest = |i: &usize| taken[*i].is_none() && !takers.iter().any(|(taker, _)| taker == i);

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels, Seen};
 use crate::ir::reference::users;
-use crate::ir::regroup::regroup;
+use crate::ir::regroup::{regroup, Takers};
 use crate::model::Model;
 
 /// How each grouping sees the data columns and the effects.
@@ -50,8 +50,12 @@ pub fn regrouped(
     let wanted = wanted.iter().map(|node| moved[node.index()]);
     let roots: Vec<Node> = wanted.chain(carried).collect();
     let users = users(&graph, &graph.reachable(&roots));
-    let mut levels = all_levels(model, records);
-    let (new, again) = regroup(&graph, &mut levels, &users, &roots, movable);
+    let mut takers = Takers {
+        effects: movable,
+        levels: all_levels(model, records),
+        sizes: records.iter().map(|r| r.n_subjects).collect(),
+    };
+    let (new, again) = regroup(&graph, &users, &roots, &mut takers);
     let moved = moved.iter().map(|node| again[node.index()]).collect();
     (new, moved)
 }
