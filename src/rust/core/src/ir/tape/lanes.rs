@@ -21,25 +21,60 @@ pub(super) fn write(p: *mut f64, at: usize, values: [f64; CHUNK]) {
     unsafe { p.add(at).cast::<[f64; CHUNK]>().write(values) }
 }
 
+/// What an operation does to one lane. Not a closure: those of long kernels are left out of line, outside the function
+/// compiled for the instruction set, where every fused operation becomes a call.
+pub(super) trait Map1 {
+    fn value(&self, x: f64) -> f64;
+}
+
+pub(super) trait Map2 {
+    fn value(&self, x: f64, y: f64) -> f64;
+}
+
+/// A slope at the operands `x`, `z` and the value `y`.
+pub(super) trait Slope {
+    fn slope(&self, x: f64, z: f64, y: f64) -> f64;
+}
+
+/// Both slopes.
+pub(super) trait Slopes {
+    fn slopes(&self, x: f64, z: f64, y: f64) -> (f64, f64);
+}
+
+/// A chunk of terms from lane `at` on.
+pub(super) trait Term {
+    fn chunk(&self, at: usize) -> [f64; CHUNK];
+}
+
+/// A term that is short.
+pub(super) struct Plain<F>(pub F);
+
+impl<F: Fn(usize) -> [f64; CHUNK]> Term for Plain<F> {
+    #[inline(always)]
+    fn chunk(&self, at: usize) -> [f64; CHUNK] {
+        self.0(at)
+    }
+}
+
 #[inline(always)]
-pub(super) fn map1(dst: *mut f64, a: *const f64, f: impl Fn(f64) -> f64) {
+pub(super) fn map1(dst: *mut f64, a: *const f64, f: impl Map1) {
     for at in (0..LANES).step_by(CHUNK) {
         let x = read(a, at);
         let mut y = [0.0; CHUNK];
         for i in 0..CHUNK {
-            y[i] = f(x[i]);
+            y[i] = f.value(x[i]);
         }
         write(dst, at, y);
     }
 }
 
 #[inline(always)]
-pub(super) fn map2(dst: *mut f64, a: *const f64, b: *const f64, f: impl Fn(f64, f64) -> f64) {
+pub(super) fn map2(dst: *mut f64, a: *const f64, b: *const f64, f: impl Map2) {
     for at in (0..LANES).step_by(CHUNK) {
         let (x, y) = (read(a, at), read(b, at));
         let mut z = [0.0; CHUNK];
         for i in 0..CHUNK {
-            z[i] = f(x[i], y[i]);
+            z[i] = f.value(x[i], y[i]);
         }
         write(dst, at, z);
     }
@@ -64,19 +99,19 @@ pub(super) fn map3(
 }
 
 #[inline(always)]
-pub(super) fn deposit(target: Target, adjoint: *mut f64, term: impl Fn(usize) -> [f64; CHUNK]) {
+pub(super) fn deposit(target: Target, adjoint: *mut f64, term: impl Term) {
     match target {
         Target::None => {}
         Target::Set(i) => {
             let dst = adjoint.wrapping_add(i as usize * LANES);
             for at in (0..LANES).step_by(CHUNK) {
-                write(dst, at, term(at));
+                write(dst, at, term.chunk(at));
             }
         }
         Target::Add(i) => {
             let dst = adjoint.wrapping_add(i as usize * LANES);
             for at in (0..LANES).step_by(CHUNK) {
-                let (mut sum, x) = (read(dst, at), term(at));
+                let (mut sum, x) = (read(dst, at), term.chunk(at));
                 for i in 0..CHUNK {
                     sum[i] += x[i];
                 }
@@ -94,41 +129,55 @@ fn times(adjoint: f64, slope: f64) -> f64 {
     select((adjoint == 0.0) | (slope == 0.0), 0.0, adjoint * slope)
 }
 
-#[inline(always)]
-pub(super) fn product(
+/// The products of what comes along (`here`) with the slopes at operands `a`, `b` and value `y`.
+pub(super) struct Product<R> {
     here: *const f64,
     a: *const f64,
     b: *const f64,
     y: *const f64,
-    at: usize,
-    slope: impl Fn(f64, f64, f64) -> f64,
-) -> [f64; CHUNK] {
-    let (g, x, z, y) = (read(here, at), read(a, at), read(b, at), read(y, at));
-    let mut out = [0.0; CHUNK];
-    for i in 0..CHUNK {
-        out[i] = times(g[i], slope(x[i], z[i], y[i]));
-    }
-    out
+    rule: R,
 }
 
-/// The products of an adjoint with both slopes.
-#[inline(always)]
-pub(super) fn products(
-    here: *const f64,
-    a: *const f64,
-    b: *const f64,
-    y: *const f64,
-    at: usize,
-    slopes: impl Fn(f64, f64, f64) -> (f64, f64),
-) -> ([f64; CHUNK], [f64; CHUNK]) {
-    let (g, x, z, y) = (read(here, at), read(a, at), read(b, at), read(y, at));
-    let (mut first, mut second) = ([0.0; CHUNK], [0.0; CHUNK]);
-    for i in 0..CHUNK {
-        let (da, db) = slopes(x[i], z[i], y[i]);
-        first[i] = times(g[i], da);
-        second[i] = times(g[i], db);
+impl<R> Product<R> {
+    #[inline(always)]
+    pub fn new(here: *const f64, [a, b, y]: [*mut f64; 3], rule: R) -> Self {
+        Self {
+            here,
+            a,
+            b,
+            y,
+            rule,
+        }
     }
-    (first, second)
+}
+
+impl<R: Slope> Term for Product<R> {
+    #[inline(always)]
+    fn chunk(&self, at: usize) -> [f64; CHUNK] {
+        let (g, x) = (read(self.here, at), read(self.a, at));
+        let (z, y) = (read(self.b, at), read(self.y, at));
+        let mut out = [0.0; CHUNK];
+        for i in 0..CHUNK {
+            out[i] = times(g[i], self.rule.slope(x[i], z[i], y[i]));
+        }
+        out
+    }
+}
+
+impl<R: Slopes> Product<R> {
+    /// The products with both slopes.
+    #[inline(always)]
+    fn both(&self, at: usize) -> ([f64; CHUNK], [f64; CHUNK]) {
+        let (g, x) = (read(self.here, at), read(self.a, at));
+        let (z, y) = (read(self.b, at), read(self.y, at));
+        let (mut first, mut second) = ([0.0; CHUNK], [0.0; CHUNK]);
+        for i in 0..CHUNK {
+            let (da, db) = self.rule.slopes(x[i], z[i], y[i]);
+            first[i] = times(g[i], da);
+            second[i] = times(g[i], db);
+        }
+        (first, second)
+    }
 }
 
 /// Deposit two terms that are computed together.
@@ -137,7 +186,7 @@ pub(super) fn deposit_both(
     to_a: Target,
     to_b: Target,
     adjoint: *mut f64,
-    terms: impl Fn(usize) -> ([f64; CHUNK], [f64; CHUNK]),
+    terms: Product<impl Slopes>,
 ) {
     let place = |target: Target| match target {
         Target::None => (0, false),
@@ -148,7 +197,7 @@ pub(super) fn deposit_both(
     let first = adjoint.wrapping_add(i as usize * LANES);
     let second = adjoint.wrapping_add(j as usize * LANES);
     for at in (0..LANES).step_by(CHUNK) {
-        let (x, z) = terms(at);
+        let (x, z) = terms.both(at);
         add_to(first, at, x, keep_a);
         add_to(second, at, z, keep_b);
     }

@@ -182,4 +182,63 @@ macro_rules! all_ternary {
         }
     };
 }
+/// Name the slope rules of an operation: `Own` for the only operand, `First`, `Second` and `Both` of two.
+macro_rules! slope_of_unary {
+    ($op:path) => {
+        struct Own<const F: bool>;
+        impl<const F: bool> Slope for Own<F> {
+            #[inline(always)]
+            fn slope(&self, x: f64, _z: f64, y: f64) -> f64 {
+                $op.slope::<F>(x, y)
+            }
+        }
+    };
+}
+
+macro_rules! slopes_of_binary {
+    ($op:path) => {
+        struct First<const F: bool>;
+        impl<const F: bool> Slope for First<F> {
+            #[inline(always)]
+            fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
+                $op.slopes::<F>(x, z, y).0
+            }
+        }
+        struct Second<const F: bool>;
+        impl<const F: bool> Slope for Second<F> {
+            #[inline(always)]
+            fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
+                $op.slopes::<F>(x, z, y).1
+            }
+        }
+    };
+}
+
+/// The slopes of an operation on three operands, `y` being the third one.
+macro_rules! slopes_of_ternary {
+    ($op:path) => {
+        struct First;
+        impl Slope for First {
+            #[inline(always)]
+            fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
+                $op.slopes(x, z, y).0
+            }
+        }
+        struct Second;
+        impl Slope for Second {
+            #[inline(always)]
+            fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
+                $op.slopes(x, z, y).1
+            }
+        }
+        struct Third;
+        impl Slope for Third {
+            #[inline(always)]
+            fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
+                $op.slopes(x, z, y).2
+            }
+        }
+    };
+}
 pub(super) use {all_binary, all_ternary, all_unary, each_binary, each_unary};
+pub(super) use {slope_of_unary, slopes_of_binary, slopes_of_ternary};

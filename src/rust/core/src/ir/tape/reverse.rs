@@ -1,8 +1,9 @@
 //! Carry adjoints from the sums back to what they depend on.
 
-use super::lanes::{choose, deposit, deposit_both, product, products, read, CHUNK};
+use super::lanes::{choose, deposit, deposit_both, read, Plain, Product, Slope, Slopes, CHUNK};
 use super::value::execute;
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
+use super::{slope_of_unary, slopes_of_binary, slopes_of_ternary};
 use super::{Bases, Code, Instruction, Reverse, Target};
 use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
@@ -19,29 +20,45 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
     match forward.code {
         Code::Unary(f) => {
             macro_rules! rule {
-                ($op:path) => {
-                    deposit(to_a, bases.adjoint, |at| {
-                        product(here, a, a, y, at, |x, _, y| $op.slope::<FMA>(x, y))
-                    })
-                };
+                ($op:path) => {{
+                    slope_of_unary!($op);
+                    deposit(
+                        to_a,
+                        bases.adjoint,
+                        Product::new(here, [a, a, y], Own::<FMA>),
+                    )
+                }};
             }
             all_unary!(f, rule)
         }
         Code::Binary(f) => {
             macro_rules! rule {
-                ($op:path) => {
-                    match (to_a, to_b) {
-                        (_, Target::None) => deposit(to_a, bases.adjoint, |at| {
-                            product(here, a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y).0)
-                        }),
-                        (Target::None, _) => deposit(to_b, bases.adjoint, |at| {
-                            product(here, a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y).1)
-                        }),
-                        _ => deposit_both(to_a, to_b, bases.adjoint, |at| {
-                            products(here, a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y))
-                        }),
+                ($op:path) => {{
+                    slopes_of_binary!($op);
+                    struct Both<const F: bool>;
+                    impl<const F: bool> Slopes for Both<F> {
+                        #[inline(always)]
+                        fn slopes(&self, x: f64, z: f64, y: f64) -> (f64, f64) {
+                            $op.slopes::<F>(x, z, y)
+                        }
                     }
-                };
+                    match (to_a, to_b) {
+                        (_, Target::None) => deposit(
+                            to_a,
+                            bases.adjoint,
+                            Product::new(here, [a, b, y], First::<FMA>),
+                        ),
+                        (Target::None, _) => deposit(
+                            to_b,
+                            bases.adjoint,
+                            Product::new(here, [a, b, y], Second::<FMA>),
+                        ),
+                        _ => {
+                            let terms = Product::new(here, [a, b, y], Both::<FMA>);
+                            deposit_both(to_a, to_b, bases.adjoint, terms)
+                        }
+                    }
+                }};
             }
             all_binary!(f, rule)
         }
@@ -49,29 +66,22 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
             let c = bases.column(forward.c);
             macro_rules! rule {
                 ($op:path) => {{
-                    deposit(to_a, bases.adjoint, |at| {
-                        product(here, a, b, c, at, |x, y, z| $op.slopes(x, y, z).0)
-                    });
-                    deposit(to_b, bases.adjoint, |at| {
-                        product(here, a, b, c, at, |x, y, z| $op.slopes(x, y, z).1)
-                    });
-                    deposit(to_c, bases.adjoint, |at| {
-                        product(here, a, b, c, at, |x, y, z| $op.slopes(x, y, z).2)
-                    });
+                    slopes_of_ternary!($op);
+                    deposit(to_a, bases.adjoint, Product::new(here, [a, b, c], First));
+                    deposit(to_b, bases.adjoint, Product::new(here, [a, b, c], Second));
+                    deposit(to_c, bases.adjoint, Product::new(here, [a, b, c], Third));
                 }};
             }
             all_ternary!(f, rule)
         }
         Code::Select => {
             let zero = [0.0; CHUNK];
-            deposit(to_b, bases.adjoint, |at| {
-                choose(read(a, at), read(here, at), zero)
-            });
-            deposit(to_c, bases.adjoint, |at| {
-                choose(read(a, at), zero, read(here, at))
-            });
+            let yes = Plain(|at| choose(read(a, at), read(here, at), zero));
+            deposit(to_b, bases.adjoint, yes);
+            let no = Plain(|at| choose(read(a, at), zero, read(here, at)));
+            deposit(to_c, bases.adjoint, no);
         }
-        Code::Accumulate => deposit(to_a, bases.adjoint, |at| read(b, at)),
+        Code::Accumulate => deposit(to_a, bases.adjoint, Plain(|at| read(b, at))),
     }
 }
 

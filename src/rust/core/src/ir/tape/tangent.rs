@@ -1,7 +1,8 @@
 //! Carry derivatives in one direction forward, beside values already computed.
 
-use super::lanes::{choose, deposit, product, read, CHUNK};
+use super::lanes::{choose, deposit, read, Plain, Product, Slope, CHUNK};
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
+use super::{slope_of_unary, slopes_of_binary, slopes_of_ternary};
 use super::{Bases, Code, Tangent, Target};
 use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
@@ -25,28 +26,27 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
     match forward.code {
         Code::Unary(f) => {
             macro_rules! rule {
-                ($op:path) => {
+                ($op:path) => {{
+                    slope_of_unary!($op);
                     if let Some(t) = from_a {
-                        deposit(dst, bases.tangent, |at| {
-                            product(of(t), a, a, y, at, |x, _, y| $op.slope::<FMA>(x, y))
-                        })
+                        let terms = Product::new(of(t), [a, a, y], Own::<FMA>);
+                        deposit(dst, bases.tangent, terms)
                     }
-                };
+                }};
             }
             all_unary!(f, rule)
         }
         Code::Binary(f) => {
             macro_rules! rule {
                 ($op:path) => {{
+                    slopes_of_binary!($op);
                     if let Some(t) = from_a {
-                        deposit(dst, bases.tangent, |at| {
-                            product(of(t), a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y).0)
-                        });
+                        let terms = Product::new(of(t), [a, b, y], First::<FMA>);
+                        deposit(dst, bases.tangent, terms);
                     }
                     if let Some(t) = from_b {
-                        deposit(second, bases.tangent, |at| {
-                            product(of(t), a, b, y, at, |x, z, y| $op.slopes::<FMA>(x, z, y).1)
-                        });
+                        let terms = Product::new(of(t), [a, b, y], Second::<FMA>);
+                        deposit(second, bases.tangent, terms);
                     }
                 }};
             }
@@ -57,22 +57,20 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
             let mut next = dst;
             macro_rules! rule {
                 ($op:path) => {{
+                    slopes_of_ternary!($op);
                     if let Some(t) = from_a {
-                        deposit(next, bases.tangent, |at| {
-                            product(of(t), a, b, c, at, |x, y, z| $op.slopes(x, y, z).0)
-                        });
+                        let terms = Product::new(of(t), [a, b, c], First);
+                        deposit(next, bases.tangent, terms);
                         next = Target::Add(step.dst);
                     }
                     if let Some(t) = from_b {
-                        deposit(next, bases.tangent, |at| {
-                            product(of(t), a, b, c, at, |x, y, z| $op.slopes(x, y, z).1)
-                        });
+                        let terms = Product::new(of(t), [a, b, c], Second);
+                        deposit(next, bases.tangent, terms);
                         next = Target::Add(step.dst);
                     }
                     if let Some(t) = from_c {
-                        deposit(next, bases.tangent, |at| {
-                            product(of(t), a, b, c, at, |x, y, z| $op.slopes(x, y, z).2)
-                        });
+                        let terms = Product::new(of(t), [a, b, c], Third);
+                        deposit(next, bases.tangent, terms);
                     }
                 }};
             }
@@ -81,11 +79,10 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
         Code::Select => {
             let along =
                 |from: Option<u32>, at: usize| from.map_or([0.0; CHUNK], |t| read(of(t), at));
-            deposit(dst, bases.tangent, |at| {
-                choose(read(a, at), along(from_b, at), along(from_c, at))
-            });
+            let terms = Plain(|at| choose(read(a, at), along(from_b, at), along(from_c, at)));
+            deposit(dst, bases.tangent, terms);
         }
-        Code::Accumulate => deposit(zero, bases.tangent, |at| read(a, at)),
+        Code::Accumulate => deposit(zero, bases.tangent, Plain(|at| read(a, at))),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Compute values.
 
-use super::lanes::{map1, map2, map3};
+use super::lanes::{map1, map2, map3, Map1, Map2};
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
 use super::{Bases, Code, Instruction};
 use crate::ir::op::{Binary, Ternary, Unary};
@@ -14,17 +14,31 @@ pub(super) fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases)
     match instruction.code {
         Code::Unary(f) => {
             macro_rules! rule {
-                ($op:path) => {
-                    map1(dst, a, |x| $op.value::<FMA>(x))
-                };
+                ($op:path) => {{
+                    struct Rule<const F: bool>;
+                    impl<const F: bool> Map1 for Rule<F> {
+                        #[inline(always)]
+                        fn value(&self, x: f64) -> f64 {
+                            $op.value::<F>(x)
+                        }
+                    }
+                    map1(dst, a, Rule::<FMA>)
+                }};
             }
             all_unary!(f, rule)
         }
         Code::Binary(f) => {
             macro_rules! rule {
-                ($op:path) => {
-                    map2(dst, a, b, |x, y| $op.value::<FMA>(x, y))
-                };
+                ($op:path) => {{
+                    struct Rule<const F: bool>;
+                    impl<const F: bool> Map2 for Rule<F> {
+                        #[inline(always)]
+                        fn value(&self, x: f64, y: f64) -> f64 {
+                            $op.value::<F>(x, y)
+                        }
+                    }
+                    map2(dst, a, b, Rule::<FMA>)
+                }};
             }
             all_binary!(f, rule)
         }
