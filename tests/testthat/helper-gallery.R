@@ -26,7 +26,7 @@ normal_effects <- function(e, p) stats::dnorm(e[, 1L], 0, p$o, log = TRUE)
 # Models with one normal effect, whose outcome has family `dist`.
 outcome_case <- function(fixed, dist, density, data = gallery_data(), recovers = TRUE) {
   model <- eval(bquote(nlme_model(
-    .(as.call(c(quote(fixed), fixed, list(o = quote(positive(0.4)))))),
+    .(as.call(c(quote(fixed), fixed, list(o = quote(positive(0.8)))))),
     random(e ~ normal(0, o) | id),
     { f <- a + 0.5 * x + e; .(dist) }
   )))
@@ -185,10 +185,10 @@ group_gallery <- function() {
     model <- eval(bquote(nlme_model(
       fixed(m = 1, o = positive(0.5), k = positive(0.4), s = positive(0.3)),
       random(e ~ normal(m, o) | id, u ~ normal(0, k) | .(second)),
-      { y ~ normal(exp(0.3 * e) + u, s) }
+      { y ~ normal(e * (1 + 0.3 * x) + u, s) }
     )))
     gallery_case(
-      model, function(d, e, p) stats::dnorm(d$y, exp(0.3 * e[[1L]][, 1L]) + e[[2L]][, 1L], p$s, log = TRUE),
+      model, function(d, e, p) stats::dnorm(d$y, e[[1L]][, 1L] * (1 + 0.3 * d$x) + e[[2L]][, 1L], p$s, log = TRUE),
       list(
         function(e, p) stats::dnorm(e[, 1L], p$m, p$o, log = TRUE),
         function(e, p) stats::dnorm(e[, 1L], 0, p$k, log = TRUE)
@@ -278,12 +278,12 @@ chain_gallery <- function() {
       }, c(0.6, 0.4), function(j) P))
     }, data = data),
     continuous = gallery_case(nlme_model(
-      fixed(Q = rate_matrix(rbind(c(-0.3, 0.3), c(0.5, -0.5))), a = c(-1, 1), o = positive(0.4)),
+      fixed(Q = rate_matrix(rbind(c(-0.3, 0.3), c(0.5, -0.5))), a = c(0, 2), o = positive(0.4), s = positive(0.5)),
       random(e ~ normal(0, o) | id),
-      { y ~ continuous_time_hmm(Q, list(bernoulli(plogis(a[1] + e)), bernoulli(plogis(a[2] + e))), c(0.6, 0.4)) }
+      { y ~ continuous_time_hmm(Q, list(normal(a[1] + e, s), normal(a[2] + e, s)), c(0.6, 0.4)) }
     ), function(d, e, p) {
       steps(p, function(rows) filter(d$y[rows], function(j) {
-        stats::dbinom(d$y[rows[j]], 1, plogis(p$a + e[rows[j], 1L]))
+        stats::dnorm(d$y[rows[j]], p$a + e[rows[j], 1L], p$s)
       }, c(0.6, 0.4), function(j) {
         if (j == 1L) diag(2L) else jump(abs(p$Q[2:3]), d$time[rows[j]] - d$time[rows[j - 1L]])
       }))

@@ -1,7 +1,7 @@
-# Slow: parameters are recovered from data simulated at them.
+# Parameters are recovered from data simulated at them.
 
 test_that("estimates lie within 3 standard errors of the truth", {
-  skip_if_not(nzchar(Sys.getenv("NLMERS_SLOW")), "slow tests")
+  skip_on_cran()
   gallery <- Filter(function(case) case$recovers, whole_gallery())
   for (name in names(gallery)) {
     case <- gallery[[name]]
