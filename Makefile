@@ -4,7 +4,7 @@
 .PHONY: demo test check doc bench lint vendor release clean install
 
 IMPORTS = cli generics ggplot2 jsonlite nlme rlang
-TESTING = testthat withr MASS lme4 progressr
+TESTING = testthat withr MASS lme4 mvtnorm progressr
 WRITING = roxygen2 knitr rmarkdown
 
 # In .rust/bin is a toolchain that tools/setup.sh had to bring.
