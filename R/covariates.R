@@ -4,7 +4,7 @@
 covariate_words <- list(
   constant = function(on) {
     on <- substitute(on)
-    group <- if (is.character(on)) on else if (!identical(on, quote(expr = ))) code_text(on)
+    group <- if (is.character(on)) on else if (!rlang::is_missing(on)) code_text(on)
     list(kind = "constant", on = gsub(" ", "", group))
   },
   time_varying = function(interpolation = "constant") {

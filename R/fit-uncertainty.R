@@ -19,7 +19,8 @@
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns `vcov()` a matrix with a row and a column for each free parameter, and
 #'   the attribute `method`, `"louis"`. Of probabilities that sum to one, and of rate
-#'   matrices, the natural scale has all elements, the transformed scale one coordinate fewer a row. `confint()` a matrix of natural-scale bounds,
+#'   matrices, the natural scale has all elements, the transformed scale one
+#'   coordinate fewer a row. `confint()` a matrix of natural-scale bounds,
 #'   one row a parameter, with the attribute `method`. Both are an error of class
 #'   `nlmers_error_option` with reason `no_uncertainty` when the fit has no
 #'   covariance matrix: with `saem(acceleration = FALSE)`, with more than 100 free

@@ -51,7 +51,7 @@ parameter_words <- list(
 square_types <- c("covariance_matrix", "transition_matrix", "rate_matrix")
 
 # NULL when no prior is given.
-prior_text <- function(code) if (!identical(code, quote(expr = ))) code_text(code)
+prior_text <- function(code) if (!rlang::is_missing(code)) code_text(code)
 
 # The parameters that one fixed(...) call declares.
 fixed_parameters <- function(call, env) {

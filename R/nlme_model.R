@@ -45,7 +45,8 @@
 #' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. Not Gaussian
 #' on any scale are `exponential(scale)`, `gamma(shape, scale)`, `beta(a, b)` and
 #' `student_t(df, mean, sd)`, whose `sd` is the scale. On the left stands a name, or
-#' `c(eta_ka, eta_v)` to name the elements. The group is a column of the data, or columns joined by `:`, as in `id:occ` for variability
+#' `c(eta_ka, eta_v)` to name the elements. The group is a column of the data, or
+#' columns joined by `:`, as in `id:occ` for variability
 #' between occasions. Lines may differ in their group, nested (`| site` and `| id`)
 #' or crossed (`| id` and `| item`); a level may change from row to row.
 #'

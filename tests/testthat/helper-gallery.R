@@ -27,8 +27,10 @@ normal_effects <- function(e, p) stats::dnorm(e[, 1L], 0, p$o, log = TRUE)
 outcome_case <- function(fixed, dist, density, data = gallery_data(), recovers = TRUE) {
   model <- eval(bquote(nlme_model(
     .(as.call(c(quote(fixed), fixed, list(o = quote(positive(0.8)))))),
-    random(e ~ normal(0, o) | id),
-    { f <- a + 0.5 * x + e; .(dist) }
+    random(e ~ normal(0, o) | id), {
+      f <- a + 0.5 * x + e
+      .(dist)
+    }
   )))
   gallery_case(model, function(d, e, p) {
     density(d$y, p$a + 0.5 * d$x + e[, 1L], p)
@@ -107,7 +109,9 @@ outcome_gallery <- function() {
 effect_case <- function(fixed, dist, density, data = gallery_data()) {
   model <- eval(bquote(nlme_model(
     .(as.call(c(quote(fixed), fixed, list(a = 0.3, s = quote(positive(0.4)))))),
-    random(.(dist)), { y ~ normal(a * x + e, s) }
+    random(.(dist)), {
+      y ~ normal(a * x + e, s)
+    }
   )))
   gallery_case(
     model, function(d, e, p) stats::dnorm(d$y, p$a * d$x + e[, 1L], p$s, log = TRUE),
@@ -153,8 +157,9 @@ matrix_case <- function(omega, covariance, sigma_of) {
   data <- gallery_data(120)
   model <- eval(bquote(nlme_model(
     fixed(m = c(1, -0.5), omega = .(omega), s = positive(0.4)),
-    random(c(e1, e2) ~ mvnormal(m, .(covariance)) | id),
-    { y ~ normal(e1 + e2 * x, s) }
+    random(c(e1, e2) ~ mvnormal(m, .(covariance)) | id), {
+      y ~ normal(e1 + e2 * x, s)
+    }
   )))
   gallery_case(
     model, function(d, e, p) stats::dnorm(d$y, e[, 1L] + e[, 2L] * d$x, p$s, log = TRUE),
@@ -184,8 +189,9 @@ group_gallery <- function() {
   grouped <- function(second, codes) {
     model <- eval(bquote(nlme_model(
       fixed(m = 1, o = positive(0.5), k = positive(0.4), s = positive(0.3)),
-      random(e ~ normal(m, o) | id, u ~ normal(0, k) | .(second)),
-      { y ~ normal(e * (1 + 0.3 * x) + u, s) }
+      random(e ~ normal(m, o) | id, u ~ normal(0, k) | .(second)), {
+        y ~ normal(e * (1 + 0.3 * x) + u, s)
+      }
     )))
     gallery_case(
       model, function(d, e, p) stats::dnorm(d$y, e[[1L]][, 1L] * (1 + 0.3 * d$x) + e[[2L]][, 1L], p$s, log = TRUE),
@@ -211,23 +217,30 @@ declared_gallery <- function() {
   list(
     simplex = gallery_case(nlme_model(
       fixed(p = simplex(c(0.2, 0.5, 0.3)), o = positive(0.4)),
-      random(e ~ normal(0, o) | id), { y ~ categorical(c(p[1], p[2], p[3] * exp(e))) }
+      random(e ~ normal(0, o) | id), {
+        y ~ categorical(c(p[1], p[2], p[3] * exp(e)))
+      }
     ), function(d, e, p) {
       weights <- cbind(p$p[1L], p$p[2L], p$p[3L] * exp(e[, 1L]))
       log(weights[cbind(seq_along(d$y), d$y)] / rowSums(weights))
     }, data = data),
     probability = gallery_case(nlme_model(
-      fixed(q = probability(0.3), o = positive(0.5)), random(e ~ normal(0, o) | id),
-      { y ~ bernoulli(plogis(qlogis(q) + e)) }
+      fixed(q = probability(0.3), o = positive(0.5)), random(e ~ normal(0, o) | id), {
+        y ~ bernoulli(plogis(qlogis(q) + e))
+      }
     ), function(d, e, p) stats::dbinom(d$y, 1, plogis(qlogis(p$q) + e[, 1L]), log = TRUE), data = data),
     bounds = gallery_case(nlme_model(
       fixed(m = real(0.5, lower = 0, upper = 2), o = positive(0.4), s = positive(0.3)),
-      random(e ~ normal(0, o) | id), { y ~ normal(m + e, s) }
+      random(e ~ normal(0, o) | id), {
+        y ~ normal(m + e, s)
+      }
     ), function(d, e, p) stats::dnorm(d$y, p$m + e[, 1L], p$s, log = TRUE), data = data),
     factor = gallery_case(nlme_model(
       fixed(m = 1, b = c(0.5, 1), o = positive(0.4), s = positive(0.3)),
       covariates(arm = factor(levels = c("placebo", "low", "high"), reference = "placebo")),
-      random(e ~ normal(m + sum(b * arm), o) | id), { y ~ normal(e, s) }
+      random(e ~ normal(m + sum(b * arm), o) | id), {
+        y ~ normal(e, s)
+      }
     ), function(d, e, p) stats::dnorm(d$y, e[, 1L], p$s, log = TRUE), function(e, p) {
       arm <- match(data$arm[!duplicated(data$id)], levels)
       stats::dnorm(e[, 1L], p$m + c(0, p$b)[arm], p$o, log = TRUE)
@@ -235,13 +248,17 @@ declared_gallery <- function() {
     vector = gallery_case(nlme_model(
       fixed(b = c(0.5, 1), o = positive(0.4), s = positive(0.3)),
       covariates(z = vector(c("x", "age"))),
-      random(e ~ normal(0, o) | id), { y ~ normal(sum(b * z) + e, s) }
+      random(e ~ normal(0, o) | id), {
+        y ~ normal(sum(b * z) + e, s)
+      }
     ), function(d, e, p) {
       stats::dnorm(d$y, p$b[1L] * d$x + p$b[2L] * d$age + e[, 1L], p$s, log = TRUE)
     }, data = data),
     constant = gallery_case(nlme_model(
       fixed(b = 0.5, o = positive(0.4), s = positive(0.3)), covariates(age = constant(on = id)),
-      random(e ~ normal(b * age, o) | id), { y ~ normal(e, s) }
+      random(e ~ normal(b * age, o) | id), {
+        y ~ normal(e, s)
+      }
     ), function(d, e, p) stats::dnorm(d$y, e[, 1L], p$s, log = TRUE), function(e, p) {
       stats::dnorm(e[, 1L], p$b * data$age[!duplicated(data$id)], p$o, log = TRUE)
     }, data)
@@ -268,39 +285,48 @@ chain_gallery <- function() {
   }
   list(
     hmm = gallery_case(nlme_model(
-      fixed(P = transition_matrix(rbind(c(0.85, 0.15), c(0.25, 0.75))), a = c(0, 2), o = positive(0.4), s = positive(0.5)),
-      random(e ~ normal(0, o) | id),
-      { y ~ hmm(P, list(normal(a[1] + e, s), normal(a[2] + e, s)), c(0.6, 0.4)) }
+      fixed(
+        P = transition_matrix(rbind(c(0.85, 0.15), c(0.25, 0.75))), a = c(0, 2), o = positive(0.4), s = positive(0.5)
+      ),
+      random(e ~ normal(0, o) | id), {
+        y ~ hmm(P, list(normal(a[1] + e, s), normal(a[2] + e, s)), c(0.6, 0.4))
+      }
     ), function(d, e, p) {
-      P <- matrix(p$P, 2L, byrow = TRUE)
-      steps(p, function(rows) filter(d$y[rows], function(j) {
-        stats::dnorm(d$y[rows[j]], p$a + e[rows[j], 1L], p$s)
-      }, c(0.6, 0.4), function(j) P))
+      transition <- matrix(p$P, 2L, byrow = TRUE)
+      steps(p, function(rows) {
+        filter(d$y[rows], function(j) {
+          stats::dnorm(d$y[rows[j]], p$a + e[rows[j], 1L], p$s)
+        }, c(0.6, 0.4), function(j) transition)
+      })
     }, data = data),
     continuous = gallery_case(nlme_model(
       fixed(Q = rate_matrix(rbind(c(-0.3, 0.3), c(0.5, -0.5))), a = c(0, 2), o = positive(0.4), s = positive(0.5)),
-      random(e ~ normal(0, o) | id),
-      { y ~ continuous_time_hmm(Q, list(normal(a[1] + e, s), normal(a[2] + e, s)), c(0.6, 0.4)) }
+      random(e ~ normal(0, o) | id), {
+        y ~ continuous_time_hmm(Q, list(normal(a[1] + e, s), normal(a[2] + e, s)), c(0.6, 0.4))
+      }
     ), function(d, e, p) {
-      steps(p, function(rows) filter(d$y[rows], function(j) {
-        stats::dnorm(d$y[rows[j]], p$a + e[rows[j], 1L], p$s)
-      }, c(0.6, 0.4), function(j) {
-        if (j == 1L) diag(2L) else jump(abs(p$Q[2:3]), d$time[rows[j]] - d$time[rows[j - 1L]])
-      }))
+      steps(p, function(rows) {
+        filter(d$y[rows], function(j) {
+          stats::dnorm(d$y[rows[j]], p$a + e[rows[j], 1L], p$s)
+        }, c(0.6, 0.4), function(j) {
+          if (j == 1L) diag(2L) else jump(abs(p$Q[2:3]), d$time[rows[j]] - d$time[rows[j - 1L]])
+        })
+      })
     }, data = data),
     markov = gallery_case(nlme_model(
-      fixed(a = -0.5, b = 0.5, o = positive(0.5)), random(e ~ normal(0, o) | id),
-      {
+      fixed(a = -0.5, b = 0.5, o = positive(0.5)), random(e ~ normal(0, o) | id), {
         up <- plogis(a + e)
         down <- plogis(b)
         y ~ markov(rbind(c(1 - up, up), c(down, 1 - down)), c(0.5, 0.5))
       }
     ), function(d, e, p) {
       down <- plogis(p$b)
-      steps(p, function(rows) filter(d$y[rows], function(j) as.numeric(1:2 == d$y[rows[j]]), c(0.5, 0.5), function(j) {
-        up <- plogis(p$a + e[rows[j], 1L])
-        rbind(c(1 - up, up), c(down, 1 - down))
-      }))
+      steps(p, function(rows) {
+        filter(d$y[rows], function(j) as.numeric(1:2 == d$y[rows[j]]), c(0.5, 0.5), function(j) {
+          up <- plogis(p$a + e[rows[j], 1L])
+          rbind(c(1 - up, up), c(down, 1 - down))
+        })
+      })
     }, data = data)
   )
 }

@@ -3,8 +3,9 @@
 censored_model <- function() {
   nlme_model(
     fixed(lk = log(0.4), a = 5, o = positive(0.3), s = positive(0.3)),
-    random(eta ~ normal(0, o) | id),
-    { conc ~ normal(a * exp(-exp(lk + eta) * time), s) }
+    random(eta ~ normal(0, o) | id), {
+      conc ~ normal(a * exp(-exp(lk + eta) * time), s)
+    }
   )
 }
 
@@ -25,8 +26,9 @@ test_that("estimates with 30 % below the limit are those of the data without it"
   # The distribution written as censored() is the same model.
   written <- nlme_model(
     fixed(lk = log(0.4), a = 5, o = positive(0.3), s = positive(0.3)),
-    random(eta ~ normal(0, o) | id),
-    { conc ~ censored(normal(a * exp(-exp(lk + eta) * time), s), lower = !!limit) }
+    random(eta ~ normal(0, o) | id), {
+      conc ~ censored(normal(a * exp(-exp(lk + eta) * time), s), lower = !!limit)
+    }
   )
   again <- fit_nlme(written, cut[names(cut) != "cens"], seed = 1)
   expect_equal(again$parameters$natural, censored$parameters$natural, tolerance = 1e-6)

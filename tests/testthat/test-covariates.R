@@ -59,7 +59,8 @@ test_that("a factor gives the fit of its indicator", {
   other <- do.call(fit_nlme, c(list(plain, transform(growth, male = as.numeric(sex == "M"))), settings))
   expect_equal(fit$parameters$natural, other$parameters$natural, tolerance = 1e-6)
   expect_equal(
-    predict(fit, newdata = growth[5:8, ]), predict(other, newdata = transform(growth, male = as.numeric(sex == "M"))[5:8, ]),
+    predict(fit, newdata = growth[5:8, ]),
+    predict(other, newdata = transform(growth, male = as.numeric(sex == "M"))[5:8, ]),
     tolerance = 1e-6
   )
 })

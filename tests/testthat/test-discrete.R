@@ -20,28 +20,34 @@ excess <- function(fit, value) {
 
 test_that("a binary outcome reaches the maximum", {
   model <- nlme_model(
-    fixed(a = -0.5, b = 0.8, o = positive(1)), random(e ~ normal(0, o) | id),
-    { y ~ bernoulli(plogis(a + b * x + e)) }
+    fixed(a = -0.5, b = 0.8, o = positive(1)), random(e ~ normal(0, o) | id), {
+      y ~ bernoulli(plogis(a + b * x + e))
+    }
   )
   data <- simulate(model, data = gallery_data(80, 8), seed = 4)
   fit <- fit_nlme(model, data, seed = 1)
-  expect_lt(excess(fit, function(p) integrated(data$id, function(e) {
-    stats::dbinom(data$y, 1, plogis(p[1L] + p[2L] * data$x + e), log = TRUE)
-  }, exp(p[3L]))), 0.1)
+  expect_lt(excess(fit, function(p) {
+    integrated(data$id, function(e) {
+      stats::dbinom(data$y, 1, plogis(p[1L] + p[2L] * data$x + e), log = TRUE)
+    }, exp(p[3L]))
+  }), 0.1)
 })
 
 test_that("an ordinal outcome reaches the maximum", {
   model <- nlme_model(
-    fixed(b = 0.8, c1 = -1, gap = positive(1.5), o = positive(1)), random(e ~ normal(0, o) | id),
-    { y ~ ordered(b * x + e, c(c1, c1 + gap)) }
+    fixed(b = 0.8, c1 = -1, gap = positive(1.5), o = positive(1)), random(e ~ normal(0, o) | id), {
+      y ~ ordered(b * x + e, c(c1, c1 + gap))
+    }
   )
   data <- simulate(model, data = gallery_data(80, 8), seed = 4)
   fit <- fit_nlme(model, data, seed = 1)
-  expect_lt(excess(fit, function(p) integrated(data$id, function(e) {
-    f <- p[1L] * data$x + e
-    below <- cbind(0, plogis(p[2L] - f), plogis(p[2L] + exp(p[3L]) - f), 1)
-    log(below[cbind(seq_along(f), data$y + 1)] - below[cbind(seq_along(f), data$y)])
-  }, exp(p[4L]))), 0.1)
+  expect_lt(excess(fit, function(p) {
+    integrated(data$id, function(e) {
+      f <- p[1L] * data$x + e
+      below <- cbind(0, plogis(p[2L] - f), plogis(p[2L] + exp(p[3L]) - f), 1)
+      log(below[cbind(seq_along(f), data$y + 1)] - below[cbind(seq_along(f), data$y)])
+    }, exp(p[4L]))
+  }), 0.1)
 })
 
 test_that("repeated events with a Weibull hazard reach the maximum", {
@@ -55,20 +61,21 @@ test_that("repeated events with a Weibull hazard reach the maximum", {
   })
   data <- do.call(rbind, rows)
   model <- nlme_model(
-    fixed(l = 0.5, k = positive(1), o = positive(0.4)), random(e ~ normal(0, o) | id),
-    {
+    fixed(l = 0.5, k = positive(1), o = positive(0.4)), random(e ~ normal(0, o) | id), {
       scale <- exp(l + e)
       y ~ event(k / scale * (t / scale)^(k - 1))
     }
   )
   fit <- fit_nlme(model, data, seed = 1)
   before <- c(0, data$time[-nrow(data)]) * (data$id == c(0, data$id[-nrow(data)]))
-  expect_lt(excess(fit, function(p) integrated(data$id, function(e) {
-    k <- exp(p[2L])
-    scale <- exp(p[1L] + e)
-    data$y * log(k / scale * (data$time / scale)^(k - 1)) -
-      ((data$time / scale)^k - (before / scale)^k)
-  }, exp(p[3L]))), 0.1)
+  expect_lt(excess(fit, function(p) {
+    integrated(data$id, function(e) {
+      k <- exp(p[2L])
+      scale <- exp(p[1L] + e)
+      data$y * log(k / scale * (data$time / scale)^(k - 1)) -
+        ((data$time / scale)^k - (before / scale)^k)
+    }, exp(p[3L]))
+  }), 0.1)
   expect_equal(unname(fixef(fit)), c(1, 1.4), tolerance = 0.15)
 })
 
@@ -76,11 +83,14 @@ test_that("counts of seizures reach the maximum", {
   skip_if_not_installed("MASS")
   data <- MASS::epil
   model <- nlme_model(
-    fixed(a = 1.5, b = 0.5, o = positive(0.5)), random(e ~ normal(0, o) | subject),
-    { y ~ poisson(exp(a + b * lbase + e)) }
+    fixed(a = 1.5, b = 0.5, o = positive(0.5)), random(e ~ normal(0, o) | subject), {
+      y ~ poisson(exp(a + b * lbase + e))
+    }
   )
   fit <- fit_nlme(model, data, seed = 1)
-  expect_lt(excess(fit, function(p) integrated(data$subject, function(e) {
-    stats::dpois(data$y, exp(p[1L] + p[2L] * data$lbase + e), log = TRUE)
-  }, exp(p[3L]))), 0.1)
+  expect_lt(excess(fit, function(p) {
+    integrated(data$subject, function(e) {
+      stats::dpois(data$y, exp(p[1L] + p[2L] * data$lbase + e), log = TRUE)
+    }, exp(p[3L]))
+  }), 0.1)
 })

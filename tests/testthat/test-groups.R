@@ -12,8 +12,9 @@ crossed_data <- function(seed = 3) {
 crossed_model <- function() {
   nlme_model(
     fixed(m = 1, b = 0.5, o = positive(0.5), k = positive(0.5), s = positive(0.5)),
-    random(u ~ normal(0, o) | id, v ~ normal(0, k) | site),
-    { y ~ normal(m + b * x + u + v, s) }
+    random(u ~ normal(0, o) | id, v ~ normal(0, k) | site), {
+      y ~ normal(m + b * x + u + v, s)
+    }
   )
 }
 
@@ -36,8 +37,7 @@ test_that("variability between subjects and occasions is recovered without bias"
   skip_on_cran()
   model <- nlme_model(
     fixed(lcl = log(3), o = positive(0.3), k = positive(0.2), s = positive(0.1)),
-    random(eta ~ normal(0, o) | id, kappa ~ normal(0, k) | id:occ),
-    {
+    random(eta ~ normal(0, o) | id, kappa ~ normal(0, k) | id:occ), {
       cl <- exp(lcl + eta + kappa)
       conc ~ normal(10 * exp(-cl / 10 * time), prop(s))
     }

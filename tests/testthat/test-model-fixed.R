@@ -19,7 +19,7 @@ test_that("each word sets type and scale", {
 })
 
 test_that("probabilities and rates are read row by row", {
-  P <- rbind(c(0.9, 0.1), c(0.2, 0.8))
+  P <- rbind(c(0.9, 0.1), c(0.2, 0.8)) # nolint: object_name_linter.
   parameters <- read(quote(fixed(
     p = simplex(c(0.2, 0.8)), P = transition_matrix(P),
     Q = rate_matrix(rbind(c(-1, 1), c(2, -2)))

@@ -48,7 +48,7 @@ test_that("rows, columns and truth values are indices", {
 })
 
 test_that("a branch with several steps assigns in each branch", {
-  statement <- read(quote(z <- if (a > 1) {
+  statement <- read(quote(z <- if (a > 1) { # nolint: brace_linter. The other branch has no braces.
     b <- 2
     b * 3
   } else 4))[[1L]]
