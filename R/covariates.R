@@ -2,9 +2,11 @@
 
 # The words of covariates(). Each returns the fields of a declaration but its name.
 covariate_words <- list(
-  constant = function(on) {
+  # Without a group: constant for a subject.
+  constant = function(on = NULL) {
     on <- substitute(on)
-    group <- if (is.character(on)) on else if (!rlang::is_missing(on)) code_text(on)
+    if (is.null(on)) return(list(kind = "constant"))
+    group <- if (is.character(on)) on else code_text(on)
     list(kind = "constant", on = gsub(" ", "", group))
   },
   time_varying = function(interpolation = "constant") {

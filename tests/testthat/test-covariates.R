@@ -81,3 +81,16 @@ test_that("a text in a comparison needs a declared factor", {
   expect_equal(error$reason, "text_comparison")
   expect_match(error$hint, "sex = factor(levels = c(\"M\"", fixed = TRUE)
 })
+
+test_that("a constant without a group is constant for a subject", {
+  model <- nlme_model(
+    fixed(b = 0.5, o = positive(0.4), s = positive(0.3)), covariates(age = constant()),
+    random(e ~ normal(0, o) | id),
+    {
+      y ~ normal(b * age + e, s)
+    }
+  )
+  data <- data.frame(id = rep(1:3, each = 2), age = c(1, 1, 2, 2, 3, 4), y = 1)
+  error <- caught(fit_nlme(model, data))
+  expect_equal(error$reason, "varying_covariate")
+})

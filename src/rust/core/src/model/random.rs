@@ -100,38 +100,16 @@ impl Scope {
         group: usize,
     ) -> Result<(EffectBlock, Vec<Effect>)> {
         let family = family(&spec.dist, &words::RANDOM_FAMILIES)?;
-        let text = &spec.text;
-        let law = effects::arguments(family);
-        let mut arguments_of = Vec::new();
+        let gaussian = effects::arguments(family).is_empty();
+        let (arguments, one) = if gaussian {
+            (Vec::new(), false)
+        } else {
+            self.law_arguments(family, spec)?
+        };
         let (mean, covariance, scalar) = match family {
-            _ if !law.is_empty() => {
-                let mut values = Vec::new();
-                for arg in arguments(&spec.dist, law)? {
-                    values.push(self.value(arg, text)?);
-                }
-                let (each, scalar) = elementwise(&values, spec)?;
-                arguments_of = each;
-                let (zero, one) = (self.graph.constant(0.0), self.graph.constant(1.0));
-                let d = arguments_of.len();
-                (vec![zero; d], Covariance::Sd(vec![one; d]), scalar)
-            }
-            "mvnormal" => {
-                let args = arguments(&spec.dist, &["mean", "cov"])?;
-                let mean = self.value(args[0], text)?;
-                let cov = self.value(args[1], text)?;
-                multivariate(mean, &cov, args[1], spec)?
-            }
-            name => {
-                let wanted: &[&str] = if name == "normal" {
-                    &["mean", "sd"]
-                } else {
-                    &["meanlog", "sdlog"]
-                };
-                let args = arguments(&spec.dist, wanted)?;
-                let mean = self.value(args[0], text)?;
-                let sd = self.value(args[1], text)?;
-                independent(&mean, &sd, spec)?
-            }
+            _ if !gaussian => self.no_gaussian(arguments.len(), one),
+            "mvnormal" => self.joint_normal(spec)?,
+            _ => self.independent_normal(family, spec)?,
         };
         let d = mean.len();
         if spec.names.len() != 1 && spec.names.len() != d {
@@ -153,7 +131,7 @@ impl Scope {
         let effects = names.into_iter().map(|name| Effect {
             name,
             transform,
-            gaussian: law.is_empty(),
+            gaussian,
             group,
         });
         let effects = effects.collect();
@@ -162,10 +140,43 @@ impl Scope {
             group,
             mean,
             covariance,
-            law: self.law(family, first, arguments_of),
-            text: text.clone(),
+            law: self.law(family, first, arguments),
+            text: spec.text.clone(),
         };
         Ok((block, effects))
+    }
+
+    fn joint_normal(&mut self, spec: &Random) -> Result<Gaussian> {
+        let args = arguments(&spec.dist, &["mean", "cov"])?;
+        let mean = self.value(args[0], &spec.text)?;
+        let cov = self.value(args[1], &spec.text)?;
+        multivariate(mean, &cov, args[1], spec)
+    }
+
+    fn independent_normal(&mut self, family: &str, spec: &Random) -> Result<Gaussian> {
+        let wanted: &[&str] = match family {
+            "normal" => &["mean", "sd"],
+            _ => &["meanlog", "sdlog"],
+        };
+        let args = arguments(&spec.dist, wanted)?;
+        let mean = self.value(args[0], &spec.text)?;
+        let sd = self.value(args[1], &spec.text)?;
+        independent(&mean, &sd, spec)
+    }
+
+    /// Arguments of each effect of a family that is not Gaussian, and whether it is one scalar.
+    fn law_arguments(&mut self, family: &str, spec: &Random) -> Result<(Vec<Vec<Node>>, bool)> {
+        let mut values = Vec::new();
+        for arg in arguments(&spec.dist, effects::arguments(family))? {
+            values.push(self.value(arg, &spec.text)?);
+        }
+        elementwise(&values, spec)
+    }
+
+    /// What stands in place of mean and covariance until the reference is known.
+    fn no_gaussian(&mut self, d: usize, scalar: bool) -> Gaussian {
+        let (zero, one) = (self.graph.constant(0.0), self.graph.constant(1.0));
+        (vec![zero; d], Covariance::Sd(vec![one; d]), scalar)
     }
 
     /// Densities of effects from coordinate `first` on; `None` for Gaussian families.

@@ -1,10 +1,11 @@
 //! Compile the programs an estimator needs from the normal form.
 
+use super::laws::Correction;
 use super::normal_form::{CovarianceBlock, NormalForm};
 use super::theta::{Route, Theta};
 use crate::distributions::LN_SQRT_2PI;
 use crate::ir::graph::{Graph, Node};
-use crate::ir::level::Extent;
+use crate::ir::level::{Extent, Levels};
 use crate::ir::op::Unary;
 use crate::ir::program::{Active, DataColumns, DerivativeProgram, Roots, ValueProgram};
 
@@ -48,8 +49,6 @@ impl Programs {
     pub fn new(form: &mut NormalForm, theta: &Theta, main: bool) -> (Self, DataColumns) {
         let (prior, numeric) = numeric_prior(form, theta);
         let (individual, individual_nodes) = individual_parameters(form);
-        let (graph, mut levels) = (form.graph.clone(), form.levels.clone());
-        let mut data = DataColumns::default();
         let sums: Vec<(Node, u32)> = (0u32..)
             .zip(&form.densities)
             .map(|(o, d)| (d.log_density, o))
@@ -60,53 +59,26 @@ impl Programs {
             ..Roots::default()
         };
         let own: Vec<Node> = form.corrections.iter().map(|c| c.term).collect();
-        let likelihood = Roots {
-            sums: sums.clone(),
-            subject_sums: own.clone(),
-            ..all.clone()
-        };
         let corrections = Roots {
             subject_sums: own.clone(),
             ..all.clone()
         };
+        let likelihood = Roots {
+            sums: sums.clone(),
+            ..corrections.clone()
+        };
         let (arguments, information, has_information) = information_roots(form);
         let phi_roots = Roots {
-            sums: sums.clone(),
-            subject_sums: own.clone(),
             rows: arguments,
-            subjects: (form.corrections.iter())
-                .flat_map(|c| c.information.iter().flat_map(|(a, w)| [*a, *w]))
-                .collect(),
-            ..all.clone()
+            subjects: of_corrections(form, |c| {
+                c.information.iter().flat_map(|(a, w)| [*a, *w]).collect()
+            }),
+            ..likelihood.clone()
         };
         let theta_roots = Roots {
             sums: if main { sums } else { Vec::new() },
             subject_sums: [prior, own].concat(),
             ..all.clone()
-        };
-        let means = Roots {
-            subjects: form.means.clone(),
-            ..all.clone()
-        };
-        let shifts = Roots {
-            subjects: form.shifts.clone(),
-            ..all.clone()
-        };
-        let laws = Roots {
-            subjects: (form.corrections.iter())
-                .flat_map(|c| c.arguments.clone())
-                .collect(),
-            ..Roots::default()
-        };
-        let arguments = Roots {
-            rows: (form.densities.iter())
-                .flat_map(|d| d.arguments.clone())
-                .collect(),
-            ..Roots::default()
-        };
-        let terms = Roots {
-            rows: form.densities.iter().map(|d| d.log_density).collect(),
-            ..Roots::default()
         };
         let (rows, predicted) = prediction_roots(form);
         let prediction = Roots {
@@ -114,33 +86,68 @@ impl Programs {
             subjects: individual_nodes,
             ..all.clone()
         };
+        let by_subject = |subjects: Vec<Node>| Roots {
+            subjects,
+            ..all.clone()
+        };
+        let by_row = |rows: Vec<Node>| Roots {
+            rows,
+            ..all.clone()
+        };
+        let arguments = form.densities.iter().flat_map(|d| d.arguments.clone());
+        let terms = form.densities.iter().map(|d| d.log_density);
         let d = form.means.len();
+        let mut stage = Stage {
+            graph: form.graph.clone(),
+            levels: form.levels.clone(),
+            data: DataColumns::default(),
+        };
         let programs = Self {
-            likelihood: ValueProgram::new(&graph, &mut levels, &mut data, &likelihood),
-            corrections: ValueProgram::new(&graph, &mut levels, &mut data, &corrections),
-            phi: DerivativeProgram::new(&graph, &mut levels, &mut data, &phi_roots, d, Active::Phi),
-            theta: DerivativeProgram::new(
-                &graph,
-                &mut levels,
-                &mut data,
-                &theta_roots,
-                d,
-                Active::Theta,
-            ),
-            means: ValueProgram::new(&graph, &mut levels, &mut data, &means),
-            laws: ValueProgram::new(&graph, &mut levels, &mut data, &laws),
-            arguments: ValueProgram::new(&graph, &mut levels, &mut data, &arguments),
-            terms: ValueProgram::new(&graph, &mut levels, &mut data, &terms),
-            shifts: ValueProgram::new(&graph, &mut levels, &mut data, &shifts),
-            prediction: ValueProgram::new(&graph, &mut levels, &mut data, &prediction),
+            likelihood: stage.values(&likelihood),
+            corrections: stage.values(&corrections),
+            phi: stage.derivatives(&phi_roots, d, Active::Phi),
+            theta: stage.derivatives(&theta_roots, d, Active::Theta),
+            means: stage.values(&by_subject(form.means.clone())),
+            laws: stage.values(&by_subject(of_corrections(form, |c| c.arguments.clone()))),
+            arguments: stage.values(&by_row(arguments.collect())),
+            terms: stage.values(&by_row(terms.collect())),
+            shifts: stage.values(&by_subject(form.shifts.clone())),
+            prediction: stage.values(&prediction),
             individual,
             information,
             has_information,
             numeric,
             predicted,
         };
-        (programs, data)
+        (programs, stage.data)
     }
+}
+
+/// What programs are staged from; they share the data-only columns.
+struct Stage {
+    graph: Graph,
+    levels: Levels,
+    data: DataColumns,
+}
+
+impl Stage {
+    fn values(&mut self, roots: &Roots) -> ValueProgram {
+        ValueProgram::new(&self.graph, &mut self.levels, &mut self.data, roots)
+    }
+
+    fn derivatives(&mut self, roots: &Roots, d: usize, active: Active) -> DerivativeProgram {
+        let Self {
+            graph,
+            levels,
+            data,
+        } = self;
+        DerivativeProgram::new(graph, levels, data, roots, d, active)
+    }
+}
+
+/// Nodes of the distributions that are not Gaussian, one after another.
+fn of_corrections(form: &NormalForm, nodes: impl Fn(&Correction) -> Vec<Node>) -> Vec<Node> {
+    form.corrections.iter().flat_map(nodes).collect()
 }
 
 fn information_roots(form: &NormalForm) -> (Vec<Node>, Vec<usize>, bool) {

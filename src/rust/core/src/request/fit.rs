@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use nalgebra::DMatrix;
 
+use super::history::{acceptance, trace};
 use super::predict::{
     columns_matrix, effect_names, effects_of, individual, outcome_names, predictions, typical,
 };
@@ -14,9 +15,9 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::inference::joint::JointModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
-use crate::problem::{natural, Joint, Points, Prior, Problem, Route};
+use crate::problem::{Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
-use crate::saem::{self, Fit, FitStatus, SaemOptions, Trace};
+use crate::saem::{self, Fit, FitStatus, SaemOptions};
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
@@ -377,39 +378,4 @@ impl Report<'_> {
             ("evidence", Value::Texts(self.fit.evidence.clone())),
         ])
     }
-}
-
-fn trace(problem: &Joint, trace: &Trace) -> Value {
-    let p = problem.theta.elements.len();
-    let rows: Vec<f64> = trace
-        .theta
-        .iter()
-        .flat_map(|theta| natural(problem.model(), theta))
-        .collect();
-    list(vec![
-        (
-            "names",
-            parameters::texts(&problem.theta, |e| e.name.clone()),
-        ),
-        ("value", matrix(trace.len(), p, &rows)),
-        ("gain", Value::Numbers(trace.gain.clone())),
-        (
-            "phase",
-            Value::Texts(trace.phase.iter().map(ToString::to_string).collect()),
-        ),
-        ("objective", Value::Numbers(trace.objective.clone())),
-    ])
-}
-
-fn acceptance(fit: &Fit) -> Value {
-    let names = fit
-        .acceptance
-        .iter()
-        .map(|(name, _)| name.to_string())
-        .collect();
-    let rates = fit.acceptance.iter().map(|(_, rate)| *rate).collect();
-    list(vec![
-        ("kernel", Value::Texts(names)),
-        ("rate", Value::Numbers(rates)),
-    ])
 }

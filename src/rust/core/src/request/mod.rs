@@ -4,6 +4,7 @@ mod decode;
 mod density;
 mod describe;
 mod fit;
+mod history;
 mod parameters;
 mod predict;
 mod simulate;

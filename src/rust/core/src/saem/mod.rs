@@ -20,6 +20,7 @@ mod smoother;
 mod start;
 mod statistics;
 mod trace;
+mod turns;
 
 pub use fit::{fit, Fit, FitStatus};
 pub use options::{Kernels, SaemOptions};

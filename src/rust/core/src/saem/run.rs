@@ -6,12 +6,13 @@ use super::exchange::exchange;
 use super::fit::Fit;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
-use super::options::{Kernels, SaemOptions};
+use super::options::SaemOptions;
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
 use super::trace::Trace;
+use super::turns::{kernels, turns};
 use nalgebra::DMatrix;
 
 use crate::data::Layout;
@@ -22,9 +23,6 @@ use crate::samplers::Tally;
 
 /// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
-
-/// Turns of the groupings in an iteration while exploring and while smoothing.
-const TURNS: (usize, usize) = (2, 4);
 
 /// Everything that lives through the iterations.
 pub struct Run<'a> {
@@ -385,22 +383,5 @@ impl<'a> Run<'a> {
             covariance: self.smoother.as_ref().and_then(Smoother::covariance),
             seconds: 0.0,
         }
-    }
-}
-
-/// Turns of the groupings in an iteration: one when there is nobody to take turns with.
-fn turns(joint: &Joint, phase: Phase) -> usize {
-    match phase {
-        _ if joint.parts.len() == 1 => 1,
-        Phase::Exploration => TURNS.0,
-        Phase::Smoothing => TURNS.1,
-    }
-}
-
-fn kernels(options: &SaemOptions, joint: &Joint, phase: Phase) -> Kernels {
-    match phase {
-        _ if joint.parts.len() > 1 => options.kernels.in_turns(),
-        Phase::Exploration => options.kernels,
-        Phase::Smoothing => options.kernels.smoothing(),
     }
 }

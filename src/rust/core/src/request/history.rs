@@ -1,0 +1,43 @@
+//! Lay out what happened during a run.
+
+use super::{list, matrix, parameters};
+use crate::problem::{natural, Joint};
+use crate::reply::Value;
+use crate::saem::{Fit, Trace};
+
+/// The estimates by iteration, natural scale.
+pub fn trace(problem: &Joint, trace: &Trace) -> Value {
+    let p = problem.theta.elements.len();
+    let rows: Vec<f64> = trace
+        .theta
+        .iter()
+        .flat_map(|theta| natural(problem.model(), theta))
+        .collect();
+    list(vec![
+        (
+            "names",
+            parameters::texts(&problem.theta, |e| e.name.clone()),
+        ),
+        ("value", matrix(trace.len(), p, &rows)),
+        ("gain", Value::Numbers(trace.gain.clone())),
+        (
+            "phase",
+            Value::Texts(trace.phase.iter().map(ToString::to_string).collect()),
+        ),
+        ("objective", Value::Numbers(trace.objective.clone())),
+    ])
+}
+
+/// Acceptance rate of each kernel.
+pub fn acceptance(fit: &Fit) -> Value {
+    let names = fit
+        .acceptance
+        .iter()
+        .map(|(name, _)| name.to_string())
+        .collect();
+    let rates = fit.acceptance.iter().map(|(_, rate)| *rate).collect();
+    list(vec![
+        ("kernel", Value::Texts(names)),
+        ("rate", Value::Numbers(rates)),
+    ])
+}
