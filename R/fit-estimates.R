@@ -11,6 +11,9 @@
 #'   the random effects, `"mean"` for its mean.
 #' @param sigma not used; kept for the generic of nlme.
 #' @param ... for the generic; an argument that lands here is refused.
+#' @details
+#' For effects that are normal on no scale, such as gamma effects, the variance is that
+#' of the effect itself.
 #' @returns `fixef()` and `sigma()` a named vector; `ranef()` a data frame, one row
 #'   a level of the group and one column an effect, with the conditional SDs in the
 #'   same shape as attribute `cond_sd`; `coef()` a data frame of natural-scale
@@ -145,8 +148,12 @@ effect_shrinkage <- function(fit) {
     vapply(seq_along(effects$name), function(i) {
       modes <- effects$modes[, i]
       typical <- effects$typical[, i]
-      family <- effect_family(effects$name[i], fit$model$spec$random)
-      sqrt(mean((if (family == "lognormal") log(modes / typical) else modes - typical)^2))
+      switch(effect_family(effects$name[i], fit$model$spec$random),
+        normal = , mvnormal = sqrt(mean((modes - typical)^2)),
+        lognormal = sqrt(mean(log(modes / typical)^2)),
+        # No typical value to count from.
+        sqrt(mean((modes - mean(modes))^2))
+      )
     }, 0)
   })
   100 * (1 - unlist(spread) / sqrt(diag(fit$covariance$value)))

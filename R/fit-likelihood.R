@@ -41,7 +41,8 @@ logLik.nlme_fit <- function(object, method = "quadrature", nodes = NULL, ...) {
   }
   structure(
     known$value,
-    df = sum(object$parameters$free), nobs = object$n_obs,
+    # A simplex or a transition matrix has fewer coordinates than elements.
+    df = sum(object$coordinates$free), nobs = object$n_obs,
     method = known$method, nodes = known$nodes, class = "logLik"
   )
 }

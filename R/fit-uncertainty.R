@@ -93,7 +93,7 @@ chosen_parameters <- function(parm, free, all) {
 stop_no_uncertainty <- function(fit) {
   why <- if (isFALSE(fit$method$options$acceleration)) {
     c("it was made with `acceleration = FALSE`", "Fit again with `saem(acceleration = TRUE)`.")
-  } else if (sum(fit$parameters$free) > 100) {
+  } else if (sum(fit$coordinates$free) > 100) {
     c("it has more than 100 free parameters", "Hold some fixed with `fix`.")
   } else if (fit$status$code %in% c("interrupted", "not_finite")) {
     c("it stopped early", "See `convergence()`, and let it run to its end.")

@@ -44,3 +44,15 @@ test_that("sigma gives the residual parameters", {
 test_that("a variance of zero has no correlation", {
   expect_equal(nlmers:::correlation_of(diag(c(4, 0))), matrix(c(1, NA, NA, 1), 2))
 })
+
+test_that("effects that are normal on no scale show their own SD", {
+  case <- effect_gallery()$gamma
+  data <- simulate(case$model, data = case$data, seed = 1)
+  fit <- suppressWarnings(fit_nlme(case$model, data, seed = 1))
+  estimate <- fixef(fit)
+  table <- nlme::VarCorr(fit)
+  expect_equal(table$sd, unname(sqrt(estimate["k"]) * estimate["m"]), tolerance = 1e-10)
+  sds <- tidy(fit, effects = "ran_pars")
+  expect_gt(sds$std.error[1L], 0)
+  expect_true(table$shrinkage > -20 && table$shrinkage < 60)
+})

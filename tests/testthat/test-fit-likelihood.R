@@ -31,3 +31,11 @@ test_that("attributes say how it was computed", {
   expect_equal(caught(logLik(fit, method = "linear"))$name, "method")
   expect_equal(caught(logLik(fit, nodes = 0))$name, "nodes")
 })
+
+test_that("degrees of freedom count what is free to move", {
+  case <- declared_gallery()$simplex
+  data <- simulate(case$model, data = case$data, seed = 1)
+  fit <- suppressWarnings(fit_nlme(case$model, data, short_saem(), seed = 1))
+  # Two of three probabilities, and the SD of the effect.
+  expect_equal(attr(logLik(fit), "df"), 3)
+})

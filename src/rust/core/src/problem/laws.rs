@@ -5,6 +5,8 @@
 //! quadrature then need not know: the reference is where they propose from and what they measure steps by.
 
 use super::normal_form::{NormalForm, RowLeaves};
+use super::prior::subject_values;
+use super::{Joint, Problem};
 use crate::data::Records;
 use crate::distributions::{effects, normal, Spread};
 use crate::error::{Error, ErrorClass, Result};
@@ -28,6 +30,52 @@ pub struct Correction {
     pub information: Vec<(Node, Node)>,
     /// Standard deviation of the effect.
     pub sd: Node,
+}
+
+impl Problem {
+    /// Variances of the effects that are Gaussian on no scale, mean over the levels: effect of the model, variance.
+    pub fn law_variances(&self, theta: &[f64]) -> Vec<(usize, f64)> {
+        let corrections = &self.form.corrections;
+        if corrections.is_empty() {
+            return Vec::new();
+        }
+        let values = subject_values(self, &self.full_layout(), &self.programs.laws, theta);
+        let width = self.programs.laws.subject_roots.len();
+        let mut place = 0;
+        let each = corrections.iter().map(|correction| {
+            place += correction.arguments.len() + 1;
+            let sds = values.iter().skip(place - 1).step_by(width);
+            let sum: f64 = sds.map(|sd| sd * sd).sum();
+            (correction.effect, sum / self.n_subjects() as f64)
+        });
+        each.collect()
+    }
+}
+
+impl Joint {
+    /// Gradients of the variances of effects that are Gaussian on no scale, by central differences.
+    pub fn law_gradients(&self, theta: &[f64], free: &[usize]) -> Vec<(usize, usize, Vec<f64>)> {
+        let variances = |theta: &[f64]| -> Vec<(usize, f64)> {
+            let each = self.parts.iter();
+            each.flat_map(|part| part.law_variances(theta)).collect()
+        };
+        let n = theta.len();
+        let mut gradients: Vec<_> = (variances(theta).into_iter())
+            .map(|(k, _)| (k, k, vec![0.0; n]))
+            .collect();
+        for j in free {
+            let h = 1e-5 * self.theta.size(*j, theta[*j]);
+            let side = |sign: f64| {
+                let mut moved = theta.to_vec();
+                moved[*j] += sign * h;
+                variances(&moved)
+            };
+            for ((gradient, up), down) in gradients.iter_mut().zip(side(1.0)).zip(side(-1.0)) {
+                gradient.2[*j] = (up.1 - down.1) / (2.0 * h);
+            }
+        }
+        gradients
+    }
 }
 
 impl NormalForm {

@@ -25,7 +25,7 @@ pub struct Programs {
     pub means: ValueProgram,
     /// Shifts of the effects for each subject.
     pub shifts: ValueProgram,
-    /// Arguments of the distributions of `corrections`, one after another, for each level.
+    /// Arguments of the distributions of `corrections` and the standard deviation, one after another, for each level.
     pub laws: ValueProgram,
     /// At each row: arguments of the outcomes' families, one outcome after another.
     pub arguments: ValueProgram,
@@ -108,7 +108,9 @@ impl Programs {
             phi: stage.derivatives(&phi_roots, d, Active::Phi),
             theta: stage.derivatives(&theta_roots, d, Active::Theta),
             means: stage.values(&by_subject(form.means.clone())),
-            laws: stage.values(&by_subject(of_corrections(form, |c| c.arguments.clone()))),
+            laws: stage.values(&by_subject(of_corrections(form, |c| {
+                [c.arguments.as_slice(), &[c.sd]].concat()
+            }))),
             arguments: stage.values(&by_row(arguments.collect())),
             terms: stage.values(&by_row(terms.collect())),
             shifts: stage.values(&by_subject(form.shifts.clone())),

@@ -108,7 +108,8 @@ impl Report<'_> {
         parameters::estimated(model, theta, self.theta, &self.problem.roles())
     }
 
-    /// `Omega` on the Gaussian scale, the effects of all groupings one after another.
+    /// `Omega` on the Gaussian scale, the effects of all groupings one after another; for effects that are Gaussian on
+    /// no scale their own variance.
     fn covariance(&self) -> Value {
         let effects = &self.problem.model().effects;
         let names = effects.iter().map(|e| e.name.clone()).collect();
@@ -121,6 +122,9 @@ impl Report<'_> {
             let own = Prior::new(part, self.theta).map(|prior| prior.omega);
             let own = own.unwrap_or_else(|_| DMatrix::from_element(n, n, f64::NAN));
             omega.view_mut((first, first), (n, n)).copy_from(&own);
+            for (k, variance) in part.law_variances(self.theta) {
+                omega[(k, k)] = variance;
+            }
         }
         list(vec![
             ("names", Value::Texts(names)),
@@ -173,13 +177,14 @@ impl Report<'_> {
     /// Gradients of the elements of `Omega` on the transformed scale: what the SDs and correlations need.
     fn omega_gradients(&self, free: &[usize]) -> Value {
         let each = self.problem.parts.iter();
-        let gradients: Vec<_> = each
+        let mut gradients: Vec<_> = each
             .flat_map(|part| {
                 let first = part.form.offset;
                 let own = part.omega_gradients(self.theta).into_iter();
                 own.map(move |(a, b, gradient)| (first + a, first + b, gradient))
             })
             .collect();
+        gradients.extend(self.problem.law_gradients(self.theta, free));
         let place = |k: usize| k as f64 + 1.0;
         let values: Vec<f64> = gradients
             .iter()

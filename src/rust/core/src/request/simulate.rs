@@ -89,7 +89,7 @@ fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox
     for (phi, mut args) in values.chunks_mut(d).zip(arguments.chunks(width)) {
         for correction in corrections {
             let (own, rest) = args.split_at(correction.arguments.len());
-            args = rest;
+            args = &rest[1..];
             let k = correction.effect - part.form.offset;
             let effect = effects::draw(&correction.family, own, rng);
             phi[k] = part.effects()[k].transform.backward(effect);
