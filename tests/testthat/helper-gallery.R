@@ -254,6 +254,23 @@ declared_gallery <- function() {
     ), function(d, e, p) {
       stats::dnorm(d$y, p$b[1L] * d$x + p$b[2L] * d$age + e[, 1L], p$s, log = TRUE)
     }, data = data),
+    time_varying = gallery_case(nlme_model(
+      fixed(b = 0.5, o = positive(0.4), s = positive(0.3)), covariates(x = time_varying("linear")),
+      random(e ~ normal(0, o) | id), {
+        y ~ normal(b * x + e, s)
+      }
+    ), function(d, e, p) stats::dnorm(d$y, p$b * d$x + e[, 1L], p$s, log = TRUE), data = data),
+    # Draws say whether an event happened since the row before, not when: nothing to recover.
+    event = gallery_case(nlme_model(
+      fixed(l = 1, k = positive(1.3), o = positive(0.4)), random(e ~ normal(0, o) | id), {
+        scale <- exp(l + e)
+        y ~ event(k / scale * (t / scale)^(k - 1))
+      }
+    ), function(d, e, p) {
+      scale <- exp(p$l + e[, 1L])
+      before <- ifelse(d$row == 1, 0, d$time - 1)
+      d$y * log(p$k / scale * (d$time / scale)^(p$k - 1)) - (d$time / scale)^p$k + (before / scale)^p$k
+    }, data = data, recovers = FALSE),
     constant = gallery_case(nlme_model(
       fixed(b = 0.5, o = positive(0.4), s = positive(0.3)), covariates(age = constant(on = id)),
       random(e ~ normal(b * age, o) | id), {
