@@ -121,7 +121,7 @@ test_that("a fit without a covariance matrix says why and what to do", {
   hint <- function(acceleration = TRUE, smoothing = 100, n = 1, code = "converged") {
     made <- list(
       method = saem(acceleration = acceleration, smoothing = smoothing),
-      parameters = list(free = rep(TRUE, n)), status = list(code = code)
+      coordinates = list(free = rep(TRUE, n)), status = list(code = code)
     )
     caught(nlmers:::stop_no_uncertainty(made))$hint
   }

@@ -41,8 +41,10 @@ fn crossed() -> (Data, Vec<usize>) {
         let (i, j) = pairs[row];
         2.0 + 0.8 * noise(i, 1.0) + 0.6 * noise(j, 5.0) + 0.4 * noise(row, 9.0)
     };
-    let mut data = Data::default();
-    data.subject = pairs.iter().map(|p| p.0).collect();
+    let data = Data {
+        subject: pairs.iter().map(|p| p.0).collect(),
+        ..Data::default()
+    };
     let codes = pairs.iter().map(|p| p.1).collect();
     (data.with("y", |row, _| y(row)), codes)
 }

@@ -4,6 +4,9 @@ use super::differentiate::{Derivatives, Scratch};
 use crate::ir::column::{Column, LANES};
 use crate::ir::tape;
 
+/// Reads a row, the values that it leaves and their adjoints.
+pub(super) type VisitRow<'v> = dyn FnMut(usize, &[Column], &[Column]) + 'v;
+
 impl Derivatives<'_> {
     /// The sweep where rows depend on the rows before: all rows forward, then all rows back.
     ///
@@ -13,7 +16,7 @@ impl Derivatives<'_> {
         b: usize,
         phi: &[Column],
         scratch: &mut Scratch,
-        visit: &mut dyn FnMut(usize, &[Column], &[Column]),
+        visit: &mut VisitRow,
     ) -> Column {
         let program = self.program;
         let n_rows = self.layout.blocks[b].n_rows;
