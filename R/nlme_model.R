@@ -37,7 +37,8 @@
 #'   `x[1]` and `x["age"]`;
 #' * `time_varying(interpolation)`: its course between records, `"constant"` (the last
 #'   value carried forward), `"linear"`, `"cubic_spline"` or `"akima"`. At a record it
-#'   has the value of the record.
+#'   has the value of the record, which is all that models without differential equations
+#'   read; a hazard, which would need the course, refuses it.
 #'
 #' @section Random effects:
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is

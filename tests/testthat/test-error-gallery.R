@@ -108,6 +108,12 @@ gallery <- list(
   "a number that is called" = quote(decay(code = quote(y ~ normal(2(a) + eta, sigma)))),
   "an index out of range" = quote(decay(code = quote(y ~ normal(a + eta[4], sigma)))),
   "an index that is not whole" = quote(decay(code = quote(y ~ normal(c(a, k)[1.5] + eta, sigma)))),
+  "a hazard of a covariate between rows" = quote(nlme_model(
+    fixed(a = -1, o = positive(1)), covariates(w = time_varying("linear")),
+    random(e ~ normal(0, o) | id), {
+      y ~ event(exp(a + e + w))
+    }
+  )),
   "an index that is zero" = quote(decay(code = quote(y ~ normal(a + c(a, k)[0], sigma)))),
   "an index that is data" = quote(decay(code = quote(y ~ normal(c(a, k)[n] + eta, sigma)))),
   "a vector where a number belongs" = quote(decay(code = quote(y ~ normal(c(a, k) + eta, sigma)))),

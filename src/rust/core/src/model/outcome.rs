@@ -4,10 +4,10 @@ use super::censored::{censored, parts, refuse};
 use super::random::{arguments, family};
 use super::scope::Scope;
 use super::value::Value;
-use super::{sequence, Outcome, Source, Support};
+use super::{sequence, CovariateKind, Outcome, Source, Support};
 use crate::distributions::{self, categorical, event, lognormal, normal, ordered, Density, Spread};
 use crate::error::{Error, Result};
-use crate::ir::graph::Node;
+use crate::ir::graph::{Node, Op};
 use crate::ir::op::{Binary, Unary};
 use crate::language::expression::Expression;
 use crate::language::words;
@@ -164,12 +164,37 @@ fn event(
     let source = Source::PreviousTime(column);
     let (_, previous) = scope.sourced(".previous_time", source, text);
     let hazard = scope.scalar(hazard, text)?;
+    refuse_time_varying(scope, hazard)?;
     Ok(event::density(
         &mut scope.graph,
         y,
         hazard,
         [time, previous],
     ))
+}
+
+/// A hazard reads covariates at the row; one that is said to move between rows would be read wrongly without a word.
+fn refuse_time_varying(scope: &Scope, hazard: Node) -> Result<()> {
+    let needed = scope.graph.reachable(&[hazard]);
+    let reads = |column: u32| {
+        let mut nodes = scope.graph.nodes();
+        nodes.any(|n| needed[n.index()] && scope.graph.op(n) == Op::Data(column))
+    };
+    let moving = scope.covariates.iter().find(|covariate| {
+        matches!(covariate.kind, CovariateKind::TimeVarying(_)) && reads(covariate.column)
+    });
+    let Some(covariate) = moving else {
+        return Ok(());
+    };
+    let name = &scope.columns[covariate.column as usize].name;
+    Err(Error::model(
+        "time_varying_hazard",
+        format!("The hazard reads `{name}`, whose course between rows event() does not follow."),
+    )
+    .field("name", name)
+    .hint(format!(
+        "Take `{name}` out of covariates(): its value at a row then holds since the row before."
+    )))
 }
 
 fn custom(scope: &mut Scope, dist: &Expression, text: &str) -> Result<Density> {

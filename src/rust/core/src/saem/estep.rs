@@ -249,7 +249,8 @@ impl Chains {
             start.as_deref(),
             options,
         );
-        let places = self.places();
+        // One lane a subject.
+        let places = self.single.places();
         for (state, block) in self.states.iter_mut().zip(&target.layout.blocks) {
             let subject = |l: usize| block.lanes.get(l).unwrap_or(&block.lanes[0]).subject as usize;
             let gather = |columns: fn(&Modes, usize) -> &Vec<Column>, k: usize| {
@@ -266,17 +267,6 @@ impl Chains {
             state.posterior = Some(Posterior::new(center, factor));
         }
         self.modes = Some(modes);
-    }
-
-    /// Block and lane of each subject in the single layout.
-    fn places(&self) -> Vec<(usize, usize)> {
-        let mut places = vec![(0, 0); self.single.n_subjects];
-        for (b, block) in self.single.blocks.iter().enumerate() {
-            for (l, lane) in block.lanes.iter().enumerate() {
-                places[lane.subject as usize] = (b, l);
-            }
-        }
-        places
     }
 }
 
