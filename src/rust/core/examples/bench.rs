@@ -12,6 +12,7 @@ use nlmers_core::ir::vmath::{map, Function, Isa};
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Derivatives, Given, Joint, Scratch, Values};
 use nlmers_core::request::{Columns, Request};
+use nlmers_core::saem::options::ChainOptions;
 use nlmers_core::saem::{fit, SaemOptions};
 
 type Failure = Box<dyn std::error::Error>;
@@ -57,7 +58,11 @@ fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
         (
             "5 chains",
             SaemOptions {
-                chains: 5,
+                chains: ChainOptions {
+                    n_chains: 5,
+                    auto_small_n_chains: false,
+                    ..defaults.chains
+                },
                 ..defaults.clone()
             },
         ),
@@ -70,8 +75,8 @@ fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
         });
         println!(
             "SAEM on theophylline, {name}, {}+{} iterations, one thread: {:.2} ms = {:.2} units{}",
-            options.exploration,
-            options.smoothing,
+            options.schedule.exploration,
+            options.schedule.smoothing,
             1e3 * time,
             time / unit,
             if failed { " (failed)" } else { "" }

@@ -11,6 +11,7 @@ use common::{joint, request_json};
 use nlmers_core::monitor::{Monitor, Progress, Silent};
 use nlmers_core::problem::Joint;
 use nlmers_core::reply::Value;
+use nlmers_core::saem::options::ChainOptions;
 use nlmers_core::saem::{fit, Fit, FitStatus, SaemOptions};
 
 const MODEL: &str = "
@@ -47,10 +48,12 @@ fn data() -> Data {
 
 fn short() -> SaemOptions {
     SaemOptions {
-        exploration: 30,
-        smoothing: 20,
-        chains: 2,
-        ..SaemOptions::default()
+        chains: ChainOptions {
+            n_chains: 2,
+            auto_small_n_chains: false,
+            ..ChainOptions::default()
+        },
+        ..SaemOptions::two_phases(30, 20)
     }
 }
 
@@ -143,10 +146,8 @@ fn a_run_far_too_short_is_not_called_converged() {
     let joint = joint(&MODEL.replace("positive(6)", "positive(60)"), &data());
     for acceleration in [true, false] {
         let options = SaemOptions {
-            exploration: 2,
-            smoothing: 20,
             acceleration,
-            ..SaemOptions::default()
+            ..SaemOptions::two_phases(2, 20)
         };
         let fit = fit(&joint, &options, 1, 1, &Silent).unwrap();
         assert_eq!(
@@ -163,11 +164,7 @@ fn a_run_far_too_short_is_not_called_converged() {
 fn a_run_of_few_or_no_iterations_ends_quietly() {
     let joint = joint(MODEL, &data());
     for (exploration, smoothing) in [(0, 0), (1, 0), (0, 1), (0, 30), (3, 3)] {
-        let options = SaemOptions {
-            exploration,
-            smoothing,
-            ..SaemOptions::default()
-        };
+        let options = SaemOptions::two_phases(exploration, smoothing);
         let fit = fit(&joint, &options, 1, 1, &Silent).unwrap();
         assert_eq!(fit.trace.len(), exploration + smoothing);
         assert_ne!(fit.status, FitStatus::NotFinite);

@@ -2,7 +2,6 @@
 
 use super::adapt::Scales;
 use super::gradient::{adjoint_sums, residual_gradient, Gradients};
-use super::options::Kernels;
 use super::score::Scores;
 use crate::data::Layout;
 use crate::inference::modes::{step_curvature, ModeOptions, Modes};
@@ -12,12 +11,12 @@ use crate::parallel::Workers;
 use crate::problem::{Derivatives, Means, Prior, Problem, Values};
 use crate::random::{Purpose, Stream};
 use crate::samplers::{
-    BlockWalk, Context, Independence, Kernel, Moments, Posterior, PriorKernel, RandomWalk, State,
-    Tally,
+    BlockWalk, Context, Independence, Kernel, Mixture, Moments, Posterior, PriorKernel, RandomWalk,
+    State, Tally,
 };
 
 /// Whether the Laplace posteriors are moved to the current `theta`: often while it travels, seldom once it has
-/// settled. Kernels are exact whatever the posteriors are; only their acceptance depends on it.
+/// settled. Mixture are exact whatever the posteriors are; only their acceptance depends on it.
 fn refreshes(iteration: usize) -> bool {
     if iteration <= 50 {
         iteration % 5 == 1
@@ -152,7 +151,7 @@ impl Chains {
     }
 
     /// Run all kernels once at `target`.
-    pub fn step(&mut self, target: &Target, kernels: Kernels, workers: &Workers) -> Report {
+    pub fn step(&mut self, target: &Target, kernels: Mixture, workers: &Workers) -> Report {
         if kernels.independence > 0 && refreshes(target.turn.iteration) {
             self.refresh(target);
         }
@@ -273,7 +272,7 @@ impl Chains {
 fn sweeps(
     context: &Context,
     state: &mut State,
-    kernels: Kernels,
+    kernels: Mixture,
     scales: &Scales,
     target: &Target,
 ) -> BlockReport {

@@ -50,7 +50,7 @@ pub fn fit(
     let started = Instant::now();
     check_start(joint)?;
     let workers = Workers::new(threads)?;
-    let copies = options.chains_for(joint.n_batches);
+    let copies = options.chains.used_for(joint.n_batches);
     let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(copies)).collect();
     let mut run = Run::new(joint, options, &layouts, seed);
     let mut status = FitStatus::MaxIterations;

@@ -11,7 +11,8 @@ mod gradient;
 mod means;
 mod mstep;
 mod newton;
-mod options;
+mod optimizer;
+pub mod options;
 mod part;
 mod run;
 mod schedule;
@@ -23,6 +24,7 @@ mod trace;
 mod turns;
 
 pub use fit::{fit, Fit, FitStatus};
-pub use options::{Kernels, SaemOptions};
+pub use optimizer::{Derivative, OptimizerOptions};
+pub use options::SaemOptions;
 pub use schedule::{Phase, Schedule};
 pub use trace::Trace;

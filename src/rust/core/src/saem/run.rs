@@ -6,7 +6,7 @@ use super::exchange::exchange;
 use super::fit::Fit;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
-use super::options::SaemOptions;
+use super::options::{AnnealSchedule, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
@@ -99,11 +99,12 @@ impl<'a> Run<'a> {
         let sound = self.shorten(&theta);
         let others = reports[1..].iter().map(|report| report.log_prior);
         let objective = reports[0].objective + others.sum::<f64>();
-        self.trace.push(&self.theta, gain, phase, objective);
+        let label = self.schedule.label(k);
+        self.trace.push(&self.theta, gain, label, objective);
         sound.then(|| Progress {
             iteration: k,
             total: self.schedule.total(),
-            phase: phase.name(),
+            phase: label,
             gain,
             objective,
         })
@@ -112,9 +113,10 @@ impl<'a> Run<'a> {
     /// M-step by the routes of the exploration.
     fn update(&mut self, k: usize, priors: &[Prior], means: &[Means], gradient: &[f64]) {
         let (_, gain) = self.schedule.at(k);
-        let anneals = self.options.annealing && self.schedule.anneals(k);
-        let rate = if anneals {
-            self.options.annealing_rate
+        let anneal = &self.options.anneal;
+        let by_rate = anneal.sa_anneal_schedule == AnnealSchedule::Rate;
+        let rate = if by_rate && self.schedule.anneals(k) {
+            anneal.sa_anneal_alpha
         } else {
             0.0
         };
@@ -202,7 +204,7 @@ impl<'a> Run<'a> {
             turn,
         };
         let kernels = kernels(self.options, self.joint, phase);
-        let acceptance = self.options.target_acceptance;
+        let acceptance = 0.4;
         part.chains
             .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance))
             .step(&target, kernels, workers)
@@ -232,7 +234,7 @@ impl<'a> Run<'a> {
                     first: true,
                 },
             };
-            let acceptance = self.options.target_acceptance;
+            let acceptance = 0.4;
             part.chains
                 .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance));
         }
@@ -291,7 +293,7 @@ impl<'a> Run<'a> {
             })
             .collect();
         smoother.learn(&lanes);
-        if self.schedule.at(k).0 == Phase::Exploration {
+        if self.schedule.at(k).0 != Phase::Smoothing {
             return;
         }
         let parts: Vec<(Scores, &MStep, &Prior)> = (self.parts.iter().zip(priors))
@@ -357,7 +359,7 @@ impl<'a> Run<'a> {
         let (status, evidence) = match (status, self.lost()) {
             (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
             (FitStatus::MaxIterations, None) => {
-                verdict.unwrap_or_else(|| judge(names, &self.trace, self.options.smoothing))
+                verdict.unwrap_or_else(|| judge(names, &self.trace, self.schedule.smoothing()))
             }
             (other, _) => (other, Vec::new()),
         };

@@ -1,7 +1,5 @@
 //! Record what happened at every iteration.
 
-use super::schedule::Phase;
-
 /// One entry an iteration.
 #[derive(Debug, Clone, Default)]
 pub struct Trace {
@@ -14,10 +12,10 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub fn push(&mut self, theta: &[f64], gain: f64, phase: Phase, objective: f64) {
+    pub fn push(&mut self, theta: &[f64], gain: f64, phase: &'static str, objective: f64) {
         self.theta.push(theta.to_vec());
         self.gain.push(gain);
-        self.phase.push(phase.name());
+        self.phase.push(phase);
         self.objective.push(objective);
     }
 

@@ -6,12 +6,14 @@
 mod accept;
 mod block_walk;
 mod independence;
+mod options;
 mod prior;
 mod random_walk;
 mod state;
 
 pub use block_walk::BlockWalk;
 pub use independence::Independence;
+pub use options::{Mixture, SamplerOptions};
 pub use prior::PriorKernel;
 pub use random_walk::RandomWalk;
 pub use state::{HeldLanes, Moments, Posterior, State, Tally};

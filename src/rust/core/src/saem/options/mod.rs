@@ -1,0 +1,83 @@
+//! Hold the options of SAEM under the names they have in R; the front end validates them and documents their effect.
+
+mod anneal;
+mod mstep;
+mod schedule;
+mod stop;
+
+pub use anneal::{AnnealOptions, AnnealSchedule, Collapse, CollapseSchedule};
+pub use mstep::{BuiltinMean, BuiltinStats, Hook, MStepOptions};
+pub use schedule::{ChainOptions, ScheduleKind, ScheduleOptions, UpdateSchedule};
+pub use stop::{ConvergenceTest, StopOptions};
+
+use serde::Deserialize;
+
+use super::optimizer::OptimizerOptions;
+use crate::inference::ebe::EbeOptions;
+use crate::samplers::SamplerOptions;
+
+/// Options of a run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct SaemOptions {
+    #[serde(flatten)]
+    pub schedule: ScheduleOptions,
+    #[serde(flatten)]
+    pub chains: ChainOptions,
+    pub sampler: SamplerOptions,
+    /// Steps of the sampler in an iteration.
+    pub mcmc_steps: usize,
+    pub update_schedule: UpdateSchedule,
+    /// Whether chains and what their samplers learned live through the iterations.
+    pub warm_start: bool,
+    #[serde(flatten)]
+    pub anneal: AnnealOptions,
+    #[serde(flatten)]
+    pub stop: StopOptions,
+    #[serde(flatten)]
+    pub mstep: MStepOptions,
+    pub optimizer: OptimizerOptions,
+    #[serde(flatten)]
+    pub ebe: EbeOptions,
+    /// Whether the smoothing is preconditioned by the observed information.
+    pub acceleration: bool,
+    /// Whether the log-likelihood is computed at the end.
+    pub log_lik: bool,
+    /// Quadrature nodes a dimension; absent: by dimension.
+    pub nodes: Option<usize>,
+}
+
+impl Default for SaemOptions {
+    fn default() -> Self {
+        Self {
+            schedule: ScheduleOptions::default(),
+            chains: ChainOptions::default(),
+            sampler: SamplerOptions::default(),
+            mcmc_steps: 1,
+            update_schedule: UpdateSchedule::default(),
+            warm_start: true,
+            anneal: AnnealOptions::default(),
+            stop: StopOptions::default(),
+            mstep: MStepOptions::default(),
+            optimizer: OptimizerOptions::default(),
+            ebe: EbeOptions::default(),
+            acceleration: true,
+            log_lik: true,
+            nodes: None,
+        }
+    }
+}
+
+impl SaemOptions {
+    /// The two-phase schedule of saemix with these numbers of iterations, everything else by default.
+    pub fn two_phases(exploration: usize, smoothing: usize) -> Self {
+        Self {
+            schedule: ScheduleOptions {
+                exploration,
+                smoothing,
+                ..ScheduleOptions::default()
+            },
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Options of the gain sequence, the chains and the batches that are updated.
+
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// 1 for `exploration` iterations, then `1/k` for `smoothing`.
+    #[default]
+    Saemix,
+    /// 1 for `t0` iterations, then a polynomial cool-down to 0 at `maxiters`.
+    RobbinsMonro,
+    /// 1 for `sa_phase1_iters` iterations, then `k^sa_phase2_kappa`.
+    TwoPhase,
+    /// 1 for `t0` iterations, then `k^-kappa`.
+    Power,
+    /// The gains given.
+    Custom,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct ScheduleOptions {
+    pub sa_schedule: ScheduleKind,
+    pub exploration: usize,
+    pub smoothing: usize,
+    /// Iterations of all schedules but `Saemix`.
+    pub maxiters: usize,
+    /// Iterations with gain 0 before all others.
+    pub sa_burnin_iters: usize,
+    pub t0: usize,
+    pub kappa: f64,
+    pub sa_phase1_iters: usize,
+    pub sa_phase2_kappa: f64,
+    /// Gains of a custom schedule, one an iteration.
+    pub gains: Vec<f64>,
+}
+
+impl Default for ScheduleOptions {
+    fn default() -> Self {
+        Self {
+            sa_schedule: ScheduleKind::Saemix,
+            exploration: 300,
+            smoothing: 100,
+            maxiters: 300,
+            sa_burnin_iters: 0,
+            t0: 150,
+            kappa: 0.65,
+            sa_phase1_iters: 200,
+            sa_phase2_kappa: -1.0,
+            gains: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default)]
+pub struct ChainOptions {
+    pub n_chains: usize,
+    /// Whether few batches get more chains.
+    pub auto_small_n_chains: bool,
+    /// Batches times chains that few batches are brought to.
+    pub small_n_chain_target: usize,
+}
+
+impl Default for ChainOptions {
+    fn default() -> Self {
+        Self {
+            n_chains: 1,
+            auto_small_n_chains: true,
+            small_n_chain_target: 50,
+        }
+    }
+}
+
+impl ChainOptions {
+    /// Chains used for `n` independent batches of levels (subjects, with one grouping).
+    pub fn used_for(&self, n: usize) -> usize {
+        let target = self.small_n_chain_target;
+        if self.auto_small_n_chains && n < target {
+            self.n_chains.max(target.div_ceil(n.max(1)))
+        } else {
+            self.n_chains.max(1)
+        }
+    }
+}
+
+/// Which batches an iteration draws for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(from = "UpdateField")]
+pub enum UpdateSchedule {
+    #[default]
+    All,
+    /// So many, drawn without replacement.
+    Minibatch(usize),
+    /// Those a function of the user names.
+    Function,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum UpdateField {
+    Count(usize),
+    Word(String),
+}
+
+impl From<UpdateField> for UpdateSchedule {
+    fn from(field: UpdateField) -> Self {
+        match field {
+            UpdateField::Count(n) => Self::Minibatch(n),
+            UpdateField::Word(word) if word == "function" => Self::Function,
+            UpdateField::Word(_) => Self::All,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_batches_get_more_chains() {
+        let auto = ChainOptions::default();
+        let used = [5, 25, 50, 3, 12, 0].map(|n| auto.used_for(n));
+        assert_eq!(used, [10, 2, 1, 17, 5, 50]);
+        let more = ChainOptions {
+            n_chains: 8,
+            ..auto
+        };
+        assert_eq!(more.used_for(12), 8);
+        let off = ChainOptions {
+            auto_small_n_chains: false,
+            ..more
+        };
+        assert_eq!((off.used_for(3), off.used_for(500)), (8, 8));
+    }
+}

@@ -1,0 +1,96 @@
+//! Options of the samplers.
+
+use serde::Deserialize;
+
+/// A sampler and its options.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SamplerOptions {
+    /// Draws around the conditional modes, with sweeps of other kernels; see [`Mixture`].
+    Independence(Mixture),
+    /// Random walk of all coordinates of a level together, steps of `scale` standard normal numbers.
+    Mh { scale: f64 },
+    /// The kernels of saemix: population draws, coordinate-wise walks, walks of random blocks.
+    SaemixMh {
+        n_kern1: usize,
+        n_kern2: usize,
+        n_kern3: usize,
+        target_accept: f64,
+        adapt_rate: f64,
+    },
+    /// Adaptive Metropolis (Haario, Saksman & Tamminen 2001).
+    AdaptiveMh {
+        adapt_start: usize,
+        init_scale: f64,
+        eps_reg: f64,
+    },
+    /// No-U-turn sampler (Hoffman & Gelman 2014).
+    Nuts {
+        target_accept: f64,
+        max_depth: usize,
+        /// Iterations of the run in which step sizes and metric adapt.
+        n_adapt: usize,
+    },
+    /// Langevin proposals (Roberts & Tweedie 1996).
+    Mala { target_accept: f64, n_adapt: usize },
+}
+
+/// Sweeps of each kernel in an iteration of the exploration. While smoothing, where every draw lowers the Monte-Carlo
+/// error of the estimate, the independence kernel sweeps eight times as often; the prior kernel, which serves to find
+/// the mass of the distribution, has done its work.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Mixture {
+    pub prior: usize,
+    pub random_walk: usize,
+    pub block: usize,
+    pub independence: usize,
+    /// Acceptance rate to which the walks adapt.
+    pub target_accept: f64,
+}
+
+impl Default for Mixture {
+    fn default() -> Self {
+        Self {
+            prior: 1,
+            random_walk: 1,
+            block: 1,
+            independence: 2,
+            target_accept: 0.4,
+        }
+    }
+}
+
+impl Default for SamplerOptions {
+    fn default() -> Self {
+        Self::Independence(Mixture::default())
+    }
+}
+
+impl Mixture {
+    /// Sweeps in an iteration of the smoothing.
+    pub fn smoothing(self) -> Self {
+        Self {
+            prior: if self.independence > 0 { 0 } else { self.prior },
+            independence: 8 * self.independence,
+            ..self
+        }
+    }
+
+    /// Kernels where several groupings take turns. The independence kernel, which knows the conditional distribution
+    /// of one grouping at one value of the others only, gives way to the walks.
+    pub fn in_turns(self) -> Self {
+        Self {
+            prior: self.prior.max(1),
+            random_walk: self.random_walk + self.independence,
+            independence: 0,
+            ..self
+        }
+    }
+
+    /// Draws of a chain in an iteration that are nearly independent of each other: every second of the independence
+    /// kernel, and the last.
+    pub fn draws(self) -> f64 {
+        1.0 + 0.5 * self.independence as f64
+    }
+}
