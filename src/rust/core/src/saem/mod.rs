@@ -2,9 +2,8 @@
 //!
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
-mod adapt;
 mod convergence;
-mod estep;
+pub mod estep;
 mod exchange;
 mod fit;
 mod gradient;

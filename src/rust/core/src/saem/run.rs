@@ -1,7 +1,7 @@
 //! Take SAEM through its iterations.
 
 use super::convergence::{judge, FitStatus};
-use super::estep::{Chains, Report, Target, Turn, KERNELS};
+use super::estep::{Chains, Report, Target, Turn};
 use super::exchange::exchange;
 use super::fit::Fit;
 use super::mstep::{Annealing, MStep, Step};
@@ -12,7 +12,7 @@ use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
 use super::trace::Trace;
-use super::turns::{kernels, turns};
+use super::turns::{plan, turns};
 use nalgebra::DMatrix;
 
 use crate::data::Layout;
@@ -50,9 +50,10 @@ impl<'a> Run<'a> {
             .filter(|k| joint.theta.routes[*k] != Route::Fixed)
             .collect();
         let accelerates = options.acceleration && free.len() <= MAX_PARAMETERS;
-        let kernels = kernels(options, joint, Phase::Smoothing);
         let smoother = || {
-            let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
+            let plan = plan(options, joint, Phase::Smoothing, 1);
+            let sampler = options.sampler.sampler(joint.main().n_phi());
+            let draws = sampler.draws(&plan) * turns(joint, Phase::Smoothing) as f64;
             Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
         };
         let parts = joint.parts.iter().zip(layouts);
@@ -201,13 +202,13 @@ impl<'a> Run<'a> {
             origin: &part.statistics.origin,
             averages_gradient: phase == Phase::Smoothing,
             scores: scores.as_ref(),
+            active: None,
             turn,
         };
-        let kernels = kernels(self.options, self.joint, phase);
-        let acceptance = 0.4;
+        let plan = plan(self.options, self.joint, phase, turn.iteration);
         part.chains
-            .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance))
-            .step(&target, kernels, workers)
+            .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler))
+            .step(&target, plan, workers)
     }
 
     /// Start the chains of every grouping at the means, so that each can be known to the others.
@@ -228,15 +229,15 @@ impl<'a> Run<'a> {
                 origin: &part.statistics.origin,
                 averages_gradient: false,
                 scores: None,
+                active: None,
                 turn: Turn {
                     iteration: 0,
                     number: 0,
                     first: true,
                 },
             };
-            let acceptance = 0.4;
             part.chains
-                .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance));
+                .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler));
         }
     }
 
@@ -363,23 +364,26 @@ impl<'a> Run<'a> {
             }
             (other, _) => (other, Vec::new()),
         };
-        let mut tallies = [Tally::default(); 4];
+        let mut tallies: Vec<(&'static str, Tally)> = Vec::new();
         for chains in self.parts.iter().filter_map(|part| part.chains.as_ref()) {
-            for (total, tally) in tallies.iter_mut().zip(chains.tallies) {
-                total.add(tally);
+            for (k, (kernel, tally)) in chains.acceptance().enumerate() {
+                match tallies.get_mut(k) {
+                    Some(known) => known.1.add(tally),
+                    None => tallies.push((kernel, tally)),
+                }
             }
         }
+        let not_finite = tallies.iter().map(|(_, tally)| tally.not_finite).sum();
         Fit {
             theta: self.theta,
             status,
             evidence,
             trace: self.trace,
             chains: self.parts[0].layout.copies,
-            acceptance: KERNELS
-                .into_iter()
-                .zip(tallies.map(|tally| tally.rate()))
+            acceptance: (tallies.into_iter())
+                .map(|(kernel, tally)| (kernel, tally.rate()))
                 .collect(),
-            not_finite: tallies.iter().map(|tally| tally.not_finite).sum(),
+            not_finite,
             cond_mean,
             cond_sd,
             covariance: self.smoother.as_ref().and_then(Smoother::covariance),
