@@ -29,7 +29,7 @@ impl ConstantError {
         let Theta { routes, .. } = &problem.theta;
         if !residual.constant
             || routes[residual.theta] != Route::Residual
-            || routes.iter().any(|route| route.is_open())
+            || routes.contains(&Route::Score)
             || !problem.form.corrections.is_empty() && routes.contains(&Route::Law)
         {
             return None;

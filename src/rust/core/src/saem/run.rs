@@ -5,12 +5,14 @@ use super::estep::{Chains, Report, Target, Turn, KERNELS};
 use super::exchange::exchange;
 use super::fit::Fit;
 use super::mstep::{Annealing, MStep, Step};
+use super::numeric::{Material, NumericStep};
 use super::newton::MAX_PARAMETERS;
 use super::options::{AnnealSchedule, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
+use super::store::{Snapshot, Store};
 use super::trace::Trace;
 use super::turns::{kernels, turns};
 use nalgebra::DMatrix;
@@ -32,6 +34,9 @@ pub struct Run<'a> {
     /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
     parts: Vec<Part<'a>>,
     smoother: Option<Smoother>,
+    numeric: NumericStep<'a>,
+    /// Draws of the last iterations, where the M-step is numerical.
+    store: Store,
     free: Vec<usize>,
     seed: u64,
     theta: Vec<f64>,
@@ -49,7 +54,9 @@ impl<'a> Run<'a> {
         let free: Vec<usize> = (0..theta.len())
             .filter(|k| joint.theta.routes[*k] != Route::Fixed)
             .collect();
-        let accelerates = options.acceleration && free.len() <= MAX_PARAMETERS;
+        let numeric = NumericStep::new(joint, options);
+        let accelerates =
+            options.acceleration && free.len() <= MAX_PARAMETERS && !options.is_numeric();
         let kernels = kernels(options, joint, Phase::Smoothing);
         let smoother = || {
             let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
@@ -61,6 +68,8 @@ impl<'a> Run<'a> {
                 .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
                 .collect(),
             smoother: accelerates.then(smoother),
+            numeric,
+            store: Store::new(options.mstep.max_store),
             schedule: Schedule::new(options),
             joint,
             options,
@@ -94,7 +103,9 @@ impl<'a> Run<'a> {
             _ => false,
         };
         if !moved {
+            let own = self.maximize_means(gain, workers);
             self.update(k, &priors, &means, &gradient);
+            self.maximize(gain, own, workers);
         }
         let sound = self.shorten(&theta);
         let others = reports[1..].iter().map(|report| report.log_prior);
@@ -132,6 +143,38 @@ impl<'a> Run<'a> {
             part.mstep
                 .update(&step, &mut part.mean_program, &mut self.theta);
         }
+    }
+
+    /// Store the draws, and maximize over the parameters of the outcomes' means before anything else has moved.
+    fn maximize_means(&mut self, gain: f64, workers: &Workers) -> Vec<(usize, f64)> {
+        if self.numeric.is_idle() {
+            return Vec::new();
+        }
+        if let Some(snapshot) = Snapshot::take(&self.parts) {
+            self.store.push(gain, || snapshot);
+        }
+        let mut material = Material {
+            parts: &mut self.parts,
+            store: &self.store,
+            workers,
+        };
+        self.numeric.means(&mut material, &self.theta)
+    }
+
+    /// Maximize over the other parameters without closed form.
+    fn maximize(&mut self, gain: f64, means: Vec<(usize, f64)>, workers: &Workers) {
+        if self.numeric.is_idle() {
+            return;
+        }
+        for (k, value) in means {
+            self.theta[k] = value;
+        }
+        let mut material = Material {
+            parts: &mut self.parts,
+            store: &self.store,
+            workers,
+        };
+        self.numeric.run(&mut material, gain, &mut self.theta);
     }
 
     /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.

@@ -69,6 +69,15 @@ impl Default for SaemOptions {
 }
 
 impl SaemOptions {
+    /// Whether some parameters are maximized numerically or by functions of the user: nothing then follows scores.
+    pub fn is_numeric(&self) -> bool {
+        self.optimizer != OptimizerOptions::Score
+            || self.mstep.builtin_mean == BuiltinMean::Glm
+            || [Hook::Suffstats, Hook::QFromStats, Hook::MstepClosedForm]
+                .iter()
+                .any(|hook| self.mstep.has(*hook))
+    }
+
     /// The two-phase schedule of saemix with these numbers of iterations, everything else by default.
     pub fn two_phases(exploration: usize, smoothing: usize) -> Self {
         Self {
