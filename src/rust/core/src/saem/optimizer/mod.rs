@@ -37,11 +37,7 @@ pub struct Maximum {
 }
 
 /// Maximize from the start of `space`; with [`OptimizerOptions::Score`] nothing moves.
-pub fn maximize(
-    objective: &mut dyn Objective,
-    space: Space,
-    options: OptimizerOptions,
-) -> Maximum {
+pub fn maximize(objective: &mut dyn Objective, space: Space, options: OptimizerOptions) -> Maximum {
     let finite = match options {
         OptimizerOptions::Lbfgs { adtype, .. } | OptimizerOptions::Adam { adtype, .. } => {
             adtype == Derivative::Finite
