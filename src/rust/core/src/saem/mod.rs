@@ -4,10 +4,14 @@
 
 mod adapt;
 mod bare;
+mod batches;
+mod collapse;
 mod convergence;
 mod estep;
 mod exchange;
+mod finish;
 mod fit;
+mod floors;
 mod gradient;
 mod means;
 mod mstep;
@@ -25,6 +29,7 @@ mod smoother;
 mod start;
 mod statistics;
 mod store;
+mod streaks;
 mod trace;
 mod turns;
 

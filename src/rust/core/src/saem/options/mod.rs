@@ -69,13 +69,13 @@ impl Default for SaemOptions {
 }
 
 impl SaemOptions {
-    /// Whether some parameters are maximized numerically or by functions of the user: nothing then follows scores.
-    pub fn is_numeric(&self) -> bool {
-        self.optimizer != OptimizerOptions::Score
-            || self.mstep.builtin_mean == BuiltinMean::Glm
-            || [Hook::Suffstats, Hook::QFromStats, Hook::MstepClosedForm]
-                .iter()
-                .any(|hook| self.mstep.has(*hook))
+    /// Whether the smoothing follows scores: not where parameters are maximized numerically or by functions of the user.
+    pub fn accelerates(&self) -> bool {
+        let user = [Hook::Suffstats, Hook::QFromStats, Hook::MstepClosedForm];
+        self.acceleration
+            && self.optimizer == OptimizerOptions::Score
+            && self.mstep.builtin_mean == BuiltinMean::None
+            && !user.iter().any(|hook| self.mstep.has(*hook))
     }
 
     /// The two-phase schedule of saemix with these numbers of iterations, everything else by default.
