@@ -2,12 +2,11 @@
 //!
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
-mod adapt;
 mod bare;
 mod batches;
 mod collapse;
 mod convergence;
-mod estep;
+pub mod estep;
 mod exchange;
 mod finish;
 mod fit;
