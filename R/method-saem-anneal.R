@@ -63,13 +63,7 @@ annealed_block <- function(effect, model) {
 }
 
 # Which argument of normal(mean, sd) is the SD.
-sd_position <- function(dist) {
-  names <- dist$names
-  if (is.null(names)) return(2L)
-  if ("sd" %in% names) return(match("sd", names))
-  unnamed <- which(names == "")
-  if ("mean" %in% names) unnamed[1L] else unnamed[2L]
-}
+sd_position <- function(dist) argument_positions(dist$names, c("mean", "sd"))[2L]
 
 # The line as the user would have written it.
 annealed_text <- function(text, place, parameter) {
