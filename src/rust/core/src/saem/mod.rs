@@ -3,10 +3,14 @@
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
 mod adapt;
+mod batches;
+mod collapse;
 mod convergence;
 mod estep;
 mod exchange;
+mod finish;
 mod fit;
+mod floors;
 mod gradient;
 mod means;
 mod mstep;
@@ -20,6 +24,7 @@ mod score;
 mod smoother;
 mod start;
 mod statistics;
+mod streaks;
 mod trace;
 mod turns;
 
