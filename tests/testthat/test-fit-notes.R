@@ -79,3 +79,19 @@ test_that("the iterations of the annealing follow the options", {
   expect_equal(annealed(sa_schedule = "power", maxiters = 200), 75)
   expect_equal(annealed(sa_schedule = function(iter, opts) if (iter < 3) 0 else min(1, 8 / iter), maxiters = 20), 4)
 })
+
+test_that("batches that share levels are counted once, and those drawn for are", {
+  data <- data.frame(id = rep(1:8, each = 2), site = rep(1:2, each = 8), t = 0:1)
+  data$y <- withr::with_seed(1, stats::rnorm(16, data$t))
+  model <- nlme_model(
+    fixed(a = 0, b = 1, s = positive(1)), random(eta ~ normal(0, 1) | id, u ~ normal(0, 1) | site),
+    y ~ normal(a + b * t + eta + u, s)
+  )
+  made <- function(...) {
+    suppressWarnings(fit_nlme(model, data, saem(4, 2, log_lik = FALSE, ...), seed = 1, progress = FALSE))
+  }
+  both <- made()
+  expect_equal(nlmers:::count_batches(both), 2)
+  expect_equal(notes(both)$diagnostics$n_updated, rep(2, 6L))
+  expect_equal(notes(made(update_schedule = 1))$diagnostics$n_updated, rep(1, 6L))
+})

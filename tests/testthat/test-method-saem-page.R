@@ -1,9 +1,9 @@
 test_that("the defaults are those of the documentation", {
   options <- saem_page_defaults()$options
-  expect_equal(options[c("sa_schedule", "maxiters", "t0", "kappa", "n_chains", "auto_small_n_chains", "mcmc_steps")], list(
-    sa_schedule = "robbins_monro", maxiters = 300, t0 = 150, kappa = 0.65, n_chains = 1, auto_small_n_chains = FALSE,
-    mcmc_steps = 80
-  ))
+  schedule <- list(sa_schedule = "robbins_monro", maxiters = 300, t0 = 150, kappa = 0.65)
+  expect_equal(options[names(schedule)], schedule)
+  draws <- list(n_chains = 1, auto_small_n_chains = FALSE, mcmc_steps = 80)
+  expect_equal(options[names(draws)], draws)
   expect_equal(options$sampler, list(kind = "mh", scale = 1))
   expect_equal(options$optimizer$kind, "lbfgs")
   expect_equal(options[c("sa_anneal_schedule", "sa_anneal_alpha", "var_lb_value")], list(

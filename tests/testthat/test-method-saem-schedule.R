@@ -21,7 +21,8 @@ test_that("what the schedule does not read is refused", {
   for (bad in expression(
     saem(t0 = 10), saem(kappa = 0.8), saem(sa_phase1_iters = 3), saem(sa_schedule = "power", exploration = 10),
     saem(sa_schedule = "robbins_monro", sa_phase2_kappa = -1), saem(sa_schedule = "two_phase", t0 = 10),
-    saem(sa_schedule = "power", nbiter = c(3, 4)), saem(sa_schedule = function(iter, opts) 1 / iter, sa_burnin_iters = 2),
+    saem(sa_schedule = "power", nbiter = c(3, 4)),
+    saem(sa_schedule = function(iter, opts) 1 / iter, sa_burnin_iters = 2),
     saem(sa_schedule = "power", sa_schedule_fn = function(iter, opts) 1)
   )) {
     expect_equal(caught(eval(bad))$reason, "idle_option")

@@ -1,7 +1,9 @@
 test_that("optimizers have the fields the core reads", {
   fields <- function(...) saem(...)$options$optimizer
   expect_equal(fields(), list(kind = "score"))
-  expect_equal(fields(optimizer = lbfgs()), list(kind = "lbfgs", maxiters = 10, g_tol = 1e-4, memory = 10, adtype = "reverse"))
+  expect_equal(fields(optimizer = lbfgs()), list(
+    kind = "lbfgs", maxiters = 10, g_tol = 1e-4, memory = 10, adtype = "reverse"
+  ))
   expect_equal(fields(optimizer = nelder_mead()), list(kind = "nelder_mead", maxiters = 200, f_tol = 1e-6))
   expect_equal(fields(optimizer = adam(0.1)), list(kind = "adam", rate = 0.1, maxiters = 50, adtype = "reverse"))
 })

@@ -4,7 +4,8 @@ test_that("options with a counterpart are passed on", {
     alpha.sa = 0.9, ll.gq = TRUE, nnodes.gq = 7
   )
   options <- control$method$options
-  expect_equal(options[c("exploration", "smoothing", "n_chains")], list(exploration = 150, smoothing = 50, n_chains = 3))
+  counts <- list(exploration = 150, smoothing = 50, n_chains = 3)
+  expect_equal(options[names(counts)], counts)
   expect_equal(options$sampler, list(
     kind = "independence", independence = 4, prior = 2, random_walk = 1, block = 3, target_accept = 0.3
   ))
