@@ -3,6 +3,7 @@
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
 mod adapt;
+mod bare;
 mod batches;
 mod collapse;
 mod convergence;
@@ -15,15 +16,19 @@ mod gradient;
 mod means;
 mod mstep;
 mod newton;
+mod numeric;
+mod objective;
 mod optimizer;
 pub mod options;
 mod part;
+mod routes;
 mod run;
 mod schedule;
 mod score;
 mod smoother;
 mod start;
 mod statistics;
+mod store;
 mod streaks;
 mod trace;
 mod turns;
@@ -31,5 +36,6 @@ mod turns;
 pub use fit::{fit, Fit, FitStatus};
 pub use optimizer::{Derivative, OptimizerOptions};
 pub use options::SaemOptions;
+pub use routes::choose_routes;
 pub use schedule::{Phase, Schedule};
 pub use trace::Trace;

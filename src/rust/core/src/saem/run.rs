@@ -7,11 +7,13 @@ use super::exchange::exchange;
 use super::floors::Floors;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
+use super::numeric::{Material, NumericStep};
 use super::options::{AnnealSchedule, ConvergenceTest, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
+use super::store::{Snapshot, Store};
 use super::streaks::Streaks;
 use super::trace::Trace;
 use super::turns::{kernels, turns};
@@ -34,6 +36,9 @@ pub struct Run<'a> {
     /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
     pub(super) parts: Vec<Part<'a>>,
     pub(super) smoother: Option<Smoother>,
+    pub(super) numeric: NumericStep<'a>,
+    /// Draws of the last iterations, where the M-step is numerical.
+    pub(super) store: Store,
     pub(super) free: Vec<usize>,
     pub(super) seed: u64,
     pub(super) theta: Vec<f64>,
@@ -69,6 +74,8 @@ impl<'a> Run<'a> {
                 .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
                 .collect(),
             smoother: (free.len() <= MAX_PARAMETERS).then(smoother),
+            numeric: NumericStep::new(joint, options),
+            store: Store::new(options.mstep.max_store),
             schedule: Schedule::new(options),
             floors: Floors::new(joint, &options.anneal)?,
             collapses: Collapses::new(joint, &options.anneal)?,
@@ -144,14 +151,16 @@ impl<'a> Run<'a> {
         self.learn_information(k, workers);
         self.smooth(k, priors, means, reports, &gradient);
         let moved = match &self.smoother {
-            Some(smoother) if phase == Phase::Smoothing && self.options.acceleration => {
+            Some(smoother) if phase == Phase::Smoothing && self.options.accelerates() => {
                 let gain = self.schedule.preconditioned(k);
                 smoother.advance(&self.joint.theta, &self.free, gain, &mut self.theta)
             }
             _ => false,
         };
         if !moved {
+            let own = self.maximize_means(gain, workers);
             self.update(k, priors, means, &gradient);
+            self.maximize(gain, own, workers);
         }
     }
 
@@ -186,6 +195,38 @@ impl<'a> Run<'a> {
             part.mstep
                 .update(&step, &mut part.mean_program, &mut self.theta);
         }
+    }
+
+    /// Store the draws, and maximize over the parameters of the outcomes' means before anything else has moved.
+    fn maximize_means(&mut self, gain: f64, workers: &Workers) -> Vec<(usize, f64)> {
+        if self.numeric.is_idle() {
+            return Vec::new();
+        }
+        if let Some(snapshot) = Snapshot::take(&self.parts) {
+            self.store.push(gain, || snapshot);
+        }
+        let mut material = Material {
+            parts: &mut self.parts,
+            store: &self.store,
+            workers,
+        };
+        self.numeric.means(&mut material, &self.theta)
+    }
+
+    /// Maximize over the other parameters without closed form.
+    fn maximize(&mut self, gain: f64, means: Vec<(usize, f64)>, workers: &Workers) {
+        if self.numeric.is_idle() {
+            return;
+        }
+        for (k, value) in means {
+            self.theta[k] = value;
+        }
+        let mut material = Material {
+            parts: &mut self.parts,
+            store: &self.store,
+            workers,
+        };
+        self.numeric.run(&mut material, gain, &mut self.theta);
     }
 
     /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.
@@ -297,8 +338,11 @@ impl<'a> Run<'a> {
     /// Look at the second derivatives of the score route, every iteration at first, then now and then: minus the
     /// derivative of the score of every free coordinate in each scored one, by central differences at fixed draws.
     fn learn_information(&mut self, k: usize, workers: &Workers) {
-        let due = k <= 30 || k.is_multiple_of(INFORMATION_EVERY);
-        let scored = self.parts[0].mstep.scored.clone();
+        let mstep = &self.parts[0].mstep;
+        let soon = mstep.follows_scores() && k <= 30;
+        let needed = mstep.follows_scores() || self.schedule.keeps_scores(k);
+        let due = soon || needed && k.is_multiple_of(INFORMATION_EVERY);
+        let scored = mstep.scored.clone();
         if !due || scored.is_empty() {
             return;
         }
