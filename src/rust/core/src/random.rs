@@ -23,6 +23,8 @@ pub enum Purpose {
     Exchange,
     /// Effects and outcomes simulated from a model.
     Simulation,
+    /// Starts of the search for conditional modes.
+    ModeStart,
 }
 
 /// Who occupies the lanes of a block.
