@@ -23,6 +23,8 @@ pub struct Joint {
     pub n_batches: usize,
     /// Effects of the model on which no outcome depends.
     pub idle_effects: Vec<usize>,
+    /// The model before groupings are told apart.
+    form: NormalForm,
 }
 
 /// Levels of random effects with given values: effect of the model, level, value of `phi`.
@@ -87,7 +89,29 @@ impl Joint {
             theta,
             batches,
             n_batches,
+            form,
         })
+    }
+
+    /// Send coordinates on other routes: their parameters then move along derivatives of the program.
+    pub fn reroute(&mut self, routes: &[(usize, Route)]) {
+        for (k, route) in routes {
+            self.theta.routes[*k] = *route;
+        }
+        let records: Vec<Records> = self.parts.iter().map(|p| p.records.clone()).collect();
+        for (group, part) in self.parts.iter_mut().enumerate() {
+            let held = part.held.take();
+            *part = Problem::new(&part.model, &self.form, &records, &self.theta, group);
+            part.held = held;
+        }
+    }
+
+    /// Coordinates of `theta` on which the outcomes' predictions depend.
+    pub fn in_predictions(&self) -> Vec<usize> {
+        let densities = self.form.densities.iter();
+        let mut list = (self.form).thetas_of(densities.filter_map(|d| d.prediction).collect());
+        list.sort_unstable();
+        list
     }
 
     /// The first problem, whose program holds the outcomes' dependence on `theta`.

@@ -4,6 +4,7 @@
 //! grouping move, lane by lane, and those of the other groupings are known values of the rows: given them, the levels
 //! of a grouping are independent. With one grouping its problem is all there is.
 
+mod bare;
 mod carried;
 mod closed_form;
 mod constant_error;
@@ -16,9 +17,11 @@ mod laws;
 mod normal_form;
 mod prior;
 mod programs;
+mod recognise;
 mod seen;
 mod theta;
 
+pub use bare::{BareLaw, BareOutcome, Coordinate};
 pub use closed_form::{CovarianceUpdate, Residual, Variance};
 pub use constant_error::ConstantError;
 pub use differentiate::{Derivatives, Information, Scratch};
@@ -270,7 +273,7 @@ fn mine(form: &NormalForm, theta: &Theta, group: usize) -> Vec<bool> {
     entries
         .map(|(route, own)| match route {
             Route::Mean | Route::Covariance => own,
-            Route::Fixed | Route::Residual | Route::Score => group == 0,
+            _ => group == 0,
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
 mod adapt;
+mod bare;
 mod convergence;
 mod estep;
 mod exchange;

@@ -2,6 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
+use super::bare::Bare;
 use super::means::LinearMeans;
 use super::statistics::{Smoothed, Statistics};
 use crate::problem::{
@@ -13,6 +14,7 @@ pub struct MStep<'a> {
     problem: &'a Problem,
     pub linear: LinearMeans,
     residuals: Vec<Smoothed>,
+    pub bare: Bare,
     /// Coordinates on the score route.
     pub scored: Vec<usize>,
     /// Smoothed information of the complete data: all free coordinates by the scored ones.
@@ -55,6 +57,7 @@ impl<'a> MStep<'a> {
             problem,
             linear: LinearMeans::new(problem),
             residuals: vec![Smoothed::default(); problem.form.residuals.len()],
+            bare: Bare::new(problem),
             scored,
             information: None,
         }
@@ -63,13 +66,23 @@ impl<'a> MStep<'a> {
     /// True when derivatives of the program are read.
     pub fn needs_derivatives(&self) -> bool {
         self.problem.constant_error.is_none()
-            && !(self.residuals.is_empty() && self.scored.is_empty())
+            && (self.reads_residuals()
+                || !self.scored.is_empty()
+                || self.bare.needs_derivatives(self.problem))
+    }
+
+    /// True when some residual error keeps its closed form.
+    fn reads_residuals(&self) -> bool {
+        let residuals = &self.problem.form.residuals;
+        let routes = &self.problem.theta.routes;
+        residuals.iter().any(|r| routes[r.theta] == Route::Residual)
     }
 
     /// Move `theta`.
     pub fn update(&mut self, step: &Step, program: &mut MeanProgram, theta: &mut [f64]) {
         let old = theta.to_vec();
         self.residual_errors(step, &old, theta);
+        self.bare.update(self.problem, step.gradient, step.gain, theta);
         self.score_route(step, &old, theta);
         let solved = self
             .linear
@@ -162,6 +175,8 @@ impl<'a> MStep<'a> {
                     theta[k] = self.problem.theta.clamp(k, variance.theta(mean));
                 }
             }
+            CovarianceUpdate::Full { first, .. }
+                if self.problem.theta.routes[*first] != Route::Covariance => {}
             CovarianceUpdate::Full { first, .. } => {
                 let mut omega = DMatrix::from_fn(block.len, block.len, new);
                 let stretch: Vec<f64> = (0..block.len)

@@ -26,7 +26,7 @@ pub struct Scores<'a> {
     programmed: Vec<(usize, usize, Vec<f64>)>,
     /// Terms of the linear means: effect, position among the free, index of the term.
     terms: Vec<(usize, usize, usize)>,
-    theta: &'a [f64],
+    pub theta: &'a [f64],
 }
 
 impl<'a> Scores<'a> {
