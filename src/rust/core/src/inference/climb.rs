@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::density::Density;
+use super::density::{put_held, Density};
 use super::ebe::{EbeOptimizer, EbeOptions};
 use super::modes::{Conditional, ModeOptions, Modes};
 use crate::data::Layout;
@@ -169,10 +169,8 @@ impl<'a> Climber<'a> {
         for (b, block) in layout.blocks.iter().enumerate() {
             let mut columns = starts.columns(&layout, b, d);
             let held = self.problem.held_columns(&layout, b);
-            for (k, values) in held.iter().flatten().enumerate() {
-                for l in (0..LANES).filter(|l| !values.0[*l].is_nan()) {
-                    columns[k].0[l] = values.0[l];
-                }
+            if let Some(held) = &held {
+                put_held(held, &mut columns);
             }
             for (l, lane) in block.lanes.iter().enumerate() {
                 let free: Vec<usize> = (0..d)
@@ -211,7 +209,7 @@ impl<'a> Climber<'a> {
 }
 
 impl Starts {
-    /// The same start for every copy of each level.
+    /// One start a level.
     pub fn one(levels: Vec<usize>, phi: Vec<f64>) -> Self {
         Self {
             levels,
@@ -221,7 +219,7 @@ impl Starts {
     }
 
     /// Position of the start of a level.
-    fn place(&self, level: usize, copy: usize) -> usize {
+    pub fn place(&self, level: usize, copy: usize) -> usize {
         let p = self.levels.partition_point(|other| *other < level);
         p * self.copies + copy
     }
@@ -274,7 +272,11 @@ impl OneLane<'_> {
     fn climb(&mut self, sds: &[f64], options: OptimizerOptions) -> End {
         let n = self.free.len();
         let space = Space {
-            start: self.free.iter().map(|k| self.columns[*k].0[self.l]).collect(),
+            start: self
+                .free
+                .iter()
+                .map(|k| self.columns[*k].0[self.l])
+                .collect(),
             lower: vec![f64::NEG_INFINITY; n],
             upper: vec![f64::INFINITY; n],
             size: self.free.iter().map(|k| sds[*k]).collect(),
@@ -304,7 +306,10 @@ impl OneLane<'_> {
         let value = self
             .density
             .gradient(self.b, &self.columns, &mut gradient, &mut self.scratch);
-        (value.0[self.l], gradient.iter().map(|g| g.0[self.l]).collect())
+        (
+            value.0[self.l],
+            gradient.iter().map(|g| g.0[self.l]).collect(),
+        )
     }
 }
 

@@ -1,5 +1,7 @@
 //! Evaluate the log density of `phi` given the data, `log p(y_i | phi) + log N(phi; m_i, Omega)`, and its gradient.
 
+use std::cell::OnceCell;
+
 use super::modes::Conditional;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
@@ -9,7 +11,8 @@ use crate::problem::{Derivatives, Means, Scratch, Values};
 pub struct Density<'a> {
     target: &'a Conditional<'a>,
     values: Values<'a>,
-    derivatives: Derivatives<'a>,
+    /// Made when a gradient is first asked for.
+    derivatives: OnceCell<Derivatives<'a>>,
     means: Means,
     isa: Isa,
 }
@@ -20,13 +23,10 @@ impl<'a> Density<'a> {
         let mut values = Values::new(problem, layout, &problem.programs.likelihood);
         values.set_known(target.known.clone());
         values.prepare(target.theta);
-        let mut derivatives = Derivatives::new(problem, layout, &problem.programs.phi);
-        derivatives.set_known(target.known.clone());
-        derivatives.prepare(target.theta);
         Self {
             target,
             values,
-            derivatives,
+            derivatives: OnceCell::new(),
             means: Means::new(problem, layout, target.theta),
             isa: Isa::detect(),
         }
@@ -43,6 +43,18 @@ impl<'a> Density<'a> {
         value
     }
 
+    fn derivatives(&self) -> &Derivatives<'a> {
+        self.derivatives.get_or_init(|| {
+            let Conditional {
+                problem, layout, ..
+            } = *self.target;
+            let mut derivatives = Derivatives::new(problem, layout, &problem.programs.phi);
+            derivatives.set_known(self.target.known.clone());
+            derivatives.prepare(self.target.theta);
+            derivatives
+        })
+    }
+
     /// The same with its gradient; coordinates with given values have no slope.
     pub fn gradient(
         &self,
@@ -51,7 +63,7 @@ impl<'a> Density<'a> {
         gradient: &mut [Column],
         scratch: &mut Scratch,
     ) -> Column {
-        let mut value = self.derivatives.gradient_phi(b, phi, gradient, scratch);
+        let mut value = self.derivatives().gradient_phi(b, phi, gradient, scratch);
         let mean = self.means.columns(self.target.layout, b);
         let prior = self.target.prior.log_density(self.isa, phi, &mean);
         let precision = &self.target.prior.precision;
@@ -67,5 +79,14 @@ impl<'a> Density<'a> {
             }
         }
         value
+    }
+}
+
+/// Put given values of `phi` (NaN where free) in their place.
+pub fn put_held(held: &[Column], phi: &mut [Column]) {
+    for (values, column) in held.iter().zip(phi) {
+        for l in (0..LANES).filter(|l| !values.0[*l].is_nan()) {
+            column.0[l] = values.0[l];
+        }
     }
 }

@@ -12,7 +12,6 @@ mod gradient;
 mod means;
 mod mstep;
 mod newton;
-mod optimizer;
 pub mod options;
 mod part;
 mod run;
@@ -24,8 +23,9 @@ mod statistics;
 mod trace;
 mod turns;
 
+use crate::optimizer;
+pub use crate::optimizer::{Derivative, OptimizerOptions};
 pub use fit::{fit, Fit, FitStatus};
-pub use optimizer::{Derivative, OptimizerOptions};
 pub use options::SaemOptions;
 pub use schedule::{Phase, Schedule};
 pub use trace::Trace;

@@ -82,7 +82,8 @@ impl<'a> MStep<'a> {
     pub fn update(&mut self, step: &Step, program: &mut MeanProgram, theta: &mut [f64]) {
         let old = theta.to_vec();
         self.residual_errors(step, &old, theta);
-        self.bare.update(self.problem, step.gradient, step.gain, theta);
+        self.bare
+            .update(self.problem, step.gradient, step.gain, theta);
         self.score_route(step, &old, theta);
         let solved = self
             .linear

@@ -107,12 +107,7 @@ fn units_of_the_coordinates_and_of_the_objective_do_not_matter() {
     for options in all(2000) {
         let mut objective = Known {
             value: |x: &[f64]| -1e6 * ((x[0] / 1e4 - 2.0).powi(2) + (x[1] * 1e3 - 1.0).powi(2)),
-            gradient: Some(|x: &[f64]| {
-                vec![
-                    -2e2 * (x[0] / 1e4 - 2.0),
-                    -2e9 * (x[1] * 1e3 - 1.0),
-                ]
-            }),
+            gradient: Some(|x: &[f64]| vec![-2e2 * (x[0] / 1e4 - 2.0), -2e9 * (x[1] * 1e3 - 1.0)]),
         };
         let space = Space {
             size: vec![1e4, 1e-3],
@@ -120,7 +115,9 @@ fn units_of_the_coordinates_and_of_the_objective_do_not_matter() {
             ..space(&[1e4, 5e-3], f64::NEG_INFINITY, f64::INFINITY)
         };
         let found = maximize(&mut objective, space, options);
-        let miss = (found.x[0] / 1e4 - 2.0).abs().max((found.x[1] * 1e3 - 1.0).abs());
+        let miss = (found.x[0] / 1e4 - 2.0)
+            .abs()
+            .max((found.x[1] * 1e3 - 1.0).abs());
         assert!(miss < 1e-6, "{options:?} {found:?}");
     }
 }
@@ -130,7 +127,13 @@ fn points_without_a_finite_value_are_not_taken() {
     for options in all(2000) {
         // Falls off a cliff beyond 1; the maximum 0.8 is near it.
         let mut objective = Known {
-            value: |x: &[f64]| if x[0] > 1.0 { f64::NAN } else { -50.0 * (x[0] - 0.8).powi(2) },
+            value: |x: &[f64]| {
+                if x[0] > 1.0 {
+                    f64::NAN
+                } else {
+                    -50.0 * (x[0] - 0.8).powi(2)
+                }
+            },
             gradient: Some(|x: &[f64]| vec![-100.0 * (x[0] - 0.8)]),
         };
         let found = maximize(&mut objective, space(&[-3.0], -10.0, 10.0), options);

@@ -1,4 +1,4 @@
-//! Maximize the numerical part of the M-step.
+//! Maximize a function of a few coordinates: the numerical part of the M-step, log densities of random effects.
 //!
 //! All optimizers work on `z = (x - start) / size` and see `(f(start) - f(x)) / weight`, so that neither the units of
 //! the coordinates nor the number of observations matter to them. Outside the bounds they see the nearest point inside:
@@ -37,11 +37,7 @@ pub struct Maximum {
 }
 
 /// Maximize from the start of `space`; with [`OptimizerOptions::Score`] nothing moves.
-pub fn maximize(
-    objective: &mut dyn Objective,
-    space: Space,
-    options: OptimizerOptions,
-) -> Maximum {
+pub fn maximize(objective: &mut dyn Objective, space: Space, options: OptimizerOptions) -> Maximum {
     let finite = match options {
         OptimizerOptions::Lbfgs { adtype, .. } | OptimizerOptions::Adam { adtype, .. } => {
             adtype == Derivative::Finite
