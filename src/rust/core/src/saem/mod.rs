@@ -17,7 +17,6 @@ mod mstep;
 mod newton;
 mod numeric;
 mod objective;
-mod optimizer;
 pub mod options;
 mod part;
 mod routes;
@@ -32,8 +31,9 @@ mod streaks;
 mod trace;
 mod turns;
 
+use crate::optimizer;
+pub use crate::optimizer::{Derivative, OptimizerOptions};
 pub use fit::{fit, Fit, FitStatus};
-pub use optimizer::{Derivative, OptimizerOptions};
 pub use options::SaemOptions;
 pub use routes::choose_routes;
 pub use schedule::{Phase, Schedule};
