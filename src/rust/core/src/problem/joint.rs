@@ -4,7 +4,7 @@ use super::exchange::{exchanges, Exchange};
 use super::known::Points;
 use super::normal_form::NormalForm;
 use super::theta::{Route, Theta};
-use super::{Given, Problem};
+use super::{Given, Means, Problem};
 use crate::data::{Frame, Records};
 use crate::error::{Error, ErrorClass, Result};
 use crate::language::words;
@@ -123,6 +123,15 @@ impl Joint {
         &self.parts[0].model
     }
 
+    /// All groupings with some effects at their means; see [`Problem::pinned`].
+    pub fn pinned(&self, effects: &[usize], theta: &[f64]) -> Self {
+        let mut pinned = self.clone();
+        for part in &mut pinned.parts {
+            *part = part.pinned(effects, theta);
+        }
+        pinned
+    }
+
     /// True when all levels of the one grouping are independent and free: the case of most models.
     pub fn is_simple(&self) -> bool {
         self.parts.len() == 1 && self.parts[0].held.is_none()
@@ -171,6 +180,22 @@ impl Problem {
     pub fn is_held(&self, level: usize, k: usize) -> bool {
         let d = self.n_phi();
         (self.held.as_ref()).is_some_and(|held| !held[level * d + k].is_nan())
+    }
+
+    /// The problem in which some effects (of the model) of all levels have their means at `theta` for values.
+    pub fn pinned(&self, effects: &[usize], theta: &[f64]) -> Self {
+        let mut pinned = self.clone();
+        let means = Means::new(self, &self.full_layout(), theta);
+        let own = self.form.offset..self.form.offset + self.n_phi();
+        for effect in effects.iter().filter(|effect| own.contains(effect)) {
+            for level in 0..self.n_subjects() {
+                let k = effect - self.form.offset;
+                if !self.is_held(level, k) {
+                    pinned.hold(*effect, level, means.of(level)[k]);
+                }
+            }
+        }
+        pinned
     }
 
     /// Give `phi` of one effect (of the model) of one level a value.

@@ -180,6 +180,17 @@ impl Problem {
         Layout::new(rows, &self.values(), copies)
     }
 
+    /// The same for some of the levels.
+    pub fn layout_of(&self, levels: &[usize], copies: usize) -> Layout {
+        let observed = |r: &usize| self.data.present.iter().any(|present| present[*r]);
+        let mut rows = vec![Vec::new(); self.n_subjects()];
+        for level in levels {
+            let list = self.records.rows[*level].iter().copied();
+            rows[*level] = list.filter(observed).collect();
+        }
+        Layout::of(levels.to_vec(), rows, &self.values(), copies)
+    }
+
     /// Blocks over all rows of the data frame.
     pub fn full_layout(&self) -> Layout {
         Layout::new(self.records.rows.clone(), &self.values(), 1)

@@ -2,12 +2,11 @@
 //!
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
-mod adapt;
 mod bare;
 mod batches;
 mod collapse;
 mod convergence;
-mod estep;
+pub mod estep;
 mod exchange;
 mod finish;
 mod fit;
@@ -18,7 +17,6 @@ mod mstep;
 mod newton;
 mod numeric;
 mod objective;
-mod optimizer;
 pub mod options;
 mod part;
 mod routes;
@@ -33,8 +31,9 @@ mod streaks;
 mod trace;
 mod turns;
 
+use crate::optimizer;
+pub use crate::optimizer::{Derivative, OptimizerOptions};
 pub use fit::{fit, Fit, FitStatus};
-pub use optimizer::{Derivative, OptimizerOptions};
 pub use options::SaemOptions;
 pub use routes::choose_routes;
 pub use schedule::{Phase, Schedule};

@@ -16,7 +16,7 @@ use super::smoother::{LaneScores, Smoother};
 use super::store::{Snapshot, Store};
 use super::streaks::Streaks;
 use super::trace::Trace;
-use super::turns::{kernels, turns};
+use super::turns::{plan, turns};
 use nalgebra::DMatrix;
 
 use crate::data::Layout;
@@ -46,6 +46,8 @@ pub struct Run<'a> {
     pub(super) floors: Floors,
     pub(super) collapses: Collapses,
     pub(super) streaks: Streaks,
+    /// Levels of each grouping that this iteration draws for; `None` stands for all.
+    active: Option<Vec<Vec<bool>>>,
     /// Whether the test for an early end has been passed.
     pub settled: bool,
 }
@@ -63,9 +65,10 @@ impl<'a> Run<'a> {
         let free: Vec<usize> = (0..theta.len())
             .filter(|k| joint.theta.routes[*k] != Route::Fixed)
             .collect();
-        let kernels = kernels(options, joint, Phase::Smoothing);
         let smoother = || {
-            let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
+            let plan = plan(options, joint, Phase::Smoothing, 1);
+            let sampler = options.sampler.sampler(joint.main().n_phi());
+            let draws = sampler.draws(&plan) * turns(joint, Phase::Smoothing) as f64;
             Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
         };
         let parts = joint.parts.iter().zip(layouts);
@@ -80,6 +83,7 @@ impl<'a> Run<'a> {
             floors: Floors::new(joint, &options.anneal)?,
             collapses: Collapses::new(joint, &options.anneal)?,
             streaks: Streaks::default(),
+            active: None,
             settled: false,
             joint,
             options,
@@ -105,6 +109,9 @@ impl<'a> Run<'a> {
             .set(self.joint, &self.schedule, k, &mut self.theta);
         let update = self.options.update_schedule;
         let chosen = batches::choose(update, self.joint.n_batches, (k, self.seed), monitor)?;
+        self.active = chosen
+            .as_deref()
+            .map(|chosen| batches::levels(self.joint, chosen));
         let old = self.theta.clone();
         let Some(priors) = all_priors(self.joint, &old) else {
             return Ok(None);
@@ -296,13 +303,13 @@ impl<'a> Run<'a> {
             origin: &part.statistics.origin,
             averages_gradient: phase == Phase::Smoothing,
             scores: scores.as_ref(),
+            active: self.active.as_ref().map(|levels| levels[group].as_slice()),
             turn,
         };
-        let kernels = kernels(self.options, self.joint, phase);
-        let acceptance = 0.4;
+        let plan = plan(self.options, self.joint, phase, turn.iteration);
         part.chains
-            .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance))
-            .step(&target, kernels, workers)
+            .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler))
+            .step(&target, plan, workers)
     }
 
     /// Start the chains of every grouping at the means, so that each can be known to the others.
@@ -323,15 +330,15 @@ impl<'a> Run<'a> {
                 origin: &part.statistics.origin,
                 averages_gradient: false,
                 scores: None,
+                active: None,
                 turn: Turn {
                     iteration: 0,
                     number: 0,
                     first: true,
                 },
             };
-            let acceptance = 0.4;
             part.chains
-                .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance));
+                .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Maximize the numerical part of the M-step.
+//! Maximize a function of a few coordinates: the numerical part of the M-step, log densities of random effects.
 //!
 //! All optimizers work on `z = (x - start) / size` and see `(f(start) - f(x)) / weight`, so that neither the units of
 //! the coordinates nor the number of observations matter to them. Outside the bounds they see the nearest point inside:
