@@ -126,6 +126,11 @@ impl<'a> Values<'a> {
         self.known = known;
     }
 
+    /// The values of `theta` that the program reads: equal ones make all of its values equal.
+    pub(super) fn population(&self, theta: &[f64]) -> Vec<f64> {
+        self.population.values(&self.problem.form.graph, theta)
+    }
+
     /// Recompute everything that depends on `theta` alone.
     pub fn prepare(&mut self, theta: &[f64]) {
         let population = self.population.values(&self.problem.form.graph, theta);

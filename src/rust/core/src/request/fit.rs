@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::inference::joint::JointModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
+use crate::parallel::Workers;
 use crate::problem::{Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
 use crate::saem::{self, Fit, FitStatus, SaemOptions};
@@ -47,6 +48,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         fit: &fit,
         theta,
         warnings: Vec::new(),
+        workers: request.workers()?,
     };
     report.warn_of_idle();
     let log_lik = report.log_lik(&options);
@@ -100,6 +102,7 @@ struct Report<'a> {
     fit: &'a Fit,
     theta: &'a [f64],
     warnings: Vec<String>,
+    workers: Workers,
 }
 
 impl Report<'_> {
@@ -207,7 +210,7 @@ impl Report<'_> {
         if !options.log_lik || !finished {
             return Value::Null;
         }
-        match marginal(self.problem, self.theta, options.nodes) {
+        match marginal(self.problem, self.theta, options.nodes, &self.workers) {
             Ok(result) => {
                 if self.problem.is_simple() {
                     self.warn_of_modes(&result.converged);
@@ -287,7 +290,7 @@ impl Report<'_> {
     fn conditional(&mut self) -> Vec<(&'static str, Value)> {
         let joint = self.problem;
         let typical = typical(joint, self.theta);
-        let modes = find_modes(joint, self.theta).unwrap_or_else(|error| {
+        let modes = find_modes(joint, self.theta, &self.workers).unwrap_or_else(|error| {
             self.warnings.push(error.to_string());
             let none = joint
                 .parts

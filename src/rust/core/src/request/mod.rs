@@ -1,5 +1,7 @@
 //! Answer one request of a front end: decode it, run it, encode the result.
 
+use std::sync::Arc;
+
 mod decode;
 mod density;
 mod describe;
@@ -11,9 +13,10 @@ mod simulate;
 
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::joint::{joint_modes, laplace, JointModes};
-use crate::inference::modes::{ModeOptions, Modes};
-use crate::inference::quadrature::{default_nodes, quadrature, Quadrature};
+use crate::inference::modes::{Conditional, ModeOptions, Modes};
+use crate::inference::quadrature::{default_nodes, quadrature_by, Quadrature};
 use crate::monitor::Monitor;
+use crate::parallel::Workers;
 use crate::problem::{Joint, Prior};
 use crate::reply::Value;
 
@@ -36,11 +39,13 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "log_density" => density::log_density(&request, columns),
         "log_likelihood" => {
             let (joint, theta) = request.evaluated(columns)?;
-            Ok(log_likelihood(&marginal(&joint, &theta, request.nodes)?))
+            let workers = request.workers()?;
+            let result = marginal(&joint, &theta, request.nodes, &workers)?;
+            Ok(log_likelihood(&result))
         }
         "modes" => {
             let (joint, theta) = request.evaluated(columns)?;
-            modes(&joint, &theta)
+            modes(&joint, &theta, &request.workers()?)
         }
         other => Err(Error::new(
             ErrorClass::Internal,
@@ -87,11 +92,16 @@ pub fn log_likelihood(result: &Quadrature) -> Value {
 ///
 /// # Errors
 /// Too many nodes, too many effects, or a population distribution that does not exist.
-pub fn marginal(joint: &Joint, theta: &[f64], nodes: Option<usize>) -> Result<Quadrature> {
+pub fn marginal(
+    joint: &Joint,
+    theta: &[f64],
+    nodes: Option<usize>,
+    workers: &Workers,
+) -> Result<Quadrature> {
     if joint.is_simple() {
         let problem = joint.main();
         let nodes = nodes.unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
-        return quadrature(problem, theta, nodes);
+        return quadrature_by(workers, problem, theta, nodes);
     }
     if nodes.is_some_and(|n| n > 1) {
         return Err(Error::new(
@@ -108,14 +118,21 @@ pub fn marginal(joint: &Joint, theta: &[f64], nodes: Option<usize>) -> Result<Qu
 ///
 /// # Errors
 /// A population distribution that does not exist.
-pub fn find_modes(joint: &Joint, theta: &[f64]) -> Result<JointModes> {
+pub fn find_modes(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<JointModes> {
     if !joint.is_simple() {
         return joint_modes(joint, theta);
     }
     let problem = joint.main();
     let layout = problem.layout(1);
     let prior = Prior::new(problem, theta)?;
-    let modes = Modes::find(problem, &layout, theta, &prior, None, ModeOptions::exact());
+    let target = Conditional {
+        problem,
+        layout: &layout,
+        theta,
+        prior: &prior,
+        known: Arc::default(),
+    };
+    let modes = Modes::find_by(workers, &target, None, ModeOptions::exact());
     let (phi, converged) = modes.by_subject(&layout);
     Ok(JointModes {
         points: joint.points(vec![phi]),
@@ -123,8 +140,8 @@ pub fn find_modes(joint: &Joint, theta: &[f64]) -> Result<JointModes> {
     })
 }
 
-fn modes(joint: &Joint, theta: &[f64]) -> Result<Value> {
-    let modes = find_modes(joint, theta)?;
+fn modes(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<Value> {
+    let modes = find_modes(joint, theta, workers)?;
     let each = joint.parts.iter().zip(&modes.points.values);
     let groups = each.zip(modes.converged).map(|((part, phi), converged)| {
         let effects = predict::effects_of(part, theta, phi);
