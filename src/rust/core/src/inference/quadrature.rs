@@ -66,10 +66,11 @@ const MAX_POINTS: usize = 2_000_000;
 /// # Errors
 /// A singular `Omega`, or a rule with too many points.
 pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quadrature> {
-    quadrature_by(&Workers::single(), problem, theta, nodes)
+    quadrature_by(&Workers::single(), problem, theta, nodes, None)
 }
 
-/// The log-likelihood at `theta`, in parallel over blocks.
+/// The log-likelihood at `theta`, in parallel over blocks. `start`: where to look for the conditional modes first
+/// (`n_subjects x d`, row-major), else at the means.
 ///
 /// # Errors
 /// A singular `Omega`, or a rule with too many points.
@@ -78,6 +79,7 @@ pub fn quadrature_by(
     problem: &Problem,
     theta: &[f64],
     nodes: usize,
+    start: Option<&[f64]>,
 ) -> Result<Quadrature> {
     let n_points = n_points(problem, nodes)?;
     let copies = (LANES / problem.n_subjects().max(1)).clamp(1, n_points);
@@ -90,7 +92,13 @@ pub fn quadrature_by(
         prior: &prior,
         known: Arc::default(),
     };
-    let modes = Modes::find_by(workers, &target, None, ModeOptions::exact());
+    let start: Option<Vec<Vec<Column>>> = start.map(|phi| {
+        let blocks = 0..layout.blocks.len();
+        blocks
+            .map(|b| layout.columns(b, phi, problem.n_phi()))
+            .collect()
+    });
+    let modes = Modes::find_by(workers, &target, start.as_deref(), ModeOptions::exact());
     let rule = Rule {
         points: rule(nodes)?,
         n_points,

@@ -131,6 +131,10 @@ impl<'a> Values<'a> {
         self.population.values(&self.problem.form.graph, theta)
     }
 
+    pub fn known(&self) -> &Arc<Vec<Known>> {
+        &self.known
+    }
+
     /// Recompute everything that depends on `theta` alone.
     pub fn prepare(&mut self, theta: &[f64]) {
         let population = self.population.values(&self.problem.form.graph, theta);

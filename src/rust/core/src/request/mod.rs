@@ -1,23 +1,21 @@
 //! Answer one request of a front end: decode it, run it, encode the result.
 
-use std::sync::Arc;
-
 mod decode;
 mod density;
 mod describe;
 mod fit;
 mod history;
+mod modes;
 mod parameters;
 mod predict;
 mod simulate;
 
 use crate::error::{Error, ErrorClass, Result};
-use crate::inference::joint::{joint_modes, laplace, JointModes};
-use crate::inference::modes::{Conditional, ModeOptions, Modes};
+use crate::inference::joint::laplace;
 use crate::inference::quadrature::{default_nodes, quadrature_by, Quadrature};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Prior};
+use crate::problem::{Joint, Points};
 use crate::reply::Value;
 
 pub use decode::Request;
@@ -40,13 +38,11 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "log_likelihood" => {
             let (joint, theta) = request.evaluated(columns)?;
             let workers = request.workers()?;
-            let result = marginal(&joint, &theta, request.nodes, &workers)?;
+            let modes = modes::points(&request, &joint, &theta, &workers)?;
+            let result = marginal(&joint, &theta, request.nodes, &modes, &workers)?;
             Ok(log_likelihood(&result))
         }
-        "modes" => {
-            let (joint, theta) = request.evaluated(columns)?;
-            modes(&joint, &theta, &request.workers()?)
-        }
+        "modes" => modes::modes(&request, columns),
         other => Err(Error::new(
             ErrorClass::Internal,
             "task",
@@ -88,7 +84,7 @@ pub fn log_likelihood(result: &Quadrature) -> Value {
     ])
 }
 
-/// The log-likelihood: by quadrature with one grouping, else by Laplace's approximation.
+/// The log-likelihood: by quadrature around the conditional `modes` with one grouping, else by Laplace's approximation.
 ///
 /// # Errors
 /// Too many nodes, too many effects, or a population distribution that does not exist.
@@ -96,12 +92,13 @@ pub fn marginal(
     joint: &Joint,
     theta: &[f64],
     nodes: Option<usize>,
+    modes: &Points,
     workers: &Workers,
 ) -> Result<Quadrature> {
     if joint.is_simple() {
         let problem = joint.main();
         let nodes = nodes.unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
-        return quadrature_by(workers, problem, theta, nodes);
+        return quadrature_by(workers, problem, theta, nodes, Some(&modes.values[0]));
     }
     if nodes.is_some_and(|n| n > 1) {
         return Err(Error::new(
@@ -111,47 +108,5 @@ pub fn marginal(
         )
         .hint("Use nodes = 1, Laplace's approximation."));
     }
-    laplace(joint, theta)
-}
-
-/// Conditional modes of all groupings.
-///
-/// # Errors
-/// A population distribution that does not exist.
-pub fn find_modes(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<JointModes> {
-    if !joint.is_simple() {
-        return joint_modes(joint, theta);
-    }
-    let problem = joint.main();
-    let layout = problem.layout(1);
-    let prior = Prior::new(problem, theta)?;
-    let target = Conditional {
-        problem,
-        layout: &layout,
-        theta,
-        prior: &prior,
-        known: Arc::default(),
-    };
-    let modes = Modes::find_by(workers, &target, None, ModeOptions::exact());
-    let (phi, converged) = modes.by_subject(&layout);
-    Ok(JointModes {
-        points: joint.points(vec![phi]),
-        converged: vec![converged],
-    })
-}
-
-fn modes(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<Value> {
-    let modes = find_modes(joint, theta, workers)?;
-    let each = joint.parts.iter().zip(&modes.points.values);
-    let groups = each.zip(modes.converged).map(|((part, phi), converged)| {
-        let effects = predict::effects_of(part, theta, phi);
-        list(vec![
-            ("group", Value::Text(part.records.group.clone())),
-            ("name", predict::effect_names(part)),
-            ("modes", matrix(part.n_subjects(), part.n_phi(), &effects)),
-            ("converged", Value::Flags(converged)),
-        ])
-    });
-    let named = groups.map(|group| (String::new(), group));
-    Ok(Value::List(named.collect()))
+    laplace(joint, theta, Some(modes))
 }
