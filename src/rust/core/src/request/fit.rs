@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::EbModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
+use crate::parallel::Workers;
 use crate::problem::{Given, Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
 use crate::saem::{self, Fit, FitStatus, SaemOptions};
@@ -50,6 +51,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         given: &given,
         means: problem.parts.iter().map(of).collect(),
         warnings: Vec::new(),
+        workers: request.workers()?,
     };
     report.warn_of_idle();
     let modes = report.modes(&options, seed);
@@ -107,6 +109,7 @@ struct Report<'a> {
     /// Conditional means and standard deviations of the effects of each grouping.
     means: Vec<(Vec<f64>, Vec<f64>)>,
     warnings: Vec<String>,
+    workers: Workers,
 }
 
 impl Report<'_> {
@@ -221,7 +224,13 @@ impl Report<'_> {
         let Some(modes) = modes else {
             return Value::Null;
         };
-        match marginal(self.problem, self.theta, options.nodes, &modes.points) {
+        match marginal(
+            self.problem,
+            self.theta,
+            options.nodes,
+            &modes.points,
+            &self.workers,
+        ) {
             Ok(result) => {
                 if !result.log_lik.is_finite() {
                     self.warnings
@@ -265,7 +274,7 @@ impl Report<'_> {
             .map(|asked| asked.or_from(self.problem, self.theta, &means));
         let found = asked.and_then(|asked| {
             let asked = if finished { asked } else { asked.once() };
-            asked.find(self.problem, self.theta)
+            asked.find(self.problem, self.theta, &self.workers)
         });
         match found {
             Ok(found) => {
