@@ -22,11 +22,14 @@ use crate::saem::{self, Fit, FitStatus, SaemOptions};
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
     let model = request.compiled()?;
-    let given = request.given()?;
+    let options = options(request)?;
+    let mut given = request.given()?;
+    let collapsing = options.anneal.anneal_to_fixed.iter();
+    given.apart = collapsing.map(|c| c.effect.clone()).collect();
     let frame = request.frame(columns)?;
     let mut problem = Joint::new(&model, &frame, &given)?;
-    let options = options(request)?;
     problem.narrow(&options.mstep.lb, &options.mstep.ub)?;
+    let ineligible = saem::choose_routes(&mut problem, &options);
     let seed = request.seed.unwrap_or(1.0) as u64;
     let built = started.elapsed().as_secs_f64();
     let fit = saem::fit(
@@ -69,6 +72,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("log_lik", log_lik),
         ("trace", trace(&problem, &fit.trace)),
         ("status", report.status()),
+        ("ineligible", refusals(&ineligible)),
         ("acceptance", acceptance(&fit)),
         ("rejected", Value::Number(fit.not_finite as f64)),
         (
@@ -88,6 +92,17 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("warnings", Value::Texts(report.warnings.clone())),
     ]);
     Ok(list(entries))
+}
+
+/// Parameters that were named as targets of a closed form and have none.
+fn refusals(ineligible: &[(String, String)]) -> Value {
+    let texts = |pick: fn(&(String, String)) -> &String| {
+        Value::Texts(ineligible.iter().map(pick).cloned().collect())
+    };
+    list(vec![
+        ("parameter", texts(|refusal| &refusal.0)),
+        ("reason", texts(|refusal| &refusal.1)),
+    ])
 }
 
 pub fn options(request: &Request) -> Result<SaemOptions> {
