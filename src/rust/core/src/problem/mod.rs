@@ -5,6 +5,7 @@
 //! of a grouping are independent. With one grouping its problem is all there is.
 
 mod bare;
+mod bounds;
 mod carried;
 mod closed_form;
 mod constant_error;
@@ -33,7 +34,7 @@ pub use laws::Correction;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
-pub use theta::{natural, Element, Route, Theta};
+pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
 
 use evaluate::Population;
 

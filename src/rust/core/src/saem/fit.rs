@@ -39,7 +39,8 @@ pub struct Fit {
 /// Fit by SAEM.
 ///
 /// # Errors
-/// Threads that cannot be started, observations without a density at the starting values.
+/// Threads that cannot be started, observations without a density at the starting values, options that name what is
+/// not there, functions of the user that fail.
 pub fn fit(
     joint: &Joint,
     options: &SaemOptions,
@@ -52,10 +53,10 @@ pub fn fit(
     let workers = Workers::new(threads)?;
     let copies = options.chains.used_for(joint.n_batches);
     let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(copies)).collect();
-    let mut run = Run::new(joint, options, &layouts, seed);
+    let mut run = Run::new(joint, options, &layouts, seed)?;
     let mut status = FitStatus::MaxIterations;
     for k in 1..=run.schedule.total() {
-        match run.iterate(k, &workers) {
+        match run.iterate(k, &workers, monitor)? {
             Some(progress) => monitor.report(&progress),
             None => {
                 status = FitStatus::NotFinite;
@@ -64,6 +65,9 @@ pub fn fit(
         }
         if monitor.interrupted() {
             status = FitStatus::Interrupted;
+            break;
+        }
+        if run.settled {
             break;
         }
     }

@@ -15,8 +15,10 @@ pub struct MStep<'a> {
     pub linear: LinearMeans,
     residuals: Vec<Smoothed>,
     pub bare: Bare,
-    /// Coordinates on the score route.
+    /// Coordinates on the score route, and behind them those that are maximized numerically: whoever has no closed form
+    /// has its information learned.
     pub scored: Vec<usize>,
+    n_steps: usize,
     /// Smoothed information of the complete data: all free coordinates by the scored ones.
     pub information: Option<DMatrix<f64>>,
     /// Positions of the scored coordinates among the free ones.
@@ -47,7 +49,9 @@ const VARIANCE_FLOOR: f64 = 1e-10;
 
 impl<'a> MStep<'a> {
     pub fn new(problem: &'a Problem, free: &[usize]) -> Self {
-        let scored = problem.theta.on_route(Route::Score);
+        let mut scored = problem.theta.on_route(Route::Score);
+        let n_steps = scored.len();
+        scored.extend(problem.theta.on_route(Route::Numeric));
         let rows = scored
             .iter()
             .filter_map(|k| free.iter().position(|f| f == k))
@@ -59,8 +63,14 @@ impl<'a> MStep<'a> {
             residuals: vec![Smoothed::default(); problem.form.residuals.len()],
             bare: Bare::new(problem),
             scored,
+            n_steps,
             information: None,
         }
+    }
+
+    /// Whether steps on the score route are taken.
+    pub fn follows_scores(&self) -> bool {
+        self.n_steps > 0
     }
 
     /// True when derivatives of the program are read.
@@ -125,13 +135,16 @@ impl<'a> MStep<'a> {
         let Some(information) = &self.information else {
             return;
         };
-        let score = DVector::from_iterator(
-            self.scored.len(),
-            self.scored.iter().map(|k| step.gradient[*k]),
-        );
-        let own = information.select_rows(&self.rows);
+        let n = self.n_steps;
+        if n == 0 {
+            return;
+        }
+        let steps = &self.scored[..n];
+        let score = DVector::from_iterator(n, steps.iter().map(|k| step.gradient[*k]));
+        let own = information.select_rows(&self.rows[..n]);
+        let own = own.columns(0, n).into_owned();
         let change = damped_solve(&((&own + own.transpose()) * 0.5), &score);
-        for (k, change) in self.scored.iter().zip(change.iter()) {
+        for (k, change) in steps.iter().zip(change.iter()) {
             let limit = 0.5 * self.problem.theta.size(*k, old[*k]);
             let moved = old[*k] + step.gain * change.clamp(-limit, limit);
             theta[*k] = self.problem.theta.clamp(*k, moved);
