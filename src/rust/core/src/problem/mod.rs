@@ -17,6 +17,7 @@ mod normal_form;
 mod prior;
 mod programs;
 mod seen;
+mod shifts;
 mod theta;
 
 pub use closed_form::{CovarianceUpdate, Residual, Variance};
@@ -30,6 +31,7 @@ pub use laws::Correction;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
+pub use shifts::{effects_of, phi_of};
 pub use theta::{natural, Element, Route, Theta};
 
 use evaluate::Population;

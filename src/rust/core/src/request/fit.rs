@@ -6,7 +6,7 @@ use nalgebra::DMatrix;
 
 use super::history::{acceptance, trace};
 use super::predict::{
-    columns_matrix, effect_names, effects_of, individual, outcome_names, predictions, typical,
+    columns_matrix, effect_names, individual, outcome_names, predictions, typical,
 };
 use super::{
     count, find_modes, list, log_likelihood, marginal, matrix, parameters, Columns, Request,
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::inference::joint::JointModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
-use crate::problem::{Joint, Points, Prior, Problem, Route};
+use crate::problem::{effects_of, Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
 use crate::saem::{self, Fit, FitStatus, SaemOptions};
 

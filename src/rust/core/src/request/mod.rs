@@ -14,7 +14,7 @@ use crate::inference::joint::{joint_modes, laplace, JointModes};
 use crate::inference::modes::{ModeOptions, Modes};
 use crate::inference::quadrature::{default_nodes, quadrature, Quadrature};
 use crate::monitor::Monitor;
-use crate::problem::{Joint, Prior};
+use crate::problem::{effects_of, Joint, Prior};
 use crate::reply::Value;
 
 pub use decode::Request;
@@ -127,7 +127,7 @@ fn modes(joint: &Joint, theta: &[f64]) -> Result<Value> {
     let modes = find_modes(joint, theta)?;
     let each = joint.parts.iter().zip(&modes.points.values);
     let groups = each.zip(modes.converged).map(|((part, phi), converged)| {
-        let effects = predict::effects_of(part, theta, phi);
+        let effects = effects_of(part, theta, phi);
         list(vec![
             ("group", Value::Text(part.records.group.clone())),
             ("name", predict::effect_names(part)),

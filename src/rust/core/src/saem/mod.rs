@@ -8,6 +8,7 @@ mod estep;
 mod exchange;
 mod fit;
 mod gradient;
+mod hooks;
 mod means;
 mod mstep;
 mod newton;

@@ -4,9 +4,10 @@ use super::convergence::{judge, FitStatus};
 use super::estep::{Chains, Report, Target, Turn, KERNELS};
 use super::exchange::exchange;
 use super::fit::Fit;
+use super::hooks::Hooks;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
-use super::options::{AnnealSchedule, SaemOptions};
+use super::options::{AnnealSchedule, Hook, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
@@ -16,6 +17,7 @@ use super::turns::{kernels, turns};
 use nalgebra::DMatrix;
 
 use crate::data::Layout;
+use crate::error::Result;
 use crate::monitor::Progress;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Route};
@@ -32,6 +34,8 @@ pub struct Run<'a> {
     /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
     parts: Vec<Part<'a>>,
     smoother: Option<Smoother>,
+    /// Functions of the user.
+    hooks: Hooks<'a>,
     free: Vec<usize>,
     seed: u64,
     theta: Vec<f64>,
@@ -44,12 +48,14 @@ impl<'a> Run<'a> {
         options: &'a SaemOptions,
         layouts: &'a [Layout],
         seed: u64,
+        hooks: Hooks<'a>,
     ) -> Self {
         let theta = joint.theta.start.clone();
         let free: Vec<usize> = (0..theta.len())
             .filter(|k| joint.theta.routes[*k] != Route::Fixed)
             .collect();
-        let accelerates = options.acceleration && free.len() <= MAX_PARAMETERS;
+        // The scores of the built-in M-step say nothing of what functions of the user maximize.
+        let accelerates = options.acceleration && hooks.is_empty() && free.len() <= MAX_PARAMETERS;
         let kernels = kernels(options, joint, Phase::Smoothing);
         let smoother = || {
             let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
@@ -61,6 +67,7 @@ impl<'a> Run<'a> {
                 .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
                 .collect(),
             smoother: accelerates.then(smoother),
+            hooks,
             schedule: Schedule::new(options),
             joint,
             options,
@@ -72,16 +79,26 @@ impl<'a> Run<'a> {
     }
 
     /// One iteration, counted from one; `None` when numbers failed, `theta` then being the last good one.
-    pub fn iterate(&mut self, k: usize, workers: &Workers) -> Option<Progress> {
+    ///
+    /// # Errors
+    /// Those of functions of the user.
+    pub fn iterate(&mut self, k: usize, workers: &Workers) -> Result<Option<Progress>> {
         let (phase, gain) = self.schedule.at(k);
         let theta = self.theta.clone();
-        let priors = all_priors(self.joint, &theta)?;
+        let Some(priors) = all_priors(self.joint, &theta) else {
+            return Ok(None);
+        };
         let means = all_means(&mut self.parts, &theta);
         let reports = self.draw(k, &priors, &means, workers);
         for part in &mut self.parts {
-            let chains = part.chains.as_ref()?;
+            let Some(chains) = part.chains.as_ref() else {
+                return Ok(None);
+            };
             part.statistics.update(chains, part.layout, gain);
             part.now.update(chains, part.layout, 1.0);
+        }
+        if self.hooks.has(Hook::Suffstats) {
+            self.hooks.statistics(&self.parts, &theta, gain)?;
         }
         let gradient = total_gradient(&reports);
         self.learn_information(k, workers);
@@ -93,21 +110,28 @@ impl<'a> Run<'a> {
             }
             _ => false,
         };
-        if !moved {
+        if self.hooks.has(Hook::MstepClosedForm) {
+            self.theta = self.hooks.mstep(&self.theta)?;
+        } else if !moved {
             self.update(k, &priors, &means, &gradient);
         }
         let sound = self.shorten(&theta);
         let others = reports[1..].iter().map(|report| report.log_prior);
-        let objective = reports[0].objective + others.sum::<f64>();
+        let mut objective = reports[0].objective + others.sum::<f64>();
+        if self.hooks.has(Hook::QFromStats) {
+            let asked = self.hooks.objective(&self.theta);
+            // Whoever stops here leaves with the parameters of the last whole iteration.
+            objective = asked.inspect_err(|_| self.theta.clone_from(&theta))?;
+        }
         let label = self.schedule.label(k);
         self.trace.push(&self.theta, gain, label, objective);
-        sound.then(|| Progress {
+        Ok(sound.then(|| Progress {
             iteration: k,
             total: self.schedule.total(),
             phase: label,
             gain,
             objective,
-        })
+        }))
     }
 
     /// M-step by the routes of the exploration.
@@ -245,6 +269,7 @@ impl<'a> Run<'a> {
     fn learn_information(&mut self, k: usize, workers: &Workers) {
         let due = k <= 30 || k.is_multiple_of(INFORMATION_EVERY);
         let scored = self.parts[0].mstep.scored.clone();
+        let due = due && !self.hooks.has(Hook::MstepClosedForm);
         if !due || scored.is_empty() {
             return;
         }
