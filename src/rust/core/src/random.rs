@@ -23,6 +23,8 @@ pub enum Purpose {
     Exchange,
     /// Effects and outcomes simulated from a model.
     Simulation,
+    /// The batches that an iteration draws for.
+    Minibatch,
 }
 
 /// Who occupies the lanes of a block.

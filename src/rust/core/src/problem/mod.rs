@@ -4,6 +4,7 @@
 //! grouping move, lane by lane, and those of the other groupings are known values of the rows: given them, the levels
 //! of a grouping are independent. With one grouping its problem is all there is.
 
+mod bounds;
 mod carried;
 mod closed_form;
 mod constant_error;
@@ -32,7 +33,7 @@ pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
 pub use shifts::{effects_of, phi_of};
-pub use theta::{natural, Element, Route, Theta};
+pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
 
 use evaluate::Population;
 

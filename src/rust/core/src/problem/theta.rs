@@ -177,6 +177,30 @@ pub fn natural(model: &Model, theta: &[f64]) -> Vec<f64> {
         .collect()
 }
 
+/// Natural value of the element that coordinate `k` stands for.
+pub fn natural_at(model: &Model, k: usize, theta: &[f64]) -> f64 {
+    let own = model
+        .parameters
+        .iter()
+        .filter(|p| p.coordinates().contains(&k));
+    own.map(|p| p.natural(&theta[p.coordinates()])[p.element_of(k - p.first)])
+        .sum()
+}
+
+/// The value of coordinate `k` that gives its element a natural value, the others being those of `theta`.
+pub fn coordinate_at(model: &Model, k: usize, value: f64, theta: &[f64]) -> f64 {
+    let own = model
+        .parameters
+        .iter()
+        .filter(|p| p.coordinates().contains(&k));
+    own.map(|p| {
+        let mut values = p.natural(&theta[p.coordinates()]);
+        values[p.element_of(k - p.first)] = value;
+        p.transform(&values)[k - p.first]
+    })
+    .sum()
+}
+
 fn check_names(model: &Model, given: &Given) -> Result<()> {
     let starts = given.start.iter().map(|(name, _)| (name, "start"));
     let fixes = given.fix.iter().map(|(name, _)| (name, "fix"));

@@ -24,8 +24,9 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let model = request.compiled()?;
     let given = request.given()?;
     let frame = request.frame(columns)?;
-    let problem = Joint::new(&model, &frame, &given)?;
+    let mut problem = Joint::new(&model, &frame, &given)?;
     let options = options(request)?;
+    problem.narrow(&options.mstep.lb, &options.mstep.ub)?;
     let seed = request.seed.unwrap_or(1.0) as u64;
     let built = started.elapsed().as_secs_f64();
     let fit = saem::fit(

@@ -40,8 +40,8 @@ pub struct Fit {
 /// Fit by SAEM.
 ///
 /// # Errors
-/// Threads that cannot be started, observations without a density at the starting values, functions of the user that
-/// fail.
+/// Threads that cannot be started, observations without a density at the starting values, options that name what is
+/// not there, functions of the user that fail.
 pub fn fit(
     joint: &Joint,
     options: &SaemOptions,
@@ -55,7 +55,7 @@ pub fn fit(
     let copies = options.chains.used_for(joint.n_batches);
     let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(copies)).collect();
     let hooks = Hooks::new(joint, &options.mstep.hooks, monitor);
-    let mut run = Run::new(joint, options, &layouts, seed, hooks);
+    let mut run = Run::new(joint, options, &layouts, seed, hooks)?;
     let mut status = FitStatus::MaxIterations;
     for k in 1..=run.schedule.total() {
         match run.iterate(k, &workers) {
@@ -70,6 +70,9 @@ pub fn fit(
         }
         if monitor.interrupted() {
             status = FitStatus::Interrupted;
+            break;
+        }
+        if run.settled {
             break;
         }
     }

@@ -3,10 +3,14 @@
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
 mod adapt;
+mod batches;
+mod collapse;
 mod convergence;
 mod estep;
 mod exchange;
+mod finish;
 mod fit;
+mod floors;
 mod gradient;
 mod hooks;
 mod means;
@@ -21,6 +25,7 @@ mod score;
 mod smoother;
 mod start;
 mod statistics;
+mod streaks;
 mod trace;
 mod turns;
 

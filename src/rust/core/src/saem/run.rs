@@ -1,17 +1,19 @@
 //! Take SAEM through its iterations.
 
-use super::convergence::{judge, FitStatus};
-use super::estep::{Chains, Report, Target, Turn, KERNELS};
+use super::batches;
+use super::collapse::Collapses;
+use super::estep::{Chains, Report, Target, Turn};
 use super::exchange::exchange;
-use super::fit::Fit;
+use super::floors::Floors;
 use super::hooks::Hooks;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
-use super::options::{AnnealSchedule, Hook, SaemOptions};
+use super::options::{AnnealSchedule, ConvergenceTest, Hook, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
+use super::streaks::Streaks;
 use super::trace::Trace;
 use super::turns::{kernels, turns};
 use nalgebra::DMatrix;
@@ -21,110 +23,117 @@ use crate::error::Result;
 use crate::monitor::Progress;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Route};
-use crate::samplers::Tally;
 
 /// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
 
 /// Everything that lives through the iterations.
 pub struct Run<'a> {
-    joint: &'a Joint,
-    options: &'a SaemOptions,
+    pub(super) joint: &'a Joint,
+    pub(super) options: &'a SaemOptions,
     pub schedule: Schedule,
     /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
-    parts: Vec<Part<'a>>,
-    smoother: Option<Smoother>,
+    pub(super) parts: Vec<Part<'a>>,
+    pub(super) smoother: Option<Smoother>,
     /// Functions of the user.
-    hooks: Hooks<'a>,
-    free: Vec<usize>,
-    seed: u64,
-    theta: Vec<f64>,
-    trace: Trace,
+    pub(super) hooks: Hooks<'a>,
+    pub(super) free: Vec<usize>,
+    pub(super) seed: u64,
+    pub(super) theta: Vec<f64>,
+    pub(super) trace: Trace,
+    pub(super) floors: Floors,
+    pub(super) collapses: Collapses,
+    pub(super) streaks: Streaks,
+    /// Whether the test for an early end has been passed.
+    pub settled: bool,
 }
 
 impl<'a> Run<'a> {
+    /// # Errors
+    /// Options that name what is not there.
     pub fn new(
         joint: &'a Joint,
         options: &'a SaemOptions,
         layouts: &'a [Layout],
         seed: u64,
         hooks: Hooks<'a>,
-    ) -> Self {
+    ) -> Result<Self> {
         let theta = joint.theta.start.clone();
         let free: Vec<usize> = (0..theta.len())
             .filter(|k| joint.theta.routes[*k] != Route::Fixed)
             .collect();
-        // The scores of the built-in M-step say nothing of what functions of the user maximize.
-        let accelerates = options.acceleration && hooks.is_empty() && free.len() <= MAX_PARAMETERS;
         let kernels = kernels(options, joint, Phase::Smoothing);
         let smoother = || {
             let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
             Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
         };
         let parts = joint.parts.iter().zip(layouts);
-        Self {
+        Ok(Self {
             parts: parts
                 .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
                 .collect(),
-            smoother: accelerates.then(smoother),
+            // The scores of the built-in M-step say nothing of what functions of the user maximize.
+            smoother: (hooks.is_empty() && free.len() <= MAX_PARAMETERS).then(smoother),
             hooks,
             schedule: Schedule::new(options),
+            floors: Floors::new(joint, &options.anneal)?,
+            collapses: Collapses::new(joint, &options.anneal)?,
+            streaks: Streaks::default(),
+            settled: false,
             joint,
             options,
             free,
             seed,
             theta,
             trace: Trace::default(),
-        }
+        })
     }
 
     /// One iteration, counted from one; `None` when numbers failed, `theta` then being the last good one.
     ///
     /// # Errors
-    /// Those of functions of the user.
+    /// A function of the user fails.
     pub fn iterate(&mut self, k: usize, workers: &Workers) -> Result<Option<Progress>> {
+        let before = self.theta.clone();
+        let outcome = self.attempt(k, workers);
+        if outcome.is_err() {
+            // Whoever stops here leaves with the parameters of the last whole iteration.
+            self.theta = before;
+        }
+        outcome
+    }
+
+    fn attempt(&mut self, k: usize, workers: &Workers) -> Result<Option<Progress>> {
         let (phase, gain) = self.schedule.at(k);
-        let theta = self.theta.clone();
-        let Some(priors) = all_priors(self.joint, &theta) else {
+        self.collapses
+            .set(self.joint, &self.schedule, k, &mut self.theta);
+        let update = self.options.update_schedule;
+        let n = self.joint.n_batches;
+        let chosen = batches::choose(update, n, (k, self.seed), || self.hooks.batches(k, n))?;
+        let old = self.theta.clone();
+        let Some(priors) = all_priors(self.joint, &old) else {
             return Ok(None);
         };
-        let means = all_means(&mut self.parts, &theta);
+        let means = all_means(&mut self.parts, &old);
         let reports = self.draw(k, &priors, &means, workers);
-        for part in &mut self.parts {
-            let Some(chains) = part.chains.as_ref() else {
-                return Ok(None);
-            };
-            part.statistics.update(chains, part.layout, gain);
-            part.now.update(chains, part.layout, 1.0);
-        }
         if self.hooks.has(Hook::Suffstats) {
-            self.hooks.statistics(&self.parts, &theta, gain)?;
+            self.hooks.statistics(&self.parts, &old, gain)?;
         }
-        let gradient = total_gradient(&reports);
-        self.learn_information(k, workers);
-        self.smooth(k, &priors, &means, &reports, &gradient);
-        let moved = match &self.smoother {
-            Some(smoother) if phase == Phase::Smoothing => {
-                let gain = self.schedule.preconditioned(k);
-                smoother.advance(&self.joint.theta, &self.free, gain, &mut self.theta)
-            }
-            _ => false,
-        };
-        if self.hooks.has(Hook::MstepClosedForm) {
-            self.theta = self.hooks.mstep(&self.theta)?;
-        } else if !moved {
-            self.update(k, &priors, &means, &gradient);
+        if phase != Phase::Burnin {
+            self.learn(k, (&priors, &means), &reports, workers)?;
         }
-        let sound = self.shorten(&theta);
+        self.floors
+            .raise(self.joint, &self.schedule, k, &mut self.theta);
+        let sound = self.shorten(&old);
         let others = reports[1..].iter().map(|report| report.log_prior);
         let mut objective = reports[0].objective + others.sum::<f64>();
         if self.hooks.has(Hook::QFromStats) {
-            let asked = self.hooks.objective(&self.theta);
-            // Whoever stops here leaves with the parameters of the last whole iteration.
-            objective = asked.inspect_err(|_| self.theta.clone_from(&theta))?;
+            objective = self.hooks.objective(&self.theta)?;
         }
         let label = self.schedule.label(k);
         self.trace.push(&self.theta, gain, label, objective);
+        self.trace.updated.extend(chosen);
+        self.test(phase, &old, objective);
         Ok(sound.then(|| Progress {
             iteration: k,
             total: self.schedule.total(),
@@ -132,6 +141,50 @@ impl<'a> Run<'a> {
             gain,
             objective,
         }))
+    }
+
+    /// Statistics, scores and the M-step of an iteration.
+    fn learn(
+        &mut self,
+        k: usize,
+        (priors, means): (&[Prior], &[Means]),
+        reports: &[Report],
+        workers: &Workers,
+    ) -> Result<()> {
+        let (phase, gain) = self.schedule.at(k);
+        for part in &mut self.parts {
+            if let Some(chains) = &part.chains {
+                part.statistics.update(chains, part.layout, gain);
+                part.now.update(chains, part.layout, 1.0);
+            }
+        }
+        if self.hooks.has(Hook::MstepClosedForm) {
+            self.theta = self.hooks.mstep(&self.theta)?;
+            return Ok(());
+        }
+        let gradient = total_gradient(reports);
+        self.learn_information(k, workers);
+        self.smooth(k, priors, means, reports, &gradient);
+        let moved = match &self.smoother {
+            Some(smoother) if phase == Phase::Smoothing && self.options.acceleration => {
+                let gain = self.schedule.preconditioned(k);
+                smoother.advance(&self.joint.theta, &self.free, gain, &mut self.theta)
+            }
+            _ => false,
+        };
+        if !moved {
+            self.update(k, priors, means, &gradient);
+        }
+        Ok(())
+    }
+
+    /// Whether the run may end here.
+    fn test(&mut self, phase: Phase, old: &[f64], objective: f64) {
+        let stop = &self.options.stop;
+        if stop.convergence_test == ConvergenceTest::Consecutive {
+            let still = self.streaks.count(stop, old, &self.theta, objective);
+            self.settled = still && phase == Phase::Smoothing;
+        }
     }
 
     /// M-step by the routes of the exploration.
@@ -269,7 +322,6 @@ impl<'a> Run<'a> {
     fn learn_information(&mut self, k: usize, workers: &Workers) {
         let due = k <= 30 || k.is_multiple_of(INFORMATION_EVERY);
         let scored = self.parts[0].mstep.scored.clone();
-        let due = due && !self.hooks.has(Hook::MstepClosedForm);
         if !due || scored.is_empty() {
             return;
         }
@@ -362,53 +414,5 @@ impl<'a> Run<'a> {
         }
         self.theta = old.to_vec();
         false
-    }
-
-    /// A chain without a finite density never moves: nothing that was averaged over it means anything.
-    fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
-        let part = &self.parts[0];
-        let subject = part.chains.as_ref()?.lost(part.layout)?;
-        let evidence = format!(
-            "The likelihood of `{}` {} is not finite at any draw of its random effects.",
-            part.problem.records.group, part.problem.records.labels[subject]
-        );
-        Some((FitStatus::NotFinite, vec![evidence]))
-    }
-
-    pub fn finish(self, status: FitStatus) -> Fit {
-        let conditional = self.parts.iter().map(|part| part.statistics.conditional());
-        let (cond_mean, cond_sd) = conditional.unzip();
-        let smoother = self.smoother.as_ref();
-        let names = &self.joint.theta;
-        let verdict = smoother.and_then(|s| s.verdict(names, &self.free, &self.theta));
-        let (status, evidence) = match (status, self.lost()) {
-            (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
-            (FitStatus::MaxIterations, None) => {
-                verdict.unwrap_or_else(|| judge(names, &self.trace, self.schedule.smoothing()))
-            }
-            (other, _) => (other, Vec::new()),
-        };
-        let mut tallies = [Tally::default(); 4];
-        for chains in self.parts.iter().filter_map(|part| part.chains.as_ref()) {
-            for (total, tally) in tallies.iter_mut().zip(chains.tallies) {
-                total.add(tally);
-            }
-        }
-        Fit {
-            theta: self.theta,
-            status,
-            evidence,
-            trace: self.trace,
-            chains: self.parts[0].layout.copies,
-            acceptance: KERNELS
-                .into_iter()
-                .zip(tallies.map(|tally| tally.rate()))
-                .collect(),
-            not_finite: tallies.iter().map(|tally| tally.not_finite).sum(),
-            cond_mean,
-            cond_sd,
-            covariance: self.smoother.as_ref().and_then(Smoother::covariance),
-            seconds: 0.0,
-        }
     }
 }
