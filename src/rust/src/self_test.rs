@@ -69,7 +69,14 @@ impl SelfTest {
 }
 
 fn ask(times: usize, mut numbers: Vec<f64>, monitor: &dyn Monitor) -> Result<Vec<f64>> {
-    for _ in 0..times {
+    for iteration in 0..times {
+        monitor.report(&Progress {
+            iteration,
+            total: times,
+            phase: "asking",
+            gain: 1.0,
+            objective: 0.0,
+        });
         numbers = monitor.ask(Question {
             hook: "self_test",
             arguments: vec![("numbers".to_string(), Value::Numbers(numbers))],
