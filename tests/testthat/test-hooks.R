@@ -232,6 +232,12 @@ test_that("random numbers of the functions follow the seed of the fit and leave 
   }, .rng_kind = "Wichmann-Hill")
 })
 
+test_that("random numbers of the functions go on from call to call", {
+  generate <- own_generator(2^40)
+  first <- generate(stats::runif(1))
+  expect_identical(own_generator(2^40)(stats::runif(2)), c(first, generate(stats::runif(1))))
+})
+
 test_that("threads do not change a fit with functions", {
   a <- fit_rows(own(q_from_stats = expected), threads = 1)
   b <- fit_rows(own(q_from_stats = expected), threads = 3)
