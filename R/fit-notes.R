@@ -153,11 +153,10 @@ transformed_trace <- function(fit) {
   values
 }
 
+# The trace has the batches of each iteration where they were not all.
 updated_batches <- function(fit) {
-  update <- fit$method$options$update_schedule
-  if (identical(update, "function")) return(NA_real_)
-  n <- count_batches(fit)
-  if (is.numeric(update)) min(update, n) else n
+  if (length(fit$trace$updated) > 0L) return(as.numeric(lengths(fit$trace$updated)))
+  count_batches(fit)
 }
 
 # What shares levels of any random effect belongs together.

@@ -1,5 +1,5 @@
-# Random effects that become their means (`anneal_to_fixed`): their SD, a number in the model, is made a parameter that the
-# algorithm moves. It is held fixed for everyone else.
+# Random effects that become their means (`anneal_to_fixed`): their SD, a number in the model, is made a parameter that
+# the algorithm moves. It is held fixed for everyone else.
 
 # The model with such parameters, and for each effect list(effect, parameter, sd).
 annealed_model <- function(model, effects) {

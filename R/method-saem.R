@@ -115,6 +115,23 @@
 #'   random effects.
 #' @param verbose (logical) one line for each iteration that is reported.
 #' @param ... nothing; an unknown option is refused with the nearest known one.
+#' @section Groups of options:
+#' * gain sequence: `exploration`, `smoothing`, `nbiter`, `maxiters`, `sa_schedule`, `sa_burnin_iters`, `t0`, `kappa`,
+#'   `sa_phase1_iters`, `sa_phase2_kappa`, `sa_schedule_fn`, `acceleration`;
+#' * chains: `n_chains`, `auto_small_n_chains`, `small_n_chain_target`;
+#' * sampler: `sampler`, `mcmc_steps`, `update_schedule`, `warm_start`;
+#' * optimizer of the M-step: `optimizer`, `optim_kwargs`, `adtype`, `mstep_sa_on_params`, `max_store`, `lb`, `ub`;
+#' * closed forms: `builtin_stats`, `builtin_mean`, `resid_var_param`, `re_cov_params`, `re_mean_params`;
+#' * functions of the user: `suffstats`, `q_from_stats`, `mstep_closed_form`;
+#' * floors under variances: `sa_anneal_schedule`, `sa_anneal_iters`, `sa_anneal_alpha`, `sa_anneal_targets`,
+#'   `sa_anneal_fn`, `auto_var_lb`, `var_lb_value`;
+#' * effects that become their means: `anneal_to_fixed`, `anneal_schedule`, `anneal_min_sd`;
+#' * convergence: `convergence_test`, `rtol_theta`, `atol_theta`, `rtol_Q`, `atol_Q`, `consecutive_params`;
+#' * modes at the end: `ebe_*`, `ebe_rescue_*`, `store_eb_modes`;
+#' * results: `log_lik`, `nodes`, `verbose`.
+#'
+#' Iterations, steps, chains and batches are counts; tolerances and bounds are on the transformed scale, SDs and floors on
+#' the natural one. An option that nothing would read beside the others is refused.
 #' @section Schedules:
 #' With `b = sa_burnin_iters`, the gain is 0 for `b` iterations, then 1, then at iteration `k`
 #' after those with gain 1:

@@ -139,6 +139,16 @@ test_that("the objective is that of `q_from_stats`", {
   expect_identical(utils::tail(fit$trace$objective, 1), last)
 })
 
+test_that("an optimizer that maximizes `q_from_stats` does what the closed form does", {
+  closed <- fit_rows(own(q_from_stats = expected))
+  for (optimizer in list(lbfgs(maxiters = 100, g_tol = 1e-8), nelder_mead(maxiters = 1000, f_tol = 1e-14))) {
+    climbed <- fit_rows(short(
+      suffstats = moments, q_from_stats = expected, builtin_stats = "none", optimizer = optimizer
+    ))
+    expect_equal(trace_of(climbed), trace_of(closed), tolerance = 1e-3)
+  }
+})
+
 test_that("parameters that are fixed keep their values, and bounds hold", {
   bounded <- nlme_model(
     fixed(mu = real(3, upper = 4), omega = positive(1), sigma = positive(1)),

@@ -8,6 +8,7 @@ pub mod ir;
 pub mod language;
 pub mod model;
 pub mod monitor;
+pub mod optimizer;
 pub mod parallel;
 pub mod problem;
 pub mod random;

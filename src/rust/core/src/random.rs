@@ -25,6 +25,8 @@ pub enum Purpose {
     Simulation,
     /// The batches that an iteration draws for.
     Minibatch,
+    /// Starts of the search for conditional modes.
+    ModeStart,
 }
 
 /// Who occupies the lanes of a block.

@@ -14,9 +14,9 @@ use nlmers_core::monitor::{Monitor, Progress, Question, Silent};
 use nlmers_core::problem::{natural, Given, Joint};
 use nlmers_core::reply::Value;
 use nlmers_core::saem::options::{
-    ChainOptions, Hook, MStepOptions, ScheduleOptions, UpdateSchedule,
+    BuiltinStats, ChainOptions, Hook, MStepOptions, ScheduleOptions, UpdateSchedule,
 };
-use nlmers_core::saem::{fit, Fit, FitStatus, SaemOptions};
+use nlmers_core::saem::{choose_routes, fit, Fit, FitStatus, OptimizerOptions, SaemOptions};
 
 const MODEL: &str = "
     fixed m = 1
@@ -151,6 +151,57 @@ fn the_draws_are_told_with_what_they_belong_to() {
         assert!(data[..6] != data[6..]);
         let gain = [1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0 / 3.0][k];
         assert_eq!(*argument(question, "gain"), Value::Number(gain));
+    }
+}
+
+/// An objective that is largest at 2.5, 0.6 and 0.3.
+fn bowl(parameters: &[f64]) -> f64 {
+    let wanted = [2.5, 0.6, 0.3];
+    let terms = parameters.iter().zip(wanted);
+    -terms.map(|(x, best)| (x - best).powi(2)).sum::<f64>()
+}
+
+#[test]
+fn the_objective_of_the_user_is_maximized_over_what_has_no_closed_form() {
+    for (stats, expected) in [(BuiltinStats::None, 3), (BuiltinStats::Auto, 0)] {
+        let hooks = [Hook::Suffstats, Hook::QFromStats];
+        let mut options = options(&hooks);
+        options.mstep.builtin_stats = stats;
+        options.optimizer = OptimizerOptions::NelderMead {
+            maxiters: 500,
+            f_tol: 1e-14,
+        };
+        let mut joint = joint(MODEL, &data());
+        choose_routes(&mut joint, &options);
+        let user = Judge::default();
+        let fit = fit(&joint, &options, 1, 1, &user).unwrap();
+        let values = natural(joint.model(), &fit.trace.theta[0]);
+        let near = values.iter().zip([2.5, 0.6, 0.3]);
+        let near = near.filter(|(x, best)| (*x - best).abs() < 1e-4).count();
+        assert_eq!(near, expected, "{values:?}");
+        assert!(fit.trace.objective.iter().all(|q| *q <= 0.0));
+    }
+}
+
+/// A user whose objective is [`bowl`].
+#[derive(Default)]
+struct Judge;
+
+impl Monitor for Judge {
+    fn report(&self, _progress: &Progress) {}
+
+    fn interrupted(&self) -> bool {
+        false
+    }
+
+    fn ask(&self, question: Question) -> Result<Vec<f64>> {
+        if question.hook != "q_from_stats" {
+            return Ok(Vec::new());
+        }
+        let Value::Numbers(parameters) = argument(&question, "parameters") else {
+            panic!("no parameters");
+        };
+        Ok(vec![bowl(parameters)])
     }
 }
 

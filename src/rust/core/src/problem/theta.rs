@@ -17,17 +17,31 @@ pub enum Route {
     Covariance,
     /// Closed form: residual standard deviation.
     Residual,
+    /// Closed form: scale of effects with an exponential distribution.
+    Law,
+    /// Closed form: parameter of an outcome on which nothing else bears; the data alone give it.
+    Outcome,
     /// Stochastic approximation on score and information.
     Score,
+    /// Numerical maximization.
+    Numeric,
 }
 
 impl Route {
     pub fn words(self) -> &'static str {
         match self {
             Self::Fixed => "fixed",
-            Self::Mean | Self::Covariance | Self::Residual => "closed form",
+            Self::Mean | Self::Covariance | Self::Residual | Self::Law | Self::Outcome => {
+                "closed form"
+            }
             Self::Score => "score",
+            Self::Numeric => "numeric",
         }
+    }
+
+    /// Whether the coordinate moves along derivatives of the program.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Score | Self::Numeric)
     }
 }
 

@@ -4,6 +4,7 @@ use super::options::UpdateSchedule;
 use crate::error::Result;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
+use crate::problem::Joint;
 use crate::random::{LaneIds, Purpose, Stream};
 
 /// The batches of iteration `k`, in increasing order; `None` stands for all. `ask` is the user's function.
@@ -22,6 +23,17 @@ pub fn choose(
         UpdateSchedule::Minibatch(m) => Ok(Some(drawn(m, n, k, seed))),
         UpdateSchedule::Function => ask().map(Some),
     }
+}
+
+/// For every grouping which of its levels are in the chosen batches.
+pub fn levels(joint: &Joint, chosen: &[usize]) -> Vec<Vec<bool>> {
+    let mut taken = vec![false; joint.n_batches];
+    for b in chosen {
+        taken[*b] = true;
+    }
+    let each = joint.batches.iter();
+    each.map(|batches| batches.iter().map(|b| taken[*b]).collect())
+        .collect()
 }
 
 /// `m` of `n` batches without replacement: those with the smallest of `n` uniform numbers.

@@ -1,7 +1,6 @@
 //! End a run: judge where it came to and hand over what it found.
 
 use super::convergence::{judge, FitStatus};
-use super::estep::KERNELS;
 use super::fit::Fit;
 use super::options::ConvergenceTest;
 use super::run::Run;
@@ -59,23 +58,26 @@ impl Run<'_> {
             (other, _) => (other, Vec::new()),
         };
         let (status, evidence) = self.consecutive(status, evidence);
-        let mut tallies = [Tally::default(); 4];
+        let mut tallies: Vec<(&'static str, Tally)> = Vec::new();
         for chains in self.parts.iter().filter_map(|part| part.chains.as_ref()) {
-            for (total, tally) in tallies.iter_mut().zip(chains.tallies) {
-                total.add(tally);
+            for (k, (kernel, tally)) in chains.acceptance().enumerate() {
+                match tallies.get_mut(k) {
+                    Some(known) => known.1.add(tally),
+                    None => tallies.push((kernel, tally)),
+                }
             }
         }
+        let not_finite = tallies.iter().map(|(_, tally)| tally.not_finite).sum();
         Fit {
             theta: self.theta,
             status,
             evidence,
             trace: self.trace,
             chains: self.parts[0].layout.copies,
-            acceptance: KERNELS
-                .into_iter()
-                .zip(tallies.map(|tally| tally.rate()))
+            acceptance: (tallies.into_iter())
+                .map(|(kernel, tally)| (kernel, tally.rate()))
                 .collect(),
-            not_finite: tallies.iter().map(|tally| tally.not_finite).sum(),
+            not_finite,
             cond_mean,
             cond_sd,
             covariance: self.smoother.as_ref().and_then(Smoother::covariance),

@@ -50,11 +50,6 @@ impl<'a> Hooks<'a> {
         self.used.contains(&hook)
     }
 
-    /// True when no function of the user takes part.
-    pub fn is_empty(&self) -> bool {
-        self.used.is_empty()
-    }
-
     /// The batches, counted from zero and in order, that iteration `k` of `n` batches draws for.
     ///
     /// # Errors

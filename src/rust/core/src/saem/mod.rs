@@ -2,11 +2,11 @@
 //!
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
-mod adapt;
+mod bare;
 mod batches;
 mod collapse;
 mod convergence;
-mod estep;
+pub mod estep;
 mod exchange;
 mod finish;
 mod fit;
@@ -16,21 +16,26 @@ mod hooks;
 mod means;
 mod mstep;
 mod newton;
-mod optimizer;
+mod numeric;
+mod objective;
 pub mod options;
 mod part;
+mod routes;
 mod run;
 mod schedule;
 mod score;
 mod smoother;
 mod start;
 mod statistics;
+mod store;
 mod streaks;
 mod trace;
 mod turns;
 
+use crate::optimizer;
+pub use crate::optimizer::{Derivative, OptimizerOptions};
 pub use fit::{fit, Fit, FitStatus};
-pub use optimizer::{Derivative, OptimizerOptions};
 pub use options::SaemOptions;
+pub use routes::choose_routes;
 pub use schedule::{Phase, Schedule};
 pub use trace::Trace;

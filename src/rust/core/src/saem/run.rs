@@ -8,14 +8,16 @@ use super::floors::Floors;
 use super::hooks::Hooks;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
+use super::numeric::{Material, NumericStep};
 use super::options::{AnnealSchedule, ConvergenceTest, Hook, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
+use super::store::{Snapshot, Store};
 use super::streaks::Streaks;
 use super::trace::Trace;
-use super::turns::{kernels, turns};
+use super::turns::{plan, turns};
 use nalgebra::DMatrix;
 
 use crate::data::Layout;
@@ -37,6 +39,9 @@ pub struct Run<'a> {
     pub(super) smoother: Option<Smoother>,
     /// Functions of the user.
     pub(super) hooks: Hooks<'a>,
+    pub(super) numeric: NumericStep<'a>,
+    /// Draws of the last iterations, where the M-step is numerical.
+    pub(super) store: Store,
     pub(super) free: Vec<usize>,
     pub(super) seed: u64,
     pub(super) theta: Vec<f64>,
@@ -44,6 +49,8 @@ pub struct Run<'a> {
     pub(super) floors: Floors,
     pub(super) collapses: Collapses,
     pub(super) streaks: Streaks,
+    /// Levels of each grouping that this iteration draws for; `None` stands for all.
+    active: Option<Vec<Vec<bool>>>,
     /// Whether the test for an early end has been passed.
     pub settled: bool,
 }
@@ -62,9 +69,10 @@ impl<'a> Run<'a> {
         let free: Vec<usize> = (0..theta.len())
             .filter(|k| joint.theta.routes[*k] != Route::Fixed)
             .collect();
-        let kernels = kernels(options, joint, Phase::Smoothing);
         let smoother = || {
-            let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
+            let plan = plan(options, joint, Phase::Smoothing, 1);
+            let sampler = options.sampler.sampler(joint.main().n_phi());
+            let draws = sampler.draws(&plan) * turns(joint, Phase::Smoothing) as f64;
             Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
         };
         let parts = joint.parts.iter().zip(layouts);
@@ -73,12 +81,15 @@ impl<'a> Run<'a> {
                 .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
                 .collect(),
             // The scores of the built-in M-step say nothing of what functions of the user maximize.
-            smoother: (hooks.is_empty() && free.len() <= MAX_PARAMETERS).then(smoother),
+            smoother: (!hooks.has(Hook::Suffstats) && free.len() <= MAX_PARAMETERS).then(smoother),
             hooks,
+            numeric: NumericStep::new(joint, options),
+            store: Store::new(options.mstep.max_store),
             schedule: Schedule::new(options),
             floors: Floors::new(joint, &options.anneal)?,
             collapses: Collapses::new(joint, &options.anneal)?,
             streaks: Streaks::default(),
+            active: None,
             settled: false,
             joint,
             options,
@@ -110,6 +121,9 @@ impl<'a> Run<'a> {
         let update = self.options.update_schedule;
         let n = self.joint.n_batches;
         let chosen = batches::choose(update, n, (k, self.seed), || self.hooks.batches(k, n))?;
+        self.active = chosen
+            .as_deref()
+            .map(|chosen| batches::levels(self.joint, chosen));
         let old = self.theta.clone();
         let Some(priors) = all_priors(self.joint, &old) else {
             return Ok(None);
@@ -166,14 +180,16 @@ impl<'a> Run<'a> {
         self.learn_information(k, workers);
         self.smooth(k, priors, means, reports, &gradient);
         let moved = match &self.smoother {
-            Some(smoother) if phase == Phase::Smoothing && self.options.acceleration => {
+            Some(smoother) if phase == Phase::Smoothing && self.options.accelerates() => {
                 let gain = self.schedule.preconditioned(k);
                 smoother.advance(&self.joint.theta, &self.free, gain, &mut self.theta)
             }
             _ => false,
         };
         if !moved {
+            let own = self.maximize_means(gain, workers);
             self.update(k, priors, means, &gradient);
+            self.maximize(gain, own, workers)?;
         }
         Ok(())
     }
@@ -209,6 +225,43 @@ impl<'a> Run<'a> {
             part.mstep
                 .update(&step, &mut part.mean_program, &mut self.theta);
         }
+    }
+
+    /// Store the draws, and maximize over the parameters of the outcomes' means before anything else has moved.
+    fn maximize_means(&mut self, gain: f64, workers: &Workers) -> Vec<(usize, f64)> {
+        if self.numeric.is_idle() || self.hooks.has(Hook::QFromStats) {
+            return Vec::new();
+        }
+        if let Some(snapshot) = Snapshot::take(&self.parts) {
+            self.store.push(gain, || snapshot);
+        }
+        let mut material = Material {
+            parts: &mut self.parts,
+            store: &self.store,
+            workers,
+        };
+        self.numeric.means(&mut material, &self.theta)
+    }
+
+    /// Maximize over the other parameters without closed form.
+    fn maximize(&mut self, gain: f64, means: Vec<(usize, f64)>, workers: &Workers) -> Result<()> {
+        if self.numeric.is_idle() {
+            return Ok(());
+        }
+        if self.hooks.has(Hook::QFromStats) {
+            let asked = (self.numeric).run_asking(&self.hooks, gain, &mut self.theta);
+            return asked.map(drop);
+        }
+        for (k, value) in means {
+            self.theta[k] = value;
+        }
+        let mut material = Material {
+            parts: &mut self.parts,
+            store: &self.store,
+            workers,
+        };
+        self.numeric.run(&mut material, gain, &mut self.theta);
+        Ok(())
     }
 
     /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.
@@ -278,13 +331,13 @@ impl<'a> Run<'a> {
             origin: &part.statistics.origin,
             averages_gradient: phase == Phase::Smoothing,
             scores: scores.as_ref(),
+            active: self.active.as_ref().map(|levels| levels[group].as_slice()),
             turn,
         };
-        let kernels = kernels(self.options, self.joint, phase);
-        let acceptance = 0.4;
+        let plan = plan(self.options, self.joint, phase, turn.iteration);
         part.chains
-            .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance))
-            .step(&target, kernels, workers)
+            .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler))
+            .step(&target, plan, workers)
     }
 
     /// Start the chains of every grouping at the means, so that each can be known to the others.
@@ -305,23 +358,26 @@ impl<'a> Run<'a> {
                 origin: &part.statistics.origin,
                 averages_gradient: false,
                 scores: None,
+                active: None,
                 turn: Turn {
                     iteration: 0,
                     number: 0,
                     first: true,
                 },
             };
-            let acceptance = 0.4;
             part.chains
-                .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance));
+                .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler));
         }
     }
 
     /// Look at the second derivatives of the score route, every iteration at first, then now and then: minus the
     /// derivative of the score of every free coordinate in each scored one, by central differences at fixed draws.
     fn learn_information(&mut self, k: usize, workers: &Workers) {
-        let due = k <= 30 || k.is_multiple_of(INFORMATION_EVERY);
-        let scored = self.parts[0].mstep.scored.clone();
+        let mstep = &self.parts[0].mstep;
+        let soon = mstep.follows_scores() && k <= 30;
+        let needed = mstep.follows_scores() || self.schedule.keeps_scores(k);
+        let due = soon || needed && k.is_multiple_of(INFORMATION_EVERY);
+        let scored = mstep.scored.clone();
         if !due || scored.is_empty() {
             return;
         }
