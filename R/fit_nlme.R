@@ -82,7 +82,8 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   )
   request <- fit_request(model, bound, method, settings)
   reply <- core_call(
-    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose)
+    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose),
+    hook_dispatcher(method$hooks, hook_setting(model, data, settings))
   )
   fit <- new_nlme_fit(call, model, bound, method, settings, reply)
   warn_of_fit(fit)

@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 use super::history::{acceptance, trace};
 use super::modes::Asked;
 use super::predict::{
-    columns_matrix, effect_names, effects_of, individual, outcome_names, predictions, typical,
+    columns_matrix, effect_names, individual, outcome_names, predictions, typical,
 };
 use super::{count, list, log_likelihood, marginal, matrix, modes, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
@@ -15,7 +15,7 @@ use crate::inference::ebe::EbModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{Given, Joint, Points, Prior, Problem, Route};
+use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
 use crate::saem::{self, Fit, FitStatus, SaemOptions};
 

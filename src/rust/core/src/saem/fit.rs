@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 pub use super::convergence::FitStatus;
+use super::hooks::Hooks;
 use super::options::SaemOptions;
 use super::run::Run;
 use super::start::check_start;
@@ -53,15 +54,19 @@ pub fn fit(
     let workers = Workers::new(threads)?;
     let copies = options.chains.used_for(joint.n_batches);
     let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(copies)).collect();
-    let mut run = Run::new(joint, options, &layouts, seed)?;
+    let hooks = Hooks::new(joint, &options.mstep.hooks, monitor);
+    let mut run = Run::new(joint, options, &layouts, seed, hooks)?;
     let mut status = FitStatus::MaxIterations;
     for k in 1..=run.schedule.total() {
-        match run.iterate(k, &workers, monitor)? {
-            Some(progress) => monitor.report(&progress),
-            None => {
+        match run.iterate(k, &workers) {
+            Ok(Some(progress)) => monitor.report(&progress),
+            Ok(None) => {
                 status = FitStatus::NotFinite;
                 break;
             }
+            // The user asked to stop while a function of theirs ran.
+            Err(_) if monitor.interrupted() => {}
+            Err(error) => return Err(error),
         }
         if monitor.interrupted() {
             status = FitStatus::Interrupted;

@@ -12,6 +12,7 @@ mod finish;
 mod fit;
 mod floors;
 mod gradient;
+mod hooks;
 mod means;
 mod mstep;
 mod newton;
