@@ -211,9 +211,12 @@ fn levels_that_are_not_asked_to_move_stay_and_are_not_counted() {
         let counted = |layout: &Layout| {
             let mut lanes = Vec::new();
             let chains = bench.chains.as_ref().unwrap();
-            chains.for_each_lane(layout, |i, l, m| {
-                lanes.push((i, m.first[0].0[l] / m.n as f64))
-            });
+            for (block, m) in chains.moments(layout) {
+                let each = block.lanes.iter().enumerate();
+                lanes.extend(
+                    each.map(|(l, lane)| (lane.subject as usize, m.first[0].0[l] / m.n as f64)),
+                );
+            }
             lanes
         };
         for (i, mean) in counted(&bench.layout) {
