@@ -22,6 +22,9 @@ new_nlme_fit <- function(call, model, bound, method, settings, reply) {
 plain_call <- function(call) {
   if (!is.null(call$data) && !is.language(call$data)) call$data <- quote(data)
   if (!is.null(call$model) && !is.language(call$model)) call$model <- quote(model)
+  if (!is.null(call$start_from) && !is.language(call$start_from) && !is.character(call$start_from)) {
+    call$start_from <- quote(start_from)
+  }
   call
 }
 

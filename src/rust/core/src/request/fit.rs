@@ -17,24 +17,22 @@ use crate::model::Transform;
 use crate::monitor::Monitor;
 use crate::problem::{Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
-use crate::saem::{self, Fit, FitStatus, SaemOptions};
+use crate::saem::{self, Fit, FitStatus, SaemOptions, Saved};
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
     let model = request.compiled()?;
-    let given = request.given()?;
+    let mut given = request.given()?;
+    let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
     let problem = Joint::new(&model, &frame, &given)?;
+    course.first = request.first_effects(&problem);
     let options = options(request)?;
-    let seed = request.seed.unwrap_or(1.0) as u64;
+    let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
     let built = started.elapsed().as_secs_f64();
-    let fit = saem::fit(
-        &problem,
-        &options,
-        seed,
-        request.threads.unwrap_or(1),
-        monitor,
-    )?;
+    let threads = request.threads.unwrap_or(1);
+    let mut fit = saem::fit_on(&problem, &options, seed, threads, monitor, &course)?;
+    let state = fit.state.take();
     let finite = fit.theta.iter().all(|x| x.is_finite());
     let theta = if finite {
         &fit.theta
@@ -46,7 +44,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         problem: &problem,
         fit: &fit,
         theta,
-        warnings: Vec::new(),
+        warnings: fit.warnings.clone(),
     };
     report.warn_of_idle();
     let log_lik = report.log_lik(&options);
@@ -81,6 +79,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("seed", Value::Number(seed as f64)),
         ("warnings", Value::Texts(report.warnings.clone())),
     ]);
+    entries.extend(state.map(|state| ("state", Value::Bytes(state))));
     Ok(list(entries))
 }
 

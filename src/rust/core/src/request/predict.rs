@@ -213,7 +213,7 @@ pub fn effects_of(problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {
 }
 
 /// The inverse of [`effects_of`].
-fn phi_of(problem: &Problem, theta: &[f64], effects: &[f64]) -> Vec<f64> {
+pub fn phi_of(problem: &Problem, theta: &[f64], effects: &[f64]) -> Vec<f64> {
     let layout = problem.full_layout();
     let shifts = subject_values(problem, &layout, &problem.programs.shifts, theta);
     let d = problem.n_phi();

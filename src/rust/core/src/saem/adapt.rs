@@ -1,9 +1,11 @@
 //! Adapt the scales of the random walks to a target acceptance rate, between iterations.
 
+use serde::{Deserialize, Serialize};
+
 use crate::samplers::Tally;
 
 /// Scales of the coordinate-wise and of the block-wise walk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Scales {
     pub coordinates: Vec<f64>,
     /// One for each block size from two.

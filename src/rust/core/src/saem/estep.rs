@@ -7,6 +7,7 @@ use crate::data::Layout;
 use crate::inference::modes::{step_curvature, ModeOptions, Modes};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
+use crate::keep::keeps;
 use crate::parallel::Workers;
 use crate::problem::{Derivatives, Means, Prior, Problem, Values};
 use crate::random::{Purpose, Stream};
@@ -38,6 +39,8 @@ pub struct Chains {
     stream: Stream,
     pub tallies: [Tally; 4],
 }
+
+keeps!(Chains: values { scales, modes, tallies } parts { states } rebuilt { single, stream });
 
 /// What one block reports after its sweeps.
 struct BlockReport {

@@ -3,6 +3,7 @@
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
 mod adapt;
+mod checkpoint;
 mod convergence;
 mod estep;
 mod exchange;
@@ -14,6 +15,7 @@ mod newton;
 mod optimizer;
 pub mod options;
 mod part;
+mod resume;
 mod run;
 mod schedule;
 mod score;
@@ -23,7 +25,8 @@ mod statistics;
 mod trace;
 mod turns;
 
-pub use fit::{fit, Fit, FitStatus};
+pub use checkpoint::{Checkpoint, Checksum, Identity, Saved};
+pub use fit::{fit, fit_on, Course, Fit, FitStatus};
 pub use optimizer::{Derivative, OptimizerOptions};
 pub use options::SaemOptions;
 pub use schedule::{Phase, Schedule};

@@ -4,6 +4,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::means::LinearMeans;
 use super::statistics::{Smoothed, Statistics};
+use crate::keep::keeps;
 use crate::problem::{
     CovarianceBlock, CovarianceUpdate, MeanProgram, Means, Prior, Problem, Residual, Route,
 };
@@ -20,6 +21,8 @@ pub struct MStep<'a> {
     /// Positions of the scored coordinates among the free ones.
     rows: Vec<usize>,
 }
+
+keeps!(MStep<'_>: values { residuals, information } parts {} rebuilt { problem, linear, scored, rows });
 
 /// How far variances may fall in this iteration.
 #[derive(Debug, Clone, Copy)]

@@ -16,6 +16,7 @@ use super::turns::{kernels, turns};
 use nalgebra::DMatrix;
 
 use crate::data::Layout;
+use crate::keep::keeps;
 use crate::monitor::Progress;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Route};
@@ -26,17 +27,22 @@ const INFORMATION_EVERY: usize = 5;
 
 /// Everything that lives through the iterations.
 pub struct Run<'a> {
-    joint: &'a Joint,
+    pub(super) joint: &'a Joint,
     options: &'a SaemOptions,
     pub schedule: Schedule,
     /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
-    parts: Vec<Part<'a>>,
+    pub(super) parts: Vec<Part<'a>>,
     smoother: Option<Smoother>,
     free: Vec<usize>,
     seed: u64,
-    theta: Vec<f64>,
-    trace: Trace,
+    pub(super) theta: Vec<f64>,
+    pub(super) trace: Trace,
 }
+
+keeps!(Run<'_>:
+    values { theta, trace }
+    parts { parts, smoother }
+    rebuilt { joint, options, schedule, free, seed });
 
 impl<'a> Run<'a> {
     pub fn new(
@@ -211,7 +217,7 @@ impl<'a> Run<'a> {
     }
 
     /// Start the chains of every grouping at the means, so that each can be known to the others.
-    fn start_chains(&mut self, priors: &[Prior], means: &[Means]) {
+    pub(super) fn start_chains(&mut self, priors: &[Prior], means: &[Means]) {
         if self.parts.iter().all(|part| part.chains.is_some()) {
             return;
         }
@@ -384,6 +390,8 @@ impl<'a> Run<'a> {
             cond_sd,
             covariance: self.smoother.as_ref().and_then(Smoother::covariance),
             seconds: 0.0,
+            state: None,
+            warnings: Vec::new(),
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::problem::{Means, Scratch};
 use crate::random::LaneIds;
 
 use super::Context;
+use crate::keep::keeps;
+use serde::{Deserialize, Serialize};
 
 /// Current draws of the lanes of a block.
 #[derive(Debug, Clone)]
@@ -38,6 +40,11 @@ pub struct State {
     draws: u32,
 }
 
+keeps!(State:
+    values { phi, log_lik, log_prior, mean, posterior, moments, draws }
+    parts {}
+    rebuilt { block, n_lanes, scratch, noise, chance, proposal, ids, held });
+
 /// Where coordinates are held at given values: 1 there, else 0.
 #[derive(Debug, Clone)]
 pub struct HeldLanes {
@@ -62,7 +69,7 @@ impl HeldLanes {
 }
 
 /// `N(center, (L L')^-1)` in each lane.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Posterior {
     pub center: Vec<Column>,
     /// Lower Cholesky factor of the precision, by rows.
@@ -87,7 +94,7 @@ impl Posterior {
 }
 
 /// Sums of `phi - origin` and of its products over several draws, in each lane.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Moments {
     pub n: usize,
     pub first: Vec<Column>,
@@ -146,7 +153,7 @@ per_isa! {
 }
 
 /// Proposals and acceptances of a sweep.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub proposed: u64,
     pub accepted: u64,
