@@ -116,7 +116,8 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   if (origin$resumes) {
     course$resume <- resumed_fields(origin)
     if (is.null(origin$path)) on.exit(unlink(course$resume$path))
-    if (is.null(fix)) settings[c("fix", "levels")] <- held_before(origin, settings)
+    left <- c(if (is.null(start)) "start", if (is.null(fix)) c("fix", "levels"))
+    if (!is.null(origin$fit)) settings[left] <- origin$fit$settings[left]
   } else if (!is.null(origin$fit)) {
     lent <- lent_by(origin$fit, model, bound, given)
     settings$start <- c(settings$start, lent$start)

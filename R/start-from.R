@@ -66,11 +66,6 @@ resumed_fields <- function(origin) {
   list(path = file, name = "The interrupted fit of `start_from`")
 }
 
-# What the interrupted fit held fixed, when the call says nothing.
-held_before <- function(origin, settings) {
-  (if (is.null(origin$fit)) settings else origin$fit$settings)[c("fix", "levels")]
-}
-
 # Typical values for a formula whose `start` was left out.
 formula_start_of <- function(fit, formula) {
   values <- estimated_values(fit)
