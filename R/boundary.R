@@ -60,7 +60,7 @@ json_numbers <- function(x) {
 json_texts <- function(x) {
   x <- as.character(x)
   odd <- is.na(x) | grepl("[^ -~]|[\"\\\\]", x)
-  texts <- paste0("\"", x, "\"")
+  texts <- paste0("\"", x, "\"", recycle0 = TRUE)
   texts[odd] <- vapply(x[odd], function(text) {
     enc2utf8(as.character(toJSON(text, auto_unbox = TRUE, na = "null")))
   }, "", USE.NAMES = FALSE)

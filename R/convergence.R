@@ -4,8 +4,8 @@
 #' @returns `converged()` `TRUE` or `FALSE`. `convergence()` a data frame with the
 #'   `status`, the `evidence` for it and the `advice`, one row a piece of evidence.
 #'   `mstep_routes()` a data frame with the route by which the M-step updates each
-#'   `parameter`: in closed form, by stochastic approximation of score and
-#'   information, or not at all because it is fixed.
+#'   `parameter`: `"closed form"`, `"score"` for stochastic approximation of score and
+#'   information, `"numeric"` for an optimizer, `"hook"` for the user's own function, `"fixed"`.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),

@@ -5,8 +5,8 @@
 #' between subjects and `sigma()` the residual parameters.
 #'
 #' @param object,x (`nlme_fit`) a fit.
-#' @param scale (character) `"natural"`, or `"transformed"` for the scale on which
-#'   the parameter is estimated.
+#' @param scale (character) `"natural"`, `"transformed"` for the scale on which
+#'   the parameter is estimated, or `"both"`.
 #' @param type (character) `"mode"` for the mode of the conditional distribution of
 #'   the random effects, `"mean"` for its mean.
 #' @param sigma not used; kept for the generic of nlme.
@@ -14,7 +14,8 @@
 #' @details
 #' For effects that are normal on no scale, such as gamma effects, the variance is that
 #' of the effect itself.
-#' @returns `fixef()` and `sigma()` a named vector; `ranef()` a data frame, one row
+#' @returns `fixef()` and `sigma()` a named vector, with `scale = "both"` a data frame with
+#'   the columns `natural` and `transformed`; `ranef()` a data frame, one row
 #'   a level of the group and one column an effect, with the conditional SDs in the
 #'   same shape as attribute `cond_sd`; `coef()` a data frame of natural-scale
 #'   individual parameters; both are named lists of data frames when random effects
@@ -39,10 +40,15 @@ NULL
 #' @rdname estimates
 #' @method fixef nlme_fit
 #' @export
-fixef.nlme_fit <- function(object, scale = c("natural", "transformed"), ...) {
+fixef.nlme_fit <- function(object, scale = c("natural", "transformed", "both"), ...) {
   refuse_dots(...)
-  scale <- check_word(scale, "scale", c("natural", "transformed"))
-  population_values(object, c("fixed", "covariate"), scale)
+  scale <- check_word(scale, "scale", c("natural", "transformed", "both"))
+  roles <- c("fixed", "covariate")
+  if (scale != "both") return(population_values(object, roles, scale))
+  natural <- population_values(object, roles)
+  data.frame(
+    natural = natural, transformed = population_values(object, roles, "transformed"), row.names = names(natural)
+  )
 }
 
 population_values <- function(fit, roles, scale = "natural") {

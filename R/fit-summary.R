@@ -1,7 +1,7 @@
 #' Summarize a fit
 #'
 #' Adds to what [print()] shows the standard errors of the SDs of the random effects
-#' and of the residual parameters, the options of the method, the time spent, the
+#' and of the residual parameters, the options that are not the defaults, the time spent, the
 #' acceptance rates of the kernels, rejected draws, and which parameter the M-step
 #' updates by which route.
 #'
@@ -39,6 +39,8 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
   rates <- x$acceptance[is.finite(x$acceptance$rate), ]
   acceptance <- sprintf("%s %.2f", rates$kernel, rates$rate)
   timing <- sprintf("%s %s s", x$timing$name, format(signif(x$timing$seconds, 2)))
+  options <- changed_option_lines(fit$method)
+  if (length(options) == 0L) options <- "all at their defaults"
   routes <- tapply(x$routes$parameter, x$routes$route, paste, collapse = ", ")
   cat(
     fit_lines(fit, digits, full = TRUE),
@@ -47,8 +49,7 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
     "", paste("Acceptance:", paste(acceptance, collapse = ", ")),
     sprintf("Rejected draws (likelihood not finite): %d", as.integer(fit$rejected)),
     paste("Time:", paste(timing, collapse = ", ")),
-    "", paste("Options of", toupper(fit$method$options$name)),
-    paste0("  ", option_lines(fit$method$options)),
+    "", paste("Options of", toupper(fit$method$options$name)), paste0("  ", options),
     sep = "\n"
   )
   invisible(x)

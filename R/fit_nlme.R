@@ -102,7 +102,9 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   }
   check_method(method)
   inform_of_priors(model, method)
-  bound <- bind_data(model, data, id, time, env = env)
+  adapted <- adapt_method(method, model, fix)
+  method <- adapted$method
+  bound <- bind_data(adapted$model, data, id, time, env = env)
   model <- bound$model
   held <- held_levels(fix, model)
   settings <- list(
@@ -125,7 +127,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   }
   request <- fit_request(model, bound, method, settings, course)
   reply <- core_call(
-    request, bound$columns, progress_reporter(check_flag(progress, "progress"))
+    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose)
   )
   settings$seed <- reply$seed
   fit <- new_nlme_fit(call, model, bound, method, settings, reply)

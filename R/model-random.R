@@ -35,7 +35,11 @@ random_block <- function(code, env) {
 # An SD that is written as a number must be above zero.
 check_constant_sd <- function(distribution, text) {
   if (!is_call_to(distribution, c("normal", "lognormal")) || length(distribution) != 3L) return(invisible())
-  sd <- distribution[[3L]]
+  arguments <- as.list(distribution)[-1L]
+  formals <- if (is_call_to(distribution, "normal")) c("mean", "sd") else c("meanlog", "sdlog")
+  place <- argument_positions(names(arguments), formals)[2L]
+  if (is.na(place)) return(invisible())
+  sd <- arguments[[place]]
   if (length(all.names(sd)) > sum(all.names(sd) %in% c("+", "-", "*", "/", "^", "("))) return(invisible())
   value <- tryCatch(eval(sd, baseenv()), error = function(error) NULL)
   if (!is.numeric(value) || all(is.finite(value) & value > 0)) return(invisible())
@@ -43,6 +47,16 @@ check_constant_sd <- function(distribution, text) {
     "bad_value", sprintf("The SD `%s` of a random effect is not a positive number.", code_text(sd)), text,
     "Estimate it: `positive(1)` in fixed() starts it at 1."
   )
+}
+
+# Where each of `formals` stands among arguments with these names, which match first; NA where it does not.
+argument_positions <- function(names, formals) {
+  if (is.null(names)) return(seq_along(formals))
+  places <- match(formals, names)
+  unnamed <- which(names == "")
+  open <- which(is.na(places))
+  places[open] <- unnamed[seq_along(open)]
+  places
 }
 
 # `normal(0, omega) | id`: the distribution and the grouping, a column or an

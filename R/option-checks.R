@@ -16,6 +16,21 @@ check_fraction <- function(value, name) {
   as.numeric(value)
 }
 
+check_positive <- function(value, name) {
+  if (!is.numeric(value) || length(value) != 1L || !is.finite(value) || value <= 0) {
+    stop_bad_option(name, value, "a number above 0")
+  }
+  as.numeric(value)
+}
+
+# Zero and infinity are tolerances: never, and always.
+check_tolerance <- function(value, name) {
+  if (!is.numeric(value) || length(value) != 1L || is.na(value) || value < 0) {
+    stop_bad_option(name, value, "a number of at least 0, or Inf")
+  }
+  as.numeric(value)
+}
+
 check_flag <- function(value, name) {
   if (!isTRUE(value) && !isFALSE(value)) stop_bad_option(name, value, "TRUE or FALSE")
   value
@@ -28,6 +43,22 @@ check_word <- function(value, name, words) {
     stop_bad_option(name, value, paste0(if (length(words) > 1L) "one of ", known))
   }
   value
+}
+
+check_function <- function(value, name) {
+  if (!is.null(value) && !is.function(value)) stop_bad_option(name, value, "a function or NULL")
+  value
+}
+
+# An option that nothing would read is refused, not ignored. `given` are the options the
+# user wrote, `names` those that are idle.
+refuse_idle <- function(given, names, reason, hint = NULL) {
+  idle <- intersect(given, names)
+  if (length(idle) == 0L) return(invisible())
+  stop_option(
+    "idle_option", sprintf("`%s` has no effect here: %s.", idle[1L], reason),
+    hint = if (is.null(hint)) sprintf("Leave `%s` out.", idle[1L]) else hint, fields = list(name = idle[1L])
+  )
 }
 
 # A method takes `...` for its generic's sake; what lands there is a mistake.
@@ -45,6 +76,8 @@ refuse_dots <- function(...) {
 
 stop_bad_option <- function(name, value, wanted) {
   shown <- code_text(value)
+  # Functions and fits are long.
+  if (nchar(shown) > 100L) shown <- paste0(substr(shown, 1L, 100L), "...")
   stop_option(
     "bad_option", sprintf("`%s` must be %s.", name, wanted), sprintf("%s = %s", name, shown),
     fields = list(name = name, value = shown)

@@ -3,7 +3,8 @@
 #' @param x,fit (`nlme_fit`) a fit.
 #' @param type (character) `"fits"`: data, individual and population curves by
 #'   subject; `"observed"`: observed against predicted; `"trace"`: the estimates by
-#'   iteration.
+#'   iteration; `"convergence"`: gain, objective and largest relative change of the estimates by
+#'   iteration, see [notes()].
 #' @param subjects (character or NULL) labels of the subjects to draw in `"fits"`;
 #'   `NULL` draws the first 16.
 #' @param points (integer) number of points of each curve in `"fits"`.
@@ -12,7 +13,8 @@
 #'   numbers it shows: for `"fits"` a data frame with `group`, `x`, `outcome`,
 #'   `series` (`observed`, `individual`, `population`) and `value`; for
 #'   `"observed"` with `group`, `outcome`, `level`, `predicted` and `observed`; for
-#'   `"trace"` with `iteration`, `phase`, `parameter` and `value`.
+#'   `"trace"` with `iteration`, `phase`, `parameter` and `value`; for `"convergence"` with
+#'   `iteration`, `phase`, `quantity` and `value`, changes as logarithms to the base 10.
 #' @details
 #' The horizontal axis of `"fits"` is the time column; without one, the first
 #' covariate of the model that varies within a subject; else the number of the
@@ -31,19 +33,20 @@
 #' head(plot_data(fit, type = "observed"))
 #' @importFrom rlang .data
 #' @export
-plot.nlme_fit <- function(x, type = c("fits", "observed", "trace"), ...) {
-  type <- check_word(type, "type", c("fits", "observed", "trace"))
+plot.nlme_fit <- function(x, type = c("fits", "observed", "trace", "convergence"), ...) {
+  type <- check_word(type, "type", plot_types)
   data <- plot_data(x, type, ...)
   switch(type,
-    fits = draw_fits(data, x), observed = draw_observed(data), trace = draw_trace(data)
+    fits = draw_fits(data, x), observed = draw_observed(data), trace = draw_trace(data, "parameter"),
+    convergence = draw_trace(data, "quantity")
   )
 }
 
 #' @rdname plot.nlme_fit
 #' @export
-plot_data <- function(fit, type = c("fits", "observed", "trace"), subjects = NULL,
+plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence"), subjects = NULL,
                       points = 100) {
-  type <- check_word(type, "type", c("fits", "observed", "trace"))
+  type <- check_word(type, "type", plot_types)
   if (type != "fits" && (!is.null(subjects) || !missing(points))) {
     stop_option(
       "unused_argument", "`subjects` and `points` are for `type = \"fits\"` only.",
@@ -53,9 +56,11 @@ plot_data <- function(fit, type = c("fits", "observed", "trace"), subjects = NUL
   points <- check_count(points, "points", 2)
   switch(type,
     fits = curve_data(fit, chosen_subjects(fit, subjects), points),
-    observed = observed_data(fit), trace = trace_data(fit)
+    observed = observed_data(fit), trace = trace_data(fit), convergence = convergence_data(fit)
   )
 }
+
+plot_types <- c("fits", "observed", "trace", "convergence")
 
 # One row a record, outcome and level; records without the outcome are left out.
 observed_data <- function(fit) {
@@ -98,14 +103,30 @@ trace_data <- function(fit) {
   )
 }
 
-draw_trace <- function(data) {
+# Changes of nothing have no logarithm.
+convergence_data <- function(fit) {
+  diagnostics <- fit_diagnostics(fit)
+  change <- ifelse(diagnostics$dtheta_rel > 0, log10(diagnostics$dtheta_rel), NA)
+  labels <- c("Gain", "Objective", "Largest relative change (log10)")
+  n <- nrow(diagnostics)
+  data <- data.frame(
+    iteration = rep(diagnostics$iteration, 3L),
+    phase = rep(diagnostics$phase, 3L),
+    quantity = factor(rep(labels, each = n), labels),
+    value = c(diagnostics$gain, diagnostics$objective, change)
+  )
+  unname_rows(data[!is.na(data$value), ])
+}
+
+# A panel each of what the column `panels` tells apart, with lines where a phase ends.
+draw_trace <- function(data, panels) {
   last <- tapply(data$iteration, data$phase, max)
   changes <- last[last < max(data$iteration)]
   ggplot2::ggplot(data, ggplot2::aes(x = .data$iteration, y = .data$value)) +
     ggplot2::geom_vline(xintercept = as.numeric(changes), color = "gray60", linetype = 2) +
     ggplot2::geom_line(color = individual_color) +
-    ggplot2::facet_wrap("parameter", scales = "free_y") +
-    ggplot2::labs(x = "Iteration", y = "Estimate") +
+    ggplot2::facet_wrap(panels, scales = "free_y", ncol = if (panels == "quantity") 1L) +
+    ggplot2::labs(x = "Iteration", y = if (panels == "parameter") "Estimate") +
     ggplot2::theme_bw()
 }
 

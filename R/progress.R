@@ -2,9 +2,10 @@
 # package is loaded. The core calls `update` from the main thread.
 
 # A function of (iteration, total, phase, gain, objective), or NULL for silence.
-progress_reporter <- function(show) {
+progress_reporter <- function(show, verbose = FALSE) {
   reporters <- c(
     if (show) bar_reporter(),
+    if (isTRUE(verbose)) line_reporter,
     if (isNamespaceLoaded("progressr")) progressr_reporter()
   )
   if (length(reporters) == 0L) return(NULL)
@@ -34,6 +35,14 @@ bar_reporter <- function(frame = parent.frame(2L)) {
       )
     )
   }
+}
+
+# One line an iteration that is reported.
+line_reporter <- function(iteration, total, phase, gain, objective) {
+  message(sprintf(
+    "iteration %d of %d, %s, gain %s, objective %s", as.integer(iteration), as.integer(total), phase,
+    format(gain, digits = 3), format(objective, digits = 8)
+  ))
 }
 
 progressr_reporter <- function() {

@@ -14,10 +14,10 @@
 #'   `ll.is` or `ll.gq` is; always by adaptive quadrature, with `nnodes.gq` nodes per
 #'   dimension when `ll.gq` asks for it.
 #' @param nbiter.mcmc (integer) sweeps of the kernels: `prior`, `random_walk`, `block` and, as
-#'   a fourth number, `independence`.
+#'   a fourth number, `sweeps` of [independence()].
 #' @param proba.mcmc (number) acceptance rate to which the random walks adapt.
-#' @param alpha.sa (number) the `annealing_rate` of [saem()].
-#' @param nbiter.sa (integer) 0 turns annealing off.
+#' @param alpha.sa (number) the `sa_anneal_alpha` of [saem()].
+#' @param nbiter.sa (integer) iterations with annealed variances; 0 turns annealing off.
 #' @param displayProgress (logical) show a progress bar.
 #' @param print (logical) print the fit.
 #' @param map,fim,nbiter.burn,nbiter.map,nmc.is,nu.is,print.is,nbdisplay,stepsize.rw,rw.init,nsd.gq,maxim.maxiter
@@ -61,24 +61,32 @@ saemix_method <- function(options) {
     args$exploration <- check_count(options[["nbiter.saemix"]][1L], "nbiter.saemix[1]", 1)
     args$smoothing <- check_count(options[["nbiter.saemix"]][2L], "nbiter.saemix[2]", 0)
   }
-  if (!is.null(options[["nb.chains"]])) args$chains <- check_count(options[["nb.chains"]], "nb.chains", 1)
-  if (!is.null(options[["nbiter.mcmc"]])) {
-    check_numbers(options[["nbiter.mcmc"]], "nbiter.mcmc", 3:4)
-    kernels <- c("prior", "random_walk", "block", "independence")
-    args$kernels <- stats::setNames(options[["nbiter.mcmc"]], kernels[seq_along(options[["nbiter.mcmc"]])])
+  if (!is.null(options[["nb.chains"]])) args$n_chains <- check_count(options[["nb.chains"]], "nb.chains", 1)
+  args$sampler <- saemix_sampler(options[["nbiter.mcmc"]], options[["proba.mcmc"]])
+  annealed <- options[["nbiter.sa"]]
+  if (!is.null(annealed)) annealed <- check_count(annealed, "nbiter.sa", 0)
+  if (identical(annealed, 0)) {
+    args$sa_anneal_schedule <- "none"
+  } else {
+    args$sa_anneal_iters <- annealed
+    if (!is.null(options[["alpha.sa"]])) args$sa_anneal_alpha <- check_fraction(options[["alpha.sa"]], "alpha.sa")
   }
-  if (!is.null(options[["proba.mcmc"]])) args$target_acceptance <- check_fraction(options[["proba.mcmc"]], "proba.mcmc")
-  if (!is.null(options[["alpha.sa"]])) args$annealing_rate <- check_fraction(options[["alpha.sa"]], "alpha.sa")
-  if (!is.null(options[["nbiter.sa"]])) args$annealing <- check_count(options[["nbiter.sa"]], "nbiter.sa", 0) > 0
   quadrature <- isTRUE(options[["ll.gq"]])
   args$log_lik <- !isFALSE(options[["ll.is"]]) || quadrature
   if (quadrature && !is.null(options[["nnodes.gq"]])) args$nodes <- check_count(options[["nnodes.gq"]], "nnodes.gq", 1)
   do.call(saem, args)
 }
 
-check_numbers <- function(value, name, lengths) {
-  if (is.numeric(value) && length(value) %in% lengths) return(invisible())
-  stop_bad_option(name, value, sprintf("%s numbers", paste(lengths, collapse = " or ")))
+# The sweeps of saemix in the mixture of independence(), which estimates better than saemix's kernels alone.
+saemix_sampler <- function(sweeps, acceptance) {
+  args <- list()
+  if (!is.null(sweeps)) {
+    check_numbers(sweeps, "nbiter.mcmc", 3:4)
+    kernels <- c("prior", "random_walk", "block", "sweeps")
+    args <- as.list(stats::setNames(sweeps, kernels[seq_along(sweeps)]))
+  }
+  if (!is.null(acceptance)) args$target_accept <- check_fraction(acceptance, "proba.mcmc")
+  if (length(args) > 0L) do.call(independence, args)
 }
 
 # Why an option has no meaning here. Those of `done` say what happens anyway.
@@ -86,7 +94,7 @@ saemix_reasons <- c(
   map = "the modes of the random effects are always computed",
   fim = "the information is a by-product of the algorithm",
   nbiter.burn = "the exploration is long enough to forget its start",
-  nbiter.map = "the independence kernel refreshes its modes itself; see `kernels` of saem()",
+  nbiter.map = "the independence kernel refreshes its modes itself; see `sweeps` of independence()",
   nmc.is = "the log-likelihood is computed by adaptive quadrature",
   nu.is = "the log-likelihood is computed by adaptive quadrature",
   print.is = "the log-likelihood is computed by adaptive quadrature",

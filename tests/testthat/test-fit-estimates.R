@@ -3,6 +3,7 @@ fit <- fit_nlme(theo_formula(), theo, short_saem(), seed = 1, progress = FALSE)
 test_that("fixef gives population parameters on either scale", {
   expect_named(fixef(fit), c("ka", "V", "Cl"))
   expect_equal(fixef(fit, "transformed"), log(fixef(fit)))
+  expect_equal(fixef(fit, "both"), data.frame(natural = fixef(fit), transformed = log(fixef(fit))))
 })
 
 test_that("ranef and coef have one row a subject", {

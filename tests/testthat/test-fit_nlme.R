@@ -181,5 +181,4 @@ test_that("values without names are refused", {
     expect_match(conditionMessage(error), "must be named", fixed = TRUE)
     expect_match(error$hint, "c(ka = 1.5)", fixed = TRUE)
   }
-  expect_match(conditionMessage(caught(saem(kernels = c(1, 2, 3, 4)))), "`kernels` must be named", fixed = TRUE)
 })

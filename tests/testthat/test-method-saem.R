@@ -1,24 +1,49 @@
 test_that("defaults and given options reach the request", {
-  options <- saem(chains = 3, kernels = c(block = 0), nodes = 5)$options
+  options <- saem(n_chains = 3, sampler = independence(block = 0), nodes = 5)$options
   expect_equal(options$exploration, 300)
-  expect_equal(options$chains, 3)
-  expect_equal(options$kernels, list(prior = 1, random_walk = 1, block = 0, independence = 2))
+  expect_equal(options$n_chains, 3)
+  expect_equal(options$sampler$block, 0)
   expect_equal(options$nodes, 5)
+})
+
+test_that("the request has every field the algorithm reads, and no other", {
+  fields <- c(
+    "name", "sa_schedule", "exploration", "smoothing", "maxiters", "sa_burnin_iters", "t0", "kappa", "sa_phase1_iters",
+    "sa_phase2_kappa", "gains", "n_chains", "auto_small_n_chains", "small_n_chain_target", "sampler", "mcmc_steps",
+    "update_schedule", "warm_start", "optimizer", "builtin_stats", "builtin_mean", "resid_var_param", "re_cov_params",
+    "re_mean_params", "mstep_sa_on_params", "max_store", "lb", "ub", "hooks", "sa_anneal_schedule", "sa_anneal_iters",
+    "sa_anneal_alpha", "sa_anneal_targets", "auto_var_lb", "var_lb_value", "anneal_to_fixed", "anneal_schedule",
+    "anneal_min_sd", "convergence_test", "rtol_theta", "atol_theta", "rtol_Q", "atol_Q", "consecutive_params",
+    "ebe_optimizer", "ebe_maxiters", "ebe_grad_tol", "ebe_multistart_n", "ebe_multistart_k",
+    "ebe_multistart_max_rounds", "ebe_multistart_sampling", "ebe_rescue_on_high_grad", "ebe_rescue_multistart_n",
+    "ebe_rescue_multistart_k", "ebe_rescue_max_rounds", "ebe_rescue_grad_tol", "ebe_rescue_multistart_sampling",
+    "store_eb_modes", "acceleration", "log_lik", "nodes", "verbose"
+  )
+  expect_setequal(names(saem()$options), fields)
+  expect_match(nlmers:::request_json(saem()$options), "\"hooks\":[],", fixed = TRUE)
 })
 
 test_that("an option that cannot be honored is refused when the method is made", {
   for (bad in expression(
-    saem(exploration = 0), saem(smoothing = -1), saem(chains = "many"),
-    saem(chains = 1.5), saem(annealing = NA), saem(annealing_rate = 1), saem(acceleration = 2),
-    saem(target_acceptance = 0), saem(log_lik = "yes"), saem(nodes = 0)
+    saem(exploration = 0), saem(smoothing = -1), saem(n_chains = "many"), saem(n_chains = 1.5), saem(n_chains = NULL),
+    saem(acceleration = 2), saem(log_lik = "yes"), saem(nodes = 0), saem(verbose = NA), saem(warm_start = 1)
   )) {
     expect_s3_class(caught(eval(bad)), "nlmers_error_option")
   }
-  expect_equal(caught(saem(kernels = c(blok = 1)))$hint, "Did you mean `block`?")
-  none <- c(prior = 0, random_walk = 0, block = 0, independence = 0)
-  expect_equal(caught(saem(kernels = none))$reason, "no_kernel")
+  expect_equal(caught(saem(n_chain = 2, chains = 3))$hint, "Did you mean `n_chains`?")
 })
 
-test_that("a method prints its options", {
-  expect_output(print(saem()), "exploration = 300")
+test_that("the smoothing is accelerated where nothing stands against it", {
+  expect_true(saem()$options$acceleration)
+  expect_true(saem(builtin_stats = "none", sampler = mh(), n_chains = 3)$options$acceleration)
+  obstacles <- alist(
+    sa_schedule = "power", optimizer = lbfgs(), update_schedule = 2, update_schedule = function(n, iter, rng) 1,
+    builtin_mean = "glm", convergence_test = "consecutive", rtol_theta = Inf, anneal_to_fixed = "eta"
+  )
+  for (k in seq_along(obstacles)) {
+    expect_false(do.call(saem, obstacles[k])$options$acceleration)
+    error <- caught(do.call(saem, c(obstacles[k], list(acceleration = TRUE))))
+    expect_equal(error[c("reason", "name")], list(reason = "not_possible", name = "acceleration"))
+  }
+  expect_false(saem(acceleration = FALSE)$options$acceleration)
 })

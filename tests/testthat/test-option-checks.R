@@ -13,6 +13,27 @@ test_that("checks return the value or name the option", {
   expect_equal(caught(nlmers:::check_word("c", "w", "a"))$problem, "`w` must be \"a\".")
 })
 
+test_that("numbers have their ranges", {
+  expect_equal(nlmers:::check_positive(2L, "n"), 2)
+  for (bad in list(0, -1, Inf, NA, "a", c(1, 2))) expect_equal(caught(nlmers:::check_positive(bad, "n"))$name, "n")
+  expect_equal(nlmers:::check_tolerance(Inf, "n"), Inf)
+  expect_equal(nlmers:::check_tolerance(0, "n"), 0)
+  for (bad in list(-1, NaN, "a", c(1, 2), NULL)) expect_equal(caught(nlmers:::check_tolerance(bad, "n"))$name, "n")
+  expect_null(nlmers:::check_function(NULL, "f"))
+  expect_equal(caught(nlmers:::check_function(3, "f"))$name, "f")
+})
+
+test_that("an option without effect is refused by name", {
+  expect_silent(nlmers:::refuse_idle(c("a", "b"), "c", "it rains"))
+  error <- caught(nlmers:::refuse_idle(c("a", "b"), c("c", "b"), "it rains"))
+  expect_equal(error$problem, "`b` has no effect here: it rains.")
+  expect_equal(error$name, "b")
+})
+
+test_that("a long value is cut", {
+  expect_lt(nchar(caught(nlmers:::check_flag(seq(0.5, 200), "b"))$value), 110L)
+})
+
 test_that("an argument that lands in the dots is named, with the one meant", {
   takes <- function(object, level = 1, ...) nlmers:::refuse_dots(...)
   error <- caught(takes(1, levl = 2))

@@ -1,7 +1,7 @@
 fit <- fit_orange(method = short_saem(), seed = 1)
 
 test_that("each type is a ggplot of its data", {
-  for (type in c("fits", "observed", "trace")) {
+  for (type in c("fits", "observed", "trace", "convergence")) {
     drawn <- plot(fit, type = type)
     expect_s3_class(drawn, "ggplot")
     expect_silent(ggplot2::ggplot_build(drawn))
@@ -21,4 +21,14 @@ test_that("the trace has every parameter and iteration", {
   data <- plot_data(fit, "trace")
   expect_equal(levels(data$parameter), fit$trace$names)
   expect_equal(nrow(data), length(fit$trace$value))
+})
+
+test_that("the convergence has gain, objective and changes", {
+  data <- plot_data(fit, "convergence")
+  expect_equal(nlevels(data$quantity), 3L)
+  parts <- split(data$value, data$quantity)
+  expect_equal(parts[[1L]], fit$trace$gain)
+  expect_equal(parts[[2L]], fit$trace$objective)
+  # The first iteration has nothing to change from.
+  expect_equal(10^parts[[3L]], notes(fit)$diagnostics$dtheta_rel[-1L])
 })

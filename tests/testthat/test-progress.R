@@ -13,6 +13,14 @@ test_that("the bar takes every report", {
   expect_true(suppressMessages(report()))
 })
 
+test_that("verbose says one line a report", {
+  report <- nlmers:::progress_reporter(FALSE, TRUE)
+  expect_message(report(3, 10, "exploration", 1, -100.5), "iteration 3 of 10, exploration, gain 1, objective -100.5")
+  expect_message(
+    suppressWarnings(fit_orange(method = saem(3, 1, verbose = TRUE), seed = 1)), "iteration 4 of 4, smoothing"
+  )
+})
+
 test_that("progressr is told of every step", {
   skip_if_not_installed("progressr")
   withr::local_options(progressr.enable = TRUE)

@@ -4,15 +4,19 @@ test_that("options with a counterpart are passed on", {
     alpha.sa = 0.9, ll.gq = TRUE, nnodes.gq = 7
   )
   options <- control$method$options
-  expect_equal(options[c("exploration", "smoothing", "chains")], list(exploration = 150, smoothing = 50, chains = 3))
-  expect_equal(unlist(options$kernels), c(prior = 2, random_walk = 1, block = 3, independence = 4))
-  expect_equal(options[c("target_acceptance", "annealing_rate", "nodes")], list(
-    target_acceptance = 0.3, annealing_rate = 0.9, nodes = 7
+  counts <- list(exploration = 150, smoothing = 50, n_chains = 3)
+  expect_equal(options[names(counts)], counts)
+  expect_equal(options$sampler, list(
+    kind = "independence", independence = 4, prior = 2, random_walk = 1, block = 3, target_accept = 0.3
+  ))
+  expect_equal(options[c("sa_anneal_schedule", "sa_anneal_alpha", "nodes")], list(
+    sa_anneal_schedule = "rate", sa_anneal_alpha = 0.9, nodes = 7
   ))
   expect_equal(control$seed, 632545)
   expect_null(saemix_control(fix.seed = FALSE)$seed)
   expect_false(saemix_control(ll.is = FALSE)$method$options$log_lik)
-  expect_false(saemix_control(nbiter.sa = 0)$method$options$annealing)
+  expect_equal(saemix_control(nbiter.sa = 0, alpha.sa = 0.9)$method$options$sa_anneal_schedule, "none")
+  expect_equal(saemix_control(nbiter.sa = 40)$method$options$sa_anneal_iters, 40)
 })
 
 test_that("options without meaning are named once, in one message", {

@@ -83,7 +83,7 @@ macro_rules! keeps {
                 $($crate::keep::Keep::save($part, out);)*
             }
 
-            fn load(&mut self, bytes: &mut &[u8]) -> Result<(), $crate::keep::Unreadable> {
+            fn load(&mut self, bytes: &mut &[u8]) -> std::result::Result<(), $crate::keep::Unreadable> {
                 let Self { $($value,)* $($part,)* $($rebuilt: _),* } = self;
                 $(*$value = $crate::keep::read(bytes)?;)*
                 $($crate::keep::Keep::load($part, bytes)?;)*

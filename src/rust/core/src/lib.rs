@@ -9,6 +9,7 @@ pub mod keep;
 pub mod language;
 pub mod model;
 pub mod monitor;
+pub mod optimizer;
 pub mod parallel;
 pub mod problem;
 pub mod random;

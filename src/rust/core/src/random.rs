@@ -23,6 +23,10 @@ pub enum Purpose {
     Exchange,
     /// Effects and outcomes simulated from a model.
     Simulation,
+    /// The batches that an iteration draws for.
+    Minibatch,
+    /// Starts of the search for conditional modes.
+    ModeStart,
 }
 
 /// Who occupies the lanes of a block.

@@ -15,7 +15,7 @@ use nlmers_core::request::run;
 use nlmers_core::saem::{fit, FitStatus, SaemOptions};
 
 #[test]
-fn probabilities_of_the_states_are_those_of_the_paths() {
+fn case_18_smoothed_probabilities_of_the_states_are_those_of_the_paths() {
     let text = with_head(
         "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), bernoulli(c(0.9, 0.2) + 0 * e), c(0.6, 0.4))",
     );

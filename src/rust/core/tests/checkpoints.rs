@@ -15,7 +15,9 @@ use nlmers_core::monitor::{Monitor, Progress, Silent};
 use nlmers_core::problem::{Given, Joint};
 use nlmers_core::reply::Value;
 use nlmers_core::saem::options::ChainOptions;
-use nlmers_core::saem::{fit, fit_on, Checkpoint, Course, Fit, FitStatus, SaemOptions, Saved};
+use nlmers_core::saem::{
+    choose_routes, fit, fit_on, Checkpoint, Course, Fit, FitStatus, SaemOptions, Saved,
+};
 use serde_json::json;
 
 const MODEL: &str = "
@@ -152,6 +154,52 @@ fn a_stopped_run_goes_on_with_the_same_bits() {
     for (chains, acceleration) in [(2, true), (1, true), (1, false)] {
         goes_on(&joint, &options(chains, acceleration));
     }
+}
+
+/// Whatever a sampler, an optimizer, a choice of batches or a test of convergence remembers.
+#[test]
+fn all_that_is_remembered_goes_on_with_the_same_bits() {
+    let with = |change: serde_json::Value| -> SaemOptions {
+        let mut method = json!({
+            "exploration": 40, "smoothing": 20, "n_chains": 1, "auto_small_n_chains": false, "mcmc_steps": 3
+        });
+        let entries = method.as_object_mut().unwrap();
+        entries.extend(change.as_object().unwrap().clone());
+        serde_json::from_value(method).unwrap()
+    };
+    for change in [
+        json!({"sampler": {"kind": "mh", "scale": 0.5}}),
+        json!({"sampler": {"kind": "saemix_mh", "n_kern1": 2, "n_kern2": 2, "n_kern3": 2, "target_accept": 0.4,
+                           "adapt_rate": 0.7}}),
+        json!({"sampler": {"kind": "adaptive_mh", "adapt_start": 10, "init_scale": 1.0, "eps_reg": 1e-6}}),
+        json!({"sampler": {"kind": "nuts", "target_accept": 0.8, "max_depth": 5, "n_adapt": 30}}),
+        json!({"sampler": {"kind": "mala", "target_accept": 0.57, "n_adapt": 30}}),
+        json!({"warm_start": false}),
+        json!({"update_schedule": 20}),
+        json!({"optimizer": {"kind": "lbfgs", "maxiters": 5, "g_tol": 1e-4, "memory": 5, "adtype": "reverse"},
+               "builtin_stats": "none", "max_store": 10}),
+        // 50 small changes in a row.
+        json!({"convergence_test": "consecutive", "rtol_theta": null, "atol_theta": 1.0, "rtol_Q": null, "atol_Q": null,
+               "consecutive_params": 50}),
+    ] {
+        println!("{change}");
+        let options = with(change);
+        let mut joint = joint(MODEL, &data());
+        choose_routes(&mut joint, &options);
+        goes_on(&joint, &options);
+    }
+}
+
+/// The sum of the effects is smoothed by itself.
+#[test]
+fn laws_of_effects_go_on_with_the_same_bits() {
+    let text = "
+        fixed a = 1
+        fixed m = positive(1)
+        fixed s = positive(0.5)
+        random e ~ exponential(m) | id
+        y ~ normal(a + e, s)";
+    goes_on(&joint(text, &data()), &options(1, false));
 }
 
 #[test]

@@ -8,11 +8,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "request",
     "saem",
     "inference",
     "samplers",
+    "optimizer",
     "problem",
     "data",
     "model",

@@ -88,7 +88,7 @@ fn laplace_is_exact_for_linear_models() {
     ] {
         let joint = sum(&data, &other);
         for theta in [[1.0, -0.7, -0.7, -0.7], [2.2, -0.1, -2.0, -1.5]] {
-            let result = laplace(&joint, &theta).unwrap();
+            let result = laplace(&joint, &theta, None).unwrap();
             let error = -2.0 * result.log_lik - exact(&data, &other, &theta);
             assert!(error.abs() < 1e-5, "{error} at {theta:?}");
             assert!(result.converged.iter().all(|c| *c));
@@ -184,7 +184,7 @@ fn a_fixed_level_keeps_its_value_and_informs_the_rest() {
     assert!((fit.cond_mean[0][29] + 0.5).abs() < 1e-12);
     // The score of the exact conditional likelihood vanishes: y minus the fixed effects, the others integrated out,
     // times the density of the fixed values.
-    let value = |theta: &[f64]| -2.0 * laplace(&joint, theta).unwrap().log_lik;
+    let value = |theta: &[f64]| -2.0 * laplace(&joint, theta, None).unwrap().log_lik;
     let (_, least) = minimise(&fit.theta, value);
     let excess = value(&fit.theta) - least;
     println!("held: excess {excess}, {:?} {:?}", fit.status, fit.evidence);

@@ -37,7 +37,7 @@ fn expm(a: &[f64], k: usize) -> Vec<f64> {
 }
 
 #[test]
-fn bernoulli_emissions_with_a_missing_one() {
+fn case_18_bernoulli_emissions_with_a_missing_one() {
     let text = with_head(
         "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), bernoulli(c(0.9, 0.2) + 0 * e), c(0.6, 0.4))",
     );

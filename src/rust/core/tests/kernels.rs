@@ -214,6 +214,7 @@ fn deviation(target: &Target, kernel: &dyn Kernel, laplace: bool, wrong: bool) -
         for iteration in 1..=SWEEPS {
             let context = Context {
                 values: &values,
+                slopes: None,
                 prior: &prior,
                 stream: Stream {
                     seed: 42,

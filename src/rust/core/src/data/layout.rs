@@ -47,7 +47,17 @@ pub struct Layout {
 impl Layout {
     /// Sort the subjects by their number of rows, the longest first, and fill the blocks.
     pub fn new(rows: Vec<Vec<usize>>, values: &Values, copies: usize) -> Self {
-        let mut order: Vec<usize> = (0..rows.len()).collect();
+        let all = (0..rows.len()).collect();
+        Self::of(all, rows, values, copies)
+    }
+
+    /// The same for some of the subjects.
+    pub fn of(
+        mut order: Vec<usize>,
+        rows: Vec<Vec<usize>>,
+        values: &Values,
+        copies: usize,
+    ) -> Self {
         order.sort_by_key(|i| std::cmp::Reverse(rows[*i].len()));
         let lanes: Vec<Lane> = order
             .into_iter()

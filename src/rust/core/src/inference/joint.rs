@@ -47,14 +47,35 @@ struct Ground<'a> {
 /// # Errors
 /// A population distribution that does not exist.
 pub fn joint_modes(joint: &Joint, theta: &[f64]) -> Result<JointModes> {
-    Ok(Ground::new(joint, theta)?.modes())
+    Ok(Ground::new(joint, theta)?.modes(None))
 }
 
-/// Laplace's approximation of the log-likelihood at `theta`; one term a batch.
+/// Largest element of the gradient of the log density at `points`, for every level of each grouping.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn joint_slopes(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec<Vec<f64>>> {
+    let gradients = Ground::new(joint, theta)?.gradient(points);
+    let each = joint.parts.iter().zip(gradients);
+    let slopes = each.map(|(part, gradient)| {
+        let d = part.n_phi();
+        let free = |at: usize| !part.is_held(at / d, at % d);
+        (0..part.n_subjects())
+            .map(|level| {
+                let own = (level * d..(level + 1) * d).filter(|at| free(*at));
+                own.map(|at| gradient[at].abs()).fold(0.0, f64::max)
+            })
+            .collect()
+    });
+    Ok(slopes.collect())
+}
+
+/// Laplace's approximation of the log-likelihood at `theta`; one term a batch. `start`: where to look for the modes
+/// first, else at the means.
 ///
 /// # Errors
 /// A batch with too many effects, or a population distribution that does not exist.
-pub fn laplace(joint: &Joint, theta: &[f64]) -> Result<Quadrature> {
+pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Quadrature> {
     let ground = Ground::new(joint, theta)?;
     let batches = ground.coordinates();
     let most = batches.iter().map(Vec::len).max().unwrap_or(0);
@@ -69,7 +90,7 @@ pub fn laplace(joint: &Joint, theta: &[f64]) -> Result<Quadrature> {
         )
         .hint("The estimates do not need it: use saem(log_lik = FALSE)."));
     }
-    let modes = ground.modes();
+    let modes = ground.modes(start);
     let hessians = ground.hessians(&modes.points, &batches, most);
     let mut subjects = ground.log_density(&modes.points);
     for (value, hessian) in subjects.iter_mut().zip(hessians) {
@@ -120,9 +141,12 @@ impl<'a> Ground<'a> {
         }
     }
 
-    fn modes(&self) -> JointModes {
-        let means = self.means.iter().map(|m| m.values.clone()).collect();
-        let mut points = self.joint.points(means);
+    fn modes(&self, start: Option<&Points>) -> JointModes {
+        let means = || {
+            let means = self.means.iter().map(|m| m.values.clone());
+            self.joint.points(means.collect())
+        };
+        let mut points = start.cloned().unwrap_or_else(means);
         let mut converged = vec![Vec::new(); self.joint.parts.len()];
         for turn in 0..MAX_TURNS {
             let before = points.values.clone();

@@ -1,7 +1,10 @@
 //! Say what a fit means: conditional modes, the exact likelihood by quadrature.
 
+pub mod climb;
 pub mod curvature;
+pub mod density;
 pub mod ebe;
 pub mod joint;
 pub mod modes;
+pub mod multistart;
 pub mod quadrature;

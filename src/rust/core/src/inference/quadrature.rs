@@ -63,6 +63,19 @@ const MAX_POINTS: usize = 2_000_000;
 /// # Errors
 /// A singular `Omega`, or a rule with too many points.
 pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quadrature> {
+    quadrature_from(problem, theta, nodes, None)
+}
+
+/// The same; `start`: where to look for the conditional modes first (`n_subjects x d`, row-major), else at the means.
+///
+/// # Errors
+/// As [`quadrature`].
+pub fn quadrature_from(
+    problem: &Problem,
+    theta: &[f64],
+    nodes: usize,
+    start: Option<&[f64]>,
+) -> Result<Quadrature> {
     let d = problem.n_phi();
     let points = nodes.checked_pow(u32::try_from(d).unwrap_or(u32::MAX));
     let n_points = points
@@ -81,7 +94,18 @@ pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quad
     let copies = (LANES / problem.n_subjects().max(1)).clamp(1, n_points);
     let layout = problem.layout(copies);
     let prior = Prior::new(problem, theta)?;
-    let modes = Modes::find(problem, &layout, theta, &prior, None, ModeOptions::exact());
+    let start: Option<Vec<Vec<Column>>> = start.map(|phi| {
+        let blocks = 0..layout.blocks.len();
+        blocks.map(|b| layout.columns(b, phi, d)).collect()
+    });
+    let modes = Modes::find(
+        problem,
+        &layout,
+        theta,
+        &prior,
+        start.as_deref(),
+        ModeOptions::exact(),
+    );
     let rule = Rule {
         points: rule(nodes)?,
         n_points,

@@ -29,7 +29,8 @@ impl ConstantError {
         let Theta { routes, .. } = &problem.theta;
         if !residual.constant
             || routes[residual.theta] != Route::Residual
-            || routes.contains(&Route::Score)
+            || routes.iter().any(|route| route.is_open())
+            || !problem.form.corrections.is_empty() && routes.contains(&Route::Law)
         {
             return None;
         }

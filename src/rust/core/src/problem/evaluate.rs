@@ -126,6 +126,10 @@ impl<'a> Values<'a> {
         self.known = known;
     }
 
+    pub fn known(&self) -> &Arc<Vec<Known>> {
+        &self.known
+    }
+
     /// Recompute everything that depends on `theta` alone.
     pub fn prepare(&mut self, theta: &[f64]) {
         let population = self.population.values(&self.problem.form.graph, theta);

@@ -4,7 +4,7 @@ use super::exchange::{exchanges, Exchange};
 use super::known::Points;
 use super::normal_form::NormalForm;
 use super::theta::{Route, Theta};
-use super::{Given, Problem};
+use super::{Given, Means, Problem};
 use crate::data::{Frame, Records};
 use crate::error::{Error, ErrorClass, Result};
 use crate::language::words;
@@ -23,6 +23,8 @@ pub struct Joint {
     pub n_batches: usize,
     /// Effects of the model on which no outcome depends.
     pub idle_effects: Vec<usize>,
+    /// The model before groupings are told apart.
+    form: NormalForm,
 }
 
 /// Levels of random effects with given values: effect of the model, level, value of `phi`.
@@ -87,7 +89,29 @@ impl Joint {
             theta,
             batches,
             n_batches,
+            form,
         })
+    }
+
+    /// Send coordinates on other routes: their parameters then move along derivatives of the program.
+    pub fn reroute(&mut self, routes: &[(usize, Route)]) {
+        for (k, route) in routes {
+            self.theta.routes[*k] = *route;
+        }
+        let records: Vec<Records> = self.parts.iter().map(|p| p.records.clone()).collect();
+        for (group, part) in self.parts.iter_mut().enumerate() {
+            let held = part.held.take();
+            *part = Problem::new(&part.model, &self.form, &records, &self.theta, group);
+            part.held = held;
+        }
+    }
+
+    /// Coordinates of `theta` on which the outcomes' predictions depend.
+    pub fn in_predictions(&self) -> Vec<usize> {
+        let densities = self.form.densities.iter();
+        let mut list = (self.form).thetas_of(densities.filter_map(|d| d.prediction).collect());
+        list.sort_unstable();
+        list
     }
 
     /// The first problem, whose program holds the outcomes' dependence on `theta`.
@@ -97,6 +121,15 @@ impl Joint {
 
     pub fn model(&self) -> &Model {
         &self.parts[0].model
+    }
+
+    /// All groupings with some effects at their means; see [`Problem::pinned`].
+    pub fn pinned(&self, effects: &[usize], theta: &[f64]) -> Self {
+        let mut pinned = self.clone();
+        for part in &mut pinned.parts {
+            *part = part.pinned(effects, theta);
+        }
+        pinned
     }
 
     /// True when all levels of the one grouping are independent and free: the case of most models.
@@ -147,6 +180,22 @@ impl Problem {
     pub fn is_held(&self, level: usize, k: usize) -> bool {
         let d = self.n_phi();
         (self.held.as_ref()).is_some_and(|held| !held[level * d + k].is_nan())
+    }
+
+    /// The problem in which some effects (of the model) of all levels have their means at `theta` for values.
+    pub fn pinned(&self, effects: &[usize], theta: &[f64]) -> Self {
+        let mut pinned = self.clone();
+        let means = Means::new(self, &self.full_layout(), theta);
+        let own = self.form.offset..self.form.offset + self.n_phi();
+        for effect in effects.iter().filter(|effect| own.contains(effect)) {
+            for level in 0..self.n_subjects() {
+                let k = effect - self.form.offset;
+                if !self.is_held(level, k) {
+                    pinned.hold(*effect, level, means.of(level)[k]);
+                }
+            }
+        }
+        pinned
     }
 
     /// Give `phi` of one effect (of the model) of one level a value.

@@ -4,6 +4,8 @@
 //! grouping move, lane by lane, and those of the other groupings are known values of the rows: given them, the levels
 //! of a grouping are independent. With one grouping its problem is all there is.
 
+mod bare;
+mod bounds;
 mod carried;
 mod closed_form;
 mod constant_error;
@@ -16,9 +18,11 @@ mod laws;
 mod normal_form;
 mod prior;
 mod programs;
+mod recognise;
 mod seen;
 mod theta;
 
+pub use bare::{BareLaw, BareOutcome, Coordinate};
 pub use closed_form::{CovarianceUpdate, Residual, Variance};
 pub use constant_error::ConstantError;
 pub use differentiate::{Derivatives, Information, Scratch};
@@ -30,7 +34,7 @@ pub use laws::Correction;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
-pub use theta::{natural, Element, Route, Theta};
+pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
 
 use evaluate::Population;
 
@@ -176,6 +180,17 @@ impl Problem {
         Layout::new(rows, &self.values(), copies)
     }
 
+    /// The same for some of the levels.
+    pub fn layout_of(&self, levels: &[usize], copies: usize) -> Layout {
+        let observed = |r: &usize| self.data.present.iter().any(|present| present[*r]);
+        let mut rows = vec![Vec::new(); self.n_subjects()];
+        for level in levels {
+            let list = self.records.rows[*level].iter().copied();
+            rows[*level] = list.filter(observed).collect();
+        }
+        Layout::of(levels.to_vec(), rows, &self.values(), copies)
+    }
+
     /// Blocks over all rows of the data frame.
     pub fn full_layout(&self) -> Layout {
         Layout::new(self.records.rows.clone(), &self.values(), 1)
@@ -259,7 +274,7 @@ fn mine(form: &NormalForm, theta: &Theta, group: usize) -> Vec<bool> {
     entries
         .map(|(route, own)| match route {
             Route::Mean | Route::Covariance => own,
-            Route::Fixed | Route::Residual | Route::Score => group == 0,
+            _ => group == 0,
         })
         .collect()
 }

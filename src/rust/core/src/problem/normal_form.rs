@@ -1,15 +1,15 @@
 //! Bring the model into the form the estimators share: Gaussian `phi`, linear means, recognised closed forms.
 
-use super::closed_form::{covariance_updates, residuals, CovarianceUpdate, Residual};
+use super::bare::{BareLaw, BareOutcome};
+use super::closed_form::{CovarianceUpdate, Residual};
 use super::laws::Correction;
 use super::seen::{all_levels, finest, regrouped};
-use super::theta::{Route, Theta};
+use super::theta::Theta;
 use crate::data::Records;
 use crate::distributions::Density;
 use crate::error::Result;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
-use crate::ir::linear::{linear_form, LinearForm};
 use crate::ir::merge::merge_exponentials;
 use crate::ir::reference::reference;
 use crate::ir::scalar::{Leaves, ScalarProgram};
@@ -33,6 +33,9 @@ pub struct NormalForm {
     pub covariance: Vec<CovarianceBlock>,
     pub densities: Vec<Density>,
     pub residuals: Vec<Residual>,
+    /// Parameters of outcomes and of effects' distributions that stand there alone.
+    pub bare_outcomes: Vec<BareOutcome>,
+    pub bare_laws: Vec<BareLaw>,
     /// Distributions of effects that are not normal.
     pub corrections: Vec<Correction>,
     /// First coordinate and natural nodes of each parameter.
@@ -110,6 +113,8 @@ impl NormalForm {
             covariance,
             densities,
             residuals: Vec::new(),
+            bare_outcomes: Vec::new(),
+            bare_laws: Vec::new(),
             corrections: Vec::new(),
             parameters: model
                 .parameters
@@ -127,7 +132,7 @@ impl NormalForm {
         };
         form.refer(model, records, &theta.start, &moved)?;
         form.check_extents(model, records, &mut levels)?;
-        form.recognise(model, &theta.free, &mut levels[0]);
+        form.recognise(model, records, &theta.free, &mut levels[0]);
         Ok(form)
     }
 
@@ -147,6 +152,8 @@ impl NormalForm {
         form.corrections.retain(|c| own.contains(&c.effect));
         if group > 0 {
             form.residuals.clear();
+            form.bare_outcomes.clear();
+            form.bare_laws.clear();
         }
         form
     }
@@ -177,57 +184,7 @@ impl NormalForm {
         Ok(())
     }
 
-    /// Find the parameters that have a closed-form update.
-    fn recognise(&mut self, model: &Model, free: &[bool], levels: &mut Levels) {
-        let is_free = |k: u32| free[k as usize];
-        let forms: Vec<LinearForm> = self
-            .means
-            .clone()
-            .iter()
-            .map(|mean| linear_form(&mut self.graph, levels, *mean, &is_free))
-            .collect();
-        let mut elsewhere = self.thetas_of(self.program_roots());
-        for nodes in forms.iter().map(|f| f.rest.clone()) {
-            merge_flags(&mut elsewhere, &self.thetas_of(nodes));
-        }
-        self.designs = forms
-            .iter()
-            .map(|form| {
-                let terms = form.terms.iter();
-                terms
-                    .map(|(k, coefficient)| (*k as usize, *coefficient))
-                    .filter(|(k, _)| !elsewhere.contains(k))
-                    .collect()
-            })
-            .collect();
-        let in_means = self.thetas_of(self.means.clone());
-        let densities = self.densities.iter().map(|d| d.log_density);
-        let corrections = self.corrections.iter().map(|c| c.term);
-        let in_densities = self.thetas_of(densities.chain(corrections).collect());
-        let mut taken = in_means.clone();
-        merge_flags(&mut taken, &in_densities);
-        covariance_updates(
-            &self.graph,
-            &mut self.covariance,
-            &self.parameters,
-            model,
-            free,
-            &taken,
-        );
-        let in_covariance = self.thetas_of(
-            self.covariance
-                .iter()
-                .flat_map(|c| c.nodes.clone())
-                .collect(),
-        );
-        let mut taken = in_means;
-        merge_flags(&mut taken, &in_covariance);
-        let corrections = self.corrections.iter().map(|c| c.term).collect();
-        merge_flags(&mut taken, &self.thetas_of(corrections));
-        self.residuals = residuals(self, model, free, &taken);
-    }
-
-    fn program_roots(&self) -> Vec<Node> {
+    pub(super) fn program_roots(&self) -> Vec<Node> {
         let densities = self.densities.iter().map(|d| d.log_density);
         densities
             .chain(self.corrections.iter().map(|c| c.term))
@@ -259,38 +216,6 @@ impl NormalForm {
             }
         }
         (0..n_effects).filter(|k| !read[*k]).collect()
-    }
-
-    /// Route of every coordinate.
-    pub fn routes(&self, model: &Model, free: &[bool]) -> Vec<Route> {
-        let mut routes = vec![Route::Score; model.n_theta];
-        for (k, _) in self.designs.iter().flatten() {
-            routes[*k] = Route::Mean;
-        }
-        for k in self
-            .covariance
-            .iter()
-            .flat_map(|block| block.update.coordinates())
-        {
-            routes[k] = Route::Covariance;
-        }
-        for residual in &self.residuals {
-            routes[residual.theta] = Route::Residual;
-        }
-        // A parameter on which the likelihood does not depend stays where it is.
-        let used = self.thetas_of(
-            self.means
-                .iter()
-                .copied()
-                .chain(self.program_roots())
-                .collect(),
-        );
-        for (k, route) in routes.iter_mut().enumerate() {
-            if !free[k] || !used.contains(&k) {
-                *route = Route::Fixed;
-            }
-        }
-        routes
     }
 
     /// Data-only nodes at every subject: `[node][subject]`.
@@ -353,14 +278,6 @@ impl Leaves for RowLeaves<'_> {
 
     fn phi(&self, _coordinate: usize) -> f64 {
         f64::NAN
-    }
-}
-
-fn merge_flags(into: &mut Vec<usize>, more: &[usize]) {
-    for k in more {
-        if !into.contains(k) {
-            into.push(*k);
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::laws::Correction;
 use super::normal_form::{CovarianceBlock, NormalForm};
-use super::theta::{Route, Theta};
+use super::theta::Theta;
 use crate::distributions::LN_SQRT_2PI;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::level::{Extent, Levels};
@@ -211,7 +211,7 @@ fn individual_parameters(form: &mut NormalForm) -> (Vec<String>, Vec<Node>) {
     (names, list)
 }
 
-/// Log density of the blocks of `phi` in which some free parameter takes the score route.
+/// Log density of the blocks of `phi` in which some free parameter has no closed form.
 fn numeric_prior(form: &mut NormalForm, theta: &Theta) -> (Vec<Node>, Vec<usize>) {
     let blocks = form.covariance.clone();
     let (mut densities, mut coordinates) = (Vec::new(), Vec::new());
@@ -221,7 +221,7 @@ fn numeric_prior(form: &mut NormalForm, theta: &Theta) -> (Vec<Node>, Vec<usize>
         if form
             .thetas_of(nodes)
             .iter()
-            .any(|k| theta.routes[*k] == Route::Score)
+            .any(|k| theta.routes[*k].is_open())
         {
             let first = form.offset + block.first;
             densities.push(gaussian_log_density(&mut form.graph, block, &means, first));

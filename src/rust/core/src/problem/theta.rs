@@ -17,17 +17,31 @@ pub enum Route {
     Covariance,
     /// Closed form: residual standard deviation.
     Residual,
+    /// Closed form: scale of effects with an exponential distribution.
+    Law,
+    /// Closed form: parameter of an outcome on which nothing else bears; the data alone give it.
+    Outcome,
     /// Stochastic approximation on score and information.
     Score,
+    /// Numerical maximization.
+    Numeric,
 }
 
 impl Route {
     pub fn words(self) -> &'static str {
         match self {
             Self::Fixed => "fixed",
-            Self::Mean | Self::Covariance | Self::Residual => "closed form",
+            Self::Mean | Self::Covariance | Self::Residual | Self::Law | Self::Outcome => {
+                "closed form"
+            }
             Self::Score => "score",
+            Self::Numeric => "numeric",
         }
+    }
+
+    /// Whether the coordinate moves along derivatives of the program.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Score | Self::Numeric)
     }
 }
 
@@ -175,6 +189,30 @@ pub fn natural(model: &Model, theta: &[f64]) -> Vec<f64> {
         .iter()
         .flat_map(|p| p.natural(&theta[p.coordinates()]))
         .collect()
+}
+
+/// Natural value of the element that coordinate `k` stands for.
+pub fn natural_at(model: &Model, k: usize, theta: &[f64]) -> f64 {
+    let own = model
+        .parameters
+        .iter()
+        .filter(|p| p.coordinates().contains(&k));
+    own.map(|p| p.natural(&theta[p.coordinates()])[p.element_of(k - p.first)])
+        .sum()
+}
+
+/// The value of coordinate `k` that gives its element a natural value, the others being those of `theta`.
+pub fn coordinate_at(model: &Model, k: usize, value: f64, theta: &[f64]) -> f64 {
+    let own = model
+        .parameters
+        .iter()
+        .filter(|p| p.coordinates().contains(&k));
+    own.map(|p| {
+        let mut values = p.natural(&theta[p.coordinates()]);
+        values[p.element_of(k - p.first)] = value;
+        p.transform(&values)[k - p.first]
+    })
+    .sum()
 }
 
 fn check_names(model: &Model, given: &Given) -> Result<()> {

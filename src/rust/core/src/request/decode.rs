@@ -32,6 +32,9 @@ pub struct Request {
     pub threads: Option<usize>,
     #[serde(default)]
     parameters: BTreeMap<String, Json>,
+    /// The same on the transformed scale, to the last bit.
+    #[serde(default)]
+    coordinates: Option<Vec<f64>>,
     /// Values of random effects held fixed: effect to level to value.
     #[serde(default)]
     pub levels: BTreeMap<String, BTreeMap<String, f64>>,
@@ -195,7 +198,7 @@ impl Request {
         })
     }
 
-    /// The problem and the `theta` of the request's `parameters`.
+    /// The problem and the `theta` of the request's `parameters`, or its `coordinates` where it has them.
     ///
     /// # Errors
     /// As for a fit, and parameters that are not given.
@@ -203,7 +206,9 @@ impl Request {
         let (model, given) = self.at_parameters()?;
         let frame = self.frame(columns)?;
         let joint = Joint::new(&model, &frame, &given)?;
-        let theta = joint.theta.start.clone();
+        let exact = self.coordinates.as_ref();
+        let theta = exact.filter(|theta| theta.len() == joint.theta.len());
+        let theta = theta.unwrap_or(&joint.theta.start).clone();
         Ok((joint, theta))
     }
 

@@ -5,17 +5,16 @@ use std::time::Instant;
 use nalgebra::DMatrix;
 
 use super::history::{acceptance, trace};
+use super::modes::Asked;
 use super::predict::{
     columns_matrix, effect_names, effects_of, individual, outcome_names, predictions, typical,
 };
-use super::{
-    count, find_modes, list, log_likelihood, marginal, matrix, parameters, Columns, Request,
-};
+use super::{count, list, log_likelihood, marginal, matrix, modes, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
-use crate::inference::joint::JointModes;
+use crate::inference::ebe::EbModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
-use crate::problem::{Joint, Points, Prior, Problem, Route};
+use crate::problem::{Given, Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
 use crate::saem::{self, Fit, FitStatus, SaemOptions, Saved};
 
@@ -25,9 +24,10 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let mut given = request.given()?;
     let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
-    let problem = Joint::new(&model, &frame, &given)?;
+    let mut problem = Joint::new(&model, &frame, &given)?;
     course.first = request.first_effects(&problem);
     let options = options(request)?;
+    problem.narrow(&options.mstep.lb, &options.mstep.ub)?;
     let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
     let built = started.elapsed().as_secs_f64();
     let threads = request.threads.unwrap_or(1);
@@ -40,15 +40,19 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         &problem.theta.start
     };
     let started = Instant::now();
+    let of = |part| conditional_effects(part, &fit, theta, &given);
     let mut report = Report {
         problem: &problem,
         fit: &fit,
         theta,
+        given: &given,
+        means: problem.parts.iter().map(of).collect(),
         warnings: fit.warnings.clone(),
     };
     report.warn_of_idle();
-    let log_lik = report.log_lik(&options);
-    let mut entries = report.conditional();
+    let modes = report.modes(&options, seed);
+    let log_lik = report.log_lik(&options, modes.as_ref());
+    let mut entries = report.conditional(modes.as_ref().filter(|_| options.ebe.store_eb_modes));
     let seconds = [built, fit.seconds, started.elapsed().as_secs_f64()];
     entries.extend(vec![
         ("parameters", report.parameters()),
@@ -83,7 +87,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     Ok(list(entries))
 }
 
-fn options(request: &Request) -> Result<SaemOptions> {
+pub fn options(request: &Request) -> Result<SaemOptions> {
     let method = request.method.clone().unwrap_or_default();
     serde_json::from_value(method).map_err(|error| {
         Error::new(
@@ -98,6 +102,9 @@ struct Report<'a> {
     problem: &'a Joint,
     fit: &'a Fit,
     theta: &'a [f64],
+    given: &'a Given,
+    /// Conditional means and standard deviations of the effects of each grouping.
+    means: Vec<(Vec<f64>, Vec<f64>)>,
     warnings: Vec<String>,
 }
 
@@ -198,19 +205,23 @@ impl Report<'_> {
         ])
     }
 
-    fn log_lik(&mut self, options: &SaemOptions) -> Value {
-        let finished = !matches!(
+    fn is_finished(&self) -> bool {
+        !matches!(
             self.fit.status,
             FitStatus::NotFinite | FitStatus::Interrupted
-        );
-        if !options.log_lik || !finished {
+        )
+    }
+
+    fn log_lik(&mut self, options: &SaemOptions, modes: Option<&EbModes>) -> Value {
+        if !options.log_lik || !self.is_finished() {
             return Value::Null;
         }
-        match marginal(self.problem, self.theta, options.nodes) {
+        // Without a population distribution there are no modes, and no likelihood.
+        let Some(modes) = modes else {
+            return Value::Null;
+        };
+        match marginal(self.problem, self.theta, options.nodes, &modes.points) {
             Ok(result) => {
-                if self.problem.is_simple() {
-                    self.warn_of_modes(&result.converged);
-                }
                 if !result.log_lik.is_finite() {
                     self.warnings
                         .push("The log-likelihood is not finite at the estimate.".into());
@@ -242,68 +253,50 @@ impl Report<'_> {
         }
     }
 
-    fn warn_of_modes(&mut self, converged: &[bool]) {
-        let labels = &self.problem.main().records.labels;
-        let lost: Vec<&str> = (labels.iter().zip(converged))
-            .filter(|(_, converged)| !**converged)
-            .map(|(label, _)| label.as_str())
-            .collect();
-        if !lost.is_empty() {
-            let shown = lost[..lost.len().min(5)].join(", ");
-            let more = if lost.len() > 5 { ", ..." } else { "" };
-            self.warnings.push(format!(
-                "The conditional modes of {} subjects were not found ({shown}{more}): their random effects and the \
-                 log-likelihood are approximate.",
-                lost.len()
-            ));
+    /// The modes, when they are to be held or the log-likelihood needs them.
+    fn modes(&mut self, options: &SaemOptions, seed: u64) -> Option<EbModes> {
+        if !options.ebe.store_eb_modes && !options.log_lik {
+            return None;
         }
-    }
-
-    /// A fit in which no random effect moves from its mean may sit far from the maximum.
-    fn warn_of_shrinkage(&mut self, phi: &Points, typical: &Points) {
-        let still = |part: &Problem| {
-            let (g, d) = (part.group, part.n_phi());
-            let Ok(prior) = Prior::new(part, self.theta) else {
-                return false;
-            };
-            (0..d).all(|k| {
-                let pairs = phi.values[g].iter().zip(&typical.values[g]);
-                let moves = pairs.skip(k).step_by(d).map(|(x, m)| x - m);
-                let spread = moves.map(|x| x * x).sum::<f64>() / part.n_subjects() as f64;
-                spread < 1e-4 * prior.omega[(k, k)]
-            })
-        };
-        if self.problem.parts.iter().all(still) {
-            self.warnings.push(
-                "No random effect moves from its mean for any subject: the data say nothing about them at these \
-                 estimates. Try other starting values."
-                    .into(),
-            );
+        let finished = self.is_finished();
+        let means: Vec<Vec<f64>> = self.means.iter().map(|(mean, _)| mean.clone()).collect();
+        let asked = Asked::new(self.problem, options, seed)
+            .map(|asked| asked.or_from(self.problem, self.theta, &means));
+        let found = asked.and_then(|asked| {
+            let asked = if finished { asked } else { asked.once() };
+            asked.find(self.problem, self.theta)
+        });
+        match found {
+            Ok(found) => {
+                self.warnings.extend(modes::lost(self.problem, &found));
+                Some(found)
+            }
+            Err(error) => {
+                self.warnings.push(error.to_string());
+                Some(EbModes::none(
+                    self.problem,
+                    typical(self.problem, self.theta),
+                ))
+            }
         }
     }
 
     /// Everything conditional on the data: modes, conditional moments, individual parameters, fitted values.
-    fn conditional(&mut self) -> Vec<(&'static str, Value)> {
+    fn conditional(&mut self, modes: Option<&EbModes>) -> Vec<(&'static str, Value)> {
         let joint = self.problem;
         let typical = typical(joint, self.theta);
-        let modes = find_modes(joint, self.theta).unwrap_or_else(|error| {
-            self.warnings.push(error.to_string());
-            let none = joint
-                .parts
-                .iter()
-                .map(|part| vec![false; part.n_subjects()]);
-            JointModes {
-                points: typical.clone(),
-                converged: none.collect(),
-            }
-        });
-        self.warn_of_shrinkage(&modes.points, &typical);
-        let fitted = predictions(joint, self.theta, &modes.points);
+        if let Some(modes) = modes {
+            let still = modes::still(joint, self.theta, &modes.points, &typical);
+            self.warnings.extend(still);
+        }
+        let fitted = modes.map(|modes| predictions(joint, self.theta, &modes.points));
         let population = predictions(joint, self.theta, &typical);
         let mut groups = Vec::new();
         for part in &joint.parts {
-            let effects = self.effects(part, &modes, &typical);
-            groups.push((effects, individual(part, &fitted.individual[part.group])));
+            let effects = self.effects(part, modes, &typical);
+            let values = fitted.as_ref();
+            let values = values.map(|at| individual(part, &at.individual[part.group]));
+            groups.push((effects, values.unwrap_or(Value::Null)));
         }
         let others = groups.split_off(1).into_iter().zip(&joint.parts[1..]);
         let others = others.map(|((effects, individual), part)| {
@@ -318,16 +311,13 @@ impl Report<'_> {
         let others = Value::List(others.collect());
         let n_rows = joint.main().records.codes.len();
         let outcomes = outcome_names(joint.main());
-        let frame = |columns: &[Vec<f64>]| columns_matrix(n_rows, outcomes.len(), columns);
-        let mut entries = vec![(
-            "fitted",
-            list(vec![
-                ("outcome", Value::Texts(outcomes.clone())),
-                ("population", frame(&population.values)),
-                ("individual", frame(&fitted.values)),
-                ("sd", frame(&fitted.sd)),
-            ]),
-        )];
+        let population = columns_matrix(n_rows, outcomes.len(), &population.values);
+        let mut rows = vec![
+            ("outcome", Value::Texts(outcomes)),
+            ("population", population),
+        ];
+        rows.extend(modes::at_rows(joint, fitted.as_ref()));
+        let mut entries = vec![("fitted", list(rows))];
         entries.extend(
             groups.into_iter().flat_map(|(effects, individual)| {
                 [("effects", effects), ("individual", individual)]
@@ -338,42 +328,23 @@ impl Report<'_> {
     }
 
     /// What is known of the effects of one grouping.
-    fn effects(&self, part: &Problem, modes: &JointModes, typical: &Points) -> Value {
+    fn effects(&self, part: &Problem, modes: Option<&EbModes>, typical: &Points) -> Value {
         let g = part.group;
         let (n, d) = (part.n_subjects(), part.n_phi());
         let table = |phi: &[f64]| matrix(n, d, &effects_of(part, self.theta, phi));
-        let (cond_mean, cond_sd) = self.conditional_effects(part);
-        list(vec![
+        let (cond_mean, cond_sd) = &self.means[g];
+        let mut entries = vec![
             ("group", Value::Text(part.records.group.clone())),
             ("labels", Value::Texts(part.records.labels.clone())),
             ("name", effect_names(part)),
-            ("modes", table(&modes.points.values[g])),
             ("typical", table(&typical.values[g])),
-            ("cond_mean", matrix(n, d, &cond_mean)),
-            ("cond_sd", matrix(n, d, &cond_sd)),
-            ("mode_converged", Value::Flags(modes.converged[g].clone())),
-        ])
-    }
-
-    /// Conditional means and standard deviations of the effects as the user wrote them. For effects that are
-    /// exponentials they are those of the lognormal distribution with the conditional moments of `phi`; for those
-    /// between 0 and 1 they are found by the delta method.
-    fn conditional_effects(&self, part: &Problem) -> (Vec<f64>, Vec<f64>) {
-        let d = part.n_phi();
-        let mut mean = effects_of(part, self.theta, &self.fit.cond_mean[part.group]);
-        let mut sd = self.fit.cond_sd[part.group].clone();
-        for (k, (mean, sd)) in mean.iter_mut().zip(&mut sd).enumerate() {
-            match part.effects()[k % d].transform {
-                Transform::Identity => {}
-                Transform::Exp => {
-                    let variance = *sd * *sd;
-                    *mean *= (0.5 * variance).exp();
-                    *sd = *mean * variance.exp_m1().sqrt();
-                }
-                Transform::Logistic => *sd *= *mean * (1.0 - *mean),
-            }
+            ("cond_mean", matrix(n, d, cond_mean)),
+            ("cond_sd", matrix(n, d, cond_sd)),
+        ];
+        if let Some(modes) = modes {
+            entries.extend(modes::of_level(part, self.theta, self.given, modes));
         }
-        (mean, sd)
+        list(entries)
     }
 
     fn status(&self) -> Value {
@@ -382,4 +353,31 @@ impl Report<'_> {
             ("evidence", Value::Texts(self.fit.evidence.clone())),
         ])
     }
+}
+
+/// Conditional means and standard deviations of the effects as the user wrote them. For effects that are exponentials
+/// they are those of the lognormal distribution with the conditional moments of `phi`; for those between 0 and 1 they are
+/// found by the delta method.
+fn conditional_effects(
+    part: &Problem,
+    fit: &Fit,
+    theta: &[f64],
+    given: &Given,
+) -> (Vec<f64>, Vec<f64>) {
+    let d = part.n_phi();
+    let mut mean = effects_of(part, theta, &fit.cond_mean[part.group]);
+    let mut sd = fit.cond_sd[part.group].clone();
+    for (k, (mean, sd)) in mean.iter_mut().zip(&mut sd).enumerate() {
+        match part.effects()[k % d].transform {
+            Transform::Identity => {}
+            Transform::Exp => {
+                let variance = *sd * *sd;
+                *mean *= (0.5 * variance).exp();
+                *sd = *mean * variance.exp_m1().sqrt();
+            }
+            Transform::Logistic => *sd *= *mean * (1.0 - *mean),
+        }
+    }
+    modes::put_given(part, given, &mut mean);
+    (mean, sd)
 }

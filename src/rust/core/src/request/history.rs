@@ -25,7 +25,19 @@ pub fn trace(problem: &Joint, trace: &Trace) -> Value {
             Value::Texts(trace.phase.iter().map(ToString::to_string).collect()),
         ),
         ("objective", Value::Numbers(trace.objective.clone())),
+        ("updated", updated(trace)),
     ])
+}
+
+/// Batches drawn for in each iteration, counted from one; empty where all were in every one.
+fn updated(trace: &Trace) -> Value {
+    let numbers = |batches: &Vec<usize>| {
+        let numbers = batches
+            .iter()
+            .map(|b| i32::try_from(b + 1).unwrap_or(i32::MAX));
+        (String::new(), Value::Integers(numbers.collect()))
+    };
+    Value::List(trace.updated.iter().map(numbers).collect())
 }
 
 /// Acceptance rate of each kernel.

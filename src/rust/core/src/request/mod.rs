@@ -6,16 +6,16 @@ mod density;
 mod describe;
 mod fit;
 mod history;
+mod modes;
 mod parameters;
 mod predict;
 mod simulate;
 
 use crate::error::{Error, ErrorClass, Result};
-use crate::inference::joint::{joint_modes, laplace, JointModes};
-use crate::inference::modes::{ModeOptions, Modes};
-use crate::inference::quadrature::{default_nodes, quadrature, Quadrature};
+use crate::inference::joint::laplace;
+use crate::inference::quadrature::{default_nodes, quadrature_from, Quadrature};
 use crate::monitor::Monitor;
-use crate::problem::{Joint, Prior};
+use crate::problem::{Joint, Points};
 use crate::reply::Value;
 
 pub use decode::Request;
@@ -37,12 +37,11 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "log_density" => density::log_density(&request, columns),
         "log_likelihood" => {
             let (joint, theta) = request.evaluated(columns)?;
-            Ok(log_likelihood(&marginal(&joint, &theta, request.nodes)?))
+            let modes = modes::points(&request, &joint, &theta)?;
+            let result = marginal(&joint, &theta, request.nodes, &modes)?;
+            Ok(log_likelihood(&result))
         }
-        "modes" => {
-            let (joint, theta) = request.evaluated(columns)?;
-            modes(&joint, &theta)
-        }
+        "modes" => modes::modes(&request, columns),
         other => Err(Error::new(
             ErrorClass::Internal,
             "task",
@@ -84,15 +83,20 @@ pub fn log_likelihood(result: &Quadrature) -> Value {
     ])
 }
 
-/// The log-likelihood: by quadrature with one grouping, else by Laplace's approximation.
+/// The log-likelihood: by quadrature around the conditional `modes` with one grouping, else by Laplace's approximation.
 ///
 /// # Errors
 /// Too many nodes, too many effects, or a population distribution that does not exist.
-pub fn marginal(joint: &Joint, theta: &[f64], nodes: Option<usize>) -> Result<Quadrature> {
+pub fn marginal(
+    joint: &Joint,
+    theta: &[f64],
+    nodes: Option<usize>,
+    modes: &Points,
+) -> Result<Quadrature> {
     if joint.is_simple() {
         let problem = joint.main();
         let nodes = nodes.unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
-        return quadrature(problem, theta, nodes);
+        return quadrature_from(problem, theta, nodes, Some(&modes.values[0]));
     }
     if nodes.is_some_and(|n| n > 1) {
         return Err(Error::new(
@@ -102,40 +106,5 @@ pub fn marginal(joint: &Joint, theta: &[f64], nodes: Option<usize>) -> Result<Qu
         )
         .hint("Use nodes = 1, Laplace's approximation."));
     }
-    laplace(joint, theta)
-}
-
-/// Conditional modes of all groupings.
-///
-/// # Errors
-/// A population distribution that does not exist.
-pub fn find_modes(joint: &Joint, theta: &[f64]) -> Result<JointModes> {
-    if !joint.is_simple() {
-        return joint_modes(joint, theta);
-    }
-    let problem = joint.main();
-    let layout = problem.layout(1);
-    let prior = Prior::new(problem, theta)?;
-    let modes = Modes::find(problem, &layout, theta, &prior, None, ModeOptions::exact());
-    let (phi, converged) = modes.by_subject(&layout);
-    Ok(JointModes {
-        points: joint.points(vec![phi]),
-        converged: vec![converged],
-    })
-}
-
-fn modes(joint: &Joint, theta: &[f64]) -> Result<Value> {
-    let modes = find_modes(joint, theta)?;
-    let each = joint.parts.iter().zip(&modes.points.values);
-    let groups = each.zip(modes.converged).map(|((part, phi), converged)| {
-        let effects = predict::effects_of(part, theta, phi);
-        list(vec![
-            ("group", Value::Text(part.records.group.clone())),
-            ("name", predict::effect_names(part)),
-            ("modes", matrix(part.n_subjects(), part.n_phi(), &effects)),
-            ("converged", Value::Flags(converged)),
-        ])
-    });
-    let named = groups.map(|group| (String::new(), group));
-    Ok(Value::List(named.collect()))
+    laplace(joint, theta, Some(modes))
 }

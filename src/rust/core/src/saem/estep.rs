@@ -1,6 +1,5 @@
 //! E-step: draw `phi` of every subject and chain, and gather what the M-step needs of the draws.
 
-use super::adapt::Scales;
 use super::gradient::{adjoint_sums, residual_gradient, Gradients};
 use super::score::Scores;
 use crate::data::Layout;
@@ -12,12 +11,12 @@ use crate::parallel::Workers;
 use crate::problem::{Derivatives, Means, Prior, Problem, Values};
 use crate::random::{Purpose, Stream};
 use crate::samplers::{
-    BlockWalk, Context, Independence, Kernel, Mixture, Moments, Posterior, PriorKernel, RandomWalk,
+    self, Context, Draw, Kernel, Moments, Plan, Posterior, PriorKernel, Sampler, SamplerOptions,
     State, Tally,
 };
 
 /// Whether the Laplace posteriors are moved to the current `theta`: often while it travels, seldom once it has
-/// settled. Mixture are exact whatever the posteriors are; only their acceptance depends on it.
+/// settled. Samplers are exact whatever the posteriors are; only their acceptance depends on it.
 fn refreshes(iteration: usize) -> bool {
     if iteration <= 50 {
         iteration % 5 == 1
@@ -26,26 +25,26 @@ fn refreshes(iteration: usize) -> bool {
     }
 }
 
-/// Names of the kernels, in the order of their tallies.
-pub const KERNELS: [&str; 4] = ["prior", "random_walk", "block", "independence"];
-
 /// All chains of a fit.
 pub struct Chains {
     states: Vec<State>,
-    scales: Scales,
+    options: SamplerOptions,
+    sampler: Box<dyn Sampler>,
     /// Conditional modes of the subjects, found on a layout of one lane each.
     single: Layout,
     modes: Option<Modes>,
     stream: Stream,
-    pub tallies: [Tally; 4],
+    tallies: Vec<Tally>,
 }
 
-keeps!(Chains: values { scales, modes, tallies } parts { states } rebuilt { single, stream });
+keeps!(Chains:
+    values { modes, tallies }
+    parts { sampler, states }
+    rebuilt { options, single, stream });
 
 /// What one block reports after its sweeps.
 struct BlockReport {
-    tallies: [Tally; 4],
-    by_coordinate: Vec<Tally>,
+    sampler: samplers::Report,
     /// Sum of the complete-data log density over lanes.
     objective: f64,
     /// Sum over lanes of the adjoints of the population values.
@@ -84,6 +83,8 @@ pub struct Target<'a> {
     pub averages_gradient: bool,
     /// Asks for the scores of the lanes.
     pub scores: Option<&'a Scores<'a>>,
+    /// Levels whose chains move; absent when all do.
+    pub active: Option<&'a [bool]>,
     pub turn: Turn,
 }
 
@@ -100,18 +101,19 @@ pub struct Turn {
 
 impl Chains {
     /// Start every chain at a draw from the population.
-    pub fn new(target: &Target, seed: u64, target_acceptance: f64) -> Self {
+    pub fn new(target: &Target, seed: u64, options: SamplerOptions) -> Self {
         let stream = Stream {
             seed,
             purpose: Purpose::Sampler,
         };
         let mut chains = Self {
             states: Vec::new(),
-            scales: Scales::new(target.problem.n_phi(), target_acceptance),
+            sampler: options.sampler(target.problem.n_phi()),
+            options,
             single: target.problem.layout(1),
             modes: None,
             stream,
-            tallies: [Tally::default(); 4],
+            tallies: Vec::new(),
         };
         for b in 0..target.layout.blocks.len() {
             let mean = target.means.columns(target.layout, b);
@@ -153,26 +155,54 @@ impl Chains {
         &mut self.states[block].phi[k].0[lane]
     }
 
-    /// Run all kernels once at `target`.
-    pub fn step(&mut self, target: &Target, kernels: Mixture, workers: &Workers) -> Report {
-        if kernels.independence > 0 && refreshes(target.turn.iteration) {
+    /// Kernels of the sampler, with proposals and acceptances so far.
+    pub fn acceptance(&self) -> impl Iterator<Item = (&'static str, Tally)> + '_ {
+        let tallies = self
+            .tallies
+            .iter()
+            .copied()
+            .map(Some)
+            .chain(std::iter::repeat(None));
+        let kernels = self.sampler.kernels().iter().copied();
+        kernels.zip(tallies.map(Option::unwrap_or_default))
+    }
+
+    pub fn sampler(&self) -> &dyn Sampler {
+        self.sampler.as_ref()
+    }
+
+    /// Take the steps of the sampler at `target`.
+    pub fn step(&mut self, target: &Target, plan: Plan, workers: &Workers) -> Report {
+        let first = target.turn.number == 1;
+        let restarts = plan.cold && target.turn.first && !first;
+        if restarts {
+            self.sampler = self.options.sampler(target.problem.n_phi());
+        }
+        let refreshes = refreshes(target.turn.iteration) || self.modes.is_none();
+        if self.sampler.wants_posterior(&plan) && refreshes {
             self.refresh(target);
         }
+        let slopes = (self.sampler.follows_gradient()).then(|| slopes(target));
         let context = Context {
             values: target.values,
+            slopes: slopes.as_ref(),
             prior: target.prior,
             stream: self.stream,
             iteration: target.turn.number,
             isa: Isa::detect(),
         };
-        let first = target.turn.number == 1;
-        let scales = &self.scales;
+        let sampler = self.sampler.as_ref();
         let reports = workers.map(&mut self.states, |state| {
+            state.set_active(target.active, &target.layout.blocks[state.block]);
             state.begin(&context, target.means, target.layout);
             if first {
                 PriorKernel.sweep(&context, state);
             }
-            sweeps(&context, state, kernels, scales, target)
+            if restarts && !state.is_idle() {
+                state.memory.clear();
+                state.restart(&context);
+            }
+            draw(&context, &plan, sampler, state, target)
         });
         self.join(target, reports)
     }
@@ -196,23 +226,24 @@ impl Chains {
         derivatives.to_theta(theta, &adjoints)
     }
 
-    /// Add the reports up in the order of the blocks and adapt the walks.
+    /// Add the reports up in the order of the blocks, and let the sampler learn.
     fn join(&mut self, target: &Target, reports: Vec<BlockReport>) -> Report {
-        let d = target.problem.n_phi();
         let copies = target.layout.copies as f64;
-        let mut by_coordinate = vec![Tally::default(); d];
-        let mut block = Tally::default();
+        let mut evidence = Vec::new();
         let (mut objective, mut log_prior) = (0.0, 0.0);
         let mut adjoints = vec![0.0; target.derivatives.map_or(0, Derivatives::n_population)];
         let mut scores = Vec::new();
         for report in reports {
             scores.push(report.scores);
-            for (total, tally) in self.tallies.iter_mut().zip(report.tallies) {
+            let own = report.sampler;
+            self.tallies
+                .resize(self.sampler.kernels().len(), Tally::default());
+            for (total, tally) in self.tallies.iter_mut().zip(own.tallies) {
                 total.add(tally);
             }
-            block.add(report.tallies[2]);
-            for (total, tally) in by_coordinate.iter_mut().zip(report.by_coordinate) {
-                total.add(tally);
+            evidence.resize(own.evidence.len().max(evidence.len()), 0.0);
+            for (total, own) in evidence.iter_mut().zip(own.evidence) {
+                *total += own;
             }
             objective += report.objective / copies;
             log_prior += report.log_prior / copies;
@@ -220,8 +251,7 @@ impl Chains {
                 *total += adjoint / copies;
             }
         }
-        let size = BlockWalk::size(target.turn.number, d);
-        self.scales.update(&by_coordinate, size, block);
+        self.sampler.learn(&evidence);
         let gradient = match (&target.problem.constant_error, target.derivatives) {
             (Some(error), _) => residual_gradient(error, target, &self.states),
             (None, Some(derivatives)) => derivatives.to_theta(target.theta, &adjoints),
@@ -272,55 +302,38 @@ impl Chains {
     }
 }
 
-fn sweeps(
+/// Derivatives in `phi` at the target.
+fn slopes<'a>(target: &Target<'a>) -> Derivatives<'a> {
+    let program = &target.problem.programs.phi;
+    let mut slopes = Derivatives::new(target.problem, target.layout, program);
+    slopes.set_known(target.values.known().clone());
+    slopes.prepare(target.theta);
+    slopes
+}
+
+/// Move the chains of a block, and gather what every draw tells. Where no chain moves the draws still count.
+fn draw(
     context: &Context,
+    plan: &Plan,
+    sampler: &dyn Sampler,
     state: &mut State,
-    kernels: Mixture,
-    scales: &Scales,
     target: &Target,
 ) -> BlockReport {
-    let mut tallies = [Tally::default(); 4];
-    let mut by_coordinate = vec![Tally::default(); state.phi.len()];
     if target.turn.first {
         state.moments.clear(state.phi.len());
     }
-    for _ in 0..kernels.prior {
-        tallies[0].add(PriorKernel.sweep(context, state));
-    }
-    let walk = RandomWalk {
-        scale: &scales.coordinates,
-    };
-    for _ in 0..kernels.random_walk {
-        for (total, tally) in by_coordinate
-            .iter_mut()
-            .zip(walk.sweep_by_coordinate(context, state))
-        {
-            total.add(tally);
-            tallies[1].add(tally);
-        }
-        count(context, state, target);
-    }
-    if state.phi.len() > 1 {
-        for _ in 0..kernels.block {
-            tallies[2].add(
-                BlockWalk {
-                    scale: &scales.blocks,
-                }
-                .sweep(context, state),
-            );
-            count(context, state, target);
-        }
-    }
     let mut gradients = Gradients::default();
-    for sweep in 0..kernels.independence {
-        tallies[3].add(Independence.sweep(context, state));
-        count(context, state, target);
-        // Derivatives cost two sweeps: every second draw gives one. The last draw is taken below.
-        if target.averages_gradient && sweep % 2 == 1 && sweep + 1 < kernels.independence {
-            gradients.add(state, target, None);
-        }
-    }
-    if state.moments.n == 0 {
+    let report = if state.is_idle() {
+        samplers::Report::default()
+    } else {
+        sampler.run(context, plan, state, &mut |state, draw| {
+            count(context, state, target);
+            if draw == Draw::Spaced && target.averages_gradient {
+                gradients.add(state, target, None);
+            }
+        })
+    };
+    if state.moments.n == 0 || state.is_idle() {
         count(context, state, target);
     }
     let lanes = 0..state.n_lanes;
@@ -329,8 +342,7 @@ fn sweeps(
         .sum();
     let scores = gradients.add(state, target, target.scores);
     BlockReport {
-        tallies,
-        by_coordinate,
+        sampler: report,
         objective,
         log_prior: state.log_prior.0[..state.n_lanes].iter().sum(),
         adjoints: gradients.mean(),

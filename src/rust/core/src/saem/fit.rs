@@ -55,7 +55,8 @@ pub struct Course {
 /// Fit by SAEM from the start of the problem.
 ///
 /// # Errors
-/// Threads that cannot be started, observations without a density at the starting values.
+/// Threads that cannot be started, observations without a density at the starting values, options that name what is
+/// not there, functions of the user that fail.
 pub fn fit(
     joint: &Joint,
     options: &SaemOptions,
@@ -84,7 +85,7 @@ pub fn fit_on(
     let copies = options.chains.used_for(joint.n_batches);
     let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(copies)).collect();
     let seed = course.resume.as_ref().map_or(seed, Saved::seed);
-    let mut run = Run::new(joint, options, &layouts, seed);
+    let mut run = Run::new(joint, options, &layouts, seed)?;
     let mut log = Log::new(course, options, seed, started)?;
     match (&course.resume, &course.first) {
         (Some(saved), _) => saved.restore(&mut run)?,
@@ -93,7 +94,11 @@ pub fn fit_on(
     }
     let mut status = FitStatus::MaxIterations;
     for k in log.header.iteration + 1..=run.schedule.total() {
-        match run.iterate(k, &workers) {
+        // The run that is continued may have passed the test for an early end.
+        if run.settled {
+            break;
+        }
+        match run.iterate(k, &workers, monitor)? {
             Some(progress) => monitor.report(&progress),
             None => {
                 status = FitStatus::NotFinite;

@@ -2,32 +2,42 @@
 //!
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
-mod adapt;
+mod bare;
+mod batches;
 mod checkpoint;
+mod collapse;
 mod convergence;
-mod estep;
+pub mod estep;
 mod exchange;
+mod finish;
 mod fit;
+mod floors;
 mod gradient;
 mod means;
 mod mstep;
 mod newton;
-mod optimizer;
+mod numeric;
+mod objective;
 pub mod options;
 mod part;
 mod resume;
+mod routes;
 mod run;
 mod schedule;
 mod score;
 mod smoother;
 mod start;
 mod statistics;
+mod store;
+mod streaks;
 mod trace;
 mod turns;
 
+use crate::optimizer;
+pub use crate::optimizer::{Derivative, OptimizerOptions};
 pub use checkpoint::{Checkpoint, Checksum, Identity, Saved};
 pub use fit::{fit, fit_on, Course, Fit, FitStatus};
-pub use optimizer::{Derivative, OptimizerOptions};
 pub use options::SaemOptions;
+pub use routes::choose_routes;
 pub use schedule::{Phase, Schedule};
 pub use trace::Trace;

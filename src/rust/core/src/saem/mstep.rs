@@ -2,6 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
+use super::bare::Bare;
 use super::means::LinearMeans;
 use super::statistics::{Smoothed, Statistics};
 use crate::keep::keeps;
@@ -14,15 +15,21 @@ pub struct MStep<'a> {
     problem: &'a Problem,
     pub linear: LinearMeans,
     residuals: Vec<Smoothed>,
-    /// Coordinates on the score route.
+    pub bare: Bare,
+    /// Coordinates on the score route, and behind them those that are maximized numerically: whoever has no closed form
+    /// has its information learned.
     pub scored: Vec<usize>,
+    n_steps: usize,
     /// Smoothed information of the complete data: all free coordinates by the scored ones.
     pub information: Option<DMatrix<f64>>,
     /// Positions of the scored coordinates among the free ones.
     rows: Vec<usize>,
 }
 
-keeps!(MStep<'_>: values { residuals, information } parts {} rebuilt { problem, linear, scored, rows });
+keeps!(MStep<'_>:
+    values { residuals, information }
+    parts { bare }
+    rebuilt { problem, linear, scored, n_steps, rows });
 
 /// How far variances may fall in this iteration.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +55,9 @@ const VARIANCE_FLOOR: f64 = 1e-10;
 
 impl<'a> MStep<'a> {
     pub fn new(problem: &'a Problem, free: &[usize]) -> Self {
-        let scored = problem.theta.on_route(Route::Score);
+        let mut scored = problem.theta.on_route(Route::Score);
+        let n_steps = scored.len();
+        scored.extend(problem.theta.on_route(Route::Numeric));
         let rows = scored
             .iter()
             .filter_map(|k| free.iter().position(|f| f == k))
@@ -58,21 +67,39 @@ impl<'a> MStep<'a> {
             problem,
             linear: LinearMeans::new(problem),
             residuals: vec![Smoothed::default(); problem.form.residuals.len()],
+            bare: Bare::new(problem),
             scored,
+            n_steps,
             information: None,
         }
+    }
+
+    /// Whether steps on the score route are taken.
+    pub fn follows_scores(&self) -> bool {
+        self.n_steps > 0
     }
 
     /// True when derivatives of the program are read.
     pub fn needs_derivatives(&self) -> bool {
         self.problem.constant_error.is_none()
-            && !(self.residuals.is_empty() && self.scored.is_empty())
+            && (self.reads_residuals()
+                || !self.scored.is_empty()
+                || self.bare.needs_derivatives(self.problem))
+    }
+
+    /// True when some residual error keeps its closed form.
+    fn reads_residuals(&self) -> bool {
+        let residuals = &self.problem.form.residuals;
+        let routes = &self.problem.theta.routes;
+        residuals.iter().any(|r| routes[r.theta] == Route::Residual)
     }
 
     /// Move `theta`.
     pub fn update(&mut self, step: &Step, program: &mut MeanProgram, theta: &mut [f64]) {
         let old = theta.to_vec();
         self.residual_errors(step, &old, theta);
+        self.bare
+            .update(self.problem, step.gradient, step.gain, theta);
         self.score_route(step, &old, theta);
         let solved = self
             .linear
@@ -114,13 +141,16 @@ impl<'a> MStep<'a> {
         let Some(information) = &self.information else {
             return;
         };
-        let score = DVector::from_iterator(
-            self.scored.len(),
-            self.scored.iter().map(|k| step.gradient[*k]),
-        );
-        let own = information.select_rows(&self.rows);
+        let n = self.n_steps;
+        if n == 0 {
+            return;
+        }
+        let steps = &self.scored[..n];
+        let score = DVector::from_iterator(n, steps.iter().map(|k| step.gradient[*k]));
+        let own = information.select_rows(&self.rows[..n]);
+        let own = own.columns(0, n).into_owned();
         let change = damped_solve(&((&own + own.transpose()) * 0.5), &score);
-        for (k, change) in self.scored.iter().zip(change.iter()) {
+        for (k, change) in steps.iter().zip(change.iter()) {
             let limit = 0.5 * self.problem.theta.size(*k, old[*k]);
             let moved = old[*k] + step.gain * change.clamp(-limit, limit);
             theta[*k] = self.problem.theta.clamp(*k, moved);
@@ -165,6 +195,8 @@ impl<'a> MStep<'a> {
                     theta[k] = self.problem.theta.clamp(k, variance.theta(mean));
                 }
             }
+            CovarianceUpdate::Full { first, .. }
+                if self.problem.theta.routes[*first] != Route::Covariance => {}
             CovarianceUpdate::Full { first, .. } => {
                 let mut omega = DMatrix::from_fn(block.len, block.len, new);
                 let stretch: Vec<f64> = (0..block.len)

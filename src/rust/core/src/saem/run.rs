@@ -1,26 +1,30 @@
 //! Take SAEM through its iterations.
 
-use super::convergence::{judge, FitStatus};
-use super::estep::{Chains, Report, Target, Turn, KERNELS};
+use super::batches;
+use super::collapse::Collapses;
+use super::estep::{Chains, Report, Target, Turn};
 use super::exchange::exchange;
-use super::fit::Fit;
+use super::floors::Floors;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
-use super::options::{AnnealSchedule, SaemOptions};
+use super::numeric::{Material, NumericStep};
+use super::options::{AnnealSchedule, ConvergenceTest, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
+use super::store::{Snapshot, Store};
+use super::streaks::Streaks;
 use super::trace::Trace;
-use super::turns::{kernels, turns};
+use super::turns::{plan, turns};
 use nalgebra::DMatrix;
 
 use crate::data::Layout;
+use crate::error::Result;
 use crate::keep::keeps;
-use crate::monitor::Progress;
+use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Route};
-use crate::samplers::Tally;
 
 /// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
@@ -28,92 +32,158 @@ const INFORMATION_EVERY: usize = 5;
 /// Everything that lives through the iterations.
 pub struct Run<'a> {
     pub(super) joint: &'a Joint,
-    options: &'a SaemOptions,
+    pub(super) options: &'a SaemOptions,
     pub schedule: Schedule,
     /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
     pub(super) parts: Vec<Part<'a>>,
-    smoother: Option<Smoother>,
-    free: Vec<usize>,
-    seed: u64,
+    pub(super) smoother: Option<Smoother>,
+    pub(super) numeric: NumericStep<'a>,
+    /// Draws of the last iterations, where the M-step is numerical.
+    pub(super) store: Store,
+    pub(super) free: Vec<usize>,
+    pub(super) seed: u64,
     pub(super) theta: Vec<f64>,
     pub(super) trace: Trace,
+    pub(super) floors: Floors,
+    pub(super) collapses: Collapses,
+    pub(super) streaks: Streaks,
+    /// Levels of each grouping that this iteration draws for; `None` stands for all.
+    active: Option<Vec<Vec<bool>>>,
+    /// Whether the test for an early end has been passed.
+    pub settled: bool,
 }
 
 keeps!(Run<'_>:
-    values { theta, trace }
-    parts { parts, smoother }
-    rebuilt { joint, options, schedule, free, seed });
+    values { theta, trace, streaks, settled }
+    parts { parts, smoother, store }
+    rebuilt { joint, options, schedule, numeric, free, seed, floors, collapses, active });
 
 impl<'a> Run<'a> {
+    /// # Errors
+    /// Options that name what is not there.
     pub fn new(
         joint: &'a Joint,
         options: &'a SaemOptions,
         layouts: &'a [Layout],
         seed: u64,
-    ) -> Self {
+    ) -> Result<Self> {
         let theta = joint.theta.start.clone();
         let free: Vec<usize> = (0..theta.len())
             .filter(|k| joint.theta.routes[*k] != Route::Fixed)
             .collect();
-        let accelerates = options.acceleration && free.len() <= MAX_PARAMETERS;
-        let kernels = kernels(options, joint, Phase::Smoothing);
         let smoother = || {
-            let draws = kernels.draws() * turns(joint, Phase::Smoothing) as f64;
+            let plan = plan(options, joint, Phase::Smoothing, 1);
+            let sampler = options.sampler.sampler(joint.main().n_phi());
+            let draws = sampler.draws(&plan) * turns(joint, Phase::Smoothing) as f64;
             Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
         };
         let parts = joint.parts.iter().zip(layouts);
-        Self {
+        Ok(Self {
             parts: parts
                 .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
                 .collect(),
-            smoother: accelerates.then(smoother),
+            smoother: (free.len() <= MAX_PARAMETERS).then(smoother),
+            numeric: NumericStep::new(joint, options),
+            store: Store::new(options.mstep.max_store),
             schedule: Schedule::new(options),
+            floors: Floors::new(joint, &options.anneal)?,
+            collapses: Collapses::new(joint, &options.anneal)?,
+            streaks: Streaks::default(),
+            active: None,
+            settled: false,
             joint,
             options,
             free,
             seed,
             theta,
             trace: Trace::default(),
-        }
+        })
     }
 
     /// One iteration, counted from one; `None` when numbers failed, `theta` then being the last good one.
-    pub fn iterate(&mut self, k: usize, workers: &Workers) -> Option<Progress> {
+    ///
+    /// # Errors
+    /// A function of the user fails.
+    pub fn iterate(
+        &mut self,
+        k: usize,
+        workers: &Workers,
+        monitor: &dyn Monitor,
+    ) -> Result<Option<Progress>> {
         let (phase, gain) = self.schedule.at(k);
-        let theta = self.theta.clone();
-        let priors = all_priors(self.joint, &theta)?;
-        let means = all_means(&mut self.parts, &theta);
+        self.collapses
+            .set(self.joint, &self.schedule, k, &mut self.theta);
+        let update = self.options.update_schedule;
+        let chosen = batches::choose(update, self.joint.n_batches, (k, self.seed), monitor)?;
+        self.active = chosen
+            .as_deref()
+            .map(|chosen| batches::levels(self.joint, chosen));
+        let old = self.theta.clone();
+        let Some(priors) = all_priors(self.joint, &old) else {
+            return Ok(None);
+        };
+        let means = all_means(&mut self.parts, &old);
         let reports = self.draw(k, &priors, &means, workers);
-        for part in &mut self.parts {
-            let chains = part.chains.as_ref()?;
-            part.statistics.update(chains, part.layout, gain);
-            part.now.update(chains, part.layout, 1.0);
+        if phase != Phase::Burnin {
+            self.learn(k, (&priors, &means), &reports, workers);
         }
-        let gradient = total_gradient(&reports);
+        self.floors
+            .raise(self.joint, &self.schedule, k, &mut self.theta);
+        let sound = self.shorten(&old);
+        let others = reports[1..].iter().map(|report| report.log_prior);
+        let objective = reports[0].objective + others.sum::<f64>();
+        let label = self.schedule.label(k);
+        self.trace.push(&self.theta, gain, label, objective);
+        self.trace.updated.extend(chosen);
+        self.test(phase, &old, objective);
+        Ok(sound.then(|| Progress {
+            iteration: k,
+            total: self.schedule.total(),
+            phase: label,
+            gain,
+            objective,
+        }))
+    }
+
+    /// Statistics, scores and the M-step of an iteration.
+    fn learn(
+        &mut self,
+        k: usize,
+        (priors, means): (&[Prior], &[Means]),
+        reports: &[Report],
+        workers: &Workers,
+    ) {
+        let (phase, gain) = self.schedule.at(k);
+        for part in &mut self.parts {
+            if let Some(chains) = &part.chains {
+                part.statistics.update(chains, part.layout, gain);
+                part.now.update(chains, part.layout, 1.0);
+            }
+        }
+        let gradient = total_gradient(reports);
         self.learn_information(k, workers);
-        self.smooth(k, &priors, &means, &reports, &gradient);
+        self.smooth(k, priors, means, reports, &gradient);
         let moved = match &self.smoother {
-            Some(smoother) if phase == Phase::Smoothing => {
+            Some(smoother) if phase == Phase::Smoothing && self.options.accelerates() => {
                 let gain = self.schedule.preconditioned(k);
                 smoother.advance(&self.joint.theta, &self.free, gain, &mut self.theta)
             }
             _ => false,
         };
         if !moved {
-            self.update(k, &priors, &means, &gradient);
+            let own = self.maximize_means(gain, workers);
+            self.update(k, priors, means, &gradient);
+            self.maximize(gain, own, workers);
         }
-        let sound = self.shorten(&theta);
-        let others = reports[1..].iter().map(|report| report.log_prior);
-        let objective = reports[0].objective + others.sum::<f64>();
-        let label = self.schedule.label(k);
-        self.trace.push(&self.theta, gain, label, objective);
-        sound.then(|| Progress {
-            iteration: k,
-            total: self.schedule.total(),
-            phase: label,
-            gain,
-            objective,
-        })
+    }
+
+    /// Whether the run may end here.
+    fn test(&mut self, phase: Phase, old: &[f64], objective: f64) {
+        let stop = &self.options.stop;
+        if stop.convergence_test == ConvergenceTest::Consecutive {
+            let still = self.streaks.count(stop, old, &self.theta, objective);
+            self.settled = still && phase == Phase::Smoothing;
+        }
     }
 
     /// M-step by the routes of the exploration.
@@ -138,6 +208,38 @@ impl<'a> Run<'a> {
             part.mstep
                 .update(&step, &mut part.mean_program, &mut self.theta);
         }
+    }
+
+    /// Store the draws, and maximize over the parameters of the outcomes' means before anything else has moved.
+    fn maximize_means(&mut self, gain: f64, workers: &Workers) -> Vec<(usize, f64)> {
+        if self.numeric.is_idle() {
+            return Vec::new();
+        }
+        if let Some(snapshot) = Snapshot::take(&self.parts) {
+            self.store.push(gain, || snapshot);
+        }
+        let mut material = Material {
+            parts: &mut self.parts,
+            store: &self.store,
+            workers,
+        };
+        self.numeric.means(&mut material, &self.theta)
+    }
+
+    /// Maximize over the other parameters without closed form.
+    fn maximize(&mut self, gain: f64, means: Vec<(usize, f64)>, workers: &Workers) {
+        if self.numeric.is_idle() {
+            return;
+        }
+        for (k, value) in means {
+            self.theta[k] = value;
+        }
+        let mut material = Material {
+            parts: &mut self.parts,
+            store: &self.store,
+            workers,
+        };
+        self.numeric.run(&mut material, gain, &mut self.theta);
     }
 
     /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.
@@ -207,13 +309,13 @@ impl<'a> Run<'a> {
             origin: &part.statistics.origin,
             averages_gradient: phase == Phase::Smoothing,
             scores: scores.as_ref(),
+            active: self.active.as_ref().map(|levels| levels[group].as_slice()),
             turn,
         };
-        let kernels = kernels(self.options, self.joint, phase);
-        let acceptance = 0.4;
+        let plan = plan(self.options, self.joint, phase, turn.iteration);
         part.chains
-            .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance))
-            .step(&target, kernels, workers)
+            .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler))
+            .step(&target, plan, workers)
     }
 
     /// Start the chains of every grouping at the means, so that each can be known to the others.
@@ -234,23 +336,26 @@ impl<'a> Run<'a> {
                 origin: &part.statistics.origin,
                 averages_gradient: false,
                 scores: None,
+                active: None,
                 turn: Turn {
                     iteration: 0,
                     number: 0,
                     first: true,
                 },
             };
-            let acceptance = 0.4;
             part.chains
-                .get_or_insert_with(|| Chains::new(&target, self.seed, acceptance));
+                .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler));
         }
     }
 
     /// Look at the second derivatives of the score route, every iteration at first, then now and then: minus the
     /// derivative of the score of every free coordinate in each scored one, by central differences at fixed draws.
     fn learn_information(&mut self, k: usize, workers: &Workers) {
-        let due = k <= 30 || k.is_multiple_of(INFORMATION_EVERY);
-        let scored = self.parts[0].mstep.scored.clone();
+        let mstep = &self.parts[0].mstep;
+        let soon = mstep.follows_scores() && k <= 30;
+        let needed = mstep.follows_scores() || self.schedule.keeps_scores(k);
+        let due = soon || needed && k.is_multiple_of(INFORMATION_EVERY);
+        let scored = mstep.scored.clone();
         if !due || scored.is_empty() {
             return;
         }
@@ -343,55 +448,5 @@ impl<'a> Run<'a> {
         }
         self.theta = old.to_vec();
         false
-    }
-
-    /// A chain without a finite density never moves: nothing that was averaged over it means anything.
-    fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
-        let part = &self.parts[0];
-        let subject = part.chains.as_ref()?.lost(part.layout)?;
-        let evidence = format!(
-            "The likelihood of `{}` {} is not finite at any draw of its random effects.",
-            part.problem.records.group, part.problem.records.labels[subject]
-        );
-        Some((FitStatus::NotFinite, vec![evidence]))
-    }
-
-    pub fn finish(self, status: FitStatus) -> Fit {
-        let conditional = self.parts.iter().map(|part| part.statistics.conditional());
-        let (cond_mean, cond_sd) = conditional.unzip();
-        let smoother = self.smoother.as_ref();
-        let names = &self.joint.theta;
-        let verdict = smoother.and_then(|s| s.verdict(names, &self.free, &self.theta));
-        let (status, evidence) = match (status, self.lost()) {
-            (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
-            (FitStatus::MaxIterations, None) => {
-                verdict.unwrap_or_else(|| judge(names, &self.trace, self.schedule.smoothing()))
-            }
-            (other, _) => (other, Vec::new()),
-        };
-        let mut tallies = [Tally::default(); 4];
-        for chains in self.parts.iter().filter_map(|part| part.chains.as_ref()) {
-            for (total, tally) in tallies.iter_mut().zip(chains.tallies) {
-                total.add(tally);
-            }
-        }
-        Fit {
-            theta: self.theta,
-            status,
-            evidence,
-            trace: self.trace,
-            chains: self.parts[0].layout.copies,
-            acceptance: KERNELS
-                .into_iter()
-                .zip(tallies.map(|tally| tally.rate()))
-                .collect(),
-            not_finite: tallies.iter().map(|tally| tally.not_finite).sum(),
-            cond_mean,
-            cond_sd,
-            covariance: self.smoother.as_ref().and_then(Smoother::covariance),
-            seconds: 0.0,
-            state: None,
-            warnings: Vec::new(),
-        }
     }
 }

@@ -9,7 +9,7 @@ use super::means::LinearMeans;
 use super::statistics::Statistics;
 use crate::data::Block;
 use crate::ir::column::{Column, LANES};
-use crate::problem::{Derivatives, Means, Prior, Problem, Route};
+use crate::problem::{Derivatives, Means, Prior, Problem};
 use crate::samplers::State;
 
 /// Maps from adjoints and residuals to scores, at one `theta`.
@@ -26,7 +26,7 @@ pub struct Scores<'a> {
     programmed: Vec<(usize, usize, Vec<f64>)>,
     /// Terms of the linear means: effect, position among the free, index of the term.
     terms: Vec<(usize, usize, usize)>,
-    theta: &'a [f64],
+    pub theta: &'a [f64],
 }
 
 impl<'a> Scores<'a> {
@@ -153,14 +153,14 @@ impl<'a> Scores<'a> {
     }
 
     /// Expected information of the complete data about the elements of `Omega`, `n/2 tr(P dO P dO)`, added to
-    /// `information` (in the order of the free coordinates); coordinates on the score route are left out.
+    /// `information` (in the order of the free coordinates); coordinates without a closed form are left out.
     pub fn add_omega_information(&self, information: &mut DMatrix<f64>) {
         let n = self.problem.n_subjects() as f64;
         let precision = &self.prior.precision;
         let d = precision.nrows();
         let derivative = |position: usize| {
             let mut matrix = DMatrix::zeros(d, d);
-            let scored = self.problem.theta.routes[self.free[position]] == Route::Score;
+            let scored = self.problem.theta.routes[self.free[position]].is_open();
             let elements = self.elements.iter().chain(&self.programmed);
             for (a, b, weights) in elements.filter(|_| !scored) {
                 matrix[(*a, *b)] = weights[position];

@@ -218,6 +218,9 @@ fn add_complete((scores, mstep, prior): &(Scores, &MStep, &Prior), complete: &mu
             place(&[residual.theta], &information);
         }
     }
+    for (k, information) in mstep.bare.information(problem, scores.theta) {
+        place(&[k], &DMatrix::from_element(1, 1, information));
+    }
     scores.add_omega_information(complete);
     if let Some(information) = &mstep.information {
         place_scored(information, &mstep.scored, scores.free, complete);

@@ -13,6 +13,8 @@ pub struct Trace {
     pub phase: Vec<&'static str>,
     /// Complete-data log-likelihood at the draws, mean over chains.
     pub objective: Vec<f64>,
+    /// Batches that were drawn for, where not all were.
+    pub updated: Vec<Vec<usize>>,
 }
 
 impl Trace {

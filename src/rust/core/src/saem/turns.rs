@@ -1,9 +1,9 @@
-//! Say how often each grouping takes its turn, and with which kernels.
+//! Say how often each grouping takes its turn, and what its sampler does in it.
 
 use super::options::SaemOptions;
 use super::schedule::Phase;
 use crate::problem::Joint;
-use crate::samplers::{Mixture, SamplerOptions};
+use crate::samplers::Plan;
 
 /// Turns of the groupings in an iteration while exploring and while smoothing.
 const TURNS: (usize, usize) = (2, 4);
@@ -17,14 +17,13 @@ pub fn turns(joint: &Joint, phase: Phase) -> usize {
     }
 }
 
-/// Sweeps of each kernel in a turn.
-pub fn kernels(options: &SaemOptions, joint: &Joint, phase: Phase) -> Mixture {
-    let SamplerOptions::Independence(mixture) = options.sampler else {
-        return Mixture::default();
-    };
-    match phase {
-        _ if joint.parts.len() > 1 => mixture.in_turns(),
-        Phase::Burnin | Phase::Exploration => mixture,
-        Phase::Smoothing => mixture.smoothing(),
+/// What a turn of an iteration, counted from one, asks of the sampler.
+pub fn plan(options: &SaemOptions, joint: &Joint, phase: Phase, iteration: usize) -> Plan {
+    Plan {
+        age: if options.warm_start { iteration } else { 1 },
+        steps: options.mcmc_steps.max(1),
+        smoothing: phase == Phase::Smoothing,
+        in_turns: joint.parts.len() > 1,
+        cold: !options.warm_start,
     }
 }

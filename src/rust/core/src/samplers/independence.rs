@@ -57,7 +57,7 @@ impl Kernel for Independence {
             ratio.0[l] += back.0[l] - forth.0[l];
         }
         state.posterior = Some(posterior);
-        refuse_held(state, &mut ratio);
+        let refused = refuse_held(state, &mut ratio);
         accept(
             context.isa,
             state,
@@ -69,6 +69,7 @@ impl Kernel for Independence {
             &ratio,
             0,
         )
+        .without(refused)
     }
 }
 

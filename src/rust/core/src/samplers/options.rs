@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::{AdaptiveMh, Mala, Mh, MixtureSampler, Nuts, SaemixMh, Sampler};
+
 /// A sampler and its options.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -61,6 +63,47 @@ impl Default for Mixture {
     }
 }
 
+impl SamplerOptions {
+    /// A sampler that has learned nothing yet, for a grouping with `d` random effects.
+    pub fn sampler(&self, d: usize) -> Box<dyn Sampler> {
+        match *self {
+            Self::Independence(mixture) => Box::new(MixtureSampler::new(mixture, d)),
+            Self::Mh { scale } => Box::new(Mh::new(scale, d)),
+            Self::SaemixMh {
+                n_kern1,
+                n_kern2,
+                n_kern3,
+                target_accept,
+                adapt_rate,
+            } => {
+                let sweeps = [n_kern1, n_kern2, n_kern3];
+                Box::new(SaemixMh::new(sweeps, target_accept, adapt_rate, d))
+            }
+            Self::AdaptiveMh {
+                adapt_start,
+                init_scale,
+                eps_reg,
+            } => Box::new(AdaptiveMh::new(adapt_start, init_scale, eps_reg, d)),
+            Self::Nuts {
+                target_accept,
+                max_depth,
+                n_adapt,
+            } => Box::new(Nuts {
+                target_accept,
+                max_depth,
+                n_adapt,
+            }),
+            Self::Mala {
+                target_accept,
+                n_adapt,
+            } => Box::new(Mala {
+                target_accept,
+                n_adapt,
+            }),
+        }
+    }
+}
+
 impl Default for SamplerOptions {
     fn default() -> Self {
         Self::Independence(Mixture::default())
@@ -86,11 +129,5 @@ impl Mixture {
             independence: 0,
             ..self
         }
-    }
-
-    /// Draws of a chain in an iteration that are nearly independent of each other: every second of the independence
-    /// kernel, and the last.
-    pub fn draws(self) -> f64 {
-        1.0 + 0.5 * self.independence as f64
     }
 }

@@ -6,6 +6,7 @@
 use super::accept::{accept, gain, refuse_held, Proposal};
 use super::{Context, Kernel, State, Tally};
 use crate::ir::column::{Column, LANES};
+use nalgebra::DMatrix;
 
 pub struct PriorKernel;
 
@@ -15,22 +16,11 @@ impl Kernel for PriorKernel {
     }
 
     fn sweep(&self, context: &Context, state: &mut State) -> Tally {
-        let d = state.phi.len();
-        state.draw_normals(context, d);
+        let phi = population_draw(context, state);
         state.draw_uniforms(context, 1);
-        let mut phi = state.take_proposal();
-        for (i, column) in phi.iter_mut().enumerate() {
-            *column = state.mean[i];
-            for (j, noise) in state.noise.iter().enumerate().take(i + 1) {
-                let l = context.prior.chol[(i, j)];
-                if l != 0.0 {
-                    add_scaled(column, l, noise);
-                }
-            }
-        }
         let (log_lik, log_prior) = context.target(state, &phi);
         let mut ratio = gain(&log_lik, &state.log_lik);
-        refuse_held(state, &mut ratio);
+        let refused = refuse_held(state, &mut ratio);
         accept(
             context.isa,
             state,
@@ -42,6 +32,29 @@ impl Kernel for PriorKernel {
             &ratio,
             0,
         )
+        .without(refused)
+    }
+}
+
+/// `m_i + L z` in every lane.
+pub fn population_draw(context: &Context, state: &mut State) -> Vec<Column> {
+    let d = state.phi.len();
+    state.draw_normals(context, d);
+    let mut phi = state.take_proposal();
+    phi.copy_from_slice(&state.mean);
+    add_lower(&context.prior.chol, &state.noise, &mut phi);
+    phi
+}
+
+/// `x + F z` for a lower triangle that all lanes share.
+pub fn add_lower(factor: &DMatrix<f64>, noise: &[Column], x: &mut [Column]) {
+    for (i, column) in x.iter_mut().enumerate() {
+        for (j, noise) in noise.iter().enumerate().take(i + 1) {
+            let f = factor[(i, j)];
+            if f != 0.0 {
+                add_scaled(column, f, noise);
+            }
+        }
     }
 }
 

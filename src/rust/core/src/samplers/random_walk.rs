@@ -3,7 +3,7 @@
 //! The step of coordinate `k` in a lane is `scale[k]` times its conditional standard deviation there.
 //! Source: Kuhn & Lavielle (2005), second kernel.
 
-use super::accept::{accept, add, gain, Proposal};
+use super::accept::metropolis;
 use super::{Context, Kernel, State, Tally};
 use crate::ir::column::{Column, LANES};
 
@@ -62,20 +62,7 @@ pub fn step(
             phi[*k].0[l] += scale * sd.0[l] * noise.0[l];
         }
     }
-    let (log_lik, log_prior) = context.target(state, &phi);
-    let old = add(&state.log_lik, &state.log_prior);
-    let ratio = gain(&add(&log_lik, &log_prior), &old);
-    accept(
-        context.isa,
-        state,
-        Proposal {
-            phi,
-            log_lik,
-            log_prior,
-        },
-        &ratio,
-        chance,
-    )
+    metropolis(context, state, phi, chance)
 }
 
 /// Standard deviation of a coordinate given the others: from the Laplace posterior, else from the population.

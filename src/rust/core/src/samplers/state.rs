@@ -3,10 +3,12 @@
 use crate::data::{Block, Layout};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
-use crate::ir::vmath::{per_isa, Isa};
 use crate::problem::{Means, Scratch};
-use crate::random::LaneIds;
+use crate::random::{LaneIds, Purpose, Stream};
 
+use super::accept::take;
+use super::moments::Moments;
+use super::prior::population_draw;
 use super::Context;
 use crate::keep::keeps;
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,14 @@ pub struct State {
     pub ids: LaneIds,
     /// Coordinates with given values, if any: they never move.
     pub held: Option<HeldLanes>,
+    /// 1 in the lanes that move in this iteration, else 0; absent when all do.
+    pub active: Option<Column>,
+    /// 1 where the last proposal was accepted.
+    pub taken: Column,
+    /// What a sampler remembers of each lane; empty before it starts and when it forgets.
+    pub memory: Vec<Column>,
+    /// Gradient of the log density at `phi` while a kernel knows it, else empty.
+    pub slope: Vec<Column>,
     /// Moments of the draws of this iteration that count.
     pub moments: Moments,
     /// Random numbers of this iteration that are used up.
@@ -41,9 +51,9 @@ pub struct State {
 }
 
 keeps!(State:
-    values { phi, log_lik, log_prior, mean, posterior, moments, draws }
+    values { phi, log_lik, log_prior, mean, posterior, memory, moments, draws }
     parts {}
-    rebuilt { block, n_lanes, scratch, noise, chance, proposal, ids, held });
+    rebuilt { block, n_lanes, scratch, noise, chance, proposal, ids, held, active, taken, slope });
 
 /// Where coordinates are held at given values: 1 there, else 0.
 #[derive(Debug, Clone)]
@@ -93,90 +103,6 @@ impl Posterior {
     }
 }
 
-/// Sums of `phi - origin` and of its products over several draws, in each lane.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Moments {
-    pub n: usize,
-    pub first: Vec<Column>,
-    /// Lower triangle by rows.
-    pub second: Vec<Column>,
-    /// Sum of the log-likelihoods.
-    pub log_lik: Column,
-}
-
-impl Moments {
-    pub fn clear(&mut self, d: usize) {
-        self.n = 0;
-        self.first.clear();
-        self.first.resize(d, Column::ZERO);
-        self.second.clear();
-        self.second.resize(d * (d + 1) / 2, Column::ZERO);
-        self.log_lik = Column::ZERO;
-    }
-
-    pub fn add(&mut self, isa: Isa, phi: &[Column], log_lik: &Column, origin: &[f64]) {
-        self.n += 1;
-        for l in 0..LANES {
-            self.log_lik.0[l] += log_lik.0[l];
-        }
-        add_moments(isa, phi, origin, &mut self.first, &mut self.second);
-    }
-}
-
-#[inline(always)]
-fn add_moments_body<const FMA: bool>(
-    phi: &[Column],
-    origin: &[f64],
-    first: &mut [Column],
-    second: &mut [Column],
-) {
-    for i in 0..phi.len() {
-        for l in 0..LANES {
-            first[i].0[l] += phi[i].0[l] - origin[i];
-        }
-        for j in 0..=i {
-            let sum = &mut second[at(i, j)].0;
-            for l in 0..LANES {
-                sum[l] += (phi[i].0[l] - origin[i]) * (phi[j].0[l] - origin[j]);
-            }
-        }
-    }
-}
-
-per_isa! {
-    fn add_moments(
-        phi: &[Column],
-        origin: &[f64],
-        first: &mut [Column],
-        second: &mut [Column],
-    ) = add_moments_body, fused;
-}
-
-/// Proposals and acceptances of a sweep.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
-    pub proposed: u64,
-    pub accepted: u64,
-    /// Proposals without a finite density.
-    pub not_finite: u64,
-}
-
-impl Tally {
-    pub fn add(&mut self, other: Self) {
-        self.proposed += other.proposed;
-        self.accepted += other.accepted;
-        self.not_finite += other.not_finite;
-    }
-
-    pub fn rate(&self) -> f64 {
-        if self.proposed == 0 {
-            f64::NAN
-        } else {
-            self.accepted as f64 / self.proposed as f64
-        }
-    }
-}
-
 impl State {
     /// Chains of block `b` at the given `phi`; `group` tells the random numbers of groupings apart.
     pub fn new(layout: &Layout, b: usize, phi: Vec<Column>, group: usize) -> Self {
@@ -195,6 +121,10 @@ impl State {
             proposal: Vec::new(),
             ids: lane_ids(block, group),
             held: None,
+            active: None,
+            taken: Column::ZERO,
+            memory: Vec::new(),
+            slope: Vec::new(),
             moments: Moments::default(),
             draws: 0,
         }
@@ -215,10 +145,78 @@ impl State {
     /// Start an iteration: `theta` has moved, so densities are computed anew.
     pub fn begin(&mut self, context: &Context, means: &Means, layout: &Layout) {
         self.draws = 0;
+        self.slope.clear();
         means.fill(layout, self.block, &mut self.mean);
         let phi = std::mem::take(&mut self.phi);
         (self.log_lik, self.log_prior) = context.target(self, &phi);
         self.phi = phi;
+    }
+
+    /// Forget where the chains that move are: draw them anew from the population. Those whose draw has no density
+    /// stand at the mean. Given values stay.
+    pub fn restart(&mut self, context: &Context) {
+        let means = self.mean.clone();
+        self.jump(context, means);
+        let stream = Stream {
+            purpose: Purpose::Start,
+            ..context.stream
+        };
+        let drawn = population_draw(&Context { stream, ..*context }, self);
+        self.jump(context, drawn);
+    }
+
+    /// Move the free coordinates of the chains that move to `phi`, wherever its density is finite or theirs is not.
+    fn jump(&mut self, context: &Context, mut phi: Vec<Column>) {
+        self.keep_held(&mut phi);
+        let (log_lik, log_prior) = context.target(self, &phi);
+        let moving = self.moving();
+        let ratio = Column(std::array::from_fn(|l| {
+            let finite = (log_lik.0[l] + log_prior.0[l]).is_finite();
+            let lost = !(self.log_lik.0[l] + self.log_prior.0[l]).is_finite();
+            f64::from(u8::from(moving.0[l] != 0.0 && (finite || lost)))
+        }));
+        for (to, from) in self.phi.iter_mut().zip(&phi) {
+            take(context.isa, to, from, &ratio);
+        }
+        take(context.isa, &mut self.log_lik, &log_lik, &ratio);
+        take(context.isa, &mut self.log_prior, &log_prior, &ratio);
+        self.slope.clear();
+    }
+
+    /// Put back the coordinates of a proposal that are held.
+    pub fn keep_held(&self, phi: &mut [Column]) {
+        let Some(held) = &self.held else { return };
+        for ((to, here), held) in phi.iter_mut().zip(&self.phi).zip(&held.coordinates) {
+            for l in 0..LANES {
+                to.0[l] = if held.0[l] != 0.0 { here.0[l] } else { to.0[l] };
+            }
+        }
+    }
+
+    /// Set which lanes move, by subject.
+    pub fn set_active(&mut self, active: Option<&[bool]>, block: &Block) {
+        self.active = active.map(|active| {
+            let moves = |l: usize| {
+                block
+                    .lanes
+                    .get(l)
+                    .is_some_and(|x| active[x.subject as usize])
+            };
+            Column(std::array::from_fn(|l| f64::from(u8::from(moves(l)))))
+        });
+    }
+
+    /// 1 in the lanes in use that move, else 0.
+    pub fn moving(&self) -> Column {
+        let active = self.active.unwrap_or(Column::splat(1.0));
+        let used = |l: usize| if l < self.n_lanes { active.0[l] } else { 0.0 };
+        Column(std::array::from_fn(used))
+    }
+
+    /// True when no lane moves.
+    pub fn is_idle(&self) -> bool {
+        let active = self.active.iter();
+        active.flat_map(|a| a.0).all(|a| a == 0.0) && self.active.is_some()
     }
 
     /// Fill `noise` with `n` columns of standard normal numbers.
@@ -237,14 +235,14 @@ impl State {
     /// Fill `chance` with `n` columns of uniform numbers.
     pub fn draw_uniforms(&mut self, context: &Context, n: usize) {
         let first = self.advance(n);
+        self.uniforms_at(context, first, n);
+    }
+
+    /// Fill `chance` with `n` columns of uniform numbers from a place that was reserved by [`State::advance`].
+    pub fn uniforms_at(&mut self, context: &Context, first: u32, n: usize) {
         self.chance.resize(n, Column::ZERO);
-        context.stream.uniforms(
-            context.isa,
-            &self.ids,
-            context.iteration,
-            first,
-            &mut self.chance,
-        );
+        let (stream, iteration) = (context.stream, context.iteration);
+        stream.uniforms(context.isa, &self.ids, iteration, first, &mut self.chance);
     }
 
     /// The buffer of proposals, to be given back by [`super::accept::accept`].
@@ -254,8 +252,8 @@ impl State {
         proposal
     }
 
-    /// Reserve an even number of draws, so that none are wasted.
-    fn advance(&mut self, n: usize) -> u32 {
+    /// Reserve `n` draws and return the first; an even number, so that none are wasted.
+    pub fn advance(&mut self, n: usize) -> u32 {
         let first = self.draws;
         self.draws += u32::try_from(n + n % 2).unwrap_or(0);
         first

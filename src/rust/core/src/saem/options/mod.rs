@@ -69,6 +69,15 @@ impl Default for SaemOptions {
 }
 
 impl SaemOptions {
+    /// Whether the smoothing follows scores: not where parameters are maximized numerically or by functions of the user.
+    pub fn accelerates(&self) -> bool {
+        let user = [Hook::Suffstats, Hook::QFromStats, Hook::MstepClosedForm];
+        self.acceleration
+            && self.optimizer == OptimizerOptions::Score
+            && self.mstep.builtin_mean == BuiltinMean::None
+            && !user.iter().any(|hook| self.mstep.has(*hook))
+    }
+
     /// The two-phase schedule of saemix with these numbers of iterations, everything else by default.
     pub fn two_phases(exploration: usize, smoothing: usize) -> Self {
         Self {

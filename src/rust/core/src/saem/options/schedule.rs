@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_batches_get_more_chains() {
+    fn case_5_few_batches_get_more_chains() {
         let auto = ChainOptions::default();
         let used = [5, 25, 50, 3, 12, 0].map(|n| auto.used_for(n));
         assert_eq!(used, [10, 2, 1, 17, 5, 50]);

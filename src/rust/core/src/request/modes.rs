@@ -1,0 +1,230 @@
+//! Find conditional modes as the options of a fit say, and report what holds at them.
+
+use super::fit::options;
+use super::predict::{
+    columns_matrix, effects_of, individual, outcome_names, phi_of, predictions, typical,
+    Predictions,
+};
+use super::{list, matrix, Columns, Request};
+use crate::error::{Error, ErrorClass, Result};
+use crate::inference::ebe::{final_modes, EbModes, EbeOptions, EbeSearch};
+use crate::language::words;
+use crate::problem::{Given, Joint, Points, Prior, Problem};
+use crate::reply::Value;
+use crate::saem::SaemOptions;
+
+/// What a search for modes needs beyond the problem and `theta`.
+pub struct Asked {
+    options: EbeOptions,
+    seed: u64,
+    pinned: Vec<usize>,
+    candidate: Option<Points>,
+}
+
+impl Asked {
+    /// # Errors
+    /// An effect to collapse that the model does not have.
+    pub fn new(joint: &Joint, options: &SaemOptions, seed: u64) -> Result<Self> {
+        let effects = &joint.model().effects;
+        let find = |name: &str| {
+            let names = effects.iter().map(|e| e.name.as_str());
+            names
+                .clone()
+                .position(|known| known == name)
+                .ok_or_else(|| {
+                    Error::new(
+                        ErrorClass::Option,
+                        "unknown_effect",
+                        format!("The model has no random effect `{name}`."),
+                    )
+                    .at("`anneal_to_fixed`")
+                    .field("name", name)
+                    .hint(words::suggestion(name, "Its effects are", names))
+                })
+        };
+        let collapsed = options.anneal.anneal_to_fixed.iter();
+        let pinned: Result<Vec<usize>> = collapsed.map(|c| find(&c.effect)).collect();
+        Ok(Self {
+            options: options.ebe,
+            seed,
+            pinned: pinned?,
+            candidate: None,
+        })
+    }
+
+    /// As a request asks after a fit: with the fit's options, its seed, and conditional means of the effects.
+    ///
+    /// # Errors
+    /// Options that are not valid, effects that do not fit the levels of the data.
+    fn of_request(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Self> {
+        let seed = request.seed.unwrap_or(1.0) as u64;
+        let mut asked = Self::new(joint, &options(request)?, seed)?;
+        if request.random.is_some() {
+            asked.candidate = Some(super::predict::points(request, joint, theta)?);
+        }
+        Ok(asked)
+    }
+
+    /// Start also from these effects, one table a grouping, as the user wrote them.
+    pub fn or_from(mut self, joint: &Joint, theta: &[f64], effects: &[Vec<f64>]) -> Self {
+        let finite = effects.iter().flatten().all(|x| x.is_finite());
+        self.candidate = finite.then(|| {
+            let each = joint.parts.iter().zip(effects);
+            joint.points(each.map(|(part, own)| phi_of(part, theta, own)).collect())
+        });
+        self
+    }
+
+    /// One climb from the means and no more.
+    pub fn once(mut self) -> Self {
+        self.options = EbeOptions::once();
+        self
+    }
+
+    /// # Errors
+    /// A population distribution that does not exist.
+    pub fn find(&self, joint: &Joint, theta: &[f64]) -> Result<EbModes> {
+        let search = EbeSearch {
+            options: &self.options,
+            seed: self.seed,
+            pinned: &self.pinned,
+            candidate: self.candidate.as_ref(),
+        };
+        final_modes(joint, theta, &search)
+    }
+}
+
+/// Modes at the parameters of a request.
+///
+/// # Errors
+/// As for the search.
+pub fn points(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Points> {
+    let asked = Asked::of_request(request, joint, theta)?;
+    Ok(asked.find(joint, theta)?.points)
+}
+
+/// What a fit that does not hold its modes lacks.
+///
+/// # Errors
+/// Everything wrong with model, data or options.
+pub fn modes(request: &Request, columns: Columns) -> Result<Value> {
+    let (joint, theta) = request.evaluated(columns)?;
+    let given = request.given()?;
+    let modes = Asked::of_request(request, &joint, &theta)?.find(&joint, &theta)?;
+    let fitted = predictions(&joint, &theta, &modes.points);
+    let groups = joint.parts.iter().map(|part| {
+        let group = list(vec![
+            ("effects", list(of_level(part, &theta, &given, &modes))),
+            (
+                "individual",
+                individual(part, &fitted.individual[part.group]),
+            ),
+        ]);
+        (String::new(), group)
+    });
+    let mut warnings = lost(&joint, &modes);
+    warnings.extend(still(
+        &joint,
+        &theta,
+        &modes.points,
+        &typical(&joint, &theta),
+    ));
+    Ok(list(vec![
+        ("groups", Value::List(groups.collect())),
+        ("fitted", list(at_rows(&joint, Some(&fitted)))),
+        ("warnings", Value::Texts(warnings)),
+    ]))
+}
+
+/// Modes of the levels of one grouping, and how they were found; nothing without modes.
+pub fn of_level(
+    part: &Problem,
+    theta: &[f64],
+    given: &Given,
+    modes: &EbModes,
+) -> Vec<(&'static str, Value)> {
+    let g = part.group;
+    let mut effects = effects_of(part, theta, &modes.points.values[g]);
+    put_given(part, given, &mut effects);
+    let rounds = modes.rounds[g].iter().map(|n| f64::from(*n));
+    vec![
+        ("modes", matrix(part.n_subjects(), part.n_phi(), &effects)),
+        ("mode_converged", Value::Flags(modes.converged[g].clone())),
+        ("mode_gradient", Value::Numbers(modes.slopes[g].clone())),
+        ("mode_rounds", Value::Numbers(rounds.collect())),
+    ]
+}
+
+/// Fitted values at the modes; null without them.
+pub fn at_rows(joint: &Joint, fitted: Option<&Predictions>) -> Vec<(&'static str, Value)> {
+    let n_outcomes = outcome_names(joint.main()).len();
+    let n_rows = joint.main().records.codes.len();
+    let frame = |columns: &Vec<Vec<f64>>| columns_matrix(n_rows, n_outcomes, columns);
+    let individual = fitted.map(|at| frame(&at.values));
+    let sd = fitted.map(|at| frame(&at.sd));
+    vec![
+        ("individual", individual.unwrap_or(Value::Null)),
+        ("sd", sd.unwrap_or(Value::Null)),
+    ]
+}
+
+/// Put the values that the user gave effects of some levels: the transform there and back may change a last digit.
+pub fn put_given(part: &Problem, given: &Given, effects: &mut [f64]) {
+    let d = part.n_phi();
+    for (effect, level, value) in &given.levels {
+        let k = part.effects().iter().position(|e| e.name == *effect);
+        let level = part.records.labels.iter().position(|l| l == level);
+        if let (Some(k), Some(level)) = (k, level) {
+            effects[level * d + k] = *value;
+        }
+    }
+}
+
+/// Say which modes were not found.
+pub fn lost(joint: &Joint, modes: &EbModes) -> Vec<String> {
+    let several = joint.parts.len() > 1;
+    let each = joint.parts.iter().zip(&modes.converged);
+    each.filter_map(|(part, converged)| {
+        let labels = part.records.labels.iter().zip(converged);
+        let lost: Vec<&str> = labels
+            .filter(|(_, converged)| !**converged)
+            .map(|(label, _)| label.as_str())
+            .collect();
+        let shown = lost[..lost.len().min(5)].join(", ");
+        let more = if lost.len() > 5 { ", ..." } else { "" };
+        let who = if several {
+            format!("levels of `{}`", part.records.group)
+        } else {
+            "subjects".into()
+        };
+        (!lost.is_empty()).then(|| {
+            format!(
+                "The conditional modes of {} {who} were not found ({shown}{more}): their random effects and the \
+                 log-likelihood are approximate.",
+                lost.len()
+            )
+        })
+    })
+    .collect()
+}
+
+/// A fit in which no random effect moves from its mean may sit far from the maximum.
+pub fn still(joint: &Joint, theta: &[f64], phi: &Points, typical: &Points) -> Option<String> {
+    let still = |part: &Problem| {
+        let (g, d) = (part.group, part.n_phi());
+        let Ok(prior) = Prior::new(part, theta) else {
+            return false;
+        };
+        (0..d).all(|k| {
+            let pairs = phi.values[g].iter().zip(&typical.values[g]);
+            let moves = pairs.skip(k).step_by(d).map(|(x, m)| x - m);
+            let spread = moves.map(|x| x * x).sum::<f64>() / part.n_subjects() as f64;
+            spread < 1e-4 * prior.omega[(k, k)]
+        })
+    };
+    joint.parts.iter().all(still).then(|| {
+        "No random effect moves from its mean for any subject: the data say nothing about them at these estimates. \
+         Try other starting values."
+            .into()
+    })
+}

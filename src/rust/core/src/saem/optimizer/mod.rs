@@ -1,5 +1,0 @@
-//! Maximize the numerical part of the M-step.
-
-mod options;
-
-pub use options::{Derivative, OptimizerOptions};

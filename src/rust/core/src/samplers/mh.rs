@@ -1,0 +1,59 @@
+//! Walk with steps of a given size: `phi* = phi + scale z`, all coordinates of a level together, nothing adapted.
+
+use nalgebra::DMatrix;
+
+use super::{Context, Draw, Kernel, Plan, Report, Sampler, ShapedWalk, State, Tally, Visit};
+
+/// Steps of the walks between two draws whose derivatives are taken.
+pub const SPACING: usize = 10;
+
+pub struct Mh {
+    factor: DMatrix<f64>,
+}
+
+impl Mh {
+    pub fn new(scale: f64, d: usize) -> Self {
+        Self {
+            factor: DMatrix::identity(d, d) * scale,
+        }
+    }
+}
+
+impl Sampler for Mh {
+    fn kernels(&self) -> &'static [&'static str] {
+        &["walk"]
+    }
+
+    fn run(&self, context: &Context, plan: &Plan, state: &mut State, visit: &mut Visit) -> Report {
+        let walk = ShapedWalk {
+            factor: &self.factor,
+        };
+        let mut tally = Tally::default();
+        for step in 1..=plan.steps {
+            tally.add(walk.sweep(context, state));
+            visit(state, spaced(step, SPACING, plan));
+        }
+        Report {
+            tallies: vec![tally],
+            evidence: Vec::new(),
+        }
+    }
+
+    fn draws(&self, plan: &Plan) -> f64 {
+        walked(plan)
+    }
+}
+
+/// Every so many steps a draw is worth its derivatives; the last gives its own anyway.
+pub fn spaced(step: usize, spacing: usize, plan: &Plan) -> Draw {
+    if step.is_multiple_of(spacing) && step < plan.steps {
+        Draw::Spaced
+    } else {
+        Draw::Counted
+    }
+}
+
+/// Nearly independent draws of a walk in several coordinates.
+pub fn walked(plan: &Plan) -> f64 {
+    (plan.steps as f64 / SPACING as f64).max(1.0)
+}

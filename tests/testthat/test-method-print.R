@@ -1,0 +1,27 @@
+test_that("a method prints its options, without those that nothing reads", {
+  shown <- capture.output(print(saem()))
+  expect_match(shown, "exploration = 300", all = FALSE, fixed = TRUE)
+  expect_match(shown, "sampler = independence(sweeps = 2", all = FALSE, fixed = TRUE)
+  expect_false(any(grepl("t0|sa_phase1_iters|anneal_min_sd|rtol_theta|max_store", shown)))
+  expect_lt(length(shown), 25L)
+  expect_true(all(nchar(shown) <= 120L))
+  page <- paste(capture.output(print(saem_page_defaults(lb = c(a = -1)))), collapse = " ")
+  for (part in c("t0 = 150", "rtol_theta = 5e-05", "optimizer = lbfgs(maxiters = 10", "lb = c(a = -1)")) {
+    expect_match(page, part, fixed = TRUE)
+  }
+})
+
+test_that("every option belongs to a group of the printout", {
+  expect_setequal(c("name", unlist(nlmers:::saem_groups)), names(saem()$options))
+})
+
+test_that("only what is not the default counts as changed", {
+  lines <- function(...) nlmers:::changed_option_lines(saem(...))
+  expect_length(lines(), 0L)
+  expect_equal(lines(sa_anneal_targets = c(omega = 0.8))[c(1L, 3L)], c(
+    "sa_anneal_schedule = \"exponential\"", "sa_anneal_targets = c(omega = 0.8)"
+  ))
+  gains <- lines(sa_schedule = function(iter, opts) 1 / iter, maxiters = 9)
+  expect_true("gains = c(1, 0.5, 0.333333, 0.25, ... (9))" %in% gains)
+  expect_true("re_cov_params = c(eta = \"omega\")" %in% lines(re_cov_params = c(eta = "omega")))
+})

@@ -1,0 +1,71 @@
+test_that("tolerances choose the test that reads them", {
+  expect_equal(saem()$options$convergence_test, "windowed")
+  for (name in c("rtol_theta", "atol_theta", "rtol_Q", "atol_Q", "consecutive_params")) {
+    expect_equal(do.call(saem, stats::setNames(list(2), name))$options$convergence_test, "consecutive")
+    error <- caught(do.call(saem, c(stats::setNames(list(2), name), list(convergence_test = "windowed"))))
+    expect_equal(error[c("reason", "name")], list(reason = "idle_option", name = name))
+  }
+  options <- saem(rtol_theta = 0, atol_Q = Inf)$options
+  expect_equal(options[c("rtol_theta", "atol_Q", "rtol_Q")], list(rtol_theta = 0, atol_Q = Inf, rtol_Q = 5e-5))
+  expect_equal(caught(saem(rtol_theta = -1))$name, "rtol_theta")
+  expect_equal(caught(saem(consecutive_params = 0))$name, "consecutive_params")
+})
+
+test_that("annealing has a rate, a floor, or nothing", {
+  anneals <- function(...) saem(...)$options[c("sa_anneal_schedule", "sa_anneal_alpha")]
+  expect_equal(anneals(), list(sa_anneal_schedule = "rate", sa_anneal_alpha = 0.95))
+  expect_equal(anneals(sa_anneal_schedule = "linear"), list(sa_anneal_schedule = "linear", sa_anneal_alpha = 0.9))
+  expect_equal(anneals(sa_anneal_alpha = 0.8)$sa_anneal_alpha, 0.8)
+  targets <- saem(sa_anneal_targets = c(omega = 0.8, tau = 0.7))$options
+  expect_equal(targets$sa_anneal_schedule, "exponential")
+  expect_equal(targets$sa_anneal_targets, list(list("omega", 0.8), list("tau", 0.7)))
+  for (bad in expression(
+    saem(sa_anneal_schedule = "rate", sa_anneal_targets = c(omega = 0.8)), saem(auto_var_lb = FALSE, var_lb_value = 1),
+    saem(sa_anneal_schedule = "none", sa_anneal_alpha = 0.8), saem(sa_anneal_schedule = "none", sa_anneal_iters = 8)
+  )) {
+    expect_equal(caught(eval(bad))$reason, "idle_option")
+  }
+  for (bad in expression(
+    saem(sa_anneal_alpha = 1), saem(sa_anneal_schedule = "yes"), saem(sa_anneal_targets = 0.8),
+    saem(sa_anneal_targets = c(omega = 1.2)), saem(sa_anneal_iters = -1), saem(var_lb_value = 0)
+  )) {
+    expect_s3_class(caught(eval(bad)), "nlmers_error_option")
+  }
+  expect_equal(caught(saem(sa_anneal_fn = identity))$reason, "reserved_option")
+})
+
+test_that("effects that become their means are named, with a schedule that ends", {
+  for (bad in expression(
+    saem(anneal_schedule = "linear"), saem(anneal_min_sd = 1e-3),
+    saem(anneal_to_fixed = character(), anneal_min_sd = 1e-3)
+  )) {
+    expect_equal(caught(eval(bad))$reason, "idle_option")
+  }
+  expect_equal(caught(saem(anneal_to_fixed = "eta", anneal_schedule = "fast"))$name, "anneal_schedule")
+  expect_equal(caught(saem(anneal_to_fixed = "eta", anneal_min_sd = 0))$name, "anneal_min_sd")
+  expect_equal(caught(saem(anneal_to_fixed = 3))$name, "anneal_to_fixed")
+  expect_warning(
+    saem(maxiters = 100, anneal_to_fixed = "eta", anneal_schedule = "gamma"), class = "nlmers_warning_constant_sd"
+  )
+  expect_silent(saem(anneal_to_fixed = "eta", anneal_schedule = "gamma"))
+})
+
+test_that("options of the modes are passed on or refused", {
+  options <- saem(
+    ebe_optimizer = "lbfgs", ebe_optim_kwargs = list(maxiters = 50), ebe_grad_tol = 1e-3, ebe_multistart_n = 20,
+    ebe_multistart_sampling = "random", ebe_rescue_max_rounds = 2, store_eb_modes = FALSE
+  )$options
+  expect_equal(options$ebe_maxiters, 50)
+  # The rescue is after what the search was after.
+  expect_equal(options[c("ebe_grad_tol", "ebe_rescue_grad_tol")], list(ebe_grad_tol = 1e-3, ebe_rescue_grad_tol = 1e-3))
+  expect_equal(options$ebe_multistart_sampling, "random")
+  expect_equal(caught(saem(ebe_rescue_on_high_grad = FALSE, ebe_rescue_max_rounds = 2))$reason, "idle_option")
+  expect_equal(caught(saem(ebe_adtype = "finite"))$name, "ebe_adtype")
+  expect_equal(caught(saem(ebe_optim_kwargs = list(g_tol = 1)))$name, "g_tol")
+  for (bad in expression(
+    saem(ebe_optimizer = "bfgs"), saem(ebe_grad_tol = "small"), saem(ebe_multistart_n = 0),
+    saem(ebe_multistart_sampling = "sobol"), saem(store_eb_modes = 1)
+  )) {
+    expect_s3_class(caught(eval(bad)), "nlmers_error_option")
+  }
+})
