@@ -28,6 +28,9 @@ method_of_fit <- function(method) {
 plain_call <- function(call) {
   if (!is.null(call$data) && !is.language(call$data)) call$data <- quote(data)
   if (!is.null(call$model) && !is.language(call$model)) call$model <- quote(model)
+  if (!is.null(call$start_from) && !is.language(call$start_from) && !is.character(call$start_from)) {
+    call$start_from <- quote(start_from)
+  }
   call
 }
 

@@ -17,7 +17,7 @@ use crate::monitor::Monitor;
 use crate::parallel::Workers;
 use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
-use crate::saem::{self, Fit, FitStatus, SaemOptions};
+use crate::saem::{self, Fit, FitStatus, SaemOptions, Saved};
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
@@ -26,19 +26,17 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let mut given = request.given()?;
     let collapsing = options.anneal.anneal_to_fixed.iter();
     given.apart = collapsing.map(|c| c.effect.clone()).collect();
+    let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
     let mut problem = Joint::new(&model, &frame, &given)?;
+    course.first = request.first_effects(&problem);
     problem.narrow(&options.mstep.lb, &options.mstep.ub)?;
     let ineligible = saem::choose_routes(&mut problem, &options);
-    let seed = request.seed.unwrap_or(1.0) as u64;
+    let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
     let built = started.elapsed().as_secs_f64();
-    let fit = saem::fit(
-        &problem,
-        &options,
-        seed,
-        request.threads.unwrap_or(1),
-        monitor,
-    )?;
+    let threads = request.threads.unwrap_or(1);
+    let mut fit = saem::fit_on(&problem, &options, seed, threads, monitor, &course)?;
+    let state = fit.state.take();
     let finite = fit.theta.iter().all(|x| x.is_finite());
     let theta = if finite {
         &fit.theta
@@ -53,7 +51,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         theta,
         given: &given,
         means: problem.parts.iter().map(of).collect(),
-        warnings: Vec::new(),
+        warnings: fit.warnings.clone(),
         workers: request.workers()?,
     };
     report.warn_of_idle();
@@ -91,6 +89,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("seed", Value::Number(seed as f64)),
         ("warnings", Value::Texts(report.warnings.clone())),
     ]);
+    entries.extend(state.map(|state| ("state", Value::Bytes(state))));
     Ok(list(entries))
 }
 

@@ -22,6 +22,7 @@ use nalgebra::DMatrix;
 
 use crate::data::Layout;
 use crate::error::Result;
+use crate::keep::keeps;
 use crate::monitor::Progress;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Route};
@@ -54,6 +55,11 @@ pub struct Run<'a> {
     /// Whether the test for an early end has been passed.
     pub settled: bool,
 }
+
+keeps!(Run<'_>:
+    values { theta, trace, streaks, settled }
+    parts { parts, smoother, store }
+    rebuilt { joint, options, schedule, hooks, numeric, free, seed, floors, collapses, active });
 
 impl<'a> Run<'a> {
     /// # Errors
@@ -341,7 +347,7 @@ impl<'a> Run<'a> {
     }
 
     /// Start the chains of every grouping at the means, so that each can be known to the others.
-    fn start_chains(&mut self, priors: &[Prior], means: &[Means]) {
+    pub(super) fn start_chains(&mut self, priors: &[Prior], means: &[Means]) {
         if self.parts.iter().all(|part| part.chains.is_some()) {
             return;
         }
