@@ -12,10 +12,12 @@ use nlmers_core::inference::ebe::{
 };
 use nlmers_core::inference::multistart::{Plan, Search};
 use nlmers_core::ir::vmath::pnorm;
+use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{Joint, Means, Points, Prior};
 
 fn find(joint: &Joint, options: &EbeOptions) -> EbModes {
     let search = EbeSearch {
+        workers: &Workers::single(),
         options,
         seed: 7,
         pinned: &[],
@@ -26,6 +28,7 @@ fn find(joint: &Joint, options: &EbeOptions) -> EbModes {
 
 fn from(joint: &Joint, options: &EbeOptions, candidate: &Points) -> EbModes {
     let search = EbeSearch {
+        workers: &Workers::single(),
         options,
         seed: 7,
         pinned: &[],
@@ -237,6 +240,7 @@ fn pinned_effects_stay_at_their_means_and_the_others_answer_to_it() {
     let theta = &joint.theta.start;
     let options = EbeOptions::default();
     let search = EbeSearch {
+        workers: &Workers::single(),
         options: &options,
         seed: 1,
         pinned: &[1],
@@ -270,6 +274,7 @@ fn a_latin_hypercube_has_one_start_in_each_interval_and_draws_do_not_depend_on_o
     let means = Means::new(problem, &layout, theta);
     let search = Search {
         climber: Climber {
+            workers: &Workers::single(),
             problem,
             theta,
             prior: &prior,

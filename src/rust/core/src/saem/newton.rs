@@ -7,6 +7,8 @@
 
 use nalgebra::{DMatrix, DVector};
 
+use crate::ir::column::{add_products, Column};
+
 /// Most parameters for which scores are kept by subject.
 pub const MAX_PARAMETERS: usize = 100;
 
@@ -46,6 +48,15 @@ impl ScoreMoments {
         1.0 / self.updates as f64
     }
 
+    /// Weight of the score of a lane.
+    fn weight(&self) -> f64 {
+        if self.copies > 1 {
+            1.0 / self.copies as f64
+        } else {
+            self.gain()
+        }
+    }
+
     /// Start an iteration; the scores of all lanes then enter by [`ScoreMoments::add`].
     pub fn begin(&mut self) {
         self.updates += 1;
@@ -63,11 +74,7 @@ impl ScoreMoments {
     /// Add the score of one lane.
     pub fn add(&mut self, subject: usize, score: &[f64]) {
         let p = self.n_free;
-        let weight = if self.copies > 1 {
-            1.0 / self.copies as f64
-        } else {
-            self.gain()
-        };
+        let weight = self.weight();
         for (mean, s) in self.mean[subject * p..(subject + 1) * p]
             .iter_mut()
             .zip(score)
@@ -77,6 +84,36 @@ impl ScoreMoments {
         for a in 0..p {
             for b in 0..=a {
                 self.product[(a, b)] += weight * score[a] * score[b];
+            }
+        }
+    }
+
+    /// Add the scores of the lanes of a block, one column a parameter, where they are finite.
+    pub fn add_lanes(&mut self, subjects: &[usize], columns: &[Column]) {
+        let finite = |l: usize| columns.iter().all(|column| column.0[l].is_finite());
+        if !(0..subjects.len()).all(finite) {
+            for (l, subject) in subjects.iter().enumerate().filter(|(l, _)| finite(*l)) {
+                let score: Vec<f64> = columns.iter().map(|column| column.0[l]).collect();
+                self.add(*subject, &score);
+            }
+            return;
+        }
+        let (p, n, weight) = (self.n_free, subjects.len(), self.weight());
+        for (k, column) in columns.iter().enumerate() {
+            for (subject, s) in subjects.iter().zip(&column.0) {
+                self.mean[subject * p + k] += weight * s;
+            }
+        }
+        let mut row = vec![0.0; p];
+        for (a, column) in columns.iter().enumerate() {
+            let weights = column.0.map(|s| weight * s);
+            let row = &mut row[..=a];
+            for (b, sum) in row.iter_mut().enumerate() {
+                *sum = self.product[(a, b)];
+            }
+            add_products(row, &weights, columns[..=a].iter(), n);
+            for (b, sum) in row.iter().enumerate() {
+                self.product[(a, b)] = *sum;
             }
         }
     }
@@ -103,11 +140,19 @@ impl ScoreMoments {
     fn spread(&self) -> DMatrix<f64> {
         let p = self.n_free;
         let mut spread = self.product.clone();
-        for mean in self.mean.chunks(p) {
-            for a in 0..p {
-                for b in 0..=a {
-                    spread[(a, b)] -= mean[a] * mean[b];
+        let mut row = vec![0.0; p];
+        for a in 0..p {
+            let row = &mut row[..=a];
+            for (b, value) in row.iter_mut().enumerate() {
+                *value = spread[(a, b)];
+            }
+            for mean in self.mean.chunks_exact(p) {
+                for (value, other) in row.iter_mut().zip(mean) {
+                    *value -= mean[a] * other;
                 }
+            }
+            for (b, value) in row.iter().enumerate() {
+                spread[(a, b)] = *value;
             }
         }
         spread.fill_upper_triangle_with_lower_triangle();

@@ -73,14 +73,13 @@ impl Smoother {
         self.moments.begin();
         let p = self.n_free;
         if let [only] = lanes {
-            let mut score = Vec::new();
-            only.each(|level, _, columns, l| {
-                score.clear();
-                score.extend(columns.iter().map(|column| column.0[l]));
-                if score.iter().all(|s| s.is_finite()) {
-                    self.moments.add(only.batches[level], &score);
-                }
-            });
+            for (block, columns) in only.layout.blocks.iter().zip(only.scores) {
+                let lanes = block.lanes.iter();
+                let batches: Vec<usize> = lanes
+                    .map(|lane| only.batches[lane.subject as usize])
+                    .collect();
+                self.moments.add_lanes(&batches, columns);
+            }
         } else {
             let n_batches = self.n_batches;
             let mut sums = vec![0.0; n_batches * self.copies * p];
