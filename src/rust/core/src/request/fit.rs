@@ -310,7 +310,7 @@ impl Report<'_> {
     fn conditional(&mut self, modes: Option<&EbModes>) -> Vec<(&'static str, Value)> {
         let joint = self.problem;
         let typical = typical(joint, self.theta);
-        if let Some(modes) = modes {
+        if let Some(modes) = modes.filter(|_| self.fit.status != FitStatus::Stalled) {
             let still = modes::still(joint, self.theta, &modes.points, &typical);
             self.warnings.extend(still);
         }

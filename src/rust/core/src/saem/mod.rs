@@ -25,6 +25,7 @@ mod run;
 mod schedule;
 mod score;
 mod smoother;
+mod stall;
 mod start;
 mod statistics;
 mod store;

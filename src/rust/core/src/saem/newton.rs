@@ -5,7 +5,7 @@
 //! depend on `f`. The observed information is Louis' (1982) `I_complete - sum_i Cov(score_i | y_i)`, the covariance
 //! learned from the scores of the draws. Sources: Gu & Kong (1998); Louis (1982).
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, Dyn, SymmetricEigen};
 
 use crate::ir::column::{add_products, Column};
 
@@ -165,8 +165,8 @@ impl ScoreMoments {
 pub struct Preconditioner {
     pub inverse: DMatrix<f64>,
     missing: DMatrix<f64>,
-    /// True when some direction had more missing information than is believed.
-    pub clamped: bool,
+    /// Positions of the parameters in directions with more missing information than is believed.
+    pub weak: Vec<usize>,
 }
 
 impl Preconditioner {
@@ -176,7 +176,6 @@ impl Preconditioner {
         let half = l.solve_lower_triangular(missing)?;
         let fraction = l.solve_lower_triangular(&half.transpose())?;
         let eigen = ((&fraction + fraction.transpose()) * 0.5).symmetric_eigen();
-        let clamped = eigen.eigenvalues.iter().any(|f| *f > MAX_MISSING);
         let weights = eigen
             .eigenvalues
             .map(|f| 1.0 / (1.0 - f.clamp(0.0, MAX_MISSING)).sqrt());
@@ -185,7 +184,7 @@ impl Preconditioner {
         Some(Self {
             inverse: &back * back.transpose(),
             missing: missing.clone(),
-            clamped,
+            weak: weak(complete, &l, &eigen),
         })
     }
 
@@ -208,6 +207,31 @@ impl Preconditioner {
         let gain = (&self.inverse * &score).dot(&score);
         (gain, (&self.inverse * &self.missing).trace() / draws)
     }
+}
+
+/// Parameters with a share in directions that are hardly observed, in standard deviations of the complete data.
+fn weak(complete: &DMatrix<f64>, l: &DMatrix<f64>, eigen: &SymmetricEigen<f64, Dyn>) -> Vec<usize> {
+    /// Smallest share, relative to the largest of the direction.
+    const SHARE: f64 = 0.3;
+    let mut weak = Vec::new();
+    for (f, direction) in eigen
+        .eigenvalues
+        .iter()
+        .zip(eigen.eigenvectors.column_iter())
+    {
+        // Not a number is not believed either.
+        if *f <= MAX_MISSING {
+            continue;
+        }
+        let own = l.transpose().solve_upper_triangular(&direction);
+        let Some(own) = own else { continue };
+        let share = |p: usize| own[p].abs() * complete[(p, p)].sqrt();
+        let largest = (0..own.len()).map(share).fold(0.0, f64::max);
+        weak.extend((0..own.len()).filter(|p| share(*p) >= SHARE * largest));
+    }
+    weak.sort_unstable();
+    weak.dedup();
+    weak
 }
 
 #[cfg(test)]

@@ -117,8 +117,14 @@ impl Smoother {
     pub fn covariance(&self) -> Option<DMatrix<f64>> {
         self.preconditioner
             .as_ref()
-            .filter(|preconditioner| !preconditioner.clamped)
+            .filter(|preconditioner| preconditioner.weak.is_empty())
             .map(|preconditioner| preconditioner.inverse.clone())
+    }
+
+    /// Positions of the parameters in directions that are hardly observed.
+    pub fn weak(&self) -> &[usize] {
+        let preconditioner = self.preconditioner.as_ref();
+        preconditioner.map_or(&[], |preconditioner| &preconditioner.weak)
     }
 
     /// Record the total score of an iteration.
@@ -174,11 +180,6 @@ impl Smoother {
         evidence.push(format!(
             "One more Newton step would change -2 log L by about {gain:.3}, of which Monte-Carlo noise about {noise:.3}."
         ));
-        if preconditioner.clamped {
-            evidence.push(
-                "The data say almost nothing about some combination of the parameters: no standard errors.".into(),
-            );
-        }
         let settled = gain <= TOLERANCE + 2.0 * noise && noise <= MOST_NOISE;
         let status = if settled {
             FitStatus::Converged
