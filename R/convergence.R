@@ -52,6 +52,6 @@ status_advice <- function(code) {
     max_iterations = "Raise `exploration` and `smoothing` in saem(), and look at plot(fit, \"trace\").",
     stalled = "Start elsewhere or simplify the random effects; see plot(fit, \"trace\").",
     not_finite = "Check the starting values and the scales of the parameters.",
-    interrupted = "The estimates are those of the last iteration; fit again for the full run."
+    interrupted = "The estimates are those of the last iteration; `fit_nlme(start_from = )` with this fit goes on."
   )
 }

@@ -24,10 +24,30 @@
 #'   The result does not depend on it.
 #' @param progress (logical) show a progress bar. Handlers of the progressr
 #'   package are told of the progress in any case.
+#' @param start_from (`nlme_fit`, character or NULL) where to start. The estimates of
+#'   a fit become the starting values of the parameters of the same name and size, and
+#'   its random effects the first draws of the levels of the same name; `start` comes
+#'   first. A fit that was interrupted, or the path of a `checkpoint`, goes on where it
+#'   stopped. See Details.
+#' @param checkpoint (character or NULL) path of a file in which the fit keeps its state
+#'   while it runs, and when it is interrupted. Nothing is written without it.
+#' @param every (integer) iterations between two checkpoints.
 #' @param ... for a formula: `transform`, `random`, `covariates`, `error` and
 #'   `correlated` of [nlme_formula()].
+#' @details
+#' A fit that goes on ends with the same numbers, bit for bit, as one that was never
+#' stopped, whatever `threads`. It must be the same fit: another model, other data, other
+#' options of the method and other starting or fixed values are refused. Starting values
+#' and seed may be left out; with an interrupted fit so may model, data, method and
+#' `fix`, as in `fit_nlme(start_from = fit)`. With a checkpoint call `fit_nlme()` as the
+#' first time and add `start_from = "path"`. A model with functions of its own in [saem()]
+#' cannot go on, because what they remember is not kept. An interrupted fit without its
+#' state, `fit$state <- NULL`, lends its estimates like any other.
+#'
+#' A formula takes its parameters from `start`; with `start_from = fit` it may be left
+#' out, and they are those of the fit (`update(fit, start = NULL, start_from = fit)`).
 #' @returns An object of class `nlme_fit`. Interrupting the fit returns what there
-#'   is, with status `interrupted`. See [fixef()], [ranef()], [VarCorr()],
+#'   is, with status `interrupted`, and `start_from` goes on with it. See [fixef()], [ranef()], [VarCorr()],
 #'   [vcov.nlme_fit()], [confint.nlme_fit()], [predict.nlme_fit()],
 #'   [logLik.nlme_fit()], [plot.nlme_fit()], [tidy.nlme_fit()] and [convergence()].
 #' @examples
@@ -41,9 +61,19 @@
 #' @export
 fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
                      start = NULL, fix = NULL, seed = NULL, threads = NULL,
-                     progress = interactive(), ...) {
+                     progress = interactive(), start_from = NULL, checkpoint = NULL,
+                     every = 50, ...) {
   call <- match.call()
   dots <- rlang::enquos(...)
+  origin <- fit_origin(start_from)
+  kept <- kept_state(checkpoint, if (!missing(every)) every)
+  if (missing(model) && !is.null(origin$fit)) model <- origin$fit$model
+  if (missing(method) && origin$resumes && !is.null(origin$fit)) method <- origin$fit$method
+  if (missing(data) && !is.null(origin$fit)) {
+    data <- origin$fit$data$frame
+    if (is.null(id)) id <- origin$fit$data$group
+    if (is.null(time)) time <- origin$fit$data$time
+  }
   env <- if (inherits(model, "formula")) environment(model) else parent.frame()
   if (missing(data)) {
     stop_option(
@@ -54,13 +84,17 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   if (inherits(model, "saemix_model")) {
     check_no_dots(dots)
     settings <- list(
-      id = id, time = time, start = start, fix = fix, seed = seed, threads = threads, progress = progress
+      id = id, time = time, start = start, fix = fix, seed = seed, threads = threads, progress = progress,
+      start_from = start_from
     )
+    if (!is.null(kept)) settings[c("checkpoint", "every")] <- kept
     fit <- fit_saemix(model, data, method, settings)
     fit$call <- plain_call(call)
     return(fit)
   }
+  given <- names(start)
   if (inherits(model, "formula")) {
+    if (is.null(start) && !is.null(origin$fit)) start <- formula_start_of(origin$fit, model)
     model <- model_of_formula(model, start, dots)
     start <- NULL
   } else {
@@ -77,20 +111,39 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     start = named_values(start, "start", model),
     fix = named_values(held_values(held$parameters, model), "fix", model),
     levels = held$levels,
-    seed = if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0),
+    seed = fit_seed(seed, origin),
     threads = thread_count(threads)
   )
-  request <- fit_request(model, bound, method, settings)
+  course <- list(checkpoint = kept)
+  if (origin$resumes) {
+    course$resume <- resumed_fields(origin)
+    if (is.null(origin$path)) on.exit(unlink(course$resume$path))
+    left <- c(if (is.null(start)) "start", if (is.null(fix)) c("fix", "levels"))
+    if (!is.null(origin$fit)) settings[left] <- origin$fit$settings[left]
+  } else if (!is.null(origin$fit)) {
+    lent <- lent_by(origin$fit, model, bound, given)
+    settings$start <- c(settings$start, lent$start)
+    course$first <- lent$first
+  }
+  request <- fit_request(model, bound, method, settings, course)
   reply <- core_call(
-    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose)
+    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose),
+    hook_dispatcher(method$hooks, hook_setting(model, data, settings))
   )
+  settings$seed <- reply$seed
   fit <- new_nlme_fit(call, model, bound, method, settings, reply)
   warn_of_fit(fit)
   fit
 }
 
-fit_request <- function(model, bound, method, settings) {
-  core_request("fit", model$spec, list(
+# A fit that goes on has the seed of its beginning, which the core knows.
+fit_seed <- function(seed, origin) {
+  if (!is.null(seed)) return(check_count(seed, "seed", 0))
+  if (!origin$resumes) sample.int(.Machine$integer.max, 1L)
+}
+
+fit_request <- function(model, bound, method, settings, course = list()) {
+  core_request("fit", model$spec, c(course, list(
     data = bound$fields,
     start = value_fields(settings$start),
     fix = value_fields(settings$fix),
@@ -98,7 +151,7 @@ fit_request <- function(model, bound, method, settings) {
     method = method$options,
     seed = settings$seed,
     threads = settings$threads
-  ))
+  )))
 }
 
 # Each of `dots` is evaluated where it was written, which a wrapper's caller may

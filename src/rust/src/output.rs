@@ -12,7 +12,8 @@ pub fn answer(answer: Result<Value>) -> List {
     }
 }
 
-fn to_robj(value: Value) -> Robj {
+/// A value as the R object of its name.
+pub fn to_robj(value: Value) -> Robj {
     match value {
         Value::Null => r!(NULL),
         Value::Flag(flag) => r!(flag),
@@ -22,6 +23,7 @@ fn to_robj(value: Value) -> Robj {
         Value::Integers(integers) => r!(integers),
         Value::Texts(texts) => r!(texts),
         Value::Flags(flags) => r!(flags),
+        Value::Bytes(bytes) => Raw::from_bytes(&bytes).into(),
         Value::Matrix { rows, cols, data } => matrix(rows, cols, &data),
         Value::List(items) => named(items.into_iter().map(|(name, item)| (name, to_robj(item)))),
     }

@@ -5,6 +5,7 @@ pub mod distributions;
 pub mod error;
 pub mod inference;
 pub mod ir;
+pub mod keep;
 pub mod language;
 pub mod model;
 pub mod monitor;

@@ -11,6 +11,7 @@ pub enum Value {
     Integers(Vec<i32>),
     Texts(Vec<String>),
     Flags(Vec<bool>),
+    Bytes(Vec<u8>),
     /// Column-major, `data.len() == rows * cols`.
     Matrix {
         rows: usize,

@@ -24,7 +24,7 @@ const ORDER: [&str; 12] = [
 ];
 
 /// Below all others.
-const VOCABULARY: [&str; 4] = ["error", "reply", "monitor", "parallel"];
+const VOCABULARY: [&str; 5] = ["error", "reply", "monitor", "parallel", "keep"];
 
 /// Height of a module, the front door highest; `None` when nobody has given it a place.
 fn height(module: &str) -> Option<usize> {

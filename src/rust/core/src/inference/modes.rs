@@ -9,6 +9,7 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{at, cholesky, solve_lower, solve_upper};
 use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::problem::{Derivatives, Known, Means, Prior, Problem, Scratch, Values};
@@ -18,7 +19,7 @@ use crate::problem::{Derivatives, Known, Means, Prior, Problem, Scratch, Values}
 const PATIENCE: usize = 20;
 
 /// Conditional modes and the factor of their posterior precision, block by block.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Modes {
     /// `[block][coordinate]`
     pub phi: Vec<Vec<Column>>,

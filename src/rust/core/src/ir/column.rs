@@ -1,5 +1,8 @@
 //! Hold the values of one quantity for the 64 lanes of a block.
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Lanes of a block; a lane is one subject in one chain, or at one node of a rule.
 pub const LANES: usize = 64;
 
@@ -41,6 +44,20 @@ pub fn add_products<'a>(
         for (sum, own) in sums[first..].iter_mut().zip(own) {
             *sum = own;
         }
+    }
+}
+
+impl Serialize for Column {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_slice().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Column {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let values = Vec::<f64>::deserialize(deserializer)?;
+        let wrong = |values: Vec<f64>| D::Error::invalid_length(values.len(), &"64 lanes");
+        values.try_into().map(Self).map_err(wrong)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels, Seen};
 use crate::ir::reference::users;
 use crate::ir::regroup::{regroup, Takers};
+use crate::language::words;
 use crate::model::Model;
 
 /// How each grouping sees the data columns and the effects.
@@ -70,15 +71,15 @@ impl NormalForm {
         text: &str,
     ) -> Error {
         let needed = self.graph.reachable(&[node]);
-        let mut columns =
-            self.graph
-                .nodes()
-                .filter(|n| needed[n.index()])
-                .filter_map(|n| match self.graph.op(n) {
-                    Op::Data(i) => Some(i as usize),
-                    _ => None,
-                });
-        let varying = columns.find(|i| records.extents[*i] == Extent::Row);
+        let columns: Vec<usize> = (self.graph.nodes())
+            .filter(|n| needed[n.index()])
+            .filter_map(|n| match self.graph.op(n) {
+                Op::Data(i) => Some(i as usize),
+                _ => None,
+            })
+            .collect();
+        let mut each = columns.iter().copied();
+        let varying = each.find(|i| records.extents[*i] == Extent::Row);
         match varying.and_then(|i| Some((i, records.change(i)?))) {
             Some((i, (first, second))) => {
                 let name = &model.columns[i].name;
@@ -99,12 +100,23 @@ impl NormalForm {
                     second + 1
                 ))
             }
-            None => Error::data(
-                "varying_covariance",
-                "The covariance of random effects depends on a covariate.",
-            )
-            .at(text)
-            .hint("The covariance must be the same for all subjects."),
+            None => covariance_error(model, columns.first()).at(text),
         }
     }
+}
+
+/// The error of a covariance that reads a data column, which a misspelled parameter is taken for.
+fn covariance_error(model: &Model, column: Option<&usize>) -> Error {
+    let name = column.map_or("", |i| &model.columns[*i].name);
+    let parameters = model.parameters.iter().map(|p| p.name.as_str());
+    let hint = match words::nearest(name, parameters) {
+        Some(near) => format!("Did you mean the parameter `{near}`?"),
+        None => "The covariance must be the same for all subjects.".to_string(),
+    };
+    Error::data(
+        "varying_covariance",
+        format!("The covariance of random effects depends on the covariate `{name}`."),
+    )
+    .field("name", name)
+    .hint(hint)
 }

@@ -1,6 +1,7 @@
 //! Decode a request: the model, the grouping of the data, values by name, options.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -23,7 +24,7 @@ pub struct Request {
     #[serde(default)]
     start: BTreeMap<String, Json>,
     #[serde(default)]
-    fix: BTreeMap<String, Json>,
+    pub fix: BTreeMap<String, Json>,
     #[serde(default)]
     pub method: Option<Json>,
     #[serde(default)]
@@ -37,12 +38,21 @@ pub struct Request {
     coordinates: Option<Vec<f64>>,
     /// Values of random effects held fixed: effect to level to value.
     #[serde(default)]
-    levels: BTreeMap<String, BTreeMap<String, f64>>,
+    pub levels: BTreeMap<String, BTreeMap<String, f64>>,
     /// Random effects of each grouping, one list a level; absent: typical ones.
     #[serde(default)]
     pub random: Option<Vec<Vec<Vec<f64>>>>,
     #[serde(default)]
     pub nodes: Option<usize>,
+    /// Effects at which the chains of a fit start.
+    #[serde(default)]
+    pub first: Vec<FirstEffect>,
+    /// The run that a fit continues.
+    #[serde(default)]
+    pub resume: Option<Resume>,
+    /// Where a fit leaves its state.
+    #[serde(default)]
+    pub checkpoint: Option<Kept>,
     /// Number of simulations.
     #[serde(default)]
     pub nsim: Option<usize>,
@@ -67,6 +77,28 @@ pub struct Grouping {
 pub struct Levels {
     pub name: String,
     pub labels: Json,
+}
+
+/// Values of a random effect by level.
+#[derive(Debug, Clone, Deserialize)]
+pub struct FirstEffect {
+    pub effect: String,
+    pub labels: Vec<Json>,
+    pub values: Vec<Option<f64>>,
+}
+
+/// A state in a file, and what a message calls it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Resume {
+    pub path: PathBuf,
+    pub name: String,
+}
+
+/// A file for the state, written every so many iterations.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Kept {
+    pub path: PathBuf,
+    pub every: usize,
 }
 
 impl Request {
@@ -260,7 +292,7 @@ fn grouping(levels: &Levels, codes: &[f64]) -> Result<data::Grouping> {
     })
 }
 
-fn label(value: &Json) -> String {
+pub fn label(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
         other => other.to_string(),

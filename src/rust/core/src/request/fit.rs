@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 use super::history::{acceptance, trace};
 use super::modes::Asked;
 use super::predict::{
-    columns_matrix, effect_names, effects_of, individual, outcome_names, predictions, typical,
+    columns_matrix, effect_names, individual, outcome_names, predictions, typical,
 };
 use super::{count, list, log_likelihood, marginal, matrix, modes, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
@@ -15,27 +15,28 @@ use crate::inference::ebe::EbModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{Given, Joint, Points, Prior, Problem, Route};
+use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
-use crate::saem::{self, Fit, FitStatus, SaemOptions};
+use crate::saem::{self, Fit, FitStatus, SaemOptions, Saved};
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
     let model = request.compiled()?;
-    let given = request.given()?;
+    let options = options(request)?;
+    let mut given = request.given()?;
+    let collapsing = options.anneal.anneal_to_fixed.iter();
+    given.apart = collapsing.map(|c| c.effect.clone()).collect();
+    let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
     let mut problem = Joint::new(&model, &frame, &given)?;
-    let options = options(request)?;
+    course.first = request.first_effects(&problem);
     problem.narrow(&options.mstep.lb, &options.mstep.ub)?;
-    let seed = request.seed.unwrap_or(1.0) as u64;
+    let ineligible = saem::choose_routes(&mut problem, &options);
+    let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
     let built = started.elapsed().as_secs_f64();
-    let fit = saem::fit(
-        &problem,
-        &options,
-        seed,
-        request.threads.unwrap_or(1),
-        monitor,
-    )?;
+    let threads = request.threads.unwrap_or(1);
+    let mut fit = saem::fit_on(&problem, &options, seed, threads, monitor, &course)?;
+    let state = fit.state.take();
     let finite = fit.theta.iter().all(|x| x.is_finite());
     let theta = if finite {
         &fit.theta
@@ -50,7 +51,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         theta,
         given: &given,
         means: problem.parts.iter().map(of).collect(),
-        warnings: Vec::new(),
+        warnings: fit.warnings.clone(),
         workers: request.workers()?,
     };
     report.warn_of_idle();
@@ -69,6 +70,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("log_lik", log_lik),
         ("trace", trace(&problem, &fit.trace)),
         ("status", report.status()),
+        ("ineligible", refusals(&ineligible)),
         ("acceptance", acceptance(&fit)),
         ("rejected", Value::Number(fit.not_finite as f64)),
         (
@@ -87,7 +89,19 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("seed", Value::Number(seed as f64)),
         ("warnings", Value::Texts(report.warnings.clone())),
     ]);
+    entries.extend(state.map(|state| ("state", Value::Bytes(state))));
     Ok(list(entries))
+}
+
+/// Parameters that were named as targets of a closed form and have none.
+fn refusals(ineligible: &[(String, String)]) -> Value {
+    let texts = |pick: fn(&(String, String)) -> &String| {
+        Value::Texts(ineligible.iter().map(pick).cloned().collect())
+    };
+    list(vec![
+        ("parameter", texts(|refusal| &refusal.0)),
+        ("reason", texts(|refusal| &refusal.1)),
+    ])
 }
 
 pub fn options(request: &Request) -> Result<SaemOptions> {

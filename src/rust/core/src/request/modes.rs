@@ -2,15 +2,14 @@
 
 use super::fit::options;
 use super::predict::{
-    columns_matrix, effects_of, individual, outcome_names, phi_of, predictions, typical,
-    Predictions,
+    columns_matrix, individual, outcome_names, predictions, typical, Predictions,
 };
 use super::{list, matrix, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::{final_modes, EbModes, EbeOptions, EbeSearch};
 use crate::language::words;
 use crate::parallel::Workers;
-use crate::problem::{Given, Joint, Points, Prior, Problem};
+use crate::problem::{effects_of, phi_of, Given, Joint, Points, Prior, Problem};
 use crate::reply::Value;
 use crate::saem::SaemOptions;
 

@@ -4,6 +4,7 @@
 //! is `s (s g + n)`.
 
 use super::statistics::Smoothed;
+use crate::keep::{self, Keep, Unreadable};
 use crate::problem::{BareLaw, BareOutcome, Problem, Route};
 
 /// Values that observations give: number, mean, and mean square about the mean.
@@ -18,6 +19,23 @@ struct Summary {
 pub struct Bare {
     outcomes: Vec<(BareOutcome, Summary)>,
     laws: Vec<(BareLaw, Smoothed)>,
+}
+
+/// Of the laws the smoothed numbers alone; the rest comes from the problem.
+impl Keep for Bare {
+    fn save(&self, out: &mut Vec<u8>) {
+        let Self { outcomes: _, laws } = self;
+        let smoothed: Vec<&Smoothed> = laws.iter().map(|(_, smoothed)| smoothed).collect();
+        keep::write(&smoothed, out);
+    }
+
+    fn load(&mut self, bytes: &mut &[u8]) -> Result<(), Unreadable> {
+        let saved: Vec<Smoothed> = keep::read(bytes)?;
+        for ((_, smoothed), saved) in self.laws.iter_mut().zip(saved) {
+            *smoothed = saved;
+        }
+        Ok(())
+    }
 }
 
 impl Bare {

@@ -8,6 +8,7 @@ use crate::data::{Block, Layout};
 use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
+use crate::keep::keeps;
 use crate::parallel::Workers;
 use crate::problem::{Derivatives, Means, Prior, Problem, Values};
 use crate::random::{Purpose, Stream};
@@ -37,6 +38,11 @@ pub struct Chains {
     stream: Stream,
     tallies: Vec<Tally>,
 }
+
+keeps!(Chains:
+    values { modes, tallies }
+    parts { sampler, states }
+    rebuilt { options, single, stream });
 
 /// What one block reports after its sweeps.
 struct BlockReport {

@@ -89,6 +89,8 @@ impl Run<'_> {
             cond_sd,
             covariance: self.smoother.as_ref().and_then(Smoother::covariance),
             seconds: 0.0,
+            state: None,
+            warnings: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod bare;
 mod batches;
+mod checkpoint;
 mod collapse;
 mod convergence;
 pub mod estep;
@@ -12,6 +13,7 @@ mod finish;
 mod fit;
 mod floors;
 mod gradient;
+mod hooks;
 mod means;
 mod mstep;
 mod newton;
@@ -19,6 +21,7 @@ mod numeric;
 mod objective;
 pub mod options;
 mod part;
+mod resume;
 mod routes;
 mod run;
 mod schedule;
@@ -34,7 +37,8 @@ mod turns;
 
 use crate::optimizer;
 pub use crate::optimizer::{Derivative, OptimizerOptions};
-pub use fit::{fit, Fit, FitStatus};
+pub use checkpoint::{Checkpoint, Checksum, Identity, Saved};
+pub use fit::{fit, fit_on, Course, Fit, FitStatus};
 pub use options::SaemOptions;
 pub use routes::choose_routes;
 pub use schedule::{Phase, Schedule};

@@ -5,6 +5,7 @@ use nalgebra::{DMatrix, DVector};
 use super::bare::Bare;
 use super::means::LinearMeans;
 use super::statistics::{Smoothed, Statistics};
+use crate::keep::keeps;
 use crate::problem::{
     CovarianceBlock, CovarianceUpdate, MeanProgram, Means, Prior, Problem, Residual, Route,
 };
@@ -24,6 +25,11 @@ pub struct MStep<'a> {
     /// Positions of the scored coordinates among the free ones.
     rows: Vec<usize>,
 }
+
+keeps!(MStep<'_>:
+    values { residuals, information }
+    parts { bare }
+    rebuilt { problem, linear, scored, n_steps, rows });
 
 /// How far variances may fall in this iteration.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,7 @@
 //! learned from the scores of the draws. Sources: Gu & Kong (1998); Louis (1982).
 
 use nalgebra::{DMatrix, DVector, Dyn, SymmetricEigen};
+use serde::{Deserialize, Serialize};
 
 use crate::ir::column::{add_products, Column};
 
@@ -19,7 +20,7 @@ const MAX_MISSING: f64 = 0.98;
 ///
 /// With several chains it is taken between the chains of an iteration, at one `theta`, and averaged over iterations;
 /// with one chain between iterations, where the travel of `theta` adds a little.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ScoreMoments {
     n_free: usize,
     copies: usize,
@@ -161,7 +162,7 @@ impl ScoreMoments {
 }
 
 /// The inverse of the observed information, kept positive.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Preconditioner {
     pub inverse: DMatrix<f64>,
     missing: DMatrix<f64>,

@@ -7,6 +7,7 @@ use super::mstep::MStep;
 use super::score::Scores;
 use super::statistics::Statistics;
 use crate::data::Layout;
+use crate::keep::keeps;
 use crate::parallel::Workers;
 use crate::problem::{
     Derivatives, Draws, Joint, Known, MeanProgram, Means, Prior, Problem, Values,
@@ -29,6 +30,11 @@ pub struct Part<'a> {
     /// Block and lane of `level * copies + copy`.
     places: Vec<(usize, usize)>,
 }
+
+keeps!(Part<'_>:
+    values { statistics, now }
+    parts { mstep, chains }
+    rebuilt { problem, layout, values, derivatives, mean_program, known, places });
 
 impl<'a> Part<'a> {
     pub fn new(problem: &'a Problem, layout: &'a Layout, free: &[usize], theta: &[f64]) -> Self {

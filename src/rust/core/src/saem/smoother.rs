@@ -8,6 +8,7 @@ use super::newton::{Preconditioner, ScoreMoments};
 use super::score::Scores;
 use crate::data::Layout;
 use crate::ir::column::Column;
+use crate::keep::keeps;
 use crate::problem::{Prior, Route, Theta};
 
 /// Longest step, in standard errors.
@@ -31,6 +32,11 @@ pub struct Smoother {
     /// Nearly independent draws of a chain in an iteration.
     draws: f64,
 }
+
+keeps!(Smoother:
+    values { moments, preconditioner, scores }
+    parts {}
+    rebuilt { n_batches, n_free, copies, draws });
 
 /// Scores of the lanes of one grouping.
 pub struct LaneScores<'a> {

@@ -2,6 +2,8 @@
 //!
 //! `S <- S + gain (S_new - S)`; the chains enter through the mean of their statistics, never through mean draws.
 
+use serde::{Deserialize, Serialize};
+
 use super::estep::Chains;
 use crate::data::Layout;
 use crate::ir::column::{add_products, LANES};
@@ -9,7 +11,7 @@ use crate::ir::symmetric::at;
 use crate::problem::Means;
 
 /// Statistics of `phi`, relative to a fixed `origin` so that no digits cancel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Statistics {
     pub dim: usize,
     /// `n_subjects x d`, row-major: mean of `phi - origin` for each subject.
@@ -115,7 +117,7 @@ fn pairs(d: usize) -> impl Iterator<Item = (usize, usize)> {
 }
 
 /// A number smoothed with the gain.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Smoothed {
     value: Option<f64>,
 }

@@ -3,8 +3,11 @@
 //! A push with gain `g` multiplies all weights by `1 - g` and gives the newest draws weight `g`; the oldest make room
 //! for them. With several chains the draw of each counts for `g / C`: a snapshot holds all of them.
 
+use serde::{Deserialize, Serialize};
+
 use super::part::Part;
 use crate::ir::column::{Column, LANES};
+use crate::keep::keeps;
 use crate::problem::Draws;
 
 /// Weights below this are none.
@@ -16,6 +19,8 @@ pub struct Store<T = Snapshot> {
     pub capacity: usize,
     pub slots: Vec<(f64, T)>,
 }
+
+keeps!(Store: values { slots } parts {} rebuilt { capacity });
 
 impl<T> Store<T> {
     pub fn new(capacity: usize) -> Self {
@@ -50,7 +55,7 @@ impl<T> Store<T> {
 }
 
 /// The draws of all lanes of all groupings at the end of an iteration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Snapshot {
     /// `[grouping][block][coordinate]`
     pub phi: Vec<Vec<Vec<Column>>>,

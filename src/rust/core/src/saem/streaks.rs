@@ -3,10 +3,12 @@
 //! An iteration counts for the parameters when `max |theta - theta_old|` is at most `atol_theta` and, divided by
 //! `max(1, max |theta_old|)`, at most `rtol_theta`; likewise for the objective. Both streaks must be long enough.
 
+use serde::{Deserialize, Serialize};
+
 use super::options::StopOptions;
 
 /// Iterations in a row with a small change.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Streaks {
     theta: usize,
     objective: usize,

@@ -1,11 +1,15 @@
 //! Record what happened at every iteration.
 
+use serde::{Deserialize, Serialize};
+
 /// One entry an iteration.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Trace {
     /// `theta` after each iteration, transformed scale.
     pub theta: Vec<Vec<f64>>,
     pub gain: Vec<f64>,
+    /// Names of the schedule's phases, which gives them again.
+    #[serde(skip)]
     pub phase: Vec<&'static str>,
     /// Complete-data log-likelihood at the draws, mean over chains.
     pub objective: Vec<f64>,

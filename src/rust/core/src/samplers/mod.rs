@@ -50,6 +50,7 @@ pub use state::{HeldLanes, Posterior, State};
 
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
+use crate::keep::{self, Keep, Unreadable};
 use crate::problem::{Derivatives, Prior, Values};
 use crate::random::Stream;
 
@@ -139,6 +140,17 @@ pub trait Sampler: Send + Sync {
     }
 
     fn recall(&mut self, _learned: &[f64]) {}
+}
+
+impl Keep for Box<dyn Sampler> {
+    fn save(&self, out: &mut Vec<u8>) {
+        keep::write(&self.learned(), out);
+    }
+
+    fn load(&mut self, bytes: &mut &[u8]) -> Result<(), Unreadable> {
+        self.recall(&keep::read::<Vec<f64>>(bytes)?);
+        Ok(())
+    }
 }
 
 impl Context<'_> {

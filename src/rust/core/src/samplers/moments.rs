@@ -1,11 +1,13 @@
 //! Sum up what the sweeps of a block did: moments of the draws, proposals and acceptances.
 
+use serde::{Deserialize, Serialize};
+
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
 use crate::ir::vmath::{per_isa, Isa};
 
 /// Sums of `phi - origin` and of its products over several draws, in each lane.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Moments {
     pub n: usize,
     pub first: Vec<Column>,
@@ -64,7 +66,7 @@ per_isa! {
 }
 
 /// Proposals and acceptances of a sweep.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     pub proposed: u64,
     pub accepted: u64,

@@ -10,6 +10,8 @@ use super::accept::take;
 use super::moments::Moments;
 use super::prior::population_draw;
 use super::Context;
+use crate::keep::keeps;
+use serde::{Deserialize, Serialize};
 
 /// Current draws of the lanes of a block.
 #[derive(Debug, Clone)]
@@ -48,6 +50,11 @@ pub struct State {
     draws: u32,
 }
 
+keeps!(State:
+    values { phi, log_lik, log_prior, mean, posterior, memory, moments, draws }
+    parts {}
+    rebuilt { block, n_lanes, scratch, noise, chance, proposal, ids, held, active, taken, slope });
+
 /// Where coordinates are held at given values: 1 there, else 0.
 #[derive(Debug, Clone)]
 pub struct HeldLanes {
@@ -72,7 +79,7 @@ impl HeldLanes {
 }
 
 /// `N(center, (L L')^-1)` in each lane.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Posterior {
     pub center: Vec<Column>,
     /// Lower Cholesky factor of the precision, by rows.

@@ -1,0 +1,103 @@
+//! Say where a fit starts, which earlier run it continues, and where it leaves its state.
+
+use std::collections::HashMap;
+
+use super::decode::label;
+use super::{Columns, Request};
+use crate::error::Result;
+use crate::problem::phi_of;
+use crate::problem::{Given, Joint, Points, Problem};
+use crate::saem::{Checkpoint, Checksum, Course, Identity, Saved};
+
+/// Options by which a fit is reported, not found.
+const REPORT: [&str; 3] = ["log_lik", "nodes", "store_eb_modes"];
+
+impl Request {
+    /// The course of a fit, without first effects; the starting values of the run it continues are put into `given`.
+    ///
+    /// # Errors
+    /// A state that cannot be read, or is that of another fit.
+    pub fn course(&self, columns: &Columns, given: &mut Given) -> Result<Course> {
+        let mut identity = self.identity(columns, given);
+        let resume = match &self.resume {
+            None => None,
+            Some(resume) => Some(Saved::read(&resume.path, &resume.name)?),
+        };
+        if let Some(saved) = &resume {
+            saved.check(&identity, self.seed.map(|seed| seed as u64))?;
+            identity = saved.header.identity.clone();
+            given.start = identity.start.clone();
+        }
+        let checkpoint = self.checkpoint.as_ref().map(|kept| Checkpoint {
+            path: kept.path.clone(),
+            every: kept.every,
+        });
+        Ok(Course {
+            identity,
+            first: None,
+            resume,
+            checkpoint,
+        })
+    }
+
+    /// What makes this fit the same as another one, bit for bit.
+    fn identity(&self, columns: &Columns, given: &Given) -> Identity {
+        let mut data = Checksum::default();
+        data.show(&self.data);
+        for (name, values) in columns {
+            data.show(name);
+            for value in values {
+                data.add(&value.to_bits().to_le_bytes());
+            }
+        }
+        let mut method = self.method.clone().unwrap_or_default();
+        if let Some(options) = method.as_object_mut() {
+            options.retain(|name, _| !REPORT.contains(&name.as_str()) && !name.starts_with("ebe_"));
+        }
+        Identity {
+            model: checksum(&self.model),
+            data: data.value(),
+            fixed: checksum(&(&self.fix, &self.levels)),
+            method: checksum(&method),
+            start: given.start.clone(),
+        }
+    }
+
+    /// `phi` at which the chains start: NaN where the request says nothing.
+    pub fn first_effects(&self, joint: &Joint) -> Option<Points> {
+        if self.first.is_empty() {
+            return None;
+        }
+        let each = joint.parts.iter();
+        let values = each.map(|part| {
+            let effects = self.first_effects_of(part);
+            phi_of(part, &joint.theta.start, &effects)
+        });
+        Some(joint.points(values.collect()))
+    }
+
+    fn first_effects_of(&self, part: &Problem) -> Vec<f64> {
+        let d = part.n_phi();
+        let mut effects = vec![f64::NAN; part.n_subjects() * d];
+        let labels = part.records.labels.iter();
+        let levels: HashMap<&str, usize> = labels.enumerate().map(|(i, l)| (&**l, i)).collect();
+        for first in &self.first {
+            let names = part.effects();
+            let Some(k) = names.iter().position(|effect| effect.name == first.effect) else {
+                continue;
+            };
+            for (level, value) in first.labels.iter().zip(&first.values) {
+                if let (Some(i), Some(value)) = (levels.get(&*label(level)), value) {
+                    effects[i * d + k] = *value;
+                }
+            }
+        }
+        effects
+    }
+}
+
+fn checksum(value: &impl std::fmt::Debug) -> u64 {
+    let mut checksum = Checksum::default();
+    checksum.show(value);
+    checksum.value()
+}

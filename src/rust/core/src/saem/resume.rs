@@ -1,0 +1,55 @@
+//! Let a run start where another one stood: at its state, or at effects that are known.
+
+use super::part::{all_means, all_priors};
+use super::run::Run;
+use crate::keep::{Keep, Unreadable};
+use crate::problem::Points;
+
+impl Run<'_> {
+    /// Put the state of an earlier run in place of the start.
+    ///
+    /// # Errors
+    /// Bytes of another kind of run.
+    pub fn restore(&mut self, mut bytes: &[u8]) -> Result<(), Unreadable> {
+        // The chains must be there before their states are read.
+        self.start_all();
+        self.load(&mut bytes)?;
+        self.trace.phase = (1..=self.trace.len())
+            .map(|k| self.schedule.label(k))
+            .collect();
+        if bytes.is_empty() {
+            Ok(())
+        } else {
+            Err(Unreadable)
+        }
+    }
+
+    /// Start the chains at these values of `phi`, where they are numbers and free, instead of the means.
+    pub fn start_at(&mut self, points: &Points) {
+        self.start_all();
+        for (part, values) in self.parts.iter_mut().zip(&points.values) {
+            let (d, copies) = (part.problem.n_phi(), part.layout.copies);
+            for (at, value) in values.iter().enumerate() {
+                let (level, k) = (at / d, at % d);
+                if !value.is_finite() || part.problem.is_held(level, k) {
+                    continue;
+                }
+                for copy in 0..copies {
+                    let (block, lane) = part.place(level, copy);
+                    if let Some(chains) = &mut part.chains {
+                        *chains.phi_mut(block, lane, k) = *value;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Start all chains at the means; not where no population distribution exists.
+    fn start_all(&mut self) {
+        let theta = self.theta.clone();
+        if let Some(priors) = all_priors(self.joint, &theta) {
+            let means = all_means(&mut self.parts, &theta);
+            self.start_chains(&priors, &means);
+        }
+    }
+}
