@@ -66,3 +66,27 @@ impl Default for Column {
         Self::ZERO
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_products_have_the_bits_of_a_plain_loop() {
+        let column = |k: usize| {
+            Column(std::array::from_fn(|l| {
+                ((l * 7 + k * 3) as f64).sin() * 1e3
+            }))
+        };
+        let columns: Vec<Column> = (0..6).map(column).collect();
+        let weights: [f64; LANES] = std::array::from_fn(|l| (l as f64).cos());
+        for n in [0, 1, 63, 64] {
+            let mut sums = [0.1; 6];
+            add_products(&mut sums, &weights, columns.iter(), n);
+            for (sum, column) in sums.iter().zip(&columns) {
+                let plain = (0..n).fold(0.1, |sum, l| sum + weights[l] * column.0[l]);
+                assert_eq!(sum.to_bits(), plain.to_bits());
+            }
+        }
+    }
+}

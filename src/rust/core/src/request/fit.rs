@@ -105,8 +105,9 @@ fn refusals(ineligible: &[(String, String)]) -> Value {
 }
 
 pub fn options(request: &Request) -> Result<SaemOptions> {
-    let method = request.method.clone().unwrap_or_default();
-    serde_json::from_value(method).map_err(|error| {
+    // Nothing chosen, no options: all by default.
+    let method = request.method.clone().filter(|method| !method.is_null());
+    serde_json::from_value(method.unwrap_or_else(|| serde_json::json!({}))).map_err(|error| {
         Error::new(
             ErrorClass::Option,
             "method",
