@@ -43,6 +43,7 @@ bench:
 	@mkdir -p build
 	@Rscript bench/theophylline.R build/theophylline.json build/theophylline.csv
 	@cargo run --release $(CORE) --example bench -- build/theophylline.json build/theophylline.csv
+	@cargo run --release $(CORE) --example scale
 
 lint:
 	@$(SETUP) $(IMPORTS) $(TESTING) lintr

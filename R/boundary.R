@@ -2,8 +2,9 @@
 
 # Run a request (list) on columns (named list of numbers, one element a row of the data) and return its value, or raise
 # the condition that describes the core's error. `progress` is NULL or
-# function(iteration, total, phase, gain, objective); returning FALSE from it stops the task as Ctrl-C does.
-core_call <- function(request, columns = list(), progress = NULL) {
+# function(iteration, total, phase, gain, objective); returning FALSE from it stops the task as Ctrl-C does. `hooks` is
+# NULL or the function of hook_dispatcher(), which answers what the task asks.
+core_call <- function(request, columns = list(), progress = NULL, hooks = NULL) {
   failure <- NULL
   watched <- function(...) {
     tryCatch(progress(...), error = function(e) {
@@ -17,7 +18,8 @@ core_call <- function(request, columns = list(), progress = NULL) {
     wrap__nlmers_run,
     request_json(request),
     columns,
-    if (!is.null(progress)) watched
+    if (!is.null(progress)) watched,
+    hooks
   )
   if (!is.null(failure)) {
     stop(failure)

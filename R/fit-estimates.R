@@ -12,6 +12,10 @@
 #' @param sigma not used; kept for the generic of nlme.
 #' @param ... for the generic; an argument that lands here is refused.
 #' @details
+#' Effects of levels that were held (`fix` in [fit_nlme()]) are the values given. A fit by
+#' `saem(store_eb_modes = FALSE)` holds no modes; they are found when they are asked for, the
+#' same ones.
+#'
 #' For effects that are normal on no scale, such as gamma effects, the variance is that
 #' of the effect itself.
 #' @returns `fixef()` and `sigma()` a named vector, with `scale = "both"` a data frame with
@@ -62,6 +66,7 @@ population_values <- function(fit, roles, scale = "natural") {
 ranef.nlme_fit <- function(object, type = c("mode", "mean"), ...) {
   refuse_dots(...)
   type <- check_word(type, "type", c("mode", "mean"))
+  if (type == "mode") object <- with_modes(object)
   by_group(object, function(group) {
     effects <- group$effects
     values <- level_frame(effects, effects$name, if (type == "mode") effects$modes else effects$cond_mean)
@@ -91,7 +96,7 @@ by_group <- function(fit, f) {
 #' @export
 coef.nlme_fit <- function(object, ...) {
   refuse_dots(...)
-  by_group(object, function(group) {
+  by_group(with_modes(object), function(group) {
     level_frame(group$effects, group$individual$name, group$individual$value)
   })
 }
@@ -111,6 +116,7 @@ VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
   refuse_dots(...)
   covariance <- x$covariance$value
   variance <- diag(covariance)
+  x <- with_modes(x)
   individual <- unlist(lapply(effect_groups(x), function(group) group$individual$name))
   # An occasion's effect varies the same parameter as its subject's does.
   groups <- x$covariance$groups

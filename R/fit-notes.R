@@ -42,7 +42,7 @@ notes <- function(fit) {
   moved <- sum(routes != "fixed")
   sources <- c(if (any(closed)) "builtin_stats", if (any(hook)) "custom_mstep_closed_form")
   requested <- fit$method$options$builtin_stats
-  made <- list(
+  list(
     closed_form_mstep_used = length(sources) > 0L,
     closed_form_mstep_mode = if (length(sources) == 0L) {
       "numeric_only"
@@ -58,16 +58,13 @@ notes <- function(fit) {
     anneal_to_fixed = vapply(fit$method$options$anneal_to_fixed, `[[`, character(1L), "effect"),
     diagnostics = fit_diagnostics(fit)
   )
-  # What the algorithm itself noted is nearer to the truth.
-  made[names(fit$notes)] <- fit$notes
-  made
 }
 
 #' @rdname notes
 #' @export
 objective <- function(fit) {
   check_fit(fit)
-  if (!is.null(fit$objective)) fit$objective else utils::tail(fit$trace$objective, 1L)
+  utils::tail(fit$trace$objective, 1L)
 }
 
 check_fit <- function(fit) {
@@ -89,6 +86,8 @@ closed_form_eligibility <- function(fit, closed, hook) {
       if (requested == "none") "builtin_stats is \"none\"" else "no closed form where the model has it"
     ))
   )
+  refused <- match(base, fit$ineligible$parameter)
+  reason <- ifelse(is.na(refused), reason, fit$ineligible$reason[refused])
   data.frame(parameter = fit$parameters$name, eligible = closed, reason = ifelse(closed, NA, unname(reason)))
 }
 

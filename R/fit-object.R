@@ -6,7 +6,7 @@ new_nlme_fit <- function(call, model, bound, method, settings, reply) {
     format_version = 1L,
     call = plain_call(call),
     model = model,
-    method = method,
+    method = method_of_fit(method),
     settings = settings,
     data = list(
       frame = as.data.frame(bound$frame),
@@ -16,6 +16,12 @@ new_nlme_fit <- function(call, model, bound, method, settings, reply) {
     )
   )
   structure(c(fit, reply), class = "nlme_fit")
+}
+
+# Functions of the user hold environments; their names stay among the options.
+method_of_fit <- function(method) {
+  method$hooks <- NULL
+  method
 }
 
 # A call built by do.call() holds the data itself; keep its name only.

@@ -127,7 +127,8 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   }
   request <- fit_request(model, bound, method, settings, course)
   reply <- core_call(
-    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose)
+    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose),
+    hook_dispatcher(method$hooks, hook_setting(model, data, settings))
   )
   settings$seed <- reply$seed
   fit <- new_nlme_fit(call, model, bound, method, settings, reply)

@@ -134,9 +134,12 @@ ebe_options <- function(asked, given) {
   )
 }
 
-# "auto" is 1e-4; that of the rescue is that of the search.
+# "auto" is 1e-4; that of the rescue is that of the search. 0 asks for other starts everywhere.
 gradient_tolerances <- function(values) {
-  one <- function(value, name, auto) if (identical(value, "auto")) auto else check_positive(value, name)
+  one <- function(value, name, auto) {
+    if (identical(value, "auto")) return(auto)
+    if (is.numeric(value) && isTRUE(value == 0)) 0 else check_positive(value, name)
+  }
   first <- one(values$ebe_grad_tol, "ebe_grad_tol", 1e-4)
   list(
     ebe_grad_tol = first,

@@ -130,8 +130,8 @@
 #' * modes at the end: `ebe_*`, `ebe_rescue_*`, `store_eb_modes`;
 #' * results: `log_lik`, `nodes`, `verbose`.
 #'
-#' Iterations, steps, chains and batches are counts; tolerances and bounds are on the transformed scale, SDs and floors on
-#' the natural one. An option that nothing would read beside the others is refused.
+#' Iterations, steps, chains and batches are counts; tolerances and bounds are on the transformed scale, SDs and
+#' floors on the natural one. An option that nothing would read beside the others is refused.
 #' @section Schedules:
 #' With `b = sa_burnin_iters`, the gain is 0 for `b` iterations, then 1, then at iteration `k`
 #' after those with gain 1:

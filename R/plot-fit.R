@@ -55,8 +55,8 @@ plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence"),
   }
   points <- check_count(points, "points", 2)
   switch(type,
-    fits = curve_data(fit, chosen_subjects(fit, subjects), points),
-    observed = observed_data(fit), trace = trace_data(fit), convergence = convergence_data(fit)
+    fits = curve_data(with_modes(fit), chosen_subjects(fit, subjects), points),
+    observed = observed_data(with_modes(fit)), trace = trace_data(fit), convergence = convergence_data(fit)
   )
 }
 

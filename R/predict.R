@@ -41,7 +41,7 @@ predict_core <- function(fit, newdata, level) {
   request <- core_request("predict", fit$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),
-    random = if (level == 1) unname(Map(known_modes, effect_groups(fit), bound$groups))
+    random = if (level == 1) unname(Map(known_modes, effect_groups(with_modes(fit)), bound$groups))
   ))
   core_call(request, bound$columns)
 }
@@ -82,5 +82,6 @@ check_level <- function(level) {
 fitted.nlme_fit <- function(object, level = 1, ...) {
   refuse_dots(...)
   part <- if (check_level(level) == 1) "individual" else "population"
+  if (part == "individual") object <- with_modes(object)
   outcome_values(object$fitted[[part]], object$fitted$outcome)
 }

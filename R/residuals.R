@@ -30,6 +30,7 @@ residuals.nlme_fit <- function(object, type = c("response", "iwres"), level = 1,
   if (level == 0) {
     stop_option("bad_option", "Individual weighted residuals are at `level = 1`.")
   }
+  object <- with_modes(object)
   weighted_residuals(object, observed, stats::fitted(object, level = 1))
 }
 

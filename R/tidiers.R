@@ -106,7 +106,7 @@ tidy_ran_pars <- function(fit, level) {
 
 # The interval of a lognormal effect is that of its logarithm.
 tidy_ran_vals <- function(fit, level) {
-  do.call(rbind, lapply(effect_groups(fit), function(group) {
+  do.call(rbind, lapply(effect_groups(with_modes(fit)), function(group) {
     tidy_effects(group$effects, fit$model$spec$random, level)
   }))
 }
@@ -127,7 +127,7 @@ tidy_effects <- function(effects, random, level) {
 }
 
 tidy_ran_coefs <- function(fit, level) {
-  do.call(rbind, lapply(effect_groups(fit), function(group) {
+  do.call(rbind, lapply(effect_groups(with_modes(fit)), function(group) {
     individual <- level_frame(group$effects, group$individual$name, group$individual$value)
     long_levels(group$effects, individual, "ran_coefs")
   }))
@@ -178,6 +178,7 @@ augment.nlme_fit <- function(x, data = NULL, ...) {
       hint = "Give the data frame the model was fitted to."
     )
   }
+  x <- with_modes(x)
   parts <- list(
     .fitted = stats::fitted(x), .fixed = stats::fitted(x, level = 0),
     .resid = stats::residuals(x)

@@ -29,16 +29,27 @@ static void land(void *landing, Rboolean jumping) {
     }
 }
 
-// Evaluate a call; 0 when it returns FALSE or jumps out (an interrupt, a restart). The jump ends here, so no Rust frame
-// is skipped, and the handlers around the .Call stay in place: R_ToplevelExec would hide them from what is signaled.
-int nlmers_go_on(SEXP call) {
+// Evaluate a call and keep its value in the first place of a list; 0 when it jumps out (an interrupt, a restart). The
+// jump ends here, so no Rust frame is skipped, and the handlers around the .Call stay in place: R_ToplevelExec would hide
+// them from what is signaled.
+int nlmers_ask(SEXP call, SEXP answer) {
     SEXP token = PROTECT(R_MakeUnwindCont());
     jmp_buf landing;
-    int go_on = 0;
+    volatile int returned = 0;
     if (setjmp(landing) == 0) {
-        SEXP answer = R_UnwindProtect(evaluate, call, land, &landing, token);
-        go_on = !(Rf_isLogical(answer) && Rf_xlength(answer) == 1 && LOGICAL(answer)[0] == 0);
+        SET_VECTOR_ELT(answer, 0, R_UnwindProtect(evaluate, call, land, &landing, token));
+        returned = 1;
     }
+    UNPROTECT(1);
+    return returned;
+}
+
+// Evaluate a call; 0 when it returns FALSE or jumps out.
+int nlmers_go_on(SEXP call) {
+    SEXP cell = PROTECT(Rf_allocVector(VECSXP, 1));
+    int go_on = nlmers_ask(call, cell);
+    SEXP answer = VECTOR_ELT(cell, 0);
+    if (Rf_isLogical(answer) && Rf_xlength(answer) == 1 && LOGICAL(answer)[0] == 0) go_on = 0;
     UNPROTECT(1);
     return go_on;
 }

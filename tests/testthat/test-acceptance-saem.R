@@ -142,7 +142,8 @@ test_that("case 12: all six targets of lognormal and exponential blocks", {
 })
 
 test_that("case 13: notes say which part had a closed form", {
-  fit <- fit_quietly(page_model(), page_data, saem_page_defaults(mcmc_steps = 5, maxiters = 5, builtin_stats = "none"), seed = 1)
+  method <- saem_page_defaults(mcmc_steps = 5, maxiters = 5, builtin_stats = "none")
+  fit <- fit_quietly(page_model(), page_data, method, seed = 1)
   expect_equal(notes(fit)$closed_form_mstep_mode, "numeric_only")
   expect_length(notes(fit)$closed_form_mstep_sources, 0L)
   expect_false(notes(fit)$closed_form_mstep_used)
@@ -201,11 +202,12 @@ two_groupings <- function() {
 test_that("case 9: an annealed effect ends at its mean", {
   sites <- two_groupings()
   for (schedule in c("exponential", "linear", "gamma")) {
-    method <- saem_page_defaults(mcmc_steps = 5, maxiters = 200, anneal_to_fixed = "eta_site", anneal_schedule = schedule)
+    method <- saem_page_defaults(
+      mcmc_steps = 5, maxiters = 200, anneal_to_fixed = "eta_site", anneal_schedule = schedule
+    )
     fit <- fit_quietly(sites$model, sites$data, method, seed = 1)
-    effects <- ranef(fit)
-    expect_true(all(abs(effects$mode[effects$effect == "eta_site"]) <= 1e-8), label = schedule)
-    expect_gt(stats::sd(effects$mode[effects$effect == "eta_id"]), 0.1)
+    expect_true(all(abs(ranef(fit)$site$eta_site) <= 1e-8), label = schedule)
+    expect_gt(stats::sd(ranef(fit)$id$eta_id), 0.1)
   }
 })
 
@@ -221,15 +223,14 @@ test_that("case 21: two groupings share batches, and levels may be held", {
   )
   fit <- fit_quietly(sites$model, sites$data, method, seed = 1)
   expect_equal(seen, 2)
-  expect_equal(sum(ranef(fit)$effect == "eta_id"), 8L)
-  expect_equal(sum(ranef(fit)$effect == "eta_site"), 2L)
+  expect_equal(vapply(ranef(fit), nrow, 0L), c(id = 8L, site = 2L))
   held <- fit_quietly(
     sites$model, sites$data, saem(maxiters = 40),
     fix = list(eta_site = c(north = 0.25)), seed = 1
   )
-  site <- subset(ranef(held), effect == "eta_site")
-  expect_identical(site$mode[site$level == "north"], 0.25)
-  expect_false(site$mode[site$level == "south"] == 0.25)
+  site <- ranef(held)$site
+  expect_identical(site["north", "eta_site"], 0.25)
+  expect_false(site["south", "eta_site"] == 0.25)
   expect_true(is.finite(objective(held)))
 })
 
@@ -285,7 +286,8 @@ test_that("case 28: modes are the same when they are computed later", {
   data <- intercepts(8, 3)
   now <- fit_quietly(intercept_model(), data, saem(maxiters = 20), seed = 1)
   later <- fit_quietly(intercept_model(), data, saem(maxiters = 20, store_eb_modes = FALSE), seed = 1)
-  expect_equal(ranef(later)$mode, ranef(now)$mode, tolerance = 1e-10)
+  expect_null(later$effects$modes)
+  expect_equal(ranef(later)$eta, ranef(now)$eta, tolerance = 1e-10)
 })
 
 test_that("case 29: the log-likelihood at the modes is the sum over the observations", {

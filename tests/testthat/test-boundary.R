@@ -112,3 +112,73 @@ test_that("Ctrl-C stops a task within a quarter of a second and the session live
   expect_match(line, "interrupted TRUE alive TRUE")
   expect_lt(as.numeric(sub(".* after ", "", line)), 0.25)
 })
+
+doubling <- function(name, arguments) list(ok = TRUE, value = 2 * arguments$numbers)
+
+test_that("a task asks R and goes on at once", {
+  ask <- function(times, hooks) {
+    core_call(list(task = "self_test", what = "ask", times = times, numbers = I(c(1, 0.1))), hooks = hooks)
+  }
+  expect_identical(ask(3, doubling), c(8, 0.8))
+  # Were the main thread to wake by its clock only, this would take 20 s.
+  expect_lt(system.time(ask(1000, function(...) list(ok = TRUE, value = 1)))[["elapsed"]], 2)
+})
+
+test_that("questions from several threads get their own answers", {
+  answer <- core_call(list(task = "self_test", what = "ask_together", threads = 8), hooks = doubling)
+  expect_identical(answer, 0:7 * 2^20)
+})
+
+test_that("a question without anybody to ask, or without a readable answer, is an error", {
+  ask <- function(hooks) {
+    caught(core_call(list(task = "self_test", what = "ask", times = 1, numbers = I(1)), hooks = hooks))
+  }
+  expect_identical(ask(NULL)$reason, "no_front_end")
+  for (answer in list(NULL, 1, list(), list(ok = TRUE, value = "a"), list(ok = FALSE))) {
+    expect_identical(ask(function(...) answer)$reason, "worker")
+  }
+})
+
+test_that("a refused question ends the task with the words of the answer", {
+  answer <- list(ok = FALSE, hook = "q", message = "It broke.", hint = "Mend it.", stopped = FALSE)
+  ask <- function(answer) {
+    caught(core_call(
+      list(task = "self_test", what = "ask", times = 5, numbers = I(1)), hooks = function(...) answer
+    ))
+  }
+  error <- ask(answer)
+  expect_s3_class(error, "nlmers_error_option")
+  expect_identical(error[c("reason", "problem", "hint", "hook")],
+                   list(reason = "hook_value", problem = "It broke.", hint = "Mend it.", hook = "q"))
+  answer$stopped <- TRUE
+  expect_identical(ask(answer)$problem, "`q` stopped: It broke.")
+})
+
+test_that("a jump out of a question ends in the task and the session lives", {
+  jump <- function(...) invokeRestart("leave")
+  for (i in 1:50) {
+    left <- withRestarts(
+      caught(core_call(list(task = "self_test", what = "ask", times = 5, numbers = I(1)), hooks = jump)),
+      leave = function() "left"
+    )
+    expect_identical(left$reason, "interrupted")
+  }
+  expect_true(self_test("echo")$flag)
+})
+
+test_that("interrupts and progress are not forgotten while questions follow each other", {
+  calls <- 0
+  stopping <- function(...) {
+    calls <<- calls + 1
+    calls < 2
+  }
+  slow <- function(...) {
+    Sys.sleep(0.001)
+    list(ok = TRUE, value = 1)
+  }
+  expect_identical(
+    caught(core_call(list(task = "self_test", what = "ask", times = 1e5, numbers = I(1)), progress = stopping,
+                     hooks = slow))$reason,
+    "interrupted"
+  )
+})

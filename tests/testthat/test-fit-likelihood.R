@@ -39,3 +39,48 @@ test_that("degrees of freedom count what is free to move", {
   # Two of three probabilities, and the SD of the effect.
   expect_equal(attr(logLik(fit), "df"), 3)
 })
+
+test_that("Laplace's approximation is quadrature with one node", {
+  fit <- fit_orange(method = short_saem(), seed = 1)
+  laplace <- logLik(fit, method = "laplace")
+  expect_equal(as.numeric(laplace), as.numeric(logLik(fit, nodes = 1)))
+  expect_equal(attr(laplace, "method"), "laplace")
+  expect_equal(caught(logLik(fit, method = "laplace", nodes = 3))$name, "nodes")
+})
+
+test_that("the conditional log-likelihood is a sum over the observations at the modes", {
+  data <- orange
+  data$circumference[5] <- NA
+  fit <- fit_nlme(
+    circumference ~ Asym / (1 + exp(-(age - xmid) / scal)), data, short_saem(),
+    start = c(Asym = 170, xmid = 700, scal = 350), random = Asym ~ 1 | Tree, error = add(sigma = 8),
+    seed = 1, progress = FALSE
+  )
+  sum <- sum(stats::dnorm(data$circumference, fitted(fit), sigma(fit), log = TRUE), na.rm = TRUE)
+  value <- logLik(fit, method = "conditional")
+  expect_equal(as.numeric(value), sum, tolerance = 1e-8)
+  expect_gt(value, logLik(fit))
+  expect_equal(attr(value, "method"), "conditional")
+  expect_equal(caught(logLik(fit, method = "conditional", nodes = 3))$name, "nodes")
+})
+
+test_that("the conditional log-likelihood of several outcomes and groupings is that of the outcomes", {
+  model <- nlme_model(
+    fixed(a = 0.5, b = 1, sigma = positive(0.3), omega = positive(c(0.5, 0.5))),
+    random(eta_id ~ normal(0, omega[1]) | id), random(eta_site ~ normal(0, omega[2]) | site),
+    {
+      y ~ normal(a + eta_id + eta_site, sigma)
+      n ~ poisson(exp(b + eta_id))
+    }
+  )
+  data <- expand.grid(t = 1:3, id = 1:8)
+  data$site <- rep(c("north", "east", "south", "west"), each = 6)
+  data$y <- withr::with_seed(1, stats::rnorm(24, 0.5 + stats::rnorm(8, 0, 0.5)[data$id], 0.3))
+  data$n <- withr::with_seed(2, stats::rpois(24, 3))
+  data$n[4] <- NA
+  fit <- suppressWarnings(fit_nlme(model, data, short_saem(), id = "id", seed = 1, progress = FALSE))
+  at <- fitted(fit)
+  sum <- sum(stats::dnorm(data$y, at[, "y"], sigma(fit), log = TRUE)) +
+    sum(stats::dpois(data$n, at[, "n"], log = TRUE), na.rm = TRUE)
+  expect_equal(as.numeric(logLik(fit, method = "conditional")), sum, tolerance = 1e-8)
+})

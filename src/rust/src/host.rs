@@ -1,10 +1,10 @@
-//! Keep R responsive while a task runs: worker thread, interrupts, progress.
+//! Keep R responsive while a task runs: worker thread, interrupts, progress, functions of the user.
 
 use std::ffi::c_int;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::mpsc::{channel, RecvTimeoutError};
 use std::thread::{self, Builder};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use extendr_api::prelude::*;
 use nlmers_core::error::Result;
@@ -12,7 +12,8 @@ use nlmers_core::monitor::Monitor;
 use nlmers_core::reply::Value;
 
 use crate::error;
-use crate::line::Line;
+use crate::line::{stopped, Line, Message};
+use crate::question::{ask, Outcome};
 
 /// How often the main thread looks for Ctrl-C and tells the progress.
 const TICK: Duration = Duration::from_millis(20);
@@ -24,40 +25,60 @@ extern "C" {
     fn nlmers_user_interrupted() -> c_int;
 }
 
-/// Run `task` on a worker thread; the main thread stays with R until it is done.
-pub fn run<T>(callback: Option<Function>, task: T) -> Result<Value>
+/// Run `task` on a worker thread; the main thread stays with R until it is done, and answers what the task asks.
+pub fn run<T>(callback: Option<Function>, hooks: Option<Function>, task: T) -> Result<Value>
 where
     T: FnOnce(&dyn Monitor) -> Result<Value> + Send,
 {
     error::note_panics();
-    let line = Line::default();
-    let (done, answer) = channel();
+    let (sender, messages) = channel();
+    let (replies, answers) = channel();
+    let line = Line::new(sender.clone(), answers);
+    // `replies` goes into the scope: were it left by a panic, a waiting worker would learn of it.
     thread::scope(|scope| {
-        let worker = Builder::new().stack_size(STACK).spawn_scoped(scope, || {
-            // The receiver outlives the worker, so the send cannot fail.
-            let _ = done.send(catch_unwind(AssertUnwindSafe(|| task(&line))));
-        });
+        let replies = replies;
+        let line = &line;
+        let worker = Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, move || {
+                // The receiver outlives the worker, so the send cannot fail.
+                let _ = sender.send(Message::Done(catch_unwind(AssertUnwindSafe(|| task(line)))));
+            });
         if let Err(problem) = worker {
             return Err(error::no_answer(&format!(
                 "cannot start a thread: {problem}"
             )));
         }
+        let mut next = Instant::now() + TICK;
         loop {
-            let answer = answer.recv_timeout(TICK);
-            line.tell(callback.as_ref());
-            match answer {
-                Ok(answer) => {
-                    return answer.unwrap_or_else(|payload| Err(error::from_panic(&*payload)))
+            match messages.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Ok(Message::Done(answer)) => {
+                    line.tell(callback.as_ref());
+                    return answer.unwrap_or_else(|payload| Err(error::from_panic(&*payload)));
                 }
-                Err(RecvTimeoutError::Timeout) => {
-                    // SAFETY: this is R's main thread, and the jump of an interrupt stays inside the C function.
-                    if unsafe { nlmers_user_interrupted() } != 0 {
-                        line.stop();
-                    }
+                Ok(Message::Asked(question)) => {
+                    let answer = match ask(hooks.as_ref(), question) {
+                        Outcome::Answered(answer) => answer,
+                        Outcome::JumpedOut => {
+                            line.stop();
+                            Err(stopped())
+                        }
+                    };
+                    // The worker waits for it.
+                    let _ = replies.send(answer);
                 }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     return Err(error::no_answer("the worker gave no answer"))
                 }
+            }
+            if Instant::now() >= next {
+                line.tell(callback.as_ref());
+                // SAFETY: this is R's main thread, and the jump of an interrupt stays inside the C function.
+                if unsafe { nlmers_user_interrupted() } != 0 {
+                    line.stop();
+                }
+                next = Instant::now() + TICK;
             }
         }
     })

@@ -1,22 +1,36 @@
-//! Connect the worker, which reports and asks whether to stop, with the main thread, which talks to R.
+//! Connect the worker, which reports, asks, and looks whether to stop, with the main thread, which talks to R.
 
+use std::any::Any;
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 
 use extendr_api::prelude::*;
-use nlmers_core::monitor::{Monitor, Progress};
+use nlmers_core::error::{Error, ErrorClass, Result};
+use nlmers_core::monitor::{Monitor, Progress, Question};
+use nlmers_core::reply::Value;
+
+use crate::error::no_answer;
 
 extern "C" {
     /// Evaluate a call; 0 when it returns `FALSE` or jumps out.
     fn nlmers_go_on(call: *mut c_void) -> c_int;
 }
 
+/// What the worker sends: all in one channel, so that the main thread waits for whatever comes first.
+pub enum Message {
+    /// The answer of the task, or the panic that ended it.
+    Done(std::result::Result<Result<Value>, Box<dyn Any + Send>>),
+    Asked(Question),
+}
+
 /// What the worker and the main thread share. Only the newest report is kept: a fast fit never waits for R.
-#[derive(Default)]
 pub struct Line {
     stop: AtomicBool,
     newest: Mutex<Option<Progress>>,
+    questions: Sender<Message>,
+    answers: Mutex<Receiver<Result<Vec<f64>>>>,
 }
 
 impl Monitor for Line {
@@ -27,9 +41,36 @@ impl Monitor for Line {
     fn interrupted(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
+
+    fn ask(&self, question: Question) -> Result<Vec<f64>> {
+        // One thread at a time: the next answer is to its question.
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.interrupted() {
+            return Err(stopped());
+        }
+        let gone = || no_answer("the main thread gave no answer");
+        self.questions
+            .send(Message::Asked(question))
+            .map_err(|_| gone())?;
+        answers.recv().unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// The answer of one who asked to stop.
+pub fn stopped() -> Error {
+    Error::new(ErrorClass::Option, "interrupted", "The user asked to stop.")
 }
 
 impl Line {
+    pub fn new(questions: Sender<Message>, answers: Receiver<Result<Vec<f64>>>) -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            newest: Mutex::new(None),
+            questions,
+            answers: Mutex::new(answers),
+        }
+    }
+
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }

@@ -12,7 +12,8 @@ pub fn answer(answer: Result<Value>) -> List {
     }
 }
 
-fn to_robj(value: Value) -> Robj {
+/// A value as the R object of its name.
+pub fn to_robj(value: Value) -> Robj {
     match value {
         Value::Null => r!(NULL),
         Value::Flag(flag) => r!(flag),

@@ -1,11 +1,11 @@
-//! Prove the promises of the boundary: values, errors, panics, progress and interrupts.
+//! Prove the promises of the boundary: values, errors, panics, progress, interrupts and questions.
 
 use std::panic::resume_unwind;
-use std::thread::{sleep, spawn};
+use std::thread::{scope, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use nlmers_core::error::{Error, Result};
-use nlmers_core::monitor::{Monitor, Progress};
+use nlmers_core::monitor::{Monitor, Progress, Question};
 use nlmers_core::reply::Value;
 use nlmers_core::request::Columns;
 use serde::Deserialize;
@@ -34,6 +34,10 @@ pub enum SelfTest {
     ThreadPanic,
     /// Report progress until the time is over or the user interrupts.
     Sleep { seconds: f64 },
+    /// Ask the front end so many times, each time about `numbers` plus what came back before.
+    Ask { times: usize, numbers: Vec<f64> },
+    /// Ask from so many threads at once, each about its own number.
+    AskTogether { threads: usize },
 }
 
 impl SelfTest {
@@ -58,8 +62,43 @@ impl SelfTest {
                 joined.map_err(|payload| resume_unwind(payload))
             }
             Self::Sleep { seconds } => Ok(wait(Duration::from_secs_f64(seconds), monitor)),
+            Self::Ask { times, numbers } => ask(times, numbers, monitor).map(Value::Numbers),
+            Self::AskTogether { threads } => ask_together(threads, monitor).map(Value::Numbers),
         }
     }
+}
+
+fn ask(times: usize, mut numbers: Vec<f64>, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+    for iteration in 0..times {
+        monitor.report(&Progress {
+            iteration,
+            total: times,
+            phase: "asking",
+            gain: 1.0,
+            objective: 0.0,
+        });
+        numbers = monitor.ask(Question {
+            hook: "self_test",
+            arguments: vec![("numbers".to_string(), Value::Numbers(numbers))],
+        })?;
+    }
+    Ok(numbers)
+}
+
+fn ask_together(threads: usize, monitor: &dyn Monitor) -> Result<Vec<f64>> {
+    scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|i| scope.spawn(move || ask(20, vec![i as f64], monitor)))
+            .collect();
+        let mut all = Vec::new();
+        for worker in workers {
+            let answer = worker
+                .join()
+                .unwrap_or_else(|payload| resume_unwind(payload));
+            all.extend(answer?);
+        }
+        Ok(all)
+    })
 }
 
 fn echo(columns: Columns, numbers: Vec<f64>) -> Value {

@@ -11,11 +11,16 @@ pub struct Workers {
 }
 
 impl Workers {
+    /// One thread: the one that calls.
+    pub const fn single() -> Self {
+        Self { pool: None }
+    }
+
     /// # Errors
     /// The operating system refuses the threads.
     pub fn new(threads: usize) -> Result<Self> {
         if threads < 2 {
-            return Ok(Self { pool: None });
+            return Ok(Self::single());
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         pool.map(|pool| Self { pool: Some(pool) }).map_err(|error| {
@@ -39,6 +44,24 @@ impl Workers {
                 pool.install(|| items.par_iter_mut().map(&work).collect())
             }
             _ => items.iter_mut().map(work).collect(),
+        }
+    }
+    /// Apply `work` to `0..n` with memory that a thread keeps from one to the next; the results stand in order.
+    pub fn map_range<M: Send, R: Send>(
+        &self,
+        n: usize,
+        memory: impl Fn() -> M + Sync + Send,
+        work: impl Fn(&mut M, usize) -> R + Sync + Send,
+    ) -> Vec<R> {
+        match &self.pool {
+            Some(pool) if n > 1 => pool.install(|| {
+                let items = (0..n).into_par_iter();
+                items.map_init(&memory, &work).collect()
+            }),
+            _ => {
+                let mut memory = memory();
+                (0..n).map(|i| work(&mut memory, i)).collect()
+            }
         }
     }
 }

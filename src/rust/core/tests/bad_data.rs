@@ -66,7 +66,6 @@ fn starting_values() {
 fn with_given(start: &[(&str, &[f64])], fix: &[(&str, Option<&[f64]>)]) -> Error {
     let list = |x: &[f64]| x.to_vec();
     let given = Given {
-        levels: Vec::new(),
         start: start
             .iter()
             .map(|(name, x)| (name.to_string(), list(x)))
@@ -75,6 +74,7 @@ fn with_given(start: &[(&str, &[f64])], fix: &[(&str, Option<&[f64]>)]) -> Error
             .iter()
             .map(|(name, x)| (name.to_string(), x.map(list)))
             .collect(),
+        ..Given::default()
     };
     try_problem(&with_lines(""), &frame(), &given).unwrap_err()
 }
@@ -82,11 +82,11 @@ fn with_given(start: &[(&str, &[f64])], fix: &[(&str, Option<&[f64]>)]) -> Error
 #[test]
 fn all_parameters_fixed() {
     let given = Given {
-        levels: Vec::new(),
         start: Vec::new(),
         fix: ["a", "o", "s"]
             .map(|name| (name.to_string(), None))
             .to_vec(),
+        ..Given::default()
     };
     let error = try_problem(&with_lines(""), &frame(), &given).unwrap_err();
     is(

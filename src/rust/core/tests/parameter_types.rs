@@ -95,9 +95,9 @@ fn the_jacobian_of_the_natural_scale_is_right() {
 
 fn start(name: &str, values: &[f64]) -> Given {
     Given {
-        levels: Vec::new(),
         start: vec![(name.into(), values.to_vec())],
         fix: Vec::new(),
+        ..Given::default()
     }
 }
 
@@ -126,9 +126,9 @@ fn starting_values_are_given_by_elements() {
 #[test]
 fn a_fixed_parameter_fixes_all_its_coordinates() {
     let given = Given {
-        levels: Vec::new(),
         start: Vec::new(),
         fix: vec![("Q".into(), None)],
+        ..Given::default()
     };
     let problem = try_problem(MODEL, &data(), &given).unwrap();
     let of_q = |k: &usize| problem.theta.base[*k] == "Q";

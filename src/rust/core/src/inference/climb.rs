@@ -12,6 +12,7 @@ use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
 use crate::optimizer::{maximize, Derivative, Objective, OptimizerOptions, Space};
+use crate::parallel::Workers;
 use crate::problem::{Prior, Problem, Scratch};
 
 /// As many starts for each of some levels.
@@ -43,6 +44,7 @@ pub struct Climber<'a> {
     pub theta: &'a [f64],
     pub prior: &'a Prior,
     pub options: &'a EbeOptions,
+    pub workers: &'a Workers,
 }
 
 /// Newton decrements at a maximum that is found to the last digits.
@@ -120,7 +122,7 @@ impl<'a> Climber<'a> {
         let columns: Vec<Vec<Column>> = (0..layout.blocks.len())
             .map(|b| starts.columns(&layout, b, d))
             .collect();
-        let modes = Modes::find_given(&target, Some(&columns), options);
+        let modes = Modes::find_by(self.workers, &target, Some(&columns), options);
         self.ends(&target, starts, &modes)
     }
 

@@ -9,6 +9,7 @@ use super::climb::{Climber, Starts};
 use super::joint::{joint_modes, joint_slopes};
 use super::multistart::{is_lost, Found, Plan, Search};
 use crate::error::{Error, ErrorClass, Result};
+use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points, Prior};
 
 /// How a mode is searched from one start.
@@ -75,8 +76,9 @@ impl Default for EbeOptions {
 }
 
 /// How the modes of a fit are searched.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct EbeSearch<'a> {
+    pub workers: &'a Workers,
     pub options: &'a EbeOptions,
     pub seed: u64,
     /// Effects of the model that stay at their means.
@@ -181,6 +183,7 @@ fn one_grouping(joint: &Joint, theta: &[f64], search: &EbeSearch) -> Result<EbMo
         theta,
         prior: &prior,
         options,
+        workers: search.workers,
     };
     let starts = Starts::one((0..problem.n_subjects()).collect(), means.values.clone());
     let mut found = Found::new(climber.climb(&starts, options.ebe_grad_tol));

@@ -8,6 +8,7 @@ use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{at, cholesky, solve_lower, solve_upper};
 use crate::ir::vmath::Isa;
+use crate::parallel::Workers;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -94,8 +95,19 @@ impl Modes {
         Self::find_given(&target, start, options)
     }
 
-    /// Modes given the other groupings. `start`: a first value of `phi` for each block, else the means.
+    /// Modes given the other groupings, on one thread; see [`Modes::find_by`].
     pub fn find_given(
+        target: &Conditional,
+        start: Option<&[Vec<Column>]>,
+        options: ModeOptions,
+    ) -> Self {
+        Self::find_by(&Workers::single(), target, start, options)
+    }
+
+    /// Modes given the other groupings, in parallel over blocks. `start`: a first value of `phi` for each block, else
+    /// the means.
+    pub fn find_by(
+        workers: &Workers,
         target: &Conditional,
         start: Option<&[Vec<Column>]>,
         options: ModeOptions,
@@ -114,13 +126,7 @@ impl Modes {
         values.set_known(target.known.clone());
         values.prepare(theta);
         let means = Means::new(problem, layout, theta);
-        let mut scratch = Scratch::default();
-        let mut modes = Self {
-            phi: Vec::new(),
-            factor: Vec::new(),
-            converged: Vec::new(),
-        };
-        for b in 0..layout.blocks.len() {
+        let found = workers.map_range(layout.blocks.len(), Scratch::default, |scratch, b| {
             let mean = means.columns(layout, b);
             let search = Search {
                 derivatives: &derivatives,
@@ -132,23 +138,15 @@ impl Modes {
                 curvature: step_curvature(problem),
                 held: problem.held_columns(layout, b),
             };
-            let mut phi = start.map_or_else(|| mean.clone(), |start| start[b].clone());
-            search.put_held(&mut phi);
-            let converged = search.run(&mut phi, options, &mut scratch);
-            let mut factor = posterior_precision(
-                options.curvature,
-                &derivatives,
-                b,
-                &phi,
-                prior,
-                &mut scratch,
-            );
-            cholesky(
-                search.isa,
-                &mut factor,
-                prior.dim(),
-                &mut Column::ZERO.clone(),
-            );
+            let start = start.map_or_else(|| mean.clone(), |start| start[b].clone());
+            search.find(start, options, scratch)
+        });
+        let mut modes = Self {
+            phi: Vec::new(),
+            factor: Vec::new(),
+            converged: Vec::new(),
+        };
+        for (phi, factor, converged) in found {
             modes.phi.push(phi);
             modes.factor.push(factor);
             modes.converged.push(converged);
@@ -189,6 +187,28 @@ pub fn step_curvature(problem: &Problem) -> Curvature {
 }
 
 impl Search<'_> {
+    /// Modes of the block, the factor of their precision, and where they were found.
+    fn find(
+        &self,
+        mut phi: Vec<Column>,
+        options: ModeOptions,
+        scratch: &mut Scratch,
+    ) -> (Vec<Column>, Vec<Column>, Column) {
+        self.put_held(&mut phi);
+        let converged = self.run(&mut phi, options, scratch);
+        let mut factor = posterior_precision(
+            options.curvature,
+            self.derivatives,
+            self.b,
+            &phi,
+            self.prior,
+            scratch,
+        );
+        let d = self.prior.dim();
+        cholesky(self.isa, &mut factor, d, &mut Column::ZERO.clone());
+        (phi, factor, converged)
+    }
+
     fn run(&self, phi: &mut [Column], options: ModeOptions, scratch: &mut Scratch) -> Column {
         let d = phi.len();
         let mut gradient = vec![Column::ZERO; d];

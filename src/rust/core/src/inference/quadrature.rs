@@ -7,15 +7,18 @@
 //! covariance that it finds itself, which serves skewed posteriors better than the mode. Sources: Pinheiro & Bates
 //! (1995); Naylor & Smith (1982).
 
+use std::sync::Arc;
+
 use gauss_quad::hermite::GaussHermite;
 use nalgebra::DMatrix;
 
-use super::modes::{ModeOptions, Modes};
+use super::modes::{Conditional, ModeOptions, Modes};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{at, solve_upper};
-use crate::ir::vmath::Isa;
+use crate::ir::vmath::{exp, per_isa, Isa};
+use crate::parallel::Workers;
 use crate::problem::{Means, Prior, Problem, Values};
 
 /// The log-likelihood and how it was computed.
@@ -58,27 +61,79 @@ const MAX_NODES: usize = 101;
 /// Most points of a product rule that are evaluated for a subject.
 const MAX_POINTS: usize = 2_000_000;
 
-/// The log-likelihood at `theta`.
+/// The log-likelihood at `theta`, on one thread; see [`quadrature_by`].
 ///
 /// # Errors
 /// A singular `Omega`, or a rule with too many points.
 pub fn quadrature(problem: &Problem, theta: &[f64], nodes: usize) -> Result<Quadrature> {
-    quadrature_from(problem, theta, nodes, None)
+    quadrature_by(&Workers::single(), problem, theta, nodes, None)
 }
 
-/// The same; `start`: where to look for the conditional modes first (`n_subjects x d`, row-major), else at the means.
+/// The log-likelihood at `theta`, in parallel over blocks. `start`: where to look for the conditional modes first
+/// (`n_subjects x d`, row-major), else at the means.
 ///
 /// # Errors
-/// As [`quadrature`].
-pub fn quadrature_from(
+/// A singular `Omega`, or a rule with too many points.
+pub fn quadrature_by(
+    workers: &Workers,
     problem: &Problem,
     theta: &[f64],
     nodes: usize,
     start: Option<&[f64]>,
 ) -> Result<Quadrature> {
+    let n_points = n_points(problem, nodes)?;
+    let copies = (LANES / problem.n_subjects().max(1)).clamp(1, n_points);
+    let layout = problem.layout(copies);
+    let prior = Prior::new(problem, theta)?;
+    let target = Conditional {
+        problem,
+        layout: &layout,
+        theta,
+        prior: &prior,
+        known: Arc::default(),
+    };
+    let start: Option<Vec<Vec<Column>>> = start.map(|phi| {
+        let blocks = 0..layout.blocks.len();
+        blocks
+            .map(|b| layout.columns(b, phi, problem.n_phi()))
+            .collect()
+    });
+    let modes = Modes::find_by(workers, &target, start.as_deref(), ModeOptions::exact());
+    let rule = Rule {
+        points: rule(nodes)?,
+        n_points,
+    };
+    let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
+    values.prepare(theta);
+    let means = Means::new(problem, &layout, theta);
+    let (mut center, mut factor) = (modes.phi.clone(), modes.factor.clone());
+    let pass = Pass {
+        workers,
+        layout: &layout,
+        values: &values,
+        prior: &prior,
+        means: &means,
+        rule: &rule,
+    };
+    if nodes >= RECENTER_FROM {
+        let sums = pass.run(&center, &factor, true);
+        recenter(&layout, sums, &mut center, &mut factor);
+    }
+    let merged = merge(&layout, pass.run(&center, &factor, false));
+    let subjects = subjects(&layout, &factor, &merged);
+    Ok(Quadrature {
+        log_lik: subjects.iter().sum(),
+        subjects,
+        nodes,
+        converged: modes.by_subject(&layout).1,
+    })
+}
+
+/// Points of the product rule.
+fn n_points(problem: &Problem, nodes: usize) -> Result<usize> {
     let d = problem.n_phi();
     let points = nodes.checked_pow(u32::try_from(d).unwrap_or(u32::MAX));
-    let n_points = points
+    points
         .filter(|n| *n <= MAX_POINTS && (1..=MAX_NODES).contains(&nodes))
         .ok_or_else(|| {
             Error::new(
@@ -90,64 +145,22 @@ pub fn quadrature_from(
                 "Use fewer nodes, for example nodes = {}.",
                 default_nodes(d, problem.n_subjects())
             ))
-        })?;
-    let copies = (LANES / problem.n_subjects().max(1)).clamp(1, n_points);
-    let layout = problem.layout(copies);
-    let prior = Prior::new(problem, theta)?;
-    let start: Option<Vec<Vec<Column>>> = start.map(|phi| {
-        let blocks = 0..layout.blocks.len();
-        blocks.map(|b| layout.columns(b, phi, d)).collect()
-    });
-    let modes = Modes::find(
-        problem,
-        &layout,
-        theta,
-        &prior,
-        start.as_deref(),
-        ModeOptions::exact(),
-    );
-    let rule = Rule {
-        points: rule(nodes)?,
-        n_points,
-    };
-    let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
-    values.prepare(theta);
-    let means = Means::new(problem, &layout, theta);
-    let (mut center, mut factor) = (modes.phi.clone(), modes.factor.clone());
-    let pass = Pass {
-        layout: &layout,
-        values: &values,
-        prior: &prior,
-        means: &means,
-        rule: &rule,
-    };
-    if nodes >= RECENTER_FROM {
-        let sums = pass.run(&center, &factor, true);
-        recenter(&layout, sums, &mut center, &mut factor);
-    }
-    let sums = pass.run(&center, &factor, false);
-    let mut result = Quadrature {
-        log_lik: 0.0,
-        subjects: vec![0.0; layout.n_subjects],
-        nodes,
-        converged: modes.by_subject(&layout).1,
-    };
-    let merged = merge(&layout, sums);
-    for (b, block) in layout.blocks.iter().enumerate() {
-        for (l, lane) in block
-            .lanes
-            .iter()
-            .enumerate()
-            .filter(|(_, lane)| lane.copy == 0)
-        {
+        })
+}
+
+/// The term of each subject.
+fn subjects(layout: &Layout, factor: &[Vec<Column>], merged: &[LogSum]) -> Vec<f64> {
+    let mut terms = vec![0.0; layout.n_subjects];
+    for (block, factor) in layout.blocks.iter().zip(factor) {
+        let lanes = block.lanes.iter().enumerate();
+        for (l, lane) in lanes.filter(|(_, lane)| lane.copy == 0) {
             let i = lane.subject as usize;
-            let log_det: f64 = (0..d).map(|k| factor[b][at(k, k)].0[l].ln()).sum();
-            let scale = 0.5 * d as f64 * std::f64::consts::LN_2 - log_det;
-            result.subjects[i] = merged[i].value() + scale;
+            let d = (0..).take_while(|k| at(*k, *k) < factor.len()).count();
+            let log_det: f64 = (0..d).map(|k| factor[at(k, k)].0[l].ln()).sum();
+            terms[i] = merged[i].value() + 0.5 * d as f64 * std::f64::consts::LN_2 - log_det;
         }
     }
-    result.log_lik = result.subjects.iter().sum();
-    Ok(result)
+    terms
 }
 
 /// Nodes a dimension from which the rule is moved to the conditional mean and covariance.
@@ -199,6 +212,7 @@ struct Rule {
 
 /// What a pass over all blocks and points reads.
 struct Pass<'a> {
+    workers: &'a Workers,
     layout: &'a Layout,
     values: &'a Values<'a>,
     prior: &'a Prior,
@@ -206,58 +220,96 @@ struct Pass<'a> {
     rule: &'a Rule,
 }
 
+/// Memory of a pass; one a thread.
+#[derive(Default)]
+struct Memory {
+    work: Vec<Column>,
+    phi: Vec<Column>,
+    /// Points of the copies, `copies x d`, and their log weights.
+    nodes: Vec<f64>,
+    log_weights: Vec<f64>,
+}
+
 impl Pass<'_> {
     /// One sum for each copy of each subject; with `moments`, also those of `phi`.
     fn run(&self, center: &[Vec<Column>], factor: &[Vec<Column>], moments: bool) -> Vec<LogSum> {
+        let blocks = self.layout.blocks.len();
+        let found = self
+            .workers
+            .map_range(blocks, Memory::default, |memory, b| {
+                self.block(b, &center[b], &factor[b], moments, memory)
+            });
         let mut sums = vec![LogSum::default(); self.layout.n_subjects * self.layout.copies];
-        let mut work = Vec::new();
-        for b in 0..self.layout.blocks.len() {
-            let mean = self.means.columns(self.layout, b);
-            for first in (0..self.rule.n_points).step_by(self.layout.copies) {
-                let (phi, weight) = self.points(b, first, &center[b], &factor[b]);
-                let log_lik = self.values.log_lik(b, &phi, &mut work);
-                let prior = self.prior.log_density(Isa::detect(), &phi, &mean);
-                for (l, lane) in self.layout.blocks[b].lanes.iter().enumerate() {
-                    let term = weight[l] + log_lik.0[l] + prior.0[l];
-                    let copy = lane.subject as usize * self.layout.copies + lane.copy as usize;
-                    let phi = phi.iter().zip(&center[b]).map(|(x, c)| x.0[l] - c.0[l]);
-                    sums[copy].add(term, phi.take(if moments { usize::MAX } else { 0 }));
-                }
+        for (block, found) in self.layout.blocks.iter().zip(found) {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                let copy = lane.subject as usize * self.layout.copies + lane.copy as usize;
+                sums[copy] = found.lane(l);
             }
         }
         sums
     }
 
-    /// Point `first + copy` of the rule in every lane, and its log weight.
-    fn points(
+    fn block(
         &self,
         b: usize,
-        first: usize,
         center: &[Column],
         factor: &[Column],
-    ) -> (Vec<Column>, [f64; LANES]) {
-        let mut phi = vec![Column::ZERO; center.len()];
-        let mut log_weight = [f64::NEG_INFINITY; LANES];
-        for (l, lane) in self.layout.blocks[b].lanes.iter().enumerate() {
-            let mut point = first + lane.copy as usize;
-            if point >= self.rule.n_points {
-                continue;
+        moments: bool,
+        memory: &mut Memory,
+    ) -> LaneSums {
+        let isa = Isa::detect();
+        let mean = self.means.columns(self.layout, b);
+        let mut sums = LaneSums::new(if moments { center.len() } else { 0 });
+        for first in (0..self.rule.n_points).step_by(self.layout.copies) {
+            let mut term = self.deviations(b, first, center.len(), memory);
+            let Memory { work, phi, .. } = memory;
+            solve_upper(isa, factor, phi);
+            let counted = if moments { phi.clone() } else { Vec::new() };
+            for (column, center) in phi.iter_mut().zip(center) {
+                for l in 0..LANES {
+                    column.0[l] += center.0[l];
+                }
             }
-            log_weight[l] = 0.0;
-            for column in &mut phi {
-                let (node, weight) = self.rule.points[point % self.rule.points.len()];
-                column.0[l] = std::f64::consts::SQRT_2 * node;
-                log_weight[l] += weight;
-                point /= self.rule.points.len();
-            }
-        }
-        solve_upper(Isa::detect(), factor, &mut phi);
-        for (column, center) in phi.iter_mut().zip(center) {
+            let log_lik = self.values.log_lik(b, phi, work);
+            let prior = self.prior.log_density(isa, phi, &mean);
             for l in 0..LANES {
-                column.0[l] += center.0[l];
+                term.0[l] = term.0[l] + log_lik.0[l] + prior.0[l];
+            }
+            sums.add(isa, &term, &counted);
+        }
+        sums
+    }
+
+    /// Put the standardized point `first + copy` of the rule into `memory.phi`, lane by lane; returns its log weight,
+    /// minus infinity where there is none.
+    fn deviations(&self, b: usize, first: usize, d: usize, memory: &mut Memory) -> Column {
+        let nodes = &self.rule.points;
+        memory.nodes.clear();
+        memory.log_weights.clear();
+        for copy in 0..self.layout.copies {
+            let mut point = first + copy;
+            let counts = point < self.rule.n_points;
+            let mut log_weight = if counts { 0.0 } else { f64::NEG_INFINITY };
+            for _ in 0..d {
+                let (node, weight) = nodes[point % nodes.len()];
+                let at = std::f64::consts::SQRT_2 * node;
+                memory.nodes.push(if counts { at } else { 0.0 });
+                log_weight += weight;
+                point /= nodes.len();
+            }
+            memory.log_weights.push(log_weight);
+        }
+        memory.phi.clear();
+        memory.phi.resize(d, Column::ZERO);
+        let mut log_weight = Column::splat(f64::NEG_INFINITY);
+        for (l, lane) in self.layout.blocks[b].lanes.iter().enumerate() {
+            let copy = lane.copy as usize;
+            log_weight.0[l] = memory.log_weights[copy];
+            for (column, node) in memory.phi.iter_mut().zip(&memory.nodes[copy * d..]) {
+                column.0[l] = *node;
             }
         }
-        (phi, log_weight)
+        log_weight
     }
 }
 
@@ -292,7 +344,89 @@ fn log_weight(x: f64, nodes: usize) -> f64 {
     -sum.ln()
 }
 
-/// `log sum exp` of terms that arrive one by one, and the moments of what they belong to.
+/// The same in all lanes, for terms that arrive one by one.
+struct LaneSums {
+    largest: Column,
+    sum: Column,
+    weighted: Vec<Column>,
+    dim: usize,
+}
+
+impl LaneSums {
+    fn new(dim: usize) -> Self {
+        Self {
+            largest: Column::splat(f64::NEG_INFINITY),
+            sum: Column::ZERO,
+            weighted: vec![Column::ZERO; dim + dim * (dim + 1) / 2],
+            dim,
+        }
+    }
+
+    /// Add a term; one that is not a number or minus infinity adds nothing.
+    fn add(&mut self, isa: Isa, term: &Column, phi: &[Column]) {
+        let (largest, sum) = (&mut self.largest, &mut self.sum);
+        accumulate(isa, term, phi, largest, sum, &mut self.weighted);
+    }
+
+    fn lane(&self, l: usize) -> LogSum {
+        LogSum {
+            largest: self.largest.0[l],
+            sum: self.sum.0[l],
+            weighted: self.weighted.iter().map(|column| column.0[l]).collect(),
+            dim: self.dim,
+        }
+    }
+}
+
+#[inline(always)]
+fn accumulate_body<const FMA: bool>(
+    term: &Column,
+    phi: &[Column],
+    largest: &mut Column,
+    sum: &mut Column,
+    weighted: &mut [Column],
+) {
+    let (mut ours, mut theirs) = ([1.0; LANES], [0.0; LANES]);
+    for l in 0..LANES {
+        let (new, old) = (term.0[l], largest.0[l]);
+        // Not a number compares false.
+        let (counts, above) = (new > f64::NEG_INFINITY, new > old);
+        let smaller = exp::<FMA>(-(new - old).abs());
+        ours[l] = if above { smaller } else { 1.0 };
+        let own = if above { 1.0 } else { smaller };
+        theirs[l] = if counts { own } else { 0.0 };
+        largest.0[l] = if above { new } else { old };
+        sum.0[l] = sum.0[l] * ours[l] + theirs[l];
+    }
+    let d = phi.len();
+    let (first, second) = weighted.split_at_mut(d);
+    for (i, total) in first.iter_mut().enumerate() {
+        for l in 0..LANES {
+            // What does not count may not be finite.
+            let new = theirs[l] * phi[i].0[l];
+            total.0[l] = total.0[l] * ours[l] + if theirs[l] > 0.0 { new } else { 0.0 };
+        }
+        for j in 0..=i {
+            let total = &mut second[at(i, j)];
+            for l in 0..LANES {
+                let new = theirs[l] * (phi[i].0[l] * phi[j].0[l]);
+                total.0[l] = total.0[l] * ours[l] + if theirs[l] > 0.0 { new } else { 0.0 };
+            }
+        }
+    }
+}
+
+per_isa! {
+    fn accumulate(
+        term: &Column,
+        phi: &[Column],
+        largest: &mut Column,
+        sum: &mut Column,
+        weighted: &mut [Column],
+    ) = accumulate_body, fused;
+}
+
+/// `log sum exp` of terms, and the moments of what they belong to.
 #[derive(Debug, Clone)]
 struct LogSum {
     largest: f64,
@@ -315,26 +449,6 @@ impl Default for LogSum {
 }
 
 impl LogSum {
-    fn add(&mut self, term: f64, phi: impl Iterator<Item = f64>) {
-        if term.is_nan() || term == f64::NEG_INFINITY {
-            return;
-        }
-        let phi: Vec<f64> = phi.collect();
-        self.dim = phi.len();
-        let products = (0..phi.len()).flat_map(|i| (0..=i).map(move |j| (i, j)));
-        let values = phi
-            .iter()
-            .copied()
-            .chain(products.map(|(i, j)| phi[i] * phi[j]));
-        let weighted = values.collect();
-        self.merge(&Self {
-            largest: term,
-            sum: 1.0,
-            weighted,
-            dim: phi.len(),
-        });
-    }
-
     fn merge(&mut self, other: &Self) {
         if other.sum > 0.0 {
             let larger = self.largest.max(other.largest);

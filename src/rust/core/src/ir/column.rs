@@ -33,6 +33,34 @@ impl<'de> Deserialize<'de> for Column {
     }
 }
 
+/// `sums[j] += weights[l] * columns[j][l]` over the first `n` lanes, added one after another: the bits are those of a
+/// plain loop over lanes, the sums only take turns.
+pub fn add_products<'a>(
+    sums: &mut [f64],
+    weights: &[f64; LANES],
+    columns: impl ExactSizeIterator<Item = &'a Column> + Clone,
+    n: usize,
+) {
+    const TURNS: usize = 4;
+    for first in (0..sums.len()).step_by(TURNS) {
+        let mut taken = columns.clone().skip(first);
+        let mut four = [&Column::ZERO; TURNS];
+        let mut own = [0.0; TURNS];
+        for j in 0..TURNS.min(sums.len() - first) {
+            four[j] = taken.next().unwrap_or(&Column::ZERO);
+            own[j] = sums[first + j];
+        }
+        for l in 0..n.min(LANES) {
+            for j in 0..TURNS {
+                own[j] += weights[l] * four[j].0[l];
+            }
+        }
+        for (sum, own) in sums[first..].iter_mut().zip(own) {
+            *sum = own;
+        }
+    }
+}
+
 impl Default for Column {
     fn default() -> Self {
         Self::ZERO

@@ -126,6 +126,11 @@ impl<'a> Values<'a> {
         self.known = known;
     }
 
+    /// The values of `theta` that the program reads: equal ones make all of its values equal.
+    pub(super) fn population(&self, theta: &[f64]) -> Vec<f64> {
+        self.population.values(&self.problem.form.graph, theta)
+    }
+
     pub fn known(&self) -> &Arc<Vec<Known>> {
         &self.known
     }

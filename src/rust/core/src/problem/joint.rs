@@ -64,8 +64,10 @@ impl Joint {
 
     fn join(model: &Model, records: Vec<Records>, mut theta: Theta, given: &Given) -> Result<Self> {
         let held = held_levels(model, &records, given)?;
-        let is_held: Vec<bool> = (0..model.effects.len())
-            .map(|k| held.iter().any(|(effect, _, _)| *effect == k))
+        let is_held: Vec<bool> = (model.effects.iter().enumerate())
+            .map(|(k, effect)| {
+                given.apart.contains(&effect.name) || held.iter().any(|(held, _, _)| *held == k)
+            })
             .collect();
         let form = NormalForm::new(model, &records, &theta, &is_held)?;
         theta.routes = form.routes(model, &theta.free);

@@ -20,6 +20,7 @@ mod prior;
 mod programs;
 mod recognise;
 mod seen;
+mod shifts;
 mod theta;
 
 pub use bare::{BareLaw, BareOutcome, Coordinate};
@@ -34,6 +35,7 @@ pub use laws::Correction;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
+pub use shifts::{effects_of, phi_of};
 pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
 
 use evaluate::Population;
@@ -93,6 +95,9 @@ pub struct Given {
     pub fix: Vec<(String, Option<Vec<f64>>)>,
     /// Values of random effects held fixed: effect, level, value.
     pub levels: Vec<(String, String, f64)>,
+    /// Effects that move by themselves, not as `mean + effect`: whose variance the estimator takes to zero, and with it
+    /// all that their draws say of the mean.
+    pub apart: Vec<String>,
 }
 
 impl Problem {

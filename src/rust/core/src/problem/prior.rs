@@ -163,6 +163,8 @@ pub struct MeanProgram<'a> {
     problem: &'a Problem,
     layout: &'a Layout,
     values: Values<'a>,
+    /// What was read of `theta` last time, and the means there.
+    last: Option<(Vec<f64>, Means)>,
 }
 
 impl<'a> MeanProgram<'a> {
@@ -172,15 +174,22 @@ impl<'a> MeanProgram<'a> {
             problem,
             layout,
             values,
+            last: None,
         }
     }
 
     pub fn at(&mut self, theta: &[f64]) -> Means {
+        let read = self.values.population(theta);
+        if let Some((_, means)) = self.last.as_ref().filter(|(last, _)| *last == read) {
+            return means.clone();
+        }
         let dim = self.problem.n_phi();
-        Means {
+        let means = Means {
             values: gather(self.problem, self.layout, &mut self.values, dim, theta),
             dim,
-        }
+        };
+        self.last = Some((read, means.clone()));
+        means
     }
 }
 

@@ -11,6 +11,7 @@ use crate::data::{self, Frame};
 use crate::error::{Error, ErrorClass, Result};
 use crate::language::specification::Specification;
 use crate::model::{compile, Model};
+use crate::parallel::Workers;
 use crate::problem::{Given, Joint};
 
 /// What a front end asks.
@@ -121,6 +122,14 @@ impl Request {
                 format!("Malformed request: {error}."),
             )
         })
+    }
+
+    /// The threads that the request asks for.
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub fn workers(&self) -> Result<Workers> {
+        Workers::new(self.threads.unwrap_or(1))
     }
 
     /// # Errors

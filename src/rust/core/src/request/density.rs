@@ -8,9 +8,7 @@ use crate::data::Layout;
 use crate::error::Result;
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
-use crate::problem::{
-    subject_values, Derivatives, Joint, Means, Points, Prior, Problem, Scratch, Values,
-};
+use crate::problem::{Derivatives, Joint, Means, Points, Prior, Problem, Scratch, Values};
 use crate::reply::Value;
 
 /// Log densities of every outcome at every row and of the effects of every level (on the natural scale), at the
@@ -84,7 +82,7 @@ fn gradient(joint: &Joint, part: &Problem, theta: &[f64], points: &Points) -> Re
     let (layout, d) = (part.full_layout(), part.n_phi());
     let prior = Prior::new(part, theta)?;
     let means = Means::new(part, &layout, theta);
-    let shifts = subject_values(part, &layout, &part.programs.shifts, theta);
+    let shifts = part.shifts(&layout, theta);
     let mut derivatives = Derivatives::new(part, &layout, &part.programs.phi);
     derivatives.set_known(Arc::new(joint.known(part, &layout, points)));
     derivatives.prepare(theta);
@@ -111,7 +109,7 @@ fn gradient(joint: &Joint, part: &Problem, theta: &[f64], points: &Points) -> Re
 
 /// `ln |d effect / d phi|` of all effects of a lane.
 fn jacobian(part: &Problem, layout: &Layout, b: usize, theta: &[f64], phi: &[Column]) -> Column {
-    let shifts = subject_values(part, layout, &part.programs.shifts, theta);
+    let shifts = part.shifts(layout, theta);
     let shifts = layout.columns(b, &shifts, part.n_phi());
     Column(std::array::from_fn(|l| {
         (part.effects().iter().enumerate())

@@ -7,27 +7,31 @@ use nalgebra::DMatrix;
 use super::history::{acceptance, trace};
 use super::modes::Asked;
 use super::predict::{
-    columns_matrix, effect_names, effects_of, individual, outcome_names, predictions, typical,
+    columns_matrix, effect_names, individual, outcome_names, predictions, typical,
 };
 use super::{count, list, log_likelihood, marginal, matrix, modes, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::EbModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
-use crate::problem::{Given, Joint, Points, Prior, Problem, Route};
+use crate::parallel::Workers;
+use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem, Route};
 use crate::reply::Value;
 use crate::saem::{self, Fit, FitStatus, SaemOptions, Saved};
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
     let model = request.compiled()?;
+    let options = options(request)?;
     let mut given = request.given()?;
     let mut course = request.course(&columns, &mut given)?;
+    let collapsing = options.anneal.anneal_to_fixed.iter();
+    given.apart = collapsing.map(|c| c.effect.clone()).collect();
     let frame = request.frame(columns)?;
     let mut problem = Joint::new(&model, &frame, &given)?;
     course.first = request.first_effects(&problem);
-    let options = options(request)?;
     problem.narrow(&options.mstep.lb, &options.mstep.ub)?;
+    let ineligible = saem::choose_routes(&mut problem, &options);
     let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
     let built = started.elapsed().as_secs_f64();
     let threads = request.threads.unwrap_or(1);
@@ -48,6 +52,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         given: &given,
         means: problem.parts.iter().map(of).collect(),
         warnings: fit.warnings.clone(),
+        workers: request.workers()?,
     };
     report.warn_of_idle();
     let modes = report.modes(&options, seed);
@@ -65,6 +70,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("log_lik", log_lik),
         ("trace", trace(&problem, &fit.trace)),
         ("status", report.status()),
+        ("ineligible", refusals(&ineligible)),
         ("acceptance", acceptance(&fit)),
         ("rejected", Value::Number(fit.not_finite as f64)),
         (
@@ -87,6 +93,17 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     Ok(list(entries))
 }
 
+/// Parameters that were named as targets of a closed form and have none.
+fn refusals(ineligible: &[(String, String)]) -> Value {
+    let texts = |pick: fn(&(String, String)) -> &String| {
+        Value::Texts(ineligible.iter().map(pick).cloned().collect())
+    };
+    list(vec![
+        ("parameter", texts(|refusal| &refusal.0)),
+        ("reason", texts(|refusal| &refusal.1)),
+    ])
+}
+
 pub fn options(request: &Request) -> Result<SaemOptions> {
     let method = request.method.clone().unwrap_or_default();
     serde_json::from_value(method).map_err(|error| {
@@ -106,6 +123,7 @@ struct Report<'a> {
     /// Conditional means and standard deviations of the effects of each grouping.
     means: Vec<(Vec<f64>, Vec<f64>)>,
     warnings: Vec<String>,
+    workers: Workers,
 }
 
 impl Report<'_> {
@@ -220,7 +238,13 @@ impl Report<'_> {
         let Some(modes) = modes else {
             return Value::Null;
         };
-        match marginal(self.problem, self.theta, options.nodes, &modes.points) {
+        match marginal(
+            self.problem,
+            self.theta,
+            options.nodes,
+            &modes.points,
+            &self.workers,
+        ) {
             Ok(result) => {
                 if !result.log_lik.is_finite() {
                     self.warnings
@@ -264,7 +288,7 @@ impl Report<'_> {
             .map(|asked| asked.or_from(self.problem, self.theta, &means));
         let found = asked.and_then(|asked| {
             let asked = if finished { asked } else { asked.once() };
-            asked.find(self.problem, self.theta)
+            asked.find(self.problem, self.theta, &self.workers)
         });
         match found {
             Ok(found) => {
@@ -285,7 +309,7 @@ impl Report<'_> {
     fn conditional(&mut self, modes: Option<&EbModes>) -> Vec<(&'static str, Value)> {
         let joint = self.problem;
         let typical = typical(joint, self.theta);
-        if let Some(modes) = modes {
+        if let Some(modes) = modes.filter(|_| self.fit.status != FitStatus::Stalled) {
             let still = modes::still(joint, self.theta, &modes.points, &typical);
             self.warnings.extend(still);
         }

@@ -13,8 +13,9 @@ mod simulate;
 
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::joint::laplace;
-use crate::inference::quadrature::{default_nodes, quadrature_from, Quadrature};
+use crate::inference::quadrature::{default_nodes, quadrature_by, Quadrature};
 use crate::monitor::Monitor;
+use crate::parallel::Workers;
 use crate::problem::{Joint, Points};
 use crate::reply::Value;
 
@@ -37,8 +38,9 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "log_density" => density::log_density(&request, columns),
         "log_likelihood" => {
             let (joint, theta) = request.evaluated(columns)?;
-            let modes = modes::points(&request, &joint, &theta)?;
-            let result = marginal(&joint, &theta, request.nodes, &modes)?;
+            let workers = request.workers()?;
+            let modes = modes::points(&request, &joint, &theta, &workers)?;
+            let result = marginal(&joint, &theta, request.nodes, &modes, &workers)?;
             Ok(log_likelihood(&result))
         }
         "modes" => modes::modes(&request, columns),
@@ -92,11 +94,12 @@ pub fn marginal(
     theta: &[f64],
     nodes: Option<usize>,
     modes: &Points,
+    workers: &Workers,
 ) -> Result<Quadrature> {
     if joint.is_simple() {
         let problem = joint.main();
         let nodes = nodes.unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
-        return quadrature_from(problem, theta, nodes, Some(&modes.values[0]));
+        return quadrature_by(workers, problem, theta, nodes, Some(&modes.values[0]));
     }
     if nodes.is_some_and(|n| n > 1) {
         return Err(Error::new(

@@ -2,14 +2,14 @@
 
 use super::fit::options;
 use super::predict::{
-    columns_matrix, effects_of, individual, outcome_names, phi_of, predictions, typical,
-    Predictions,
+    columns_matrix, individual, outcome_names, predictions, typical, Predictions,
 };
 use super::{list, matrix, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::{final_modes, EbModes, EbeOptions, EbeSearch};
 use crate::language::words;
-use crate::problem::{Given, Joint, Points, Prior, Problem};
+use crate::parallel::Workers;
+use crate::problem::{effects_of, phi_of, Given, Joint, Points, Prior, Problem};
 use crate::reply::Value;
 use crate::saem::SaemOptions;
 
@@ -83,8 +83,9 @@ impl Asked {
 
     /// # Errors
     /// A population distribution that does not exist.
-    pub fn find(&self, joint: &Joint, theta: &[f64]) -> Result<EbModes> {
+    pub fn find(&self, joint: &Joint, theta: &[f64], workers: &Workers) -> Result<EbModes> {
         let search = EbeSearch {
+            workers,
             options: &self.options,
             seed: self.seed,
             pinned: &self.pinned,
@@ -98,9 +99,14 @@ impl Asked {
 ///
 /// # Errors
 /// As for the search.
-pub fn points(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Points> {
+pub fn points(
+    request: &Request,
+    joint: &Joint,
+    theta: &[f64],
+    workers: &Workers,
+) -> Result<Points> {
     let asked = Asked::of_request(request, joint, theta)?;
-    Ok(asked.find(joint, theta)?.points)
+    Ok(asked.find(joint, theta, workers)?.points)
 }
 
 /// What a fit that does not hold its modes lacks.
@@ -110,7 +116,8 @@ pub fn points(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Points>
 pub fn modes(request: &Request, columns: Columns) -> Result<Value> {
     let (joint, theta) = request.evaluated(columns)?;
     let given = request.given()?;
-    let modes = Asked::of_request(request, &joint, &theta)?.find(&joint, &theta)?;
+    let workers = request.workers()?;
+    let modes = Asked::of_request(request, &joint, &theta)?.find(&joint, &theta, &workers)?;
     let fitted = predictions(&joint, &theta, &modes.points);
     let groups = joint.parts.iter().map(|part| {
         let group = list(vec![

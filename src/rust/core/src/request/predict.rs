@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{list, matrix, Columns, Request};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
-use crate::problem::{subject_values, Joint, Means, Points, Problem, Values};
+use crate::problem::{phi_of, Joint, Means, Points, Problem, Values};
 use crate::reply::Value;
 
 /// Predictions at every row of the data frame.
@@ -199,26 +199,4 @@ fn root_targets(problem: &Problem) -> Vec<(usize, bool)> {
         roots.extend(sd.then_some((o, true)));
     }
     roots
-}
-
-/// Random effects as the user wrote them, from `phi` (both `n_subjects x d`, row-major).
-pub fn effects_of(problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {
-    let layout = problem.full_layout();
-    let shifts = subject_values(problem, &layout, &problem.programs.shifts, theta);
-    let d = problem.n_phi();
-    let entries = phi.iter().zip(shifts).enumerate();
-    entries
-        .map(|(k, (phi, shift))| problem.effects()[k % d].transform.forward(phi - shift))
-        .collect()
-}
-
-/// The inverse of [`effects_of`].
-pub fn phi_of(problem: &Problem, theta: &[f64], effects: &[f64]) -> Vec<f64> {
-    let layout = problem.full_layout();
-    let shifts = subject_values(problem, &layout, &problem.programs.shifts, theta);
-    let d = problem.n_phi();
-    let entries = effects.iter().zip(shifts).enumerate();
-    entries
-        .map(|(k, (effect, shift))| shift + problem.effects()[k % d].transform.backward(*effect))
-        .collect()
 }

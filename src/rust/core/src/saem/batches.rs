@@ -1,14 +1,13 @@
 //! Choose the batches of levels that an iteration draws for.
 
 use super::options::UpdateSchedule;
-use crate::error::{Error, ErrorClass, Result};
+use crate::error::Result;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
-use crate::monitor::Monitor;
 use crate::problem::Joint;
 use crate::random::{LaneIds, Purpose, Stream};
 
-/// The batches of iteration `k`, in increasing order; `None` stands for all.
+/// The batches of iteration `k`, in increasing order; `None` stands for all. `ask` is the user's function.
 ///
 /// # Errors
 /// The user's function fails.
@@ -16,13 +15,13 @@ pub fn choose(
     schedule: UpdateSchedule,
     n: usize,
     (k, seed): (usize, u64),
-    monitor: &dyn Monitor,
+    ask: impl FnOnce() -> Result<Vec<usize>>,
 ) -> Result<Option<Vec<usize>>> {
     match schedule {
         UpdateSchedule::All => Ok(None),
         UpdateSchedule::Minibatch(m) if m >= n => Ok(None),
         UpdateSchedule::Minibatch(m) => Ok(Some(drawn(m, n, k, seed))),
-        UpdateSchedule::Function => asked(n, k, monitor).map(Some),
+        UpdateSchedule::Function => ask().map(Some),
     }
 }
 
@@ -61,25 +60,15 @@ fn drawn(m: usize, n: usize, k: usize, seed: u64) -> Vec<usize> {
     chosen
 }
 
-fn asked(n: usize, k: usize, monitor: &dyn Monitor) -> Result<Vec<usize>> {
-    let _ = (n, k, monitor);
-    Err(Error::new(
-        ErrorClass::Internal,
-        "hook",
-        "`update_schedule` has no function.",
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::Silent;
 
     #[test]
     fn case_22_a_minibatch_has_distinct_batches_and_covers_all_in_time() {
         let mut seen = [0usize; 7];
         for k in 1..=700 {
-            let chosen = choose(UpdateSchedule::Minibatch(2), 7, (k, 1), &Silent).unwrap();
+            let chosen = choose(UpdateSchedule::Minibatch(2), 7, (k, 1), || Ok(vec![])).unwrap();
             let chosen = chosen.unwrap();
             assert!(chosen.len() == 2 && chosen[0] < chosen[1], "{chosen:?}");
             for b in chosen {
@@ -88,7 +77,7 @@ mod tests {
         }
         // 200 expected, standard deviation 12.
         assert!(seen.iter().all(|n| (150..250).contains(n)), "{seen:?}");
-        let all = choose(UpdateSchedule::Minibatch(9), 7, (1, 1), &Silent).unwrap();
+        let all = choose(UpdateSchedule::Minibatch(9), 7, (1, 1), || Ok(vec![])).unwrap();
         assert_eq!(all, None);
     }
 }

@@ -11,6 +11,8 @@ use crate::problem::{Route, Theta};
 pub enum FitStatus {
     Converged,
     MaxIterations,
+    /// Nothing pulls the parameters on, but not because they are at a maximum that the data determine.
+    Stalled,
     NotFinite,
     Interrupted,
 }
@@ -20,6 +22,7 @@ impl FitStatus {
         match self {
             Self::Converged => "converged",
             Self::MaxIterations => "max_iterations",
+            Self::Stalled => "stalled",
             Self::NotFinite => "not_finite",
             Self::Interrupted => "interrupted",
         }

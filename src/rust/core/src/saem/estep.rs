@@ -1,9 +1,11 @@
 //! E-step: draw `phi` of every subject and chain, and gather what the M-step needs of the draws.
 
+use std::sync::Arc;
+
 use super::gradient::{adjoint_sums, residual_gradient, Gradients};
 use super::score::Scores;
-use crate::data::Layout;
-use crate::inference::modes::{step_curvature, ModeOptions, Modes};
+use crate::data::{Block, Layout};
+use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::keep::keeps;
@@ -126,13 +128,13 @@ impl Chains {
         chains
     }
 
-    /// Moments of the draws of the last iteration: `visit(subject, lane, moments)` in the order of the blocks.
-    pub fn for_each_lane(&self, layout: &Layout, mut visit: impl FnMut(usize, usize, &Moments)) {
-        for (state, block) in self.states.iter().zip(&layout.blocks) {
-            for (l, lane) in block.lanes.iter().enumerate() {
-                visit(lane.subject as usize, l, &state.moments);
-            }
-        }
+    /// Moments of the draws of the last iteration, block by block.
+    pub fn moments<'c>(
+        &'c self,
+        layout: &'c Layout,
+    ) -> impl Iterator<Item = (&'c Block, &'c Moments)> {
+        let moments = self.states.iter().map(|state| &state.moments);
+        layout.blocks.iter().zip(moments)
     }
 
     /// The first subject with a chain whose density is not finite.
@@ -180,7 +182,7 @@ impl Chains {
         }
         let refreshes = refreshes(target.turn.iteration) || self.modes.is_none();
         if self.sampler.wants_posterior(&plan) && refreshes {
-            self.refresh(target);
+            self.refresh(target, workers);
         }
         let slopes = (self.sampler.follows_gradient()).then(|| slopes(target));
         let context = Context {
@@ -266,21 +268,21 @@ impl Chains {
     }
 
     /// Move the Laplace posteriors to the current `theta`, starting from the last modes.
-    fn refresh(&mut self, target: &Target) {
+    fn refresh(&mut self, target: &Target, workers: &Workers) {
         let options = ModeOptions {
             max_steps: if self.modes.is_some() { 2 } else { 20 },
             tolerance: 1e-3,
             curvature: step_curvature(target.problem),
         };
         let start = self.modes.take().map(|modes| modes.phi);
-        let modes = Modes::find(
-            target.problem,
-            &self.single,
-            target.theta,
-            target.prior,
-            start.as_deref(),
-            options,
-        );
+        let conditional = Conditional {
+            problem: target.problem,
+            layout: &self.single,
+            theta: target.theta,
+            prior: target.prior,
+            known: Arc::default(),
+        };
+        let modes = Modes::find_by(workers, &conditional, start.as_deref(), options);
         // One lane a subject.
         let places = self.single.places();
         for (state, block) in self.states.iter_mut().zip(&target.layout.blocks) {

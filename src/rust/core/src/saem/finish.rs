@@ -45,6 +45,7 @@ impl Run<'_> {
 
     pub fn finish(mut self, status: FitStatus) -> Fit {
         self.collapses.finish(self.joint, &mut self.theta);
+        let stalls = self.stalls();
         let conditional = self.parts.iter().map(|part| part.statistics.conditional());
         let (cond_mean, cond_sd) = conditional.unzip();
         let smoother = self.smoother.as_ref();
@@ -57,7 +58,13 @@ impl Run<'_> {
             }
             (other, _) => (other, Vec::new()),
         };
-        let (status, evidence) = self.consecutive(status, evidence);
+        let (mut status, mut evidence) = self.consecutive(status, evidence);
+        if matches!(status, FitStatus::Converged | FitStatus::MaxIterations) {
+            if status == FitStatus::Converged && !stalls.is_empty() {
+                status = FitStatus::Stalled;
+            }
+            evidence.extend(stalls);
+        }
         let mut tallies: Vec<(&'static str, Tally)> = Vec::new();
         for chains in self.parts.iter().filter_map(|part| part.chains.as_ref()) {
             for (k, (kernel, tally)) in chains.acceptance().enumerate() {

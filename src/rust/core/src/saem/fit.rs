@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::checkpoint::{bytes, Checkpoint, Header, Identity, Saved};
 pub use super::convergence::FitStatus;
+use super::hooks::Hooks;
 use super::options::SaemOptions;
 use super::run::Run;
 use super::start::check_start;
@@ -85,7 +86,8 @@ pub fn fit_on(
     let copies = options.chains.used_for(joint.n_batches);
     let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(copies)).collect();
     let seed = course.resume.as_ref().map_or(seed, Saved::seed);
-    let mut run = Run::new(joint, options, &layouts, seed)?;
+    let hooks = Hooks::new(joint, &options.mstep.hooks, monitor);
+    let mut run = Run::new(joint, options, &layouts, seed, hooks)?;
     let mut log = Log::new(course, options, seed, started)?;
     match (&course.resume, &course.first) {
         (Some(saved), _) => saved.restore(&mut run)?,
@@ -98,12 +100,15 @@ pub fn fit_on(
         if run.settled {
             break;
         }
-        match run.iterate(k, &workers, monitor)? {
-            Some(progress) => monitor.report(&progress),
-            None => {
+        match run.iterate(k, &workers) {
+            Ok(Some(progress)) => monitor.report(&progress),
+            Ok(None) => {
                 status = FitStatus::NotFinite;
                 break;
             }
+            // The user asked to stop while a function of theirs ran.
+            Err(_) if monitor.interrupted() => {}
+            Err(error) => return Err(error),
         }
         let interrupted = monitor.interrupted();
         log.note(&run, k, interrupted);

@@ -84,6 +84,16 @@ impl Floors {
         &mut self.list[position]
     }
 
+    /// Coordinates at their floor for good.
+    pub fn reached(&self, joint: &Joint, theta: &[f64]) -> Vec<usize> {
+        let low = |floor: &&Floor| {
+            let value = natural_at(joint.model(), floor.coordinate, theta);
+            floor.lowest > 0.0 && value <= floor.lowest * (1.0 + 1e-6)
+        };
+        let reached = self.list.iter().filter(low);
+        reached.map(|floor| floor.coordinate).collect()
+    }
+
     /// Raise `theta` to the floors of iteration `k`.
     pub fn raise(&self, joint: &Joint, schedule: &Schedule, k: usize, theta: &mut [f64]) {
         for floor in &self.list {

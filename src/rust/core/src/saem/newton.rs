@@ -5,8 +5,10 @@
 //! depend on `f`. The observed information is Louis' (1982) `I_complete - sum_i Cov(score_i | y_i)`, the covariance
 //! learned from the scores of the draws. Sources: Gu & Kong (1998); Louis (1982).
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, Dyn, SymmetricEigen};
 use serde::{Deserialize, Serialize};
+
+use crate::ir::column::{add_products, Column};
 
 /// Most parameters for which scores are kept by subject.
 pub const MAX_PARAMETERS: usize = 100;
@@ -47,6 +49,15 @@ impl ScoreMoments {
         1.0 / self.updates as f64
     }
 
+    /// Weight of the score of a lane.
+    fn weight(&self) -> f64 {
+        if self.copies > 1 {
+            1.0 / self.copies as f64
+        } else {
+            self.gain()
+        }
+    }
+
     /// Start an iteration; the scores of all lanes then enter by [`ScoreMoments::add`].
     pub fn begin(&mut self) {
         self.updates += 1;
@@ -64,11 +75,7 @@ impl ScoreMoments {
     /// Add the score of one lane.
     pub fn add(&mut self, subject: usize, score: &[f64]) {
         let p = self.n_free;
-        let weight = if self.copies > 1 {
-            1.0 / self.copies as f64
-        } else {
-            self.gain()
-        };
+        let weight = self.weight();
         for (mean, s) in self.mean[subject * p..(subject + 1) * p]
             .iter_mut()
             .zip(score)
@@ -78,6 +85,36 @@ impl ScoreMoments {
         for a in 0..p {
             for b in 0..=a {
                 self.product[(a, b)] += weight * score[a] * score[b];
+            }
+        }
+    }
+
+    /// Add the scores of the lanes of a block, one column a parameter, where they are finite.
+    pub fn add_lanes(&mut self, subjects: &[usize], columns: &[Column]) {
+        let finite = |l: usize| columns.iter().all(|column| column.0[l].is_finite());
+        if !(0..subjects.len()).all(finite) {
+            for (l, subject) in subjects.iter().enumerate().filter(|(l, _)| finite(*l)) {
+                let score: Vec<f64> = columns.iter().map(|column| column.0[l]).collect();
+                self.add(*subject, &score);
+            }
+            return;
+        }
+        let (p, n, weight) = (self.n_free, subjects.len(), self.weight());
+        for (k, column) in columns.iter().enumerate() {
+            for (subject, s) in subjects.iter().zip(&column.0) {
+                self.mean[subject * p + k] += weight * s;
+            }
+        }
+        let mut row = vec![0.0; p];
+        for (a, column) in columns.iter().enumerate() {
+            let weights = column.0.map(|s| weight * s);
+            let row = &mut row[..=a];
+            for (b, sum) in row.iter_mut().enumerate() {
+                *sum = self.product[(a, b)];
+            }
+            add_products(row, &weights, columns[..=a].iter(), n);
+            for (b, sum) in row.iter().enumerate() {
+                self.product[(a, b)] = *sum;
             }
         }
     }
@@ -104,11 +141,19 @@ impl ScoreMoments {
     fn spread(&self) -> DMatrix<f64> {
         let p = self.n_free;
         let mut spread = self.product.clone();
-        for mean in self.mean.chunks(p) {
-            for a in 0..p {
-                for b in 0..=a {
-                    spread[(a, b)] -= mean[a] * mean[b];
+        let mut row = vec![0.0; p];
+        for a in 0..p {
+            let row = &mut row[..=a];
+            for (b, value) in row.iter_mut().enumerate() {
+                *value = spread[(a, b)];
+            }
+            for mean in self.mean.chunks_exact(p) {
+                for (value, other) in row.iter_mut().zip(mean) {
+                    *value -= mean[a] * other;
                 }
+            }
+            for (b, value) in row.iter().enumerate() {
+                spread[(a, b)] = *value;
             }
         }
         spread.fill_upper_triangle_with_lower_triangle();
@@ -121,8 +166,8 @@ impl ScoreMoments {
 pub struct Preconditioner {
     pub inverse: DMatrix<f64>,
     missing: DMatrix<f64>,
-    /// True when some direction had more missing information than is believed.
-    pub clamped: bool,
+    /// Positions of the parameters in directions with more missing information than is believed.
+    pub weak: Vec<usize>,
 }
 
 impl Preconditioner {
@@ -132,7 +177,6 @@ impl Preconditioner {
         let half = l.solve_lower_triangular(missing)?;
         let fraction = l.solve_lower_triangular(&half.transpose())?;
         let eigen = ((&fraction + fraction.transpose()) * 0.5).symmetric_eigen();
-        let clamped = eigen.eigenvalues.iter().any(|f| *f > MAX_MISSING);
         let weights = eigen
             .eigenvalues
             .map(|f| 1.0 / (1.0 - f.clamp(0.0, MAX_MISSING)).sqrt());
@@ -141,7 +185,7 @@ impl Preconditioner {
         Some(Self {
             inverse: &back * back.transpose(),
             missing: missing.clone(),
-            clamped,
+            weak: weak(complete, &l, &eigen),
         })
     }
 
@@ -164,6 +208,31 @@ impl Preconditioner {
         let gain = (&self.inverse * &score).dot(&score);
         (gain, (&self.inverse * &self.missing).trace() / draws)
     }
+}
+
+/// Parameters with a share in directions that are hardly observed, in standard deviations of the complete data.
+fn weak(complete: &DMatrix<f64>, l: &DMatrix<f64>, eigen: &SymmetricEigen<f64, Dyn>) -> Vec<usize> {
+    /// Smallest share, relative to the largest of the direction.
+    const SHARE: f64 = 0.3;
+    let mut weak = Vec::new();
+    for (f, direction) in eigen
+        .eigenvalues
+        .iter()
+        .zip(eigen.eigenvectors.column_iter())
+    {
+        // Not a number is not believed either.
+        if *f <= MAX_MISSING {
+            continue;
+        }
+        let own = l.transpose().solve_upper_triangular(&direction);
+        let Some(own) = own else { continue };
+        let share = |p: usize| own[p].abs() * complete[(p, p)].sqrt();
+        let largest = (0..own.len()).map(share).fold(0.0, f64::max);
+        weak.extend((0..own.len()).filter(|p| share(*p) >= SHARE * largest));
+    }
+    weak.sort_unstable();
+    weak.dedup();
+    weak
 }
 
 #[cfg(test)]

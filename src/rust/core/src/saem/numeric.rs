@@ -3,11 +3,13 @@
 //! Coordinates that only the outcomes read and coordinates that only the density of `phi` reads are maximized apart
 //! where no coordinate joins the two: the latter cost next to nothing.
 
+use super::hooks::Hooks;
 use super::objective::Q;
 use super::optimizer::{maximize, Derivative, Maximum, Objective, OptimizerOptions, Space};
 use super::options::{BuiltinMean, Hook, SaemOptions};
 use super::part::Part;
 use super::store::{Snapshot, Store};
+use crate::error::{Error, Result};
 use crate::parallel::Workers;
 use crate::problem::{Joint, Route};
 
@@ -108,6 +110,33 @@ impl<'a> NumericStep<'a> {
         }
         report.objective = q.value(theta);
         report
+    }
+
+    /// Maximize the user's objective over the coordinates without closed form, from `theta` and the rest of it held.
+    ///
+    /// # Errors
+    /// Those of the user's function.
+    pub fn run_asking(&self, hooks: &Hooks, gain: f64, theta: &mut [f64]) -> Result<NumericReport> {
+        let space = self.space(&self.coordinates, theta);
+        let mut asked = Asked {
+            hooks,
+            coordinates: &self.coordinates,
+            theta: theta.to_vec(),
+            failure: None,
+        };
+        let found = maximize(&mut asked, space, self.optimizer);
+        if let Some(failure) = asked.failure {
+            return Err(failure);
+        }
+        let step = if self.on_params { gain } else { 1.0 };
+        for (k, x) in self.coordinates.iter().zip(found.x) {
+            theta[*k] += step * (x - theta[*k]);
+        }
+        Ok(NumericReport {
+            objective: found.value,
+            evaluations: found.evaluations,
+            not_finite: found.not_finite,
+        })
     }
 
     /// Maximize over some coordinates.
@@ -240,5 +269,33 @@ impl Objective for Piece<'_, '_, '_> {
             Kind::Population => self.q.population_gradient(self.coordinates, &self.theta),
             _ => self.q.gradient(self.coordinates, &self.theta),
         }
+    }
+}
+
+/// The user's objective as a function of some coordinates.
+struct Asked<'h, 'a> {
+    hooks: &'h Hooks<'a>,
+    coordinates: &'h [usize],
+    theta: Vec<f64>,
+    /// The first error; nothing is asked after it.
+    failure: Option<Error>,
+}
+
+impl Objective for Asked<'_, '_> {
+    fn value(&mut self, x: &[f64]) -> f64 {
+        if self.failure.is_some() {
+            return f64::NAN;
+        }
+        for (k, x) in self.coordinates.iter().zip(x) {
+            self.theta[*k] = *x;
+        }
+        self.hooks.q(&self.theta).unwrap_or_else(|error| {
+            self.failure = Some(error);
+            f64::NAN
+        })
+    }
+
+    fn gradient(&mut self, _x: &[f64]) -> Option<Vec<f64>> {
+        None
     }
 }

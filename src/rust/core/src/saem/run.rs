@@ -5,10 +5,11 @@ use super::collapse::Collapses;
 use super::estep::{Chains, Report, Target, Turn};
 use super::exchange::exchange;
 use super::floors::Floors;
+use super::hooks::Hooks;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
 use super::numeric::{Material, NumericStep};
-use super::options::{AnnealSchedule, ConvergenceTest, SaemOptions};
+use super::options::{AnnealSchedule, ConvergenceTest, Hook, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
@@ -22,7 +23,7 @@ use nalgebra::DMatrix;
 use crate::data::Layout;
 use crate::error::Result;
 use crate::keep::keeps;
-use crate::monitor::{Monitor, Progress};
+use crate::monitor::Progress;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Route};
 
@@ -37,6 +38,8 @@ pub struct Run<'a> {
     /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
     pub(super) parts: Vec<Part<'a>>,
     pub(super) smoother: Option<Smoother>,
+    /// Functions of the user.
+    pub(super) hooks: Hooks<'a>,
     pub(super) numeric: NumericStep<'a>,
     /// Draws of the last iterations, where the M-step is numerical.
     pub(super) store: Store,
@@ -56,7 +59,7 @@ pub struct Run<'a> {
 keeps!(Run<'_>:
     values { theta, trace, streaks, settled }
     parts { parts, smoother, store }
-    rebuilt { joint, options, schedule, numeric, free, seed, floors, collapses, active });
+    rebuilt { joint, options, schedule, numeric, free, seed, floors, collapses, hooks, active });
 
 impl<'a> Run<'a> {
     /// # Errors
@@ -66,6 +69,7 @@ impl<'a> Run<'a> {
         options: &'a SaemOptions,
         layouts: &'a [Layout],
         seed: u64,
+        hooks: Hooks<'a>,
     ) -> Result<Self> {
         let theta = joint.theta.start.clone();
         let free: Vec<usize> = (0..theta.len())
@@ -82,7 +86,9 @@ impl<'a> Run<'a> {
             parts: parts
                 .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
                 .collect(),
-            smoother: (free.len() <= MAX_PARAMETERS).then(smoother),
+            // The scores of the built-in M-step say nothing of what functions of the user maximize.
+            smoother: (!hooks.has(Hook::Suffstats) && free.len() <= MAX_PARAMETERS).then(smoother),
+            hooks,
             numeric: NumericStep::new(joint, options),
             store: Store::new(options.mstep.max_store),
             schedule: Schedule::new(options),
@@ -104,17 +110,23 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// A function of the user fails.
-    pub fn iterate(
-        &mut self,
-        k: usize,
-        workers: &Workers,
-        monitor: &dyn Monitor,
-    ) -> Result<Option<Progress>> {
+    pub fn iterate(&mut self, k: usize, workers: &Workers) -> Result<Option<Progress>> {
+        let before = self.theta.clone();
+        let outcome = self.attempt(k, workers);
+        if outcome.is_err() {
+            // Whoever stops here leaves with the parameters of the last whole iteration.
+            self.theta = before;
+        }
+        outcome
+    }
+
+    fn attempt(&mut self, k: usize, workers: &Workers) -> Result<Option<Progress>> {
         let (phase, gain) = self.schedule.at(k);
         self.collapses
             .set(self.joint, &self.schedule, k, &mut self.theta);
         let update = self.options.update_schedule;
-        let chosen = batches::choose(update, self.joint.n_batches, (k, self.seed), monitor)?;
+        let n = self.joint.n_batches;
+        let chosen = batches::choose(update, n, (k, self.seed), || self.hooks.batches(k, n))?;
         self.active = chosen
             .as_deref()
             .map(|chosen| batches::levels(self.joint, chosen));
@@ -124,14 +136,20 @@ impl<'a> Run<'a> {
         };
         let means = all_means(&mut self.parts, &old);
         let reports = self.draw(k, &priors, &means, workers);
+        if self.hooks.has(Hook::Suffstats) {
+            self.hooks.statistics(&self.parts, &old, gain)?;
+        }
         if phase != Phase::Burnin {
-            self.learn(k, (&priors, &means), &reports, workers);
+            self.learn(k, (&priors, &means), &reports, workers)?;
         }
         self.floors
             .raise(self.joint, &self.schedule, k, &mut self.theta);
         let sound = self.shorten(&old);
         let others = reports[1..].iter().map(|report| report.log_prior);
-        let objective = reports[0].objective + others.sum::<f64>();
+        let mut objective = reports[0].objective + others.sum::<f64>();
+        if self.hooks.has(Hook::QFromStats) {
+            objective = self.hooks.objective(&self.theta)?;
+        }
         let label = self.schedule.label(k);
         self.trace.push(&self.theta, gain, label, objective);
         self.trace.updated.extend(chosen);
@@ -152,13 +170,17 @@ impl<'a> Run<'a> {
         (priors, means): (&[Prior], &[Means]),
         reports: &[Report],
         workers: &Workers,
-    ) {
+    ) -> Result<()> {
         let (phase, gain) = self.schedule.at(k);
         for part in &mut self.parts {
             if let Some(chains) = &part.chains {
                 part.statistics.update(chains, part.layout, gain);
                 part.now.update(chains, part.layout, 1.0);
             }
+        }
+        if self.hooks.has(Hook::MstepClosedForm) {
+            self.theta = self.hooks.mstep(&self.theta)?;
+            return Ok(());
         }
         let gradient = total_gradient(reports);
         self.learn_information(k, workers);
@@ -173,8 +195,9 @@ impl<'a> Run<'a> {
         if !moved {
             let own = self.maximize_means(gain, workers);
             self.update(k, priors, means, &gradient);
-            self.maximize(gain, own, workers);
+            self.maximize(gain, own, workers)?;
         }
+        Ok(())
     }
 
     /// Whether the run may end here.
@@ -212,7 +235,7 @@ impl<'a> Run<'a> {
 
     /// Store the draws, and maximize over the parameters of the outcomes' means before anything else has moved.
     fn maximize_means(&mut self, gain: f64, workers: &Workers) -> Vec<(usize, f64)> {
-        if self.numeric.is_idle() {
+        if self.numeric.is_idle() || self.hooks.has(Hook::QFromStats) {
             return Vec::new();
         }
         if let Some(snapshot) = Snapshot::take(&self.parts) {
@@ -227,9 +250,13 @@ impl<'a> Run<'a> {
     }
 
     /// Maximize over the other parameters without closed form.
-    fn maximize(&mut self, gain: f64, means: Vec<(usize, f64)>, workers: &Workers) {
+    fn maximize(&mut self, gain: f64, means: Vec<(usize, f64)>, workers: &Workers) -> Result<()> {
         if self.numeric.is_idle() {
-            return;
+            return Ok(());
+        }
+        if self.hooks.has(Hook::QFromStats) {
+            let asked = (self.numeric).run_asking(&self.hooks, gain, &mut self.theta);
+            return asked.map(drop);
         }
         for (k, value) in means {
             self.theta[k] = value;
@@ -240,6 +267,7 @@ impl<'a> Run<'a> {
             workers,
         };
         self.numeric.run(&mut material, gain, &mut self.theta);
+        Ok(())
     }
 
     /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.

@@ -79,14 +79,13 @@ impl Smoother {
         self.moments.begin();
         let p = self.n_free;
         if let [only] = lanes {
-            let mut score = Vec::new();
-            only.each(|level, _, columns, l| {
-                score.clear();
-                score.extend(columns.iter().map(|column| column.0[l]));
-                if score.iter().all(|s| s.is_finite()) {
-                    self.moments.add(only.batches[level], &score);
-                }
-            });
+            for (block, columns) in only.layout.blocks.iter().zip(only.scores) {
+                let lanes = block.lanes.iter();
+                let batches: Vec<usize> = lanes
+                    .map(|lane| only.batches[lane.subject as usize])
+                    .collect();
+                self.moments.add_lanes(&batches, columns);
+            }
         } else {
             let n_batches = self.n_batches;
             let mut sums = vec![0.0; n_batches * self.copies * p];
@@ -124,8 +123,14 @@ impl Smoother {
     pub fn covariance(&self) -> Option<DMatrix<f64>> {
         self.preconditioner
             .as_ref()
-            .filter(|preconditioner| !preconditioner.clamped)
+            .filter(|preconditioner| preconditioner.weak.is_empty())
             .map(|preconditioner| preconditioner.inverse.clone())
+    }
+
+    /// Positions of the parameters in directions that are hardly observed.
+    pub fn weak(&self) -> &[usize] {
+        let preconditioner = self.preconditioner.as_ref();
+        preconditioner.map_or(&[], |preconditioner| &preconditioner.weak)
     }
 
     /// Record the total score of an iteration.
@@ -181,11 +186,6 @@ impl Smoother {
         evidence.push(format!(
             "One more Newton step would change -2 log L by about {gain:.3}, of which Monte-Carlo noise about {noise:.3}."
         ));
-        if preconditioner.clamped {
-            evidence.push(
-                "The data say almost nothing about some combination of the parameters: no standard errors.".into(),
-            );
-        }
         let settled = gain <= TOLERANCE + 2.0 * noise && noise <= MOST_NOISE;
         let status = if settled {
             FitStatus::Converged

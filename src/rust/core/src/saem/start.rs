@@ -10,12 +10,13 @@ use crate::ir::scalar::{Leaves, ScalarProgram};
 use crate::problem::{Draws, Joint, Means, Points, Prior, Values};
 
 /// Individual vectors that are tried: the mean, and one standard deviation to both sides in each coordinate.
-fn candidates(mean: &[f64], omega: &DMatrix<f64>) -> Vec<Vec<f64>> {
+fn candidates(mean: &[Column], omega: &DMatrix<f64>) -> Vec<Vec<Column>> {
     let mut list = vec![mean.to_vec()];
     for k in 0..mean.len() {
         for sign in [-1.0, 1.0] {
             let mut moved = mean.to_vec();
-            moved[k] += sign * omega[(k, k)].sqrt();
+            let shift = sign * omega[(k, k)].sqrt();
+            moved[k] = Column(moved[k].0.map(|x| x + shift));
             list.push(moved);
         }
     }
@@ -40,19 +41,11 @@ pub fn check_start(joint: &Joint) -> Result<()> {
     values.set_known(Arc::new(joint.known(problem, &layout, &points)));
     values.prepare(theta);
     let d = problem.n_phi();
-    let mean = |subject: usize| &points.values[0][subject * d..(subject + 1) * d];
     let mut work = Vec::new();
     for (b, block) in layout.blocks.iter().enumerate() {
         let mut sound = [false; LANES];
-        let tries: Vec<Vec<Vec<f64>>> = block
-            .lanes
-            .iter()
-            .map(|lane| candidates(mean(lane.subject as usize), &prior.omega))
-            .collect();
-        for t in 0..tries[0].len() {
-            let phi: Vec<Column> = (0..d)
-                .map(|k| Column(std::array::from_fn(|l| tries[l.min(tries.len() - 1)][t][k])))
-                .collect();
+        let mean = layout.columns(b, &points.values[0], d);
+        for phi in candidates(&mean, &prior.omega) {
             let log_lik = values.log_lik(b, &phi, &mut work);
             for (sound, value) in sound.iter_mut().zip(log_lik.0) {
                 *sound |= value.is_finite();

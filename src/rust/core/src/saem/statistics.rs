@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::estep::Chains;
 use crate::data::Layout;
+use crate::ir::column::{add_products, LANES};
 use crate::ir::symmetric::at;
 use crate::problem::Means;
 
@@ -54,17 +55,23 @@ impl Statistics {
         {
             *value *= 1.0 - gain;
         }
-        let (first, second, square) = (&mut self.first, &mut self.second, &mut self.square);
-        chains.for_each_lane(layout, |subject, l, moments| {
-            let weight = weight / moments.n as f64;
+        let mut triangle: Vec<f64> = pairs(d).map(|(a, b)| self.second[a * d + b]).collect();
+        for (block, moments) in chains.moments(layout) {
+            let (lanes, weight) = (&block.lanes, weight / moments.n as f64);
             for a in 0..d {
-                first[subject * d + a] += weight * moments.first[a].0[l];
-                square[subject * d + a] += weight * moments.second[at(a, a)].0[l];
-                for b in 0..=a {
-                    second[a * d + b] += weight * moments.second[at(a, b)].0[l];
+                let (first, square) = (&moments.first[a].0, &moments.second[at(a, a)].0);
+                for (l, lane) in lanes.iter().enumerate() {
+                    let place = lane.subject as usize * d + a;
+                    self.first[place] += weight * first[l];
+                    self.square[place] += weight * square[l];
                 }
             }
-        });
+            let weights = [weight; LANES];
+            add_products(&mut triangle, &weights, moments.second.iter(), lanes.len());
+        }
+        for ((a, b), value) in pairs(d).zip(triangle) {
+            self.second[a * d + b] = value;
+        }
     }
 
     /// Smoothed `E[phi]` of one coordinate of a subject.
@@ -95,16 +102,18 @@ impl Statistics {
         let d = self.dim;
         let n = self.first.len() / d;
         let mut sum = self.second[a * d + b];
-        for i in 0..n {
-            let (ma, mb) = (
-                means.of(i)[a] - self.origin[a],
-                means.of(i)[b] - self.origin[b],
-            );
-            let (xa, xb) = (self.first[i * d + a], self.first[i * d + b]);
-            sum += ma * mb - xa * mb - xb * ma;
+        let subjects = means.values.chunks_exact(d).zip(self.first.chunks_exact(d));
+        for (mean, first) in subjects {
+            let (ma, mb) = (mean[a] - self.origin[a], mean[b] - self.origin[b]);
+            sum += ma * mb - first[a] * mb - first[b] * ma;
         }
         sum / n as f64
     }
+}
+
+/// Elements `(a, b)` of a lower triangle, by rows.
+fn pairs(d: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..d).flat_map(|a| (0..=a).map(move |b| (a, b)))
 }
 
 /// A number smoothed with the gain.

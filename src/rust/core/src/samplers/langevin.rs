@@ -38,7 +38,7 @@ impl Langevin<'_> {
             take(context.isa, slope, new, &state.taken);
         }
         state.slope = slope;
-        (tally, Column(ratio.0.map(|x| probability(x))))
+        (tally, Column(ratio.0.map(probability)))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The walk of one coordinate has a scale for every level and coordinate. It starts at `2.38 / sqrt(d)` standard
 //! deviations of the population; after the walks of a step, with acceptance rate `r` in them,
-//! `scale <- max(scale (1 + adapt_rate (r - target_accept)), 1e-8)`.
+//! `scale <- max(scale (1 + adapt_rate (r - target_accept)), 1e-8)`. While the estimator averages the scales rest: one that
+//! follows what its own chain did last leaves another distribution invariant, by some percent of the variance.
 //! Source: Kuhn & Lavielle (2005); Comets, Lavenu & Lavielle (2017).
 
 use super::scales::Scales;
@@ -16,6 +17,9 @@ use crate::ir::column::{Column, LANES};
 pub const OPTIMAL: f64 = 2.38;
 
 const SMALLEST: f64 = 1e-8;
+
+/// Iterations in which the scales adapt even if the estimator averages from the beginning.
+const SETTLING: usize = 50;
 
 pub struct SaemixMh {
     /// Sweeps of each kernel in a step.
@@ -63,20 +67,20 @@ impl SaemixMh {
         }
     }
 
-    /// One step; its last draw is as good as `last` says.
+    /// One step; `see` is given every draw and how many more there are.
     fn step(
         &self,
         context: &Context,
         state: &mut State,
         report: &mut Report,
-        last: Draw,
-        visit: &mut Visit,
+        adapts: bool,
+        see: &mut dyn FnMut(&mut State, usize),
     ) {
         let [prior, walks, blocks] = self.sweeps;
         let mut left = prior * usize::from(walks + blocks == 0) + walks + blocks;
         let mut see = |state: &mut State| {
             left -= 1;
-            visit(state, if left == 0 { last } else { Draw::Counted });
+            see(state, left);
         };
         for _ in 0..prior {
             report.tallies[0].add(PriorKernel.sweep(context, state));
@@ -91,7 +95,7 @@ impl SaemixMh {
             report.tallies[1].add(walk.sweep_counting(context, state, &mut accepted));
             see(state);
         }
-        if walks > 0 {
+        if walks > 0 && adapts {
             self.adapt(state, &accepted, &mut scale);
         }
         state.memory = scale;
@@ -121,10 +125,13 @@ impl Sampler for SaemixMh {
             tallies: vec![Tally::default(); 3],
             evidence: self.scales.evidence(),
         };
-        for _ in 1..plan.steps {
-            self.step(context, state, &mut report, Draw::Spaced, visit);
+        let adapts = !plan.smoothing || plan.age <= SETTLING;
+        for step in 1..=plan.steps {
+            self.step(context, state, &mut report, adapts, &mut |state, left| {
+                let spaced = left == 0 && step < plan.steps;
+                visit(state, if spaced { Draw::Spaced } else { Draw::Counted });
+            });
         }
-        self.step(context, state, &mut report, Draw::Counted, visit);
         report
     }
 
