@@ -9,8 +9,8 @@
 #' `kappa = 0.65` and `maxiters = 300`; one chain; floors under variances by
 #' `sa_anneal_schedule = "exponential"` with `sa_anneal_alpha = 0.9`, and `var_lb_value = 1e-5`;
 #' the consecutive test of convergence with relative tolerances of 5e-5, absolute ones of
-#' 5e-7 and 4 iterations in a row; the optimizer `lbfgs()`; modes by `"lbfgs"`; no acceleration,
-#' hence no standard errors. `mh()` walks on the unconstrained scale, as that documentation
+#' 5e-7 and 4 iterations in a row; the optimizer `lbfgs()`; no acceleration. The modes are found by
+#' Newton's method, which ends where that documentation's L-BFGS does. `mh()` walks on the unconstrained scale, as that documentation
 #' says. Draws of several chains enter the statistics one by one rather than averaged, which would
 #' shrink the variances of the random effects.
 #' @returns An object of class `nlme_method` for [fit_nlme()].
@@ -39,6 +39,6 @@ page_defaults <- function() {
     sampler = mh(), mcmc_steps = 80, sa_schedule = "robbins_monro", t0 = 150, kappa = 0.65, maxiters = 300,
     n_chains = 1, auto_small_n_chains = FALSE, sa_anneal_schedule = "exponential", sa_anneal_alpha = 0.9,
     var_lb_value = 1e-5, convergence_test = "consecutive", rtol_theta = 5e-5, atol_theta = 5e-7, rtol_Q = 5e-5,
-    atol_Q = 5e-7, consecutive_params = 4, optimizer = lbfgs(), ebe_optimizer = "lbfgs", acceleration = FALSE
+    atol_Q = 5e-7, consecutive_params = 4, optimizer = lbfgs(), acceleration = FALSE
   )
 }

@@ -211,15 +211,24 @@ fn one_grouping(joint: &Joint, theta: &[f64], search: &EbeSearch) -> Result<EbMo
     })
 }
 
-fn several_groupings(joint: &Joint, theta: &[f64], options: &EbeOptions) -> Result<EbModes> {
-    if options.ebe_optimizer != EbeOptimizer::Newton {
-        return Err(Error::new(
+impl EbeOptions {
+    /// # Errors
+    /// A search that needs random effects of one grouping.
+    pub fn check(&self, joint: &Joint) -> Result<()> {
+        if joint.parts.len() == 1 || self.ebe_optimizer == EbeOptimizer::Newton {
+            return Ok(());
+        }
+        Err(Error::new(
             ErrorClass::Option,
             "one_grouping_only",
             "With random effects of several groupings the modes are found by Newton's method only.",
         )
-        .hint("Use ebe_optimizer = \"newton\"."));
+        .hint("Use ebe_optimizer = \"newton\"."))
     }
+}
+
+fn several_groupings(joint: &Joint, theta: &[f64], options: &EbeOptions) -> Result<EbModes> {
+    options.check(joint)?;
     let modes = joint_modes(joint, theta)?;
     let slopes = joint_slopes(joint, theta, &modes.points)?;
     let tol = options.last_tol();

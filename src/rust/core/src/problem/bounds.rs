@@ -22,7 +22,7 @@ impl Joint {
         let theta = &self.theta;
         for k in (0..theta.len()).filter(|k| theta.free[*k]) {
             let (low, value, high) = (theta.lower[k], theta.start[k], theta.upper[k]);
-            if !(low < high) {
+            if low >= high {
                 return Err(bad(
                     k,
                     self,

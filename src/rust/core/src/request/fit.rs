@@ -31,6 +31,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let mut problem = Joint::new(&model, &frame, &given)?;
     course.first = request.first_effects(&problem);
     problem.narrow(&options.mstep.lb, &options.mstep.ub)?;
+    options.ebe.check(&problem)?;
     let ineligible = saem::choose_routes(&mut problem, &options);
     let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
     let built = started.elapsed().as_secs_f64();
