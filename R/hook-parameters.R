@@ -37,8 +37,10 @@ natural_elements <- function(values, parameters) {
   values <- as.list(values)
   given <- rlang::names2(values)
   for (name in setdiff(given, known)) {
-    problem <- if (nzchar(name)) sprintf("returns `%s`, which is not a parameter", name) else "returns a value without a name"
-    stop_hook(hook, problem, nearest_hint(name, known, "Parameters"))
+    if (!nzchar(name)) stop_hook(hook, "returns a value without a name")
+    stop_hook(
+      hook, sprintf("returns `%s`, which is not a parameter", name), nearest_hint(name, known, "Parameters")
+    )
   }
   for (name in given[duplicated(given)]) stop_hook(hook, sprintf("returns `%s` twice", name))
   for (name in setdiff(known, given)) {

@@ -91,15 +91,19 @@
 #'   hardly moved. Draws are noisy: they are met only where the gain is nearly 0.
 #' @param consecutive_params (integer) iterations in a row.
 #' @param ebe_optimizer (character) how modes of the random effects are found at the end:
-#'   `"newton"`, `"lbfgs"` or `"nelder_mead"`.
+#'   `"newton"`, `"lbfgs"` or `"nelder_mead"`. Newton's method takes all subjects together; the
+#'   others are slower, and `"nelder_mead"` seldom reaches a gradient below 0.01. With random
+#'   effects of several groupings it is Newton's method, from the means of the effects only.
 #' @param ebe_optim_kwargs (list) its `maxiters`, 200 by default.
 #' @param ebe_adtype (character) `"reverse"`: modes are found with exact derivatives.
 #' @param ebe_grad_tol,ebe_rescue_grad_tol (number or `"auto"`) largest element of the gradient
-#'   at a mode; `"auto"` is 1e-4, for the rescue `ebe_grad_tol`.
+#'   at a mode; `"auto"` is 1e-4, for the rescue `ebe_grad_tol`. 0 tries other starts for every
+#'   subject, which finds higher modes where there are several.
 #' @param ebe_multistart_n,ebe_multistart_k,ebe_multistart_max_rounds,ebe_multistart_sampling
 #'   (integer, character) where the gradient is larger, starts of a round drawn from the
-#'   population, how many of the best are followed, rounds (each with twice as many), and whether
-#'   the starts are a Latin hypercube (`"lhs"`) or independent (`"random"`).
+#'   population, how many of the best are followed, most rounds (each with twice as many), and
+#'   whether the starts are a Latin hypercube (`"lhs"`) or independent (`"random"`). A round that
+#'   raises a subject's log density by less than 0.01 is its last.
 #' @param ebe_rescue_on_high_grad (logical) search again, with the next four, where the gradient
 #'   is still larger than `ebe_rescue_grad_tol`.
 #' @param ebe_rescue_multistart_n,ebe_rescue_multistart_k,ebe_rescue_max_rounds (integer) see there.

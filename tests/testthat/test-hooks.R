@@ -214,6 +214,21 @@ test_that("`update_schedule` is asked in every iteration and its batches are rec
   expect_identical(lapply(asked, as.numeric), lapply(1:10, function(k) c(5, k)))
 })
 
+test_that("case 22: the batches that `update_schedule` does not name keep their draws", {
+  seen <- list()
+  looking <- function(data, batches, effects) {
+    seen[[length(seen) + 1]] <<- unlist(effects)
+    1
+  }
+  fit_rows(own(
+    suffstats = looking, mstep_closed_form = function(s) c(mu = 5, omega = 1, sigma = 1), n_chains = 1,
+    update_schedule = function(n, iteration) if (iteration <= 2) seq_len(n) else c(4, 2)
+  ))
+  # The mean, which effects are counted from, stands still from the second iteration on.
+  moved <- vapply(3:10, function(k) seen[[k]] != seen[[k - 1]], logical(5))
+  expect_identical(unname(rowSums(moved) > 0), c(FALSE, TRUE, FALSE, TRUE, FALSE))
+})
+
 test_that("functions may leave out their last arguments", {
   few <- function(data, batches, effects) length(unlist(effects))
   fit <- fit_rows(own(suffstats = few, mstep_closed_form = function(s) c(mu = s, omega = 1, sigma = 1)))

@@ -194,7 +194,10 @@ fn model(error: &str) -> Json {
     let decay = |rate: &Json| {
         call(
             "exp",
-            &[call("*", &[call("-", &[rate.clone()]), t.clone()])],
+            &[call(
+                "*",
+                &[call("-", std::slice::from_ref(rate)), t.clone()],
+            )],
         )
     };
     let scale = call(

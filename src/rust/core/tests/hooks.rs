@@ -173,7 +173,7 @@ fn the_objective_of_the_user_is_maximized_over_what_has_no_closed_form() {
         };
         let mut joint = joint(MODEL, &data());
         choose_routes(&mut joint, &options);
-        let user = Judge::default();
+        let user = Judge;
         let fit = fit(&joint, &options, 1, 1, &user).unwrap();
         let values = natural(joint.model(), &fit.trace.theta[0]);
         let near = values.iter().zip([2.5, 0.6, 0.3]);
@@ -184,7 +184,6 @@ fn the_objective_of_the_user_is_maximized_over_what_has_no_closed_form() {
 }
 
 /// A user whose objective is [`bowl`].
-#[derive(Default)]
 struct Judge;
 
 impl Monitor for Judge {

@@ -10,8 +10,9 @@ use common::{likelihood, problem};
 use nalgebra::{DMatrix, DVector};
 use nlmers_core::distributions::LN_SQRT_2PI;
 use nlmers_core::inference::modes::{ModeOptions, Modes};
-use nlmers_core::inference::quadrature::{default_nodes, quadrature};
+use nlmers_core::inference::quadrature::{default_nodes, quadrature, quadrature_by};
 use nlmers_core::ir::vmath::Isa;
+use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{Means, Prior, Problem};
 
 /// 9 subjects with 1 to 4 rows, two of the cells missing.
@@ -284,4 +285,17 @@ fn a_subject_whose_density_is_not_finite_is_not_called_converged() {
     assert_eq!(converged, [true, false, true]);
     let result = quadrature(&problem, &problem.theta.start, 5).unwrap();
     assert!(!result.log_lik.is_finite() && !result.converged[1]);
+}
+
+#[test]
+fn the_likelihood_has_the_same_bits_on_any_number_of_threads() {
+    let problem = problem(COUNTS, &count_data());
+    let theta = &problem.theta.start;
+    let one = quadrature(&problem, theta, 9).unwrap();
+    for threads in [2, 3] {
+        let workers = Workers::new(threads).unwrap();
+        let several = quadrature_by(&workers, &problem, theta, 9, None).unwrap();
+        assert_eq!(one.subjects, several.subjects);
+        assert_eq!(one.log_lik.to_bits(), several.log_lik.to_bits());
+    }
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::decode::label;
 use super::{Columns, Request};
 use crate::error::Result;
-use crate::problem::{phi_of, Given, Joint, Points, Problem};
+use crate::problem::phi_of;
+use crate::problem::{Given, Joint, Points, Problem};
 use crate::saem::{Checkpoint, Checksum, Course, Identity, Saved};
 
 /// Options by which a fit is reported, not found.

@@ -24,9 +24,9 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let model = request.compiled()?;
     let options = options(request)?;
     let mut given = request.given()?;
-    let mut course = request.course(&columns, &mut given)?;
     let collapsing = options.anneal.anneal_to_fixed.iter();
     given.apart = collapsing.map(|c| c.effect.clone()).collect();
+    let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
     let mut problem = Joint::new(&model, &frame, &given)?;
     course.first = request.first_effects(&problem);
@@ -105,8 +105,9 @@ fn refusals(ineligible: &[(String, String)]) -> Value {
 }
 
 pub fn options(request: &Request) -> Result<SaemOptions> {
-    let method = request.method.clone().unwrap_or_default();
-    serde_json::from_value(method).map_err(|error| {
+    // Nothing chosen, no options: all by default.
+    let method = request.method.clone().filter(|method| !method.is_null());
+    serde_json::from_value(method.unwrap_or_else(|| serde_json::json!({}))).map_err(|error| {
         Error::new(
             ErrorClass::Option,
             "method",

@@ -7,6 +7,7 @@ mod batches;
 mod checkpoint;
 mod collapse;
 mod convergence;
+mod drawing;
 pub mod estep;
 mod exchange;
 mod finish;

@@ -2,15 +2,14 @@
 
 use super::batches;
 use super::collapse::Collapses;
-use super::estep::{Chains, Report, Target, Turn};
-use super::exchange::exchange;
+use super::estep::Report;
 use super::floors::Floors;
 use super::hooks::Hooks;
 use super::mstep::{Annealing, MStep, Step};
 use super::newton::MAX_PARAMETERS;
 use super::numeric::{Material, NumericStep};
 use super::options::{AnnealSchedule, ConvergenceTest, Hook, SaemOptions};
-use super::part::{all_means, all_priors, total_gradient, total_score, ChainDraws, Part};
+use super::part::{all_means, all_priors, total_gradient, total_score, Part};
 use super::schedule::{Phase, Schedule};
 use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
@@ -51,7 +50,7 @@ pub struct Run<'a> {
     pub(super) collapses: Collapses,
     pub(super) streaks: Streaks,
     /// Levels of each grouping that this iteration draws for; `None` stands for all.
-    active: Option<Vec<Vec<bool>>>,
+    pub(super) active: Option<Vec<Vec<bool>>>,
     /// Whether the test for an early end has been passed.
     pub settled: bool,
 }
@@ -59,7 +58,7 @@ pub struct Run<'a> {
 keeps!(Run<'_>:
     values { theta, trace, streaks, settled }
     parts { parts, smoother, store }
-    rebuilt { joint, options, schedule, numeric, free, seed, floors, collapses, hooks, active });
+    rebuilt { joint, options, schedule, hooks, numeric, free, seed, floors, collapses, active });
 
 impl<'a> Run<'a> {
     /// # Errors
@@ -268,112 +267,6 @@ impl<'a> Run<'a> {
         };
         self.numeric.run(&mut material, gain, &mut self.theta);
         Ok(())
-    }
-
-    /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.
-    fn draw(
-        &mut self,
-        k: usize,
-        priors: &[Prior],
-        means: &[Means],
-        workers: &Workers,
-    ) -> Vec<Report> {
-        let (phase, _) = self.schedule.at(k);
-        let (turns, most) = (
-            turns(self.joint, phase),
-            turns(self.joint, Phase::Smoothing),
-        );
-        let mut reports: Vec<Report> = Vec::new();
-        for turn in 0..turns {
-            let number = u32::try_from((k - 1) * most + turn + 1).unwrap_or(u32::MAX);
-            let place = Turn {
-                iteration: k,
-                number,
-                first: turn == 0,
-            };
-            if number > 1 {
-                let exchanges = &self.joint.exchanges;
-                exchange(&mut self.parts, exchanges, priors, means, self.seed, number);
-            }
-            let mut all: Vec<Report> = (0..self.parts.len())
-                .rev()
-                .map(|group| self.draw_part(group, place, priors, means, workers))
-                .collect();
-            all.reverse();
-            reports = all;
-        }
-        reports
-    }
-
-    fn draw_part(
-        &mut self,
-        group: usize,
-        turn: Turn,
-        priors: &[Prior],
-        means: &[Means],
-        workers: &Workers,
-    ) -> Report {
-        let (phase, _) = self.schedule.at(turn.iteration);
-        let theta = self.theta.clone();
-        self.start_chains(priors, means);
-        let draws = ChainDraws { parts: &self.parts };
-        let part = &self.parts[group];
-        let known = self.joint.known(part.problem, part.layout, &draws);
-        let keeps = self.smoother.is_some() && self.schedule.keeps_scores(turn.iteration);
-        let part = &mut self.parts[group];
-        part.prepare(known, &theta);
-        let derivatives = part.needs_derivatives().then_some(&part.derivatives);
-        let prior = &priors[group];
-        let scores =
-            keeps.then(|| Scores::new(part.problem, &self.free, prior, derivatives, &theta));
-        let target = Target {
-            problem: part.problem,
-            layout: part.layout,
-            values: &part.values,
-            derivatives,
-            prior,
-            means: &means[group],
-            theta: &theta,
-            origin: &part.statistics.origin,
-            averages_gradient: phase == Phase::Smoothing,
-            scores: scores.as_ref(),
-            active: self.active.as_ref().map(|levels| levels[group].as_slice()),
-            turn,
-        };
-        let plan = plan(self.options, self.joint, phase, turn.iteration);
-        part.chains
-            .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler))
-            .step(&target, plan, workers)
-    }
-
-    /// Start the chains of every grouping at the means, so that each can be known to the others.
-    pub(super) fn start_chains(&mut self, priors: &[Prior], means: &[Means]) {
-        if self.parts.iter().all(|part| part.chains.is_some()) {
-            return;
-        }
-        let theta = self.theta.clone();
-        for ((part, prior), means) in self.parts.iter_mut().zip(priors).zip(means) {
-            let target = Target {
-                problem: part.problem,
-                layout: part.layout,
-                values: &part.values,
-                derivatives: None,
-                prior,
-                means,
-                theta: &theta,
-                origin: &part.statistics.origin,
-                averages_gradient: false,
-                scores: None,
-                active: None,
-                turn: Turn {
-                    iteration: 0,
-                    number: 0,
-                    first: true,
-                },
-            };
-            part.chains
-                .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler));
-        }
     }
 
     /// Look at the second derivatives of the score route, every iteration at first, then now and then: minus the
