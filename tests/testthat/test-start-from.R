@@ -1,6 +1,7 @@
 # Starting where another fit stood.
 
-long_saem <- function(...) saem(exploration = 600, smoothing = 100, ...)
+# Long enough to be stopped twice: progress is told every 20 ms.
+long_saem <- function(...) saem(exploration = 5000, smoothing = 100, ...)
 
 # A fit stopped by its progress at the first report, some iterations after the start.
 stopped <- function(code) {
@@ -12,7 +13,7 @@ stopped <- function(code) {
     lockBinding("progress_reporter", namespace)
   }
   on.exit(set(reporter))
-  set(function(show) function(...) FALSE)
+  set(function(...) function(...) FALSE)
   fit <- suppressWarnings(code)
   expect_equal(fit$status$code, "interrupted")
   fit
@@ -35,7 +36,7 @@ test_that("an interrupted fit goes on as if it had never stopped", {
   expect_null(whole$state)
   part <- stopped(fit_theo(threads = 1))
   expect_type(part$state, "raw")
-  expect_lt(nrow(part$trace$value), 700)
+  expect_lt(nrow(part$trace$value), 5100)
   expect_match(convergence(part)$advice, "start_from", fixed = TRUE)
   again <- stopped(fit_nlme(start_from = part, progress = FALSE))
   expect_gt(nrow(again$trace$value), nrow(part$trace$value))
@@ -60,10 +61,10 @@ test_that("fixed and starting values of an interrupted fit need not be said agai
 
 test_that("a checkpoint is written while the fit runs and at an interrupt, and goes on", {
   path <- withr::local_tempfile(fileext = ".ckp")
-  whole <- fit_theo(start = c(ka = 2), checkpoint = path, every = 300)
+  whole <- fit_theo(start = c(ka = 2), checkpoint = path, every = 2500)
   expect_identical(list.files(dirname(path), basename(path)), basename(path))
   expect_identical(results(whole), results(fit_theo(start = c(ka = 2))))
-  # Iteration 600 of 700; seed and starting values are those of the file.
+  # From iteration 5000 of 5100; seed and starting values are those of the file.
   rest <- fit_theo(start_from = path, seed = NULL)
   expect_identical(results(rest), results(whole))
   expect_equal(rest$settings$seed, 4)
@@ -73,13 +74,13 @@ test_that("a checkpoint is written while the fit runs and at an interrupt, and g
 })
 
 test_that("several groupings go on too", {
-  rails <- as.data.frame(nlme::Machines)
+  machines <- as.data.frame(nlme::Machines)
   model <- nlme_model(
     fixed(m = 60, oa = positive(3), ob = positive(3), s = positive(1)),
     random(a ~ normal(0, oa) | Worker, b ~ normal(0, ob) | Machine),
     score ~ normal(m + a + b, s)
   )
-  run <- function(...) fit_nlme(model, rails, long_saem(), seed = 1, id = NULL, progress = FALSE, ...)
+  run <- function(...) fit_nlme(model, machines, saem(exploration = 600), seed = 1, progress = FALSE, ...)
   whole <- suppressWarnings(run())
   rest <- suppressWarnings(fit_nlme(start_from = stopped(run()), progress = FALSE))
   expect_identical(results(rest), results(whole))
@@ -214,4 +215,16 @@ test_that("a model of saemix starts from a fit too", {
   rest <- fit_nlme(model, data, start_from = part, progress = FALSE)
   expect_identical(results(rest), results(whole))
   expect_identical(results(fit_nlme(model, data, long_saem(), start_from = path, progress = FALSE)), results(whole))
+})
+
+test_that("a fit with functions of the user leaves no state and takes none", {
+  turns <- function(n, iter, rng) seq_len(n)
+  method <- long_saem(update_schedule = turns)
+  run <- function(...) fit_nlme(theo_formula(), theo, method, seed = 1, progress = FALSE, ...)
+  path <- withr::local_tempfile()
+  error <- caught(run(checkpoint = path))
+  expect_equal(error$reason, "checkpoint_hooks")
+  expect_match(error$problem, "`update_schedule`", fixed = TRUE)
+  expect_false(file.exists(path))
+  expect_null(stopped(run())$state)
 })
