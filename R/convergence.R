@@ -20,7 +20,7 @@ convergence <- function(fit) {
   data.frame(
     status = fit$status$code,
     evidence = if (length(fit$status$evidence) > 0L) fit$status$evidence else NA_character_,
-    advice = status_advice(fit$status$code)
+    advice = status_advice(fit)
   )
 }
 
@@ -31,7 +31,9 @@ converged <- function(fit) fit$status$code == "converged"
 #' @rdname convergence
 #' @export
 mstep_routes <- function(fit) {
-  data.frame(parameter = fit$parameters$name, route = fit$parameters$route)
+  route <- fit$parameters$route
+  if ("mstep_closed_form" %in% fit$method$options$hooks) route[route != "fixed"] <- "hook"
+  data.frame(parameter = fit$parameters$name, route = route)
 }
 
 status_sentence <- function(fit) {
@@ -46,10 +48,15 @@ status_sentence <- function(fit) {
   sprintf(if (n == 1L) sub("iterations", "iteration", words) else words, n)
 }
 
-status_advice <- function(code) {
-  switch(code,
+status_advice <- function(fit) {
+  consecutive <- identical(fit$method$options$convergence_test, "consecutive")
+  switch(fit$status$code,
     converged = "None needed.",
-    max_iterations = "Raise `exploration` and `smoothing` in saem(), and look at plot(fit, \"trace\").",
+    max_iterations = if (consecutive) {
+      "Widen the tolerances, or judge the run as a whole: convergence_test = \"windowed\"."
+    } else {
+      "Raise `exploration` and `smoothing` in saem(), and look at plot(fit, \"trace\")."
+    },
     stalled = "Start elsewhere or simplify the random effects; see plot(fit, \"trace\").",
     not_finite = "Check the starting values and the scales of the parameters.",
     interrupted = "The estimates are those of the last iteration; `fit_nlme(start_from = )` with this fit goes on."

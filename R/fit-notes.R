@@ -37,7 +37,7 @@
 notes <- function(fit) {
   check_fit(fit)
   routes <- mstep_routes(fit)$route
-  hook <- routes == "hook" | (routes != "fixed" & "mstep_closed_form" %in% fit$method$options$hooks)
+  hook <- routes == "hook"
   closed <- routes == "closed form" & !hook
   moved <- sum(routes != "fixed")
   sources <- c(if (any(closed)) "builtin_stats", if (any(hook)) "custom_mstep_closed_form")

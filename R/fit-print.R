@@ -114,7 +114,7 @@ likelihood_method <- function(log_lik) {
 }
 
 warning_texts <- function(fit) {
-  c(if (!converged(fit)) status_advice(fit$status$code), fit$warnings)
+  c(if (!converged(fit)) status_advice(fit), fit$warnings)
 }
 
 first_rows <- function(lines, rows) {

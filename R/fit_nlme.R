@@ -323,7 +323,7 @@ warn_of_fit <- function(fit) {
   status <- fit$status
   if (status$code != "converged") {
     warn_nlmers(status$code, paste(
-      c(paste0(status_sentence(fit), "."), status$evidence, status_advice(status$code)), collapse = "\n"
+      c(paste0(status_sentence(fit), "."), status$evidence, status_advice(fit)), collapse = "\n"
     ))
   }
   for (text in fit$warnings) warn_nlmers("fit", text)

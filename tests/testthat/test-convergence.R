@@ -10,7 +10,7 @@ test_that("every status has a sentence and advice", {
   for (code in c("converged", "max_iterations", "stalled", "not_finite", "interrupted")) {
     fit <- list(status = list(code = code), trace = list(value = matrix(0, 7, 1)))
     expect_match(nlmers:::status_sentence(fit), "after 7 iterations")
-    expect_type(nlmers:::status_advice(code), "character")
+    expect_type(nlmers:::status_advice(list(status = list(code = code))), "character")
   }
 })
 

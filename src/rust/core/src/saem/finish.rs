@@ -74,7 +74,7 @@ impl Run<'_> {
                 }
             }
         }
-        let not_finite = tallies.iter().map(|(_, tally)| tally.not_finite).sum();
+        let rejected: u64 = tallies.iter().map(|(_, tally)| tally.not_finite).sum();
         Fit {
             theta: self.theta,
             status,
@@ -84,7 +84,7 @@ impl Run<'_> {
             acceptance: (tallies.into_iter())
                 .map(|(kernel, tally)| (kernel, tally.rate()))
                 .collect(),
-            not_finite,
+            not_finite: rejected + self.not_finite,
             cond_mean,
             cond_sd,
             covariance: self.smoother.as_ref().and_then(Smoother::covariance),

@@ -46,6 +46,8 @@ pub struct Run<'a> {
     pub(super) seed: u64,
     pub(super) theta: Vec<f64>,
     pub(super) trace: Trace,
+    /// Points of the numerical M-step whose objective was not finite.
+    pub(super) not_finite: u64,
     pub(super) floors: Floors,
     pub(super) collapses: Collapses,
     pub(super) streaks: Streaks,
@@ -56,7 +58,7 @@ pub struct Run<'a> {
 }
 
 keeps!(Run<'_>:
-    values { theta, trace, streaks, settled }
+    values { theta, trace, not_finite, streaks, settled }
     parts { parts, smoother, store }
     rebuilt { joint, options, schedule, hooks, numeric, free, seed, floors, collapses, active });
 
@@ -102,6 +104,7 @@ impl<'a> Run<'a> {
             seed,
             theta,
             trace: Trace::default(),
+            not_finite: 0,
         })
     }
 
@@ -138,14 +141,17 @@ impl<'a> Run<'a> {
         if self.hooks.has(Hook::Suffstats) {
             self.hooks.statistics(&self.parts, &old, gain)?;
         }
-        if phase != Phase::Burnin {
-            self.learn(k, (&priors, &means), &reports, workers)?;
-        }
+        let averaged = if phase == Phase::Burnin {
+            None
+        } else {
+            self.learn(k, (&priors, &means), &reports, workers)?
+        };
         self.floors
             .raise(self.joint, &self.schedule, k, &mut self.theta);
         let sound = self.shorten(&old);
         let others = reports[1..].iter().map(|report| report.log_prior);
-        let mut objective = reports[0].objective + others.sum::<f64>();
+        let current = reports[0].objective + others.sum::<f64>();
+        let mut objective = averaged.unwrap_or(current);
         if self.hooks.has(Hook::QFromStats) {
             objective = self.hooks.objective(&self.theta)?;
         }
@@ -162,14 +168,15 @@ impl<'a> Run<'a> {
         }))
     }
 
-    /// Statistics, scores and the M-step of an iteration.
+    /// Statistics, scores and the M-step of an iteration. Gives the objective at the new `theta` over the stored draws,
+    /// where the M-step is numerical.
     fn learn(
         &mut self,
         k: usize,
         (priors, means): (&[Prior], &[Means]),
         reports: &[Report],
         workers: &Workers,
-    ) -> Result<()> {
+    ) -> Result<Option<f64>> {
         let (phase, gain) = self.schedule.at(k);
         for part in &mut self.parts {
             if let Some(chains) = &part.chains {
@@ -179,7 +186,7 @@ impl<'a> Run<'a> {
         }
         if self.hooks.has(Hook::MstepClosedForm) {
             self.theta = self.hooks.mstep(&self.theta)?;
-            return Ok(());
+            return Ok(None);
         }
         let gradient = total_gradient(reports);
         self.learn_information(k, workers);
@@ -191,12 +198,12 @@ impl<'a> Run<'a> {
             }
             _ => false,
         };
-        if !moved {
-            let own = self.maximize_means(gain, workers);
-            self.update(k, priors, means, &gradient);
-            self.maximize(gain, own, workers)?;
+        if moved {
+            return Ok(None);
         }
-        Ok(())
+        let own = self.maximize_means(gain, workers);
+        self.update(k, priors, means, &gradient);
+        self.maximize(gain, own, workers)
     }
 
     /// Whether the run may end here.
@@ -249,13 +256,18 @@ impl<'a> Run<'a> {
     }
 
     /// Maximize over the other parameters without closed form.
-    fn maximize(&mut self, gain: f64, means: Vec<(usize, f64)>, workers: &Workers) -> Result<()> {
+    fn maximize(
+        &mut self,
+        gain: f64,
+        means: Vec<(usize, f64)>,
+        workers: &Workers,
+    ) -> Result<Option<f64>> {
         if self.numeric.is_idle() {
-            return Ok(());
+            return Ok(None);
         }
         if self.hooks.has(Hook::QFromStats) {
             let asked = (self.numeric).run_asking(&self.hooks, gain, &mut self.theta);
-            return asked.map(drop);
+            return asked.map(|_| None);
         }
         for (k, value) in means {
             self.theta[k] = value;
@@ -265,8 +277,9 @@ impl<'a> Run<'a> {
             store: &self.store,
             workers,
         };
-        self.numeric.run(&mut material, gain, &mut self.theta);
-        Ok(())
+        let report = self.numeric.run(&mut material, gain, &mut self.theta);
+        self.not_finite += report.not_finite as u64;
+        Ok(Some(report.objective).filter(|q| q.is_finite()))
     }
 
     /// Look at the second derivatives of the score route, every iteration at first, then now and then: minus the
