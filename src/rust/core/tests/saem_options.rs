@@ -236,7 +236,14 @@ fn case_27_the_run_ends_when_both_streaks_are_long_enough() {
         ..StopOptions::default()
     };
     let all = run(&joint, &stopping(loose, 9));
-    assert_eq!((all.trace.len(), all.status), (1, FitStatus::Converged));
+    assert_eq!(all.trace.len(), 1);
+    assert!(
+        all.evidence[0].contains("were within"),
+        "{:?}",
+        all.evidence
+    );
+    // Tolerances that anything meets do not make it the maximum.
+    assert_ne!(all.status, FitStatus::MaxIterations);
     let objective = StopOptions {
         rtol_q: 0.0,
         atol_q: 0.0,
