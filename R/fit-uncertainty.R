@@ -23,8 +23,8 @@
 #'   coordinate fewer a row. `confint()` a matrix of natural-scale bounds,
 #'   one row a parameter, with the attribute `method`. Both are an error of class
 #'   `nlmers_error_option` with reason `no_uncertainty` when the fit has no
-#'   covariance matrix: with `saem(acceleration = FALSE)`, with more than 100 free
-#'   parameters, or when it stopped too early.
+#'   covariance matrix: with `saem(suffstats = )`, with more than 100 free parameters, or
+#'   when it stopped too early.
 #' @references Louis TA (1982). Finding the observed information matrix when using
 #'   the EM algorithm. *Journal of the Royal Statistical Society B* 44, 226-233.
 #' @examples
@@ -91,8 +91,8 @@ chosen_parameters <- function(parm, free, all) {
 }
 
 stop_no_uncertainty <- function(fit) {
-  why <- if (isFALSE(fit$method$options$acceleration)) {
-    c("it was made with `acceleration = FALSE`", "Fit again with `saem(acceleration = TRUE)`.")
+  why <- if ("suffstats" %in% fit$method$options$hooks) {
+    c("it was made with statistics of your own", "Fit again without `suffstats`, with `start_from` this fit.")
   } else if (sum(fit$coordinates$free) > 100) {
     c("it has more than 100 free parameters", "Hold some fixed with `fix`.")
   } else if (fit$status$code %in% c("interrupted", "not_finite")) {

@@ -36,8 +36,7 @@
 #'   `independence()` and `saemix_mh()`, 80 for `mh()` and `adaptive_mh()`, 5 for `nuts()`, 20 for
 #'   `mala()`.
 #' @param update_schedule (`"all"`, integer or function) batches drawn for in an iteration:
-#'   all, so many at random, or those whose numbers `function(n, iter, rng)` returns, `n` being
-#'   the number of batches. The others keep their draws.
+#'   all, so many at random, or those whose numbers `function(n_batches, iteration)` returns. The others keep their draws.
 #' @param warm_start (logical) chains, and what samplers learned, live through the iterations.
 #' @param optimizer (`nlme_optimizer`) how parameters without a closed form move: [score()],
 #'   [lbfgs()], [nelder_mead()] or [adam()].
@@ -110,8 +109,8 @@
 #' @param ebe_rescue_multistart_sampling (character) see there.
 #' @param store_eb_modes (logical) the fit holds the modes; else [ranef()] finds them when asked.
 #' @param acceleration (logical or NULL) precondition the smoothing by the observed
-#'   information, so that its steps are Newton steps on averaged scores. Without it the fit
-#'   has no standard errors (see [vcov.nlme_fit()]). `NULL` is `TRUE` where it is possible: the
+#'   information, so that its steps are Newton steps on averaged scores. Without it the
+#'   statistics are averaged as published. `NULL` is `TRUE` where it is possible: the
 #'   schedule `"saemix"`, the optimizer `score()`, all batches updated, the windowed test, no
 #'   functions of the user, no `builtin_mean` and no `anneal_to_fixed`.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at the estimate.

@@ -135,7 +135,7 @@ test_that("case 12: all six targets of lognormal and exponential blocks", {
     fixed(p = probability(0.5), m = 0), random(eta ~ normal(0, 1) | id),
     {
       y ~ bernoulli(p)
-      z ~ poisson(exp(m * t + eta))
+      z ~ poisson(exp(m * eta))
     }
   )
   expect_equal(closed(counts), "p")

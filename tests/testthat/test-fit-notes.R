@@ -2,7 +2,6 @@ fit <- fit_orange(method = short_saem(), seed = 1)
 
 test_that("the objective is the last of the trace", {
   expect_equal(objective(fit), fit$trace$objective[200L])
-  expect_equal(objective(structure(c(fit, list(objective = -3)), class = "nlme_fit")), -3)
   expect_equal(caught(objective(3))$reason, "bad_fit")
 })
 
@@ -29,12 +28,7 @@ test_that("the mode goes by the routes", {
   expect_equal(mode(rep("score", 5L)), list("numeric_only", character()))
   expect_equal(mode(c(closed, closed, "fixed", closed, closed)), list("closed_form_only", "builtin_stats"))
   expect_equal(mode(c("numeric", closed, closed, closed, closed)), list("hybrid", "builtin_stats"))
-  expect_equal(mode(rep("hook", 5L), "mstep_closed_form"), list("closed_form_only", "custom_mstep_closed_form"))
-})
-
-test_that("what the algorithm noted itself goes first", {
-  fit$notes <- list(closed_form_mstep_mode = "said", more = 1)
-  expect_equal(notes(fit)[c("closed_form_mstep_mode", "more")], list(closed_form_mstep_mode = "said", more = 1))
+  expect_equal(mode(rep("score", 5L), "mstep_closed_form"), list("closed_form_only", "custom_mstep_closed_form"))
 })
 
 test_that("parameters of hidden chains are not eligible, with their reason", {
