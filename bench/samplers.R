@@ -78,6 +78,8 @@ if (file.exists(warfarin)) {
 
 minus2ll <- function(fit, nodes, natural = fit$parameters$natural) {
   fit$parameters$natural <- natural
+  # Without coordinates the natural values count.
+  fit$coordinates$value <- NA_real_
   tryCatch(-2 * as.numeric(logLik(fit, nodes = nodes)), error = function(e) Inf)
 }
 
