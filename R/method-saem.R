@@ -36,7 +36,8 @@
 #'   `independence()` and `saemix_mh()`, 80 for `mh()` and `adaptive_mh()`, 5 for `nuts()`, 20 for
 #'   `mala()`.
 #' @param update_schedule (`"all"`, integer or function) batches drawn for in an iteration:
-#'   all, so many at random, or those whose numbers `function(n_batches, iteration)` returns. The others keep their draws.
+#'   all, so many at random, or those whose numbers `function(n_batches, iteration)` returns.
+#'   The others keep their draws.
 #' @param warm_start (logical) chains, and what samplers learned, live through the iterations.
 #' @param optimizer (`nlme_optimizer`) how parameters without a closed form move: [score()],
 #'   [lbfgs()], [nelder_mead()] or [adam()].

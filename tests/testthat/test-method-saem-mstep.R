@@ -31,7 +31,9 @@ test_that("a function of the user is maximized without exact derivatives", {
 
 test_that("arguments of the optimizer can be given beside it", {
   method <- saem(optimizer = lbfgs(memory = 5), optim_kwargs = list(maxiters = 120), adtype = "finite")
-  expect_equal(method$options$optimizer, list(kind = "lbfgs", maxiters = 120, g_tol = 1e-4, memory = 5, adtype = "finite"))
+  expect_equal(
+    method$options$optimizer, list(kind = "lbfgs", maxiters = 120, g_tol = 1e-4, memory = 5, adtype = "finite")
+  )
   expect_equal(saem(optimizer = adam())$options$optimizer$adtype, "reverse")
   expect_equal(caught(saem(optimizer = adam(), optim_kwargs = list(maxiter = 3)))$hint, "Did you mean `maxiters`?")
   expect_equal(caught(saem(optim_kwargs = list(maxiters = 3)))$name, "maxiters")

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use nalgebra::DMatrix;
 
-use super::history::{acceptance, trace};
+use super::history::{acceptance, refusals, trace};
 use super::modes::Asked;
 use super::predict::{
     columns_matrix, effect_names, individual, outcome_names, predictions, typical,
@@ -92,17 +92,6 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     ]);
     entries.extend(state.map(|state| ("state", Value::Bytes(state))));
     Ok(list(entries))
-}
-
-/// Parameters that were named as targets of a closed form and have none.
-fn refusals(ineligible: &[(String, String)]) -> Value {
-    let texts = |pick: fn(&(String, String)) -> &String| {
-        Value::Texts(ineligible.iter().map(pick).cloned().collect())
-    };
-    list(vec![
-        ("parameter", texts(|refusal| &refusal.0)),
-        ("reason", texts(|refusal| &refusal.1)),
-    ])
 }
 
 pub fn options(request: &Request) -> Result<SaemOptions> {

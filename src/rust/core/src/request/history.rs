@@ -53,3 +53,14 @@ pub fn acceptance(fit: &Fit) -> Value {
         ("rate", Value::Numbers(rates)),
     ])
 }
+
+/// Parameters that were named as targets of a closed form and have none.
+pub fn refusals(ineligible: &[(String, String)]) -> Value {
+    let texts = |pick: fn(&(String, String)) -> &String| {
+        Value::Texts(ineligible.iter().map(pick).cloned().collect())
+    };
+    list(vec![
+        ("parameter", texts(|refusal| &refusal.0)),
+        ("reason", texts(|refusal| &refusal.1)),
+    ])
+}
