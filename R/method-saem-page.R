@@ -11,8 +11,8 @@
 #' the consecutive test of convergence with relative tolerances of 5e-5, absolute ones of
 #' 5e-7 and 4 iterations in a row; the optimizer `lbfgs()`; no acceleration. The modes are found by
 #' Newton's method, which ends where that documentation's L-BFGS does. `mh()` walks on the
-#' unconstrained scale, as that documentation says. Draws of several chains enter the statistics one by one rather than averaged, which would
-#' shrink the variances of the random effects.
+#' unconstrained scale, as that documentation says. Draws of several chains enter the statistics
+#' one by one rather than averaged, which would shrink the variances of the random effects.
 #' @returns An object of class `nlme_method` for [fit_nlme()].
 #' @seealso [saem()]
 #' @examples
