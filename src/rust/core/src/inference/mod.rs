@@ -5,6 +5,7 @@ pub mod curvature;
 pub mod density;
 pub mod ebe;
 pub mod joint;
+mod log_sum;
 pub mod modes;
 pub mod multistart;
 pub mod quadrature;
