@@ -31,7 +31,8 @@
 #' @param max_depth (integer) largest number of doublings of a trajectory: at most
 #'   `2^max_depth` gradients a step.
 #' @param n_adapt (integer or NULL) iterations of the run in which step sizes and metric
-#'   adapt; `NULL` for those before the gain decreases.
+#'   adapt; `NULL` for those before the gain decreases. Draws of `mala()` are a little too close
+#'   to the center while its steps adapt, which lets small variances vanish: keep it short.
 #' @details
 #' * `independence()`, the default: a mixture of four kernels led by draws around the
 #'   conditional modes (Karimi, Lavielle and Moulines, 2020).
@@ -129,7 +130,7 @@ nuts <- function(target_accept = 0.8, max_depth = 6, n_adapt = NULL) {
 
 #' @rdname samplers
 #' @export
-mala <- function(target_accept = 0.57, n_adapt = NULL) {
+mala <- function(target_accept = 0.57, n_adapt = 20) {
   new_sampler("mala", list(
     target_accept = check_fraction(target_accept, "target_accept"),
     n_adapt = if (!is.null(n_adapt)) check_count(n_adapt, "n_adapt", 0)

@@ -26,9 +26,9 @@ test_that("steps go by the sampler unless given", {
 test_that("gradient samplers adapt while the gain is 1 unless told how long", {
   adapts <- function(...) saem(...)$options$sampler$n_adapt
   expect_equal(adapts(sampler = nuts()), 300)
-  expect_equal(adapts(60, 20, sampler = mala(), sa_burnin_iters = 5), 65)
+  expect_equal(adapts(60, 20, sampler = mala(n_adapt = NULL), sa_burnin_iters = 5), 65)
   expect_equal(adapts(sampler = nuts(n_adapt = 7)), 7)
-  expect_equal(adapts(sampler = mala(), sa_schedule = function(iter, opts) 1 / iter, maxiters = 30), 15)
+  expect_equal(adapts(sampler = mala(n_adapt = NULL), sa_schedule = function(iter, opts) 1 / iter, maxiters = 30), 15)
 })
 
 test_that("a sampler that is none is refused", {

@@ -36,3 +36,9 @@ test_that("a sampler prints as the call that makes it", {
   expect_output(print(independence()), "independence(sweeps = 2, prior = 1", fixed = TRUE)
   expect_output(print(nuts()), "n_adapt = NULL)", fixed = TRUE)
 })
+
+test_that("mala() lets a variance grow from a small start", {
+  fit <- fit_orange(method = saem(sampler = mala()), seed = 1)
+  expect_true(converged(fit))
+  expect_gt(VarCorr(fit)$sd, 25)
+})
