@@ -21,13 +21,7 @@
 saem_page_defaults <- function(...) {
   own <- list(...)
   known <- setdiff(names(formals(saem)), "...")
-  for (name in setdiff(rlang::names2(own), known)) {
-    stop_option(
-      "unknown_argument",
-      if (nzchar(name)) sprintf("saem() has no option `%s`.", name) else "Every option needs its name.",
-      hint = nearest_hint(name, known, "Options"), fields = list(name = name)
-    )
-  }
+  check_option_names(own, known, "saem()", "unknown_argument")
   asked <- lapply(formals(saem)[known], eval, envir = environment(saem))
   asked[names(page_defaults())] <- page_defaults()
   asked[names(own)] <- own

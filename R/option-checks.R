@@ -83,3 +83,13 @@ stop_bad_option <- function(name, value, wanted) {
     fields = list(name = name, value = shown)
   )
 }
+
+# Refuse a list of options that names one its `owner` does not have.
+check_option_names <- function(options, known, owner, reason) {
+  for (name in setdiff(rlang::names2(options), known)) {
+    stop_option(
+      reason, if (nzchar(name)) sprintf("%s has no option `%s`.", owner, name) else "Every option needs its name.",
+      hint = nearest_hint(name, known, "Options"), fields = list(name = name)
+    )
+  }
+}

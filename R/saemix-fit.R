@@ -246,13 +246,7 @@ time_predictor <- function(data) {
 
 control_of_list <- function(options) {
   known <- setdiff(names(formals(saemix_control)), "...")
-  for (name in setdiff(rlang::names2(options), known)) {
-    stop_option(
-      "unknown_option",
-      if (nzchar(name)) sprintf("saemix has no option `%s`.", name) else "An option has no name.",
-      hint = nearest_hint(name, known, "Options"), fields = list(name = name)
-    )
-  }
+  check_option_names(options, known, "saemix", "unknown_option")
   do.call(saemix_control, options)
 }
 

@@ -101,13 +101,7 @@ interrupted_session <- function() {
 }
 
 test_that("Ctrl-C stops a task within a quarter of a second and the session lives", {
-  skip_on_os("windows")
-  script <- withr::local_tempfile(fileext = ".R")
-  dump("interrupted_session", script)
-  write("interrupted_session()", script, append = TRUE)
-  withr::local_envvar(R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
-  rscript <- file.path(R.home("bin"), "Rscript")
-  output <- system2(rscript, shQuote(script), stdout = TRUE, stderr = FALSE, timeout = 60)
+  output <- output_of_own_process("interrupted_session")
   line <- grep("^interrupted", output, value = TRUE)
   expect_match(line, "interrupted TRUE alive TRUE")
   expect_lt(as.numeric(sub(".* after ", "", line)), 0.25)

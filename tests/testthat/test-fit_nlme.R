@@ -110,13 +110,7 @@ interrupted_fit <- function() {
 }
 
 test_that("Ctrl-C returns what there is within a quarter of a second", {
-  skip_on_os("windows")
-  script <- withr::local_tempfile(fileext = ".R")
-  dump("interrupted_fit", script)
-  write("interrupted_fit()", script, append = TRUE)
-  withr::local_envvar(R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
-  rscript <- file.path(R.home("bin"), "Rscript")
-  output <- system2(rscript, shQuote(script), stdout = TRUE, stderr = FALSE, timeout = 60)
+  output <- output_of_own_process("interrupted_fit")
   parts <- strsplit(utils::tail(output, 1L), " ")[[1L]]
   expect_equal(parts[1:2], c("interrupted", "TRUE"))
   expect_lt(as.numeric(parts[3]), 0.25)

@@ -348,13 +348,7 @@ interrupted_function <- function() {
 }
 
 test_that("Ctrl-C inside a function stops the fit, which gives what it has", {
-  skip_on_os("windows")
-  script <- withr::local_tempfile(fileext = ".R")
-  dump("interrupted_function", script)
-  write("interrupted_function()", script, append = TRUE)
-  withr::local_envvar(R_LIBS = paste(.libPaths(), collapse = .Platform$path.sep))
-  rscript <- file.path(R.home("bin"), "Rscript")
-  output <- system2(rscript, shQuote(script), stdout = TRUE, stderr = FALSE, timeout = 60)
+  output <- output_of_own_process("interrupted_function")
   line <- grep("^status", output, value = TRUE)
   expect_match(line, "status interrupted iterations 3 mu 3 ")
   expect_lt(as.numeric(sub(".* after ", "", line)), 0.5)

@@ -139,6 +139,27 @@ fn fit_error(joint: &Joint, options: &SaemOptions) -> &'static str {
     fit(joint, options, 1, 1, &Silent).unwrap_err().reason
 }
 
+/// The residual error of constant data falls as far as it may.
+#[test]
+fn a_floor_of_the_user_is_the_only_one() {
+    let constant = Data::new(8, |_| 4).with("y", |_, _| 0.5);
+    let joint = joint(LINE, &constant);
+    let sd = |anneal: AnnealOptions| {
+        let options = SaemOptions {
+            anneal,
+            ..of_schedule(ScheduleOptions::default())
+        };
+        run(&joint, &options).theta[2].exp()
+    };
+    let of_start = sd(AnnealOptions::default());
+    assert!((of_start - 1e-5).abs() < 1e-12, "{of_start}");
+    let lower = sd(AnnealOptions {
+        var_lb_value: Some(1e-7),
+        ..AnnealOptions::default()
+    });
+    assert!((lower - 1e-7).abs() < 1e-14, "{lower}");
+}
+
 #[test]
 fn case_8_standard_deviations_have_a_floor_for_good() {
     let text = "

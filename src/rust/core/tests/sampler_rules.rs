@@ -6,6 +6,7 @@
 mod common;
 
 use common::groups::joint as joint_of_groups;
+use common::samplers::samplers;
 use common::{try_joint, Data};
 use nlmers_core::data::Layout;
 use nlmers_core::monitor::Silent;
@@ -14,7 +15,7 @@ use nlmers_core::problem::{Given, Joint, Means, Prior, Problem, Values};
 use nlmers_core::saem::estep::{Chains, Target, Turn};
 use nlmers_core::saem::options::ChainOptions;
 use nlmers_core::saem::{fit, Fit, SaemOptions};
-use nlmers_core::samplers::{Mixture, Plan, SamplerOptions, Tally};
+use nlmers_core::samplers::{Plan, SamplerOptions, Tally};
 
 const MODEL: &str = "
     fixed m = real(0.3, -0.5)
@@ -30,49 +31,6 @@ fn data() -> Data {
         .with("y", |row, i| {
             1.2 + (i as f64).sin() - 0.1 * (row % 5) as f64
         })
-}
-
-fn samplers() -> [(&'static str, SamplerOptions); 6] {
-    [
-        (
-            "independence",
-            SamplerOptions::Independence(Mixture::default()),
-        ),
-        ("mh", SamplerOptions::Mh { scale: 0.5 }),
-        (
-            "saemix_mh",
-            SamplerOptions::SaemixMh {
-                n_kern1: 1,
-                n_kern2: 2,
-                n_kern3: 1,
-                target_accept: 0.44,
-                adapt_rate: 0.7,
-            },
-        ),
-        (
-            "adaptive_mh",
-            SamplerOptions::AdaptiveMh {
-                adapt_start: 50,
-                init_scale: 1.0,
-                eps_reg: 1e-6,
-            },
-        ),
-        (
-            "nuts",
-            SamplerOptions::Nuts {
-                target_accept: 0.8,
-                max_depth: 5,
-                n_adapt: 20,
-            },
-        ),
-        (
-            "mala",
-            SamplerOptions::Mala {
-                target_accept: 0.57,
-                n_adapt: 20,
-            },
-        ),
-    ]
 }
 
 /// Chains of a problem at its starting values.
@@ -174,7 +132,7 @@ fn given_values_stay_and_the_others_move() {
             ("e[2]", "s7", 0.75),
         ],
     );
-    for (name, options) in samplers() {
+    for (name, options) in samplers(20) {
         let mut bench = Bench::new(joint.main(), options);
         bench.step(1, false, None);
         let before = bench.phi();
@@ -192,7 +150,7 @@ fn levels_that_are_not_asked_to_move_stay_and_are_not_counted() {
     let joint = joint(MODEL, &[]);
     // Subjects of the first block alone: rows are sorted by their number, and these have the most.
     let active: Vec<bool> = (0..100).map(|i| i % 3 == 2 && i < 50).collect();
-    for (name, options) in samplers() {
+    for (name, options) in samplers(20) {
         let mut bench = Bench::new(joint.main(), options);
         bench.step(1, false, None);
         let (before, all) = (bench.phi(), bench.tally());
@@ -230,7 +188,7 @@ fn levels_that_are_not_asked_to_move_stay_and_are_not_counted() {
 #[test]
 fn a_cold_start_forgets_and_a_warm_one_does_not() {
     let joint = joint(MODEL, &[]);
-    for (name, options) in samplers() {
+    for (name, options) in samplers(20) {
         let [short, long, warm] = [(1, true), (5, true), (5, false)].map(|(n, cold)| {
             let mut bench = Bench::new(joint.main(), options);
             (1..=n).for_each(|k| bench.step(k, cold, None));
@@ -247,7 +205,7 @@ fn draws_without_a_density_are_rejected_and_counted() {
     let text = "fixed o = positive(2)\nfixed s = positive(0.5)
         random e ~ normal(0, o) | id\ny ~ normal(log(e + 1), s)";
     let joint = joint(text, &[]);
-    for (name, options) in samplers() {
+    for (name, options) in samplers(20) {
         let mut bench = Bench::new(joint.main(), options);
         (1..=20).for_each(|k| bench.step(k, false, None));
         assert!(bench.phi().iter().all(|phi| phi[0] > -1.0), "{name}");
@@ -292,7 +250,7 @@ fn threads_do_not_change_a_bit_under_any_sampler() {
         &Given::default(),
     );
     for joint in [joint(MODEL, &[]), crossed.unwrap()] {
-        for (name, sampler) in samplers() {
+        for (name, sampler) in samplers(20) {
             for warm in [true, false] {
                 let options = options(sampler, warm);
                 let run = |threads| fit(&joint, &options, 3, threads, &Silent).unwrap();

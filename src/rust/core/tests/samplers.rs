@@ -10,12 +10,13 @@
 mod common;
 
 use common::posteriors::{line, plane, Exact, Target, FAMILIES, INFORMATIVE, WEAK};
+use common::samplers::samplers;
 use nlmers_core::inference::modes::{ModeOptions, Modes};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::problem::{Derivatives, Means, Prior, Problem, Values};
 use nlmers_core::random::{Purpose, Stream};
-use nlmers_core::samplers::{Context, Mixture, Plan, Posterior, Report, SamplerOptions, State};
+use nlmers_core::samplers::{Context, Plan, Posterior, Report, SamplerOptions, State};
 
 /// Draws of a chain: 64 of them give 200,000.
 const DRAWS: usize = 3200;
@@ -23,50 +24,6 @@ const DRAWS: usize = 3200;
 const LIMIT: f64 = 4.0;
 /// Iterations in which samplers adapt.
 const ADAPT: usize = 200;
-
-fn samplers() -> Vec<(&'static str, SamplerOptions)> {
-    let n_adapt = ADAPT;
-    vec![
-        (
-            "independence",
-            SamplerOptions::Independence(Mixture::default()),
-        ),
-        ("mh", SamplerOptions::Mh { scale: 0.7 }),
-        (
-            "saemix_mh",
-            SamplerOptions::SaemixMh {
-                n_kern1: 2,
-                n_kern2: 2,
-                n_kern3: 1,
-                target_accept: 0.44,
-                adapt_rate: 0.7,
-            },
-        ),
-        (
-            "adaptive_mh",
-            SamplerOptions::AdaptiveMh {
-                adapt_start: 50,
-                init_scale: 1.0,
-                eps_reg: 1e-6,
-            },
-        ),
-        (
-            "nuts",
-            SamplerOptions::Nuts {
-                target_accept: 0.8,
-                max_depth: 6,
-                n_adapt,
-            },
-        ),
-        (
-            "mala",
-            SamplerOptions::Mala {
-                target_accept: 0.57,
-                n_adapt,
-            },
-        ),
-    ]
-}
 
 /// Sums over the draws of each chain: deviations from `about`, then their products.
 struct Sums {
@@ -189,7 +146,7 @@ fn run(target: &Target, options: SamplerOptions) -> (Sums, Vec<Report>) {
 }
 
 fn check(target: &Target) {
-    for (name, options) in samplers() {
+    for (name, options) in samplers(ADAPT) {
         let (sums, reports) = run(target, options);
         let deviation = sums.deviation(&target.exact);
         println!("{name}, {}: {deviation:.2} errors", target.name);
@@ -233,7 +190,7 @@ fn case_23_a_wrong_jacobian_in_the_target_is_detected() {
     for family in &FAMILIES {
         let right = family.target(INFORMATIVE, 0, false);
         let wrong = [-1, -2].map(|power| family.target(INFORMATIVE, power, false).exact);
-        for (name, options) in samplers() {
+        for (name, options) in samplers(ADAPT) {
             let (sums, _) = run(&right, options);
             for wrong in &wrong {
                 let deviation = sums.deviation(wrong);
@@ -250,7 +207,7 @@ fn case_23_a_wrong_jacobian_in_the_acceptance_ratio_is_detected() {
     for family in [&FAMILIES[0], &FAMILIES[2]] {
         let target = family.target(INFORMATIVE, 0, true);
         let same = family.target(INFORMATIVE, -2, true);
-        for (name, options) in samplers() {
+        for (name, options) in samplers(ADAPT) {
             let (sums, _) = run(&target, options);
             let what = format!("{name}, {}", target.name);
             let deviation = sums.deviation(&target.exact);
@@ -271,7 +228,7 @@ fn case_23_adaptation_reaches_its_target_and_lasts() {
         ("nuts", 0, 0.8, 0.13),
         ("mala", 0, 0.57, 0.08),
     ] {
-        let options = samplers().into_iter().find(|s| s.0 == name).unwrap().1;
+        let options = samplers(ADAPT).into_iter().find(|s| s.0 == name).unwrap().1;
         let (_, reports) = run(&target, options);
         let counts = |f: fn(&nlmers_core::samplers::Tally) -> u64| {
             reports.iter().map(|r| f(&r.tallies[kernel])).sum::<u64>() as f64

@@ -50,9 +50,6 @@ pub struct Step<'s> {
     pub annealing: Annealing,
 }
 
-/// Smallest ratio of a variance to its starting value.
-const VARIANCE_FLOOR: f64 = 1e-10;
-
 impl<'a> MStep<'a> {
     pub fn new(problem: &'a Problem, free: &[usize]) -> Self {
         let mut scored = problem.theta.on_route(Route::Score);
@@ -130,8 +127,8 @@ impl<'a> MStep<'a> {
             let variance = (2.0 * old[*k]).exp();
             let squares = (variance * (gradient + n)).max(0.0);
             let new = smoothed.update(squares, step.gain) / n;
-            let floor = VARIANCE_FLOOR * (2.0 * self.problem.theta.start[*k]).exp();
-            let new = new.max(step.annealing.rate * variance).max(floor);
+            let new = new.max(step.annealing.rate * variance);
+            let new = new.max(f64::MIN_POSITIVE);
             theta[*k] = self.problem.theta.clamp(*k, 0.5 * new.ln());
         }
     }

@@ -12,6 +12,8 @@ pub mod groups;
 pub mod likelihood;
 pub mod numeric;
 pub mod posteriors;
+pub mod resume;
+pub mod samplers;
 pub mod scalar;
 pub mod text;
 
