@@ -1,6 +1,7 @@
 //! Say what a fit means: conditional modes, the exact likelihood by quadrature.
 
 pub mod climb;
+pub mod cloud;
 pub mod curvature;
 pub mod density;
 pub mod ebe;
@@ -8,4 +9,5 @@ pub mod joint;
 mod log_sum;
 pub mod modes;
 pub mod multistart;
+pub mod posterior;
 pub mod quadrature;

@@ -81,6 +81,27 @@ impl Statistics {
         }
     }
 
+    /// Forget all levels.
+    pub fn clear(&mut self) {
+        let all = self.first.iter_mut().chain(&mut self.second);
+        all.chain(&mut self.square).for_each(|value| *value = 0.0);
+        self.seeded = true;
+    }
+
+    /// Add a level whose `phi` has these moments: `mean` of length `d`, `covariance` `d x d`.
+    pub fn add(&mut self, level: usize, mean: &[f64], covariance: &[f64]) {
+        let d = self.dim;
+        for a in 0..d {
+            let left = mean[a] - self.origin[a];
+            self.first[level * d + a] = left;
+            self.square[level * d + a] = left * left + covariance[a * d + a];
+            for b in 0..=a {
+                let product = left * (mean[b] - self.origin[b]) + covariance[a * d + b];
+                self.second[a * d + b] += product;
+            }
+        }
+    }
+
     /// Smoothed `E[phi]` of one coordinate of a subject.
     pub fn mean(&self, subject: usize, k: usize) -> f64 {
         self.origin[k] + self.first[subject * self.dim + k]
