@@ -27,6 +27,8 @@ pub enum Purpose {
     Minibatch,
     /// Starts of the search for conditional modes.
     ModeStart,
+    /// Points of importance sampling.
+    Importance,
 }
 
 /// Who occupies the lanes of a block.
