@@ -27,6 +27,10 @@ pub enum Purpose {
     Minibatch,
     /// Starts of the search for conditional modes.
     ModeStart,
+    /// Points of importance sampling.
+    Importance,
+    /// Points at which expectations under a variational distribution are computed.
+    Bound,
 }
 
 /// Who occupies the lanes of a block.

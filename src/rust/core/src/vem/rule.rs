@@ -57,7 +57,7 @@ impl Rule {
         let source = Source {
             stream: Stream {
                 seed: self.seed,
-                purpose: Purpose::Points,
+                purpose: Purpose::Bound,
             },
             replicate,
         };
