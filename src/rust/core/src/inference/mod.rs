@@ -14,4 +14,5 @@ pub mod pareto;
 pub mod points;
 pub mod posterior;
 pub mod quadrature;
+pub mod start;
 pub mod student;

@@ -106,7 +106,11 @@ impl Member {
                 there.value >= here.value - slack || here.value.is_nan()
             }
         };
-        let sound = there.slope.iter().chain(there.shape.iter()).all(|x| x.is_finite());
+        let sound = there
+            .slope
+            .iter()
+            .chain(there.shape.iter())
+            .all(|x| x.is_finite());
         if better && there.value.is_finite() && sound {
             self.q = self.trial.clone();
             self.here = Some(there);
@@ -152,7 +156,9 @@ impl Member {
         if widest > MOST {
             return None;
         }
-        let curvature = blend(&here.shape).cholesky().or_else(|| blend(&diagonal).cholesky())?;
+        let curvature = blend(&here.shape)
+            .cholesky()
+            .or_else(|| blend(&diagonal).cholesky())?;
         let newton = curvature.solve(&here.slope);
         let l = factor(&self.q);
         let mean = DVector::from_column_slice(&self.q.mean) + &l * &newton * r;
