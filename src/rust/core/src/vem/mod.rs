@@ -6,6 +6,7 @@ mod ascent;
 mod bound;
 mod fit;
 mod inner;
+mod mixing;
 pub mod options;
 mod penalty;
 mod polish;
