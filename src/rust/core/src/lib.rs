@@ -3,12 +3,14 @@
 pub mod data;
 pub mod distributions;
 pub mod error;
+pub mod fitted;
 pub mod inference;
 pub mod ir;
 pub mod keep;
 pub mod language;
 pub mod model;
 pub mod monitor;
+pub mod mstep;
 pub mod optimizer;
 pub mod parallel;
 pub mod problem;

@@ -8,10 +8,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 15] = [
     "request",
+    "vem",
     "saem",
     "inference",
+    "mstep",
+    "fitted",
     "samplers",
     "optimizer",
     "problem",

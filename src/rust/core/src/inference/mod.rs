@@ -1,6 +1,7 @@
 //! Say what a fit means: conditional modes, the exact likelihood by quadrature.
 
 pub mod climb;
+pub mod cloud;
 pub mod curvature;
 pub mod density;
 pub mod ebe;
@@ -11,5 +12,6 @@ pub mod modes;
 pub mod multistart;
 pub mod pareto;
 pub mod points;
+pub mod posterior;
 pub mod quadrature;
 pub mod student;

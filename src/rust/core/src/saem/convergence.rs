@@ -3,31 +3,8 @@
 //! The last half of the smoothing is split in two windows. A coordinate has settled when the means of the windows
 //! differ by little compared with the scale on which the parameter is known.
 
-use super::trace::Trace;
+use crate::fitted::{FitStatus, Trace};
 use crate::problem::{Route, Theta};
-
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FitStatus {
-    Converged,
-    MaxIterations,
-    /// Nothing pulls the parameters on, but not because they are at a maximum that the data determine.
-    Stalled,
-    NotFinite,
-    Interrupted,
-}
-
-impl FitStatus {
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Converged => "converged",
-            Self::MaxIterations => "max_iterations",
-            Self::Stalled => "stalled",
-            Self::NotFinite => "not_finite",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
 
 /// Largest drift between the windows that counts as settled.
 const DRIFT: f64 = 0.02;

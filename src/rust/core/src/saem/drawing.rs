@@ -5,8 +5,8 @@ use super::exchange::exchange;
 use super::part::ChainDraws;
 use super::run::Run;
 use super::schedule::Phase;
-use super::score::Scores;
 use super::turns::{plan, turns};
+use crate::mstep::Scores;
 use crate::parallel::Workers;
 use crate::problem::{Means, Prior};
 

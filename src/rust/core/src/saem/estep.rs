@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::gradient::{adjoint_sums, residual_gradient, Gradients};
-use super::score::Scores;
 use crate::data::{Block, Layout};
 use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::keep::keeps;
+use crate::mstep::Scores;
 use crate::parallel::Workers;
 use crate::problem::{Derivatives, Means, Prior, Problem, Values};
 use crate::random::{Purpose, Stream};

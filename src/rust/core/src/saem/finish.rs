@@ -1,10 +1,10 @@
 //! End a run: judge where it came to and hand over what it found.
 
-use super::convergence::{judge, FitStatus};
-use super::fit::Fit;
+use super::convergence::judge;
 use super::options::ConvergenceTest;
 use super::run::Run;
 use super::smoother::Smoother;
+use crate::fitted::{Fit, FitStatus};
 use crate::samplers::Tally;
 
 impl Run<'_> {

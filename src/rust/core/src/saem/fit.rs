@@ -3,44 +3,17 @@
 use std::time::Instant;
 
 use super::checkpoint::{bytes, Checkpoint, Header, Identity, Saved};
-pub use super::convergence::FitStatus;
 use super::hooks::Hooks;
 use super::options::SaemOptions;
 use super::run::Run;
 use super::start::check_start;
-use super::trace::Trace;
-use nalgebra::DMatrix;
 
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
+use crate::fitted::{Fit, FitStatus};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Points};
-
-/// What a run of SAEM gives.
-#[derive(Debug, Clone)]
-pub struct Fit {
-    /// The estimate, transformed scale.
-    pub theta: Vec<f64>,
-    pub status: FitStatus,
-    pub evidence: Vec<String>,
-    pub trace: Trace,
-    pub chains: usize,
-    /// Kernel and acceptance rate.
-    pub acceptance: Vec<(&'static str, f64)>,
-    /// Proposals rejected because their density was not finite.
-    pub not_finite: u64,
-    /// Conditional means and standard deviations of `phi`, for each grouping `levels x d`, row-major.
-    pub cond_mean: Vec<Vec<f64>>,
-    pub cond_sd: Vec<Vec<f64>>,
-    /// Covariance of the estimate of the free coordinates, transformed scale, when it was learned.
-    pub covariance: Option<DMatrix<f64>>,
-    pub seconds: f64,
-    /// What continues an interrupted run.
-    pub state: Option<Vec<u8>>,
-    /// Trouble beside the estimation.
-    pub warnings: Vec<String>,
-}
 
 /// Where a run starts and where it leaves its state, beyond the problem and the options.
 #[derive(Debug, Clone, Default)]

@@ -1,8 +1,8 @@
 //! Take the gradient of the complete-data log density in `theta` at the draws of a block.
 
 use super::estep::Target;
-use super::score::Scores;
 use crate::ir::column::Column;
+use crate::mstep::{LanePoint, Scores};
 use crate::problem::{ConstantError, Derivatives};
 use crate::samplers::State;
 
@@ -33,7 +33,12 @@ impl Gradients {
             *total += column.0[..state.n_lanes].iter().sum::<f64>();
         }
         let block = &target.layout.blocks[state.block];
-        let scores = scores.map_or_else(Vec::new, |scores| scores.lanes(state, block, columns));
+        let at = LanePoint {
+            phi: &state.phi,
+            mean: &state.mean,
+            log_lik: &state.log_lik,
+        };
+        let scores = scores.map_or_else(Vec::new, |scores| scores.lanes(&at, block, columns));
         state.scratch = scratch;
         scores
     }

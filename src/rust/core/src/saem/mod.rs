@@ -2,7 +2,6 @@
 //!
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
-mod bare;
 mod batches;
 mod checkpoint;
 mod collapse;
@@ -15,9 +14,6 @@ mod fit;
 mod floors;
 mod gradient;
 mod hooks;
-mod means;
-mod mstep;
-mod newton;
 mod numeric;
 mod objective;
 pub mod options;
@@ -26,21 +22,18 @@ mod resume;
 mod routes;
 mod run;
 mod schedule;
-mod score;
 mod smoother;
 mod stall;
 mod start;
-mod statistics;
 mod store;
 mod streaks;
-mod trace;
 mod turns;
 
+pub use crate::fitted::{Fit, FitStatus, Trace};
 use crate::optimizer;
 pub use crate::optimizer::{Derivative, OptimizerOptions};
 pub use checkpoint::{Checkpoint, Checksum, Identity, Saved};
-pub use fit::{fit, fit_on, Course, Fit, FitStatus};
+pub use fit::{fit, fit_on, Course};
 pub use options::SaemOptions;
 pub use routes::choose_routes;
 pub use schedule::{Phase, Schedule};
-pub use trace::Trace;

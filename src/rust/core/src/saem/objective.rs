@@ -9,11 +9,10 @@ use std::sync::Arc;
 use nalgebra::DMatrix;
 
 use super::part::Part;
-use super::score::Scores;
-use super::statistics::Statistics;
 use super::store::{Snapshot, SnapshotDraws};
 use crate::data::Layout;
 use crate::ir::column::Column;
+use crate::mstep::{Scores, Statistics};
 use crate::parallel::Workers;
 use crate::problem::{Joint, Known, Prior, Problem, Scratch, Values};
 

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use super::estep::{Chains, Report};
-use super::mstep::MStep;
-use super::score::Scores;
-use super::statistics::Statistics;
 use crate::data::Layout;
 use crate::keep::keeps;
+use crate::mstep::{MStep, Scores, Statistics};
 use crate::parallel::Workers;
 use crate::problem::{
     Derivatives, Draws, Joint, Known, MeanProgram, Means, Prior, Problem, Values,

@@ -5,24 +5,22 @@ use super::collapse::Collapses;
 use super::estep::Report;
 use super::floors::Floors;
 use super::hooks::Hooks;
-use super::mstep::{Annealing, MStep, Step};
-use super::newton::MAX_PARAMETERS;
 use super::numeric::{Material, NumericStep};
 use super::options::{AnnealSchedule, ConvergenceTest, Hook, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, Part};
 use super::schedule::{Phase, Schedule};
-use super::score::Scores;
 use super::smoother::{LaneScores, Smoother};
 use super::store::{Snapshot, Store};
 use super::streaks::Streaks;
-use super::trace::Trace;
 use super::turns::{plan, turns};
 use nalgebra::DMatrix;
 
 use crate::data::Layout;
 use crate::error::Result;
+use crate::fitted::Trace;
 use crate::keep::keeps;
 use crate::monitor::Progress;
+use crate::mstep::{Annealing, MStep, Scores, Step, MAX_PARAMETERS};
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Route};
 
@@ -180,8 +178,9 @@ impl<'a> Run<'a> {
         let (phase, gain) = self.schedule.at(k);
         for part in &mut self.parts {
             if let Some(chains) = &part.chains {
-                part.statistics.update(chains, part.layout, gain);
-                part.now.update(chains, part.layout, 1.0);
+                let (layout, copies) = (part.layout, part.layout.copies);
+                part.statistics.update(chains.moments(layout), copies, gain);
+                part.now.update(chains.moments(layout), copies, 1.0);
             }
         }
         if self.hooks.has(Hook::MstepClosedForm) {

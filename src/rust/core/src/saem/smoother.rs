@@ -2,14 +2,12 @@
 
 use nalgebra::DMatrix;
 
-use super::convergence::FitStatus;
-use super::mstep::MStep;
-use super::newton::{Preconditioner, ScoreMoments};
-use super::score::Scores;
 use crate::data::Layout;
+use crate::fitted::FitStatus;
 use crate::ir::column::Column;
 use crate::keep::keeps;
-use crate::problem::{Prior, Route, Theta};
+use crate::mstep::{add_complete, MStep, Preconditioner, ScoreMoments, Scores};
+use crate::problem::{Prior, Theta};
 
 /// Longest step, in standard errors.
 const LONGEST_STEP: f64 = 2.0;
@@ -196,37 +194,6 @@ impl Smoother {
     }
 }
 
-/// Information of the complete data that one grouping contributes, added to `complete`.
-fn add_complete((scores, mstep, prior): &(Scores, &MStep, &Prior), complete: &mut DMatrix<f64>) {
-    let problem = scores.problem;
-    let position = |k: usize| scores.free.iter().position(|free| *free == k);
-    let mut place = |coordinates: &[usize], block: &DMatrix<f64>| {
-        for (a, j) in coordinates.iter().enumerate() {
-            for (b, k) in coordinates.iter().enumerate() {
-                if let (Some(j), Some(k)) = (position(*j), position(*k)) {
-                    complete[(j, k)] += block[(a, b)];
-                }
-            }
-        }
-    };
-    let linear = &mstep.linear;
-    place(&linear.coordinates, &linear.information(problem, prior));
-    for residual in &problem.form.residuals {
-        if problem.theta.routes[residual.theta] == Route::Residual {
-            let n: usize = residual.outcomes.iter().map(|o| problem.n_obs_of(*o)).sum();
-            let information = DMatrix::from_element(1, 1, 2.0 * n as f64);
-            place(&[residual.theta], &information);
-        }
-    }
-    for (k, information) in mstep.bare.information(problem, scores.theta) {
-        place(&[k], &DMatrix::from_element(1, 1, information));
-    }
-    scores.add_omega_information(complete);
-    if let Some(information) = &mstep.information {
-        place_scored(information, &mstep.scored, scores.free, complete);
-    }
-}
-
 /// Which bound a coordinate is pressed against by its score.
 fn pressed_bound(bounds: &Theta, k: usize, value: f64, score: f64) -> Option<&'static str> {
     if value <= bounds.lower[k] && score < 0.0 {
@@ -235,34 +202,5 @@ fn pressed_bound(bounds: &Theta, k: usize, value: f64, score: f64) -> Option<&'s
         Some("upper")
     } else {
         None
-    }
-}
-
-/// Rows and columns of the scored coordinates in the information of the complete data.
-fn place_scored(
-    information: &DMatrix<f64>,
-    scored: &[usize],
-    free: &[usize],
-    complete: &mut DMatrix<f64>,
-) {
-    for (b, k) in scored.iter().enumerate() {
-        let Some(column) = free.iter().position(|f| f == k) else {
-            continue;
-        };
-        for row in 0..free.len() {
-            complete[(row, column)] = information[(row, b)];
-            complete[(column, row)] = information[(row, b)];
-        }
-    }
-    for (a, j) in scored.iter().enumerate() {
-        for (b, k) in scored.iter().enumerate() {
-            let place = (
-                free.iter().position(|f| f == j),
-                free.iter().position(|f| f == k),
-            );
-            if let (Some(row), Some(column)) = place {
-                complete[(row, column)] = 0.5 * (information[(row, b)] + information[(column, a)]);
-            }
-        }
     }
 }

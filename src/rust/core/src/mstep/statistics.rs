@@ -4,11 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::estep::Chains;
-use crate::data::Layout;
+use crate::data::Block;
 use crate::ir::column::{add_products, LANES};
 use crate::ir::symmetric::at;
 use crate::problem::Means;
+use crate::samplers::Moments;
 
 /// Statistics of `phi`, relative to a fixed `origin` so that no digits cancel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,11 +42,18 @@ impl Statistics {
     }
 
     /// Move toward the statistics of the current draws; the first time, jump there.
-    pub fn update(&mut self, chains: &Chains, layout: &Layout, gain: f64) {
+    ///
+    /// `blocks`: the moments of the draws of each block; `copies`: chains of each level.
+    pub fn update<'m>(
+        &mut self,
+        blocks: impl Iterator<Item = (&'m Block, &'m Moments)>,
+        copies: usize,
+        gain: f64,
+    ) {
         let gain = if self.seeded { gain } else { 1.0 };
         self.seeded = true;
         let d = self.dim;
-        let weight = gain / layout.copies as f64;
+        let weight = gain / copies as f64;
         for value in self
             .first
             .iter_mut()
@@ -56,7 +63,7 @@ impl Statistics {
             *value *= 1.0 - gain;
         }
         let mut triangle: Vec<f64> = pairs(d).map(|(a, b)| self.second[a * d + b]).collect();
-        for (block, moments) in chains.moments(layout) {
+        for (block, moments) in blocks {
             let (lanes, weight) = (&block.lanes, weight / moments.n as f64);
             for a in 0..d {
                 let (first, square) = (&moments.first[a].0, &moments.second[at(a, a)].0);
@@ -71,6 +78,27 @@ impl Statistics {
         }
         for ((a, b), value) in pairs(d).zip(triangle) {
             self.second[a * d + b] = value;
+        }
+    }
+
+    /// Forget all levels.
+    pub fn clear(&mut self) {
+        let all = self.first.iter_mut().chain(&mut self.second);
+        all.chain(&mut self.square).for_each(|value| *value = 0.0);
+        self.seeded = true;
+    }
+
+    /// Add a level whose `phi` has these moments: `mean` of length `d`, `covariance` `d x d`.
+    pub fn add(&mut self, level: usize, mean: &[f64], covariance: &[f64]) {
+        let d = self.dim;
+        for a in 0..d {
+            let left = mean[a] - self.origin[a];
+            self.first[level * d + a] = left;
+            self.square[level * d + a] = left * left + covariance[a * d + a];
+            for b in 0..=a {
+                let product = left * (mean[b] - self.origin[b]) + covariance[a * d + b];
+                self.second[a * d + b] += product;
+            }
         }
     }
 

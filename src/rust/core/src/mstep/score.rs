@@ -10,7 +10,15 @@ use super::statistics::Statistics;
 use crate::data::Block;
 use crate::ir::column::{Column, LANES};
 use crate::problem::{Derivatives, Means, Prior, Problem};
-use crate::samplers::State;
+
+/// Draws in the lanes of a block.
+#[derive(Clone, Copy)]
+pub struct LanePoint<'a> {
+    pub phi: &'a [Column],
+    /// Means of `phi`.
+    pub mean: &'a [Column],
+    pub log_lik: &'a Column,
+}
 
 /// Maps from adjoints and residuals to scores, at one `theta`.
 pub struct Scores<'a> {
@@ -72,8 +80,8 @@ impl<'a> Scores<'a> {
     }
 
     /// Scores of the lanes of a block at their current draws, one column a free coordinate.
-    pub fn lanes(&self, state: &State, block: &Block, adjoints: &[Column]) -> Vec<Column> {
-        let d = state.phi.len();
+    pub fn lanes(&self, at: &LanePoint, block: &Block, adjoints: &[Column]) -> Vec<Column> {
+        let d = at.phi.len();
         let mut scores = vec![Column::ZERO; self.free.len()];
         for (adjoint, weights) in adjoints.iter().zip(&self.population) {
             for (score, weight) in scores.iter_mut().zip(weights).filter(|(_, w)| **w != 0.0) {
@@ -85,7 +93,7 @@ impl<'a> Scores<'a> {
             for j in 0..d {
                 let p = self.prior.precision[(i, j)];
                 for l in 0..LANES {
-                    column.0[l] += p * (state.phi[j].0[l] - state.mean[j].0[l]);
+                    column.0[l] += p * (at.phi[j].0[l] - at.mean[j].0[l]);
                 }
             }
         }
@@ -108,7 +116,7 @@ impl<'a> Scores<'a> {
         if let Some(error) = &self.problem.constant_error {
             if let Some(position) = self.free.iter().position(|k| *k == error.theta) {
                 for (l, lane) in block.lanes.iter().enumerate() {
-                    let log_lik = state.log_lik.0[l];
+                    let log_lik = at.log_lik.0[l];
                     scores[position].0[l] +=
                         error.score(lane.subject as usize, self.theta, log_lik);
                 }

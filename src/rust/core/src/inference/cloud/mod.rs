@@ -1,0 +1,294 @@
+//! Evaluate the model at several draws of the random effects of every batch.
+//!
+//! A draw `c` of batch `b` is `phi_bc`; quantities of draws stand at `b * copies + c`. Every draw is a lane in the layout of
+//! each grouping; lanes that a batch shares are added up.
+
+mod moments;
+mod scores;
+
+use std::sync::Arc;
+
+pub use moments::{Levels, Weighted};
+pub use scores::Scored;
+
+use super::posterior::Batches;
+use crate::data::Layout;
+use crate::ir::column::{Column, LANES};
+use crate::ir::vmath::Isa;
+use crate::parallel::Workers;
+use crate::problem::{Derivatives, Draws, Joint, MeanProgram, Means, Prior, Scratch, Values};
+
+/// The draws of all batches, and the programs that read them.
+pub struct Cloud<'a> {
+    pub joint: &'a Joint,
+    pub batches: Batches,
+    /// Draws of each batch.
+    pub copies: usize,
+    layouts: &'a [Layout],
+    parts: Vec<Part<'a>>,
+    /// `[grouping][block][effect]`
+    phi: Vec<Vec<Vec<Column>>>,
+    /// Block and lane of `level * copies + copy`, for each grouping.
+    places: Vec<Vec<(usize, usize)>>,
+    theta: Vec<f64>,
+}
+
+/// The programs of a grouping.
+struct Part<'a> {
+    /// Log densities of the outcomes, with the first grouping; what effects that are not Gaussian add, with the others.
+    values: Values<'a>,
+    /// Whether these were computed for the current `theta`.
+    ready: bool,
+    by_phi: Derivatives<'a>,
+    by_theta: Derivatives<'a>,
+    means: MeanProgram<'a>,
+}
+
+/// Layouts of `copies` draws, one a grouping.
+pub fn layouts(joint: &Joint, copies: usize) -> Vec<Layout> {
+    let parts = joint.parts.iter();
+    parts.map(|part| part.layout(copies)).collect()
+}
+
+/// Log densities of the outcomes at every draw, and their gradient in the free effects of its batch: draw by draw, the
+/// batches one after another.
+#[derive(Debug, Clone, Default)]
+pub struct Slopes {
+    pub log_lik: Vec<f64>,
+    pub gradient: Vec<f64>,
+}
+
+impl<'a> Cloud<'a> {
+    /// `layouts`: those of [`layouts`] for the same model; all draws stand at zero until [`Cloud::set`].
+    pub fn new(joint: &'a Joint, layouts: &'a [Layout]) -> Self {
+        let part = |(problem, layout)| {
+            let problem: &'a crate::problem::Problem = problem;
+            let values = if problem.group == 0 {
+                &problem.programs.likelihood
+            } else {
+                &problem.programs.corrections
+            };
+            Part {
+                values: Values::new(problem, layout, values),
+                ready: false,
+                by_phi: Derivatives::new(problem, layout, &problem.programs.phi),
+                by_theta: Derivatives::new(problem, layout, &problem.programs.theta),
+                means: MeanProgram::new(problem, layout),
+            }
+        };
+        let mut cloud = Self {
+            joint,
+            batches: Batches::new(joint),
+            copies: layouts[0].copies,
+            parts: joint.parts.iter().zip(layouts).map(part).collect(),
+            phi: Vec::new(),
+            places: layouts.iter().map(Layout::places).collect(),
+            theta: Vec::new(),
+            layouts,
+        };
+        cloud.phi = cloud.given();
+        cloud
+    }
+
+    /// Columns with the given effects in their places, zero elsewhere.
+    fn given(&self) -> Vec<Vec<Vec<Column>>> {
+        let each = self.joint.parts.iter().zip(self.layouts);
+        each.map(|(part, layout)| {
+            let held = |b: usize| part.held_columns(layout, b);
+            let zero = vec![Column::ZERO; part.n_phi()];
+            let free = |x: f64| if x.is_nan() { 0.0 } else { x };
+            let block = |b: usize| match held(b) {
+                None => zero.clone(),
+                Some(held) => held.iter().map(|k| Column(k.0.map(free))).collect(),
+            };
+            (0..layout.blocks.len()).map(block).collect()
+        })
+        .collect()
+    }
+
+    /// Position of the first effect of a draw among all effects of all draws.
+    pub fn first(&self, batch: usize, copy: usize) -> usize {
+        self.copies * self.batches.offsets[batch] + copy * self.batches.dim(batch)
+    }
+
+    /// Number of effects of all draws.
+    pub fn n_effects(&self) -> usize {
+        self.first(self.batches.len(), 0)
+    }
+
+    /// Move the draws: `draws` holds the free effects of each draw, the draws of a batch one after another, then the
+    /// next batch.
+    pub fn set(&mut self, draws: &[f64]) {
+        for (b, coordinates) in self.batches.coordinates.iter().enumerate() {
+            for c in 0..self.copies {
+                let first = self.first(b, c);
+                let own = &draws[first..first + coordinates.len()];
+                for (at, value) in coordinates.iter().zip(own) {
+                    let (block, lane) = self.places[at.group][at.level * self.copies + c];
+                    self.phi[at.group][block][at.effect].0[lane] = *value;
+                }
+            }
+        }
+        for (layout, blocks) in self.layouts.iter().zip(&mut self.phi) {
+            for (block, columns) in layout.blocks.iter().zip(blocks) {
+                for column in columns {
+                    let first = column.0[0];
+                    column.0[block.lanes.len()..].fill(first);
+                }
+            }
+        }
+        if self.joint.parts.len() > 1 {
+            self.tell();
+        }
+    }
+
+    /// Let every grouping know the others' effects.
+    fn tell(&mut self) {
+        let mut known = Vec::new();
+        for (part, layout) in self.joint.parts.iter().zip(self.layouts) {
+            known.push(Arc::new(self.joint.known(part, layout, self)));
+        }
+        for (part, known) in self.parts.iter_mut().zip(known) {
+            part.values.set_known(known.clone());
+            part.by_phi.set_known(known.clone());
+            part.by_theta.set_known(known);
+            part.ready = false;
+        }
+    }
+
+    /// Move the population parameters.
+    pub fn prepare(&mut self, theta: &[f64]) {
+        self.theta = theta.to_vec();
+        for part in &mut self.parts {
+            part.ready = false;
+            part.by_phi.prepare(theta);
+            part.by_theta.prepare(theta);
+        }
+    }
+
+    /// The population parameters.
+    pub fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
+    /// Means of `phi` of all levels, one a grouping.
+    pub fn means(&mut self) -> Vec<Means> {
+        let theta = &self.theta;
+        let parts = self.parts.iter_mut();
+        parts.map(|part| part.means.at(theta)).collect()
+    }
+
+    fn ready(&mut self) {
+        for part in self.parts.iter_mut().filter(|part| !part.ready) {
+            part.values.prepare(&self.theta);
+            part.ready = true;
+        }
+    }
+
+    /// `log p(y_b | phi_bc)`, with what effects that are not Gaussian add.
+    pub fn log_lik(&mut self, workers: &Workers) -> Vec<f64> {
+        self.ready();
+        let mut total = vec![0.0; self.batches.len() * self.copies];
+        for g in 0..self.parts.len() {
+            let (values, phi) = (&self.parts[g].values, &self.phi[g]);
+            let columns = workers.map_range(phi.len(), Vec::new, |work, b| {
+                values.log_lik(b, &phi[b], work)
+            });
+            self.add_up(g, &columns, &mut total);
+        }
+        total
+    }
+
+    /// `log p(phi_bc)` of the Gaussian distribution of the effects.
+    pub fn log_prior(&self, priors: &[Prior], means: &[Means]) -> Vec<f64> {
+        let isa = Isa::detect();
+        let mut total = vec![0.0; self.batches.len() * self.copies];
+        for (g, layout) in self.layouts.iter().enumerate() {
+            let columns: Vec<Column> = (0..layout.blocks.len())
+                .map(|b| {
+                    let mean = means[g].columns(layout, b);
+                    priors[g].log_density(isa, &self.phi[g][b], &mean)
+                })
+                .collect();
+            self.add_up(g, &columns, &mut total);
+        }
+        total
+    }
+
+    /// Log densities and their gradients; of batches that are not `active` nothing is sure to be computed.
+    pub fn slopes(&mut self, active: &[bool], workers: &Workers) -> Slopes {
+        let mut found = Slopes {
+            log_lik: vec![0.0; self.batches.len() * self.copies],
+            gradient: vec![0.0; self.n_effects()],
+        };
+        let several = self.parts.len() > 1;
+        if several {
+            found.log_lik = self.log_lik(workers);
+        }
+        for g in 0..self.parts.len() {
+            let (by_phi, phi, layout) = (&self.parts[g].by_phi, &self.phi[g], &self.layouts[g]);
+            let levels = &self.joint.batches[g];
+            let columns = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+                let lanes = &layout.blocks[b].lanes;
+                let wanted = lanes.iter().any(|l| active[levels[l.subject as usize]]);
+                let mut gradient = vec![Column::ZERO; phi[b].len()];
+                let value = if wanted {
+                    by_phi.gradient_phi(b, &phi[b], &mut gradient, scratch)
+                } else {
+                    Column::ZERO
+                };
+                (value, gradient)
+            });
+            let (values, gradients): (Vec<Column>, Vec<Vec<Column>>) = columns.into_iter().unzip();
+            if !several {
+                self.add_up(g, &values, &mut found.log_lik);
+            }
+            self.gather(g, &gradients, &mut found.gradient);
+        }
+        found
+    }
+
+    /// Put the gradients of the lanes of a grouping in their places.
+    fn gather(&self, g: usize, columns: &[Vec<Column>], gradient: &mut [f64]) {
+        for (b, coordinates) in self.batches.coordinates.iter().enumerate() {
+            for c in 0..self.copies {
+                let first = self.first(b, c);
+                for (j, at) in coordinates
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, at)| at.group == g)
+                {
+                    let (block, lane) = self.places[g][at.level * self.copies + c];
+                    gradient[first + j] = columns[block][at.effect].0[lane];
+                }
+            }
+        }
+    }
+
+    /// Add the lanes of a grouping to the draws they belong to.
+    fn add_up(&self, g: usize, columns: &[Column], total: &mut [f64]) {
+        for (block, column) in self.layouts[g].blocks.iter().zip(columns) {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                let batch = self.joint.batches[g][lane.subject as usize];
+                total[batch * self.copies + lane.copy as usize] += column.0[l];
+            }
+        }
+    }
+}
+
+impl Draws for Cloud<'_> {
+    fn phi(&self, group: usize, k: usize, level: usize, copy: usize) -> f64 {
+        let (block, lane) = self.places[group][level * self.copies + copy];
+        self.phi[group][block][k].0[lane]
+    }
+}
+
+/// A column of what is known of the batches of the lanes of a block; 0 in unused lanes.
+fn lane_weights(layout: &Layout, b: usize, levels: &[usize], weights: &[f64]) -> [f64; LANES] {
+    let mut column = [0.0; LANES];
+    for (l, lane) in layout.blocks[b].lanes.iter().enumerate() {
+        let batch = levels[lane.subject as usize];
+        column[l] = weights[batch * layout.copies + lane.copy as usize];
+    }
+    column
+}

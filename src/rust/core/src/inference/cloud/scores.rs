@@ -1,0 +1,188 @@
+//! Take scores of the complete data at weighted draws: in total, and their covariance within the batches.
+
+use nalgebra::DMatrix;
+
+use super::{lane_weights, Cloud, Part};
+use crate::ir::column::{Column, LANES};
+use crate::mstep::{LanePoint, Scores};
+use crate::parallel::Workers;
+use crate::problem::{Means, Prior, Scratch};
+
+/// Weighted scores of the free coordinates.
+#[derive(Debug, Clone)]
+pub struct Scored {
+    /// `batches x p`, row-major: mean score of each batch.
+    pub batches: Vec<f64>,
+    /// `p x p`: sum over the batches of the covariance of the scores.
+    pub covariance: DMatrix<f64>,
+}
+
+impl Scored {
+    /// Sum over the batches.
+    pub fn total(&self) -> Vec<f64> {
+        let p = self.covariance.nrows();
+        let mut total = vec![0.0; p];
+        for row in self.batches.chunks_exact(p.max(1)) {
+            for (total, score) in total.iter_mut().zip(row) {
+                *total += score;
+            }
+        }
+        total
+    }
+}
+
+impl Cloud<'_> {
+    /// Gradient of `sum_bc w_bc log p(y_b, phi_bc)` in `theta`, as far as programs say it: outcomes, effects that are not
+    /// Gaussian, means and covariances without a closed form. One entry a coordinate.
+    pub fn theta_gradient(&mut self, weights: &[f64], workers: &Workers) -> Vec<f64> {
+        let mut total = vec![0.0; self.theta.len()];
+        if let Some(error) = &self.joint.main().constant_error {
+            let log_lik = self.log_lik(workers);
+            let places = self.joint.batches[0].iter().enumerate();
+            for (level, batch) in places {
+                for c in 0..self.copies {
+                    let at = batch * self.copies + c;
+                    total[error.theta] +=
+                        weights[at] * error.score(level, &self.theta, log_lik[at]);
+                }
+            }
+        }
+        for g in 0..self.parts.len() {
+            let Some(part) = self.differentiated(g) else {
+                continue;
+            };
+            let (phi, layout, levels) = (&self.phi[g], &self.layouts[g], &self.joint.batches[g]);
+            let n = part.by_theta.n_population();
+            let sums = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+                let weights = lane_weights(layout, b, levels, weights);
+                let (_, columns) = part.by_theta.population_adjoints(b, &phi[b], scratch);
+                let sum = |column: &Column| weighted_sum(&weights, column);
+                columns.iter().map(sum).collect::<Vec<f64>>()
+            });
+            let mut adjoints = vec![0.0; n];
+            for sums in sums {
+                for (total, own) in adjoints.iter_mut().zip(sums) {
+                    *total += own;
+                }
+            }
+            let gradient = part.by_theta.to_theta(&self.theta, &adjoints);
+            for (total, own) in total.iter_mut().zip(gradient) {
+                *total += own;
+            }
+        }
+        total
+    }
+
+    /// The programs of a grouping, where their derivatives in `theta` are read.
+    fn differentiated(&self, g: usize) -> Option<&Part<'_>> {
+        let problem = &self.joint.parts[g];
+        let read = if g == 0 {
+            problem.constant_error.is_none()
+        } else {
+            !problem.programs.numeric.is_empty() || !problem.form.corrections.is_empty()
+        };
+        read.then(|| &self.parts[g])
+    }
+
+    /// Scores of all free coordinates, with weights that add up to one in each batch.
+    pub fn scores(
+        &mut self,
+        free: &[usize],
+        (priors, means): (&[Prior], &[Means]),
+        weights: &[f64],
+        workers: &Workers,
+    ) -> Scored {
+        if self.joint.main().constant_error.is_some() {
+            self.ready();
+        }
+        let this = &*self;
+        let lanes = (0..this.parts.len()).map(|g| {
+            let derivatives = this.differentiated(g).map(|part| &part.by_theta);
+            let problem = &this.joint.parts[g];
+            let scores = Scores::new(problem, free, &priors[g], derivatives, &this.theta);
+            workers.map_range(this.phi[g].len(), Scratch::default, |scratch, b| {
+                this.lane_scores((g, b), &scores, &means[g], scratch)
+            })
+        });
+        let lanes: Vec<Vec<Vec<Column>>> = lanes.collect();
+        self.weigh(free.len(), &lanes, weights)
+    }
+
+    /// Scores of the lanes of a block, one column a coordinate.
+    fn lane_scores(
+        &self,
+        (g, b): (usize, usize),
+        scores: &Scores,
+        means: &Means,
+        scratch: &mut Scratch,
+    ) -> Vec<Column> {
+        let (phi, layout) = (&self.phi[g][b], &self.layouts[g]);
+        let mean = means.columns(layout, b);
+        let mut log_lik = Column::ZERO;
+        let columns = match self.differentiated(g) {
+            Some(part) => part.by_theta.population_adjoints(b, phi, scratch).1,
+            None => {
+                if self.joint.parts[g].constant_error.is_some() {
+                    log_lik = self.parts[g].values.log_lik(b, phi, &mut scratch.work);
+                }
+                &[]
+            }
+        };
+        let at = LanePoint {
+            phi,
+            mean: &mean,
+            log_lik: &log_lik,
+        };
+        scores.lanes(&at, &layout.blocks[b], columns)
+    }
+
+    /// Means and covariances of the scores of the batches.
+    fn weigh(&self, p: usize, lanes: &[Vec<Vec<Column>>], weights: &[f64]) -> Scored {
+        let mut draws = vec![0.0; self.batches.len() * self.copies * p];
+        for (g, blocks) in lanes.iter().enumerate() {
+            for (block, columns) in self.layouts[g].blocks.iter().zip(blocks) {
+                for (l, lane) in block.lanes.iter().enumerate() {
+                    let batch = self.joint.batches[g][lane.subject as usize];
+                    let first = (batch * self.copies + lane.copy as usize) * p;
+                    for (sum, column) in draws[first..first + p].iter_mut().zip(columns) {
+                        *sum += column.0[l];
+                    }
+                }
+            }
+        }
+        let mut found = Scored {
+            batches: vec![0.0; self.batches.len() * p],
+            covariance: DMatrix::zeros(p, p),
+        };
+        for b in 0..self.batches.len() {
+            let own = &weights[b * self.copies..(b + 1) * self.copies];
+            let draws = &draws[b * self.copies * p..(b + 1) * self.copies * p];
+            let mean = &mut found.batches[b * p..(b + 1) * p];
+            let counted = own.iter().zip(draws.chunks_exact(p.max(1)));
+            let counted = counted.filter(|(weight, _)| **weight > 0.0);
+            for (weight, score) in counted.clone() {
+                for (mean, s) in mean.iter_mut().zip(score) {
+                    *mean += weight * s;
+                }
+            }
+            for (weight, score) in counted {
+                for i in 0..p {
+                    let left = weight * (score[i] - mean[i]);
+                    for j in 0..=i {
+                        found.covariance[(i, j)] += left * (score[j] - mean[j]);
+                    }
+                }
+            }
+        }
+        found.covariance.fill_upper_triangle_with_lower_triangle();
+        found
+    }
+}
+
+/// Sum over the lanes that count; what does not count may not be finite.
+fn weighted_sum(weights: &[f64; LANES], column: &Column) -> f64 {
+    let terms = weights.iter().zip(column.0);
+    terms
+        .map(|(weight, x)| if *weight == 0.0 { 0.0 } else { weight * x })
+        .sum()
+}

@@ -1,0 +1,143 @@
+//! Hold a distribution of the random effects of every batch: mean and Cholesky factor over its free effects.
+//!
+//! A batch is what hangs together through shared rows: a subject, or all levels that crossed groupings join. Its free
+//! effects stand in the order of the groupings, then of the levels.
+
+use crate::ir::symmetric::at;
+use crate::problem::{Joint, Means, Prior};
+
+/// A free effect of a batch; `effect` counts within the grouping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coordinate {
+    pub group: usize,
+    pub level: usize,
+    pub effect: usize,
+}
+
+/// The free effects of every batch.
+#[derive(Debug, Clone)]
+pub struct Batches {
+    pub coordinates: Vec<Vec<Coordinate>>,
+    /// Free effects of the batches before each, and of all at the end.
+    pub offsets: Vec<usize>,
+}
+
+impl Batches {
+    pub fn new(joint: &Joint) -> Self {
+        let mut coordinates = vec![Vec::new(); joint.n_batches];
+        for (group, part) in joint.parts.iter().enumerate() {
+            for (level, batch) in joint.batches[group].iter().enumerate() {
+                let free = (0..part.n_phi()).filter(|effect| !part.is_held(level, *effect));
+                coordinates[*batch].extend(free.map(|effect| Coordinate {
+                    group,
+                    level,
+                    effect,
+                }));
+            }
+        }
+        let mut offsets = vec![0];
+        for batch in &coordinates {
+            offsets.push(offsets[offsets.len() - 1] + batch.len());
+        }
+        Self {
+            coordinates,
+            offsets,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.coordinates.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.coordinates.is_empty()
+    }
+
+    /// Number of free effects of a batch.
+    pub fn dim(&self, batch: usize) -> usize {
+        self.coordinates[batch].len()
+    }
+
+    /// The largest number of free effects.
+    pub fn max_dim(&self) -> usize {
+        self.coordinates.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    /// The free effects of a batch, level by level: each level is Gaussian by itself.
+    pub fn levels(&self, batch: usize) -> impl Iterator<Item = &[Coordinate]> {
+        self.coordinates[batch].chunk_by(|a, b| (a.group, a.level) == (b.group, b.level))
+    }
+}
+
+/// A Gaussian over the free effects of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gaussian {
+    pub mean: Vec<f64>,
+    /// Lower Cholesky factor of the covariance, by rows.
+    pub chol: Vec<f64>,
+}
+
+impl Gaussian {
+    pub fn dim(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// `mean + chol z` into `phi`.
+    pub fn place(&self, z: &[f64], phi: &mut [f64]) {
+        for (i, phi) in phi.iter_mut().enumerate() {
+            let row = &self.chol[at(i, 0)..=at(i, i)];
+            let shift: f64 = row.iter().zip(z).map(|(l, z)| l * z).sum();
+            *phi = self.mean[i] + shift;
+        }
+    }
+
+    /// `ln det(chol)`
+    pub fn log_det(&self) -> f64 {
+        (0..self.dim()).map(|i| self.chol[at(i, i)].ln()).sum()
+    }
+
+    /// Element `(i, j)` of the covariance.
+    pub fn covariance(&self, i: usize, j: usize) -> f64 {
+        let (a, b) = (
+            &self.chol[at(i, 0)..=at(i, i)],
+            &self.chol[at(j, 0)..=at(j, j)],
+        );
+        a.iter().zip(b).map(|(x, y)| x * y).sum()
+    }
+}
+
+/// A distribution for every batch.
+pub type Posterior = Vec<Gaussian>;
+
+/// The population distribution of every batch, `N(m, Omega)`.
+///
+/// `means`, `priors`: one a grouping.
+pub fn population(batches: &Batches, means: &[Means], priors: &[Prior]) -> Posterior {
+    let batch = |b: usize| {
+        let d = batches.dim(b);
+        let mut found = Gaussian {
+            mean: Vec::with_capacity(d),
+            chol: vec![0.0; d * (d + 1) / 2],
+        };
+        for level in batches.levels(b) {
+            let first = found.mean.len();
+            let group = level[0].group;
+            let effects: Vec<usize> = level.iter().map(|c| c.effect).collect();
+            let mean = means[group].of(level[0].level);
+            found.mean.extend(effects.iter().map(|k| mean[*k]));
+            let omega = &priors[group].omega;
+            let own = nalgebra::DMatrix::from_fn(effects.len(), effects.len(), |i, j| {
+                omega[(effects[i], effects[j])]
+            });
+            let factor = own.cholesky().map(|c| c.l());
+            for i in 0..effects.len() {
+                for j in 0..=i {
+                    let value = factor.as_ref().map_or(f64::NAN, |l| l[(i, j)]);
+                    found.chol[at(first + i, first + j)] = value;
+                }
+            }
+        }
+        found
+    };
+    (0..batches.len()).map(batch).collect()
+}
