@@ -29,6 +29,8 @@ pub enum Purpose {
     ModeStart,
     /// Points of importance sampling.
     Importance,
+    /// Points at which expectations under a variational distribution are computed.
+    Bound,
 }
 
 /// Who occupies the lanes of a block.

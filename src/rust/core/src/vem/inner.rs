@@ -1,0 +1,194 @@
+//! Maximize the bound over the `q` of every batch by variational Newton steps.
+//!
+//! `S^-1 <- (1 - r) S^-1 + r (P - E_q H)`, `mean <- mean + r S g`: a natural-gradient step of length `r`, halved until
+//! the bound of the batch does not fall. In coordinates whitened by `L` the new precision is `(1 - r) I + r A`.
+//! Sources: Opper & Archambeau (2009); Khan & Nielsen (2018).
+
+use nalgebra::{DMatrix, DVector};
+
+use super::bound::{factor, local, Local, Population};
+use super::options::Family;
+use super::rule::Points;
+use crate::inference::cloud::Cloud;
+use crate::inference::posterior::{Gaussian, Posterior};
+use crate::parallel::Workers;
+
+/// A step may shrink or widen `q` by this factor of the variance.
+const MOST: f64 = 16.0;
+
+/// Steps shorter than this change nothing any more.
+const SHORTEST: f64 = 1e-7;
+
+/// When the steps end.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub steps: usize,
+    /// Gain in the bound of a batch that a further step may promise.
+    pub tolerance: f64,
+}
+
+/// What the steps came to.
+#[derive(Debug, Clone)]
+pub struct Solved {
+    /// The bound of each batch.
+    pub values: Vec<f64>,
+    pub q: Posterior,
+    /// Whether no further step would gain anything.
+    pub settled: Vec<bool>,
+    pub steps: usize,
+}
+
+/// A batch on its way.
+struct Member {
+    q: Gaussian,
+    /// The bound there; `None` before it was computed.
+    here: Option<Local>,
+    rate: f64,
+    trial: Gaussian,
+    settled: bool,
+}
+
+/// Maximize over the `q` of all batches, from `start`, at the `theta` for which `cloud` was prepared.
+pub fn solve(
+    cloud: &mut Cloud,
+    population: &Population,
+    points: &Points,
+    (start, family): (&Posterior, Family),
+    (limits, workers): (Limits, &Workers),
+) -> Solved {
+    let mut members: Vec<Member> = start.iter().map(Member::new).collect();
+    let mut draws = vec![0.0; cloud.n_effects()];
+    let mut steps = 0;
+    while steps < limits.steps.max(1) && members.iter().any(|m| !m.settled) {
+        steps += 1;
+        for (b, member) in members.iter().enumerate().filter(|(_, m)| !m.settled) {
+            points.place(cloud, b, &member.trial, &mut draws);
+        }
+        cloud.set(&draws);
+        let active: Vec<bool> = members.iter().map(|m| !m.settled).collect();
+        let slopes = cloud.slopes(&active, workers);
+        for (b, member) in members.iter_mut().enumerate().filter(|(b, _)| active[*b]) {
+            let there = local(cloud, b, &member.trial, points, (&slopes, population));
+            member.judge(there, family, limits.tolerance);
+        }
+    }
+    // The draws stand where `q` ended.
+    for (b, member) in members.iter().enumerate() {
+        points.place(cloud, b, &member.q, &mut draws);
+    }
+    cloud.set(&draws);
+    let value = |m: &Member| m.here.as_ref().map_or(f64::NAN, |here| here.value);
+    Solved {
+        values: members.iter().map(value).collect(),
+        settled: members.iter().map(|m| m.settled).collect(),
+        q: members.into_iter().map(|m| m.q).collect(),
+        steps,
+    }
+}
+
+impl Member {
+    fn new(q: &Gaussian) -> Self {
+        Self {
+            q: q.clone(),
+            here: None,
+            rate: 1.0,
+            trial: q.clone(),
+            settled: false,
+        }
+    }
+
+    /// Take the trial or not, and make the next one.
+    fn judge(&mut self, there: Local, family: Family, tolerance: f64) {
+        let better = match &self.here {
+            None => true,
+            Some(here) => {
+                let slack = 1e-12 * (1.0 + here.value.abs());
+                there.value >= here.value - slack || here.value.is_nan()
+            }
+        };
+        let sound = there.slope.iter().chain(there.shape.iter()).all(|x| x.is_finite());
+        if better && there.value.is_finite() && sound {
+            self.q = self.trial.clone();
+            self.here = Some(there);
+            self.rate = (2.0 * self.rate).min(1.0);
+        } else {
+            self.rate *= 0.5;
+        }
+        self.settled = self.rate < SHORTEST;
+        while !self.settled {
+            match self.step(family) {
+                Some((trial, gain)) => {
+                    self.trial = trial;
+                    self.settled = gain < tolerance;
+                    return;
+                }
+                None => {
+                    self.rate *= 0.5;
+                    self.settled = self.rate < SHORTEST;
+                }
+            }
+        }
+    }
+
+    /// The next `q` and what a full step would gain; `None` where the step is too long for the precision to stay positive.
+    fn step(&self, family: Family) -> Option<(Gaussian, f64)> {
+        let here = self.here.as_ref()?;
+        let (d, r) = (self.q.dim(), self.rate);
+        if d == 0 {
+            return Some((self.q.clone(), 0.0));
+        }
+        let identity = DMatrix::<f64>::identity(d, d);
+        let blend = |a: &DMatrix<f64>| &identity * (1.0 - r) + a * r;
+        let diagonal = DMatrix::from_diagonal(&here.shape.diagonal());
+        let shape = if family == Family::MeanField {
+            &diagonal
+        } else {
+            &here.shape
+        };
+        let precision = blend(shape);
+        // Neither much wider nor much narrower at once.
+        (&precision - &identity * (1.0 / MOST)).cholesky()?;
+        let widest = precision.diagonal().max();
+        if widest > MOST {
+            return None;
+        }
+        let curvature = blend(&here.shape).cholesky().or_else(|| blend(&diagonal).cholesky())?;
+        let newton = curvature.solve(&here.slope);
+        let l = factor(&self.q);
+        let mean = DVector::from_column_slice(&self.q.mean) + &l * &newton * r;
+        let chol = &l * reverse_root(&precision)?;
+        let miss = (shape - identity).norm_squared();
+        let gain = 0.5 * newton.dot(&here.slope) + 0.25 * miss;
+        let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        Some((
+            Gaussian {
+                mean: mean.as_slice().to_vec(),
+                chol: pairs.map(|place| chol[place]).collect(),
+            },
+            gain,
+        ))
+    }
+}
+
+/// The lower triangular `C` with `C C' = N^-1`.
+fn reverse_root(n: &DMatrix<f64>) -> Option<DMatrix<f64>> {
+    let d = n.nrows();
+    let flipped = DMatrix::from_fn(d, d, |i, j| n[(d - 1 - i, d - 1 - j)]);
+    let k = flipped.cholesky()?.l();
+    // `N = U U'` with an upper triangular `U`; `C` is the inverse of its transpose.
+    let lower = DMatrix::from_fn(d, d, |i, j| k[(d - 1 - j, d - 1 - i)]);
+    lower.solve_lower_triangular(&DMatrix::identity(d, d))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_the_inverse_is_lower_triangular() {
+        let n = DMatrix::from_row_slice(3, 3, &[4.0, 1.0, 0.5, 1.0, 3.0, -0.7, 0.5, -0.7, 2.0]);
+        let c = reverse_root(&n).unwrap();
+        assert!((&c * c.transpose() * n - DMatrix::identity(3, 3)).norm() < 1e-12);
+        assert_eq!((c[(0, 1)], c[(0, 2)], c[(1, 2)]), (0.0, 0.0, 0.0));
+    }
+}

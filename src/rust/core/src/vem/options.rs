@@ -1,0 +1,136 @@
+//! Hold the options of VEM under the names they have in R; the front end validates them and documents their effect.
+
+use serde::Deserialize;
+
+use crate::inference::ebe::EbeOptions;
+use crate::optimizer::Derivative;
+
+/// What `q` may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    #[default]
+    FullRank,
+    MeanField,
+    PlanarFlow,
+}
+
+/// How expectations under `q` are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleKind {
+    #[default]
+    Cubature,
+    Qmc,
+    MonteCarlo,
+}
+
+/// How the population parameters move.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outer {
+    /// Quasi-Newton steps preconditioned by the information, L-BFGS where there are too many parameters for it.
+    #[default]
+    Auto,
+    Lbfgs {
+        maxiters: usize,
+        g_tol: f64,
+        memory: usize,
+        adtype: Derivative,
+    },
+    Adam {
+        rate: f64,
+        maxiters: usize,
+        adtype: Derivative,
+    },
+}
+
+/// How the log-likelihood of the result is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLik {
+    #[default]
+    Importance,
+    Quadrature,
+    Laplace,
+    Linear,
+    None,
+}
+
+/// How standard errors are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Errors {
+    #[default]
+    Louis,
+    Linear,
+    Sandwich,
+    None,
+}
+
+/// Options of a run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct VemOptions {
+    pub family: Family,
+    pub rule: RuleKind,
+    /// Points of each batch; absent: by dimension.
+    pub points: Option<usize>,
+    /// Layers of a planar flow.
+    pub flows: usize,
+    /// EM sweeps before all parameters move together.
+    pub sweeps: usize,
+    pub maxiters: usize,
+    /// Gain in `-2 ELBO` that a further step may promise of a converged run.
+    pub tolerance: f64,
+    /// Steps of `q` between two moves of `theta`, and the gain in the bound at which they end.
+    pub inner_maxiters: usize,
+    pub inner_tolerance: f64,
+    pub optimizer: Outer,
+    /// Batches of a step of Adam.
+    pub batch_size: Option<usize>,
+    /// Precision of a normal prior around zero by parameter, on the transformed scale.
+    pub penalty: Vec<(String, f64)>,
+    pub polish: bool,
+    pub polish_draws: usize,
+    pub polish_rounds: usize,
+    /// Bounds on the transformed scale by parameter, one value a coordinate.
+    pub lb: Vec<(String, Vec<Option<f64>>)>,
+    pub ub: Vec<(String, Vec<Option<f64>>)>,
+    #[serde(flatten)]
+    pub ebe: EbeOptions,
+    pub log_lik: LogLik,
+    pub se: Errors,
+    /// Importance draws of each batch for likelihood and standard errors.
+    pub draws: usize,
+    pub nodes: Option<usize>,
+}
+
+impl Default for VemOptions {
+    fn default() -> Self {
+        Self {
+            family: Family::FullRank,
+            rule: RuleKind::Cubature,
+            points: None,
+            flows: 2,
+            sweeps: 10,
+            maxiters: 200,
+            tolerance: 1e-6,
+            inner_maxiters: 50,
+            inner_tolerance: 1e-10,
+            optimizer: Outer::Auto,
+            batch_size: None,
+            penalty: Vec::new(),
+            polish: true,
+            polish_draws: 256,
+            polish_rounds: 5,
+            lb: Vec::new(),
+            ub: Vec::new(),
+            ebe: EbeOptions::default(),
+            log_lik: LogLik::Importance,
+            se: Errors::Louis,
+            draws: 1000,
+            nodes: None,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Move the population parameters given the moments of the effects: the routes of the M-step, scores, information.
+
+use nalgebra::DMatrix;
+
+use super::bound::Population;
+use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
+use crate::mstep::{add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step};
+use crate::parallel::Workers;
+use crate::problem::{Joint, MeanProgram, Means, Prior, Route};
+
+/// A variance may fall to this part of its value in one sweep, and grow by its inverse.
+const BOUNDED: f64 = 0.25;
+
+/// Population distributions of every grouping; `None` when one does not exist.
+pub fn priors(joint: &Joint, theta: &[f64]) -> Option<Vec<Prior>> {
+    let finite = theta.iter().all(|x| x.is_finite());
+    let each = joint.parts.iter().filter(|_| finite);
+    let found: Option<Vec<Prior>> = each.map(|part| Prior::new(part, theta).ok()).collect();
+    found.filter(|found| found.len() == joint.parts.len())
+}
+
+/// The M-step of every grouping.
+pub struct Maximizer<'a> {
+    joint: &'a Joint,
+    pub free: Vec<usize>,
+    parts: Vec<(MStep<'a>, Statistics)>,
+    programs: Vec<MeanProgram<'a>>,
+}
+
+/// Where the parameters stand, with draws and weights in the cloud.
+pub struct Ground<'g> {
+    pub population: Population<'g>,
+    pub weights: &'g [f64],
+    pub moments: &'g [Weighted],
+    pub workers: &'g Workers,
+}
+
+impl<'a> Maximizer<'a> {
+    pub fn new(joint: &'a Joint, layouts: &'a [crate::data::Layout]) -> Self {
+        let theta = &joint.theta;
+        let free: Vec<usize> = (0..theta.len())
+            .filter(|k| theta.routes[*k] != Route::Fixed)
+            .collect();
+        let mut programs: Vec<MeanProgram> = (joint.parts.iter().zip(layouts))
+            .map(|(part, layout)| MeanProgram::new(part, layout))
+            .collect();
+        let parts = joint.parts.iter().zip(&mut programs);
+        let parts = parts.map(|(part, program)| {
+            let statistics = Statistics::new(&program.at(&theta.start));
+            (MStep::new(part, &free), statistics)
+        });
+        Self {
+            parts: parts.collect(),
+            programs,
+            joint,
+            free,
+        }
+    }
+
+    /// Let the moments of the effects enter the statistics.
+    fn learn(&mut self, cloud: &Cloud, moments: &[Weighted]) {
+        let levels = Levels {
+            joint: self.joint,
+            batches: &cloud.batches,
+            moments,
+        };
+        for (group, (_, statistics)) in self.parts.iter_mut().enumerate() {
+            levels.fill(group, statistics);
+        }
+    }
+
+    /// Gradient of the expected complete-data log density in the free coordinates.
+    pub fn score(&mut self, cloud: &mut Cloud, ground: &Ground) -> Vec<f64> {
+        self.learn(cloud, ground.moments);
+        let gradient = cloud.theta_gradient(ground.weights, ground.workers);
+        let theta = cloud.theta().to_vec();
+        let mut total = vec![0.0; self.free.len()];
+        for (g, (mstep, statistics)) in self.parts.iter().enumerate() {
+            let prior = &ground.population.priors[g];
+            let scores = Scores::new(&self.joint.parts[g], &self.free, prior, None, &theta);
+            let gradient = if g == 0 { gradient.as_slice() } else { &[] };
+            let means = &ground.population.means[g];
+            let own = scores.total(&mstep.linear, statistics, means, gradient);
+            for (total, own) in total.iter_mut().zip(own) {
+                *total += own;
+            }
+        }
+        total
+    }
+
+    /// One sweep of the closed forms, and of steps on scores where there are none; each variance changes by a bounded
+    /// factor.
+    pub fn sweep(&mut self, cloud: &mut Cloud, ground: &Ground) -> Vec<f64> {
+        self.learn_information(cloud, ground);
+        self.learn(cloud, ground.moments);
+        let gradient = cloud.theta_gradient(ground.weights, ground.workers);
+        let old = cloud.theta().to_vec();
+        let mut theta = old.clone();
+        let population = &ground.population;
+        for (g, (mstep, statistics)) in self.parts.iter_mut().enumerate() {
+            let step = Step {
+                statistics,
+                means: &population.means[g],
+                prior: &population.priors[g],
+                gradient: &gradient,
+                gain: 1.0,
+                annealing: Annealing { rate: BOUNDED },
+            };
+            mstep.update(&step, &mut self.programs[g], &mut theta);
+        }
+        self.shorten(&old, &mut theta, population);
+        theta
+    }
+
+    /// Halve the step until the population exists and no variance has grown by more than its bound.
+    fn shorten(&self, old: &[f64], theta: &mut Vec<f64>, population: &Population) {
+        for _ in 0..30 {
+            let tame = priors(self.joint, theta).is_some_and(|new| {
+                let pairs = new.iter().zip(population.priors);
+                let grown = |new: &Prior, old: &Prior| {
+                    let mut each = (0..new.dim()).map(|k| new.omega[(k, k)] / old.omega[(k, k)]);
+                    each.any(|ratio| ratio > 1.0 / BOUNDED || ratio.is_nan())
+                };
+                !pairs.clone().any(|(new, old)| grown(new, old)) && !self.spread(old, theta)
+            });
+            if tame {
+                return;
+            }
+            for (new, old) in theta.iter_mut().zip(old) {
+                *new = if new.is_finite() { 0.5 * (*new + old) } else { *old };
+            }
+        }
+        *theta = old.to_vec();
+    }
+
+    /// Whether a residual error has grown by more than its bound.
+    fn spread(&self, old: &[f64], theta: &[f64]) -> bool {
+        let residuals = &self.joint.main().form.residuals;
+        let mut changes = residuals.iter().map(|r| theta[r.theta] - old[r.theta]);
+        changes.any(|change| 2.0 * change > -BOUNDED.ln())
+    }
+
+    /// The inverse of the observed information by Louis' formula; `None` where that of the complete data is singular.
+    pub fn precondition(
+        &mut self,
+        cloud: &mut Cloud,
+        ground: &Ground,
+        penalty: &[f64],
+    ) -> Option<Preconditioner> {
+        self.learn_information(cloud, ground);
+        let scored = self.scored(cloud, ground);
+        let theta = cloud.theta().to_vec();
+        let mut complete = DMatrix::zeros(self.free.len(), self.free.len());
+        for (g, (mstep, _)) in self.parts.iter().enumerate() {
+            let prior = &ground.population.priors[g];
+            let scores = Scores::new(&self.joint.parts[g], &self.free, prior, None, &theta);
+            add_complete(&(scores, mstep, prior), &mut complete);
+        }
+        for (i, lambda) in penalty.iter().enumerate() {
+            complete[(i, i)] += lambda;
+        }
+        Preconditioner::new(&complete, &scored.covariance)
+    }
+
+    fn scored(&self, cloud: &mut Cloud, ground: &Ground) -> Scored {
+        let Population { priors, means } = ground.population;
+        cloud.scores(&self.free, (priors, means), ground.weights, ground.workers)
+    }
+
+    /// Second derivatives in the coordinates without closed form: central differences of the score at these draws.
+    fn learn_information(&mut self, cloud: &mut Cloud, ground: &Ground) {
+        let scored = self.parts[0].0.scored.clone();
+        if scored.is_empty() {
+            return;
+        }
+        let theta = cloud.theta().to_vec();
+        let mut information = DMatrix::zeros(self.free.len(), scored.len());
+        for (b, k) in scored.iter().enumerate() {
+            let h = 1e-4 * self.joint.theta.size(*k, theta[*k]);
+            let mut side = |sign: f64| {
+                let mut moved = theta.clone();
+                moved[*k] += sign * h;
+                self.score_at(cloud, &moved, ground)
+            };
+            if let (Some(up), Some(down)) = (side(1.0), side(-1.0)) {
+                for (a, (up, down)) in up.iter().zip(down).enumerate() {
+                    information[(a, b)] = (down - up) / (2.0 * h);
+                }
+            }
+        }
+        cloud.prepare(&theta);
+        if information.iter().all(|x| x.is_finite()) {
+            self.parts[0].0.learn_information(information, 1.0);
+        }
+    }
+
+    /// The score at another `theta`, draws and weights staying where they are.
+    fn score_at(&mut self, cloud: &mut Cloud, theta: &[f64], ground: &Ground) -> Option<Vec<f64>> {
+        let priors = priors(self.joint, theta)?;
+        cloud.prepare(theta);
+        let means: Vec<Means> = cloud.means();
+        let there = Ground {
+            population: Population {
+                priors: &priors,
+                means: &means,
+            },
+            ..*ground
+        };
+        Some(self.score(cloud, &there))
+    }
+}
