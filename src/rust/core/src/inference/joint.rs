@@ -78,18 +78,7 @@ pub fn joint_slopes(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec
 pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Quadrature> {
     let ground = Ground::new(joint, theta)?;
     let batches = ground.coordinates();
-    let most = batches.iter().map(Vec::len).max().unwrap_or(0);
-    if most > MAX_BATCH {
-        return Err(Error::new(
-            ErrorClass::Option,
-            "too_many_effects",
-            format!(
-                "{most} random effects hang together through their groupings; the log-likelihood is computed for at \
-                 most {MAX_BATCH}."
-            ),
-        )
-        .hint("The estimates do not need it: use saem(log_lik = FALSE)."));
-    }
+    let most = largest(&batches)?;
     let modes = ground.modes(start);
     let hessians = ground.hessians(&modes.points, &batches, most);
     let mut subjects = ground.log_density(&modes.points);
@@ -107,6 +96,39 @@ pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Q
         nodes: 1,
         converged,
     })
+}
+
+/// Minus the Hessian of the log density of the free effects of every batch at `points`; effects of a batch in the order
+/// of the groupings, then of the levels.
+///
+/// # Errors
+/// As for [`laplace`].
+pub fn joint_curvatures(
+    joint: &Joint,
+    theta: &[f64],
+    points: &Points,
+) -> Result<Vec<DMatrix<f64>>> {
+    let ground = Ground::new(joint, theta)?;
+    let batches = ground.coordinates();
+    let most = largest(&batches)?;
+    Ok(ground.hessians(points, &batches, most))
+}
+
+/// The number of effects of the largest batch.
+fn largest(batches: &[Vec<Coordinate>]) -> Result<usize> {
+    let most = batches.iter().map(Vec::len).max().unwrap_or(0);
+    if most <= MAX_BATCH {
+        return Ok(most);
+    }
+    Err(Error::new(
+        ErrorClass::Option,
+        "too_many_effects",
+        format!(
+            "{most} random effects hang together through their groupings; the log-likelihood is computed for at most \
+             {MAX_BATCH}."
+        ),
+    )
+    .hint("The estimates do not need it: use saem(log_lik = FALSE)."))
 }
 
 /// A free effect: grouping, level, effect within the grouping.
