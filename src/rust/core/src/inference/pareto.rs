@@ -115,7 +115,9 @@ mod tests {
 
     #[test]
     fn the_order_and_the_size_of_the_weights_do_not_matter() {
-        let weights: Vec<f64> = (0..500).map(|i| (f64::from(i) * 0.37).sin() * 2.0).collect();
+        let weights: Vec<f64> = (0..500)
+            .map(|i| (f64::from(i) * 0.37).sin() * 2.0)
+            .collect();
         let mut other: Vec<f64> = weights.iter().map(|w| w - 800.0).collect();
         other.reverse();
         let (one, two) = (khat(&weights).unwrap(), khat(&other).unwrap());

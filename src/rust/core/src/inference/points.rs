@@ -209,7 +209,9 @@ mod tests {
             let plain = error(1.0, |r| mean(&monte_carlo(source(7, r), 0, n, D), f));
             let quasi = error(1.0, |r| mean(&lattice(n, r).normals(0, D), f));
             assert!(quasi < plain / 8.0, "{n}: {quasi:.1e} {plain:.1e}");
-            let bias: f64 = (0..50).map(|r| mean(&lattice(n, r).normals(0, D), f) - 1.0).sum();
+            let bias: f64 = (0..50)
+                .map(|r| mean(&lattice(n, r).normals(0, D), f) - 1.0)
+                .sum();
             assert!((bias / 50.0).powi(2) < 9.0 * quasi / 50.0, "{n}");
         }
     }
@@ -275,7 +277,9 @@ mod tests {
             assert!(other.iter().zip(&one).all(|(a, b)| a != b));
         }
         assert_eq!(
-            LatticePoints::new(source(1, 0), 50, D).replicate(2).normals(3, D),
+            LatticePoints::new(source(1, 0), 50, D)
+                .replicate(2)
+                .normals(3, D),
             LatticePoints::new(source(1, 2), 50, D).normals(3, D)
         );
     }
