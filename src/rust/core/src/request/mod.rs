@@ -6,10 +6,14 @@ mod density;
 mod describe;
 mod fit;
 mod history;
+mod method;
 mod modes;
 mod parameters;
 mod predict;
+mod report;
 mod simulate;
+mod uncertainty;
+mod variational;
 
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::joint::laplace;

@@ -19,7 +19,7 @@ use crate::inference::posterior::{Batches, Posterior};
 use crate::inference::start::check_start;
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
-use crate::problem::Joint;
+use crate::problem::{Joint, Points};
 use crate::random::{Purpose, Stream};
 
 /// What a run of VEM gives.
@@ -28,8 +28,8 @@ pub struct VemFit {
     /// The variational distributions at the maximum of the bound.
     pub q: Posterior,
     pub elbo: Elbo,
-    /// Mean and covariance of the effects of every batch at the estimate.
-    pub moments: Vec<Weighted>,
+    /// Gaussians with the moments of the effects of every batch at the estimate: where draws are best made.
+    pub proposal: Posterior,
 }
 
 /// A run and who watches it.
@@ -43,7 +43,7 @@ struct Course<'c> {
     penalty: Vec<f64>,
 }
 
-/// Fit by VEM from the start of the problem.
+/// Fit by VEM from the start of the problem; `first`: effects from which modes are searched, NaN for the mean.
 ///
 /// # Errors
 /// Threads that cannot be started, observations without a density at the starting values, options that do not fit the
@@ -51,8 +51,8 @@ struct Course<'c> {
 pub fn fit(
     joint: &Joint,
     options: &VemOptions,
-    seed: u64,
-    threads: usize,
+    (seed, threads): (u64, usize),
+    first: Option<&Points>,
     monitor: &dyn Monitor,
 ) -> Result<VemFit> {
     let started = Instant::now();
@@ -73,7 +73,7 @@ pub fn fit(
     };
     let points = rule.points(&batches, 0)?;
     let theta = &joint.theta.start;
-    let q = start(joint, &batches, theta, &course.workers)?;
+    let q = start(joint, &batches, theta, first, &course.workers)?;
     let penalty = course.penalty.clone();
     let workers = Workers::new(threads)?;
     let limits = Limits {
@@ -115,11 +115,14 @@ pub fn fit(
     let (status, evidence) = judge(&run, &elbo, monitor.interrupted());
     let mut fit = course.report(theta, (status, evidence), &moments, rule.copies);
     fit.seconds = started.elapsed().as_secs_f64();
+    let proposal = (moments.iter().zip(&q))
+        .map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
+        .collect();
     Ok(VemFit {
         fit,
         q,
         elbo,
-        moments,
+        proposal,
     })
 }
 
