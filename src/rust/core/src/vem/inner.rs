@@ -195,7 +195,7 @@ impl Member {
 }
 
 /// The lower triangular `C` with `C C' = N^-1`.
-fn reverse_root(n: &DMatrix<f64>) -> Option<DMatrix<f64>> {
+pub fn reverse_root(n: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     let d = n.nrows();
     let flipped = DMatrix::from_fn(d, d, |i, j| n[(d - 1 - i, d - 1 - j)]);
     let k = flipped.cholesky()?.l();

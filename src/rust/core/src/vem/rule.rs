@@ -53,6 +53,20 @@ impl Rule {
     /// # Errors
     /// Fewer points than a batch has random effects.
     pub fn points(&self, batches: &Batches, replicate: u32) -> Result<Points> {
+        let members: Vec<usize> = (0..batches.len()).collect();
+        self.points_of(batches, &members, replicate)
+    }
+
+    /// The same of some of the batches, one after another; each has the points it has among all.
+    ///
+    /// # Errors
+    /// Fewer points than a batch has random effects.
+    pub fn points_of(
+        &self,
+        batches: &Batches,
+        members: &[usize],
+        replicate: u32,
+    ) -> Result<Points> {
         let n = self.copies;
         let source = Source {
             stream: Stream {
@@ -63,16 +77,17 @@ impl Rule {
         };
         let lattice = (self.kind == RuleKind::Qmc)
             .then(|| LatticePoints::new(source, n / 2, batches.max_dim()));
+        let dims: usize = members.iter().map(|b| batches.dim(*b)).sum();
         let mut found = Points {
-            z: Vec::with_capacity(n * batches.offsets[batches.len()]),
-            weights: Vec::with_capacity(n * batches.len()),
+            z: Vec::with_capacity(n * dims),
+            weights: Vec::with_capacity(n * members.len()),
         };
-        for b in 0..batches.len() {
-            let d = batches.dim(b);
+        for b in members {
+            let d = batches.dim(*b);
             let own = match (&lattice, self.kind) {
                 _ if d == 0 => Vec::new(),
-                (Some(lattice), _) => whitened(&lattice.normals(b, d), n, d)?,
-                (None, RuleKind::MonteCarlo) => monte_carlo(source, b, n, d),
+                (Some(lattice), _) => whitened(&lattice.normals(*b, d), n, d)?,
+                (None, RuleKind::MonteCarlo) => monte_carlo(source, *b, n, d),
                 (None, _) => cubature(d),
             };
             // Batches with fewer effects have fewer points of cubature: the others count for nothing.
