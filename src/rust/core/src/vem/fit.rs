@@ -2,14 +2,13 @@
 
 use std::time::Instant;
 
-use super::ascent::{climb, Patience, Summit, Surface};
-use super::inner::Limits;
+use super::ascent::{climb, Summit, Surface};
+use super::course::Course;
 use super::options::VemOptions;
 use super::polish::{Proposal, Sampled};
-use super::population::Maximizer;
-use super::profile::Profile;
-use super::rule::Rule;
+use super::population::{free, Maximizer};
 use super::start::start;
+use super::stochastic;
 use super::verdict::{judge, verify, Elbo, Run};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
@@ -17,7 +16,7 @@ use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
 use crate::inference::points::{LatticePoints, Source};
 use crate::inference::posterior::{Batches, Posterior};
 use crate::inference::start::check_start;
-use crate::monitor::{Monitor, Progress};
+use crate::monitor::Monitor;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Points};
 use crate::random::{Purpose, Stream};
@@ -30,17 +29,6 @@ pub struct VemFit {
     pub elbo: Elbo,
     /// Gaussians with the moments of the effects of every batch at the estimate: where draws are best made.
     pub proposal: Posterior,
-}
-
-/// A run and who watches it.
-struct Course<'c> {
-    joint: &'c Joint,
-    options: &'c VemOptions,
-    seed: u64,
-    workers: Workers,
-    monitor: &'c dyn Monitor,
-    trace: Trace,
-    penalty: Vec<f64>,
 }
 
 /// Fit by VEM from the start of the problem; `first`: effects from which modes are searched, NaN for the mean.
@@ -57,53 +45,34 @@ pub fn fit(
 ) -> Result<VemFit> {
     let started = Instant::now();
     check_start(joint)?;
-    let batches = Batches::new(joint);
-    let rule = Rule::new(options, &batches, seed);
-    let layouts = layouts(joint, rule.copies);
-    let mut cloud = Cloud::new(joint, &layouts);
-    let mut maximizer = Maximizer::new(joint, &layouts);
+    let workers = Workers::new(threads)?;
+    let free = free(joint);
     let mut course = Course {
         joint,
         options,
         seed,
-        workers: Workers::new(threads)?,
+        workers: &workers,
         monitor,
         trace: Trace::default(),
-        penalty: super::penalty::of(joint, options, &maximizer.free)?,
+        penalty: super::penalty::of(joint, options, &free)?,
     };
-    let points = rule.points(&batches, 0)?;
-    let theta = &joint.theta.start;
-    let q = start(joint, &batches, theta, first, &course.workers)?;
-    let penalty = course.penalty.clone();
-    let workers = Workers::new(threads)?;
-    let limits = Limits {
-        steps: options.inner_maxiters,
-        tolerance: options.inner_tolerance,
+    let batches = Batches::new(joint);
+    let q = start(joint, &batches, &joint.theta.start, first, &workers)?;
+    let found = if stochastic::is_wanted(options) {
+        stochastic::run(&mut course, &batches, q)?
+    } else {
+        course.maximize(q)?
     };
-    let mut profile = Profile::new(
-        (&mut cloud, &mut maximizer),
-        (&points, options.family, limits),
-        &penalty,
-        q,
-        &workers,
-    );
-    let theta = course.sweep(&mut profile);
-    let summit = course.ascend(&mut profile, &theta);
-    let (values, settled) = profile.batches();
-    let q = profile.q.clone();
+    let (mut theta, q) = (found.theta, found.q);
     let mut run = Run {
         joint,
         tolerance: options.tolerance,
-        lost: settled.iter().filter(|settled| !**settled).count(),
-        summit,
+        lost: found.lost,
+        summit: found.summit,
+        noise: found.noise,
         polished: None,
     };
-    let theta = run
-        .summit
-        .as_ref()
-        .map_or(theta, |summit| summit.theta.clone());
-    let elbo = verify(joint, &theta, (&q, options, seed), values, &workers)?;
-    let mut theta = theta;
+    let elbo = verify(joint, &theta, (&q, options, seed), found.values, &workers)?;
     let mut moments = Levels::of(&q);
     if options.polish && run.is_sound() {
         if let Some((summit, weighted)) = course.polish(&theta, &q) {
@@ -113,7 +82,7 @@ pub fn fit(
         }
     }
     let (status, evidence) = judge(&run, &elbo, monitor.interrupted());
-    let mut fit = course.report(theta, (status, evidence), &moments, rule.copies);
+    let mut fit = course.report(theta, (status, evidence), &moments, found.copies);
     fit.seconds = started.elapsed().as_secs_f64();
     let proposal = (moments.iter().zip(&q))
         .map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
@@ -127,45 +96,6 @@ pub fn fit(
 }
 
 impl Course<'_> {
-    /// EM sweeps; `theta` after the last.
-    fn sweep(&mut self, profile: &mut Profile) -> Vec<f64> {
-        let mut theta = self.joint.theta.start.clone();
-        for _ in 0..self.options.sweeps {
-            let Some(value) = profile.solve(&theta) else {
-                break;
-            };
-            if !self.note(&theta, value, "sweep") {
-                break;
-            }
-            match profile.sweep() {
-                Some(next) => theta = next,
-                None => break,
-            }
-        }
-        theta
-    }
-
-    /// Quasi-Newton steps on the profiled bound.
-    fn ascend(&mut self, profile: &mut Profile, theta: &[f64]) -> Option<Summit> {
-        let patience = Patience {
-            steps: self.options.maxiters,
-            tolerance: self.options.tolerance,
-        };
-        let free = profile.maximizer.free.clone();
-        let joint = self.joint;
-        let summit = climb(
-            profile,
-            (&joint.theta, &free),
-            theta,
-            patience,
-            &mut |theta, value| self.note(theta, value, "newton"),
-        )?;
-        // The draws and `q` stand where the last trial did.
-        profile.at(&summit.theta)?;
-        profile.take();
-        Some(summit)
-    }
-
     /// Maximize the importance-sampled likelihood; moments of the effects at its maximum.
     fn polish(&mut self, theta: &[f64], q: &Posterior) -> Option<(Summit, Vec<Weighted>)> {
         let layouts = layouts(self.joint, self.options.polish_draws);
@@ -182,38 +112,26 @@ impl Course<'_> {
         };
         let lattice = LatticePoints::new(source, cloud.copies, cloud.batches.max_dim());
         let (penalty, joint, options) = (self.penalty.clone(), self.joint, self.options);
-        let patience = Patience {
-            steps: options.maxiters,
-            tolerance: options.tolerance,
-        };
+        let patience = self.patience(free.len());
         let (mut theta, mut q) = (theta.to_vec(), q.clone());
         let mut found = None;
         for _ in 0..options.polish_rounds.max(1) {
             let proposal = Proposal::new(&cloud, &q, &lattice);
             cloud.set(&proposal.draws);
-            let workers = Workers::single();
             let mut sampled = Sampled {
                 cloud: &mut cloud,
                 maximizer: &mut maximizer,
                 proposal: &proposal,
                 penalty: &penalty,
-                workers: if self.workers.is_single() {
-                    &workers
-                } else {
-                    &self.workers
-                },
+                workers: self.workers,
                 there: None,
             };
-            let trace = &mut self.trace;
-            let monitor = self.monitor;
-            let mut watch =
-                |theta: &[f64], value: f64| note(trace, monitor, theta, value, "polish");
             let summit = climb(
                 &mut sampled,
                 (&joint.theta, &free),
                 &theta,
                 patience,
-                &mut watch,
+                &mut |theta, value| self.note(theta, value, "polish"),
             )?;
             sampled.at(&summit.theta)?;
             let there = sampled.there.take()?;
@@ -231,10 +149,6 @@ impl Course<'_> {
             }
         }
         found
-    }
-
-    fn note(&mut self, theta: &[f64], value: f64, phase: &'static str) -> bool {
-        note(&mut self.trace, self.monitor, theta, value, phase)
     }
 
     fn report(
@@ -272,22 +186,3 @@ impl Course<'_> {
 
 /// Effective part of the draws of a batch below which its draws are made anew.
 const DEGENERATE: f64 = 0.2;
-
-/// Keep a step in the trace and report it; whether to go on.
-fn note(
-    trace: &mut Trace,
-    monitor: &dyn Monitor,
-    theta: &[f64],
-    value: f64,
-    phase: &'static str,
-) -> bool {
-    trace.push(theta, 1.0, phase, value);
-    monitor.report(&Progress {
-        iteration: trace.len(),
-        total: trace.len(),
-        phase,
-        gain: 1.0,
-        objective: value,
-    });
-    !monitor.interrupted()
-}

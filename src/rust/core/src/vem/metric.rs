@@ -83,9 +83,9 @@ fn two_loops(
         rest.axpy(-part, y, 1.0);
         parts.push(part);
     }
-    let scale = pairs.last().map_or(1.0, |(s, y)| {
-        s.dot(y) / y.dot(&y.component_mul(diagonal))
-    });
+    let scale = pairs
+        .last()
+        .map_or(1.0, |(s, y)| s.dot(y) / y.dot(&y.component_mul(diagonal)));
     let mut out = rest.component_mul(diagonal) * scale;
     for ((s, y), part) in pairs.iter().zip(parts.into_iter().rev()) {
         let back = y.dot(&out) / s.dot(y);
@@ -112,7 +112,10 @@ mod tests {
                 let s = DVector::from_column_slice(&step);
                 metric.update(s.clone(), &h * s);
             }
-            let (s, y) = (DVector::from_column_slice(&steps[2]), &h * DVector::from_column_slice(&steps[2]));
+            let (s, y) = (
+                DVector::from_column_slice(&steps[2]),
+                &h * DVector::from_column_slice(&steps[2]),
+            );
             assert!((metric.times(&y) - s).norm() < 1e-12, "{metric:?}");
             let v = DVector::from_column_slice(&[1.0, -2.0, 0.5]);
             assert!(metric.times(&v).dot(&v) > 0.0);

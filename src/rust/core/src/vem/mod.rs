@@ -4,17 +4,23 @@
 
 mod ascent;
 mod bound;
+mod course;
 mod fit;
 mod inner;
+mod metric;
 mod mixing;
+mod noisy;
 pub mod options;
 mod penalty;
 mod polish;
 mod population;
 mod profile;
+mod promise;
 mod rule;
 mod start;
+mod stochastic;
 mod verdict;
+mod visits;
 
 pub use fit::{fit, VemFit};
 pub use options::VemOptions;

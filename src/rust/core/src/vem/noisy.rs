@@ -97,7 +97,12 @@ pub fn moved(q: &Gaussian, estimate: &Estimate, rate: f64, family: Family) -> Ga
         precision = DMatrix::from_diagonal(&precision.diagonal());
     }
     precision += DMatrix::identity(d, d) * (1.0 - rate);
-    if d == 0 || !precision.iter().chain(&estimate.slope).all(|x| x.is_finite()) {
+    if d == 0
+        || !precision
+            .iter()
+            .chain(&estimate.slope)
+            .all(|x| x.is_finite())
+    {
         return q.clone();
     }
     let mut eigen = precision.symmetric_eigen();

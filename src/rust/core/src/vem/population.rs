@@ -5,7 +5,9 @@ use nalgebra::DMatrix;
 use super::bound::Population;
 use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
 use crate::inference::posterior::Batches;
-use crate::mstep::{add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step, MAX_PARAMETERS};
+use crate::mstep::{
+    add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step, MAX_PARAMETERS,
+};
 use crate::parallel::Workers;
 use crate::problem::{Joint, MeanProgram, Means, Prior, Route};
 
@@ -18,6 +20,13 @@ pub fn priors(joint: &Joint, theta: &[f64]) -> Option<Vec<Prior>> {
     let each = joint.parts.iter().filter(|_| finite);
     let found: Option<Vec<Prior>> = each.map(|part| Prior::new(part, theta).ok()).collect();
     found.filter(|found| found.len() == joint.parts.len())
+}
+
+/// Coordinates that are estimated.
+pub fn free(joint: &Joint) -> Vec<usize> {
+    let routes = joint.theta.routes.iter().enumerate();
+    let free = routes.filter(|(_, route)| **route != Route::Fixed);
+    free.map(|(k, _)| k).collect()
 }
 
 /// The M-step of every grouping.
@@ -38,10 +47,7 @@ pub struct Ground<'g> {
 
 impl<'a> Maximizer<'a> {
     pub fn new(joint: &'a Joint, layouts: &'a [crate::data::Layout]) -> Self {
-        let theta = &joint.theta;
-        let free: Vec<usize> = (0..theta.len())
-            .filter(|k| theta.routes[*k] != Route::Fixed)
-            .collect();
+        let (theta, free) = (&joint.theta, free(joint));
         let mut programs: Vec<MeanProgram> = (joint.parts.iter().zip(layouts))
             .map(|(part, layout)| MeanProgram::new(part, layout))
             .collect();

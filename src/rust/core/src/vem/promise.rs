@@ -48,7 +48,11 @@ impl<'p> Promise<'p> {
         Self {
             open: open.collect(),
             sizes: DVector::from_iterator(free.len(), sizes),
-            inverse: if few { surface.precondition().map(|found| found.inverse) } else { None },
+            inverse: if few {
+                surface.precondition().map(|found| found.inverse)
+            } else {
+                None
+            },
             surface,
             free,
             theta: theta.to_vec(),
@@ -143,8 +147,11 @@ mod tests {
 
     #[test]
     fn conjugate_gradients_promise_what_newton_would() {
-        let curvature = DMatrix::from_row_slice(3, 3, &[4.0, 1.0, 0.0, 1.0, 3.0, 0.5, 0.0, 0.5, 200.0]);
-        let mut bowl = Bowl { curvature: curvature.clone() };
+        let curvature =
+            DMatrix::from_row_slice(3, 3, &[4.0, 1.0, 0.0, 1.0, 3.0, 0.5, 0.0, 0.5, 200.0]);
+        let mut bowl = Bowl {
+            curvature: curvature.clone(),
+        };
         let theta = [0.3, -0.2, 0.1];
         let gradient = bowl.at(&theta).unwrap().1;
         let mut promise = Promise {

@@ -29,13 +29,21 @@ impl Rule {
         let most = batches.max_dim();
         let copies = match options.rule {
             RuleKind::Cubature => 2 * most,
-            RuleKind::Qmc => options.points.unwrap_or((4 * most).max(32)),
+            RuleKind::Qmc => options.points.unwrap_or(points_for(most)),
             RuleKind::MonteCarlo => options.points.unwrap_or((2 * most).max(8)),
         };
         Self {
             kind: options.rule,
             copies: copies.max(1),
             seed,
+        }
+    }
+
+    /// A rule whose points stay, in place of one whose points are always fresh.
+    pub fn staying(self, batches: &Batches) -> Self {
+        match self.kind {
+            RuleKind::MonteCarlo => Self::verifying(points_for(batches.max_dim()), self.seed),
+            _ => self,
         }
     }
 
@@ -99,6 +107,11 @@ impl Rule {
         }
         Ok(found)
     }
+}
+
+/// Points of quasi-Monte-Carlo for so many dimensions.
+fn points_for(dim: usize) -> usize {
+    (4 * dim).max(32)
 }
 
 impl Points {

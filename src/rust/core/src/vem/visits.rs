@@ -7,8 +7,8 @@
 use super::bound::Population;
 use super::inner::{solve, Limits};
 use super::noisy::{estimate, moved, narrowed, sound};
-use super::options::Family;
-use super::rule::{Points, Rule, RuleKind};
+use super::options::{Family, RuleKind};
+use super::rule::{Points, Rule};
 use crate::data::Layout;
 use crate::error::Result;
 use crate::inference::cloud::Cloud;
@@ -163,7 +163,9 @@ impl<'a> Group<'a> {
 }
 
 fn observed(problem: &Problem, outcomes: &[usize], levels: &[usize]) -> f64 {
-    let each = outcomes.iter().flat_map(|o| levels.iter().map(|l| (*o, *l)));
+    let each = outcomes
+        .iter()
+        .flat_map(|o| levels.iter().map(|l| (*o, *l)));
     each.map(|(o, l)| problem.n_obs_in(o, l)).sum::<usize>() as f64
 }
 
