@@ -218,6 +218,9 @@ fn what_costs_less_than_reading_is_not_stored() {
     let original = theophylline("y ~ normal(f, a + b * f)");
     // The residual is computed from the prediction.
     assert_eq!(widths(&original, &stored(&original)), (0, 1));
+    // The root is not: it is stored beside what it is computed from.
+    let original = theophylline("y ~ normal(f, a + b * sqrt(f))");
+    assert_eq!(widths(&original, &stored(&original)), (0, 2));
     let line = problem(
         "fixed m = 1
          fixed o = positive(0.5, 0.5)
@@ -346,7 +349,8 @@ fn two_outcomes_and_effects_with_their_own_laws() {
          n ~ neg_binomial(exp(f), s[2])",
         &data(),
     );
-    stored(&original);
+    let stored = stored(&original);
+    assert_eq!(exponentials(&stored.problem), [0; 4]);
 }
 
 /// A covariance whose elements share a parameter moves by the program for `theta`.
