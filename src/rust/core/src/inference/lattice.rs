@@ -31,7 +31,7 @@ impl Lattice {
                 2.0 * PI * PI * (x * x - x + 1.0 / 6.0)
             })
             .collect();
-        // The products at k and n - k are equal.
+        // The products at k and n - k are equal, and what stands at 0 and n / 2 is the same for all candidates.
         let mut products = vec![1.0; omega.len() / 2 + 1];
         let mut generator = Vec::with_capacity(dim);
         for j in 0..dim {
@@ -40,18 +40,11 @@ impl Lattice {
                 let turns = products.iter().zip(0..);
                 turns.map(|(p, k)| p * weight * omega[step(k, z, n)]).sum()
             };
-            let errors = candidates.iter().map(|z| (error(*z), *z));
-            let best = errors.fold((f64::INFINITY, 1), |best, next| {
-                if next.0 < best.0 {
-                    next
-                } else {
-                    best
-                }
-            });
+            let z = if j == 0 { 1 } else { best(&candidates, error) };
             for (product, k) in products.iter_mut().zip(0..) {
-                *product *= 1.0 + weight * omega[step(k, best.1, n)];
+                *product *= 1.0 + weight * omega[step(k, z, n)];
             }
-            generator.push(best.1);
+            generator.push(z);
         }
         Self { n, generator }
     }
@@ -75,6 +68,12 @@ impl Lattice {
             })
             .collect()
     }
+}
+
+fn best(candidates: &[u64], error: impl Fn(u64) -> f64) -> u64 {
+    let errors = candidates.iter().map(|z| (error(*z), *z));
+    let best = errors.min_by(|a, b| a.0.total_cmp(&b.0));
+    best.map_or(1, |(_, z)| z)
 }
 
 /// `k z mod n` as a position.

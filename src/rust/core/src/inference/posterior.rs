@@ -24,9 +24,15 @@ pub struct Batches {
 
 impl Batches {
     pub fn new(joint: &Joint) -> Self {
-        let mut coordinates = vec![Vec::new(); joint.n_batches];
+        Self::of(joint, joint.n_batches, &joint.batches)
+    }
+
+    /// `n` batches; `numbers`: for each grouping the batch of every level, or `n` and more for a level of none of them.
+    pub fn of(joint: &Joint, n: usize, numbers: &[Vec<usize>]) -> Self {
+        let mut coordinates = vec![Vec::new(); n];
         for (group, part) in joint.parts.iter().enumerate() {
-            for (level, batch) in joint.batches[group].iter().enumerate() {
+            let levels = numbers[group].iter().enumerate();
+            for (level, batch) in levels.filter(|(_, batch)| **batch < n) {
                 let free = (0..part.n_phi()).filter(|effect| !part.is_held(level, *effect));
                 coordinates[*batch].extend(free.map(|effect| Coordinate {
                     group,

@@ -37,15 +37,16 @@ impl StudentDensity {
     }
 }
 
-/// Turn `n x (dim + 1)` standard normal numbers (row-major; the last of a row gives its distance) into draws, `n x dim`,
-/// and their log densities.
+/// Turn `n x (dim + 1)` standard normal numbers (row-major) into draws, `n x dim`, and their log densities. The first of a
+/// row gives the distance: the weights of importance sampling depend on it most, and the first coordinates of a lattice
+/// are its best.
 pub fn students(normals: &[f64], dim: usize) -> (Vec<f64>, Vec<f64>) {
     let density = StudentDensity::new(dim);
     let (mut draws, mut logs) = (Vec::new(), Vec::new());
     for row in normals.chunks_exact(dim + 1) {
-        let stretch = DF.sqrt() / root_of_chi_square(row[dim]);
+        let stretch = DF.sqrt() / root_of_chi_square(row[0]);
         let first = draws.len();
-        draws.extend(row[..dim].iter().map(|z| z * stretch));
+        draws.extend(row[1..].iter().map(|z| z * stretch));
         logs.push(density.log(draws[first..].iter().map(|t| t * t).sum()));
     }
     (draws, logs)

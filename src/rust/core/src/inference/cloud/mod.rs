@@ -18,7 +18,7 @@ use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
 use crate::problem::{Derivatives, Draws, Joint, MeanProgram, Means, Prior, Scratch, Values};
 
-/// The draws of all batches, and the programs that read them.
+/// The draws of all batches or of some, and the programs that read them.
 pub struct Cloud<'a> {
     pub joint: &'a Joint,
     pub batches: Batches,
@@ -28,10 +28,15 @@ pub struct Cloud<'a> {
     parts: Vec<Part<'a>>,
     /// `[grouping][block][effect]`
     phi: Vec<Vec<Vec<Column>>>,
-    /// Block and lane of `level * copies + copy`, for each grouping.
-    places: Vec<Vec<(usize, usize)>>,
+    /// For each grouping the batch of every level; none where its batch is not among them.
+    levels: Vec<Vec<usize>>,
+    /// For each grouping the first lane of every level; its copies follow.
+    lanes: Vec<Vec<usize>>,
     theta: Vec<f64>,
 }
+
+/// The number of a batch that is not among those of a cloud.
+const NONE: usize = usize::MAX;
 
 /// The programs of a grouping.
 struct Part<'a> {
@@ -50,6 +55,19 @@ pub fn layouts(joint: &Joint, copies: usize) -> Vec<Layout> {
     parts.map(|part| part.layout(copies)).collect()
 }
 
+/// The same for some of the batches: `members`, ascending.
+pub fn layouts_of(joint: &Joint, members: &[usize], copies: usize) -> Vec<Layout> {
+    let parts = joint.parts.iter().zip(&joint.batches);
+    parts
+        .map(|(part, batches)| {
+            let levels = batches.iter().enumerate();
+            let wanted = levels.filter(|(_, batch)| members.binary_search(batch).is_ok());
+            let wanted: Vec<usize> = wanted.map(|(level, _)| level).collect();
+            part.layout_of(&wanted, copies)
+        })
+        .collect()
+}
+
 /// Log densities of the outcomes at every draw, and their gradient in the free effects of its batch: draw by draw, the
 /// batches one after another.
 #[derive(Debug, Clone, Default)]
@@ -61,6 +79,12 @@ pub struct Slopes {
 impl<'a> Cloud<'a> {
     /// `layouts`: those of [`layouts`] for the same model; all draws stand at zero until [`Cloud::set`].
     pub fn new(joint: &'a Joint, layouts: &'a [Layout]) -> Self {
+        let numbers: Vec<usize> = (0..joint.n_batches).collect();
+        Self::of(joint, layouts, &numbers)
+    }
+
+    /// The same for some of the batches, which count as `0, 1, ..` here; `layouts`: those of [`layouts_of`].
+    pub fn of(joint: &'a Joint, layouts: &'a [Layout], members: &[usize]) -> Self {
         let part = |(problem, layout)| {
             let problem: &'a crate::problem::Problem = problem;
             let values = if problem.group == 0 {
@@ -76,13 +100,18 @@ impl<'a> Cloud<'a> {
                 means: MeanProgram::new(problem, layout),
             }
         };
+        let number = |batch: &usize| members.binary_search(batch).unwrap_or(NONE);
+        let levels: Vec<Vec<usize>> = (joint.batches.iter())
+            .map(|batches| batches.iter().map(number).collect())
+            .collect();
         let mut cloud = Self {
             joint,
-            batches: Batches::new(joint),
+            batches: Batches::of(joint, members.len(), &levels),
             copies: layouts[0].copies,
             parts: joint.parts.iter().zip(layouts).map(part).collect(),
             phi: Vec::new(),
-            places: layouts.iter().map(Layout::places).collect(),
+            levels,
+            lanes: layouts.iter().map(first_lanes).collect(),
             theta: Vec::new(),
             layouts,
         };
@@ -111,9 +140,15 @@ impl<'a> Cloud<'a> {
         self.copies * self.batches.offsets[batch] + copy * self.batches.dim(batch)
     }
 
+    /// Block and lane of a draw of a level.
+    fn place(&self, group: usize, level: usize, copy: usize) -> (usize, usize) {
+        let lane = self.lanes[group][level] + copy;
+        (lane / LANES, lane % LANES)
+    }
+
     /// Number of effects of all draws.
     pub fn n_effects(&self) -> usize {
-        self.first(self.batches.len(), 0)
+        self.copies * self.batches.offsets[self.batches.len()]
     }
 
     /// Move the draws: `draws` holds the free effects of each draw, the draws of a batch one after another, then the
@@ -124,7 +159,7 @@ impl<'a> Cloud<'a> {
                 let first = self.first(b, c);
                 let own = &draws[first..first + coordinates.len()];
                 for (at, value) in coordinates.iter().zip(own) {
-                    let (block, lane) = self.places[at.group][at.level * self.copies + c];
+                    let (block, lane) = self.place(at.group, at.level, c);
                     self.phi[at.group][block][at.effect].0[lane] = *value;
                 }
             }
@@ -227,7 +262,7 @@ impl<'a> Cloud<'a> {
         }
         for g in 0..self.parts.len() {
             let (by_phi, phi, layout) = (&self.parts[g].by_phi, &self.phi[g], &self.layouts[g]);
-            let levels = &self.joint.batches[g];
+            let levels = &self.levels[g];
             let columns = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
                 let lanes = &layout.blocks[b].lanes;
                 let wanted = lanes.iter().any(|l| active[levels[l.subject as usize]]);
@@ -258,7 +293,7 @@ impl<'a> Cloud<'a> {
                     .enumerate()
                     .filter(|(_, at)| at.group == g)
                 {
-                    let (block, lane) = self.places[g][at.level * self.copies + c];
+                    let (block, lane) = self.place(g, at.level, c);
                     gradient[first + j] = columns[block][at.effect].0[lane];
                 }
             }
@@ -269,7 +304,7 @@ impl<'a> Cloud<'a> {
     fn add_up(&self, g: usize, columns: &[Column], total: &mut [f64]) {
         for (block, column) in self.layouts[g].blocks.iter().zip(columns) {
             for (l, lane) in block.lanes.iter().enumerate() {
-                let batch = self.joint.batches[g][lane.subject as usize];
+                let batch = self.levels[g][lane.subject as usize];
                 total[batch * self.copies + lane.copy as usize] += column.0[l];
             }
         }
@@ -278,9 +313,19 @@ impl<'a> Cloud<'a> {
 
 impl Draws for Cloud<'_> {
     fn phi(&self, group: usize, k: usize, level: usize, copy: usize) -> f64 {
-        let (block, lane) = self.places[group][level * self.copies + copy];
+        let (block, lane) = self.place(group, level, copy);
         self.phi[group][block][k].0[lane]
     }
+}
+
+/// The first lane of every level; blocks are full but for the last one.
+fn first_lanes(layout: &Layout) -> Vec<usize> {
+    let mut first = vec![NONE; layout.n_subjects];
+    let lanes = layout.blocks.iter().flat_map(|block| &block.lanes);
+    for (place, lane) in lanes.enumerate().filter(|(_, lane)| lane.copy == 0) {
+        first[lane.subject as usize] = place;
+    }
+    first
 }
 
 /// A column of what is known of the batches of the lanes of a block; 0 in unused lanes.

@@ -38,8 +38,8 @@ impl Cloud<'_> {
         let mut total = vec![0.0; self.theta.len()];
         if let Some(error) = &self.joint.main().constant_error {
             let log_lik = self.log_lik(workers);
-            let places = self.joint.batches[0].iter().enumerate();
-            for (level, batch) in places {
+            let places = self.levels[0].iter().enumerate();
+            for (level, batch) in places.filter(|(_, batch)| **batch < self.batches.len()) {
                 for c in 0..self.copies {
                     let at = batch * self.copies + c;
                     total[error.theta] +=
@@ -51,7 +51,7 @@ impl Cloud<'_> {
             let Some(part) = self.differentiated(g) else {
                 continue;
             };
-            let (phi, layout, levels) = (&self.phi[g], &self.layouts[g], &self.joint.batches[g]);
+            let (phi, layout, levels) = (&self.phi[g], &self.layouts[g], &self.levels[g]);
             let n = part.by_theta.n_population();
             let sums = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
                 let weights = lane_weights(layout, b, levels, weights);
@@ -142,7 +142,7 @@ impl Cloud<'_> {
         for (g, blocks) in lanes.iter().enumerate() {
             for (block, columns) in self.layouts[g].blocks.iter().zip(blocks) {
                 for (l, lane) in block.lanes.iter().enumerate() {
-                    let batch = self.joint.batches[g][lane.subject as usize];
+                    let batch = self.levels[g][lane.subject as usize];
                     let first = (batch * self.copies + lane.copy as usize) * p;
                     for (sum, column) in draws[first..first + p].iter_mut().zip(columns) {
                         *sum += column.0[l];

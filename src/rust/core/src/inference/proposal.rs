@@ -1,0 +1,56 @@
+//! Place a Gaussian around the conditional modes of every batch: where importance sampling starts from.
+//!
+//! Its covariance is the inverse of the curvature of the log density at the mode, Laplace's approximation.
+
+use nalgebra::DMatrix;
+
+use super::joint::joint_curvatures;
+use super::posterior::{Batches, Gaussian, Posterior};
+use crate::error::Result;
+use crate::problem::{Joint, Points};
+
+/// Smallest curvature that is believed, relative to the largest of the batch.
+const FLATTEST: f64 = 1e-8;
+
+/// The Gaussian of every batch at `modes`; where the curvature is not positive its size is taken.
+///
+/// # Errors
+/// A batch with too many effects, or a population distribution that does not exist.
+pub fn around(joint: &Joint, theta: &[f64], modes: &Points) -> Result<Posterior> {
+    let batches = Batches::new(joint);
+    let curvatures = joint_curvatures(joint, theta, modes)?;
+    let each = batches.coordinates.iter().zip(curvatures);
+    let gaussian = |(coordinates, curvature): (&Vec<_>, DMatrix<f64>)| {
+        let coordinates: &Vec<super::posterior::Coordinate> = coordinates;
+        let place = |at: &super::posterior::Coordinate| {
+            modes.values[at.group][at.level * modes.dims[at.group] + at.effect]
+        };
+        Gaussian {
+            mean: coordinates.iter().map(place).collect(),
+            chol: factor_of_inverse(curvature),
+        }
+    };
+    Ok(each.map(gaussian).collect())
+}
+
+/// Lower Cholesky factor, by rows, of the inverse of a symmetric matrix.
+fn factor_of_inverse(matrix: DMatrix<f64>) -> Vec<f64> {
+    let d = matrix.nrows();
+    let inverse = matrix.clone().cholesky().map(|c| c.inverse());
+    let inverse = inverse.unwrap_or_else(|| inverse_of_size(matrix));
+    let factor = inverse.cholesky().map(|c| c.l());
+    let factor = factor.unwrap_or_else(|| DMatrix::identity(d, d));
+    let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
+    pairs.map(|at| factor[at]).collect()
+}
+
+/// The inverse with all eigenvalues positive.
+fn inverse_of_size(matrix: DMatrix<f64>) -> DMatrix<f64> {
+    let eigen = matrix.symmetric_eigen();
+    let largest = eigen.eigenvalues.amax();
+    let inverse = eigen.eigenvalues.map(|x| {
+        let size = x.abs().max(FLATTEST * largest);
+        1.0 / size.max(f64::MIN_POSITIVE)
+    });
+    &eigen.eigenvectors * DMatrix::from_diagonal(&inverse) * eigen.eigenvectors.transpose()
+}

@@ -1,0 +1,77 @@
+//! Start every `q` at Laplace's posterior, or at the population where there is none.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::inference::joint::joint_modes;
+use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
+use crate::inference::proposal::around;
+use crate::parallel::Workers;
+use crate::problem::{Joint, Means, Points, Prior, Problem};
+
+/// Laplace's posterior of every batch at `theta`.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn start(
+    joint: &Joint,
+    batches: &Batches,
+    theta: &[f64],
+    workers: &Workers,
+) -> Result<Posterior> {
+    let priors: Result<Vec<Prior>> =
+        (joint.parts.iter().map(|part| Prior::new(part, theta))).collect();
+    let priors = priors?;
+    let means: Vec<Means> = (joint.parts.iter())
+        .map(|part| Means::new(part, &part.layout(1), theta))
+        .collect();
+    let (points, found) = modes(joint, theta, &priors, workers)?;
+    let laplace = around(joint, theta, &points)?;
+    let each = laplace
+        .into_iter()
+        .zip(population(batches, &means, &priors));
+    let chosen = each.enumerate().map(|(b, (laplace, population))| {
+        let own = &batches.coordinates[b];
+        let is_found = own.iter().all(|c| found[c.group][c.level]);
+        if is_found && is_finite(&laplace) {
+            laplace
+        } else {
+            population
+        }
+    });
+    Ok(chosen.collect())
+}
+
+fn is_finite(q: &Gaussian) -> bool {
+    q.mean.iter().chain(&q.chol).all(|x| x.is_finite())
+}
+
+/// Modes of all levels, and whether they were found.
+fn modes(
+    joint: &Joint,
+    theta: &[f64],
+    priors: &[Prior],
+    workers: &Workers,
+) -> Result<(Points, Vec<Vec<bool>>)> {
+    if joint.parts.len() > 1 {
+        let modes = joint_modes(joint, theta)?;
+        return Ok((modes.points, modes.converged));
+    }
+    let part: &Problem = joint.main();
+    let layout = part.layout(1);
+    let target = Conditional {
+        problem: part,
+        layout: &layout,
+        theta,
+        prior: &priors[0],
+        known: Arc::default(),
+    };
+    let options = ModeOptions {
+        max_steps: 50,
+        tolerance: 1e-6,
+        curvature: step_curvature(part),
+    };
+    let (values, found) = Modes::find_by(workers, &target, None, options).by_subject(&layout);
+    Ok((joint.points(vec![values]), vec![found]))
+}
