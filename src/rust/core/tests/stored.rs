@@ -337,8 +337,8 @@ fn censored_outcomes() {
 
 #[test]
 fn two_outcomes_and_effects_with_their_own_laws() {
-    let original = problem(
-        "fixed m = 0.2
+    let text = "
+         fixed m = 0.2
          fixed k = positive(1.4)
          fixed o = positive(0.5)
          fixed s = positive(0.4, 0.6)
@@ -346,11 +346,11 @@ fn two_outcomes_and_effects_with_their_own_laws() {
          random g ~ exponential(k) | id
          f <- exp(-exp(e) * t)
          y ~ normal(5 * f + g, s[1] + 0.1 * g)
-         n ~ neg_binomial(exp(f), s[2])",
-        &data(),
-    );
+         n ~ neg_binomial(exp(f), s[2])";
+    stored(&problem(text, &data()));
+    let original = problem_with_fixed(text, &data(), &["k"]);
     let stored = stored(&original);
-    // What effects say of themselves is stored once a subject.
+    // Without a free parameter, what effects say of themselves is stored once a subject.
     let [likelihood, _, theta, _] = exponentials(&stored.problem);
     assert_eq!((likelihood, theta), (0, 0));
     assert!(exponentials(&original)[0] > 0);
