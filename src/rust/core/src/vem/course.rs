@@ -15,6 +15,9 @@ use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 
+/// Steps of `q` in a sweep, after which `theta` moves on all the same.
+const SWEEP_STEPS: usize = 5;
+
 /// A run and who watches it.
 pub struct Course<'c> {
     pub joint: &'c Joint,
@@ -128,6 +131,8 @@ impl<'c> Course<'c> {
     /// EM sweeps; `theta` after the last.
     fn sweep(&mut self, profile: &mut Profile) -> Vec<f64> {
         let mut theta = self.joint.theta.start.clone();
+        let limits = profile.limits;
+        profile.limits.steps = limits.steps.min(SWEEP_STEPS);
         for _ in 0..self.options.sweeps {
             let Some(value) = profile.solve(&theta) else {
                 break;
@@ -140,6 +145,7 @@ impl<'c> Course<'c> {
                 None => break,
             }
         }
+        profile.limits = limits;
         theta
     }
 

@@ -4,15 +4,16 @@ use std::time::Instant;
 
 use super::ascent::{climb, Summit, Surface};
 use super::course::Course;
-use super::options::VemOptions;
-use super::polish::{Proposal, Sampled};
+use super::options::{Family, VemOptions};
+use super::polish::{Kept, Proposal, Sampled};
 use super::population::{free, Maximizer};
-use super::start::start;
+use super::start::{independent, start};
 use super::stochastic;
 use super::verdict::{judge, verify, Elbo, Run};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
+use crate::inference::importance::Sampling;
 use crate::inference::points::{LatticePoints, Source};
 use crate::inference::posterior::{Batches, Posterior};
 use crate::inference::start::check_start;
@@ -57,7 +58,10 @@ pub fn fit(
         penalty: super::penalty::of(joint, options, &free)?,
     };
     let batches = Batches::new(joint);
-    let q = start(joint, &batches, &joint.theta.start, first, &workers)?;
+    let mut q = start(joint, &batches, &joint.theta.start, first, &workers)?;
+    if options.family == Family::MeanField {
+        q = independent(q);
+    }
     let found = if stochastic::is_wanted(options) {
         stochastic::run(&mut course, &batches, q)?
     } else {
@@ -98,26 +102,20 @@ pub fn fit(
 impl Course<'_> {
     /// Maximize the importance-sampled likelihood; moments of the effects at its maximum.
     fn polish(&mut self, theta: &[f64], q: &Posterior) -> Option<(Summit, Vec<Weighted>)> {
-        let layouts = layouts(self.joint, self.options.polish_draws);
-        let mut cloud = Cloud::new(self.joint, &layouts);
-        let mut maximizer = Maximizer::new(self.joint, &layouts);
+        let (joint, options, penalty) = (self.joint, self.options, self.penalty.clone());
+        let kept = Kept::new(joint);
+        let layouts = layouts(joint, options.polish_draws);
+        let mut cloud = Cloud::new(&kept.joint, &layouts);
+        let mut maximizer = Maximizer::new(&kept.joint, &layouts);
         let free = maximizer.free.clone();
-        let stream = Stream {
-            seed: self.seed,
-            purpose: Purpose::Importance,
-        };
-        let source = Source {
-            stream,
-            replicate: 0,
-        };
-        let lattice = LatticePoints::new(source, cloud.copies, cloud.batches.max_dim());
-        let (penalty, joint, options) = (self.penalty.clone(), self.joint, self.options);
+        let lattice = self.lattice(&cloud);
         let patience = self.patience(free.len());
         let (mut theta, mut q) = (theta.to_vec(), q.clone());
         let mut found = None;
         for _ in 0..options.polish_rounds.max(1) {
+            q = self.moved(&theta, &q).unwrap_or(q);
             let proposal = Proposal::new(&cloud, &q, &lattice);
-            cloud.set(&proposal.draws);
+            kept.set(&mut cloud, &proposal.draws, &theta, self.workers);
             let mut sampled = Sampled {
                 cloud: &mut cloud,
                 maximizer: &mut maximizer,
@@ -126,9 +124,10 @@ impl Course<'_> {
                 workers: self.workers,
                 there: None,
             };
+            let bounds = (&joint.theta, free.as_slice());
             let summit = climb(
                 &mut sampled,
-                (&joint.theta, &free),
+                bounds,
                 &theta,
                 patience,
                 &mut |theta, value| self.note(theta, value, "polish"),
@@ -136,19 +135,38 @@ impl Course<'_> {
             sampled.at(&summit.theta)?;
             let there = sampled.there.take()?;
             theta.clone_from(&summit.theta);
-            let effective = there.least_effective();
-            for (q, moments) in q.iter_mut().zip(&there.moments) {
-                if let Some(better) = moments.gaussian() {
-                    *q = better;
-                }
-            }
-            let done = effective >= DEGENERATE || summit.stopped;
+            let done = there.least_effective() >= DEGENERATE || summit.stopped;
             found = Some((summit, there.moments));
             if done {
                 break;
             }
         }
         found
+    }
+
+    /// The same points in every round, so that rounds differ by their proposals alone.
+    fn lattice(&self, cloud: &Cloud) -> LatticePoints {
+        let stream = Stream {
+            seed: self.seed,
+            purpose: Purpose::Importance,
+        };
+        let source = Source {
+            stream,
+            replicate: POLISH,
+        };
+        LatticePoints::new(source, cloud.copies, cloud.batches.max_dim())
+    }
+
+    /// Proposals with the conditional means and covariances at `theta`.
+    fn moved(&self, theta: &[f64], q: &Posterior) -> Option<Posterior> {
+        let sampling = Sampling {
+            joint: self.joint,
+            theta,
+            workers: self.workers,
+            seed: self.seed,
+            draws: self.options.polish_draws,
+        };
+        sampling.moved(q).ok()
     }
 
     fn report(
@@ -183,6 +201,9 @@ impl Course<'_> {
         }
     }
 }
+
+/// The randomization of the polish's points, none that the likelihood is computed with.
+const POLISH: u32 = 1 << 16;
 
 /// Effective part of the draws of a batch below which its draws are made anew.
 const DEGENERATE: f64 = 0.2;

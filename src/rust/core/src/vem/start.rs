@@ -55,7 +55,9 @@ pub fn independent(posterior: Posterior) -> Posterior {
         let root = factor(&q).solve_lower_triangular(&DMatrix::identity(d, d));
         let mut chol = vec![0.0; q.chol.len()];
         for i in 0..d {
-            let squares = root.as_ref().map_or(f64::NAN, |r| r.column(i).norm_squared());
+            let squares = root
+                .as_ref()
+                .map_or(f64::NAN, |r| r.column(i).norm_squared());
             chol[at(i, i)] = squares.sqrt().recip();
         }
         Gaussian { chol, ..q }
