@@ -19,3 +19,4 @@ pub mod reply;
 pub mod request;
 pub mod saem;
 pub mod samplers;
+pub mod vem;

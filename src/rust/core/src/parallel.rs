@@ -16,6 +16,10 @@ impl Workers {
         Self { pool: None }
     }
 
+    pub fn is_single(&self) -> bool {
+        self.pool.is_none()
+    }
+
     /// # Errors
     /// The operating system refuses the threads.
     pub fn new(threads: usize) -> Result<Self> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use nalgebra::DMatrix;
 
 use super::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use super::posterior::{Batches, Coordinate};
 use super::quadrature::Quadrature;
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
@@ -40,6 +41,7 @@ struct Ground<'a> {
     layouts: Vec<Layout>,
     priors: Vec<Prior>,
     means: Vec<Means>,
+    batches: Batches,
 }
 
 /// Conditional modes at `theta`.
@@ -77,10 +79,9 @@ pub fn joint_slopes(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec
 /// A batch with too many effects, or a population distribution that does not exist.
 pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Quadrature> {
     let ground = Ground::new(joint, theta)?;
-    let batches = ground.coordinates();
-    let most = largest(&batches)?;
+    ground.refuse_large()?;
     let modes = ground.modes(start);
-    let hessians = ground.hessians(&modes.points, &batches, most);
+    let hessians = ground.hessians(&modes.points);
     let mut subjects = ground.log_density(&modes.points);
     for (value, hessian) in subjects.iter_mut().zip(hessians) {
         let d = hessian.nrows() as f64;
@@ -98,8 +99,7 @@ pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Q
     })
 }
 
-/// Minus the Hessian of the log density of the free effects of every batch at `points`; effects of a batch in the order
-/// of the groupings, then of the levels.
+/// Minus the Hessian of the log density of the free effects of every batch at `points`.
 ///
 /// # Errors
 /// As for [`laplace`].
@@ -109,30 +109,20 @@ pub fn joint_curvatures(
     points: &Points,
 ) -> Result<Vec<DMatrix<f64>>> {
     let ground = Ground::new(joint, theta)?;
-    let batches = ground.coordinates();
-    let most = largest(&batches)?;
-    Ok(ground.hessians(points, &batches, most))
+    ground.refuse_large()?;
+    Ok(ground.hessians(points))
 }
 
-/// The number of effects of the largest batch.
-fn largest(batches: &[Vec<Coordinate>]) -> Result<usize> {
-    let most = batches.iter().map(Vec::len).max().unwrap_or(0);
-    if most <= MAX_BATCH {
-        return Ok(most);
-    }
-    Err(Error::new(
-        ErrorClass::Option,
-        "too_many_effects",
-        format!(
-            "{most} random effects hang together through their groupings; the log-likelihood is computed for at most \
-             {MAX_BATCH}."
-        ),
-    )
-    .hint("The estimates do not need it: use saem(log_lik = FALSE)."))
+/// Joint modes at `theta`, and minus the Hessian of the log density of the free effects of every batch there.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn laplace_posterior(joint: &Joint, theta: &[f64]) -> Result<(Points, Vec<DMatrix<f64>>)> {
+    let ground = Ground::new(joint, theta)?;
+    let modes = ground.modes(None);
+    let hessians = ground.hessians(&modes.points);
+    Ok((modes.points, hessians))
 }
-
-/// A free effect: grouping, level, effect within the grouping.
-type Coordinate = (usize, usize, usize);
 
 impl<'a> Ground<'a> {
     fn new(joint: &'a Joint, theta: &'a [f64]) -> Result<Self> {
@@ -149,7 +139,26 @@ impl<'a> Ground<'a> {
             priors: priors?,
             means,
             layouts,
+            batches: Batches::new(joint),
         })
+    }
+
+    /// # Errors
+    /// A batch with more effects than a Hessian is formed for.
+    fn refuse_large(&self) -> Result<()> {
+        let most = self.batches.max_dim();
+        if most <= MAX_BATCH {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorClass::Option,
+            "too_many_effects",
+            format!(
+                "{most} random effects hang together through their groupings; the log-likelihood is computed for at \
+                 most {MAX_BATCH}."
+            ),
+        )
+        .hint("The estimates do not need it: use saem(log_lik = FALSE)."))
     }
 
     fn conditional(&self, g: usize, points: &Points) -> Conditional<'_> {
@@ -260,46 +269,32 @@ impl<'a> Ground<'a> {
         largest
     }
 
-    /// The free effects of every batch.
-    fn coordinates(&self) -> Vec<Vec<Coordinate>> {
-        let mut batches = vec![Vec::new(); self.joint.n_batches];
-        for (g, part) in self.joint.parts.iter().enumerate() {
-            for (level, batch) in self.joint.batches[g].iter().enumerate() {
-                let free = (0..part.n_phi()).filter(|k| !part.is_held(level, *k));
-                batches[*batch].extend(free.map(|k| (g, level, k)));
-            }
-        }
-        batches
-    }
-
     /// Minus the Hessian of the log density of every batch, by central differences of the gradient: all batches are
     /// moved at once in their first coordinate, then in their second, and so on.
-    fn hessians(
-        &self,
-        points: &Points,
-        batches: &[Vec<Coordinate>],
-        most: usize,
-    ) -> Vec<DMatrix<f64>> {
+    fn hessians(&self, points: &Points) -> Vec<DMatrix<f64>> {
+        let batches = &self.batches.coordinates;
         let mut hessians: Vec<DMatrix<f64>> = (batches.iter())
             .map(|b| DMatrix::zeros(b.len(), b.len()))
             .collect();
-        let step =
-            |(g, _, k): Coordinate| 1e-4 * self.priors[g].omega[(k, k)].sqrt().clamp(1e-3, 1.0);
-        for j in 0..most {
+        let step = |c: &Coordinate| {
+            let variance = self.priors[c.group].omega[(c.effect, c.effect)];
+            1e-4 * variance.sqrt().clamp(1e-3, 1.0)
+        };
+        let place = |c: &Coordinate| c.level * points.dims[c.group] + c.effect;
+        for j in 0..self.batches.max_dim() {
             let side = |sign: f64| {
                 let mut moved = points.clone();
-                for batch in batches.iter().filter(|b| j < b.len()) {
-                    let (g, level, k) = batch[j];
-                    moved.values[g][level * moved.dims[g] + k] += sign * step(batch[j]);
+                for c in batches.iter().filter_map(|b| b.get(j)) {
+                    moved.values[c.group][place(c)] += sign * step(c);
                 }
                 self.gradient(&moved)
             };
             let (up, down) = (side(1.0), side(-1.0));
             for (batch, hessian) in batches.iter().zip(&mut hessians) {
                 let Some(moved) = batch.get(j) else { continue };
-                for (i, (g, level, k)) in batch.iter().enumerate() {
-                    let at = level * points.dims[*g] + k;
-                    hessian[(i, j)] = (down[*g][at] - up[*g][at]) / (2.0 * step(*moved));
+                for (i, c) in batch.iter().enumerate() {
+                    let (up, down) = (up[c.group][place(c)], down[c.group][place(c)]);
+                    hessian[(i, j)] = (down - up) / (2.0 * step(moved));
                 }
             }
         }

@@ -18,4 +18,5 @@ pub mod posterior;
 pub mod proposal;
 pub mod quadrature;
 pub mod sandwich;
+pub mod start;
 pub mod student;

@@ -6,7 +6,7 @@ use super::checkpoint::{bytes, Checkpoint, Header, Identity, Saved};
 use super::hooks::Hooks;
 use super::options::SaemOptions;
 use super::run::Run;
-use super::start::check_start;
+use crate::inference::start::check_start;
 
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};

@@ -24,7 +24,6 @@ mod run;
 mod schedule;
 mod smoother;
 mod stall;
-mod start;
 mod store;
 mod streaks;
 mod turns;

@@ -147,8 +147,13 @@ impl Climb<'_> {
 
     /// The step, no longer than allowed, and the gain in twice the value it promises.
     fn direction(&self, gradient: &DVector<f64>) -> (DVector<f64>, f64) {
-        let open: Vec<bool> = (0..self.free.len()).map(|i| !self.pressed(i, gradient)).collect();
-        let masked = DVector::from_fn(gradient.len(), |i, _| if open[i] { gradient[i] } else { 0.0 });
+        let open: Vec<bool> = (0..self.free.len())
+            .map(|i| !self.pressed(i, gradient))
+            .collect();
+        let masked = DVector::from_fn(
+            gradient.len(),
+            |i, _| if open[i] { gradient[i] } else { 0.0 },
+        );
         let mut step = &self.inverse * &masked;
         for (step, open) in step.iter_mut().zip(&open) {
             *step = if *open { *step } else { 0.0 };

@@ -126,5 +126,11 @@ pub fn local(
 
 /// The Cholesky factor of `q` as a matrix.
 pub fn factor(q: &Gaussian) -> DMatrix<f64> {
-    DMatrix::from_fn(q.dim(), q.dim(), |i, j| if j <= i { q.chol[at(i, j)] } else { 0.0 })
+    DMatrix::from_fn(q.dim(), q.dim(), |i, j| {
+        if j <= i {
+            q.chol[at(i, j)]
+        } else {
+            0.0
+        }
+    })
 }

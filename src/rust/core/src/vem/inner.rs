@@ -2,11 +2,13 @@
 //!
 //! `S^-1 <- (1 - r) S^-1 + r (P - E_q H)`, `mean <- mean + r S g`: a natural-gradient step of length `r`, halved until
 //! the bound of the batch does not fall. In coordinates whitened by `L` the new precision is `(1 - r) I + r A`.
-//! Sources: Opper & Archambeau (2009); Khan & Nielsen (2018).
+//! Where such steps contract slowly they learn from each other (`mixing.rs`). Sources: Opper & Archambeau (2009); Khan &
+//! Nielsen (2018).
 
 use nalgebra::{DMatrix, DVector};
 
 use super::bound::{factor, local, Local, Population};
+use super::mixing::Mixing;
 use super::options::Family;
 use super::rule::Points;
 use crate::inference::cloud::Cloud;
@@ -15,6 +17,9 @@ use crate::parallel::Workers;
 
 /// A step may shrink or widen `q` by this factor of the variance.
 const MOST: f64 = 16.0;
+
+/// Relative rounding error of a bound.
+const ROUNDING: f64 = 1e-12;
 
 /// Steps shorter than this change nothing any more.
 const SHORTEST: f64 = 1e-7;
@@ -45,7 +50,16 @@ struct Member {
     here: Option<Local>,
     rate: f64,
     trial: Gaussian,
+    /// Whether the trial is a step that learned from the ones before.
+    mixed: bool,
+    memory: Mixing,
     settled: bool,
+}
+
+/// A step of `q`, the precision it leads to whitened, and what it would gain if it were taken whole.
+struct Step {
+    to: Gaussian,
+    gain: f64,
 }
 
 /// Maximize over the `q` of all batches, from `start`, at the `theta` for which `cloud` was prepared.
@@ -93,49 +107,60 @@ impl Member {
             here: None,
             rate: 1.0,
             trial: q.clone(),
+            mixed: false,
+            memory: Mixing::default(),
             settled: false,
         }
     }
 
     /// Take the trial or not, and make the next one.
     fn judge(&mut self, there: Local, family: Family, tolerance: f64) {
-        let better = match &self.here {
-            None => true,
-            Some(here) => {
-                let slack = 1e-12 * (1.0 + here.value.abs());
-                there.value >= here.value - slack || here.value.is_nan()
-            }
-        };
-        let sound = there.slope.iter().chain(there.shape.iter()).all(|x| x.is_finite());
-        if better && there.value.is_finite() && sound {
-            self.q = self.trial.clone();
+        if self.is_better(&there) {
+            self.q.clone_from(&self.trial);
             self.here = Some(there);
             self.rate = (2.0 * self.rate).min(1.0);
+        } else if self.mixed {
+            self.memory.forget();
         } else {
             self.rate *= 0.5;
         }
         self.settled = self.rate < SHORTEST;
         while !self.settled {
-            match self.step(family) {
-                Some((trial, gain)) => {
-                    self.trial = trial;
-                    self.settled = gain < tolerance;
-                    return;
-                }
-                None => {
-                    self.rate *= 0.5;
-                    self.settled = self.rate < SHORTEST;
-                }
-            }
+            let Some(step) = self.step(family) else {
+                self.rate *= 0.5;
+                self.settled = self.rate < SHORTEST;
+                continue;
+            };
+            self.settled = step.gain < tolerance;
+            let mixed = (self.rate == 1.0)
+                .then(|| self.memory.mix(&self.q, &step.to))
+                .flatten();
+            self.mixed = mixed.is_some();
+            self.trial = mixed.unwrap_or(step.to);
+            return;
         }
     }
 
-    /// The next `q` and what a full step would gain; `None` where the step is too long for the precision to stay positive.
-    fn step(&self, family: Family) -> Option<(Gaussian, f64)> {
+    fn is_better(&self, there: &Local) -> bool {
+        let sound = there.slope.iter().chain(there.shape.iter());
+        if !there.value.is_finite() || !sound.copied().all(f64::is_finite) {
+            return false;
+        }
+        let Some(here) = &self.here else {
+            return true;
+        };
+        there.value >= here.value - ROUNDING * (1.0 + here.value.abs())
+    }
+
+    /// The next `q`; `None` where the step is too long for the precision to stay positive.
+    fn step(&self, family: Family) -> Option<Step> {
         let here = self.here.as_ref()?;
         let (d, r) = (self.q.dim(), self.rate);
         if d == 0 {
-            return Some((self.q.clone(), 0.0));
+            return Some(Step {
+                to: self.q.clone(),
+                gain: 0.0,
+            });
         }
         let identity = DMatrix::<f64>::identity(d, d);
         let blend = |a: &DMatrix<f64>| &identity * (1.0 - r) + a * r;
@@ -148,25 +173,24 @@ impl Member {
         let precision = blend(shape);
         // Neither much wider nor much narrower at once.
         (&precision - &identity * (1.0 / MOST)).cholesky()?;
-        let widest = precision.diagonal().max();
-        if widest > MOST {
+        if precision.diagonal().max() > MOST {
             return None;
         }
-        let curvature = blend(&here.shape).cholesky().or_else(|| blend(&diagonal).cholesky())?;
+        let curvature = blend(&here.shape).cholesky();
+        let curvature = curvature.or_else(|| blend(&diagonal).cholesky())?;
         let newton = curvature.solve(&here.slope);
         let l = factor(&self.q);
         let mean = DVector::from_column_slice(&self.q.mean) + &l * &newton * r;
         let chol = &l * reverse_root(&precision)?;
         let miss = (shape - identity).norm_squared();
-        let gain = 0.5 * newton.dot(&here.slope) + 0.25 * miss;
         let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
-        Some((
-            Gaussian {
+        Some(Step {
+            to: Gaussian {
                 mean: mean.as_slice().to_vec(),
                 chol: pairs.map(|place| chol[place]).collect(),
             },
-            gain,
-        ))
+            gain: 0.5 * newton.dot(&here.slope) + 0.25 * miss,
+        })
     }
 }
 

@@ -127,7 +127,11 @@ impl<'a> Maximizer<'a> {
                 return;
             }
             for (new, old) in theta.iter_mut().zip(old) {
-                *new = if new.is_finite() { 0.5 * (*new + old) } else { *old };
+                *new = if new.is_finite() {
+                    0.5 * (*new + old)
+                } else {
+                    *old
+                };
             }
         }
         *theta = old.to_vec();

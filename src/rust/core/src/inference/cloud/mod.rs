@@ -148,7 +148,7 @@ impl<'a> Cloud<'a> {
 
     /// Number of effects of all draws.
     pub fn n_effects(&self) -> usize {
-        self.first(self.batches.len(), 0)
+        self.copies * self.batches.offsets[self.batches.len()]
     }
 
     /// Move the draws: `draws` holds the free effects of each draw, the draws of a batch one after another, then the

@@ -4,7 +4,7 @@ use super::Cloud;
 use crate::inference::posterior::{Batches, Gaussian, Posterior};
 use crate::ir::symmetric::at;
 use crate::mstep::Statistics;
-use crate::problem::Joint;
+use crate::problem::{Joint, Means};
 
 /// First and second moments of the free effects of every batch.
 #[derive(Debug, Clone)]
@@ -81,6 +81,18 @@ impl Levels<'_> {
     /// Moments of a distribution of the batches.
     pub fn of(posterior: &Posterior) -> Vec<Weighted> {
         posterior.iter().map(Weighted::from).collect()
+    }
+
+    /// Means and standard deviations of `phi` of a grouping, `levels x d`, row-major.
+    pub fn conditional(&self, group: usize) -> (Vec<f64>, Vec<f64>) {
+        let part = &self.joint.parts[group];
+        let (d, n) = (part.n_phi(), part.n_subjects());
+        let mut statistics = Statistics::new(&Means {
+            values: vec![0.0; n * d],
+            dim: d,
+        });
+        self.fill(group, &mut statistics);
+        statistics.conditional()
     }
 
     /// Statistics of a grouping.

@@ -1,0 +1,290 @@
+//! Run VEM on a problem: sweeps of the M-step, quasi-Newton steps on the profiled bound, the polish.
+
+use std::time::Instant;
+
+use super::ascent::{climb, Patience, Summit, Surface};
+use super::inner::Limits;
+use super::options::VemOptions;
+use super::polish::{Proposal, Sampled};
+use super::population::Maximizer;
+use super::profile::Profile;
+use super::rule::Rule;
+use super::start::start;
+use super::verdict::{judge, verify, Elbo, Run};
+use crate::error::Result;
+use crate::fitted::{Fit, FitStatus, Trace};
+use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
+use crate::inference::points::{LatticePoints, Source};
+use crate::inference::posterior::{Batches, Posterior};
+use crate::inference::start::check_start;
+use crate::monitor::{Monitor, Progress};
+use crate::parallel::Workers;
+use crate::problem::Joint;
+use crate::random::{Purpose, Stream};
+
+/// What a run of VEM gives.
+pub struct VemFit {
+    pub fit: Fit,
+    /// The variational distributions at the maximum of the bound.
+    pub q: Posterior,
+    pub elbo: Elbo,
+    /// Mean and covariance of the effects of every batch at the estimate.
+    pub moments: Vec<Weighted>,
+}
+
+/// A run and who watches it.
+struct Course<'c> {
+    joint: &'c Joint,
+    options: &'c VemOptions,
+    seed: u64,
+    workers: Workers,
+    monitor: &'c dyn Monitor,
+    trace: Trace,
+    penalty: Vec<f64>,
+}
+
+/// Fit by VEM from the start of the problem.
+///
+/// # Errors
+/// Threads that cannot be started, observations without a density at the starting values, options that do not fit the
+/// model.
+pub fn fit(
+    joint: &Joint,
+    options: &VemOptions,
+    seed: u64,
+    threads: usize,
+    monitor: &dyn Monitor,
+) -> Result<VemFit> {
+    let started = Instant::now();
+    check_start(joint)?;
+    let batches = Batches::new(joint);
+    let rule = Rule::new(options, &batches, seed);
+    let layouts = layouts(joint, rule.copies);
+    let mut cloud = Cloud::new(joint, &layouts);
+    let mut maximizer = Maximizer::new(joint, &layouts);
+    let mut course = Course {
+        joint,
+        options,
+        seed,
+        workers: Workers::new(threads)?,
+        monitor,
+        trace: Trace::default(),
+        penalty: super::penalty::of(joint, options, &maximizer.free)?,
+    };
+    let points = rule.points(&batches, 0)?;
+    let theta = &joint.theta.start;
+    let q = start(joint, &batches, theta, &course.workers)?;
+    let penalty = course.penalty.clone();
+    let workers = Workers::new(threads)?;
+    let limits = Limits {
+        steps: options.inner_maxiters,
+        tolerance: options.inner_tolerance,
+    };
+    let mut profile = Profile::new(
+        (&mut cloud, &mut maximizer),
+        (&points, options.family, limits),
+        &penalty,
+        q,
+        &workers,
+    );
+    let theta = course.sweep(&mut profile);
+    let summit = course.ascend(&mut profile, &theta);
+    let (values, settled) = profile.batches();
+    let q = profile.q.clone();
+    let mut run = Run {
+        joint,
+        tolerance: options.tolerance,
+        lost: settled.iter().filter(|settled| !**settled).count(),
+        summit,
+        polished: None,
+    };
+    let theta = run
+        .summit
+        .as_ref()
+        .map_or(theta, |summit| summit.theta.clone());
+    let elbo = verify(joint, &theta, (&q, options, seed), values, &workers)?;
+    let mut theta = theta;
+    let mut moments = Levels::of(&q);
+    if options.polish && run.is_sound() {
+        if let Some((summit, weighted)) = course.polish(&theta, &q) {
+            theta.clone_from(&summit.theta);
+            moments = weighted;
+            run.polished = Some(summit);
+        }
+    }
+    let (status, evidence) = judge(&run, &elbo, monitor.interrupted());
+    let mut fit = course.report(theta, (status, evidence), &moments, rule.copies);
+    fit.seconds = started.elapsed().as_secs_f64();
+    Ok(VemFit {
+        fit,
+        q,
+        elbo,
+        moments,
+    })
+}
+
+impl Course<'_> {
+    /// EM sweeps; `theta` after the last.
+    fn sweep(&mut self, profile: &mut Profile) -> Vec<f64> {
+        let mut theta = self.joint.theta.start.clone();
+        for _ in 0..self.options.sweeps {
+            let Some(value) = profile.solve(&theta) else {
+                break;
+            };
+            if !self.note(&theta, value, "sweep") {
+                break;
+            }
+            match profile.sweep() {
+                Some(next) => theta = next,
+                None => break,
+            }
+        }
+        theta
+    }
+
+    /// Quasi-Newton steps on the profiled bound.
+    fn ascend(&mut self, profile: &mut Profile, theta: &[f64]) -> Option<Summit> {
+        let patience = Patience {
+            steps: self.options.maxiters,
+            tolerance: self.options.tolerance,
+        };
+        let free = profile.maximizer.free.clone();
+        let joint = self.joint;
+        let summit = climb(
+            profile,
+            (&joint.theta, &free),
+            theta,
+            patience,
+            &mut |theta, value| self.note(theta, value, "newton"),
+        )?;
+        // The draws and `q` stand where the last trial did.
+        profile.at(&summit.theta)?;
+        profile.take();
+        Some(summit)
+    }
+
+    /// Maximize the importance-sampled likelihood; moments of the effects at its maximum.
+    fn polish(&mut self, theta: &[f64], q: &Posterior) -> Option<(Summit, Vec<Weighted>)> {
+        let layouts = layouts(self.joint, self.options.polish_draws);
+        let mut cloud = Cloud::new(self.joint, &layouts);
+        let mut maximizer = Maximizer::new(self.joint, &layouts);
+        let free = maximizer.free.clone();
+        let stream = Stream {
+            seed: self.seed,
+            purpose: Purpose::Importance,
+        };
+        let source = Source {
+            stream,
+            replicate: 0,
+        };
+        let lattice = LatticePoints::new(source, cloud.copies, cloud.batches.max_dim());
+        let (penalty, joint, options) = (self.penalty.clone(), self.joint, self.options);
+        let patience = Patience {
+            steps: options.maxiters,
+            tolerance: options.tolerance,
+        };
+        let (mut theta, mut q) = (theta.to_vec(), q.clone());
+        let mut found = None;
+        for _ in 0..options.polish_rounds.max(1) {
+            let proposal = Proposal::new(&cloud, &q, &lattice);
+            cloud.set(&proposal.draws);
+            let workers = Workers::single();
+            let mut sampled = Sampled {
+                cloud: &mut cloud,
+                maximizer: &mut maximizer,
+                proposal: &proposal,
+                penalty: &penalty,
+                workers: if self.workers.is_single() {
+                    &workers
+                } else {
+                    &self.workers
+                },
+                there: None,
+            };
+            let trace = &mut self.trace;
+            let monitor = self.monitor;
+            let mut watch =
+                |theta: &[f64], value: f64| note(trace, monitor, theta, value, "polish");
+            let summit = climb(
+                &mut sampled,
+                (&joint.theta, &free),
+                &theta,
+                patience,
+                &mut watch,
+            )?;
+            sampled.at(&summit.theta)?;
+            let there = sampled.there.take()?;
+            theta.clone_from(&summit.theta);
+            let effective = there.least_effective();
+            for (q, moments) in q.iter_mut().zip(&there.moments) {
+                if let Some(better) = moments.gaussian() {
+                    *q = better;
+                }
+            }
+            let done = effective >= DEGENERATE || summit.stopped;
+            found = Some((summit, there.moments));
+            if done {
+                break;
+            }
+        }
+        found
+    }
+
+    fn note(&mut self, theta: &[f64], value: f64, phase: &'static str) -> bool {
+        note(&mut self.trace, self.monitor, theta, value, phase)
+    }
+
+    fn report(
+        &mut self,
+        theta: Vec<f64>,
+        (status, evidence): (FitStatus, Vec<String>),
+        moments: &[Weighted],
+        copies: usize,
+    ) -> Fit {
+        let batches = Batches::new(self.joint);
+        let levels = Levels {
+            joint: self.joint,
+            batches: &batches,
+            moments,
+        };
+        let conditional = (0..self.joint.parts.len()).map(|group| levels.conditional(group));
+        let (cond_mean, cond_sd) = conditional.unzip();
+        Fit {
+            theta,
+            status,
+            evidence,
+            trace: std::mem::take(&mut self.trace),
+            chains: copies,
+            acceptance: Vec::new(),
+            not_finite: 0,
+            cond_mean,
+            cond_sd,
+            covariance: None,
+            seconds: 0.0,
+            state: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Effective part of the draws of a batch below which its draws are made anew.
+const DEGENERATE: f64 = 0.2;
+
+/// Keep a step in the trace and report it; whether to go on.
+fn note(
+    trace: &mut Trace,
+    monitor: &dyn Monitor,
+    theta: &[f64],
+    value: f64,
+    phase: &'static str,
+) -> bool {
+    trace.push(theta, 1.0, phase, value);
+    monitor.report(&Progress {
+        iteration: trace.len(),
+        total: trace.len(),
+        phase,
+        gain: 1.0,
+        objective: value,
+    });
+    !monitor.interrupted()
+}

@@ -1,0 +1,140 @@
+//! The bound as a function of the population parameters alone: every `q` is the best one for them.
+//!
+//! By the envelope theorem the gradient is that of the expected complete-data log density at the best `q`.
+
+use super::ascent::Surface;
+use super::bound::Population;
+use super::inner::{solve, Limits, Solved};
+use super::options::Family;
+use super::population::{priors, Ground, Maximizer};
+use super::rule::Points;
+use crate::inference::cloud::{Cloud, Levels};
+use crate::inference::posterior::Posterior;
+use crate::mstep::Preconditioner;
+use crate::parallel::Workers;
+use crate::problem::{Means, Prior};
+
+/// The bound, and all that is known of the last point.
+pub struct Profile<'p, 'a> {
+    pub cloud: &'p mut Cloud<'a>,
+    pub maximizer: &'p mut Maximizer<'a>,
+    pub points: &'p Points,
+    pub family: Family,
+    pub limits: Limits,
+    /// Precision of the prior of each free coordinate.
+    pub penalty: &'p [f64],
+    pub workers: &'p Workers,
+    /// `q` at the last point that was taken.
+    pub q: Posterior,
+    there: Option<There>,
+}
+
+/// The last point that was asked for.
+struct There {
+    priors: Vec<Prior>,
+    means: Vec<Means>,
+    solved: Solved,
+}
+
+impl<'p, 'a> Profile<'p, 'a> {
+    pub fn new(
+        (cloud, maximizer): (&'p mut Cloud<'a>, &'p mut Maximizer<'a>),
+        (points, family, limits): (&'p Points, Family, Limits),
+        penalty: &'p [f64],
+        q: Posterior,
+        workers: &'p Workers,
+    ) -> Self {
+        Self {
+            cloud,
+            maximizer,
+            points,
+            family,
+            limits,
+            penalty,
+            workers,
+            q,
+            there: None,
+        }
+    }
+
+    /// Find the best `q` at `theta`; the bound of all batches, `None` where it does not exist.
+    pub fn solve(&mut self, theta: &[f64]) -> Option<f64> {
+        let priors = priors(self.cloud.joint, theta)?;
+        self.cloud.prepare(theta);
+        let means = self.cloud.means();
+        let population = Population {
+            priors: &priors,
+            means: &means,
+        };
+        let solved = solve(
+            self.cloud,
+            &population,
+            self.points,
+            (&self.q, self.family),
+            (self.limits, self.workers),
+        );
+        let value: f64 = solved.values.iter().sum();
+        self.there = Some(There {
+            priors,
+            means,
+            solved,
+        });
+        value.is_finite().then_some(value)
+    }
+
+    /// The bound of each batch at the last point, and whether its `q` is the best one.
+    pub fn batches(&self) -> (Vec<f64>, Vec<bool>) {
+        let there = self.there.as_ref();
+        there.map_or_else(Default::default, |there| {
+            (there.solved.values.clone(), there.solved.settled.clone())
+        })
+    }
+
+    /// One sweep of the M-step from the last point.
+    pub fn sweep(&mut self) -> Option<Vec<f64>> {
+        self.take();
+        self.on_ground(|maximizer, cloud, ground| maximizer.sweep(cloud, ground))
+    }
+
+    fn on_ground<R>(
+        &mut self,
+        work: impl FnOnce(&mut Maximizer<'a>, &mut Cloud<'a>, &Ground) -> R,
+    ) -> Option<R> {
+        let there = self.there.as_ref()?;
+        let moments = Levels::of(&there.solved.q);
+        let ground = Ground {
+            population: Population {
+                priors: &there.priors,
+                means: &there.means,
+            },
+            weights: &self.points.weights,
+            moments: &moments,
+            workers: self.workers,
+        };
+        Some(work(self.maximizer, self.cloud, &ground))
+    }
+}
+
+impl Surface for Profile<'_, '_> {
+    fn at(&mut self, theta: &[f64]) -> Option<(f64, Vec<f64>)> {
+        let mut value = self.solve(theta)?;
+        let mut gradient =
+            self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
+        for (i, k) in self.maximizer.free.iter().enumerate() {
+            value -= 0.5 * self.penalty[i] * theta[*k] * theta[*k];
+            gradient[i] -= self.penalty[i] * theta[*k];
+        }
+        Some((value, gradient))
+    }
+
+    fn precondition(&mut self) -> Option<Preconditioner> {
+        let penalty = self.penalty;
+        self.on_ground(|maximizer, cloud, ground| maximizer.precondition(cloud, ground, penalty))?
+    }
+
+    fn take(&mut self) {
+        if let Some(there) = &self.there {
+            self.q.clone_from(&there.solved.q);
+        }
+    }
+}
