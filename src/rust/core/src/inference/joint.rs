@@ -79,7 +79,7 @@ pub fn joint_slopes(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec
 /// A batch with too many effects, or a population distribution that does not exist.
 pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Quadrature> {
     let ground = Ground::new(joint, theta)?;
-    ground.refuse_large()?;
+    check_size(&ground)?;
     let modes = ground.modes(start);
     let hessians = ground.hessians(&modes.points);
     let mut subjects = ground.log_density(&modes.points);
@@ -99,7 +99,8 @@ pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Q
     })
 }
 
-/// Minus the Hessian of the log density of the free effects of every batch at `points`.
+/// Minus the Hessian of the log density of the free effects of every batch at `points`; effects of a batch in the order
+/// of the groupings, then of the levels.
 ///
 /// # Errors
 /// As for [`laplace`].
@@ -109,19 +110,26 @@ pub fn joint_curvatures(
     points: &Points,
 ) -> Result<Vec<DMatrix<f64>>> {
     let ground = Ground::new(joint, theta)?;
-    ground.refuse_large()?;
+    check_size(&ground)?;
     Ok(ground.hessians(points))
 }
 
-/// Joint modes at `theta`, and minus the Hessian of the log density of the free effects of every batch there.
-///
 /// # Errors
-/// A population distribution that does not exist.
-pub fn laplace_posterior(joint: &Joint, theta: &[f64]) -> Result<(Points, Vec<DMatrix<f64>>)> {
-    let ground = Ground::new(joint, theta)?;
-    let modes = ground.modes(None);
-    let hessians = ground.hessians(&modes.points);
-    Ok((modes.points, hessians))
+/// A batch with too many effects.
+fn check_size(ground: &Ground) -> Result<()> {
+    let most = ground.batches.max_dim();
+    if most <= MAX_BATCH {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorClass::Option,
+        "too_many_effects",
+        format!(
+            "{most} random effects hang together through their groupings; the log-likelihood is computed for at most \
+             {MAX_BATCH}."
+        ),
+    )
+    .hint("The estimates do not need it: use log_lik = FALSE in saem(), log_lik = \"none\" in vem()."))
 }
 
 impl<'a> Ground<'a> {
@@ -141,24 +149,6 @@ impl<'a> Ground<'a> {
             layouts,
             batches: Batches::new(joint),
         })
-    }
-
-    /// # Errors
-    /// A batch with more effects than a Hessian is formed for.
-    fn refuse_large(&self) -> Result<()> {
-        let most = self.batches.max_dim();
-        if most <= MAX_BATCH {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorClass::Option,
-            "too_many_effects",
-            format!(
-                "{most} random effects hang together through their groupings; the log-likelihood is computed for at \
-                 most {MAX_BATCH}."
-            ),
-        )
-        .hint("The estimates do not need it: use saem(log_lik = FALSE)."))
     }
 
     fn conditional(&self, g: usize, points: &Points) -> Conditional<'_> {

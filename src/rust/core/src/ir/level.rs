@@ -41,6 +41,8 @@ pub enum Seen {
     Own(u32),
     /// Of another grouping: known while the own ones move, and recomputed as often as `theta`.
     Known(Extent),
+    /// No effect at all but a value computed of the own ones beforehand: it stays while `theta` moves.
+    Stored(Extent),
 }
 
 /// Levels of the nodes of a graph that may still grow.
@@ -75,6 +77,13 @@ impl Levels {
             .unwrap_or(Seen::Own(k))
     }
 
+    /// A coordinate behind all others that stands for a stored value. The levels are those of one grouping, in which
+    /// every effect was given its place.
+    pub fn store(&mut self, extent: Extent) -> u32 {
+        self.effects.push(Seen::Stored(extent));
+        u32::try_from(self.effects.len() - 1).unwrap_or(u32::MAX)
+    }
+
     pub fn of(&mut self, g: &Graph, node: Node) -> Level {
         while self.known.len() < g.len() {
             let next = Node(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
@@ -98,6 +107,11 @@ impl Levels {
                         extent,
                         theta: true,
                         phi: false,
+                    },
+                    Seen::Stored(extent) => Level {
+                        extent,
+                        theta: false,
+                        phi: true,
                     },
                 },
                 // Whatever it is made of, it has to be computed row after row.

@@ -159,6 +159,11 @@ impl Unary {
         }
     }
 
+    /// Whether it costs no more than reading a column does.
+    pub fn is_cheap(self) -> bool {
+        matches!(self, Self::Neg | Self::Abs | Self::Square | Self::Not)
+    }
+
     /// Derivative at `x`, where the value is `y`.
     #[inline(always)]
     pub fn slope<const FMA: bool>(self, x: f64, y: f64) -> f64 {
@@ -257,6 +262,11 @@ impl Binary {
             Self::ExpMul => (y * b, y * a),
             Self::SquareSub => (2.0 * (a - b), 2.0 * (b - a)),
         }
+    }
+
+    /// Whether it costs no more than reading a column does.
+    pub fn is_cheap(self) -> bool {
+        !matches!(self, Self::Div | Self::Pow | Self::ExpMul)
     }
 
     /// True when exchanging the operands changes nothing.

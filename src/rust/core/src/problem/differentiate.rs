@@ -28,7 +28,7 @@ pub struct Derivatives<'a> {
     pub(super) program: &'a DerivativeProgram,
     population: Population,
     broadcast: Vec<Column>,
-    /// Effects of other groupings, block by block.
+    /// Effects of other groupings or stored values, block by block.
     known: Arc<Vec<Known>>,
     pub(super) isa: Isa,
 }
@@ -62,7 +62,7 @@ impl<'a> Derivatives<'a> {
         }
     }
 
-    /// Set the effects of other groupings.
+    /// Set the effects of other groupings, or the stored values.
     pub fn set_known(&mut self, known: Arc<Vec<Known>>) {
         self.known = known;
     }
@@ -279,7 +279,7 @@ impl<'a> Derivatives<'a> {
         let known = self.known.get(b);
         assert!(
             known.is_some() || !self.program.reads_known,
-            "effects of the other groupings are set"
+            "columns given from outside are set"
         );
         let mut bases = data_bases(
             self.problem,

@@ -92,7 +92,7 @@ pub struct Values<'a> {
     population: Population,
     broadcast: Vec<Column>,
     kept: Vec<Kept>,
-    /// Effects of other groupings, block by block.
+    /// Effects of other groupings or stored values, block by block.
     known: Arc<Vec<Known>>,
     isa: Isa,
 }
@@ -121,7 +121,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Set the effects of other groupings; [`Values::prepare`] must follow.
+    /// Set the effects of other groupings, or the stored values; [`Values::prepare`] must follow.
     pub fn set_known(&mut self, known: Arc<Vec<Known>>) {
         self.known = known;
     }
@@ -236,7 +236,7 @@ impl<'a> Values<'a> {
         let (block, known) = (&self.layout.blocks[b], self.known.get(b));
         assert!(
             known.is_some() || !self.program.reads_known,
-            "effects of the other groupings are set"
+            "columns given from outside are set"
         );
         let mut bases = data_bases(self.problem, block, known, &self.broadcast, phi);
         bases.start[Bank::Prepared as usize] = pointer(&kept.prepared);

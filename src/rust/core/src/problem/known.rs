@@ -1,4 +1,6 @@
 //! Give the effects of the other groupings as columns: values that are known while one grouping's own effects move.
+//!
+//! [`super::Stored`] gives other values in the same columns.
 
 use super::{Joint, Problem};
 use crate::data::{Block, Layout};
@@ -7,9 +9,9 @@ use crate::ir::column::{Column, LANES};
 /// Columns of one block.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// Effects that are constant for the level of a lane.
+    /// Values that are constant for the level of a lane.
     pub subject: Vec<Column>,
-    /// `[row][effect]`
+    /// `[row][value]`
     pub row: Vec<Column>,
 }
 

@@ -21,6 +21,7 @@ mod programs;
 mod recognise;
 mod seen;
 mod shifts;
+mod stored;
 mod theta;
 
 pub use bare::{BareLaw, BareOutcome, Coordinate};
@@ -36,6 +37,7 @@ pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
 pub use programs::Programs;
 pub use shifts::{effects_of, phi_of};
+pub use stored::Stored;
 pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
 
 use evaluate::Population;
@@ -44,6 +46,7 @@ use crate::data::layout;
 use crate::data::{Layout, Records};
 use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Op;
+use crate::ir::program::DataColumns;
 use crate::model::{Effect, Model};
 
 /// A model bound to data, as one grouping sees it, with its programs.
@@ -64,7 +67,7 @@ pub struct Problem {
     pub constant_error: Option<ConstantError>,
     /// Given values of `phi`, `n_subjects x d`, row-major, NaN where it is free; absent when all are.
     pub held: Option<Vec<f64>>,
-    /// Effects of other groupings that the programs read: once a level, and at every row.
+    /// Effects of other groupings, or stored values, that the programs read: once a level, and at every row.
     known_subject: Vec<usize>,
     known_row: Vec<usize>,
     data: Materialized,
@@ -82,6 +85,8 @@ pub struct Term {
 /// Data-only values of the programs.
 #[derive(Debug, Clone, Default)]
 struct Materialized {
+    /// What the values are, in the same order.
+    columns: DataColumns,
     subject: Vec<Vec<f64>>,
     row: Vec<Vec<f64>>,
     present: Vec<Vec<bool>>,
@@ -133,6 +138,7 @@ impl Problem {
             subject: form.subject_values(&records, &columns.subject),
             row: form.row_values(&records, &columns.row),
             present,
+            columns,
         };
         let effects = |nodes: &[_]| {
             let found = nodes.iter().filter_map(|node| match form.graph.op(*node) {
@@ -144,8 +150,8 @@ impl Problem {
         let mut problem = Self {
             model: model.clone(),
             group,
-            known_subject: effects(&columns.known_subject),
-            known_row: effects(&columns.known_row),
+            known_subject: effects(&data.columns.known_subject),
+            known_row: effects(&data.columns.known_row),
             records,
             theta,
             form,

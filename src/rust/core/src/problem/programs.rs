@@ -47,25 +47,17 @@ pub struct Programs {
 impl Programs {
     /// `main`: whether the outcomes are part of the program for `theta`, as they are for one grouping only.
     pub fn new(form: &mut NormalForm, theta: &Theta, main: bool) -> (Self, DataColumns) {
-        let (prior, numeric) = numeric_prior(form, theta);
+        let densities = DensityRoots::new(form, theta, main);
         let (individual, individual_nodes) = individual_parameters(form);
-        let sums: Vec<(Node, u32)> = (0u32..)
-            .zip(&form.densities)
-            .map(|(o, d)| (d.log_density, o))
-            .collect();
+        let likelihood = densities.likelihood;
         // The mask behind those of the outcomes.
         let all = Roots {
-            exists: crate::model::parameter::index(form.densities.len()),
+            exists: likelihood.exists,
             ..Roots::default()
         };
-        let own: Vec<Node> = form.corrections.iter().map(|c| c.term).collect();
         let corrections = Roots {
-            subject_sums: own.clone(),
-            ..all.clone()
-        };
-        let likelihood = Roots {
-            sums: sums.clone(),
-            ..corrections.clone()
+            sums: Vec::new(),
+            ..likelihood.clone()
         };
         let (arguments, information, has_information) = information_roots(form);
         let phi_roots = Roots {
@@ -74,11 +66,6 @@ impl Programs {
                 c.information.iter().flat_map(|(a, w)| [*a, *w]).collect()
             }),
             ..likelihood.clone()
-        };
-        let theta_roots = Roots {
-            sums: if main { sums } else { Vec::new() },
-            subject_sums: [prior, own].concat(),
-            ..all.clone()
         };
         let (rows, predicted) = prediction_roots(form);
         let prediction = Roots {
@@ -106,7 +93,7 @@ impl Programs {
             likelihood: stage.values(&likelihood),
             corrections: stage.values(&corrections),
             phi: stage.derivatives(&phi_roots, d, Active::Phi),
-            theta: stage.derivatives(&theta_roots, d, Active::Theta),
+            theta: stage.derivatives(&densities.theta, d, Active::Theta),
             means: stage.values(&by_subject(form.means.clone())),
             laws: stage.values(&by_subject(of_corrections(form, |c| {
                 [c.arguments.as_slice(), &[c.sd]].concat()
@@ -118,26 +105,60 @@ impl Programs {
             individual,
             information,
             has_information,
-            numeric,
+            numeric: densities.numeric,
             predicted,
         };
         (programs, stage.data)
     }
 }
 
+/// What the likelihood and the program for `theta` add up.
+pub(super) struct DensityRoots {
+    pub likelihood: Roots,
+    pub theta: Roots,
+    /// Coordinates of `phi` whose density is part of the program for `theta`.
+    numeric: Vec<usize>,
+}
+
+impl DensityRoots {
+    /// `main`: whether the outcomes are part of the program for `theta`.
+    pub fn new(form: &mut NormalForm, theta: &Theta, main: bool) -> Self {
+        let (prior, numeric) = numeric_prior(form, theta);
+        let densities = (0u32..).zip(&form.densities);
+        let sums: Vec<(Node, u32)> = densities.map(|(o, d)| (d.log_density, o)).collect();
+        let own: Vec<Node> = form.corrections.iter().map(|c| c.term).collect();
+        let likelihood = Roots {
+            sums: sums.clone(),
+            subject_sums: own.clone(),
+            exists: crate::model::parameter::index(form.densities.len()),
+            ..Roots::default()
+        };
+        let theta = Roots {
+            sums: if main { sums } else { Vec::new() },
+            subject_sums: [prior, own].concat(),
+            ..likelihood.clone()
+        };
+        Self {
+            likelihood,
+            theta,
+            numeric,
+        }
+    }
+}
+
 /// What programs are staged from; they share the data-only columns.
-struct Stage {
-    graph: Graph,
-    levels: Levels,
-    data: DataColumns,
+pub(super) struct Stage {
+    pub graph: Graph,
+    pub levels: Levels,
+    pub data: DataColumns,
 }
 
 impl Stage {
-    fn values(&mut self, roots: &Roots) -> ValueProgram {
+    pub fn values(&mut self, roots: &Roots) -> ValueProgram {
         ValueProgram::new(&self.graph, &mut self.levels, &mut self.data, roots)
     }
 
-    fn derivatives(&mut self, roots: &Roots, d: usize, active: Active) -> DerivativeProgram {
+    pub fn derivatives(&mut self, roots: &Roots, d: usize, active: Active) -> DerivativeProgram {
         let Self {
             graph,
             levels,

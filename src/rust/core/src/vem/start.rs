@@ -1,16 +1,14 @@
 //! Start every `q` at Laplace's posterior, or at the population where there is none.
 
-use nalgebra::DMatrix;
+use std::sync::Arc;
 
 use crate::error::Result;
-use crate::inference::joint::laplace_posterior;
+use crate::inference::joint::joint_modes;
 use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
 use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
-use crate::ir::symmetric::at;
+use crate::inference::proposal::around;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Prior, Problem};
-
-use std::sync::Arc;
+use crate::problem::{Joint, Means, Points, Prior, Problem};
 
 /// Laplace's posterior of every batch at `theta`.
 ///
@@ -22,64 +20,51 @@ pub fn start(
     theta: &[f64],
     workers: &Workers,
 ) -> Result<Posterior> {
-    let priors: Result<Vec<Prior>> = joint
-        .parts
-        .iter()
-        .map(|part| Prior::new(part, theta))
-        .collect();
+    let priors: Result<Vec<Prior>> =
+        (joint.parts.iter().map(|part| Prior::new(part, theta))).collect();
     let priors = priors?;
     let means: Vec<Means> = (joint.parts.iter())
         .map(|part| Means::new(part, &part.layout(1), theta))
         .collect();
-    let mut found = population(batches, &means, &priors);
-    if joint.parts.len() > 1 {
-        let (points, precisions) = laplace_posterior(joint, theta)?;
-        for (b, precision) in precisions.into_iter().enumerate() {
-            let own = batches.coordinates[b].iter();
-            let mean =
-                own.map(|c| points.values[c.group][c.level * points.dims[c.group] + c.effect]);
-            replace(&mut found[b], mean.collect(), precision);
+    let (points, found) = modes(joint, theta, &priors, workers)?;
+    let laplace = around(joint, theta, &points)?;
+    let each = laplace
+        .into_iter()
+        .zip(population(batches, &means, &priors));
+    let chosen = each.enumerate().map(|(b, (laplace, population))| {
+        let own = &batches.coordinates[b];
+        let is_found = own.iter().all(|c| found[c.group][c.level]);
+        if is_found && is_finite(&laplace) {
+            laplace
+        } else {
+            population
         }
-        return Ok(found);
-    }
-    let part = joint.main();
-    let modes = modes(part, theta, &priors[0], workers);
-    for (level, (mode, precision)) in modes.into_iter().enumerate() {
-        let b = joint.batches[0][level];
-        let free: Vec<usize> = batches.coordinates[b].iter().map(|c| c.effect).collect();
-        let own = DMatrix::from_fn(free.len(), free.len(), |i, j| precision[(free[i], free[j])]);
-        replace(&mut found[b], free.iter().map(|k| mode[*k]).collect(), own);
-    }
-    Ok(found)
+    });
+    Ok(chosen.collect())
 }
 
-/// Use a mode where it and its precision are sound.
-fn replace(q: &mut Gaussian, mean: Vec<f64>, precision: DMatrix<f64>) {
-    let d = mean.len();
-    let factor = precision.cholesky().and_then(|p| p.inverse().cholesky());
-    let Some(factor) = factor.map(|factor| factor.l()) else {
-        return;
-    };
-    if mean.iter().chain(factor.iter()).all(|x| x.is_finite()) {
-        let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
-        q.mean = mean;
-        q.chol = pairs.map(|place| factor[place]).collect();
-    }
+fn is_finite(q: &Gaussian) -> bool {
+    q.mean.iter().chain(&q.chol).all(|x| x.is_finite())
 }
 
-/// Mode and posterior precision of each level.
+/// Modes of all levels, and whether they were found.
 fn modes(
-    part: &Problem,
+    joint: &Joint,
     theta: &[f64],
-    prior: &Prior,
+    priors: &[Prior],
     workers: &Workers,
-) -> Vec<(Vec<f64>, DMatrix<f64>)> {
+) -> Result<(Points, Vec<Vec<bool>>)> {
+    if joint.parts.len() > 1 {
+        let modes = joint_modes(joint, theta)?;
+        return Ok((modes.points, modes.converged));
+    }
+    let part: &Problem = joint.main();
     let layout = part.layout(1);
     let target = Conditional {
         problem: part,
         layout: &layout,
         theta,
-        prior,
+        prior: &priors[0],
         known: Arc::default(),
     };
     let options = ModeOptions {
@@ -87,26 +72,6 @@ fn modes(
         tolerance: 1e-6,
         curvature: step_curvature(part),
     };
-    let modes = Modes::find_by(workers, &target, None, options);
-    let d = part.n_phi();
-    let mut found = vec![(vec![f64::NAN; d], DMatrix::zeros(d, d)); part.n_subjects()];
-    for (b, block) in layout.blocks.iter().enumerate() {
-        for (l, lane) in block.lanes.iter().enumerate() {
-            let factor = &modes.factor[b];
-            let root = DMatrix::from_fn(
-                d,
-                d,
-                |i, j| {
-                    if j <= i {
-                        factor[at(i, j)].0[l]
-                    } else {
-                        0.0
-                    }
-                },
-            );
-            let mode = modes.phi[b].iter().map(|column| column.0[l]).collect();
-            found[lane.subject as usize] = (mode, &root * root.transpose());
-        }
-    }
-    found
+    let (values, found) = Modes::find_by(workers, &target, None, options).by_subject(&layout);
+    Ok((joint.points(vec![values]), vec![found]))
 }

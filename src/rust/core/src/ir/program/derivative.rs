@@ -38,7 +38,7 @@ pub struct DerivativeProgram {
     pub row_roots: Vec<Place>,
     pub carried: Carried,
     pub subject_roots: Vec<Place>,
-    /// Whether effects of other groupings are read.
+    /// Whether effects of other groupings or stored values are read.
     pub reads_known: bool,
 }
 
@@ -288,7 +288,7 @@ impl DerivativeProgram {
         if let Op::Phi(k) = builder.graph.op(node) {
             return match builder.levels.effect(k) {
                 Seen::Own(position) => Target::Add(narrow(self.phi_adjoint(position as usize))),
-                Seen::Known(_) => Target::None,
+                Seen::Known(_) | Seen::Stored(_) => Target::None,
             };
         }
         if level.extent == Extent::Once {

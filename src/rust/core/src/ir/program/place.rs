@@ -12,7 +12,7 @@ use crate::ir::tape::{Bank, Instruction, Place};
 pub struct DataColumns {
     pub subject: Vec<Node>,
     pub row: Vec<Node>,
-    /// Effects of other groupings, constant for the subject or by row.
+    /// Effects of other groupings and stored values, constant for the subject or by row.
     pub known_subject: Vec<Node>,
     pub known_row: Vec<Node>,
 }
@@ -44,7 +44,7 @@ pub struct Builder<'a> {
     pub broadcast: Vec<Source>,
     /// Nodes that depend on `theta` alone, evaluated once for all subjects.
     pub population: Vec<Node>,
-    /// Whether effects of other groupings are read.
+    /// Whether effects of other groupings or stored values are read.
     pub reads_known: bool,
     places: HashMap<Node, Place>,
     fusion: Fusion,
@@ -107,14 +107,14 @@ impl<'a> Builder<'a> {
     }
 
     fn effect(&mut self, node: Node, k: u32, extent: Extent) -> Place {
-        self.reads_known |= matches!(self.levels.effect(k), Seen::Known(_));
+        self.reads_known |= !matches!(self.levels.effect(k), Seen::Own(_));
         let (bank, index) = match (self.levels.effect(k), extent) {
             (Seen::Own(position), _) => (Bank::Phi, position),
-            (Seen::Known(_), Extent::Row) => (
+            (Seen::Known(_) | Seen::Stored(_), Extent::Row) => (
                 Bank::KnownRow,
                 DataColumns::intern(&mut self.data.known_row, node),
             ),
-            (Seen::Known(_), _) => (
+            (Seen::Known(_) | Seen::Stored(_), _) => (
                 Bank::KnownSubject,
                 DataColumns::intern(&mut self.data.known_subject, node),
             ),

@@ -22,7 +22,7 @@ pub struct ValueProgram {
     pub total: Option<u32>,
     pub row_roots: Vec<Place>,
     pub subject_roots: Vec<Place>,
-    /// Whether effects of other groupings are read.
+    /// Whether effects of other groupings or stored values are read.
     pub reads_known: bool,
 }
 

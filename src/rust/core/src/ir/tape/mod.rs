@@ -29,9 +29,9 @@ pub enum Bank {
     Row,
     /// Whether the current row counts for an outcome: 1 or 0.
     Mask,
-    /// Random effects of other groupings that are constant for the subject.
+    /// Random effects of other groupings and stored values that are constant for the subject.
     KnownSubject,
-    /// Random effects of other groupings at the current row.
+    /// Random effects of other groupings and stored values at the current row.
     KnownRow,
     /// Values of the subject that depend on `theta` but not on `phi`.
     Prepared,
@@ -59,6 +59,17 @@ pub enum Code {
     Select,
     /// `dst += mask != 0 ? a : 0`, the mask being `b`.
     Accumulate,
+}
+
+impl Code {
+    /// Whether it costs no more than reading a column does.
+    pub fn is_cheap(self) -> bool {
+        match self {
+            Self::Unary(f) => f.is_cheap(),
+            Self::Binary(f) => f.is_cheap(),
+            Self::Ternary(_) | Self::Select | Self::Accumulate => true,
+        }
+    }
 }
 
 /// One operation on columns; unused operands repeat `a`.
