@@ -5,17 +5,19 @@ use std::time::Instant;
 use nalgebra::DMatrix;
 
 use super::history::{acceptance, refusals, trace};
+use super::likelihood::{by_nodes, marginal};
 use super::modes::Asked;
 use super::predict::{
     columns_matrix, effect_names, individual, outcome_names, predictions, typical,
 };
-use super::{count, list, log_likelihood, marginal, matrix, modes, parameters, Columns, Request};
+use super::uncertainty::covariances;
+use super::{count, list, matrix, modes, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::EbModes;
 use crate::model::Transform;
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem, Route};
+use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem};
 use crate::reply::Value;
 use crate::saem::{self, Fit, FitStatus, SaemOptions, Saved};
 
@@ -155,63 +157,14 @@ impl Report<'_> {
         ])
     }
 
-    /// Covariance matrices of the estimates: `transformed` of the free coordinates, `natural` of the free elements (delta
-    /// method), `name` and `coordinates` the names of their rows.
+    /// Covariance matrices of the estimates.
     fn uncertainty(&self) -> Value {
         // An estimate that is not finite is replaced by the start, whose covariance this is not.
         let lost = matches!(self.fit.status, FitStatus::NotFinite);
         let Some(transformed) = self.fit.covariance.as_ref().filter(|_| !lost) else {
             return Value::Null;
         };
-        let theta = &self.problem.theta;
-        let free: Vec<usize> = (0..theta.len())
-            .filter(|k| theta.routes[*k] != Route::Fixed)
-            .collect();
-        let p = free.len();
-        let elements = parameters::free_elements(theta);
-        let jacobian = self.problem.main().natural_jacobian(self.theta);
-        let j = DMatrix::from_fn(elements.len(), p, |a, b| jacobian[elements[a]][free[b]]);
-        let natural = &j * transformed * j.transpose();
-        let names = elements.iter().map(|e| theta.elements[*e].name.clone());
-        let coordinates = free.iter().map(|k| theta.names[*k].clone());
-        let matrix = |m: &DMatrix<f64>| Value::Matrix {
-            rows: m.nrows(),
-            cols: m.ncols(),
-            data: m.as_slice().to_vec(),
-        };
-        list(vec![
-            ("name", Value::Texts(names.collect())),
-            ("coordinates", Value::Texts(coordinates.collect())),
-            ("transformed", matrix(transformed)),
-            ("natural", matrix(&natural)),
-            ("omega", self.omega_gradients(&free)),
-            ("method", Value::Text("louis".into())),
-        ])
-    }
-
-    /// Gradients of the elements of `Omega` on the transformed scale: what the SDs and correlations need.
-    fn omega_gradients(&self, free: &[usize]) -> Value {
-        let each = self.problem.parts.iter();
-        let mut gradients: Vec<_> = each
-            .flat_map(|part| {
-                let first = part.form.offset;
-                let own = part.omega_gradients(self.theta).into_iter();
-                own.map(move |(a, b, gradient)| (first + a, first + b, gradient))
-            })
-            .collect();
-        gradients.extend(self.problem.law_gradients(self.theta, free));
-        let place = |k: usize| k as f64 + 1.0;
-        let values: Vec<f64> = gradients
-            .iter()
-            .flat_map(|(_, _, gradient)| free.iter().map(|k| gradient[*k]))
-            .collect();
-        let rows = gradients.iter().map(|(a, _, _)| place(*a)).collect();
-        let cols = gradients.iter().map(|(_, b, _)| place(*b)).collect();
-        list(vec![
-            ("row", Value::Numbers(rows)),
-            ("col", Value::Numbers(cols)),
-            ("gradient", matrix(gradients.len(), free.len(), &values)),
-        ])
+        covariances(self.problem, self.theta, transformed, "louis")
     }
 
     fn is_finished(&self) -> bool {
@@ -242,7 +195,7 @@ impl Report<'_> {
                         .push("The log-likelihood is not finite at the estimate.".into());
                     return Value::Null;
                 }
-                log_likelihood(&result)
+                by_nodes("quadrature", &result)
             }
             Err(error) => {
                 self.warnings

@@ -1,0 +1,104 @@
+//! Report the covariance of the estimates, on the transformed and on the natural scale.
+
+use nalgebra::DMatrix;
+
+use super::decode::Covariance;
+use super::importance::{proposal, sampling};
+use super::{list, matrix, modes, parameters, Columns, Request};
+use crate::error::Result;
+use crate::inference::linear::Linearized;
+use crate::inference::louis::{free, louis};
+use crate::inference::sandwich::{inverse, sandwich};
+use crate::problem::{Joint, Points};
+use crate::reply::Value;
+
+/// What is there for outcomes that are not normal.
+const INSTEAD: &str = "Ask for standard errors by \"louis\" or \"sandwich\".";
+
+/// # Errors
+/// Everything wrong with model, data or options, and estimates about which the data say too little.
+pub fn uncertainty(request: &Request, columns: Columns) -> Result<Value> {
+    let (joint, theta) = request.evaluated(columns)?;
+    let workers = request.workers()?;
+    let modes = modes::points(request, &joint, &theta, &workers)?;
+    let covariance = match request.covariance {
+        Covariance::Linear => linearized(&joint, &theta, &modes)?,
+        asked => {
+            let sampling = sampling(request, &joint, &theta, &workers);
+            let found = louis(&sampling, &proposal(&sampling, &modes)?)?;
+            match asked {
+                Covariance::Sandwich => sandwich(&joint, &found)?,
+                _ => inverse(&joint, &found.free, &found.observed)?,
+            }
+        }
+    };
+    let method = request.covariance.words();
+    Ok(covariances(&joint, &theta, &covariance, method))
+}
+
+/// The inverse of the information of the model linearized about the conditional modes.
+///
+/// # Errors
+/// Outcomes that are not normal, or what else has no linearization, and estimates about which the data say too little.
+pub fn linearized(joint: &Joint, theta: &[f64], modes: &Points) -> Result<DMatrix<f64>> {
+    let (free, information) = Linearized::new(joint, theta, modes, INSTEAD)?.information()?;
+    inverse(joint, &free, &information)
+}
+
+/// Covariance matrices of the estimates: `transformed` of the free coordinates, `natural` of the free elements (delta
+/// method), `name` and `coordinates` the names of their rows.
+pub fn covariances(
+    joint: &Joint,
+    theta: &[f64],
+    transformed: &DMatrix<f64>,
+    method: &str,
+) -> Value {
+    let names = &joint.theta;
+    let free = free(joint);
+    let elements = parameters::free_elements(names);
+    let jacobian = joint.main().natural_jacobian(theta);
+    let j = DMatrix::from_fn(elements.len(), free.len(), |a, b| {
+        jacobian[elements[a]][free[b]]
+    });
+    let natural = &j * transformed * j.transpose();
+    let rows = elements.iter().map(|e| names.elements[*e].name.clone());
+    let coordinates = free.iter().map(|k| names.names[*k].clone());
+    let square = |m: &DMatrix<f64>| Value::Matrix {
+        rows: m.nrows(),
+        cols: m.ncols(),
+        data: m.as_slice().to_vec(),
+    };
+    list(vec![
+        ("name", Value::Texts(rows.collect())),
+        ("coordinates", Value::Texts(coordinates.collect())),
+        ("transformed", square(transformed)),
+        ("natural", square(&natural)),
+        ("omega", omega_gradients(joint, theta, &free)),
+        ("method", Value::Text(method.into())),
+    ])
+}
+
+/// Gradients of the elements of `Omega` on the transformed scale: what the SDs and correlations need.
+fn omega_gradients(joint: &Joint, theta: &[f64], free: &[usize]) -> Value {
+    let each = joint.parts.iter();
+    let mut gradients: Vec<_> = each
+        .flat_map(|part| {
+            let first = part.form.offset;
+            let own = part.omega_gradients(theta).into_iter();
+            own.map(move |(a, b, gradient)| (first + a, first + b, gradient))
+        })
+        .collect();
+    gradients.extend(joint.law_gradients(theta, free));
+    let place = |k: usize| k as f64 + 1.0;
+    let values: Vec<f64> = gradients
+        .iter()
+        .flat_map(|(_, _, gradient)| free.iter().map(|k| gradient[*k]))
+        .collect();
+    let rows = gradients.iter().map(|(a, _, _)| place(*a)).collect();
+    let cols = gradients.iter().map(|(_, b, _)| place(*b)).collect();
+    list(vec![
+        ("row", Value::Numbers(rows)),
+        ("col", Value::Numbers(cols)),
+        ("gradient", matrix(gradients.len(), free.len(), &values)),
+    ])
+}
