@@ -5,7 +5,7 @@
 #'   [saemix_model()], with data of [saemix_data()] and options of [saemix_control()].
 #' @param data (data.frame) one row a record. A missing outcome is skipped; other
 #'   columns the model uses must be complete.
-#' @param method (`nlme_method`) the estimator with its options: [saem()].
+#' @param method (`nlme_method`) the estimator with its options: [saem()] or [vem()].
 #' @param id (character or NULL) the grouping column. `NULL` takes the group
 #'   named in the random effects.
 #' @param time (character or NULL) the time column, used for plots. `NULL` takes
@@ -189,7 +189,7 @@ stop_unknown_argument <- function(name, allowed) {
 check_method <- function(method) {
   if (!inherits(method, "nlme_method")) {
     stop_option(
-      "bad_method", "`method` must be a method object.", hint = "Write `method = saem()`."
+      "bad_method", "`method` must be a method object.", hint = "Write `method = saem()` or `method = vem()`."
     )
   }
 }
