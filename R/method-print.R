@@ -26,7 +26,7 @@ saem_groups <- list(
 )
 
 vem_groups <- list(
-  Approximation = c("family", "rule", "points", "flows"),
+  Family = c("family", "rule", "points", "flows"),
   Bound = c(
     "sweeps", "maxiters", "tolerance", "inner_maxiters", "inner_tolerance", "optimizer", "batch_size", "penalty", "lb",
     "ub"
@@ -41,7 +41,6 @@ print.nlme_method <- function(x, ...) {
   options <- x$options
   cat(toupper(options$name), "\n", sep = "")
   groups <- switch(options$name, saem = saem_groups, vem = vem_groups)
-  width <- max(nchar(names(groups)))
   for (group in names(groups)) {
     lines <- option_lines(shown_options(options, groups[[group]]))
     if (length(lines) == 0L) next
@@ -49,7 +48,7 @@ print.nlme_method <- function(x, ...) {
     shown <- strwrap(paste(gsub(" ", "\u00a0", lines), collapse = ", "), width = 90L)
     shown <- gsub("\u00a0", " ", shown)
     label <- c(group, rep("", length(shown) - 1L))
-    cat(sprintf("  %-*s%s\n", width + 1L, label, shown), sep = "")
+    cat(sprintf("  %-12s%s\n", label, shown), sep = "")
   }
   invisible(x)
 }

@@ -9,6 +9,7 @@ mod history;
 mod modes;
 mod parameters;
 mod predict;
+mod samples;
 mod simulate;
 
 use crate::error::{Error, ErrorClass, Result};
@@ -44,6 +45,7 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
             Ok(log_likelihood(&result))
         }
         "modes" => modes::modes(&request, columns),
+        "conditional_samples" => samples::samples(&request, columns),
         other => Err(Error::new(
             ErrorClass::Internal,
             "task",
