@@ -217,15 +217,15 @@ penalty_option <- function(penalty) {
   Map(function(value, name) check_positive(value, sprintf("penalty[\"%s\"]", name)), penalty, names(penalty))
 }
 
-# The method with its penalties as the core reads them, {} when there are none.
+# The method with its penalties as the core reads them: list(list(name, lambda), ...).
 penalized_method <- function(method, known, held) {
   penalty <- method$options$penalty
   for (name in names(penalty)) {
     check_parameter_name(name, "penalty", known)
     if (name %in% held) tell_unused(method$options$name, "penalty", name)
   }
-  kept <- penalty[setdiff(names(penalty), held)]
-  method$options$penalty <- if (length(kept) > 0L) kept else structure(list(), names = character())
+  kept <- setdiff(names(penalty), held)
+  method$options$penalty <- lapply(kept, function(name) list(name, penalty[[name]]))
   method
 }
 
