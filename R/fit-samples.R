@@ -69,11 +69,9 @@ sample_frame <- function(group, nsim, about) {
 print.nlme_samples <- function(x, n = 6, ...) {
   n <- check_count(n, "n", 1)
   effects <- setdiff(names(x), c("draw", "level"))
-  # What was cut out of a sample no longer says of which grouping it is.
-  group <- if (is.null(attr(x, "group"))) "" else sprintf(" of `%s`", attr(x, "group"))
   cat(sprintf(
-    "%d draws of %s for %d levels%s, given the data\n", length(unique(x$draw)),
-    paste0("`", effects, "`", collapse = ", "), length(unique(x$level)), group
+    "%d draws of %s for %d levels of `%s`, given the data\n", length(unique(x$draw)),
+    paste0("`", effects, "`", collapse = ", "), length(unique(x$level)), attr(x, "group")
   ))
   print(utils::head(as.data.frame(x), n), row.names = FALSE)
   if (nrow(x) > n) cat(sprintf("... %d more rows\n", nrow(x) - as.integer(n)))

@@ -143,7 +143,7 @@ stop_no_uncertainty <- function(fit) {
   } else if (fit$status$code %in% c("interrupted", "not_finite")) {
     c("it stopped early", "See `convergence()`, and let it run to its end.")
   } else if (identical(options$smoothing, 0)) {
-    c("it was made with `smoothing = 0`", ask)
+    c("it was made with `smoothing = 0`", paste("Fit again with `saem(smoothing = 100)`.", ask))
   } else {
     c(
       "the data tell too little about some combination of the parameters",
