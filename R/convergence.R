@@ -50,7 +50,7 @@ status_sentence <- function(fit) {
 }
 
 status_advice <- function(fit) {
-  if (fit$method$options$name == "vem") return(advice_for_vem(fit))
+  if (identical(fit$method$options$name, "vem")) return(advice_for_vem(fit))
   consecutive <- identical(fit$method$options$convergence_test, "consecutive")
   switch(fit$status$code,
     converged = "None needed.",

@@ -102,10 +102,10 @@ graded <- function(value, note, problem = Inf) {
 }
 
 check_convergence <- function(fit) {
-  evidence <- fit$status$evidence
-  # The first piece of evidence decided.
-  detail <- paste(c(status_sentence(fit), evidence[seq_len(min(1L, length(evidence)))]), collapse = ". ")
-  health_row("convergence", NA, if (converged(fit)) "ok" else "problem", detail, status_advice(fit))
+  health_row(
+    "convergence", NA, if (converged(fit)) "ok" else "problem", status_sentence(fit),
+    paste(c(fit$status$evidence, status_advice(fit)), collapse = " ")
+  )
 }
 
 # What the importance weights say of each batch.

@@ -9,7 +9,7 @@ print.nlme_fit <- function(x, digits = 4, ...) {
 # print() cuts long tables, summary() shows all and the SEs of every parameter.
 fit_lines <- function(fit, digits, full = FALSE) {
   warnings <- warning_texts(fit)
-  rows <- if (full) Inf else if (length(warnings) > 0L) 5L else 6L
+  rows <- if (full) Inf else 6L - (length(warnings) > 0L) - !is.null(fit$elbo)
   fixed <- names(population_values(fit, c("fixed", "covariate")))
   c(
     header_lines(fit),

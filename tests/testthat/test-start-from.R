@@ -230,7 +230,7 @@ test_that("a fit with functions of the user leaves no state and takes none", {
 })
 
 test_that("between the methods it is conditional means that are lent", {
-  fit <- fit_theo(method = short_saem())
+  fit <- fit_nlme(theo_formula(), theo, short_saem(), seed = 1, progress = FALSE)
   bound <- nlmers:::rebind_data(fit)
   lent <- function(from, method) {
     suppressMessages(nlmers:::lent_by(from, fit$model, bound, character(), method))$first[[1L]]$values
@@ -244,8 +244,8 @@ test_that("between the methods it is conditional means that are lent", {
 })
 
 test_that("vem() has no state to go on with", {
-  error <- caught(fit_theo(method = vem(), checkpoint = tempfile()))
+  error <- caught(fit_nlme(theo_formula(), theo, vem(), checkpoint = tempfile()))
   expect_equal(error[c("reason", "name")], list(reason = "no_state", name = "checkpoint"))
   path <- withr::local_tempfile(lines = "x")
-  expect_equal(caught(fit_theo(method = vem(), start_from = path))$name, "start_from")
+  expect_equal(caught(fit_nlme(theo_formula(), theo, vem(), start_from = path))$name, "start_from")
 })
