@@ -44,6 +44,10 @@ test_that("the same seed gives the same draws, whatever the threads, and R's gen
   expect_equal(caught(conditional_samples(counts()))$reason, "bad_fit")
 })
 
+test_that("the method that made the fit does not matter", {
+  expect_equal(conditional_samples(as_if_by_vem(counted), nsim = 3000, seed = 2)$eta, samples$eta)
+})
+
 test_that("several groupings have a table each, and levels that are held their value", {
   model <- nlme_model(
     fixed(a = 0.5, sigma = positive(0.3), omega = positive(c(0.5, 0.5))),

@@ -94,7 +94,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     Ok(list(entries))
 }
 
-pub fn options(request: &Request) -> Result<SaemOptions> {
+fn options(request: &Request) -> Result<SaemOptions> {
     // Nothing chosen, no options: all by default.
     let method = request.method.clone().filter(|method| !method.is_null());
     serde_json::from_value(method.unwrap_or_else(|| serde_json::json!({}))).map_err(|error| {
@@ -275,7 +275,8 @@ impl Report<'_> {
         }
         let finished = self.is_finished();
         let means: Vec<Vec<f64>> = self.means.iter().map(|(mean, _)| mean.clone()).collect();
-        let asked = Asked::new(self.problem, options, seed)
+        let collapsed = &options.anneal.anneal_to_fixed;
+        let asked = Asked::new(self.problem, options.ebe, collapsed, seed)
             .map(|asked| asked.or_from(self.problem, self.theta, &means));
         let found = asked.and_then(|asked| {
             let asked = if finished { asked } else { asked.once() };
