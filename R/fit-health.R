@@ -120,7 +120,8 @@ importance_checks <- function(fit, batches, draws) {
     if (!is.null(batches$gap)) list(check_gap(fit, batches)),
     list(
       health_row(
-        "Pareto k", batches$khat[k], tails, sprintf("%d of %d above 0.7, %s highest", many, nrow(batches), batches$batch[k]),
+        "Pareto k", batches$khat[k], tails,
+        sprintf("%d of %d above 0.7, %s highest", many, nrow(batches), batches$batch[k]),
         "Raise `draws`; if it stays so, compare with logLik(method = \"quadrature\") and vcov(method = \"linear\")."
       ),
       health_row(

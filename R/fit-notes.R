@@ -136,7 +136,8 @@ fit_diagnostics <- function(fit) {
   size <- c(NA, apply(abs(theta[-n, , drop = FALSE]), 1L, max))
   dobjective <- c(NA, abs(diff(objective)))
   data.frame(
-    iteration = seq_len(n), gain = if (by_saem) fit$trace$gain else NA_real_, phase = fit$trace$phase, objective = objective,
+    iteration = seq_len(n), gain = if (by_saem) fit$trace$gain else NA_real_, phase = fit$trace$phase,
+    objective = objective,
     dtheta_abs = dtheta, dtheta_rel = dtheta / pmax(1, size),
     dQ_abs = dobjective, dQ_rel = dobjective / pmax(1, abs(c(NA, objective[-n]))),
     n_updated = updated_batches(fit), n_chains_used = if (by_saem) fit$chains else NA_real_,

@@ -85,7 +85,9 @@ as.data.frame.nlme_samples <- function(x, ...) {
 }
 
 #' @exportS3Method posterior::as_draws
-as_draws.nlme_samples <- function(x, ...) posterior::as_draws_matrix(draw_matrix(x))
+as_draws.nlme_samples <- function(x, ...) { # nolint: object_name_linter.
+  posterior::as_draws_matrix(draw_matrix(x))
+}
 
 # One row a draw, one column an effect of a level, named as Stan names the elements of an array.
 draw_matrix <- function(samples) {

@@ -65,9 +65,9 @@
 #' @section When to use it:
 #' `vem()` is fast and has no Monte-Carlo noise to average out, which suits models that are fitted many times: searches
 #' for covariates, bootstraps, profiles. [saem()] makes no assumption about the shape of the conditional distributions
-#' and copes better with distant starting values and with subjects whose effects have several modes. After either, [health()]
-#' says whether the assumptions hold: the gap between bound and log-likelihood, the tails of the importance weights
-#' (Pareto k) and the shrinkage. Without `polish` the estimates carry the bias of the bound, which is none for linear
+#' and copes better with distant starting values and with subjects whose effects have several modes. After either,
+#' [health()] says whether the assumptions hold: the gap between bound and log-likelihood, the tails of the importance
+#' weights (Pareto k) and the shrinkage. Without `polish` the estimates carry the bias of the bound, which is none for linear
 #' models with normal outcomes, small where every subject has many observations, and largest in the variances of
 #' random effects of sparse or binary data.
 #' @returns An object of class `nlme_method` for [fit_nlme()].

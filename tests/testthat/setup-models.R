@@ -65,7 +65,8 @@ as_if_by_vem <- function(fit, ...) {
   fit$method <- vem(...)
   terms <- as.numeric(fit$log_lik$subjects)
   fit$log_lik <- list(
-    value = sum(terms), subjects = terms, method = "importance", draws = 1000L, mc_error = 0.0123, converged = rep(TRUE, n)
+    value = sum(terms), subjects = terms, method = "importance", draws = 1000L, mc_error = 0.0123,
+    converged = rep(TRUE, n)
   )
   fit$importance <- list(
     log_lik = terms, mc_error = rep(0.0123 / sqrt(n), n), ess = seq(900, 500, length.out = n),
