@@ -11,7 +11,8 @@ effect_checks <- function(fit) {
   c(
     list(check_modes(fit)),
     list(health_row(
-      "shrinkage", table$shrinkage[shrunk], graded(table$shrinkage[shrunk], 30), sprintf("percent, `%s`", table$term[shrunk]),
+      "shrinkage", table$shrinkage[shrunk], graded(table$shrinkage[shrunk], 30),
+      sprintf("percent, `%s`", table$term[shrunk]),
       "Modes of this effect say little: judge it by conditional_samples(), not by plots of modes."
     )),
     if (nrow(table) > 1L && isTRUE(size > 0)) {

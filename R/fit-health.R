@@ -110,6 +110,7 @@ check_convergence <- function(fit) {
 
 # What the importance weights say of each batch.
 importance_checks <- function(fit, batches, draws) {
+  who <- batch_words(fit, batches$batch)
   worst <- function(values) if (all(is.na(values))) 1L else which.max(values)
   many <- sum(batches$khat > 0.7, na.rm = TRUE)
   k <- worst(batches$khat)
@@ -117,17 +118,17 @@ importance_checks <- function(fit, batches, draws) {
   e <- worst(-batches$ess)
   error <- sqrt(sum(batches$mc_error^2))
   c(
-    if (!is.null(batches$gap)) list(check_gap(fit, batches)),
+    if (!is.null(batches$gap)) list(check_gap(fit, batches, who)),
     list(
       health_row(
         "Pareto k", batches$khat[k], tails,
-        sprintf("%d of %d above 0.7, %s highest", many, nrow(batches), batches$batch[k]),
+        sprintf("%d of %d above 0.7, %s highest", many, nrow(batches), who[k]),
         "Raise `draws`; if it stays so, compare with logLik(method = \"quadrature\") and vcov(method = \"linear\")."
       ),
       health_row(
         "effective sample size", batches$ess[e],
         if (isTRUE(batches$ess[e] < 20)) "problem" else graded(0.1 * draws / batches$ess[e], 1),
-        sprintf("of %d draws, %s lowest", as.integer(draws), batches$batch[e]),
+        sprintf("of %d draws, %s lowest", as.integer(draws), who[e]),
         "Raise `draws`; the conditional distribution of this batch is far from a t distribution."
       ),
       health_row(
@@ -138,14 +139,19 @@ importance_checks <- function(fit, batches, draws) {
   )
 }
 
+# A subject by the name of its column, where each is a batch of its own.
+batch_words <- function(fit, batch) {
+  if (length(fit$others) == 0L) sprintf("`%s` %s", fit$effects$group, batch) else paste("batch", batch)
+}
+
 # With the polish the estimates no longer depend on the bound.
-check_gap <- function(fit, batches) {
+check_gap <- function(fit, batches, who) {
   average <- mean(batches$gap)
   polished <- isTRUE(fit$method$options$polish)
   worst <- which.max(batches$gap)
   health_row(
     "bound gap", average, graded(average, 0.1, if (polished) Inf else 0.5),
-    sprintf("%.3g in all, %s most with %.3g", sum(batches$gap), batches$batch[worst], batches$gap[worst]),
+    sprintf("%.3g in all, %s most with %.3g", sum(batches$gap), who[worst], batches$gap[worst]),
     if (polished) {
       "The polish has corrected the estimates; a \"planar_flow\" may come closer."
     } else {
@@ -160,11 +166,13 @@ print.nlme_health <- function(x, ...) {
   refuse_dots(...)
   marks <- c(ok = "ok", note = "note", problem = "PROBLEM")
   shown <- data.frame(
-    value = format_numbers(x$value, 3), status = marks[x$status], detail = x$detail, row.names = x$check
+    value = ifelse(x$value %in% 0:1000, as.character(x$value), format_numbers(x$value, 3)), status = marks[x$status], detail = x$detail, row.names = x$check
   )
   cat(health_lines(shown), sep = "\n")
   advised <- x[x$status != "ok", ]
-  if (nrow(advised) > 0L) cat("", paste0(advised$check, ": ", advised$advice), sep = "\n")
+  if (nrow(advised) > 0L) {
+    cat("", strwrap(paste0(advised$check, ": ", advised$advice), width = 100L, exdent = 2L), sep = "\n")
+  }
   invisible(x)
 }
 

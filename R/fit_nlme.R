@@ -27,8 +27,8 @@
 #' @param start_from (`nlme_fit`, character or NULL) where to start. The estimates of
 #'   a fit become the starting values of the parameters of the same name and size, and
 #'   its random effects the first draws of the levels of the same name, of [vem()] the first
-#'   means of their approximations; `start` comes first. A fit that was interrupted, or the path of a `checkpoint`, goes on where it
-#'   stopped. See Details.
+#'   means of their approximations; `start` comes first. A fit that was interrupted, or the
+#'   path of a `checkpoint`, goes on where it stopped. See Details.
 #' @param checkpoint (character or NULL) path of a file in which the fit keeps its state
 #'   while it runs, and when it is interrupted; for [saem()] only. Nothing is written without it.
 #' @param every (integer) iterations between two checkpoints.

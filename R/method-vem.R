@@ -67,9 +67,9 @@
 #' for covariates, bootstraps, profiles. [saem()] makes no assumption about the shape of the conditional distributions
 #' and copes better with distant starting values and with subjects whose effects have several modes. After either,
 #' [health()] says whether the assumptions hold: the gap between bound and log-likelihood, the tails of the importance
-#' weights (Pareto k) and the shrinkage. Without `polish` the estimates carry the bias of the bound, which is none for linear
-#' models with normal outcomes, small where every subject has many observations, and largest in the variances of
-#' random effects of sparse or binary data.
+#' weights (Pareto k) and the shrinkage. Without `polish` the estimates carry the bias of the bound, which is none for
+#' linear models with normal outcomes, small where every subject has many observations, and largest in the variances
+#' of random effects of sparse or binary data.
 #' @returns An object of class `nlme_method` for [fit_nlme()].
 #' @seealso [saem()], [elbo()], [health()], [logLik.nlme_fit()], [vcov.nlme_fit()]
 #' @references

@@ -18,7 +18,7 @@ test_that("a sound fit has nothing to note", {
   expect_true(all(well %in% table$check))
   lines <- capture.output(print(table))
   expect_match(lines[1L], "^convergence +ok +Converged after")
-  expect_true(all(nchar(grep("^[A-Za-z ]+: ", lines, value = TRUE, invert = TRUE)) <= 100L))
+  expect_true(all(nchar(lines) <= 100L))
 })
 
 test_that("numbers of each subject are at hand", {
@@ -55,7 +55,7 @@ test_that("a wide gap is worse where the estimates depend on it", {
   table <- health(wide)
   expect_equal(table$status[table$check == "bound gap"], "problem")
   expect_match(table$advice[table$check == "bound gap"], "polish = TRUE", fixed = TRUE)
-  expect_match(capture.output(print(table)), "bound gap +1.00 +PROBLEM", all = FALSE)
+  expect_match(capture.output(print(table)), "bound gap +1 +PROBLEM", all = FALSE)
 })
 
 test_that("random effects that collapse, coincide or hide are told", {
