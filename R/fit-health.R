@@ -166,7 +166,8 @@ print.nlme_health <- function(x, ...) {
   refuse_dots(...)
   marks <- c(ok = "ok", note = "note", problem = "PROBLEM")
   shown <- data.frame(
-    value = ifelse(x$value %in% 0:1000, as.character(x$value), format_numbers(x$value, 3)), status = marks[x$status], detail = x$detail, row.names = x$check
+    value = ifelse(x$value %in% 0:1000, as.character(x$value), format_numbers(x$value, 3)),
+    status = marks[x$status], detail = x$detail, row.names = x$check
   )
   cat(health_lines(shown), sep = "\n")
   advised <- x[x$status != "ok", ]
