@@ -138,14 +138,14 @@ fn draws_of_counts_have_the_moments_that_quadrature_finds() {
 fn chains_visit_two_hills_as_often_as_they_weigh() {
     let data = Data::new(2, |_| 1).with("y", |_, _| 1.0);
     let model = "fixed o = positive(1)\nrandom e ~ normal(0, o) | id
-        y ~ custom(log(exp(-4.5 * (e + 1.5)^2) + exp(-4.5 * (e - 1.5)^2)))";
+        y ~ custom(log(exp(-4.5 * (e + 2)^2) + exp(-4.5 * (e - 2)^2)))";
     let draws = draw(
         request_json("conditional_samples", model, &data),
         data.request_columns(),
         json!({"o": [1.0]}),
     );
     let exact = integrated((-6.0, 6.0), |e| {
-        ((-4.5 * (e + 1.5f64).powi(2)).exp() + (-4.5 * (e - 1.5f64).powi(2)).exp()).ln()
+        ((-4.5 * (e + 2.0f64).powi(2)).exp() + (-4.5 * (e - 2.0f64).powi(2)).exp()).ln()
             - 0.5 * e * e
     });
     for level in &draws.groups[0] {
