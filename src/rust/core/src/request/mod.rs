@@ -6,11 +6,15 @@ mod density;
 mod describe;
 mod fit;
 mod history;
+mod method;
 mod modes;
 mod parameters;
 mod predict;
+mod report;
 mod samples;
 mod simulate;
+mod uncertainty;
+mod variational;
 
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::joint::laplace;

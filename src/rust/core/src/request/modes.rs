@@ -1,7 +1,6 @@
 //! Find conditional modes as the options of a fit say, and report what holds at them.
 
-use serde::Deserialize;
-
+use super::method::Method;
 use super::predict::{
     columns_matrix, individual, outcome_names, predictions, typical, Predictions,
 };
@@ -12,7 +11,6 @@ use crate::language::words;
 use crate::parallel::Workers;
 use crate::problem::{effects_of, phi_of, Given, Joint, Points, Prior, Problem};
 use crate::reply::Value;
-use crate::saem::options::Collapse;
 
 /// What a search for modes needs beyond the problem and `theta`.
 pub struct Asked {
@@ -22,44 +20,10 @@ pub struct Asked {
     candidate: Option<Points>,
 }
 
-/// What requests after a fit read of its method, whichever it is.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct MethodOfFit {
-    #[serde(flatten)]
-    ebe: EbeOptions,
-    anneal_to_fixed: Vec<Collapse>,
-}
-
-impl MethodOfFit {
-    /// # Errors
-    /// Options that are not valid.
-    fn of(request: &Request) -> Result<Self> {
-        let method = request.method.clone().filter(|method| !method.is_null());
-        let Some(method) = method else {
-            return Ok(Self::default());
-        };
-        serde_json::from_value(method).map_err(|error| {
-            Error::new(
-                ErrorClass::Option,
-                "method",
-                format!("An option of the fit's method is not valid: {error}."),
-            )
-        })
-    }
-}
-
 impl Asked {
-    /// `collapsed`: effects that became their means.
-    ///
     /// # Errors
     /// An effect to collapse that the model does not have.
-    pub fn new(
-        joint: &Joint,
-        options: EbeOptions,
-        collapsed: &[Collapse],
-        seed: u64,
-    ) -> Result<Self> {
+    pub fn new(joint: &Joint, method: &Method, seed: u64) -> Result<Self> {
         let effects = &joint.model().effects;
         let find = |name: &str| {
             let names = effects.iter().map(|e| e.name.as_str());
@@ -77,9 +41,9 @@ impl Asked {
                     .hint(words::suggestion(name, "Its effects are", names))
                 })
         };
-        let pinned: Result<Vec<usize>> = collapsed.iter().map(|c| find(&c.effect)).collect();
+        let pinned: Result<Vec<usize>> = method.collapsed().iter().map(|name| find(name)).collect();
         Ok(Self {
-            options,
+            options: *method.ebe(),
             seed,
             pinned: pinned?,
             candidate: None,
@@ -92,8 +56,7 @@ impl Asked {
     /// Options that are not valid, effects that do not fit the levels of the data.
     pub fn of_request(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Self> {
         let seed = request.seed.unwrap_or(1.0) as u64;
-        let method = MethodOfFit::of(request)?;
-        let mut asked = Self::new(joint, method.ebe, &method.anneal_to_fixed, seed)?;
+        let mut asked = Self::new(joint, &request.estimator()?, seed)?;
         if request.random.is_some() {
             asked.candidate = Some(super::predict::points(request, joint, theta)?);
         }

@@ -18,3 +18,4 @@ mod verdict;
 
 pub use fit::{fit, VemFit};
 pub use options::VemOptions;
+pub use verdict::Elbo;
