@@ -13,6 +13,7 @@ mod modes;
 mod parameters;
 mod predict;
 mod report;
+mod samples;
 mod simulate;
 mod uncertainty;
 mod variational;
@@ -42,6 +43,7 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "uncertainty" => uncertainty::uncertainty(&request, columns),
         "importance" => importance::importance(&request, columns),
         "modes" => modes::modes(&request, columns),
+        "conditional_samples" => samples::samples(&request, columns),
         other => Err(Error::new(
             ErrorClass::Internal,
             "task",
