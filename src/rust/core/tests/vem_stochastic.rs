@@ -31,7 +31,10 @@ fn intercept_maximum(data: &Data) -> [f64; 3] {
     let y = data.column("y");
     let (n, m) = (30.0, 4.0);
     let grand = y.iter().sum::<f64>() / (n * m);
-    let means: Vec<f64> = y.chunks(4).map(|rows| rows.iter().sum::<f64>() / m).collect();
+    let means: Vec<f64> = y
+        .chunks(4)
+        .map(|rows| rows.iter().sum::<f64>() / m)
+        .collect();
     let rows = y.iter().enumerate();
     let within: f64 = rows.map(|(r, y)| (y - means[r / 4]).powi(2)).sum();
     let between: f64 = means.iter().map(|mean| m * (mean - grand).powi(2)).sum();

@@ -22,12 +22,14 @@ const MEMORY: usize = 12;
 /// Largest change of a coordinate in one step.
 const LONGEST: f64 = 1.0;
 
-
 /// Parts of a direction shorter than this change nothing any more.
 const SHORTEST: f64 = 1e-6;
 
 /// A gain below this is none, whatever the tolerance: values differ by rounding.
 const LEAST: f64 = 1e-9;
+
+/// A gain below this is no failure where no step gains it.
+const BLURRED: f64 = 1e-6;
 
 /// Relative rounding error of a bound.
 const ROUNDING: f64 = 1e-12;
@@ -96,7 +98,13 @@ pub fn solve(
             break;
         }
         for member in members.iter().filter(|m| m.moves()) {
-            place(cloud, points, (&member.origin, &member.trial), member.batch, &mut draws);
+            place(
+                cloud,
+                points,
+                (&member.origin, &member.trial),
+                member.batch,
+                &mut draws,
+            );
         }
         cloud.set(&draws);
         let slopes = cloud.slopes(&active, workers);
@@ -111,7 +119,13 @@ pub fn solve(
     // The draws stand where `q` ended.
     let ends: Vec<Bent> = members.iter().map(|m| m.trial.at(m.x.as_slice())).collect();
     for (member, end) in members.iter().zip(&ends) {
-        place(cloud, points, (&member.origin, end), member.batch, &mut draws);
+        place(
+            cloud,
+            points,
+            (&member.origin, end),
+            member.batch,
+            &mut draws,
+        );
     }
     cloud.set(&draws);
     let value = |m: &Member| m.here.as_ref().map_or(f64::NAN, |here| here.0);
@@ -119,7 +133,11 @@ pub fn solve(
         values: members.iter().map(value).collect(),
         settled: members.iter().map(|m| m.settled).collect(),
         moments: cloud.moments(&draws, &points.weights),
-        q: members.iter().zip(&ends).map(|(m, end)| end.around(&m.origin)).collect(),
+        q: members
+            .iter()
+            .zip(&ends)
+            .map(|(m, end)| end.around(&m.origin))
+            .collect(),
         flows: ends.into_iter().map(|end| end.flow).collect(),
     }
 }
@@ -137,7 +155,13 @@ pub fn bound_at(
         .map(|(b, (q, flow))| Member::new(b, q, flow, Near::new(cloud, b, q, population)))
         .collect();
     for member in &members {
-        place(cloud, points, (&member.origin, &member.trial), member.batch, &mut draws);
+        place(
+            cloud,
+            points,
+            (&member.origin, &member.trial),
+            member.batch,
+            &mut draws,
+        );
     }
     cloud.set(&draws);
     let slopes = Slopes {
@@ -238,12 +262,15 @@ impl Member {
                 self.begin_again();
             }
         }
-        self.trial = self.trial.at((&self.x + &self.direction * self.part).as_slice());
+        self.trial = self
+            .trial
+            .at((&self.x + &self.direction * self.part).as_slice());
     }
 
     /// Forget what was learned; without anything learned there is no way on.
     fn begin_again(&mut self) {
         self.stuck = self.here.is_none() || !self.metric.is_informed();
+        self.settled = self.stuck && self.gain < BLURRED;
         if let Some((_, slope)) = &self.here {
             self.metric = Metric::limited(DVector::from_element(slope.len(), 1.0), MEMORY);
             self.direction = slope.clone();

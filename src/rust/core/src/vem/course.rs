@@ -1,14 +1,15 @@
 //! Maximize the bound at points that stay: EM sweeps, then quasi-Newton steps on the profiled bound.
 
 use super::ascent::{climb, Patience, Summit, Surface};
+use super::flow::{self, Flow};
 use super::inner::Limits;
-use super::options::{few, Outer, VemOptions};
+use super::options::{few, Family, Outer, VemOptions};
 use super::population::Maximizer;
 use super::profile::Profile;
 use super::rule::Rule;
 use crate::error::Result;
 use crate::fitted::Trace;
-use crate::inference::cloud::{layouts, Cloud};
+use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
 use crate::inference::posterior::{Batches, Posterior};
 use crate::monitor::{Monitor, Progress};
 use crate::mstep::MAX_PARAMETERS;
@@ -34,6 +35,9 @@ pub struct Course<'c> {
 pub struct Maximum {
     pub theta: Vec<f64>,
     pub q: Posterior,
+    /// Layers that bend it; none of Gaussian ones.
+    pub flows: Vec<Flow>,
+    pub moments: Vec<Weighted>,
     /// The bound of each batch.
     pub values: Vec<f64>,
     /// Batches whose `q` is not the best one.
@@ -106,7 +110,7 @@ impl<'c> Course<'c> {
         let layouts = layouts(joint, rule.copies);
         let mut cloud = Cloud::new(joint, &layouts);
         let mut maximizer = Maximizer::new(joint, &layouts);
-        let points = rule.points(&cloud.batches, 0)?;
+        let points = rule.points(&cloud.batches, &(0..q.len()).collect::<Vec<usize>>(), 0)?;
         let penalty = self.penalty.clone();
         let mut profile = Profile::new(
             (&mut cloud, &mut maximizer),
@@ -116,16 +120,25 @@ impl<'c> Course<'c> {
             workers,
         );
         let (theta, summit) = work(self, &mut profile);
-        let (values, settled) = profile.batches();
+        let found = profile.solved();
         Ok(Maximum {
             theta: summit.as_ref().map_or(theta, |summit| summit.theta.clone()),
+            moments: found.map_or_else(|| Levels::of(&profile.q), |found| found.moments.clone()),
+            values: found.map_or_else(Vec::new, |found| found.values.clone()),
+            lost: found.map_or(0, |found| found.settled.iter().filter(|s| !**s).count()),
             q: profile.q.clone(),
-            values,
-            lost: settled.iter().filter(|settled| !**settled).count(),
+            flows: profile.flows.clone(),
             summit,
             noise: None,
             copies: rule.copies,
         })
+    }
+
+    /// Flows that change nothing yet.
+    pub fn flows(&self, q: &Posterior) -> Vec<Flow> {
+        let each = q.iter().enumerate();
+        each.map(|(b, q)| flow::start(q.dim(), self.options.flows, (self.seed, b)))
+            .collect()
     }
 
     /// EM sweeps; `theta` after the last.
@@ -151,6 +164,11 @@ impl<'c> Course<'c> {
 
     /// Quasi-Newton steps on the profiled bound.
     fn ascend(&mut self, profile: &mut Profile, theta: &[f64]) -> Option<Summit> {
+        if self.options.family == Family::PlanarFlow {
+            profile.solve(theta)?;
+            profile.take();
+            profile.flows = self.flows(&profile.q);
+        }
         let free = profile.maximizer.free.clone();
         let (joint, patience) = (self.joint, self.patience(free.len()));
         let summit = climb(

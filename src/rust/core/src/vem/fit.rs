@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use super::ascent::{climb, Summit, Surface};
+use super::check::{verify, Elbo};
 use super::course::Course;
+use super::flow::Flow;
 use super::options::{Family, VemOptions};
 use super::polish::{Kept, Proposal, Sampled};
 use super::population::{free, Maximizer};
 use super::start::{independent, start};
 use super::stochastic;
-use super::verdict::{judge, verify, Elbo, Run};
+use super::verdict::{judge, Run};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
@@ -27,6 +29,8 @@ pub struct VemFit {
     pub fit: Fit,
     /// The variational distributions at the maximum of the bound.
     pub q: Posterior,
+    /// Layers that bend them; none of Gaussian ones.
+    pub flows: Vec<Flow>,
     pub elbo: Elbo,
     /// Gaussians with the moments of the effects of every batch at the estimate: where draws are best made.
     pub proposal: Posterior,
@@ -76,11 +80,15 @@ pub fn fit(
         noise: found.noise,
         polished: None,
     };
-    let elbo = verify(joint, &theta, (&q, options, seed), found.values, &workers)?;
-    let mut moments = Levels::of(&q);
+    let fitted = found.values.iter().sum();
+    let bent = (&q, found.flows.as_slice());
+    let elbo = verify(joint, &theta, bent, (fitted, seed), &workers)?;
+    let mut moments = found.moments;
+    let mut proposal = around(&moments, &q);
     if options.polish && run.is_sound() {
-        if let Some((summit, weighted)) = course.polish(&theta, &q) {
+        if let Some((summit, weighted)) = course.polish(&theta, &proposal) {
             theta.clone_from(&summit.theta);
+            proposal = around(&weighted, &proposal);
             moments = weighted;
             run.polished = Some(summit);
         }
@@ -88,15 +96,20 @@ pub fn fit(
     let (status, evidence) = judge(&run, &elbo, monitor.interrupted());
     let mut fit = course.report(theta, (status, evidence), &moments, found.copies);
     fit.seconds = started.elapsed().as_secs_f64();
-    let proposal = (moments.iter().zip(&q))
-        .map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
-        .collect();
     Ok(VemFit {
         fit,
         q,
+        flows: found.flows,
         elbo,
         proposal,
     })
+}
+
+/// Gaussians with these moments, or `q` where there is none.
+fn around(moments: &[Weighted], q: &Posterior) -> Posterior {
+    let each = moments.iter().zip(q);
+    each.map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
+        .collect()
 }
 
 impl Course<'_> {

@@ -72,7 +72,12 @@ impl Layer {
         let fold = folded(beta);
         let scale = (fold - beta) / dot(&self.w, &self.w);
         Planar {
-            u: self.v.iter().zip(&self.w).map(|(v, w)| v + scale * w).collect(),
+            u: self
+                .v
+                .iter()
+                .zip(&self.w)
+                .map(|(v, w)| v + scale * w)
+                .collect(),
             w: &self.w,
             b: self.b,
             fold,
@@ -89,7 +94,8 @@ impl Layer {
         let by_fold = slope.fold + by_scale / square;
         let by_beta = by_fold * sigmoid(beta) - by_scale / square;
         for i in 0..w.len() {
-            slope.w[i] += scale * slope.u[i] - 2.0 * by_scale * scale * w[i] / square + by_beta * v[i];
+            slope.w[i] +=
+                scale * slope.u[i] - 2.0 * by_scale * scale * w[i] / square + by_beta * v[i];
             slope.v[i] = slope.u[i] + by_beta * w[i];
         }
     }
@@ -214,7 +220,9 @@ impl Bent {
         let each = pairs(d).zip(c);
         Self {
             delta: delta.to_vec(),
-            c: each.map(|((i, j), c)| if i == j { c.exp() } else { *c }).collect(),
+            c: each
+                .map(|((i, j), c)| if i == j { c.exp() } else { *c })
+                .collect(),
             flow: rest.chunks_exact(2 * d + 1).map(layer).collect(),
         }
     }
@@ -388,7 +396,10 @@ mod tests {
             let (a, b) = (column(0), column(1));
             let exact = a[0] * b[1] - a[1] * b[0];
             let found = bend(&layers, &mut z.to_vec());
-            assert!(exact > 0.0 && (found - exact.ln()).abs() < 1e-8, "{found} {exact}");
+            assert!(
+                exact > 0.0 && (found - exact.ln()).abs() < 1e-8,
+                "{found} {exact}"
+            );
         }
     }
 
@@ -403,6 +414,10 @@ mod tests {
         let bent = bent();
         let same = bent.at(&bent.coordinates());
         assert_eq!(same.flow, bent.flow);
-        assert!(same.c.iter().zip(&bent.c).all(|(a, b)| (a - b).abs() < 1e-15));
+        assert!(same
+            .c
+            .iter()
+            .zip(&bent.c)
+            .all(|(a, b)| (a - b).abs() < 1e-15));
     }
 }

@@ -8,10 +8,11 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::bound::{factor, local, Local, Population};
+use super::flow::Flow;
 use super::mixing::Mixing;
 use super::options::Family;
 use super::rule::Points;
-use crate::inference::cloud::Cloud;
+use crate::inference::cloud::{Cloud, Weighted};
 use crate::inference::posterior::{Gaussian, Posterior};
 use crate::parallel::Workers;
 
@@ -40,7 +41,9 @@ pub struct Solved {
     pub q: Posterior,
     /// Whether no further step would gain anything.
     pub settled: Vec<bool>,
-    pub steps: usize,
+    pub moments: Vec<Weighted>,
+    /// Layers that bend the `q`; none of Gaussian ones.
+    pub flows: Vec<Flow>,
 }
 
 /// A batch on its way.
@@ -95,8 +98,9 @@ pub fn solve(
     Solved {
         values: members.iter().map(value).collect(),
         settled: members.iter().map(|m| m.settled).collect(),
+        moments: members.iter().map(|m| Weighted::from(&m.q)).collect(),
         q: members.into_iter().map(|m| m.q).collect(),
-        steps,
+        flows: Vec::new(),
     }
 }
 

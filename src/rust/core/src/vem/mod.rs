@@ -3,9 +3,12 @@
 //! Sources: Opper & Archambeau (2009); Blei, Kucukelbir & McAuliffe (2017).
 
 mod ascent;
+mod bending;
 mod bound;
+mod check;
 mod course;
 mod fit;
+mod flow;
 mod inner;
 mod metric;
 mod mixing;
@@ -22,6 +25,8 @@ mod stochastic;
 mod verdict;
 mod visits;
 
+pub use check::{bound, Elbo};
 pub use fit::{fit, VemFit};
+pub use flow::{Flow, Layer};
 pub use options::VemOptions;
-pub use verdict::Elbo;
+pub use rule::Rule;

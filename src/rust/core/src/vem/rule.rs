@@ -63,25 +63,12 @@ impl Rule {
         }
     }
 
-    /// The points; those of another `replicate` are independent, but for cubature, whose points are always the same.
+    /// The points of batches that have these `numbers` among all; those of another `replicate` are independent, but for
+    /// cubature, whose points are always the same.
     ///
     /// # Errors
     /// Fewer points than a batch has random effects.
-    pub fn points(&self, batches: &Batches, replicate: u32) -> Result<Points> {
-        let members: Vec<usize> = (0..batches.len()).collect();
-        self.points_of(batches, &members, replicate)
-    }
-
-    /// The same of some of the batches, one after another; each has the points it has among all.
-    ///
-    /// # Errors
-    /// Fewer points than a batch has random effects.
-    pub fn points_of(
-        &self,
-        batches: &Batches,
-        members: &[usize],
-        replicate: u32,
-    ) -> Result<Points> {
+    pub fn points(&self, batches: &Batches, numbers: &[usize], replicate: u32) -> Result<Points> {
         let n = self.copies;
         let source = Source {
             stream: Stream {
@@ -92,21 +79,20 @@ impl Rule {
         };
         let lattice = (self.kind == RuleKind::Qmc)
             .then(|| LatticePoints::new(source, n / 2, batches.max_dim()));
-        let dims: usize = members.iter().map(|b| batches.dim(*b)).sum();
         let mut found = Points {
-            z: Vec::with_capacity(n * dims),
-            weights: Vec::with_capacity(n * members.len()),
+            z: Vec::with_capacity(n * batches.offsets[batches.len()]),
+            weights: Vec::with_capacity(n * batches.len()),
         };
-        for (i, b) in members.iter().enumerate() {
-            let d = batches.dim(*b);
+        for (b, number) in numbers.iter().enumerate() {
+            let d = batches.dim(b);
             let equal = |own: Vec<f64>| {
                 let used = own.len() / d;
                 (own, vec![1.0 / used as f64; used])
             };
             let (own, weights) = match (&lattice, self.kind, few(d)) {
                 _ if d == 0 => (Vec::new(), vec![1.0]),
-                (Some(lattice), _, _) => equal(whitened(&lattice.normals(*b, d), n, d)?),
-                (None, RuleKind::MonteCarlo, _) => equal(monte_carlo(source, *b, n, d)),
+                (Some(lattice), _, _) => equal(whitened(&lattice.normals(*number, d), n, d)?),
+                (None, RuleKind::MonteCarlo, _) => equal(monte_carlo(source, *number, n, d)),
                 (None, _, Some(nodes)) => product(nodes, d),
                 (None, _, None) => equal(cubature(d)),
             };
@@ -114,7 +100,7 @@ impl Rule {
             found.z.extend_from_slice(&own);
             found.z.resize(found.z.len() + n * d - own.len(), 0.0);
             found.weights.extend_from_slice(&weights);
-            found.weights.resize(n * (i + 1), 0.0);
+            found.weights.resize(n * (b + 1), 0.0);
         }
         Ok(found)
     }

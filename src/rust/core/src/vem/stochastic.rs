@@ -10,14 +10,15 @@
 use super::ascent::{Summit, Surface};
 use super::bound::Population;
 use super::course::{Course, Maximum};
-use super::options::{slow, Outer, RuleKind, VemOptions};
+use super::flow::Flow;
+use super::options::{slow, Family, Outer, RuleKind, VemOptions};
 use super::population::{priors, Maximizer};
 use super::profile::Profile;
 use super::promise::Promise;
 use super::rule::Rule;
 use super::visits::{residual_gradient, split, stream, Group, Move};
 use crate::data::Layout;
-use crate::error::Result;
+use crate::error::{Error, ErrorClass, Result};
 use crate::inference::cloud::{layouts, layouts_of, Weighted};
 use crate::inference::posterior::{Batches, Posterior};
 use crate::optimizer::Steps;
@@ -43,6 +44,15 @@ pub fn is_wanted(options: &VemOptions) -> bool {
 /// Points that are too few.
 pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maximum> {
     let (joint, options) = (course.joint, course.options);
+    if options.family == Family::PlanarFlow && options.rule == RuleKind::MonteCarlo {
+        return Err(Error::new(
+            ErrorClass::Option,
+            "flow_of_fresh_points",
+            "A planar flow is fitted to points that stay, those of `rule = \"monte_carlo\"` are always fresh.",
+        )
+        .at("`rule`")
+        .hint("Use rule = \"qmc\"."));
+    }
     let rule = Rule::new(options, batches, course.seed);
     let size = options.batch_size.unwrap_or(batches.len());
     let members = split(batches.len(), size, stream(course.seed));
@@ -52,7 +62,7 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
     let each: Vec<Vec<Layout>> = each.collect();
     let whole = layouts(joint, 1);
     let groups = members.into_iter().zip(&each);
-    let groups = groups.map(|(own, layouts)| Group::new(joint, layouts, own, (rule, batches)));
+    let groups = groups.map(|(own, layouts)| Group::new(joint, layouts, own, rule));
     let groups: Result<Vec<Group>> = groups.collect();
     let mut walk = Walk::new(
         (rule, batches),
@@ -63,12 +73,15 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
     );
     let end = walk.run(course)?;
     let is_noisy = walk.is_noisy();
-    let Walk { q, window, .. } = walk;
+    let Walk {
+        q, flows, window, ..
+    } = walk;
     let mut noise = None;
     let mut found = course.within(rule.staying(batches), q, |course, profile| {
         let Some((theta, stopped)) = end else {
             return (joint.theta.start.clone(), None);
         };
+        profile.flows = flows;
         let found = settle(course, profile, (&theta, stopped), &window);
         let (summit, left) = found.unzip();
         noise = left.filter(|_| is_noisy);
@@ -133,6 +146,8 @@ struct Walk<'w, 'a> {
     /// Whether closed forms move a free coordinate.
     closed: Vec<bool>,
     q: Posterior,
+    /// Layers that bend it; none while `q` is Gaussian.
+    flows: Vec<Flow>,
     moments: Vec<Weighted>,
     /// The bound of each batch when it was last visited.
     values: Vec<f64>,
@@ -208,6 +223,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             groups,
             maximizer,
             q,
+            flows: Vec::new(),
         }
     }
 
@@ -228,6 +244,10 @@ impl<'w, 'a> Walk<'w, 'a> {
             if visit % plan.groups == 0 {
                 let epoch = u32::try_from(visit / plan.groups + 1).unwrap_or(u32::MAX);
                 turns = order.order(plan.groups, epoch);
+            }
+            let bends = course.options.family == Family::PlanarFlow && self.flows.is_empty();
+            if bends && plan.stage(visit) == Stage::Free {
+                self.flows = course.flows(&self.q);
             }
             let g = turns[visit % plan.groups];
             if !self.visit(g, (visit, &plan), course)? {
@@ -263,14 +283,15 @@ impl<'w, 'a> Walk<'w, 'a> {
         let q: Posterior = group.members.iter().map(|b| self.q[*b].clone()).collect();
         let how = Move {
             rule: self.rule,
-            batches: self.batches,
             family: course.options.family,
             limits: course.limits(),
             visit: u32::try_from(visit).unwrap_or(u32::MAX),
             rate: STEP * gain,
             workers: course.workers,
         };
-        let found = group.move_q(&q, (&priors, &means), &how)?;
+        let bent = group.members.iter().filter_map(|b| self.flows.get(*b));
+        let flows: Vec<Flow> = bent.cloned().collect();
+        let found = group.move_q((&q, &flows), (&priors, &means), &how)?;
         let gradient = group.cloud.theta_gradient(&found.weights, course.workers);
         let noisy = self.rule.kind == RuleKind::MonteCarlo;
         let kept = if noisy && visit >= plan.groups {
@@ -280,8 +301,12 @@ impl<'w, 'a> Walk<'w, 'a> {
         };
         group.learn(self.joint.main(), &self.theta, &gradient, kept);
         let members = group.members.clone();
-        for ((b, q), value) in members.iter().zip(found.q).zip(found.values) {
-            self.moments[*b] = Weighted::from(&q);
+        for (b, flow) in members.iter().zip(found.flows) {
+            self.flows[*b] = flow;
+        }
+        let each = members.iter().zip(found.q).zip(found.moments);
+        for (((b, q), moments), value) in each.zip(found.values) {
+            self.moments[*b] = moments;
             self.q[*b] = q;
             self.values[*b] = value;
         }

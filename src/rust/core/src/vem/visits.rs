@@ -4,15 +4,17 @@
 //! until it is asked again (Neal & Hinton 1998). In every epoch each group is visited once, in a new random order, so
 //! that `n_groups` times the gradient of a group is an unbiased estimate of that of all.
 
+use super::bending;
 use super::bound::Population;
+use super::flow::Flow;
 use super::inner::{solve, Limits};
 use super::noisy::{estimate, moved, narrowed, sound};
 use super::options::{Family, RuleKind};
 use super::rule::{Points, Rule};
 use crate::data::Layout;
 use crate::error::Result;
-use crate::inference::cloud::Cloud;
-use crate::inference::posterior::{Batches, Posterior};
+use crate::inference::cloud::{Cloud, Levels, Weighted};
+use crate::inference::posterior::Posterior;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Problem, Route};
 use crate::random::{Purpose, Stream};
@@ -52,7 +54,6 @@ pub struct Group<'a> {
 #[derive(Clone, Copy)]
 pub struct Move<'m> {
     pub rule: Rule,
-    pub batches: &'m Batches,
     pub family: Family,
     pub limits: Limits,
     /// Number of the visit: draws of each are fresh.
@@ -65,6 +66,8 @@ pub struct Move<'m> {
 /// What a visit found; one entry a member.
 pub struct Visit {
     pub q: Posterior,
+    pub flows: Vec<Flow>,
+    pub moments: Vec<Weighted>,
     pub values: Vec<f64>,
     /// Of the draws that stand in the cloud.
     pub weights: Vec<f64>,
@@ -79,7 +82,7 @@ impl<'a> Group<'a> {
         joint: &'a Joint,
         layouts: &'a [Layout],
         members: Vec<usize>,
-        (rule, batches): (Rule, &Batches),
+        rule: Rule,
     ) -> Result<Self> {
         let main = joint.main();
         let levels = joint.batches[0].iter().enumerate();
@@ -87,9 +90,10 @@ impl<'a> Group<'a> {
         let own: Vec<usize> = own.map(|(level, _)| level).collect();
         let residuals = &main.form.residuals;
         let counts = residuals.iter().map(|r| observed(main, &r.outcomes, &own));
+        let cloud = Cloud::of(joint, layouts, &members);
         Ok(Self {
-            cloud: Cloud::of(joint, layouts, &members),
-            points: rule.points_of(batches, &members, 0)?,
+            points: rule.points(&cloud.batches, &members, 0)?,
+            cloud,
             counts: counts.collect(),
             squares: vec![0.0; residuals.len()],
             members,
@@ -102,22 +106,29 @@ impl<'a> Group<'a> {
     /// Points that are too few.
     pub fn move_q(
         &mut self,
-        q: &Posterior,
+        (q, flows): (&Posterior, &[Flow]),
         (priors, means): (&[Prior], &[Means]),
         how: &Move,
     ) -> Result<Visit> {
         let population = Population { priors, means };
         if how.rule.kind == RuleKind::MonteCarlo {
-            self.points = how.rule.points_of(how.batches, &self.members, how.visit)?;
+            let numbers = &self.members;
+            self.points = how.rule.points(&self.cloud.batches, numbers, how.visit)?;
             return Ok(self.follow(q, &population, how));
         }
-        let start = (q, how.family);
+        let (cloud, points) = (&mut self.cloud, &self.points);
         let limits = (how.limits, how.workers);
-        let solved = solve(&mut self.cloud, &population, &self.points, start, limits);
+        let solved = if flows.is_empty() {
+            solve(cloud, &population, points, (q, how.family), limits)
+        } else {
+            bending::solve(cloud, &population, points, (q, flows), limits)
+        };
         Ok(Visit {
             q: solved.q,
+            flows: solved.flows,
+            moments: solved.moments,
             values: solved.values,
-            weights: self.points.weights.clone(),
+            weights: points.weights.clone(),
         })
     }
 
@@ -132,6 +143,8 @@ impl<'a> Group<'a> {
         let slopes = cloud.slopes(&vec![true; q.len()], how.workers);
         let mut found = Visit {
             q: Vec::with_capacity(q.len()),
+            flows: Vec::new(),
+            moments: Vec::new(),
             values: Vec::with_capacity(q.len()),
             weights: self.points.weights.clone(),
         };
@@ -147,6 +160,7 @@ impl<'a> Group<'a> {
                 narrowed(q)
             });
         }
+        found.moments = Levels::of(&found.q);
         found
     }
 
