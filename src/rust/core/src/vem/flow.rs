@@ -7,11 +7,10 @@
 
 use super::bound::LN_2PI;
 use crate::inference::posterior::Gaussian;
-use crate::ir::symmetric::at;
-use crate::random::{LaneIds, Purpose, Stream};
-
 use crate::ir::column::{Column, LANES};
+use crate::ir::symmetric::at;
 use crate::ir::vmath::Isa;
+use crate::random::{LaneIds, Purpose, Stream};
 
 /// `e - 1`
 const GROWTH: f64 = std::f64::consts::E - 1.0;
@@ -67,6 +66,14 @@ pub fn start(dim: usize, layers: usize, (seed, batch): (u64, usize)) -> Flow {
 }
 
 impl Layer {
+    /// `u`, `w` and `b`, one after another.
+    pub fn numbers(&self) -> Vec<f64> {
+        let mut numbers = self.planar().u;
+        numbers.extend_from_slice(&self.w);
+        numbers.push(self.b);
+        numbers
+    }
+
     pub fn planar(&self) -> Planar<'_> {
         let beta = dot(&self.w, &self.v);
         let fold = folded(beta);

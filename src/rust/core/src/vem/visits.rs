@@ -123,12 +123,20 @@ impl<'a> Group<'a> {
         } else {
             bending::solve(cloud, &population, points, (q, flows), limits)
         };
+        let draws = solved
+            .values
+            .iter()
+            .flat_map(|v| vec![v.is_finite(); cloud.copies]);
+        let weights = points.weights.iter().zip(draws);
         Ok(Visit {
+            // A batch without a bound says nothing.
+            weights: weights
+                .map(|(w, known)| if known { *w } else { 0.0 })
+                .collect(),
             q: solved.q,
             flows: solved.flows,
             moments: solved.moments,
             values: solved.values,
-            weights: points.weights.clone(),
         })
     }
 
