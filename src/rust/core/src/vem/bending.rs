@@ -1,6 +1,6 @@
 //! Maximize the bound over flows: quasi-Newton steps of all batches side by side.
 //!
-//! Every batch takes steps of limited-memory BFGS with backtracking (Nocedal & Wright 2006, algorithms 7.4 and 3.1) in
+//! Every batch takes steps of BFGS with backtracking (Nocedal & Wright 2006, algorithms 6.1, 7.4 and 3.1) in
 //! coordinates whitened by where it started; one evaluation of the model at the trials of all that still move is one
 //! step. The bound is
 //! `sum_k w_k [log p(y | phi_k) + log N(phi_k; m, Omega) + ln |det dT/dz|] + ln det L + D/2 (1 + ln 2 pi)`.
@@ -16,8 +16,9 @@ use crate::inference::cloud::{Cloud, Slopes};
 use crate::inference::posterior::{Coordinate, Gaussian, Posterior};
 use crate::parallel::Workers;
 
-/// Steps that are remembered.
-const MEMORY: usize = 12;
+/// Steps that are remembered, where a matrix of the coordinates would be larger than this many rows.
+const MEMORY: usize = 20;
+const ROWS: usize = 60;
 
 /// Largest change of a coordinate in one step.
 const LONGEST: f64 = 1.0;
@@ -77,6 +78,8 @@ struct Member {
     /// Whether no further step would gain anything, and whether none could be made.
     settled: bool,
     stuck: bool,
+    /// Whether the direction is the slope itself.
+    fresh: bool,
 }
 
 /// Maximize over the distributions of all batches, from `q` bent by `flows`, at the `theta` for which `cloud` was prepared.
@@ -190,6 +193,15 @@ fn place(
     }
 }
 
+/// Where nothing was learned yet a step is the slope itself: the coordinates are whitened.
+fn unlearned(n: usize) -> Metric {
+    if n <= ROWS {
+        Metric::Dense(DMatrix::identity(n, n))
+    } else {
+        Metric::limited(DVector::from_element(n, 1.0), MEMORY)
+    }
+}
+
 impl Member {
     fn new(batch: usize, q: &Gaussian, flow: &Flow, near: Near) -> Self {
         let trial = Bent::new(flow, q.dim());
@@ -198,7 +210,7 @@ impl Member {
             batch,
             origin: q.clone(),
             near,
-            metric: Metric::limited(DVector::from_element(x.len(), 1.0), MEMORY),
+            metric: unlearned(x.len()),
             direction: DVector::zeros(x.len()),
             x,
             here: None,
@@ -207,6 +219,7 @@ impl Member {
             trial,
             settled: false,
             stuck: false,
+            fresh: true,
         }
     }
 
@@ -249,12 +262,13 @@ impl Member {
             if let Some((_, old)) = &self.here {
                 self.metric.update(step.clone(), old - &slope);
             }
+            self.fresh = self.here.is_none();
             self.x += step;
             self.direction = self.metric.times(&slope);
             self.gain = 0.5 * self.direction.dot(&slope);
             let longest = self.direction.amax();
             self.part = (LONGEST / longest).min(1.0);
-            self.settled = self.gain < tolerance && (self.metric.is_informed() || self.gain == 0.0);
+            self.settled = self.gain < tolerance && (!self.fresh || self.gain == 0.0);
             self.here = Some((value, slope));
         } else {
             self.part *= 0.5;
@@ -269,10 +283,11 @@ impl Member {
 
     /// Forget what was learned; without anything learned there is no way on.
     fn begin_again(&mut self) {
-        self.stuck = self.here.is_none() || !self.metric.is_informed();
+        self.stuck = self.here.is_none() || self.fresh;
+        self.fresh = true;
         self.settled = self.stuck && self.gain < BLURRED;
         if let Some((_, slope)) = &self.here {
-            self.metric = Metric::limited(DVector::from_element(slope.len(), 1.0), MEMORY);
+            self.metric = unlearned(slope.len());
             self.direction = slope.clone();
             self.gain = 0.5 * slope.norm_squared();
             self.part = (LONGEST / slope.amax()).min(1.0);

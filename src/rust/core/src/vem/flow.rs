@@ -3,7 +3,9 @@
 //! `phi = mean + L T(z)` with standard normal `z` and `T` a composition of layers `T(z) = z + u tanh(w'z + b)`. The density of
 //! `q` needs `ln |det dT/dz| = sum ln(1 + w'u (1 - tanh^2))` over the layers, which exists for `w'u > -1`. A layer keeps
 //! `v` in place of `u`: `u = v + (m(w'v) - w'v) w / |w|^2` with `m(x) = ln(1 + (e - 1) exp(x)) - 1`, so that `w'u = m(w'v)` is
-//! above -1 for every `v`, and no `v` is no layer. Source: Rezende & Mohamed (2015), section 4.1 and appendix A.1.
+//! above -1 for every `v`, and no `v` is no layer. `w` is no longer than 1: a layer that bends within a shorter distance
+//! than a standard deviation would move points past each other without the determinant noticing it in the gaps between
+//! them. Source: Rezende & Mohamed (2015), section 4.1 and appendix A.1.
 
 use super::bound::LN_2PI;
 use crate::inference::posterior::Gaussian;
@@ -15,8 +17,11 @@ use crate::random::{LaneIds, Purpose, Stream};
 /// `e - 1`
 const GROWTH: f64 = std::f64::consts::E - 1.0;
 
-/// Standard deviation of the first directions and offsets of the layers.
+/// Length of the first directions, on average, and standard deviation of the first offsets of the layers.
 const SPREAD: f64 = 0.5;
+
+/// Bound of the length of `w`.
+const STEEPEST: f64 = 1.0;
 
 /// A planar layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,16 +58,43 @@ pub fn start(dim: usize, layers: usize, (seed, batch): (u64, usize)) -> Flow {
     let draw = |layer: usize| {
         let iteration = u32::MAX - u32::try_from(layer / LANES).unwrap_or(0);
         stream.normals(Isa::detect(), &lanes, iteration, 0, &mut columns);
-        let numbers = columns.iter().map(|c| SPREAD * c.0[layer % LANES]);
-        let mut w: Vec<f64> = numbers.collect();
-        let b = w.pop().unwrap_or(0.0);
+        let number = |k: usize| SPREAD * columns[k].0[layer % LANES];
+        let width = (dim.max(1) as f64).sqrt();
+        let free: Vec<f64> = (0..dim).map(|k| number(k) / width).collect();
         Layer {
             v: vec![0.0; dim],
-            w,
-            b,
+            w: bounded(&free),
+            b: number(dim),
         }
     };
     (0..layers).map(draw).collect()
+}
+
+/// A direction within its bound from any other, `w = f / (1 + |f|^2)^(1/2)` in units of the bound.
+fn bounded(free: &[f64]) -> Vec<f64> {
+    let stretch = (1.0 + dot(free, free) / (STEEPEST * STEEPEST)).sqrt();
+    free.iter().map(|f| f / stretch).collect()
+}
+
+/// `1 / (1 + |f|^2)^(1/2)`
+fn stretch(w: &[f64]) -> f64 {
+    let rest = 1.0 - dot(w, w) / (STEEPEST * STEEPEST);
+    rest.max(f64::EPSILON).sqrt()
+}
+
+/// The other direction.
+fn unbounded(w: &[f64]) -> Vec<f64> {
+    let stretch = stretch(w);
+    w.iter().map(|w| w / stretch).collect()
+}
+
+/// Derivatives in the other direction from those in `w`.
+fn unbounded_slope(w: &[f64], slope: &[f64]) -> Vec<f64> {
+    let along = dot(w, slope) / (STEEPEST * STEEPEST);
+    let each = w.iter().zip(slope);
+    each.map(|(w, s)| s - along * w)
+        .map(|s| s * stretch(w))
+        .collect()
 }
 
 impl Layer {
@@ -179,7 +211,8 @@ impl LayerSlope {
 
 /// A distribution of a batch near another: `mean + L (delta + C T(z))`, in coordinates where small is small.
 ///
-/// The coordinates: `delta`; the lower triangle of `C` by rows, its diagonal as logarithms; `v`, `w`, `b` of each layer.
+/// The coordinates: `delta`; the lower triangle of `C` by rows, its diagonal as logarithms; `v`, `w` without its bound
+/// and `b` of each layer.
 #[derive(Debug, Clone)]
 pub struct Bent {
     pub delta: Vec<f64>,
@@ -208,7 +241,7 @@ impl Bent {
         let each = pairs(self.dim()).zip(&self.c);
         x.extend(each.map(|((i, j), c)| if i == j { c.ln() } else { *c }));
         for layer in &self.flow {
-            x.extend(layer.v.iter().chain(&layer.w));
+            x.extend(layer.v.iter().chain(&unbounded(&layer.w)));
             x.push(layer.b);
         }
         x
@@ -221,7 +254,7 @@ impl Bent {
         let (c, rest) = rest.split_at(self.c.len());
         let layer = |own: &[f64]| Layer {
             v: own[..d].to_vec(),
-            w: own[d..2 * d].to_vec(),
+            w: bounded(&own[d..2 * d]),
             b: own[2 * d],
         };
         let each = pairs(d).zip(c);
@@ -317,7 +350,7 @@ impl<'b> Slope<'b> {
         x.extend(self.c);
         for (layer, mut slope) in self.bent.flow.iter().zip(self.own) {
             layer.back(&mut slope);
-            x.extend(slope.v.iter().chain(&slope.w));
+            x.extend(slope.v.iter().chain(&unbounded_slope(&layer.w, &slope.w)));
             x.push(slope.b);
         }
         x
@@ -420,7 +453,8 @@ mod tests {
         assert_ne!(start(2, 1, (1, 0)), start(2, 1, (1, 1)));
         let bent = bent();
         let same = bent.at(&bent.coordinates());
-        assert_eq!(same.flow, bent.flow);
+        let (a, b) = (same.coordinates(), bent.coordinates());
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-13));
         assert!(same
             .c
             .iter()

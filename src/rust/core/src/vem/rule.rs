@@ -4,7 +4,7 @@ use std::f64::consts::{PI, SQRT_2};
 
 use gauss_quad::hermite::GaussHermite;
 
-use super::options::{RuleKind, VemOptions};
+use super::options::{Family, RuleKind, VemOptions};
 use crate::error::Result;
 use crate::inference::cloud::Cloud;
 use crate::inference::points::{cubature, monte_carlo, whitened, LatticePoints, Source};
@@ -36,7 +36,10 @@ impl Rule {
                 .map(|b| cubature_points(batches.dim(b)))
                 .max()
                 .unwrap_or(0),
-            RuleKind::Qmc => options.points.unwrap_or(points_for(most)),
+            RuleKind::Qmc => options.points.unwrap_or(match options.family {
+                Family::PlanarFlow => (8 * most).max(FOR_FLOWS),
+                _ => points_for(most),
+            }),
             RuleKind::MonteCarlo => options.points.unwrap_or((2 * most).max(8)),
         };
         Self {
@@ -105,6 +108,9 @@ impl Rule {
         Ok(found)
     }
 }
+
+/// Fewest points of quasi-Monte-Carlo that a flow does not slip through.
+const FOR_FLOWS: usize = 128;
 
 /// Points of quasi-Monte-Carlo for so many dimensions.
 fn points_for(dim: usize) -> usize {
