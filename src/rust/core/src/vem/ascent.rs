@@ -89,6 +89,16 @@ pub fn climb(
     Some(climb.run(patience, watch))
 }
 
+/// Sizes of the free coordinates: where one has left a start at zero, still one at least.
+pub fn sizes(bounds: &Theta, free: &[usize], theta: &[f64]) -> Vec<f64> {
+    let size = |k: &usize| {
+        bounds
+            .size(*k, theta[*k])
+            .max(bounds.size(*k, bounds.start[*k]))
+    };
+    free.iter().map(size).collect()
+}
+
 /// The inverse information, or the squared sizes of the coordinates where there is none.
 fn inverse(
     surface: &mut dyn Surface,
@@ -96,7 +106,7 @@ fn inverse(
     theta: &[f64],
     memory: Option<usize>,
 ) -> Metric {
-    let sizes = free.iter().map(|k| bounds.size(*k, theta[*k]));
+    let sizes = sizes(bounds, free, theta).into_iter();
     let squares = DVector::from_iterator(free.len(), sizes.map(|s| 1e-4 * s * s));
     if let Some(memory) = memory {
         return Metric::limited(squares, memory);

@@ -3,7 +3,8 @@
 //! Every batch takes steps of BFGS with backtracking (Nocedal & Wright 2006, algorithms 6.1, 7.4 and 3.1) in
 //! coordinates whitened by where it started; one evaluation of the model at the trials of all that still move is one
 //! step. The bound is
-//! `sum_k w_k [log p(y | phi_k) + log N(phi_k; m, Omega) + ln |det dT/dz|] + ln det L + D/2 (1 + ln 2 pi)`.
+//! `sum_k w_k [log p(y | phi_k) + log N(phi_k; m, Omega) + ln |det dT/dz|] + ln det L + D/2 (1 + ln 2 pi)`, while the
+//! steps are taken less a weak ridge on the layers.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -114,7 +115,9 @@ pub fn solve(
         let shared: &Cloud = cloud;
         workers.map(&mut members, |member| {
             if member.moves() {
-                let there = member.evaluate(shared, points, &slopes);
+                let (value, slope) = member.evaluate(shared, points, &slopes);
+                let (ridge, pull) = member.trial.ridge();
+                let there = (value - ridge, slope - DVector::from_vec(pull));
                 member.judge(there, limits.tolerance.max(LEAST));
             }
         });

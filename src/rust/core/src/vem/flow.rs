@@ -3,9 +3,9 @@
 //! `phi = mean + L T(z)` with standard normal `z` and `T` a composition of layers `T(z) = z + u tanh(w'z + b)`. The density of
 //! `q` needs `ln |det dT/dz| = sum ln(1 + w'u (1 - tanh^2))` over the layers, which exists for `w'u > -1`. A layer keeps
 //! `v` in place of `u`: `u = v + (m(w'v) - w'v) w / |w|^2` with `m(x) = ln(1 + (e - 1) exp(x)) - 1`, so that `w'u = m(w'v)` is
-//! above -1 for every `v`, and no `v` is no layer. `w` is no longer than 1: a layer that bends within a shorter distance
-//! than a standard deviation would move points past each other without the determinant noticing it in the gaps between
-//! them. Source: Rezende & Mohamed (2015), section 4.1 and appendix A.1.
+//! above -1 for every `v`, and no `v` is no layer. With steep layers, or with large ones that take back what others do,
+//! the points of a rule can be moved without the determinant noticing it in the gaps between them; so `w` is no longer
+//! than 1, `v` and `b` have bounds as well, and a weak ridge keeps them from wandering where the bound is flat. Source: Rezende & Mohamed (2015), section 4.1 and appendix A.1.
 
 use super::bound::LN_2PI;
 use crate::inference::posterior::Gaussian;
@@ -20,8 +20,13 @@ const GROWTH: f64 = std::f64::consts::E - 1.0;
 /// Length of the first directions, on average, and standard deviation of the first offsets of the layers.
 const SPREAD: f64 = 0.5;
 
-/// Bound of the length of `w`.
+/// Bounds of the lengths of `w` and of `v`, and of `b`.
 const STEEPEST: f64 = 1.0;
+const FARTHEST: f64 = 3.0;
+const REMOTEST: f64 = 2.0;
+
+/// Precision of the ridge on `v` and `b` before their bounds.
+const RIDGE: f64 = 1e-3;
 
 /// A planar layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,38 +68,37 @@ pub fn start(dim: usize, layers: usize, (seed, batch): (u64, usize)) -> Flow {
         let free: Vec<f64> = (0..dim).map(|k| number(k) / width).collect();
         Layer {
             v: vec![0.0; dim],
-            w: bounded(&free),
-            b: number(dim),
+            w: bounded(&free, STEEPEST),
+            b: bounded(&[number(dim)], REMOTEST)[0],
         }
     };
     (0..layers).map(draw).collect()
 }
 
-/// A direction within its bound from any other, `w = f / (1 + |f|^2)^(1/2)` in units of the bound.
-fn bounded(free: &[f64]) -> Vec<f64> {
-    let stretch = (1.0 + dot(free, free) / (STEEPEST * STEEPEST)).sqrt();
+/// A vector shorter than `most` from any other: `f / (1 + |f|^2 / most^2)^(1/2)`.
+fn bounded(free: &[f64], most: f64) -> Vec<f64> {
+    let stretch = (1.0 + dot(free, free) / (most * most)).sqrt();
     free.iter().map(|f| f / stretch).collect()
 }
 
-/// `1 / (1 + |f|^2)^(1/2)`
-fn stretch(w: &[f64]) -> f64 {
-    let rest = 1.0 - dot(w, w) / (STEEPEST * STEEPEST);
+/// `1 / (1 + |f|^2 / most^2)^(1/2)`
+fn stretch(x: &[f64], most: f64) -> f64 {
+    let rest = 1.0 - dot(x, x) / (most * most);
     rest.max(f64::EPSILON).sqrt()
 }
 
-/// The other direction.
-fn unbounded(w: &[f64]) -> Vec<f64> {
-    let stretch = stretch(w);
-    w.iter().map(|w| w / stretch).collect()
+/// The other vector.
+fn unbounded(x: &[f64], most: f64) -> Vec<f64> {
+    let stretch = stretch(x, most);
+    x.iter().map(|x| x / stretch).collect()
 }
 
-/// Derivatives in the other direction from those in `w`.
-fn unbounded_slope(w: &[f64], slope: &[f64]) -> Vec<f64> {
-    let along = dot(w, slope) / (STEEPEST * STEEPEST);
-    let each = w.iter().zip(slope);
-    each.map(|(w, s)| s - along * w)
-        .map(|s| s * stretch(w))
-        .collect()
+/// Derivatives in the other vector from those in `x`.
+fn unbounded_slope(x: &[f64], slope: &[f64], most: f64) -> Vec<f64> {
+    let along = dot(x, slope) / (most * most);
+    let stretch = stretch(x, most);
+    let each = x.iter().zip(slope);
+    each.map(|(x, s)| (s - along * x) * stretch).collect()
 }
 
 impl Layer {
@@ -104,6 +108,14 @@ impl Layer {
         numbers.extend_from_slice(&self.w);
         numbers.push(self.b);
         numbers
+    }
+
+    /// `v`, `w` and `b` without their bounds.
+    fn free(&self) -> Vec<f64> {
+        let mut free = unbounded(&self.v, FARTHEST);
+        free.extend(unbounded(&self.w, STEEPEST));
+        free.extend(unbounded(&[self.b], REMOTEST));
+        free
     }
 
     pub fn planar(&self) -> Planar<'_> {
@@ -211,8 +223,8 @@ impl LayerSlope {
 
 /// A distribution of a batch near another: `mean + L (delta + C T(z))`, in coordinates where small is small.
 ///
-/// The coordinates: `delta`; the lower triangle of `C` by rows, its diagonal as logarithms; `v`, `w` without its bound
-/// and `b` of each layer.
+/// The coordinates: `delta`; the lower triangle of `C` by rows, its diagonal as logarithms; `v`, `w`, `b` of each layer without
+/// their bounds.
 #[derive(Debug, Clone)]
 pub struct Bent {
     pub delta: Vec<f64>,
@@ -241,8 +253,7 @@ impl Bent {
         let each = pairs(self.dim()).zip(&self.c);
         x.extend(each.map(|((i, j), c)| if i == j { c.ln() } else { *c }));
         for layer in &self.flow {
-            x.extend(layer.v.iter().chain(&unbounded(&layer.w)));
-            x.push(layer.b);
+            x.extend(layer.free());
         }
         x
     }
@@ -253,9 +264,9 @@ impl Bent {
         let (delta, rest) = x.split_at(d);
         let (c, rest) = rest.split_at(self.c.len());
         let layer = |own: &[f64]| Layer {
-            v: own[..d].to_vec(),
-            w: bounded(&own[d..2 * d]),
-            b: own[2 * d],
+            v: bounded(&own[..d], FARTHEST),
+            w: bounded(&own[d..2 * d], STEEPEST),
+            b: bounded(&own[2 * d..], REMOTEST)[0],
         };
         let each = pairs(d).zip(c);
         Self {
@@ -283,6 +294,18 @@ impl Bent {
             mean,
             chol: pairs(d).map(product).collect(),
         }
+    }
+
+    /// The ridge, to be taken from the bound, and its slope in the coordinates.
+    pub fn ridge(&self) -> (f64, Vec<f64>) {
+        let d = self.dim();
+        let mut slope = vec![0.0; d + self.c.len()];
+        for layer in &self.flow {
+            let free = layer.free().into_iter().enumerate();
+            let kept = |k: usize| !(d..2 * d).contains(&k);
+            slope.extend(free.map(|(k, f)| if kept(k) { RIDGE * f } else { 0.0 }));
+        }
+        (0.5 * dot(&slope, &slope) / RIDGE, slope)
     }
 
     /// `ln det L C` and the entropy of the standard normal distribution.
@@ -350,8 +373,9 @@ impl<'b> Slope<'b> {
         x.extend(self.c);
         for (layer, mut slope) in self.bent.flow.iter().zip(self.own) {
             layer.back(&mut slope);
-            x.extend(slope.v.iter().chain(&unbounded_slope(&layer.w, &slope.w)));
-            x.push(slope.b);
+            x.extend(unbounded_slope(&layer.v, &slope.v, FARTHEST));
+            x.extend(unbounded_slope(&layer.w, &slope.w, STEEPEST));
+            x.extend(unbounded_slope(&[layer.b], &[slope.b], REMOTEST));
         }
         x
     }

@@ -6,7 +6,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::ascent::Surface;
+use super::ascent::{sizes, Surface};
 use crate::mstep::MAX_PARAMETERS;
 use crate::problem::Theta;
 
@@ -43,11 +43,10 @@ impl<'p> Promise<'p> {
             let (low, high) = (theta[*k] <= bounds.lower[*k], theta[*k] >= bounds.upper[*k]);
             !(low && *g < 0.0 || high && *g > 0.0)
         });
-        let sizes = free.iter().map(|k| bounds.size(*k, theta[*k]));
         let few = free.len() <= MAX_PARAMETERS;
         Self {
             open: open.collect(),
-            sizes: DVector::from_iterator(free.len(), sizes),
+            sizes: DVector::from_vec(sizes(bounds, free, theta)),
             inverse: if few {
                 surface.precondition().map(|found| found.inverse)
             } else {

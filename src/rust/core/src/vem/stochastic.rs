@@ -7,7 +7,7 @@
 //! Juditsky 1992). There the `q` are found once more at points that stay: what one more step would gain is compared with
 //! what the noise of the gradients leaves open, and below that noise nothing is called converged.
 
-use super::ascent::{Summit, Surface};
+use super::ascent::{sizes, Summit, Surface};
 use super::bound::Population;
 use super::course::{Course, Maximum};
 use super::flow::Flow;
@@ -373,9 +373,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         let main = self.joint.main();
         let outcomes = 0..main.model.outcomes.len();
         let n = outcomes.map(|o| main.n_obs_of(o)).sum::<usize>().max(1) as f64;
-        let free = self.maximizer.free.iter();
-        let sizes = free.map(|k| self.joint.theta.size(*k, self.theta[*k]));
-        let sizes: Vec<f64> = sizes.collect();
+        let sizes = sizes(&self.joint.theta, &self.maximizer.free, &self.theta);
         let each = score.iter().zip(&sizes).zip(&self.closed);
         let seen = each.map(|((s, size), closed)| if *closed { 0.0 } else { s * size / n });
         let direction = self.adam.next(&seen.collect::<Vec<f64>>());
