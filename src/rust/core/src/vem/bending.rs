@@ -21,6 +21,9 @@ use crate::parallel::Workers;
 const MEMORY: usize = 20;
 const ROWS: usize = 60;
 
+/// Precision of the ridge for one point and one effect. The fewer the points, the more a layer may find between them.
+const RIDGE: f64 = 0.1;
+
 /// Largest change of a coordinate in one step.
 const LONGEST: f64 = 1.0;
 
@@ -113,10 +116,14 @@ pub fn solve(
         cloud.set(&draws);
         let slopes = cloud.slopes(&active, workers);
         let shared: &Cloud = cloud;
+        let ridge = |member: &Member| {
+            let d = member.origin.dim().max(1) as f64;
+            RIDGE * d * d / shared.copies as f64
+        };
         workers.map(&mut members, |member| {
             if member.moves() {
                 let (value, slope) = member.evaluate(shared, points, &slopes);
-                let (ridge, pull) = member.trial.ridge();
+                let (ridge, pull) = member.trial.ridge(ridge(member));
                 let there = (value - ridge, slope - DVector::from_vec(pull));
                 member.judge(there, limits.tolerance.max(LEAST));
             }

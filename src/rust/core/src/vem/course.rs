@@ -1,6 +1,7 @@
 //! Maximize the bound at points that stay: EM sweeps, then quasi-Newton steps on the profiled bound.
 
 use super::ascent::{climb, Patience, Summit, Surface};
+use super::check::bound;
 use super::flow::{self, Flow};
 use super::inner::Limits;
 use super::options::{few, Family, Outer, VemOptions};
@@ -10,7 +11,7 @@ use super::rule::Rule;
 use crate::error::Result;
 use crate::fitted::Trace;
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
-use crate::inference::posterior::{Batches, Posterior};
+use crate::inference::posterior::{Batches, Gaussian, Posterior};
 use crate::monitor::{Monitor, Progress};
 use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
@@ -18,6 +19,10 @@ use crate::problem::Joint;
 
 /// Steps of `q` in a sweep, after which `theta` moves on all the same.
 const SWEEP_STEPS: usize = 5;
+
+/// Points at which flows are compared with Gaussians, and their randomization, which serves nothing else.
+const SIFTING: usize = 256;
+const SIFTED: u32 = 1 << 20;
 
 /// A run and who watches it.
 pub struct Course<'c> {
@@ -120,6 +125,9 @@ impl<'c> Course<'c> {
             workers,
         );
         let (theta, summit) = work(self, &mut profile);
+        if !profile.flows.is_empty() {
+            self.sift(&mut profile, &theta);
+        }
         let found = profile.solved();
         Ok(Maximum {
             theta: summit.as_ref().map_or(theta, |summit| summit.theta.clone()),
@@ -139,6 +147,34 @@ impl<'c> Course<'c> {
         let each = q.iter().enumerate();
         each.map(|(b, q)| flow::start(q.dim(), self.options.flows, (self.seed, b)))
             .collect()
+    }
+
+    /// Take flows back where at fresh points they are no better than the best Gaussian.
+    fn sift(&self, profile: &mut Profile, theta: &[f64]) {
+        let Some(bent) = profile.solved().cloned() else {
+            return;
+        };
+        let most = bent.q.iter().map(Gaussian::dim).max().unwrap_or(0);
+        let rule = Rule::verifying(SIFTING.max(8 * most), self.seed);
+        let fresh = |q: &Posterior, flows: &[Flow]| {
+            bound(self.joint, theta, (q, flows), (&rule, SIFTED), self.workers)
+        };
+        let near = bent.moments.iter().zip(&bent.q);
+        let near = near.map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()));
+        profile.flows.clear();
+        profile.q = near.collect();
+        profile.solve(theta);
+        let Some(plain) = profile.solved() else {
+            return;
+        };
+        if let (Ok(with), Ok(without)) = (fresh(&bent.q, &bent.flows), fresh(&plain.q, &[])) {
+            let better = with
+                .iter()
+                .zip(&without)
+                .map(|(with, without)| with > without);
+            let chosen = bent.or(plain, &better.collect::<Vec<bool>>());
+            profile.replace(chosen);
+        }
     }
 
     /// EM sweeps; `theta` after the last.

@@ -25,9 +25,6 @@ const STEEPEST: f64 = 1.0;
 const FARTHEST: f64 = 3.0;
 const REMOTEST: f64 = 2.0;
 
-/// Precision of the ridge on `v` and `b` before their bounds.
-const RIDGE: f64 = 1e-3;
-
 /// A planar layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
@@ -296,16 +293,17 @@ impl Bent {
         }
     }
 
-    /// The ridge, to be taken from the bound, and its slope in the coordinates.
-    pub fn ridge(&self) -> (f64, Vec<f64>) {
+    /// A ridge of this precision on `v` and `b` before their bounds, to be taken from the bound, and its slope in the
+    /// coordinates.
+    pub fn ridge(&self, precision: f64) -> (f64, Vec<f64>) {
         let d = self.dim();
         let mut slope = vec![0.0; d + self.c.len()];
         for layer in &self.flow {
             let free = layer.free().into_iter().enumerate();
             let kept = |k: usize| !(d..2 * d).contains(&k);
-            slope.extend(free.map(|(k, f)| if kept(k) { RIDGE * f } else { 0.0 }));
+            slope.extend(free.map(|(k, f)| if kept(k) { precision * f } else { 0.0 }));
         }
-        (0.5 * dot(&slope, &slope) / RIDGE, slope)
+        (0.5 * dot(&slope, &slope) / precision, slope)
     }
 
     /// `ln det L C` and the entropy of the standard normal distribution.
