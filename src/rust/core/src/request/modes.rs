@@ -54,13 +54,23 @@ impl Asked {
     ///
     /// # Errors
     /// Options that are not valid, effects that do not fit the levels of the data.
-    fn of_request(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Self> {
+    pub fn of_request(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Self> {
         let seed = request.seed.unwrap_or(1.0) as u64;
         let mut asked = Self::new(joint, &request.estimator()?, seed)?;
         if request.random.is_some() {
             asked.candidate = Some(super::predict::points(request, joint, theta)?);
         }
         Ok(asked)
+    }
+
+    /// The problem with the effects that collapsed at their means.
+    pub fn settled(&self, joint: &Joint, theta: &[f64]) -> Joint {
+        joint.pinned(&self.pinned, theta)
+    }
+
+    /// Conditional means of the effects, where they are known.
+    pub fn candidate(&self) -> Option<&Points> {
+        self.candidate.as_ref()
     }
 
     /// Start also from these effects, one table a grouping, as the user wrote them.
