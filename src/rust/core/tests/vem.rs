@@ -281,7 +281,7 @@ fn the_divergence_from_the_population_is_that_of_the_textbook() {
     let omega = DMatrix::from_row_slice(3, 3, &[1.5, 0.4, -0.2, 0.4, 0.8, 0.3, -0.2, 0.3, 1.1]);
     let q = Gaussian {
         mean: vec![0.3, -0.8, 1.1],
-        chol: vec![0.5, 0.4, 0.9, -0.3, 0.2, 0.7],
+        chol: vec![0.9, 0.8, 0.5, -0.5, 0.4, 0.6],
     };
     let r = DVector::from_vec(vec![0.1, -0.7, 0.7]);
     let log_lik = -(2.0 * std::f64::consts::PI).ln() - 0.5 * (0.25 + 2.25);
