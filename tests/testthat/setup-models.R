@@ -73,7 +73,7 @@ as_if_by_vem <- function(fit, ...) {
     khat = seq(-0.2, 0.4, length.out = n), draws = 1000L
   )
   fit$elbo <- list(
-    value = sum(terms) - 0.01 * n, subjects = terms - 0.01, mc_error = 0.004, rule = "cubature", points = 2L,
+    value = sum(terms) - 0.01 * n, subjects = terms - 0.01, mc_error = 0.004, fitted = sum(terms), points = 2L,
     family = "full_rank"
   )
   fit$trace$phase <- ifelse(seq_len(nrow(fit$trace$value)) <= 10L, "sweep", "newton")
