@@ -8,6 +8,7 @@ pub mod ebe;
 pub mod importance;
 pub mod joint;
 mod lattice;
+pub mod linear;
 mod log_sum;
 pub mod louis;
 pub mod modes;

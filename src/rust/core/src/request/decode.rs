@@ -44,6 +44,15 @@ pub struct Request {
     pub random: Option<Vec<Vec<Vec<f64>>>>,
     #[serde(default)]
     pub nodes: Option<usize>,
+    /// How the log-likelihood is computed.
+    #[serde(default)]
+    pub likelihood: Likelihood,
+    /// How the covariance of the estimates is computed.
+    #[serde(default)]
+    pub covariance: Covariance,
+    /// Importance draws of each batch.
+    #[serde(default)]
+    pub draws: Option<usize>,
     /// Effects at which the chains of a fit start.
     #[serde(default)]
     pub first: Vec<FirstEffect>,
@@ -56,6 +65,37 @@ pub struct Request {
     /// Number of simulations.
     #[serde(default)]
     pub nsim: Option<usize>,
+}
+
+/// How the random effects are integrated out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likelihood {
+    #[default]
+    Quadrature,
+    Laplace,
+    Importance,
+    Linear,
+}
+
+/// What the covariance of the estimates is the inverse of, or made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Covariance {
+    #[default]
+    Louis,
+    Linear,
+    Sandwich,
+}
+
+impl Covariance {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Louis => "louis",
+            Self::Linear => "linear",
+            Self::Sandwich => "sandwich",
+        }
+    }
 }
 
 /// How the rows are grouped.
@@ -207,6 +247,16 @@ impl Request {
         })
     }
 
+    /// Effects whose standard deviation the method takes to zero.
+    fn collapsed(&self) -> Vec<String> {
+        let method = self.method.as_ref();
+        let list = method.and_then(|method| method.get("anneal_to_fixed")?.as_array());
+        let effects = list.into_iter().flatten();
+        effects
+            .filter_map(|one| Some(one.get("effect")?.as_str()?.to_string()))
+            .collect()
+    }
+
     /// The problem and the `theta` of the request's `parameters`, or its `coordinates` where it has them.
     ///
     /// # Errors
@@ -233,12 +283,13 @@ impl Request {
         Ok((joint, theta))
     }
 
-    /// The model, with the given parameters as its start.
+    /// The model, with the given parameters as its start; what a fit held is held.
     fn at_parameters(&self) -> Result<(Model, Given)> {
         let model = self.compiled()?;
         let mut given = Given {
-            levels: self.given()?.levels,
-            ..Given::default()
+            start: Vec::new(),
+            apart: self.collapsed(),
+            ..self.given()?
         };
         for (name, value) in &self.parameters {
             given.start.push((name.clone(), numbers(name, value)?));

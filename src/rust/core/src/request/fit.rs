@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::history::{acceptance, refusals, trace};
 use super::method::Method;
 use super::report::{conditional_effects, Report};
-use super::variational::{self, Variational};
+use super::variational::{AroundModes, Variational, Wanted};
 use super::{count, list, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
 use crate::fitted::Fit;
@@ -142,11 +142,19 @@ fn report(
         workers,
     };
     report.warn_of_idle();
-    let nodes = variational::nodes(method);
-    let modes = report.modes(method, found.seed, nodes.is_some());
-    let around_modes = nodes.map(|nodes| report.log_lik(nodes, modes.as_ref()));
+    let wanted = Wanted::of(method);
+    let modes = report.modes(method, found.seed, wanted.modes());
+    let mut log_lik = match wanted.log_lik {
+        AroundModes::Nodes(nodes) => report.log_lik(nodes, modes.as_ref()),
+        AroundModes::Linear => report.linear_log_lik(modes.as_ref()),
+        AroundModes::Nothing => Value::Null,
+    };
+    let uncertainty = if wanted.linear_errors {
+        report.linear_uncertainty(modes.as_ref())
+    } else {
+        report.uncertainty()
+    };
     let mut entries = report.conditional(modes.as_ref().filter(|_| method.ebe().store_eb_modes));
-    let mut log_lik = around_modes.unwrap_or(Value::Null);
     if let Some(variational) = &found.variational {
         log_lik = variational.log_lik().unwrap_or(log_lik);
         entries.extend(variational.entries());
@@ -158,7 +166,7 @@ fn report(
             parameters::coordinates(&problem.theta, theta),
         ),
         ("covariance", report.covariance()),
-        ("uncertainty", report.uncertainty()),
+        ("uncertainty", uncertainty),
         ("log_lik", log_lik),
         ("trace", trace(problem, &fit.trace)),
         ("status", report.status()),

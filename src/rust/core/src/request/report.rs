@@ -2,13 +2,15 @@
 
 use nalgebra::DMatrix;
 
+use super::likelihood::{self, by_nodes, marginal};
 use super::method::Method;
 use super::modes::{self, Asked};
 use super::predict::{
     columns_matrix, effect_names, individual, outcome_names, predictions, typical,
 };
-use super::uncertainty::covariances;
-use super::{list, log_likelihood, marginal, matrix, parameters};
+use super::uncertainty::{self, covariances};
+use super::{list, matrix, parameters};
+use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::ebe::EbModes;
 use crate::model::Transform;
@@ -103,7 +105,7 @@ impl Report<'_> {
                         .push("The log-likelihood is not finite at the estimate.".into());
                     return Value::Null;
                 }
-                log_likelihood(&result)
+                by_nodes("quadrature", &result)
             }
             Err(error) => {
                 self.warnings
@@ -111,6 +113,30 @@ impl Report<'_> {
                 Value::Null
             }
         }
+    }
+
+    /// The log-likelihood of the model linearized about the modes.
+    pub fn linear_log_lik(&mut self, modes: Option<&EbModes>) -> Value {
+        let modes = modes.filter(|_| self.is_finished());
+        let found = modes.map(|at| likelihood::linearized(self.problem, self.theta, &at.points));
+        self.or_warn(found.transpose()).unwrap_or(Value::Null)
+    }
+
+    /// The covariance of the estimates of the model linearized about the modes.
+    pub fn linear_uncertainty(&mut self, modes: Option<&EbModes>) -> Value {
+        let modes = modes.filter(|_| self.is_finished());
+        let found = modes.map(|at| uncertainty::linearized(self.problem, self.theta, &at.points));
+        let covariance = self.or_warn(found.transpose());
+        covariance.map_or(Value::Null, |covariance| {
+            covariances(self.problem, self.theta, &covariance, "linear")
+        })
+    }
+
+    fn or_warn<T>(&mut self, found: Result<Option<T>>) -> Option<T> {
+        found.unwrap_or_else(|error| {
+            self.warnings.push(error.to_string());
+            None
+        })
     }
 
     /// What the model names but the likelihood does not read.

@@ -1,13 +1,52 @@
-//! Lay out the covariance of the estimates on both scales.
+//! Report the covariance of the estimates, on the transformed and on the natural scale.
 
 use nalgebra::DMatrix;
 
-use super::{list, matrix, parameters};
-use crate::problem::{Joint, Route};
+use super::decode::Covariance;
+use super::importance::{proposal, sampling};
+use super::{list, matrix, modes, parameters, Columns, Request};
+use crate::error::Result;
+use crate::inference::linear::Linearized;
+use crate::inference::louis::{free, louis};
+use crate::inference::sandwich::{inverse, sandwich};
+use crate::problem::{Joint, Points};
 use crate::reply::Value;
 
+/// What is there for outcomes that are not normal.
+const INSTEAD: &str = "Ask for standard errors by \"louis\" or \"sandwich\".";
+
+/// # Errors
+/// Everything wrong with model, data or options, and estimates about which the data say too little.
+pub fn uncertainty(request: &Request, columns: Columns) -> Result<Value> {
+    let (joint, theta) = request.evaluated(columns)?;
+    let workers = request.workers()?;
+    let modes = modes::points(request, &joint, &theta, &workers)?;
+    let covariance = match request.covariance {
+        Covariance::Linear => linearized(&joint, &theta, &modes)?,
+        asked => {
+            let sampling = sampling(request, &joint, &theta, &workers);
+            let found = louis(&sampling, &proposal(&sampling, &modes)?)?;
+            match asked {
+                Covariance::Sandwich => sandwich(&joint, &found)?,
+                _ => inverse(&joint, &found.free, &found.observed)?,
+            }
+        }
+    };
+    let method = request.covariance.words();
+    Ok(covariances(&joint, &theta, &covariance, method))
+}
+
+/// The inverse of the information of the model linearized about the conditional modes.
+///
+/// # Errors
+/// Outcomes that are not normal, or what else has no linearization, and estimates about which the data say too little.
+pub fn linearized(joint: &Joint, theta: &[f64], modes: &Points) -> Result<DMatrix<f64>> {
+    let (free, information) = Linearized::new(joint, theta, modes, INSTEAD)?.information()?;
+    inverse(joint, &free, &information)
+}
+
 /// Covariance matrices of the estimates: `transformed` of the free coordinates, `natural` of the free elements (delta
-/// method), `name` and `coordinates` the names of their rows; `method` says how it was computed.
+/// method), `name` and `coordinates` the names of their rows.
 pub fn covariances(
     joint: &Joint,
     theta: &[f64],
@@ -15,13 +54,12 @@ pub fn covariances(
     method: &str,
 ) -> Value {
     let names = &joint.theta;
-    let free: Vec<usize> = (0..names.len())
-        .filter(|k| names.routes[*k] != Route::Fixed)
-        .collect();
-    let p = free.len();
+    let free = free(joint);
     let elements = parameters::free_elements(names);
     let jacobian = joint.main().natural_jacobian(theta);
-    let j = DMatrix::from_fn(elements.len(), p, |a, b| jacobian[elements[a]][free[b]]);
+    let j = DMatrix::from_fn(elements.len(), free.len(), |a, b| {
+        jacobian[elements[a]][free[b]]
+    });
     let natural = &j * transformed * j.transpose();
     let rows = elements.iter().map(|e| names.elements[*e].name.clone());
     let coordinates = free.iter().map(|k| names.names[*k].clone());

@@ -1,5 +1,7 @@
 //! Lay out what a fit by VEM knows beyond the estimates: bound, distributions, importance weights.
 
+use super::importance::weights;
+use super::likelihood::by_draws;
 use super::method::Method;
 use super::{count, list};
 use crate::fitted::{Fit, FitStatus};
@@ -24,15 +26,45 @@ pub struct Variational {
     importance: Option<Importance>,
 }
 
-/// Nodes of the log-likelihood that a method computes around the modes; `None` when it computes none there.
-pub fn nodes(method: &Method) -> Option<Option<usize>> {
-    match method {
-        Method::Saem(options) => options.log_lik.then_some(options.nodes),
-        Method::Vem(options) => match options.log_lik {
-            LogLik::Quadrature => Some(options.nodes),
-            LogLik::Laplace => Some(Some(1)),
-            LogLik::Importance | LogLik::Linear | LogLik::None => None,
-        },
+/// What a method computes around the conditional modes at the end.
+pub struct Wanted {
+    pub log_lik: AroundModes,
+    pub linear_errors: bool,
+}
+
+/// The log-likelihood around the modes.
+pub enum AroundModes {
+    Nodes(Option<usize>),
+    Linear,
+    Nothing,
+}
+
+impl Wanted {
+    pub fn of(method: &Method) -> Self {
+        match method {
+            Method::Saem(options) if options.log_lik => Self {
+                log_lik: AroundModes::Nodes(options.nodes),
+                linear_errors: false,
+            },
+            Method::Saem(_) => Self {
+                log_lik: AroundModes::Nothing,
+                linear_errors: false,
+            },
+            Method::Vem(options) => Self {
+                log_lik: match options.log_lik {
+                    LogLik::Quadrature => AroundModes::Nodes(options.nodes),
+                    LogLik::Laplace => AroundModes::Nodes(Some(1)),
+                    LogLik::Linear => AroundModes::Linear,
+                    LogLik::Importance | LogLik::None => AroundModes::Nothing,
+                },
+                linear_errors: options.se == Errors::Linear,
+            },
+        }
+    }
+
+    /// Whether the modes are needed.
+    pub fn modes(&self) -> bool {
+        self.linear_errors || !matches!(self.log_lik, AroundModes::Nothing)
     }
 }
 
@@ -101,16 +133,7 @@ impl Variational {
     pub fn log_lik(&self) -> Option<Value> {
         let wanted = self.options.log_lik == LogLik::Importance;
         let importance = self.importance.as_ref().filter(|_| wanted)?;
-        importance.total().is_finite().then(|| {
-            list(vec![
-                ("value", Value::Number(importance.total())),
-                ("subjects", Value::Numbers(importance.log_lik.clone())),
-                ("method", Value::Text("importance".into())),
-                ("draws", count(importance.draws)),
-                ("mc_error", Value::Number(importance.total_error())),
-                ("converged", Value::Flags(importance.sound())),
-            ])
-        })
+        importance.total().is_finite().then(|| by_draws(importance))
     }
 
     pub fn entries(&self) -> Vec<(&'static str, Value)> {
@@ -145,17 +168,8 @@ impl Variational {
             ("family", Value::Text(family.into())),
         ];
         let mut entries = vec![("elbo", list(elbo)), ("q", list(q))];
-        entries.extend(self.importance.as_ref().map(|found| {
-            let numbers = |values: &Vec<f64>| Value::Numbers(values.clone());
-            let entries = vec![
-                ("log_lik", numbers(&found.log_lik)),
-                ("mc_error", numbers(&found.mc_error)),
-                ("ess", numbers(&found.ess)),
-                ("khat", numbers(&found.khat)),
-                ("draws", count(found.draws)),
-            ];
-            ("importance", list(entries))
-        }));
+        let importance = self.importance.as_ref();
+        entries.extend(importance.map(|found| ("importance", weights(found))));
         entries
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::ascent::{climb, Patience, Summit, Surface};
+use super::check::{verify, Elbo};
 use super::inner::Limits;
 use super::options::VemOptions;
 use super::polish::{Kept, Proposal, Sampled};
@@ -10,7 +11,7 @@ use super::population::Maximizer;
 use super::profile::Profile;
 use super::rule::Rule;
 use super::start::start;
-use super::verdict::{judge, verify, Elbo, Run};
+use super::verdict::{judge, Run};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
@@ -72,7 +73,7 @@ pub fn fit(
         trace: Trace::default(),
         penalty: super::penalty::of(joint, options, &maximizer.free)?,
     };
-    let points = rule.points(&batches, 0)?;
+    let points = rule.points(&batches, 0, 0)?;
     let theta = &joint.theta.start;
     let q = start(joint, &batches, theta, first, &course.workers)?;
     let penalty = course.penalty.clone();
@@ -103,7 +104,8 @@ pub fn fit(
         .summit
         .as_ref()
         .map_or(theta, |summit| summit.theta.clone());
-    let elbo = verify(joint, &theta, (&q, options, seed), values, &workers)?;
+    let fitted = values.iter().sum();
+    let elbo = verify(joint, &theta, &q, (fitted, seed), &workers)?;
     let mut theta = theta;
     let mut moments = Levels::of(&q);
     if options.polish && run.is_sound() {

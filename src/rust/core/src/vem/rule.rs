@@ -52,11 +52,11 @@ impl Rule {
         }
     }
 
-    /// The points; those of another `replicate` are independent, but for cubature, whose points are always the same.
+    /// The points of batches whose first is number `first` of all; those of another `replicate` are independent, but for cubature, whose points are always the same.
     ///
     /// # Errors
     /// Fewer points than a batch has random effects.
-    pub fn points(&self, batches: &Batches, replicate: u32) -> Result<Points> {
+    pub fn points(&self, batches: &Batches, first: usize, replicate: u32) -> Result<Points> {
         let n = self.copies;
         let source = Source {
             stream: Stream {
@@ -79,8 +79,8 @@ impl Rule {
             };
             let (own, weights) = match (&lattice, self.kind, few(d)) {
                 _ if d == 0 => (Vec::new(), vec![1.0]),
-                (Some(lattice), _, _) => equal(whitened(&lattice.normals(b, d), n, d)?),
-                (None, RuleKind::MonteCarlo, _) => equal(monte_carlo(source, b, n, d)),
+                (Some(lattice), _, _) => equal(whitened(&lattice.normals(first + b, d), n, d)?),
+                (None, RuleKind::MonteCarlo, _) => equal(monte_carlo(source, first + b, n, d)),
                 (None, _, Some(nodes)) => product(nodes, d),
                 (None, _, None) => equal(cubature(d)),
             };

@@ -11,6 +11,7 @@ pub mod families;
 pub mod groups;
 pub mod likelihood;
 pub mod numeric;
+pub mod pharmacokinetics;
 pub mod posteriors;
 pub mod resume;
 pub mod samplers;
