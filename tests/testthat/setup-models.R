@@ -63,6 +63,7 @@ caught <- function(code) tryCatch(code, nlmers_error = function(error) error)
 as_if_by_vem <- function(fit, ...) {
   n <- as.integer(fit$n_subjects)
   fit$method <- vem(...)
+  fit$chains <- 2L
   terms <- as.numeric(fit$log_lik$subjects)
   fit$log_lik <- list(
     value = sum(terms), subjects = terms, method = "importance", draws = 1000L, mc_error = 0.0123,

@@ -19,6 +19,8 @@ test_that("a sound fit has nothing to note", {
   lines <- capture.output(print(table))
   expect_match(lines[1L], "^convergence +ok +Converged after")
   expect_true(all(nchar(lines) <= 100L))
+  expect_match(capture.output(print(table[2:3, c("check", "status")]))[1L], "^ +check status$")
+  expect_length(capture.output(print(table[table$status == "problem", ])), 0L)
 })
 
 test_that("numbers of each subject are at hand", {
