@@ -4,8 +4,9 @@
 #' @returns `converged()` `TRUE` or `FALSE`. `convergence()` a data frame with the
 #'   `status`, the `evidence` for it and the `advice`, one row a piece of evidence.
 #'   `mstep_routes()` a data frame with the route by which the M-step updates each
-#'   `parameter`: `"closed form"`, `"score"` for stochastic approximation of score and
-#'   information, `"numeric"` for an optimizer, `"hook"` for the user's own function, `"fixed"`.
+#'   `parameter`: `"closed form"`, `"score"` for steps on score and information,
+#'   `"numeric"` for an optimizer, `"hook"` for the user's own function, `"fixed"`. Of a fit by [vem()] they are
+#'   those of the sweeps; after them all parameters move together.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -49,6 +50,7 @@ status_sentence <- function(fit) {
 }
 
 status_advice <- function(fit) {
+  if (identical(fit$method$options$name, "vem")) return(advice_for_vem(fit))
   consecutive <- identical(fit$method$options$convergence_test, "consecutive")
   switch(fit$status$code,
     converged = "None needed.",
@@ -60,5 +62,22 @@ status_advice <- function(fit) {
     stalled = "Start elsewhere or simplify the random effects; see plot(fit, \"trace\").",
     not_finite = "Check the starting values and the scales of the parameters.",
     interrupted = "The estimates are those of the last iteration; `fit_nlme(start_from = )` with this fit goes on."
+  )
+}
+
+advice_for_vem <- function(fit) {
+  switch(fit$status$code,
+    converged = "None needed.",
+    max_iterations = if (fit$method$options$optimizer$kind == "adam") {
+      "Raise the `maxiters` of adam() or lower its `rate`, and look at plot(fit, \"trace\")."
+    } else {
+      "Raise `maxiters` and `sweeps` in vem(), and look at plot(fit, \"trace\")."
+    },
+    stalled = paste(
+      "Start elsewhere, as from a fit by saem() with `start_from`, or simplify the random effects;",
+      "see plot(fit, \"trace\")."
+    ),
+    not_finite = "Check the starting values and the scales of the parameters.",
+    interrupted = "The estimates are those of the last iteration; `start_from` this fit begins there."
   )
 }

@@ -117,13 +117,8 @@ VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
   covariance <- x$covariance$value
   variance <- diag(covariance)
   x <- with_modes(x)
-  individual <- unlist(lapply(effect_groups(x), function(group) group$individual$name))
-  # An occasion's effect varies the same parameter as its subject's does.
   groups <- x$covariance$groups
-  terms <- lapply(split(x$covariance$names, factor(groups, unique(groups))), function(effects) {
-    effect_terms(x$model$spec, effects, individual)
-  })
-  terms <- do.call(rbind, unname(terms))
+  terms <- varied_terms(x)
   dimnames(covariance) <- list(terms$effect, terms$effect)
   several <- length(unique(groups)) > 1L
   named <- terms[c("effect", "term")]
@@ -141,6 +136,17 @@ VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
     correlation = correlation_of(covariance),
     class = c("nlme_varcorr", "data.frame")
   )
+}
+
+# What each random effect varies, and on which scale; one row an effect, in the order of `covariance`.
+varied_terms <- function(fit) {
+  individual <- unlist(lapply(effect_groups(fit), function(group) group$individual$name))
+  # An occasion's effect varies the same parameter as its subject's does.
+  groups <- fit$covariance$groups
+  terms <- lapply(split(fit$covariance$names, factor(groups, unique(groups))), function(effects) {
+    effect_terms(fit$model$spec, effects, individual)
+  })
+  do.call(rbind, unname(terms))
 }
 
 # A variance of 0 has no correlations.

@@ -1,20 +1,32 @@
 #' Log-likelihood of a fit
 #'
-#' The log-likelihood of the observations with the random effects integrated out,
-#' by adaptive Gauss-Hermite quadrature (Pinheiro and Bates, 1995), with all
-#' constants: around the conditional modes, and from five nodes on around the
-#' conditional means (Naylor and Smith, 1982). With random effects of several
-#' groupings it is Laplace's approximation, which is exact for linear models with
-#' normal outcomes.
+#' The log-likelihood of the observations with the random effects integrated out, with all
+#' constants.
 #'
 #' @param object (`nlme_fit`) a fit.
-#' @param method (character) `"quadrature"`, `"laplace"` for Laplace's approximation, which is
-#'   quadrature with one node, or `"conditional"` for the log-likelihood of the observations
-#'   given the random effects at their modes.
-#' @param nodes (integer or NULL) nodes per dimension; 1 is the Laplace
-#'   approximation. `NULL` gives the value computed with the fit.
+#' @param method (character or NULL) how the integral is computed; `NULL` gives the value
+#'   computed with the fit, else what `nodes` or `draws` belong to:
+#'   * `"quadrature"`: adaptive Gauss-Hermite quadrature (Pinheiro and Bates, 1995) around the
+#'     conditional modes, and from five nodes on around the conditional means (Naylor and Smith,
+#'     1982). With random effects of several groupings it has one node, which is Laplace's
+#'     approximation and exact for linear models with normal outcomes;
+#'   * `"importance"`: importance sampling, with draws from a t distribution around the
+#'     conditional distribution of each subject. It has no bias that matters, a Monte-Carlo
+#'     error that is told, and no limit to the number of random effects;
+#'   * `"laplace"`: Laplace's approximation, which is quadrature with one node;
+#'   * `"linear"`: the normal likelihood of the model linearized in the random effects around the
+#'     conditional modes, for normal outcomes (Lindstrom and Bates, 1990);
+#'   * `"conditional"`: the log-likelihood given the random effects at their modes; see Details.
+#' @param nodes (integer or NULL) nodes per dimension of `"quadrature"`; 1 is the Laplace
+#'   approximation. `NULL` chooses by the number of random effects.
+#' @param draws (integer or NULL) draws of `"importance"` for each subject (each *batch*: what
+#'   shares levels of any random effect). `NULL` is the `draws` of [vem()], 1000.
+#' @param seed (integer or NULL) seed of the draws of `"importance"`; `NULL` is that of the fit.
 #' @param ... for the generic; an argument that lands here is refused.
 #' @details
+#' The bound that [vem()] maximizes is not a log-likelihood: see [elbo()]. Log-likelihoods are
+#' compared (`AIC()`, differences of -2 log L) only where they were computed by the same method.
+#'
 #' The conditional log-likelihood is the sum of the log densities of the observations, `log p(y |
 #' modes, estimates)`. It is no likelihood of the estimates: the modes were fitted to the same
 #' observations, and what is lost by integrating over them is not taken off. It is larger than
@@ -22,14 +34,17 @@
 #' `BIC()` of it mean nothing. It is what `get_loglikelihood()` of NoLimits.jl gives for a fit by
 #' SAEM.
 #' @returns An object of class `logLik` with the attributes `df` (free
-#'   parameters), `nobs` (observations, which `BIC()` uses), `method` and, for a marginal
-#'   log-likelihood, `nodes`.
+#'   parameters), `nobs` (observations, which `BIC()` uses), `method` and, where they apply,
+#'   `nodes`, `draws` and `mc_error`, the standard error of the Monte-Carlo estimate.
 #' @references Pinheiro JC, Bates DM (1995). Approximations to the log-likelihood
 #'   function in the nonlinear mixed-effects model. *Journal of Computational and
 #'   Graphical Statistics* 4, 12-35.
 #'
 #'   Naylor JC, Smith AFM (1982). Applications of a method for the efficient
 #'   computation of posterior distributions. *Applied Statistics* 31, 214-225.
+#'
+#'   Lindstrom MJ, Bates DM (1990). Nonlinear mixed effects models for repeated measures data.
+#'   *Biometrics* 46, 673-687.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -39,45 +54,69 @@
 #' )
 #' logLik(fit)
 #' logLik(fit, nodes = 15)
+#' logLik(fit, method = "importance", draws = 500)
 #' logLik(fit, method = "conditional")
 #' AIC(fit)
 #' @importFrom stats logLik
 #' @export
-logLik.nlme_fit <- function(object, method = "quadrature", nodes = NULL, ...) {
+logLik.nlme_fit <- function(object, method = NULL, nodes = NULL, draws = NULL, seed = NULL, ...) {
   refuse_dots(...)
-  method <- check_word(method, "method", c("quadrature", "laplace", "conditional"))
-  if (!is.null(nodes)) nodes <- check_count(nodes, "nodes", 1)
-  known <- switch(method,
-    quadrature = marginal_log_lik(object, nodes),
-    laplace = laplace_log_lik(object, nodes),
-    conditional = conditional_log_lik(object, nodes)
-  )
+  method <- likelihood_asked(object, method, nodes, draws)
+  refuse_of_likelihood(method, nodes, draws, seed)
+  known <- if (method == "conditional") {
+    conditional_log_lik(object)
+  } else {
+    marginal_log_lik(object, method, nodes, draws, seed)
+  }
   structure(
     known$value,
     # A simplex or a transition matrix has fewer coordinates than elements.
-    df = sum(object$coordinates$free), nobs = object$n_obs,
-    method = known$method, nodes = known$nodes, class = "logLik"
+    df = sum(object$coordinates$free), nobs = object$n_obs, method = known$method, nodes = known$nodes,
+    draws = known$draws, mc_error = known$mc_error, class = "logLik"
   )
 }
 
-marginal_log_lik <- function(fit, nodes) {
-  known <- fit$log_lik
-  if (is.null(nodes) && !is.null(known)) return(known)
-  bound <- rebind_data(fit)
-  fields <- c(mode_fields(fit, bound), list(nodes = nodes))
-  core_call(core_request("log_likelihood", fit$model$spec, fields), bound$columns)
+# Without a method it is what nodes or draws belong to, else that of the fit.
+likelihood_asked <- function(fit, method, nodes, draws) {
+  if (!is.null(method)) {
+    return(check_word(method, "method", c("importance", "quadrature", "laplace", "linear", "conditional")))
+  }
+  if (!is.null(nodes)) return("quadrature")
+  if (!is.null(draws)) return("importance")
+  if (!is.null(fit$log_lik)) return(fit$log_lik$method)
+  asked <- fit$method$options$log_lik
+  if (is.character(asked) && asked != "none") asked else usual_likelihood(fit)
 }
 
-laplace_log_lik <- function(fit, nodes) {
-  if (!is.null(nodes) && nodes != 1) stop_bad_option("nodes", nodes, "1 for `method = \"laplace\"`")
-  known <- if (identical(as.numeric(fit$log_lik$nodes), 1)) fit$log_lik else marginal_log_lik(fit, 1)
-  known$method <- "laplace"
-  known
+usual_likelihood <- function(fit) if (fit$method$options$name == "vem") "importance" else "quadrature"
+
+refuse_of_likelihood <- function(method, nodes, draws, seed) {
+  if (method == "laplace" && !is.null(nodes) && !identical(as.numeric(nodes), 1)) {
+    stop_bad_option("nodes", nodes, "1 for `method = \"laplace\"`")
+  }
+  given <- c(
+    if (!method %in% c("quadrature", "laplace") && !is.null(nodes)) "nodes",
+    if (method != "importance") c(if (!is.null(draws)) "draws", if (!is.null(seed)) "seed")
+  )
+  refuse_idle(given, given, sprintf("`method` is \"%s\"", method))
+}
+
+# What the fit holds, where that is what is asked for.
+marginal_log_lik <- function(fit, method, nodes, draws, seed) {
+  known <- fit$log_lik
+  if (is.null(nodes) && is.null(draws) && is.null(seed) && identical(known$method, method)) return(known)
+  if (method == "laplace" && identical(as.numeric(known$nodes), 1)) {
+    known$method <- "laplace"
+    return(known)
+  }
+  if (!is.null(nodes)) nodes <- check_count(nodes, "nodes", 1)
+  fields <- list(likelihood = method, nodes = nodes)
+  if (method == "importance") fields <- c(fields, draw_fields(fit, draws, seed))
+  ask_of_fit(fit, "log_likelihood", fields)
 }
 
 # log p(y | modes), a sum over the observed cells.
-conditional_log_lik <- function(fit, nodes) {
-  if (!is.null(nodes)) stop_bad_option("nodes", nodes, "left out for `method = \"conditional\"`")
+conditional_log_lik <- function(fit) {
   fit <- with_modes(fit)
   bound <- rebind_data(fit)
   request <- core_request("log_density", fit$model$spec, list(

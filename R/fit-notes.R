@@ -1,9 +1,9 @@
 #' What happened during a fit
 #'
 #' @param fit (`nlme_fit`) a fit.
-#' @returns `objective()` the complete-data log-likelihood at the last draws, as the
-#'   algorithm averaged it; larger is better. It is not the log-likelihood of the data, which is
-#'   [logLik()]. `notes()` a list:
+#' @returns `objective()` of a fit by [saem()] the complete-data log-likelihood at the last draws, as
+#'   the algorithm averaged it; of a fit by [vem()] the [elbo()]. Larger is better. It is not the
+#'   log-likelihood of the data, which is [logLik()]. `notes()` a list:
 #'   * `closed_form_mstep_used` (logical), `closed_form_mstep_mode`: `"numeric_only"`, `"hybrid"` or
 #'     `"closed_form_only"`, and `closed_form_mstep_sources`: any of `"builtin_stats"` and
 #'     `"custom_mstep_closed_form"`;
@@ -14,7 +14,8 @@
 #'   * `diagnostics`: a data frame with one row an iteration: `iteration`, `gain`, `phase`,
 #'     `objective`, the largest changes of the estimates `dtheta_abs` and `dtheta_rel` and of the
 #'     objective `dQ_abs` and `dQ_rel`, `n_updated` (batches drawn for), `n_chains_used` and
-#'     `anneal_active` (whether variances were kept up).
+#'     `anneal_active` (whether variances were kept up). `gain` and `n_chains_used` are
+#'     missing where a method has no such thing.
 #' @details
 #' Changes of the estimates are on the transformed scale, those of the elements of
 #' matrices and simplexes on the natural one. Relative changes are to the largest element, or
@@ -41,7 +42,7 @@ notes <- function(fit) {
   closed <- routes == "closed form" & !hook
   moved <- sum(routes != "fixed")
   sources <- c(if (any(closed)) "builtin_stats", if (any(hook)) "custom_mstep_closed_form")
-  requested <- fit$method$options$builtin_stats
+  requested <- closed_forms_asked(fit)
   list(
     closed_form_mstep_used = length(sources) > 0L,
     closed_form_mstep_mode = if (length(sources) == 0L) {
@@ -60,10 +61,17 @@ notes <- function(fit) {
   )
 }
 
+# vem() takes every closed form there is.
+closed_forms_asked <- function(fit) {
+  asked <- fit$method$options$builtin_stats
+  if (is.null(asked)) "auto" else asked
+}
+
 #' @rdname notes
 #' @export
 objective <- function(fit) {
   check_fit(fit)
+  if (!is.null(fit$elbo)) return(fit$elbo$value)
   utils::tail(fit$trace$objective, 1L)
 }
 
@@ -78,7 +86,7 @@ check_fit <- function(fit) {
 closed_form_eligibility <- function(fit, closed, hook) {
   base <- fit$parameters$base
   hidden <- hidden_chain_reasons(fit$model$spec)
-  requested <- fit$method$options$builtin_stats
+  requested <- closed_forms_asked(fit)
   reason <- ifelse(
     fit$parameters$route == "fixed", "held fixed",
     ifelse(hook, "mstep_closed_form has priority", ifelse(
@@ -119,7 +127,7 @@ reached_symbols <- function(symbols, statements) {
 }
 
 fit_diagnostics <- function(fit) {
-  options <- fit$method$options
+  by_saem <- fit$method$options$name == "saem"
   theta <- transformed_trace(fit)
   objective <- fit$trace$objective
   n <- nrow(theta)
@@ -128,11 +136,12 @@ fit_diagnostics <- function(fit) {
   size <- c(NA, apply(abs(theta[-n, , drop = FALSE]), 1L, max))
   dobjective <- c(NA, abs(diff(objective)))
   data.frame(
-    iteration = seq_len(n), gain = fit$trace$gain, phase = fit$trace$phase, objective = objective,
+    iteration = seq_len(n), gain = if (by_saem) fit$trace$gain else NA_real_, phase = fit$trace$phase,
+    objective = objective,
     dtheta_abs = dtheta, dtheta_rel = dtheta / pmax(1, size),
     dQ_abs = dobjective, dQ_rel = dobjective / pmax(1, abs(c(NA, objective[-n]))),
-    n_updated = updated_batches(fit), n_chains_used = fit$chains,
-    anneal_active = seq_len(n) <= annealed_iterations(options)
+    n_updated = updated_batches(fit), n_chains_used = if (by_saem) fit$chains else NA_real_,
+    anneal_active = seq_len(n) <= annealed_iterations(fit$method$options)
   )
 }
 
@@ -154,6 +163,7 @@ transformed_trace <- function(fit) {
 
 # The trace has the batches of each iteration where they were not all.
 updated_batches <- function(fit) {
+  if (!is.null(fit$method$options$batch_size)) return(min(fit$method$options$batch_size, count_batches(fit)))
   if (length(fit$trace$updated) > 0L) return(as.numeric(lengths(fit$trace$updated)))
   count_batches(fit)
 }
@@ -173,6 +183,7 @@ count_batches <- function(fit) {
 
 # Iterations in which variances are kept up.
 annealed_iterations <- function(options) {
+  if (options$name != "saem") return(0)
   if (options$sa_anneal_schedule == "none") return(0)
   if (options$sa_anneal_iters > 0) return(options$sa_anneal_iters)
   if (options$sa_anneal_schedule != "rate") return(round(0.3 * options$maxiters))

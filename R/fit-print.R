@@ -9,7 +9,7 @@ print.nlme_fit <- function(x, digits = 4, ...) {
 # print() cuts long tables, summary() shows all and the SEs of every parameter.
 fit_lines <- function(fit, digits, full = FALSE) {
   warnings <- warning_texts(fit)
-  rows <- if (full) Inf else if (length(warnings) > 0L) 5L else 6L
+  rows <- if (full) Inf else 6L - (length(warnings) > 0L) - !is.null(fit$elbo)
   fixed <- names(population_values(fit, c("fixed", "covariate")))
   c(
     header_lines(fit),
@@ -28,16 +28,27 @@ fit_lines <- function(fit, digits, full = FALSE) {
 header_lines <- function(fit) {
   outcomes <- paste0("`", fit$fitted$outcome, "`", collapse = ", ")
   c(
-    sprintf("Nonlinear mixed effects model fitted by %s", toupper(fit$method$options$name)),
+    sprintf("Nonlinear mixed effects model fitted by %s", method_words(fit)),
     sprintf(
       "%d observations of %s in %d subjects (`%s`)",
       fit$n_obs, outcomes, fit$n_subjects, fit$data$group
     ),
-    sprintf(
-      "%s, %d chain%s, seed %s", status_sentence(fit), fit$chains,
-      if (fit$chains == 1) "" else "s", format(fit$seed, scientific = FALSE)
-    )
+    sprintf("%s, %s, seed %s", status_sentence(fit), effort_words(fit), format(fit$seed, scientific = FALSE))
   )
+}
+
+method_words <- function(fit) {
+  options <- fit$method$options
+  if (options$name != "vem") return(toupper(options$name))
+  sprintf("VEM (%s%s)", family_words(options$family), if (options$polish) ", polished" else "")
+}
+
+# Chains or points: what the expectations over the random effects are computed with.
+effort_words <- function(fit) {
+  if (fit$method$options$name == "vem") {
+    return(sprintf("%s %s points", format(fit$elbo$points), gsub("_", " ", fit$method$options$rule)))
+  }
+  sprintf("%d chain%s", fit$chains, if (fit$chains == 1) "" else "s")
 }
 
 parameter_lines <- function(fit, names, digits) {
@@ -93,24 +104,46 @@ residual_table_lines <- function(fit, digits) {
 
 uncertainty_line <- function(fit) {
   if (is.null(fit$uncertainty)) return(NULL)
-  "Standard errors: inverse of the observed information (Louis), intervals: Wald"
+  how <- switch(fit$uncertainty$method,
+    louis = "inverse of the observed information (Louis)",
+    linear = "inverse of the expected information of the linearized model",
+    sandwich = "sandwich of observed information and scores"
+  )
+  sprintf("Standard errors: %s, intervals: Wald", how)
 }
 
 likelihood_lines <- function(fit) {
-  if (is.null(fit$log_lik)) return("Log-likelihood not computed; see `logLik()`.")
+  if (is.null(fit$log_lik)) return(c("Log-likelihood not computed; see `logLik()`.", bound_line(fit)))
   log_lik <- stats::logLik(fit)
   c(
     sprintf(
       "Log-likelihood %.2f (%s)", as.numeric(log_lik), likelihood_method(log_lik)
     ),
+    bound_line(fit),
     sprintf("AIC %.2f, BIC %.2f", stats::AIC(log_lik), stats::BIC(log_lik))
   )
 }
 
+bound_line <- function(fit) {
+  if (is.null(fit$elbo)) return(NULL)
+  sprintf("ELBO %.2f (lower bound of the log-likelihood)", fit$elbo$value)
+}
+
 likelihood_method <- function(log_lik) {
   nodes <- attr(log_lik, "nodes")
-  if (nodes == 1) return("Laplace approximation")
-  sprintf("adaptive Gauss-Hermite quadrature, %d nodes per dimension", as.integer(nodes))
+  switch(attr(log_lik, "method"),
+    laplace = "Laplace approximation",
+    linear = "linearized model",
+    importance = sprintf(
+      "importance sampling, %d draws, Monte-Carlo error %s", as.integer(attr(log_lik, "draws")),
+      format(signif(attr(log_lik, "mc_error"), 2), scientific = FALSE)
+    ),
+    if (nodes == 1) {
+      "Laplace approximation"
+    } else {
+      sprintf("adaptive Gauss-Hermite quadrature, %d nodes per dimension", as.integer(nodes))
+    }
+  )
 }
 
 warning_texts <- function(fit) {

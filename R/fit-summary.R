@@ -1,9 +1,10 @@
 #' Summarize a fit
 #'
 #' Adds to what [print()] shows the standard errors of the SDs of the random effects
-#' and of the residual parameters, the options that are not the defaults, the time spent, the
-#' acceptance rates of the kernels, rejected draws, and which parameter the M-step
-#' updates by which route.
+#' and of the residual parameters, the options that are not the defaults, the time spent, which
+#' parameter the M-step updates by which route, and of a fit by [saem()] the acceptance rates of
+#' the kernels and rejected draws, of a fit by [vem()] its points and the quality of the
+#' importance weights.
 #'
 #' @param object (`nlme_fit`) a fit.
 #' @param ... for the generic; an argument that lands here is refused.
@@ -35,9 +36,6 @@ summary.nlme_fit <- function(object, ...) {
 #' @export
 print.summary.nlme_fit <- function(x, digits = 4, ...) {
   fit <- x$fit
-  # A kernel that does not apply, such as blocks of a single effect, has no rate.
-  rates <- x$acceptance[is.finite(x$acceptance$rate), ]
-  acceptance <- sprintf("%s %.2f", rates$kernel, rates$rate)
   timing <- sprintf("%s %s s", x$timing$name, format(signif(x$timing$seconds, 2)))
   options <- changed_option_lines(fit$method)
   if (length(options) == 0L) options <- "all at their defaults"
@@ -46,11 +44,39 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
     fit_lines(fit, digits, full = TRUE),
     "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),
     "", "M-step", paste0("  ", names(routes), ": ", routes),
-    "", paste("Acceptance:", paste(acceptance, collapse = ", ")),
-    sprintf("Rejected draws (likelihood not finite): %d", as.integer(fit$rejected)),
+    "", switch(fit$method$options$name, saem = chain_lines(x), vem = weight_lines(fit)),
     paste("Time:", paste(timing, collapse = ", ")),
     "", paste("Options of", toupper(fit$method$options$name)), paste0("  ", options),
     sep = "\n"
   )
   invisible(x)
+}
+
+chain_lines <- function(summary) {
+  # A kernel that does not apply, such as blocks of a single effect, has no rate.
+  rates <- summary$acceptance[is.finite(summary$acceptance$rate), ]
+  c(
+    paste("Acceptance:", paste(sprintf("%s %.2f", rates$kernel, rates$rate), collapse = ", ")),
+    sprintf("Rejected draws (likelihood not finite): %d", as.integer(summary$fit$rejected))
+  )
+}
+
+# The bound and how well its approximations cover the conditional distributions.
+weight_lines <- function(fit) {
+  bound <- fit$elbo
+  weights <- fit$importance
+  c(
+    if (!is.null(bound)) {
+      sprintf(
+        "Bound: %s %s points a subject, Monte-Carlo error %s", format(bound$points), gsub("_", " ", bound$rule),
+        format(signif(bound$mc_error, 2))
+      )
+    },
+    if (!is.null(weights)) {
+      sprintf(
+        "Importance weights: smallest effective sample size %.0f of %d, largest Pareto k %.2f; see `health()`",
+        min(weights$ess), as.integer(weights$draws), max(weights$khat)
+      )
+    }
+  )
 }

@@ -1,8 +1,19 @@
 #' Uncertainty of the estimates
 #'
 #' `vcov()` gives the covariance matrix of the estimates, `confint()` confidence
-#' intervals. The matrix is the inverse of the observed information, which
-#' [saem()] learns from its draws during the smoothing (Louis, 1982).
+#' intervals.
+#'
+#' The methods of the covariance matrix:
+#' * `"louis"`: the inverse of the observed information by the formula of Louis (1982), the
+#'   expected information of the complete data less the covariance of its score given the data.
+#'   A fit by [saem()] learns both from its draws during the smoothing; a fit by [vem()], and
+#'   any fit when it is asked for, from importance draws;
+#' * `"linear"`: the inverse of the expected information of the model linearized in the random
+#'   effects around the conditional modes, for normal outcomes; fast, and what many programs
+#'   report;
+#' * `"sandwich"`: `H^-1 (sum s_i s_i') H^-1` with the observed information `H` and the scores
+#'   `s_i` of the subjects (White, 1982): right also where the distributions of the model are
+#'   wrong but its means are not, provided there are many subjects.
 #'
 #' A Wald interval is computed on the scale on which a parameter is estimated and
 #' mapped back, so the bounds of a positive parameter are positive. The elements of
@@ -15,18 +26,25 @@
 #' @param parm (character or integer) names or positions of free parameters; all
 #'   when left out.
 #' @param level (number in (0, 1)) the confidence level.
-#' @param method (character) `"wald"`.
+#' @param method of `vcov()` (character or NULL): `"louis"`, `"linear"` or `"sandwich"`; `NULL` is
+#'   the matrix that was computed with the fit. Of `confint()` (character): `"wald"`.
+#' @param vcov (character or NULL) the covariance matrix of the intervals, as `method` of `vcov()`.
+#' @param draws (integer or NULL) importance draws for each subject (each batch) of `"louis"` and
+#'   `"sandwich"`. `NULL` is the `draws` of [vem()], 1000.
+#' @param seed (integer or NULL) seed of the draws; `NULL` is that of the fit.
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns `vcov()` a matrix with a row and a column for each free parameter, and
-#'   the attribute `method`, `"louis"`. Of probabilities that sum to one, and of rate
+#'   the attribute `method`. Of probabilities that sum to one, and of rate
 #'   matrices, the natural scale has all elements, the transformed scale one
 #'   coordinate fewer a row. `confint()` a matrix of natural-scale bounds,
-#'   one row a parameter, with the attribute `method`. Both are an error of class
+#'   one row a parameter, with the attributes `method` and `vcov`. Both are an error of class
 #'   `nlmers_error_option` with reason `no_uncertainty` when the fit has no
-#'   covariance matrix: with `saem(suffstats = )`, with more than 100 free parameters, or
-#'   when it stopped too early.
+#'   covariance matrix: with `saem(suffstats = )` or `vem(se = "none")`, with more than 100 free
+#'   parameters, or when it stopped too early.
 #' @references Louis TA (1982). Finding the observed information matrix when using
 #'   the EM algorithm. *Journal of the Royal Statistical Society B* 44, 226-233.
+#'
+#'   White H (1982). Maximum likelihood estimation of misspecified models. *Econometrica* 50, 1-25.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -35,6 +53,7 @@
 #'   seed = 1
 #' )
 #' sqrt(diag(vcov(fit)))
+#' sqrt(diag(vcov(fit, method = "sandwich")))
 #' confint(fit)
 #' confint(fit, "Asym", level = 0.9)
 #' @name uncertainty
@@ -43,11 +62,11 @@ NULL
 #' @rdname uncertainty
 #' @importFrom stats vcov
 #' @export
-vcov.nlme_fit <- function(object, scale = c("natural", "transformed"), ...) {
+vcov.nlme_fit <- function(object, scale = c("natural", "transformed"), method = NULL, draws = NULL, seed = NULL,
+                          ...) {
   refuse_dots(...)
   scale <- check_word(scale, "scale", c("natural", "transformed"))
-  known <- object$uncertainty
-  if (is.null(known)) stop_no_uncertainty(object)
+  known <- with_uncertainty(object, method, "method", draws, seed)$uncertainty
   names <- known[[if (scale == "natural") "name" else "coordinates"]]
   structure(known[[scale]], dimnames = list(names, names), method = known$method)
 }
@@ -55,17 +74,39 @@ vcov.nlme_fit <- function(object, scale = c("natural", "transformed"), ...) {
 #' @rdname uncertainty
 #' @importFrom stats confint
 #' @export
-confint.nlme_fit <- function(object, parm, level = 0.95, method = "wald", ...) {
+confint.nlme_fit <- function(object, parm, level = 0.95, method = "wald", vcov = NULL, draws = NULL, seed = NULL,
+                             ...) {
   refuse_dots(...)
   level <- check_fraction(level, "level")
   method <- check_word(method, "method", "wald")
-  if (is.null(object$uncertainty)) stop_no_uncertainty(object)
+  object <- with_uncertainty(object, vcov, "vcov", draws, seed)
   free <- object$uncertainty$name
   rows <- if (missing(parm)) free else chosen_parameters(parm, free, object$parameters$name)
   tails <- c((1 - level) / 2, (1 + level) / 2)
   bounds <- as.matrix(estimate_table(object, level)[rows, c("lower", "upper")])
   colnames(bounds) <- paste(format(100 * tails, trim = TRUE, scientific = FALSE, digits = 3), "%")
-  structure(bounds, method = method)
+  structure(bounds, method = method, vcov = object$uncertainty$method)
+}
+
+# The fit with the covariance matrix that is asked for, its own or one that the core computes; `argument` names the
+# argument that asks.
+with_uncertainty <- function(fit, method, argument, draws = NULL, seed = NULL) {
+  if (!is.null(method)) check_word(method, argument, c("louis", "linear", "sandwich"))
+  drawn <- c(if (!is.null(draws)) "draws", if (!is.null(seed)) "seed")
+  if (is.null(method)) {
+    refuse_idle(
+      drawn, drawn, sprintf("without `%s` the matrix is that computed with the fit", argument),
+      sprintf("Write `%s = \"louis\"` or \"sandwich\".", argument)
+    )
+    if (is.null(fit$uncertainty)) stop_no_uncertainty(fit)
+    return(fit)
+  }
+  if (method == "linear") refuse_idle(drawn, drawn, sprintf("`%s = \"linear\"` draws nothing", argument))
+  if (length(drawn) == 0L && identical(fit$uncertainty$method, method)) return(fit)
+  fields <- c(list(covariance = method), if (method != "linear") draw_fields(fit, draws, seed))
+  fit$uncertainty <- ask_of_fit(fit, "uncertainty", fields)
+  if (is.null(fit$uncertainty)) stop_no_uncertainty(fit)
+  fit
 }
 
 chosen_parameters <- function(parm, free, all) {
@@ -91,18 +132,22 @@ chosen_parameters <- function(parm, free, all) {
 }
 
 stop_no_uncertainty <- function(fit) {
-  why <- if ("suffstats" %in% fit$method$options$hooks) {
+  options <- fit$method$options
+  ask <- "Ask for one: `vcov(fit, method = \"louis\")`."
+  why <- if ("suffstats" %in% options$hooks) {
     c("it was made with statistics of your own", "Fit again without `suffstats`, with `start_from` this fit.")
+  } else if (identical(options$se, "none")) {
+    c("it was made with `se = \"none\"`", ask)
   } else if (sum(fit$coordinates$free) > 100) {
     c("it has more than 100 free parameters", "Hold some fixed with `fix`.")
   } else if (fit$status$code %in% c("interrupted", "not_finite")) {
     c("it stopped early", "See `convergence()`, and let it run to its end.")
-  } else if (fit$method$options$smoothing == 0) {
-    c("it was made with `smoothing = 0`", "Fit again with `saem(smoothing = 100)`.")
+  } else if (identical(options$smoothing, 0)) {
+    c("it was made with `smoothing = 0`", paste("Fit again with `saem(smoothing = 100)`.", ask))
   } else {
     c(
-      "the run tells too little about some combination of the parameters",
-      "Raise `smoothing`; if it stays so, fix or drop a parameter the data cannot tell apart."
+      "the data tell too little about some combination of the parameters",
+      "See `health()`; fix or drop a parameter the data cannot tell apart, or raise `smoothing` or `draws`."
     )
   }
   stop_option(

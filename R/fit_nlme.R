@@ -5,7 +5,7 @@
 #'   [saemix_model()], with data of [saemix_data()] and options of [saemix_control()].
 #' @param data (data.frame) one row a record. A missing outcome is skipped; other
 #'   columns the model uses must be complete.
-#' @param method (`nlme_method`) the estimator with its options: [saem()].
+#' @param method (`nlme_method`) the estimator with its options: [saem()] or [vem()].
 #' @param id (character or NULL) the grouping column. `NULL` takes the group
 #'   named in the random effects.
 #' @param time (character or NULL) the time column, used for plots. `NULL` takes
@@ -26,11 +26,11 @@
 #'   package are told of the progress in any case.
 #' @param start_from (`nlme_fit`, character or NULL) where to start. The estimates of
 #'   a fit become the starting values of the parameters of the same name and size, and
-#'   its random effects the first draws of the levels of the same name; `start` comes
-#'   first. A fit that was interrupted, or the path of a `checkpoint`, goes on where it
-#'   stopped. See Details.
+#'   its random effects the first draws of the levels of the same name, of [vem()] the first
+#'   means of their approximations; `start` comes first. A fit that was interrupted, or the
+#'   path of a `checkpoint`, goes on where it stopped. See Details.
 #' @param checkpoint (character or NULL) path of a file in which the fit keeps its state
-#'   while it runs, and when it is interrupted. Nothing is written without it.
+#'   while it runs, and when it is interrupted; for [saem()] only. Nothing is written without it.
 #' @param every (integer) iterations between two checkpoints.
 #' @param ... for a formula: `transform`, `random`, `covariates`, `error` and
 #'   `correlated` of [nlme_formula()].
@@ -101,6 +101,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     check_model(model, dots)
   }
   check_method(method)
+  refuse_state(method, kept, origin)
   inform_of_priors(model, method)
   adapted <- adapt_method(method, model, fix)
   method <- adapted$method
@@ -121,7 +122,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     left <- c(if (is.null(start)) "start", if (is.null(fix)) c("fix", "levels"))
     if (!is.null(origin$fit)) settings[left] <- origin$fit$settings[left]
   } else if (!is.null(origin$fit)) {
-    lent <- lent_by(origin$fit, model, bound, given)
+    lent <- lent_by(origin$fit, model, bound, given, method)
     settings$start <- c(settings$start, lent$start)
     course$first <- lent$first
   }
@@ -189,7 +190,7 @@ stop_unknown_argument <- function(name, allowed) {
 check_method <- function(method) {
   if (!inherits(method, "nlme_method")) {
     stop_option(
-      "bad_method", "`method` must be a method object.", hint = "Write `method = saem()`."
+      "bad_method", "`method` must be a method object.", hint = "Write `method = saem()` or `method = vem()`."
     )
   }
 }

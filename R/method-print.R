@@ -25,12 +25,24 @@ saem_groups <- list(
   Results = c("log_lik", "nodes", "verbose")
 )
 
+vem_groups <- list(
+  Family = c("family", "rule", "points", "flows"),
+  Bound = c(
+    "sweeps", "maxiters", "tolerance", "inner_maxiters", "inner_tolerance", "optimizer", "batch_size", "penalty", "lb",
+    "ub"
+  ),
+  Polish = c("polish", "polish_draws", "polish_rounds"),
+  Modes = saem_groups$Modes,
+  Results = c("log_lik", "draws", "nodes", "se", "verbose")
+)
+
 #' @export
 print.nlme_method <- function(x, ...) {
   options <- x$options
   cat(toupper(options$name), "\n", sep = "")
-  for (group in names(saem_groups)) {
-    lines <- option_lines(options[setdiff(intersect(saem_groups[[group]], names(options)), idle_options(options))])
+  groups <- switch(options$name, saem = saem_groups, vem = vem_groups)
+  for (group in names(groups)) {
+    lines <- option_lines(shown_options(options, groups[[group]]))
     if (length(lines) == 0L) next
     # Lines break between options only.
     shown <- strwrap(paste(gsub(" ", "\u00a0", lines), collapse = ", "), width = 90L)
@@ -41,8 +53,34 @@ print.nlme_method <- function(x, ...) {
   invisible(x)
 }
 
+# Those of `names` that something reads.
+shown_options <- function(options, names) {
+  names <- setdiff(intersect(names, names(options)), idle_options(options))
+  # The bound has a tolerance of its own, and exact derivatives.
+  if (options$name == "vem") options$optimizer[c("g_tol", "adtype")] <- NULL
+  options[names]
+}
+
 # Options without effect beside the others.
 idle_options <- function(options) {
+  switch(options$name, saem = idle_of_saem(options), vem = idle_of_vem(options))
+}
+
+idle_of_vem <- function(options) {
+  c(
+    if (options$rule == "cubature") "points",
+    if (options$family != "planar_flow") "flows",
+    if (options$optimizer$kind != "adam") "batch_size",
+    # The optimizer shows how many steps it takes.
+    if (options$optimizer$kind != "auto") "maxiters",
+    if (!options$polish) c("polish_draws", "polish_rounds"),
+    if (!draws_are_read(options$log_lik, options$se)) "draws",
+    if (options$log_lik != "quadrature") "nodes",
+    names(Filter(function(value) is.list(value) && length(value) == 0L, options))
+  )
+}
+
+idle_of_saem <- function(options) {
   reads <- schedule_reads[[options$sa_schedule]]
   if (length(options$anneal_to_fixed) > 0L && options$anneal_schedule == "gamma") reads <- c(reads, "t0", "kappa")
   idle <- setdiff(unlist(schedule_reads), reads)
@@ -58,12 +96,12 @@ idle_options <- function(options) {
   )
 }
 
-# The options of a method that are not those of saem(), as text.
+# The options of a method that are not its defaults, as text.
 changed_option_lines <- function(method) {
   options <- method$options
-  default <- saem()$options
+  default <- switch(options$name, saem = saem(), vem = vem())$options
   changed <- Filter(function(name) !identical(options[[name]], default[[name]]), names(options))
-  option_lines(options[setdiff(changed, c("name", idle_options(options)))])
+  option_lines(shown_options(options, setdiff(changed, "name")))
 }
 
 # "name = value" of every option.
@@ -74,7 +112,7 @@ option_lines <- function(options) {
 
 option_text <- function(value) {
   if (is.null(value)) return("NULL")
-  if (is.list(value) && !is.null(value$kind)) return(call_words(value))
+  if (is.list(value) && !is.null(value$kind)) return(if (value$kind == "auto") "\"auto\"" else call_words(value))
   # Pairs of a name and its number, as sa_anneal_targets.
   if (is.list(value) && is.null(names(value))) {
     value <- stats::setNames(lapply(value, `[[`, 2L), vapply(value, `[[`, character(1L), 1L))

@@ -39,12 +39,10 @@ mstep_options <- function(asked, given, hooks) {
   if (optimizer$kind == "score" && builtin$builtin_mean == "none") {
     refuse_idle(given, "max_store", "score() maximizes nothing over kept draws")
   }
-  bounds <- list(lb = bound_option(asked$lb, "lb"), ub = bound_option(asked$ub, "ub"))
-  check_bound_order(bounds)
   c(
     list(optimizer = optimizer), builtin,
     list(mstep_sa_on_params = on_params, max_store = check_count(asked$max_store, "max_store", 1)),
-    bounds, list(hooks = I(names(hooks)))
+    bound_options(asked), list(hooks = I(names(hooks)))
   )
 }
 
@@ -74,7 +72,16 @@ optimizer_option <- function(asked, given, hooks) {
   if (!is.null(asked$adtype)) {
     optimizer <- with_arguments(optimizer, list(adtype = check_adtype(asked$adtype)), "adtype")
   }
-  settle_derivatives(optimizer, own_q)
+  settle_derivatives(settle_lengths(optimizer), own_q)
+}
+
+# What an iteration of SAEM can spend on it, where the user does not say.
+settle_lengths <- function(optimizer) {
+  usual <- list(maxiters = switch(optimizer$kind, lbfgs = 10, adam = 50), g_tol = 1e-4)
+  for (name in intersect(names(optimizer), names(usual))) {
+    if (is.null(optimizer[[name]])) optimizer[[name]] <- usual[[name]]
+  }
+  optimizer
 }
 
 settle_derivatives <- function(optimizer, own_q) {
@@ -116,38 +123,4 @@ target_map <- function(targets, name) {
   }
   if (!is.list(targets)) targets <- as.list(targets)
   targets
-}
-
-# Bounds by parameter: a number, or one for each coordinate.
-bound_option <- function(bounds, name) {
-  bounds <- as.list(bounds)
-  if (any(rlang::names2(bounds) == "")) {
-    stop_option(
-      "unnamed_value", sprintf("`%s` must be named: every bound belongs to a parameter.", name),
-      hint = sprintf("Write `%s = c(sigma = log(0.01))`; bounds are on the transformed scale.", name),
-      fields = list(name = name)
-    )
-  }
-  for (parameter in names(bounds)) {
-    value <- bounds[[parameter]]
-    nowhere <- if (name == "lb") Inf else -Inf
-    if (!is.numeric(value) || length(value) == 0L || anyNA(value) || any(value == nowhere)) {
-      stop_bad_option(
-        sprintf("%s[\"%s\"]", name, parameter), value,
-        sprintf("numbers on the transformed scale, %s for none", format(-nowhere))
-      )
-    }
-  }
-  bounds
-}
-
-check_bound_order <- function(bounds) {
-  for (name in intersect(names(bounds$lb), names(bounds$ub))) {
-    if (!any(bounds$lb[[name]] >= bounds$ub[[name]])) next
-    stop_option(
-      "bad_bounds", sprintf("The bounds of `%s` are the wrong way round or equal.", name),
-      sprintf("lb = %s, ub = %s", code_text(bounds$lb[[name]]), code_text(bounds$ub[[name]])),
-      "Write `lb` below `ub`; to hold a parameter, use `fix` of fit_nlme().", list(name = name)
-    )
-  }
 }

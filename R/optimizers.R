@@ -1,11 +1,12 @@
 #' Optimizers of the M-step
 #'
-#' How [saem()] moves the parameters that have no closed form in an iteration.
+#' How [saem()] and [vem()] move the parameters that have no closed form.
 #'
-#' @param maxiters (integer) largest number of iterations of the optimizer within one iteration
-#'   of the algorithm.
-#' @param g_tol (number) largest element of the gradient, on the transformed scale, at which
-#'   `lbfgs()` stops.
+#' @param maxiters (integer or NULL) largest number of iterations. Of [saem()] they are those
+#'   within one iteration of the algorithm; `NULL` is 10 for `lbfgs()` and 50 for `adam()`. Of
+#'   [vem()] they are all; `NULL` is its own `maxiters`.
+#' @param g_tol (number or NULL) largest element of the gradient, on the transformed scale, at
+#'   which `lbfgs()` stops; `NULL` is 1e-4. [vem()] stops by its `tolerance` and refuses it.
 #' @param memory (integer) pairs of steps and gradients that `lbfgs()` keeps.
 #' @param f_tol (number) standard deviation of the objective over the simplex at which
 #'   `nelder_mead()` stops.
@@ -14,6 +15,8 @@
 #'   differences. `NULL` is `"finite"` when the objective is the user's own function
 #'   (`q_from_stats` of [saem()]), which has no derivatives, and `"reverse"` otherwise.
 #' @details
+#' [vem()] takes `lbfgs()` and `adam()`, which maximize the bound. Of [saem()]:
+#'
 #' * `score()`, the default, maximizes nothing: one step of stochastic approximation on the
 #'   score and the information of the complete data, of the size of the gain.
 #' * `lbfgs()`, `nelder_mead()` and `adam()` maximize the objective `Q`, the complete-data
@@ -22,8 +25,8 @@
 #'   backtracking, the simplex of Nelder and Mead (1965), which needs no derivatives, and Adam
 #'   (Kingma and Ba, 2015).
 #'
-#' All of them stay within `lb` and `ub` of [saem()] and the bounds of the model.
-#' @returns An object of class `nlme_optimizer`, the `optimizer` of [saem()].
+#' All of them stay within `lb` and `ub` of the method and the bounds of the model.
+#' @returns An object of class `nlme_optimizer`, the `optimizer` of [saem()] or [vem()].
 #' @references
 #' Kingma DP, Ba J (2015). Adam: a method for stochastic optimization. *International Conference
 #' on Learning Representations*.
@@ -33,6 +36,7 @@
 #' @examples
 #' saem(optimizer = lbfgs(maxiters = 120))
 #' saem(optimizer = adam(0.05), optim_kwargs = list(maxiters = 150))
+#' vem(optimizer = adam(0.01, maxiters = 2000), batch_size = 32)
 #' @name optimizers
 NULL
 
@@ -42,10 +46,10 @@ score <- function() new_optimizer("score", list())
 
 #' @rdname optimizers
 #' @export
-lbfgs <- function(maxiters = 10, g_tol = 1e-4, memory = 10, adtype = NULL) {
+lbfgs <- function(maxiters = NULL, g_tol = NULL, memory = 10, adtype = NULL) {
   new_optimizer("lbfgs", list(
-    maxiters = check_count(maxiters, "maxiters", 1),
-    g_tol = check_positive(g_tol, "g_tol"),
+    maxiters = check_maxiters(maxiters),
+    g_tol = if (!is.null(g_tol)) check_positive(g_tol, "g_tol"),
     memory = check_count(memory, "memory", 1),
     adtype = check_adtype(adtype)
   ))
@@ -61,11 +65,15 @@ nelder_mead <- function(maxiters = 200, f_tol = 1e-6) {
 
 #' @rdname optimizers
 #' @export
-adam <- function(rate = 0.05, maxiters = 50, adtype = NULL) {
+adam <- function(rate = 0.05, maxiters = NULL, adtype = NULL) {
   new_optimizer("adam", list(
-    rate = check_positive(rate, "rate"), maxiters = check_count(maxiters, "maxiters", 1),
+    rate = check_positive(rate, "rate"), maxiters = check_maxiters(maxiters),
     adtype = check_adtype(adtype)
   ))
+}
+
+check_maxiters <- function(maxiters) {
+  if (!is.null(maxiters)) check_count(maxiters, "maxiters", 1)
 }
 
 check_adtype <- function(adtype) {

@@ -3,8 +3,8 @@
 #' @param x,fit (`nlme_fit`) a fit.
 #' @param type (character) `"fits"`: data, individual and population curves by
 #'   subject; `"observed"`: observed against predicted; `"trace"`: the estimates by
-#'   iteration; `"convergence"`: gain, objective and largest relative change of the estimates by
-#'   iteration, see [notes()].
+#'   iteration, and before them the bound of a fit by [vem()]; `"convergence"`: gain, objective and
+#'   largest relative change of the estimates by iteration, see [notes()].
 #' @param subjects (character or NULL) labels of the subjects to draw in `"fits"`;
 #'   `NULL` draws the first 16.
 #' @param points (integer) number of points of each curve in `"fits"`.
@@ -95,10 +95,15 @@ outcome_facets <- function(data, first) {
 
 trace_data <- function(fit) {
   values <- fit$trace$value
+  names <- fit$trace$names
+  if (fit$method$options$name == "vem") {
+    values <- cbind(fit$trace$objective, values)
+    names <- c("ELBO", names)
+  }
   data.frame(
     iteration = rep(seq_len(nrow(values)), ncol(values)),
     phase = rep(fit$trace$phase, ncol(values)),
-    parameter = factor(rep(fit$trace$names, each = nrow(values)), fit$trace$names),
+    parameter = factor(rep(names, each = nrow(values)), names),
     value = as.vector(values)
   )
 }
@@ -107,7 +112,8 @@ trace_data <- function(fit) {
 convergence_data <- function(fit) {
   diagnostics <- fit_diagnostics(fit)
   change <- ifelse(diagnostics$dtheta_rel > 0, log10(diagnostics$dtheta_rel), NA)
-  labels <- c("Gain", "Objective", "Largest relative change (log10)")
+  objective <- if (fit$method$options$name == "vem") "ELBO" else "Objective"
+  labels <- c("Gain", objective, "Largest relative change (log10)")
   n <- nrow(diagnostics)
   data <- data.frame(
     iteration = rep(diagnostics$iteration, 3L),
@@ -115,7 +121,7 @@ convergence_data <- function(fit) {
     quantity = factor(rep(labels, each = n), labels),
     value = c(diagnostics$gain, diagnostics$objective, change)
   )
-  unname_rows(data[!is.na(data$value), ])
+  unname_rows(droplevels(data[!is.na(data$value), ]))
 }
 
 # A panel each of what the column `panels` tells apart, with lines where a phase ends.

@@ -22,6 +22,21 @@ fit_origin <- function(start_from) {
   list(resumes = TRUE, path = normalizePath(path))
 }
 
+# vem() has no state to keep: it is short, and what it has done is in the estimates.
+refuse_state <- function(method, kept, origin) {
+  if (method$options$name == "saem" || (is.null(kept) && !origin$resumes)) return(invisible())
+  name <- if (is.null(kept)) "start_from" else "checkpoint"
+  stop_option(
+    "no_state", sprintf("`%s` is for saem(): a fit by %s() keeps no state to go on with.", name, method$options$name),
+    hint = if (name == "checkpoint") {
+      "Leave `checkpoint` out."
+    } else {
+      "Give a fit without its state, `fit$state <- NULL`, which lends its estimates."
+    },
+    fields = list(name = name)
+  )
+}
+
 # Where and how often the core leaves its state, or NULL. `every` is NULL when it was
 # not given.
 kept_state <- function(checkpoint, every) {
@@ -76,7 +91,7 @@ formula_start_of <- function(fit, formula) {
 # What a finished fit lends: `start` for parameters of the same name and size that
 # `given` does not name, and `first`, the effects of levels the new data have too. Says
 # what it is.
-lent_by <- function(fit, model, bound, given) {
+lent_by <- function(fit, model, bound, given, method) {
   values <- estimated_values(fit)
   old <- fit$model$spec$parameters
   names(old) <- vapply(old, `[[`, character(1L), "name")
@@ -87,9 +102,10 @@ lent_by <- function(fit, model, bound, given) {
     !is.null(values[[name]]) && can_start(values[[name]], parameter, old[[name]])
   }, open)
   names <- vapply(taken, `[[`, character(1L), "name")
-  first <- lent_effects(fit, model, bound)
+  takes <- method$options$name
+  first <- lent_effects(fit, model, bound, "vem" %in% c(takes, fit$method$options$name))
   rlang::inform(
-    lending_lines(names, setdiff(known, c(names, given)), first, bound), class = "nlmers_message_start"
+    lending_lines(names, setdiff(known, c(names, given)), first, bound, takes), class = "nlmers_message_start"
   )
   list(start = values[names], first = first$fields)
 }
@@ -114,14 +130,15 @@ is_inside <- function(values, parameter) {
   values > lower & values < upper
 }
 
-# The modes of the effects that the new model has too, for the levels of the new data,
-# as the core reads them; `levels` counts those of each grouping.
-lent_effects <- function(fit, model, bound) {
+# The effects that the new model has too, for the levels of the new data, as the core
+# reads them; `levels` counts those of each grouping. They are modes, but conditional
+# means where a fit by vem() lends or takes them: those are the means of its q.
+lent_effects <- function(fit, model, bound, means) {
   fields <- list()
   levels <- integer()
   for (group in effect_groups(fit)) {
     effects <- group$effects
-    values <- if (is.null(effects$modes)) effects$cond_mean else effects$modes
+    values <- if (means || is.null(effects$modes)) effects$cond_mean else effects$modes
     for (i in which(effects$name %in% model$described$effects)) {
       here <- lapply(bound$groups, function(part) as.character(part$labels))
       use <- is.finite(values[, i]) & effects$labels %in% unlist(here)
@@ -134,12 +151,16 @@ lent_effects <- function(fit, model, bound) {
   list(fields = fields, levels = levels)
 }
 
-lending_lines <- function(taken, left, first, bound) {
+lending_lines <- function(taken, left, first, bound, takes) {
+  what <- if (takes == "vem") "approximations" else "chains"
+
   sizes <- vapply(bound$groups, function(part) length(part$labels), 1L)
   names(sizes) <- vapply(bound$groups, `[[`, "", "name")
   effects <- vapply(names(first$levels), function(name) {
     total <- if (name %in% names(sizes)) sizes[[name]] else sum(sizes)
-    sprintf("The chains of %d of %d levels of `%s` start at its random effects.", first$levels[[name]], total, name)
+    sprintf(
+      "The %s of %d of %d levels of `%s` start at its random effects.", what, first$levels[[name]], total, name
+    )
   }, "")
   names_of <- function(x) paste0("`", x, "`", collapse = ", ")
   c(

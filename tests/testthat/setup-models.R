@@ -58,3 +58,25 @@ counts <- function() {
 
 # The condition that code raises, for its class and its fields.
 caught <- function(code) tryCatch(code, nlmers_error = function(error) error)
+
+# A fit by saem() with what a fit by vem() has beyond it, in numbers made up here.
+as_if_by_vem <- function(fit, ...) {
+  n <- as.integer(fit$n_subjects)
+  fit$method <- vem(...)
+  terms <- as.numeric(fit$log_lik$subjects)
+  fit$log_lik <- list(
+    value = sum(terms), subjects = terms, method = "importance", draws = 1000L, mc_error = 0.0123,
+    converged = rep(TRUE, n)
+  )
+  fit$importance <- list(
+    log_lik = terms, mc_error = rep(0.0123 / sqrt(n), n), ess = seq(900, 500, length.out = n),
+    khat = seq(-0.2, 0.4, length.out = n), draws = 1000L
+  )
+  fit$elbo <- list(
+    value = sum(terms) - 0.01 * n, subjects = terms - 0.01, mc_error = 0.004, rule = "cubature", points = 2L,
+    family = "full_rank"
+  )
+  fit$trace$phase <- ifelse(seq_len(nrow(fit$trace$value)) <= 10L, "sweep", "newton")
+  fit$acceptance <- list(kernel = character(), rate = numeric())
+  fit
+}

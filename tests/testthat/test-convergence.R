@@ -34,3 +34,17 @@ test_that("one iteration is singular", {
   fit <- list(status = list(code = "interrupted"), trace = list(value = matrix(0, 1, 2)))
   expect_equal(nlmers:::status_sentence(fit), "Interrupted after 1 iteration")
 })
+
+test_that("the advice on a fit by vem() speaks of its own options", {
+  fit <- as_if_by_vem(fit_orange(method = short_saem(), seed = 1))
+  expect_equal(convergence(fit)$advice[1L], "None needed.")
+  fit$status$code <- "max_iterations"
+  expect_match(convergence(fit)$advice[1L], "in vem()", fixed = TRUE)
+  fit$method <- vem(optimizer = adam())
+  expect_match(convergence(fit)$advice[1L], "adam()", fixed = TRUE)
+  for (code in c("stalled", "not_finite", "interrupted")) {
+    fit$status$code <- code
+    expect_false(grepl("saem[(]exploration|goes on", convergence(fit)$advice[1L]))
+    expect_gt(nchar(convergence(fit)$advice[1L]), 20L)
+  }
+})

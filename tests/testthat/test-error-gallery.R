@@ -288,7 +288,20 @@ gallery <- list(
   "a tolerance for another test" = quote(saem(convergence_test = "windowed", rtol_theta = 1)),
   "a tolerance below zero" = quote(saem(atol_Q = -1)),
   "annealing that is a word" = quote(saem(sa_anneal_schedule = "yes")),
-  "an option that is gone" = quote(saem(chains = 3))
+  "an option that is gone" = quote(saem(chains = 3)),
+  "a family that is none" = quote(vem(family = "gaussian")),
+  "points of a rule that has its own" = quote(vem(points = 64)),
+  "layers of a flow that is none" = quote(vem(flows = 4)),
+  "an optimizer that bounds no bound" = quote(vem(optimizer = nelder_mead())),
+  "a tolerance of another method" = quote(vem(optimizer = lbfgs(g_tol = 1e-3))),
+  "two numbers of steps" = quote(vem(optimizer = adam(maxiters = 500), maxiters = 100)),
+  "some batches for all" = quote(vem(batch_size = 8)),
+  "a penalty without a name" = quote(vem(penalty = 1)),
+  "a penalty of what is no parameter" = quote(fit_decay(method = vem(penalty = c(sigm = 1)))),
+  "draws of a polish that is none" = quote(vem(polish = FALSE, polish_draws = 100)),
+  "draws that nothing reads" = quote(vem(log_lik = "laplace", se = "linear", draws = 100)),
+  "nodes of another likelihood" = quote(vem(nodes = 7)),
+  "a checkpoint of what keeps no state" = quote(fit_decay(method = vem(), checkpoint = tempfile()))
 )
 
 # The condition a case raises; the estimator never sees it.

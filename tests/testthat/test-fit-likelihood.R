@@ -28,8 +28,41 @@ test_that("attributes say how it was computed", {
   expect_equal(AIC(fit), 2 * 5 - 2 * as.numeric(value))
   expect_equal(BIC(fit), log(35) * 5 - 2 * as.numeric(value))
   expect_equal(nobs(fit), 35L)
-  expect_equal(caught(logLik(fit, method = "linear"))$name, "method")
+  expect_equal(caught(logLik(fit, method = "linearized"))$name, "method")
   expect_equal(caught(logLik(fit, nodes = 0))$name, "nodes")
+  expect_null(attr(value, "mc_error"))
+})
+
+test_that("what a method does not read is refused", {
+  fit <- fit_orange(method = short_saem(), seed = 1)
+  expect_equal(caught(logLik(fit, method = "importance", nodes = 3))$name, "nodes")
+  expect_equal(caught(logLik(fit, method = "linear", nodes = 3))$name, "nodes")
+  expect_equal(caught(logLik(fit, method = "quadrature", draws = 30))$name, "draws")
+  expect_equal(caught(logLik(fit, nodes = 3, seed = 1))$name, "seed")
+  expect_equal(caught(logLik(fit, draws = 1))$name, "draws")
+})
+
+test_that("without a method it is the one of the fit, or of what is given", {
+  fit <- fit_orange(method = short_saem(), seed = 1)
+  of <- nlmers:::likelihood_asked
+  expect_equal(of(fit, NULL, NULL, NULL), "quadrature")
+  expect_equal(of(fit, NULL, 3, NULL), "quadrature")
+  expect_equal(of(fit, NULL, NULL, 300), "importance")
+  fit$log_lik <- NULL
+  expect_equal(of(fit, NULL, NULL, NULL), "quadrature")
+  fit$method <- vem(log_lik = "none")
+  expect_equal(of(fit, NULL, NULL, NULL), "importance")
+  fit$method <- vem(log_lik = "linear")
+  expect_equal(of(fit, NULL, NULL, NULL), "linear")
+})
+
+test_that("the likelihood of a fit by importance sampling is held with its error", {
+  fit <- as_if_by_vem(fit_orange(method = short_saem(), seed = 1))
+  value <- logLik(fit)
+  expect_equal(attributes(value)[c("method", "draws", "mc_error")], list(
+    method = "importance", draws = 1000L, mc_error = 0.0123
+  ))
+  expect_equal(attr(logLik(fit, nodes = 7), "method"), "quadrature")
 })
 
 test_that("degrees of freedom count what is free to move", {

@@ -89,3 +89,16 @@ test_that("batches that share levels are counted once, and those drawn for are",
   expect_equal(notes(both)$diagnostics$n_updated, rep(2, 6L))
   expect_equal(notes(made(update_schedule = 1))$diagnostics$n_updated, rep(1, 6L))
 })
+
+test_that("what vem() does not have is missing in its notes", {
+  fit <- as_if_by_vem(fit_orange(method = short_saem(), seed = 1))
+  made <- notes(fit)
+  expect_equal(made$builtin_stats_mode_requested, "auto")
+  expect_length(made$anneal_to_fixed, 0L)
+  expect_true(all(is.na(made$diagnostics$gain)))
+  expect_true(all(is.na(made$diagnostics$n_chains_used)))
+  expect_false(any(made$diagnostics$anneal_active))
+  expect_equal(unique(made$diagnostics$n_updated), 5)
+  fit$method <- vem(optimizer = adam(), batch_size = 2)
+  expect_equal(unique(notes(fit)$diagnostics$n_updated), 2)
+})

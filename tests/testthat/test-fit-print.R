@@ -28,6 +28,19 @@ test_that("a fixed parameter has its note and no SE, an estimate of 0 no RSE", {
   expect_equal(nlmers:::relative_se(data.frame(estimate = c(0, -2), se = 1)), c(NA, 50))
 })
 
+test_that("a fit by vem() says how, with its bound and the error of its likelihood", {
+  lines <- capture.output(print(as_if_by_vem(fit)))
+  expect_lte(length(lines), 30L)
+  expect_equal(lines[1L], "Nonlinear mixed effects model fitted by VEM (full-rank Gaussian, polished)")
+  expect_match(lines[3L], "^Converged after 200 iterations, 2 cubature points, seed 1$")
+  expect_match(lines, "^Log-likelihood -.*importance sampling, 1000 draws, Monte-Carlo error 0.012[)]$", all = FALSE)
+  expect_match(lines, "^ELBO -[0-9.]+ [(]lower bound", all = FALSE)
+  plain <- as_if_by_vem(fit, family = "mean_field", polish = FALSE)
+  expect_match(capture.output(print(plain))[1L], "VEM (mean-field Gaussian)", fixed = TRUE)
+  plain$log_lik <- NULL
+  expect_match(capture.output(print(plain)), "^Log-likelihood not computed", all = FALSE)
+})
+
 # The fit as if every table were many times longer.
 enlarged <- function(fit, n_warnings) {
   rows <- rep(1:3, 8)
@@ -48,6 +61,7 @@ enlarged <- function(fit, n_warnings) {
 
 test_that("many parameters are cut to 30 lines", {
   for (n_warnings in c(0, 1, 3, 9)) {
+    expect_lte(length(capture.output(print(as_if_by_vem(enlarged(fit, n_warnings))))), 30L)
     lines <- capture.output(print(enlarged(fit, n_warnings)))
     expect_lte(length(lines), 30L)
     expect_length(grep("more, see summary()", lines, fixed = TRUE), 2L + (n_warnings > 3))

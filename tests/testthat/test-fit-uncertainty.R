@@ -143,3 +143,18 @@ test_that("a parameter declared without SE shows none", {
   table <- tidy(fit, "fixed")
   expect_equal(is.na(table$std.error), table$term == "base")
 })
+
+test_that("which covariance matrix is asked for, and how", {
+  expect_identical(vcov(fit, method = "louis"), vcov(fit))
+  expect_equal(attr(confint(fit), "vcov"), "louis")
+  expect_equal(caught(vcov(fit, method = "hessian"))$name, "method")
+  expect_equal(caught(confint(fit, vcov = "hessian"))$name, "vcov")
+  expect_equal(caught(vcov(fit, draws = 50))$name, "draws")
+  expect_equal(caught(vcov(fit, method = "linear", seed = 5))$name, "seed")
+  expect_equal(caught(confint(fit, vcov = "sandwich", draws = 1))$name, "draws")
+  by_vem <- as_if_by_vem(fit, se = "none")
+  by_vem$uncertainty <- NULL
+  error <- caught(vcov(by_vem))
+  expect_match(error$problem, "se = \"none\"", fixed = TRUE)
+  expect_match(error$hint, "method = \"louis\"", fixed = TRUE)
+})

@@ -38,15 +38,6 @@ test_that("maps name outcomes and effects, and parameters of theirs", {
   expect_equal(options$re_mean_params, I("b"))
 })
 
-test_that("bounds have one number a coordinate", {
-  options <- adapted(lb = list(sigma = -3, omega = -9), ub = list(omega = c(1, 2, Inf)))
-  expect_equal(options$lb, list(list("sigma", I(-3)), list("omega", I(rep(-9, 3)))))
-  expect_match(nlmers:::request_json(options$ub), "[[\"omega\",[1,2,null]]]", fixed = TRUE)
-  expect_equal(caught(adapted(lb = list(omega = 1:2)))$reason, "bound_length")
-  expect_message(options <- adapted(lb = c(sigma = -3, a = 0), fix = list("sigma")), "`lb` of `sigma` is not used")
-  expect_equal(options$lb, list(list("a", I(0))))
-})
-
 test_that("a method without such names is as it was", {
   options <- setdiff(names(saem()$options), "anneal_to_fixed")
   expect_equal(adapted()[options], saem()$options[options], ignore_attr = TRUE)

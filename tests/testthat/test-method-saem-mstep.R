@@ -60,12 +60,3 @@ test_that("closed forms are all, those named, or none", {
   )
   expect_equal(made$options$builtin_mean, "none")
 })
-
-test_that("bounds are named numbers in order", {
-  expect_equal(caught(saem(lb = 3))$reason, "unnamed_value")
-  expect_equal(caught(saem(lb = c(a = 1), ub = c(a = 1)))$reason, "bad_bounds")
-  expect_equal(caught(saem(ub = list(a = "x")))$name, "ub[\"a\"]")
-  expect_equal(caught(saem(lb = c(a = Inf)))$name, "lb[\"a\"]")
-  expect_equal(caught(saem(lb = c(a = NA)))$name, "lb[\"a\"]")
-  expect_silent(saem(lb = c(a = -Inf, b = 0), ub = list(a = 3, v = c(1, Inf))))
-})

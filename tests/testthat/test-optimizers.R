@@ -17,6 +17,13 @@ test_that("what an optimizer cannot do is refused", {
   }
 })
 
+test_that("how long an optimizer runs is left to the method unless it is said", {
+  expect_null(lbfgs()$maxiters)
+  expect_null(adam()$maxiters)
+  expect_equal(saem(optimizer = lbfgs(maxiters = 3))$options$optimizer$maxiters, 3)
+  expect_equal(saem(optimizer = adam(maxiters = 3))$options$optimizer$maxiters, 3)
+})
+
 test_that("an optimizer prints as the call that makes it", {
   expect_output(print(score()), "Optimizer score()", fixed = TRUE)
   expect_output(print(adam(adtype = "finite")), "adtype = \"finite\")", fixed = TRUE)

@@ -32,3 +32,13 @@ test_that("the convergence has gain, objective and changes", {
   # The first iteration has nothing to change from.
   expect_equal(10^parts[[3L]], notes(fit)$diagnostics$dtheta_rel[-1L])
 })
+
+test_that("the traces of a fit by vem() begin with its bound", {
+  fit <- as_if_by_vem(fit_orange(method = short_saem(), seed = 1))
+  data <- plot_data(fit, "trace")
+  expect_equal(levels(data$parameter), c("ELBO", fit$trace$names))
+  expect_equal(data$value[data$parameter == "ELBO"], fit$trace$objective)
+  expect_equal(unique(data$phase), c("sweep", "newton"))
+  expect_s3_class(plot(fit, "trace"), "ggplot")
+  expect_equal(levels(plot_data(fit, "convergence")$quantity), c("ELBO", "Largest relative change (log10)"))
+})

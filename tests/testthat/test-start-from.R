@@ -228,3 +228,24 @@ test_that("a fit with functions of the user leaves no state and takes none", {
   expect_false(file.exists(path))
   expect_null(stopped(run())$state)
 })
+
+test_that("between the methods it is conditional means that are lent", {
+  fit <- fit_nlme(theo_formula(), theo, short_saem(), seed = 1, progress = FALSE)
+  bound <- nlmers:::rebind_data(fit)
+  lent <- function(from, method) {
+    suppressMessages(nlmers:::lent_by(from, fit$model, bound, character(), method))$first[[1L]]$values
+  }
+  expect_equal(as.numeric(lent(fit, saem())), fit$effects$modes[, 1L])
+  expect_equal(as.numeric(lent(fit, vem())), fit$effects$cond_mean[, 1L])
+  expect_equal(as.numeric(lent(as_if_by_vem(fit), saem())), fit$effects$cond_mean[, 1L])
+  expect_message(
+    nlmers:::lent_by(fit, fit$model, bound, character(), vem()), "The approximations of 12 of 12 levels of `Subject`"
+  )
+})
+
+test_that("vem() has no state to go on with", {
+  error <- caught(fit_nlme(theo_formula(), theo, vem(), checkpoint = tempfile()))
+  expect_equal(error[c("reason", "name")], list(reason = "no_state", name = "checkpoint"))
+  path <- withr::local_tempfile(lines = "x")
+  expect_equal(caught(fit_nlme(theo_formula(), theo, vem(), start_from = path))$name, "start_from")
+})

@@ -4,13 +4,15 @@
 //! CPU times of this thread, medians over several runs; ratios compare what was measured in the same run.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use cpu_time::ThreadTime;
-use nlmers_core::data::Frame;
+use nlmers_core::data::{Frame, Layout};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::{map, Function, Isa};
 use nlmers_core::monitor::Silent;
-use nlmers_core::problem::{Derivatives, Given, Joint, Scratch, Values};
+use nlmers_core::parallel::Workers;
+use nlmers_core::problem::{Derivatives, Given, Joint, Known, Problem, Scratch, Stored, Values};
 use nlmers_core::request::{Columns, Request};
 use nlmers_core::saem::options::ChainOptions;
 use nlmers_core::saem::{fit, SaemOptions};
@@ -32,7 +34,8 @@ fn main() -> Result<(), Failure> {
     if let [_, request, columns] = arguments.as_slice() {
         whole_fit(request, columns, unit)?;
     }
-    engine()
+    engine()?;
+    moving_theta()
 }
 
 /// Median CPU seconds of a run of `work`, after one run to warm up.
@@ -126,12 +129,10 @@ const MODEL: &str = r#"{"task": "describe", "model": {
     {"kind": "outcome", "column": "y", "text": "y", "dist": {"call": "normal", "args": [{"sym": "f"},
      {"call": "add_prop", "args": [{"sym": "a"}, {"sym": "b"}]}]}}]}}"#;
 
-/// 12 subjects with 11 observations, 64 chains.
-fn engine() -> Result<(), Failure> {
-    const SUBJECTS: usize = 12;
-    const ROWS: usize = 11;
-    let n = SUBJECTS * ROWS;
-    let time: Vec<f64> = (0..n).map(|r| 0.25 + 2.2 * (r % ROWS) as f64).collect();
+/// The model with some subjects and observations of each.
+fn oral(subjects: usize, rows: usize) -> Result<Joint, Failure> {
+    let n = subjects * rows;
+    let time: Vec<f64> = (0..n).map(|r| 0.25 + 2.2 * (r % rows) as f64).collect();
     let frame = Frame {
         n_rows: n,
         columns: vec![
@@ -142,26 +143,32 @@ fn engine() -> Result<(), Failure> {
             ),
         ],
         group: "id".into(),
-        labels: (1..=SUBJECTS).map(|i| i.to_string()).collect(),
-        codes: (0..n).map(|r| r / ROWS).collect(),
+        labels: (1..=subjects).map(|i| i.to_string()).collect(),
+        codes: (0..n).map(|r| r / rows).collect(),
         time: Some("t".into()),
         ..Frame::default()
     };
-    let joint = Joint::new(
-        &Request::parse(MODEL)?.compiled()?,
-        &frame,
-        &Given::default(),
-    )?;
+    let model = Request::parse(MODEL)?.compiled()?;
+    Ok(Joint::new(&model, &frame, &Given::default())?)
+}
+
+/// Individual vectors of the lanes of a block.
+fn individuals() -> Vec<Column> {
+    let lanes = |m: &f64| {
+        Column(std::array::from_fn(|l| {
+            m + 0.01 * (l as f64 - 0.5 * LANES as f64)
+        }))
+    };
+    [0.45, 3.4, 1.0].iter().map(lanes).collect()
+}
+
+/// 12 subjects with 11 observations, 64 chains.
+fn engine() -> Result<(), Failure> {
+    const ROWS: usize = 11;
+    let joint = oral(12, ROWS)?;
     let problem = joint.main();
     let layout = problem.layout(64);
-    let phi: Vec<Column> = [0.45, 3.4, 1.0]
-        .iter()
-        .map(|m| {
-            Column(std::array::from_fn(|l| {
-                m + 0.01 * (l as f64 - 0.5 * LANES as f64)
-            }))
-        })
-        .collect();
+    let phi = individuals();
     let per_obs = 1e9 / (layout.blocks.len() * ROWS * LANES) as f64;
     for isa in Isa::available() {
         let mut values = Values::on(isa, problem, &layout, &problem.programs.likelihood);
@@ -208,6 +215,96 @@ fn engine() -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// 32 subjects with 8 observations, 256 draws that stay while `theta` moves: with the structural model computed at
+/// every `theta`, and once.
+fn moving_theta() -> Result<(), Failure> {
+    const ROWS: usize = 8;
+    let joint = oral(32, ROWS)?;
+    let original = joint.main();
+    let stored = Stored::new(original).ok_or("nothing to store")?;
+    let layout = original.layout(256);
+    let phi = vec![individuals(); layout.blocks.len()];
+    let theta = &original.theta.start;
+    let columns = || stored.columns(&layout, theta, &phi, &Workers::single());
+    let per_obs = 1e9 / (layout.blocks.len() * ROWS * LANES) as f64;
+    let once = per_obs
+        * median(9, || {
+            black_box(columns());
+        });
+    let known = Arc::new(columns());
+    let mut passes = [(original, Arc::default()), (&stored.problem, known)]
+        .map(|(problem, known)| Pass::new(problem, &layout, known, theta));
+    let mut rounds: Vec<[f64; 4]> = (0..31)
+        .map(|_| {
+            let [full, rest] = &mut passes;
+            let (a, b) = (full.seconds(&phi), rest.seconds(&phi));
+            [a.0, b.0, a.1, b.1].map(|time| per_obs * time)
+        })
+        .collect();
+    let mut middle = |k: usize| {
+        rounds.sort_by(|a, b| a[k].total_cmp(&b[k]));
+        rounds[rounds.len() / 2][k]
+    };
+    let [full, rest, full_slope, rest_slope] = [0, 1, 2, 3].map(&mut middle);
+    println!(
+        "theta moves, draws stay: likelihood {full:.2} ns per observation, stored {rest:.2}: ratio {:.2}; \
+         with gradient {full_slope:.2} ns, stored {rest_slope:.2}: ratio {:.2}; storing once {once:.2} ns",
+        full / rest,
+        full_slope / rest_slope
+    );
+    Ok(())
+}
+
+/// Likelihood and gradient in `theta` over all blocks.
+struct Pass<'a> {
+    values: Values<'a>,
+    derivatives: Derivatives<'a>,
+    theta: &'a [f64],
+    work: Vec<Column>,
+    scratch: Scratch,
+}
+
+impl<'a> Pass<'a> {
+    fn new(
+        problem: &'a Problem,
+        layout: &'a Layout,
+        known: Arc<Vec<Known>>,
+        theta: &'a [f64],
+    ) -> Self {
+        let mut values = Values::new(problem, layout, &problem.programs.likelihood);
+        let mut derivatives = Derivatives::new(problem, layout, &problem.programs.theta);
+        values.set_known(known.clone());
+        derivatives.set_known(known);
+        Self {
+            values,
+            derivatives,
+            theta,
+            work: Vec::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// CPU seconds of the likelihood, and of the likelihood with its gradient.
+    fn seconds(&mut self, phi: &[Vec<Column>]) -> (f64, f64) {
+        let value = median(3, || {
+            self.values.prepare(self.theta);
+            for (b, phi) in phi.iter().enumerate() {
+                black_box(self.values.log_lik(b, phi, &mut self.work));
+            }
+        });
+        let both = median(3, || {
+            self.derivatives.prepare(self.theta);
+            for (b, phi) in phi.iter().enumerate() {
+                black_box(
+                    self.derivatives
+                        .population_adjoints(b, phi, &mut self.scratch),
+                );
+            }
+        });
+        (value, both)
+    }
 }
 
 /// ns per element of a function over 1024 values.

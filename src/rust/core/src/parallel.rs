@@ -1,23 +1,22 @@
 //! Map work over blocks on a pool of threads; results do not depend on their number.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use rayon::ThreadPool;
 
 use crate::error::{Error, ErrorClass, Result};
 
 /// A pool of threads, or none when one is enough.
+#[derive(Clone)]
 pub struct Workers {
-    pool: Option<ThreadPool>,
+    pool: Option<Arc<ThreadPool>>,
 }
 
 impl Workers {
     /// One thread: the one that calls.
     pub const fn single() -> Self {
         Self { pool: None }
-    }
-
-    pub fn is_single(&self) -> bool {
-        self.pool.is_none()
     }
 
     /// # Errors
@@ -27,7 +26,10 @@ impl Workers {
             return Ok(Self::single());
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        pool.map(|pool| Self { pool: Some(pool) }).map_err(|error| {
+        pool.map(|pool| Self {
+            pool: Some(Arc::new(pool)),
+        })
+        .map_err(|error| {
             Error::new(
                 ErrorClass::Option,
                 "threads",

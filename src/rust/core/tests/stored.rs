@@ -218,6 +218,9 @@ fn what_costs_less_than_reading_is_not_stored() {
     let original = theophylline("y ~ normal(f, a + b * f)");
     // The residual is computed from the prediction.
     assert_eq!(widths(&original, &stored(&original)), (0, 1));
+    // The root is not: it is stored beside what it is computed from.
+    let original = theophylline("y ~ normal(f, a + b * sqrt(f))");
+    assert_eq!(widths(&original, &stored(&original)), (0, 2));
     let line = problem(
         "fixed m = 1
          fixed o = positive(0.5, 0.5)
@@ -334,8 +337,8 @@ fn censored_outcomes() {
 
 #[test]
 fn two_outcomes_and_effects_with_their_own_laws() {
-    let original = problem(
-        "fixed m = 0.2
+    let text = "
+         fixed m = 0.2
          fixed k = positive(1.4)
          fixed o = positive(0.5)
          fixed s = positive(0.4, 0.6)
@@ -343,10 +346,14 @@ fn two_outcomes_and_effects_with_their_own_laws() {
          random g ~ exponential(k) | id
          f <- exp(-exp(e) * t)
          y ~ normal(5 * f + g, s[1] + 0.1 * g)
-         n ~ neg_binomial(exp(f), s[2])",
-        &data(),
-    );
-    stored(&original);
+         n ~ neg_binomial(exp(f), s[2])";
+    stored(&problem(text, &data()));
+    let original = problem_with_fixed(text, &data(), &["k"]);
+    let stored = stored(&original);
+    // Without a free parameter, what effects say of themselves is stored once a subject.
+    let [likelihood, _, theta, _] = exponentials(&stored.problem);
+    assert_eq!((likelihood, theta), (0, 0));
+    assert!(exponentials(&original)[0] > 0);
 }
 
 /// A covariance whose elements share a parameter moves by the program for `theta`.

@@ -259,7 +259,7 @@ impl Importance {
 }
 
 /// Batches that are held together: as many as the lanes of `copies` draws allow, in their order.
-fn groups(joint: &Joint, copies: usize) -> Vec<Vec<usize>> {
+pub fn groups(joint: &Joint, copies: usize) -> Vec<Vec<usize>> {
     let mut levels = vec![0; joint.n_batches];
     for batch in joint.batches.iter().flatten() {
         levels[*batch] += 1;

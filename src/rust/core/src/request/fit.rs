@@ -1,67 +1,164 @@
-//! Fit a model and report everything a front end shows of it.
+//! Fit a model by an estimator and report everything a front end shows of it.
 
 use std::time::Instant;
 
-use nalgebra::DMatrix;
-
 use super::history::{acceptance, refusals, trace};
-use super::likelihood::{by_nodes, marginal};
-use super::modes::Asked;
-use super::predict::{
-    columns_matrix, effect_names, individual, outcome_names, predictions, typical,
-};
-use super::uncertainty::covariances;
-use super::{count, list, matrix, modes, parameters, Columns, Request};
+use super::method::Method;
+use super::report::{conditional_effects, Report};
+use super::variational::{AroundModes, Variational, Wanted};
+use super::{count, list, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
-use crate::inference::ebe::EbModes;
-use crate::model::Transform;
+use crate::fitted::Fit;
 use crate::monitor::Monitor;
-use crate::parallel::Workers;
-use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem};
+use crate::problem::{Given, Joint};
 use crate::reply::Value;
-use crate::saem::{self, Fit, FitStatus, SaemOptions, Saved};
+use crate::saem::{self, Course, SaemOptions, Saved};
+use crate::vem;
+
+/// What an estimator found, and what the front end hears of it beside the estimates.
+struct Found {
+    fit: Fit,
+    seed: u64,
+    ineligible: Vec<(String, String)>,
+    variational: Option<Variational>,
+}
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
     let model = request.compiled()?;
-    let options = options(request)?;
+    let method = request.estimator()?;
     let mut given = request.given()?;
-    let collapsing = options.anneal.anneal_to_fixed.iter();
-    given.apart = collapsing.map(|c| c.effect.clone()).collect();
+    given.apart = method.collapsed();
     let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
     let mut problem = Joint::new(&model, &frame, &given)?;
     course.first = request.first_effects(&problem);
-    problem.narrow(&options.mstep.lb, &options.mstep.ub)?;
-    options.ebe.check(&problem)?;
-    let ineligible = saem::choose_routes(&mut problem, &options);
-    let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
+    let (lower, upper) = method.bounds();
+    problem.narrow(lower, upper)?;
+    method.ebe().check(&problem)?;
     let built = started.elapsed().as_secs_f64();
+    let mut found = match &method {
+        Method::Saem(options) => by_saem(request, &mut problem, options, &course, monitor)?,
+        Method::Vem(options) => {
+            refuse_course(&course)?;
+            let seed = request.seed.unwrap_or(1.0) as u64;
+            let threads = request.threads.unwrap_or(1);
+            let first = course.first.as_ref();
+            let found = vem::fit(&problem, options, (seed, threads), first, monitor)?;
+            let (fit, variational) = Variational::new(found, options);
+            Found {
+                fit,
+                seed,
+                ineligible: Vec::new(),
+                variational: Some(variational),
+            }
+        }
+    };
+    let started = Instant::now();
+    let workers = request.workers()?;
+    if let Some(variational) = &mut found.variational {
+        variational.infer(&problem, &mut found.fit, found.seed, &workers);
+    }
+    let state = found.fit.state.take();
+    let mut entries = report(&problem, &given, &method, &found, workers);
+    let seconds = [built, found.fit.seconds, started.elapsed().as_secs_f64()];
+    let names = ["build", method.name(), "inference"];
+    let names = Value::Texts(names.map(String::from).to_vec());
+    entries.extend(vec![
+        ("ineligible", refusals(&found.ineligible)),
+        (
+            "timing",
+            list(vec![
+                ("name", names),
+                ("seconds", Value::Numbers(seconds.to_vec())),
+            ]),
+        ),
+        ("n_subjects", count(frame.labels.len())),
+        ("n_obs", count(problem.main().records.n_obs())),
+        ("seed", Value::Number(found.seed as f64)),
+    ]);
+    entries.extend(state.map(|state| ("state", Value::Bytes(state))));
+    Ok(list(entries))
+}
+
+fn by_saem(
+    request: &Request,
+    problem: &mut Joint,
+    options: &SaemOptions,
+    course: &Course,
+    monitor: &dyn Monitor,
+) -> Result<Found> {
+    let ineligible = saem::choose_routes(problem, options);
+    let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
     let threads = request.threads.unwrap_or(1);
-    let mut fit = saem::fit_on(&problem, &options, seed, threads, monitor, &course)?;
-    let state = fit.state.take();
+    Ok(Found {
+        fit: saem::fit_on(problem, options, seed, threads, monitor, course)?,
+        seed,
+        ineligible,
+        variational: None,
+    })
+}
+
+/// What an interrupted run leaves is that of SAEM.
+fn refuse_course(course: &Course) -> Result<()> {
+    if course.checkpoint.is_none() && course.resume.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorClass::Option,
+        "checkpoint_vem",
+        "A fit by vem() keeps no checkpoints.",
+    )
+    .hint("Leave `checkpoint` out; `start_from` takes the estimates of a finished fit."))
+}
+
+/// Everything about the estimates, the data given the estimates, and the run.
+fn report(
+    problem: &Joint,
+    given: &Given,
+    method: &Method,
+    found: &Found,
+    workers: crate::parallel::Workers,
+) -> Vec<(&'static str, Value)> {
+    let fit = &found.fit;
     let finite = fit.theta.iter().all(|x| x.is_finite());
     let theta = if finite {
         &fit.theta
     } else {
         &problem.theta.start
     };
-    let started = Instant::now();
-    let of = |part| conditional_effects(part, &fit, theta, &given);
+    let of = |part| conditional_effects(part, fit, theta, given);
     let mut report = Report {
-        problem: &problem,
-        fit: &fit,
+        problem,
+        fit,
         theta,
-        given: &given,
+        given,
         means: problem.parts.iter().map(of).collect(),
+        errors: found
+            .variational
+            .as_ref()
+            .map_or("louis", Variational::errors),
         warnings: fit.warnings.clone(),
-        workers: request.workers()?,
+        workers,
     };
     report.warn_of_idle();
-    let modes = report.modes(&options, seed);
-    let log_lik = report.log_lik(&options, modes.as_ref());
-    let mut entries = report.conditional(modes.as_ref().filter(|_| options.ebe.store_eb_modes));
-    let seconds = [built, fit.seconds, started.elapsed().as_secs_f64()];
+    let wanted = Wanted::of(method);
+    let modes = report.modes(method, found.seed, wanted.modes());
+    let mut log_lik = match wanted.log_lik {
+        AroundModes::Nodes(nodes) => report.log_lik(nodes, modes.as_ref()),
+        AroundModes::Linear => report.linear_log_lik(modes.as_ref()),
+        AroundModes::Nothing => Value::Null,
+    };
+    let uncertainty = if wanted.linear_errors {
+        report.linear_uncertainty(modes.as_ref())
+    } else {
+        report.uncertainty()
+    };
+    let mut entries = report.conditional(modes.as_ref().filter(|_| method.ebe().store_eb_modes));
+    if let Some(variational) = &found.variational {
+        log_lik = variational.log_lik().unwrap_or(log_lik);
+        entries.extend(variational.entries());
+    }
     entries.extend(vec![
         ("parameters", report.parameters()),
         (
@@ -69,283 +166,14 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
             parameters::coordinates(&problem.theta, theta),
         ),
         ("covariance", report.covariance()),
-        ("uncertainty", report.uncertainty()),
+        ("uncertainty", uncertainty),
         ("log_lik", log_lik),
-        ("trace", trace(&problem, &fit.trace)),
+        ("trace", trace(problem, &fit.trace)),
         ("status", report.status()),
-        ("ineligible", refusals(&ineligible)),
-        ("acceptance", acceptance(&fit)),
+        ("acceptance", acceptance(fit)),
         ("rejected", Value::Number(fit.not_finite as f64)),
-        (
-            "timing",
-            list(vec![
-                (
-                    "name",
-                    Value::Texts(["build", "saem", "inference"].map(String::from).to_vec()),
-                ),
-                ("seconds", Value::Numbers(seconds.to_vec())),
-            ]),
-        ),
         ("chains", count(fit.chains)),
-        ("n_subjects", count(frame.labels.len())),
-        ("n_obs", count(problem.main().records.n_obs())),
-        ("seed", Value::Number(seed as f64)),
         ("warnings", Value::Texts(report.warnings.clone())),
     ]);
-    entries.extend(state.map(|state| ("state", Value::Bytes(state))));
-    Ok(list(entries))
-}
-
-pub fn options(request: &Request) -> Result<SaemOptions> {
-    // Nothing chosen, no options: all by default.
-    let method = request.method.clone().filter(|method| !method.is_null());
-    serde_json::from_value(method.unwrap_or_else(|| serde_json::json!({}))).map_err(|error| {
-        Error::new(
-            ErrorClass::Option,
-            "method",
-            format!("An option of saem() is not valid: {error}."),
-        )
-    })
-}
-
-struct Report<'a> {
-    problem: &'a Joint,
-    fit: &'a Fit,
-    theta: &'a [f64],
-    given: &'a Given,
-    /// Conditional means and standard deviations of the effects of each grouping.
-    means: Vec<(Vec<f64>, Vec<f64>)>,
-    warnings: Vec<String>,
-    workers: Workers,
-}
-
-impl Report<'_> {
-    fn parameters(&self) -> Value {
-        let (model, theta) = (self.problem.model(), &self.problem.theta);
-        parameters::estimated(model, theta, self.theta, &self.problem.roles())
-    }
-
-    /// `Omega` on the Gaussian scale, the effects of all groupings one after another; for effects that are Gaussian on
-    /// no scale their own variance.
-    fn covariance(&self) -> Value {
-        let effects = &self.problem.model().effects;
-        let names = effects.iter().map(|e| e.name.clone()).collect();
-        let of = |group: usize| self.problem.parts[group].records.group.clone();
-        let groups = effects.iter().map(|e| of(e.group)).collect();
-        let d = effects.len();
-        let mut omega = DMatrix::zeros(d, d);
-        for part in &self.problem.parts {
-            let (first, n) = (part.form.offset, part.n_phi());
-            let own = Prior::new(part, self.theta).map(|prior| prior.omega);
-            let own = own.unwrap_or_else(|_| DMatrix::from_element(n, n, f64::NAN));
-            omega.view_mut((first, first), (n, n)).copy_from(&own);
-            for (k, variance) in part.law_variances(self.theta) {
-                omega[(k, k)] = variance;
-            }
-        }
-        list(vec![
-            ("names", Value::Texts(names)),
-            ("groups", Value::Texts(groups)),
-            (
-                "value",
-                Value::Matrix {
-                    rows: d,
-                    cols: d,
-                    data: omega.as_slice().to_vec(),
-                },
-            ),
-        ])
-    }
-
-    /// Covariance matrices of the estimates.
-    fn uncertainty(&self) -> Value {
-        // An estimate that is not finite is replaced by the start, whose covariance this is not.
-        let lost = matches!(self.fit.status, FitStatus::NotFinite);
-        let Some(transformed) = self.fit.covariance.as_ref().filter(|_| !lost) else {
-            return Value::Null;
-        };
-        covariances(self.problem, self.theta, transformed, "louis")
-    }
-
-    fn is_finished(&self) -> bool {
-        !matches!(
-            self.fit.status,
-            FitStatus::NotFinite | FitStatus::Interrupted
-        )
-    }
-
-    fn log_lik(&mut self, options: &SaemOptions, modes: Option<&EbModes>) -> Value {
-        if !options.log_lik || !self.is_finished() {
-            return Value::Null;
-        }
-        // Without a population distribution there are no modes, and no likelihood.
-        let Some(modes) = modes else {
-            return Value::Null;
-        };
-        match marginal(
-            self.problem,
-            self.theta,
-            options.nodes,
-            &modes.points,
-            &self.workers,
-        ) {
-            Ok(result) => {
-                if !result.log_lik.is_finite() {
-                    self.warnings
-                        .push("The log-likelihood is not finite at the estimate.".into());
-                    return Value::Null;
-                }
-                by_nodes("quadrature", &result)
-            }
-            Err(error) => {
-                self.warnings
-                    .push(format!("The log-likelihood was not computed. {error}"));
-                Value::Null
-            }
-        }
-    }
-
-    /// What the model names but the likelihood does not read.
-    fn warn_of_idle(&mut self) {
-        for k in &self.problem.theta.idle {
-            self.warnings.push(format!(
-                "The likelihood does not depend on the parameter `{}`: it stays at its starting value.",
-                self.problem.theta.names[*k]
-            ));
-        }
-        for k in &self.problem.idle_effects {
-            self.warnings.push(format!(
-                "No outcome depends on the random effect `{}`: the data say nothing about its distribution.",
-                self.problem.model().effects[*k].name
-            ));
-        }
-    }
-
-    /// The modes, when they are to be held or the log-likelihood needs them.
-    fn modes(&mut self, options: &SaemOptions, seed: u64) -> Option<EbModes> {
-        if !options.ebe.store_eb_modes && !options.log_lik {
-            return None;
-        }
-        let finished = self.is_finished();
-        let means: Vec<Vec<f64>> = self.means.iter().map(|(mean, _)| mean.clone()).collect();
-        let asked = Asked::new(self.problem, options, seed)
-            .map(|asked| asked.or_from(self.problem, self.theta, &means));
-        let found = asked.and_then(|asked| {
-            let asked = if finished { asked } else { asked.once() };
-            asked.find(self.problem, self.theta, &self.workers)
-        });
-        match found {
-            Ok(found) => {
-                self.warnings.extend(modes::lost(self.problem, &found));
-                Some(found)
-            }
-            Err(error) => {
-                self.warnings.push(error.to_string());
-                Some(EbModes::none(
-                    self.problem,
-                    typical(self.problem, self.theta),
-                ))
-            }
-        }
-    }
-
-    /// Everything conditional on the data: modes, conditional moments, individual parameters, fitted values.
-    fn conditional(&mut self, modes: Option<&EbModes>) -> Vec<(&'static str, Value)> {
-        let joint = self.problem;
-        let typical = typical(joint, self.theta);
-        if let Some(modes) = modes.filter(|_| self.fit.status != FitStatus::Stalled) {
-            let still = modes::still(joint, self.theta, &modes.points, &typical);
-            self.warnings.extend(still);
-        }
-        let fitted = modes.map(|modes| predictions(joint, self.theta, &modes.points));
-        let population = predictions(joint, self.theta, &typical);
-        let mut groups = Vec::new();
-        for part in &joint.parts {
-            let effects = self.effects(part, modes, &typical);
-            let values = fitted.as_ref();
-            let values = values.map(|at| individual(part, &at.individual[part.group]));
-            groups.push((effects, values.unwrap_or(Value::Null)));
-        }
-        let others = groups.split_off(1).into_iter().zip(&joint.parts[1..]);
-        let others = others.map(|((effects, individual), part)| {
-            let other = list(vec![
-                ("group", Value::Text(part.records.group.clone())),
-                ("labels", Value::Texts(part.records.labels.clone())),
-                ("effects", effects),
-                ("individual", individual),
-            ]);
-            (String::new(), other)
-        });
-        let others = Value::List(others.collect());
-        let n_rows = joint.main().records.codes.len();
-        let outcomes = outcome_names(joint.main());
-        let population = columns_matrix(n_rows, outcomes.len(), &population.values);
-        let mut rows = vec![
-            ("outcome", Value::Texts(outcomes)),
-            ("population", population),
-        ];
-        rows.extend(modes::at_rows(joint, fitted.as_ref()));
-        let mut entries = vec![("fitted", list(rows))];
-        entries.extend(
-            groups.into_iter().flat_map(|(effects, individual)| {
-                [("effects", effects), ("individual", individual)]
-            }),
-        );
-        entries.push(("others", others));
-        entries
-    }
-
-    /// What is known of the effects of one grouping.
-    fn effects(&self, part: &Problem, modes: Option<&EbModes>, typical: &Points) -> Value {
-        let g = part.group;
-        let (n, d) = (part.n_subjects(), part.n_phi());
-        let table = |phi: &[f64]| matrix(n, d, &effects_of(part, self.theta, phi));
-        let (cond_mean, cond_sd) = &self.means[g];
-        let mut entries = vec![
-            ("group", Value::Text(part.records.group.clone())),
-            ("labels", Value::Texts(part.records.labels.clone())),
-            ("name", effect_names(part)),
-            ("typical", table(&typical.values[g])),
-            ("cond_mean", matrix(n, d, cond_mean)),
-            ("cond_sd", matrix(n, d, cond_sd)),
-        ];
-        if let Some(modes) = modes {
-            entries.extend(modes::of_level(part, self.theta, self.given, modes));
-        }
-        list(entries)
-    }
-
-    fn status(&self) -> Value {
-        list(vec![
-            ("code", Value::Text(self.fit.status.code().into())),
-            ("evidence", Value::Texts(self.fit.evidence.clone())),
-        ])
-    }
-}
-
-/// Conditional means and standard deviations of the effects as the user wrote them. For effects that are exponentials
-/// they are those of the lognormal distribution with the conditional moments of `phi`; for those between 0 and 1 they are
-/// found by the delta method.
-fn conditional_effects(
-    part: &Problem,
-    fit: &Fit,
-    theta: &[f64],
-    given: &Given,
-) -> (Vec<f64>, Vec<f64>) {
-    let d = part.n_phi();
-    let mut mean = effects_of(part, theta, &fit.cond_mean[part.group]);
-    let mut sd = fit.cond_sd[part.group].clone();
-    for (k, (mean, sd)) in mean.iter_mut().zip(&mut sd).enumerate() {
-        match part.effects()[k % d].transform {
-            Transform::Identity => {}
-            Transform::Exp => {
-                let variance = *sd * *sd;
-                *mean *= (0.5 * variance).exp();
-                *sd = *mean * variance.exp_m1().sqrt();
-            }
-            Transform::Logistic => *sd *= *mean * (1.0 - *mean),
-        }
-    }
-    modes::put_given(part, given, &mut mean);
-    (mean, sd)
+    entries
 }

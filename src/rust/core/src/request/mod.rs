@@ -8,11 +8,15 @@ mod fit;
 mod history;
 mod importance;
 mod likelihood;
+mod method;
 mod modes;
 mod parameters;
 mod predict;
+mod report;
+mod samples;
 mod simulate;
 mod uncertainty;
+mod variational;
 
 use crate::error::{Error, ErrorClass, Result};
 use crate::monitor::Monitor;
@@ -39,6 +43,7 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "uncertainty" => uncertainty::uncertainty(&request, columns),
         "importance" => importance::importance(&request, columns),
         "modes" => modes::modes(&request, columns),
+        "conditional_samples" => samples::samples(&request, columns),
         other => Err(Error::new(
             ErrorClass::Internal,
             "task",

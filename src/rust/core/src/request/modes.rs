@@ -1,6 +1,6 @@
 //! Find conditional modes as the options of a fit say, and report what holds at them.
 
-use super::fit::options;
+use super::method::Method;
 use super::predict::{
     columns_matrix, individual, outcome_names, predictions, typical, Predictions,
 };
@@ -11,7 +11,6 @@ use crate::language::words;
 use crate::parallel::Workers;
 use crate::problem::{effects_of, phi_of, Given, Joint, Points, Prior, Problem};
 use crate::reply::Value;
-use crate::saem::SaemOptions;
 
 /// What a search for modes needs beyond the problem and `theta`.
 pub struct Asked {
@@ -24,7 +23,7 @@ pub struct Asked {
 impl Asked {
     /// # Errors
     /// An effect to collapse that the model does not have.
-    pub fn new(joint: &Joint, options: &SaemOptions, seed: u64) -> Result<Self> {
+    pub fn new(joint: &Joint, method: &Method, seed: u64) -> Result<Self> {
         let effects = &joint.model().effects;
         let find = |name: &str| {
             let names = effects.iter().map(|e| e.name.as_str());
@@ -42,10 +41,9 @@ impl Asked {
                     .hint(words::suggestion(name, "Its effects are", names))
                 })
         };
-        let collapsed = options.anneal.anneal_to_fixed.iter();
-        let pinned: Result<Vec<usize>> = collapsed.map(|c| find(&c.effect)).collect();
+        let pinned: Result<Vec<usize>> = method.collapsed().iter().map(|name| find(name)).collect();
         Ok(Self {
-            options: options.ebe,
+            options: *method.ebe(),
             seed,
             pinned: pinned?,
             candidate: None,
@@ -56,13 +54,23 @@ impl Asked {
     ///
     /// # Errors
     /// Options that are not valid, effects that do not fit the levels of the data.
-    fn of_request(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Self> {
+    pub fn of_request(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Self> {
         let seed = request.seed.unwrap_or(1.0) as u64;
-        let mut asked = Self::new(joint, &options(request)?, seed)?;
+        let mut asked = Self::new(joint, &request.estimator()?, seed)?;
         if request.random.is_some() {
             asked.candidate = Some(super::predict::points(request, joint, theta)?);
         }
         Ok(asked)
+    }
+
+    /// The problem with the effects that collapsed at their means.
+    pub fn settled(&self, joint: &Joint, theta: &[f64]) -> Joint {
+        joint.pinned(&self.pinned, theta)
+    }
+
+    /// Conditional means of the effects, where they are known.
+    pub fn candidate(&self) -> Option<&Points> {
+        self.candidate.as_ref()
     }
 
     /// Start also from these effects, one table a grouping, as the user wrote them.

@@ -5,6 +5,7 @@
 mod batches;
 mod checkpoint;
 mod collapse;
+mod conditional;
 mod convergence;
 mod drawing;
 pub mod estep;
@@ -32,6 +33,7 @@ pub use crate::fitted::{Fit, FitStatus, Trace};
 use crate::optimizer;
 pub use crate::optimizer::{Derivative, OptimizerOptions};
 pub use checkpoint::{Checkpoint, Checksum, Identity, Saved};
+pub use conditional::{conditional_samples, Samples, Sampling};
 pub use fit::{fit, fit_on, Course};
 pub use options::SaemOptions;
 pub use routes::choose_routes;

@@ -53,6 +53,23 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// Move the chains to these values of `phi` (`levels x d`, row-major), where they are numbers and free.
+    pub fn start_at(&mut self, values: &[f64]) {
+        let (d, copies) = (self.problem.n_phi(), self.layout.copies);
+        for (at, value) in values.iter().enumerate() {
+            let (level, k) = (at / d, at % d);
+            if !value.is_finite() || self.problem.is_held(level, k) {
+                continue;
+            }
+            for copy in 0..copies {
+                let (block, lane) = self.place(level, copy);
+                if let Some(chains) = &mut self.chains {
+                    *chains.phi_mut(block, lane, k) = *value;
+                }
+            }
+        }
+    }
+
     /// True when derivatives of the program for `theta` are read.
     pub fn needs_derivatives(&self) -> bool {
         if self.problem.group == 0 {

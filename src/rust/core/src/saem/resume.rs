@@ -28,19 +28,7 @@ impl Run<'_> {
     pub fn start_at(&mut self, points: &Points) {
         self.start_all();
         for (part, values) in self.parts.iter_mut().zip(&points.values) {
-            let (d, copies) = (part.problem.n_phi(), part.layout.copies);
-            for (at, value) in values.iter().enumerate() {
-                let (level, k) = (at / d, at % d);
-                if !value.is_finite() || part.problem.is_held(level, k) {
-                    continue;
-                }
-                for copy in 0..copies {
-                    let (block, lane) = part.place(level, copy);
-                    if let Some(chains) = &mut part.chains {
-                        *chains.phi_mut(block, lane, k) = *value;
-                    }
-                }
-            }
+            part.start_at(values);
         }
     }
 

@@ -3,23 +3,25 @@
 use std::time::Instant;
 
 use super::ascent::{climb, Patience, Summit, Surface};
+use super::check::{verify, Elbo};
 use super::inner::Limits;
 use super::options::VemOptions;
-use super::polish::{Proposal, Sampled};
+use super::polish::{Kept, Proposal, Sampled};
 use super::population::Maximizer;
 use super::profile::Profile;
 use super::rule::Rule;
 use super::start::start;
-use super::verdict::{judge, verify, Elbo, Run};
+use super::verdict::{judge, Run};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
+use crate::inference::importance::Sampling;
 use crate::inference::points::{LatticePoints, Source};
 use crate::inference::posterior::{Batches, Posterior};
 use crate::inference::start::check_start;
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
-use crate::problem::Joint;
+use crate::problem::{Joint, Points};
 use crate::random::{Purpose, Stream};
 
 /// What a run of VEM gives.
@@ -28,8 +30,8 @@ pub struct VemFit {
     /// The variational distributions at the maximum of the bound.
     pub q: Posterior,
     pub elbo: Elbo,
-    /// Mean and covariance of the effects of every batch at the estimate.
-    pub moments: Vec<Weighted>,
+    /// Gaussians with the moments of the effects of every batch at the estimate: where draws are best made.
+    pub proposal: Posterior,
 }
 
 /// A run and who watches it.
@@ -43,7 +45,7 @@ struct Course<'c> {
     penalty: Vec<f64>,
 }
 
-/// Fit by VEM from the start of the problem.
+/// Fit by VEM from the start of the problem; `first`: effects from which modes are searched, NaN for the mean.
 ///
 /// # Errors
 /// Threads that cannot be started, observations without a density at the starting values, options that do not fit the
@@ -51,8 +53,8 @@ struct Course<'c> {
 pub fn fit(
     joint: &Joint,
     options: &VemOptions,
-    seed: u64,
-    threads: usize,
+    (seed, threads): (u64, usize),
+    first: Option<&Points>,
     monitor: &dyn Monitor,
 ) -> Result<VemFit> {
     let started = Instant::now();
@@ -71,11 +73,11 @@ pub fn fit(
         trace: Trace::default(),
         penalty: super::penalty::of(joint, options, &maximizer.free)?,
     };
-    let points = rule.points(&batches, 0)?;
+    let points = rule.points(&batches, 0, 0)?;
     let theta = &joint.theta.start;
-    let q = start(joint, &batches, theta, &course.workers)?;
+    let q = start(joint, &batches, theta, first, &course.workers)?;
     let penalty = course.penalty.clone();
-    let workers = Workers::new(threads)?;
+    let workers = course.workers.clone();
     let limits = Limits {
         steps: options.inner_maxiters,
         tolerance: options.inner_tolerance,
@@ -102,7 +104,8 @@ pub fn fit(
         .summit
         .as_ref()
         .map_or(theta, |summit| summit.theta.clone());
-    let elbo = verify(joint, &theta, (&q, options, seed), values, &workers)?;
+    let fitted = values.iter().sum();
+    let elbo = verify(joint, &theta, &q, (fitted, seed), &workers)?;
     let mut theta = theta;
     let mut moments = Levels::of(&q);
     if options.polish && run.is_sound() {
@@ -115,11 +118,14 @@ pub fn fit(
     let (status, evidence) = judge(&run, &elbo, monitor.interrupted());
     let mut fit = course.report(theta, (status, evidence), &moments, rule.copies);
     fit.seconds = started.elapsed().as_secs_f64();
+    let proposal = (moments.iter().zip(&q))
+        .map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
+        .collect();
     Ok(VemFit {
         fit,
         q,
         elbo,
-        moments,
+        proposal,
     })
 }
 
@@ -127,6 +133,8 @@ impl Course<'_> {
     /// EM sweeps; `theta` after the last.
     fn sweep(&mut self, profile: &mut Profile) -> Vec<f64> {
         let mut theta = self.joint.theta.start.clone();
+        let limits = profile.limits;
+        profile.limits.steps = limits.steps.min(SWEEP_STEPS);
         for _ in 0..self.options.sweeps {
             let Some(value) = profile.solve(&theta) else {
                 break;
@@ -139,6 +147,7 @@ impl Course<'_> {
                 None => break,
             }
         }
+        profile.limits = limits;
         theta
     }
 
@@ -165,20 +174,13 @@ impl Course<'_> {
 
     /// Maximize the importance-sampled likelihood; moments of the effects at its maximum.
     fn polish(&mut self, theta: &[f64], q: &Posterior) -> Option<(Summit, Vec<Weighted>)> {
-        let layouts = layouts(self.joint, self.options.polish_draws);
-        let mut cloud = Cloud::new(self.joint, &layouts);
-        let mut maximizer = Maximizer::new(self.joint, &layouts);
+        let (joint, options) = (self.joint, self.options);
+        let kept = Kept::new(joint);
+        let layouts = layouts(joint, options.polish_draws);
+        let mut cloud = Cloud::new(&kept.joint, &layouts);
+        let mut maximizer = Maximizer::new(&kept.joint, &layouts);
         let free = maximizer.free.clone();
-        let stream = Stream {
-            seed: self.seed,
-            purpose: Purpose::Importance,
-        };
-        let source = Source {
-            stream,
-            replicate: 0,
-        };
-        let lattice = LatticePoints::new(source, cloud.copies, cloud.batches.max_dim());
-        let (penalty, joint, options) = (self.penalty.clone(), self.joint, self.options);
+        let lattice = self.lattice(&cloud);
         let patience = Patience {
             steps: options.maxiters,
             tolerance: options.tolerance,
@@ -186,48 +188,57 @@ impl Course<'_> {
         let (mut theta, mut q) = (theta.to_vec(), q.clone());
         let mut found = None;
         for _ in 0..options.polish_rounds.max(1) {
+            q = self.moved(&theta, &q).unwrap_or(q);
             let proposal = Proposal::new(&cloud, &q, &lattice);
-            cloud.set(&proposal.draws);
-            let workers = Workers::single();
+            kept.set(&mut cloud, &proposal.draws, &theta, &self.workers);
             let mut sampled = Sampled {
                 cloud: &mut cloud,
                 maximizer: &mut maximizer,
                 proposal: &proposal,
-                penalty: &penalty,
-                workers: if self.workers.is_single() {
-                    &workers
-                } else {
-                    &self.workers
-                },
+                penalty: &self.penalty,
+                workers: &self.workers,
                 there: None,
             };
-            let trace = &mut self.trace;
-            let monitor = self.monitor;
+            let (trace, monitor) = (&mut self.trace, self.monitor);
             let mut watch =
                 |theta: &[f64], value: f64| note(trace, monitor, theta, value, "polish");
-            let summit = climb(
-                &mut sampled,
-                (&joint.theta, &free),
-                &theta,
-                patience,
-                &mut watch,
-            )?;
+            let bounds = (&joint.theta, free.as_slice());
+            let summit = climb(&mut sampled, bounds, &theta, patience, &mut watch)?;
             sampled.at(&summit.theta)?;
             let there = sampled.there.take()?;
             theta.clone_from(&summit.theta);
-            let effective = there.least_effective();
-            for (q, moments) in q.iter_mut().zip(&there.moments) {
-                if let Some(better) = moments.gaussian() {
-                    *q = better;
-                }
-            }
-            let done = effective >= DEGENERATE || summit.stopped;
+            let done = there.least_effective() >= DEGENERATE || summit.stopped;
             found = Some((summit, there.moments));
             if done {
                 break;
             }
         }
         found
+    }
+
+    /// The same points in every round, so that rounds differ by their proposals alone.
+    fn lattice(&self, cloud: &Cloud) -> LatticePoints {
+        let stream = Stream {
+            seed: self.seed,
+            purpose: Purpose::Importance,
+        };
+        let source = Source {
+            stream,
+            replicate: POLISH,
+        };
+        LatticePoints::new(source, cloud.copies, cloud.batches.max_dim())
+    }
+
+    /// Proposals with the conditional means and covariances at `theta`.
+    fn moved(&self, theta: &[f64], q: &Posterior) -> Option<Posterior> {
+        let sampling = Sampling {
+            joint: self.joint,
+            theta,
+            workers: &self.workers,
+            seed: self.seed,
+            draws: self.options.polish_draws,
+        };
+        sampling.moved(q).ok()
     }
 
     fn note(&mut self, theta: &[f64], value: f64, phase: &'static str) -> bool {
@@ -266,6 +277,12 @@ impl Course<'_> {
         }
     }
 }
+
+/// Steps of `q` in a sweep, after which `theta` moves on all the same.
+const SWEEP_STEPS: usize = 5;
+
+/// The randomization of the polish's points, none that the likelihood is computed with.
+const POLISH: u32 = 1 << 16;
 
 /// Effective part of the draws of a batch below which its draws are made anew.
 const DEGENERATE: f64 = 0.2;

@@ -4,6 +4,7 @@
 
 mod ascent;
 mod bound;
+mod check;
 mod fit;
 mod inner;
 mod mixing;
@@ -16,5 +17,7 @@ mod rule;
 mod start;
 mod verdict;
 
+pub use check::{bound, Elbo};
 pub use fit::{fit, VemFit};
 pub use options::VemOptions;
+pub use rule::Rule;

@@ -1,5 +1,9 @@
 //! Choose the points at which expectations under `q` are computed: deterministic ones that stay, or fresh ones.
 
+use std::f64::consts::{PI, SQRT_2};
+
+use gauss_quad::hermite::GaussHermite;
+
 use super::options::{RuleKind, VemOptions};
 use crate::error::Result;
 use crate::inference::cloud::Cloud;
@@ -28,7 +32,7 @@ impl Rule {
     pub fn new(options: &VemOptions, batches: &Batches, seed: u64) -> Self {
         let most = batches.max_dim();
         let copies = match options.rule {
-            RuleKind::Cubature => 2 * most,
+            RuleKind::Cubature => few(most).map_or(2 * most, |nodes| nodes.pow(narrow(most))),
             RuleKind::Qmc => options.points.unwrap_or((4 * most).max(32)),
             RuleKind::MonteCarlo => options.points.unwrap_or((2 * most).max(8)),
         };
@@ -48,11 +52,11 @@ impl Rule {
         }
     }
 
-    /// The points; those of another `replicate` are independent, but for cubature, whose points are always the same.
+    /// The points of batches whose first is number `first` of all; those of another `replicate` are independent, but for cubature, whose points are always the same.
     ///
     /// # Errors
     /// Fewer points than a batch has random effects.
-    pub fn points(&self, batches: &Batches, replicate: u32) -> Result<Points> {
+    pub fn points(&self, batches: &Batches, first: usize, replicate: u32) -> Result<Points> {
         let n = self.copies;
         let source = Source {
             stream: Stream {
@@ -69,21 +73,64 @@ impl Rule {
         };
         for b in 0..batches.len() {
             let d = batches.dim(b);
-            let own = match (&lattice, self.kind) {
-                _ if d == 0 => Vec::new(),
-                (Some(lattice), _) => whitened(&lattice.normals(b, d), n, d)?,
-                (None, RuleKind::MonteCarlo) => monte_carlo(source, b, n, d),
-                (None, _) => cubature(d),
+            let equal = |own: Vec<f64>| {
+                let used = own.len() / d;
+                (own, vec![1.0 / used as f64; used])
+            };
+            let (own, weights) = match (&lattice, self.kind, few(d)) {
+                _ if d == 0 => (Vec::new(), vec![1.0]),
+                (Some(lattice), _, _) => equal(whitened(&lattice.normals(first + b, d), n, d)?),
+                (None, RuleKind::MonteCarlo, _) => equal(monte_carlo(source, first + b, n, d)),
+                (None, _, Some(nodes)) => product(nodes, d),
+                (None, _, None) => equal(cubature(d)),
             };
             // Batches with fewer effects have fewer points of cubature: the others count for nothing.
-            let used = if d == 0 { 1 } else { own.len() / d };
             found.z.extend_from_slice(&own);
-            found.z.resize(found.z.len() + (n - used.min(n)) * d, 0.0);
-            let weight = |c: usize| if c < used { 1.0 / used as f64 } else { 0.0 };
-            found.weights.extend((0..n).map(weight));
+            found.z.resize(found.z.len() + n * d - own.len(), 0.0);
+            found.weights.extend_from_slice(&weights);
+            found.weights.resize(n * (b + 1), 0.0);
         }
         Ok(found)
     }
+}
+
+/// Nodes a dimension where so few effects allow a product rule of Gauss and Hermite, which is exact to a higher degree
+/// than the `2 d` points: 9 for one effect, 5 for two.
+fn few(dim: usize) -> Option<usize> {
+    match dim {
+        1 => Some(5),
+        2 => Some(3),
+        _ => None,
+    }
+}
+
+/// Points (`nodes^dim x dim`, row-major) and weights of the product rule for the standard normal density.
+fn product(nodes: usize, dim: usize) -> (Vec<f64>, Vec<f64>) {
+    let pairs: Vec<(f64, f64)> = match nodes.try_into() {
+        Ok(degree) => GaussHermite::new(degree)
+            .as_node_weight_pairs()
+            .iter()
+            .map(|(x, w)| (x * SQRT_2, w / PI.sqrt()))
+            .collect(),
+        Err(_) => Vec::new(),
+    };
+    let (mut z, mut weights) = (Vec::new(), Vec::new());
+    for point in 0..nodes.pow(narrow(dim)) {
+        let mut rest = point;
+        let mut weight = 1.0;
+        for _ in 0..dim {
+            let (x, w) = pairs[rest % nodes];
+            z.push(x);
+            weight *= w;
+            rest /= nodes;
+        }
+        weights.push(weight);
+    }
+    (z, weights)
+}
+
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 impl Points {

@@ -10,7 +10,7 @@ use crate::inference::proposal::around;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points, Prior, Problem};
 
-/// Laplace's posterior of every batch at `theta`.
+/// Laplace's posterior of every batch at `theta`; `first`: where modes are searched first, NaN for the mean.
 ///
 /// # Errors
 /// A population distribution that does not exist.
@@ -18,6 +18,7 @@ pub fn start(
     joint: &Joint,
     batches: &Batches,
     theta: &[f64],
+    first: Option<&Points>,
     workers: &Workers,
 ) -> Result<Posterior> {
     let priors: Result<Vec<Prior>> =
@@ -26,7 +27,7 @@ pub fn start(
     let means: Vec<Means> = (joint.parts.iter())
         .map(|part| Means::new(part, &part.layout(1), theta))
         .collect();
-    let (points, found) = modes(joint, theta, &priors, workers)?;
+    let (points, found) = modes(joint, theta, &priors, first, workers)?;
     let laplace = around(joint, theta, &points)?;
     let each = laplace
         .into_iter()
@@ -52,6 +53,7 @@ fn modes(
     joint: &Joint,
     theta: &[f64],
     priors: &[Prior],
+    first: Option<&Points>,
     workers: &Workers,
 ) -> Result<(Points, Vec<Vec<bool>>)> {
     if joint.parts.len() > 1 {
@@ -72,6 +74,18 @@ fn modes(
         tolerance: 1e-6,
         curvature: step_curvature(part),
     };
-    let (values, found) = Modes::find_by(workers, &target, None, options).by_subject(&layout);
+    let means = Means::new(part, &layout, theta);
+    let from = first.map(|first| {
+        let each = first.values[0].iter().zip(&means.values);
+        let values: Vec<f64> = each
+            .map(|(x, m)| if x.is_nan() { *m } else { *x })
+            .collect();
+        let blocks = 0..layout.blocks.len();
+        blocks
+            .map(|b| layout.columns(b, &values, part.n_phi()))
+            .collect::<Vec<_>>()
+    });
+    let modes = Modes::find_by(workers, &target, from.as_deref(), options);
+    let (values, found) = modes.by_subject(&layout);
     Ok((joint.points(vec![values]), vec![found]))
 }

@@ -16,7 +16,9 @@ use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
-use crate::problem::{Derivatives, Draws, Joint, MeanProgram, Means, Prior, Scratch, Values};
+use crate::problem::{
+    Derivatives, Draws, Joint, Known, MeanProgram, Means, Prior, Scratch, Values,
+};
 
 /// The draws of all batches or of some, and the programs that read them.
 pub struct Cloud<'a> {
@@ -177,17 +179,28 @@ impl<'a> Cloud<'a> {
         }
     }
 
+    /// The layout of a grouping and `phi` in its lanes, `[block][effect]`.
+    pub fn lanes(&self, group: usize) -> (&Layout, &[Vec<Column>]) {
+        (&self.layouts[group], &self.phi[group])
+    }
+
+    /// Give a grouping the columns that its programs read from outside.
+    pub fn know(&mut self, group: usize, known: Vec<Known>) {
+        let (known, part) = (Arc::new(known), &mut self.parts[group]);
+        part.values.set_known(known.clone());
+        part.by_phi.set_known(known.clone());
+        part.by_theta.set_known(known);
+        part.ready = false;
+    }
+
     /// Let every grouping know the others' effects.
     fn tell(&mut self) {
         let mut known = Vec::new();
         for (part, layout) in self.joint.parts.iter().zip(self.layouts) {
-            known.push(Arc::new(self.joint.known(part, layout, self)));
+            known.push(self.joint.known(part, layout, self));
         }
-        for (part, known) in self.parts.iter_mut().zip(known) {
-            part.values.set_known(known.clone());
-            part.by_phi.set_known(known.clone());
-            part.by_theta.set_known(known);
-            part.ready = false;
+        for (group, known) in known.into_iter().enumerate() {
+            self.know(group, known);
         }
     }
 

@@ -1,0 +1,285 @@
+//! Lay out everything that is known of a finished fit.
+
+use nalgebra::DMatrix;
+
+use super::likelihood::{self, by_nodes, marginal};
+use super::method::Method;
+use super::modes::{self, Asked};
+use super::predict::{
+    columns_matrix, effect_names, individual, outcome_names, predictions, typical,
+};
+use super::uncertainty::{self, covariances};
+use super::{list, matrix, parameters};
+use crate::error::Result;
+use crate::fitted::{Fit, FitStatus};
+use crate::inference::ebe::EbModes;
+use crate::model::Transform;
+use crate::parallel::Workers;
+use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem};
+use crate::reply::Value;
+
+pub struct Report<'a> {
+    pub problem: &'a Joint,
+    pub fit: &'a Fit,
+    pub theta: &'a [f64],
+    pub given: &'a Given,
+    /// Conditional means and standard deviations of the effects of each grouping.
+    pub means: Vec<(Vec<f64>, Vec<f64>)>,
+    /// How the covariance of the estimates was computed.
+    pub errors: &'static str,
+    pub warnings: Vec<String>,
+    pub workers: Workers,
+}
+
+impl Report<'_> {
+    pub fn parameters(&self) -> Value {
+        let (model, theta) = (self.problem.model(), &self.problem.theta);
+        parameters::estimated(model, theta, self.theta, &self.problem.roles())
+    }
+
+    /// `Omega` on the Gaussian scale, the effects of all groupings one after another; for effects that are Gaussian on
+    /// no scale their own variance.
+    pub fn covariance(&self) -> Value {
+        let effects = &self.problem.model().effects;
+        let names = effects.iter().map(|e| e.name.clone()).collect();
+        let of = |group: usize| self.problem.parts[group].records.group.clone();
+        let groups = effects.iter().map(|e| of(e.group)).collect();
+        let d = effects.len();
+        let mut omega = DMatrix::zeros(d, d);
+        for part in &self.problem.parts {
+            let (first, n) = (part.form.offset, part.n_phi());
+            let own = Prior::new(part, self.theta).map(|prior| prior.omega);
+            let own = own.unwrap_or_else(|_| DMatrix::from_element(n, n, f64::NAN));
+            omega.view_mut((first, first), (n, n)).copy_from(&own);
+            for (k, variance) in part.law_variances(self.theta) {
+                omega[(k, k)] = variance;
+            }
+        }
+        list(vec![
+            ("names", Value::Texts(names)),
+            ("groups", Value::Texts(groups)),
+            (
+                "value",
+                Value::Matrix {
+                    rows: d,
+                    cols: d,
+                    data: omega.as_slice().to_vec(),
+                },
+            ),
+        ])
+    }
+
+    pub fn uncertainty(&self) -> Value {
+        // An estimate that is not finite is replaced by the start, whose covariance this is not.
+        let lost = matches!(self.fit.status, FitStatus::NotFinite);
+        match self.fit.covariance.as_ref().filter(|_| !lost) {
+            Some(covariance) => covariances(self.problem, self.theta, covariance, self.errors),
+            None => Value::Null,
+        }
+    }
+
+    pub fn is_finished(&self) -> bool {
+        !matches!(
+            self.fit.status,
+            FitStatus::NotFinite | FitStatus::Interrupted
+        )
+    }
+
+    /// The log-likelihood around the modes, by so many nodes.
+    pub fn log_lik(&mut self, nodes: Option<usize>, modes: Option<&EbModes>) -> Value {
+        // Without a population distribution there are no modes, and no likelihood.
+        let Some(modes) = modes.filter(|_| self.is_finished()) else {
+            return Value::Null;
+        };
+        let found = marginal(
+            self.problem,
+            self.theta,
+            nodes,
+            &modes.points,
+            &self.workers,
+        );
+        match found {
+            Ok(result) => {
+                if !result.log_lik.is_finite() {
+                    self.warnings
+                        .push("The log-likelihood is not finite at the estimate.".into());
+                    return Value::Null;
+                }
+                by_nodes("quadrature", &result)
+            }
+            Err(error) => {
+                self.warnings
+                    .push(format!("The log-likelihood was not computed. {error}"));
+                Value::Null
+            }
+        }
+    }
+
+    /// The log-likelihood of the model linearized about the modes.
+    pub fn linear_log_lik(&mut self, modes: Option<&EbModes>) -> Value {
+        let modes = modes.filter(|_| self.is_finished());
+        let found = modes.map(|at| likelihood::linearized(self.problem, self.theta, &at.points));
+        self.or_warn(found.transpose()).unwrap_or(Value::Null)
+    }
+
+    /// The covariance of the estimates of the model linearized about the modes.
+    pub fn linear_uncertainty(&mut self, modes: Option<&EbModes>) -> Value {
+        let modes = modes.filter(|_| self.is_finished());
+        let found = modes.map(|at| uncertainty::linearized(self.problem, self.theta, &at.points));
+        let covariance = self.or_warn(found.transpose());
+        covariance.map_or(Value::Null, |covariance| {
+            covariances(self.problem, self.theta, &covariance, "linear")
+        })
+    }
+
+    fn or_warn<T>(&mut self, found: Result<Option<T>>) -> Option<T> {
+        found.unwrap_or_else(|error| {
+            self.warnings.push(error.to_string());
+            None
+        })
+    }
+
+    /// What the model names but the likelihood does not read.
+    pub fn warn_of_idle(&mut self) {
+        for k in &self.problem.theta.idle {
+            self.warnings.push(format!(
+                "The likelihood does not depend on the parameter `{}`: it stays at its starting value.",
+                self.problem.theta.names[*k]
+            ));
+        }
+        for k in &self.problem.idle_effects {
+            self.warnings.push(format!(
+                "No outcome depends on the random effect `{}`: the data say nothing about its distribution.",
+                self.problem.model().effects[*k].name
+            ));
+        }
+    }
+
+    /// The modes, when they are to be held or are `wanted`.
+    pub fn modes(&mut self, method: &Method, seed: u64, wanted: bool) -> Option<EbModes> {
+        if !method.ebe().store_eb_modes && !wanted {
+            return None;
+        }
+        let finished = self.is_finished();
+        let means: Vec<Vec<f64>> = self.means.iter().map(|(mean, _)| mean.clone()).collect();
+        let asked = Asked::new(self.problem, method, seed)
+            .map(|asked| asked.or_from(self.problem, self.theta, &means));
+        let found = asked.and_then(|asked| {
+            let asked = if finished { asked } else { asked.once() };
+            asked.find(self.problem, self.theta, &self.workers)
+        });
+        match found {
+            Ok(found) => {
+                self.warnings.extend(modes::lost(self.problem, &found));
+                Some(found)
+            }
+            Err(error) => {
+                self.warnings.push(error.to_string());
+                Some(EbModes::none(
+                    self.problem,
+                    typical(self.problem, self.theta),
+                ))
+            }
+        }
+    }
+
+    /// Everything conditional on the data: modes, conditional moments, individual parameters, fitted values.
+    pub fn conditional(&mut self, modes: Option<&EbModes>) -> Vec<(&'static str, Value)> {
+        let joint = self.problem;
+        let typical = typical(joint, self.theta);
+        if let Some(modes) = modes.filter(|_| self.fit.status != FitStatus::Stalled) {
+            let still = modes::still(joint, self.theta, &modes.points, &typical);
+            self.warnings.extend(still);
+        }
+        let fitted = modes.map(|modes| predictions(joint, self.theta, &modes.points));
+        let population = predictions(joint, self.theta, &typical);
+        let mut groups = Vec::new();
+        for part in &joint.parts {
+            let effects = self.effects(part, modes, &typical);
+            let values = fitted.as_ref();
+            let values = values.map(|at| individual(part, &at.individual[part.group]));
+            groups.push((effects, values.unwrap_or(Value::Null)));
+        }
+        let others = groups.split_off(1).into_iter().zip(&joint.parts[1..]);
+        let others = others.map(|((effects, individual), part)| {
+            let other = list(vec![
+                ("group", Value::Text(part.records.group.clone())),
+                ("labels", Value::Texts(part.records.labels.clone())),
+                ("effects", effects),
+                ("individual", individual),
+            ]);
+            (String::new(), other)
+        });
+        let others = Value::List(others.collect());
+        let n_rows = joint.main().records.codes.len();
+        let outcomes = outcome_names(joint.main());
+        let population = columns_matrix(n_rows, outcomes.len(), &population.values);
+        let mut rows = vec![
+            ("outcome", Value::Texts(outcomes)),
+            ("population", population),
+        ];
+        rows.extend(modes::at_rows(joint, fitted.as_ref()));
+        let mut entries = vec![("fitted", list(rows))];
+        entries.extend(
+            groups.into_iter().flat_map(|(effects, individual)| {
+                [("effects", effects), ("individual", individual)]
+            }),
+        );
+        entries.push(("others", others));
+        entries
+    }
+
+    /// What is known of the effects of one grouping.
+    fn effects(&self, part: &Problem, modes: Option<&EbModes>, typical: &Points) -> Value {
+        let g = part.group;
+        let (n, d) = (part.n_subjects(), part.n_phi());
+        let table = |phi: &[f64]| matrix(n, d, &effects_of(part, self.theta, phi));
+        let (cond_mean, cond_sd) = &self.means[g];
+        let mut entries = vec![
+            ("group", Value::Text(part.records.group.clone())),
+            ("labels", Value::Texts(part.records.labels.clone())),
+            ("name", effect_names(part)),
+            ("typical", table(&typical.values[g])),
+            ("cond_mean", matrix(n, d, cond_mean)),
+            ("cond_sd", matrix(n, d, cond_sd)),
+        ];
+        if let Some(modes) = modes {
+            entries.extend(modes::of_level(part, self.theta, self.given, modes));
+        }
+        list(entries)
+    }
+
+    pub fn status(&self) -> Value {
+        list(vec![
+            ("code", Value::Text(self.fit.status.code().into())),
+            ("evidence", Value::Texts(self.fit.evidence.clone())),
+        ])
+    }
+}
+
+/// Conditional means and standard deviations of the effects as the user wrote them. For effects that are exponentials
+/// they are those of the lognormal distribution with the conditional moments of `phi`; for those between 0 and 1 they are
+/// found by the delta method.
+pub fn conditional_effects(
+    part: &Problem,
+    fit: &Fit,
+    theta: &[f64],
+    given: &Given,
+) -> (Vec<f64>, Vec<f64>) {
+    let d = part.n_phi();
+    let mut mean = effects_of(part, theta, &fit.cond_mean[part.group]);
+    let mut sd = fit.cond_sd[part.group].clone();
+    for (k, (mean, sd)) in mean.iter_mut().zip(&mut sd).enumerate() {
+        match part.effects()[k % d].transform {
+            Transform::Identity => {}
+            Transform::Exp => {
+                let variance = *sd * *sd;
+                *mean *= (0.5 * variance).exp();
+                *sd = *mean * variance.exp_m1().sqrt();
+            }
+            Transform::Logistic => *sd *= *mean * (1.0 - *mean),
+        }
+    }
+    modes::put_given(part, given, &mut mean);
+    (mean, sd)
+}

@@ -1,0 +1,61 @@
+//! Draw the random effects of every level given the data, at the estimates of a fit.
+
+use super::modes::{put_given, Asked};
+use super::predict::effect_names;
+use super::{count, list, Columns, Request};
+use crate::error::Result;
+use crate::problem::{effects_of, Given, Problem};
+use crate::reply::Value;
+use crate::saem::{conditional_samples, Samples, Sampling};
+
+/// Draws of the effects of each grouping, as the user wrote them.
+///
+/// # Errors
+/// Everything wrong with model, data or options, and estimates at which there is nothing to draw from.
+pub fn samples(request: &Request, columns: Columns) -> Result<Value> {
+    let (joint, theta) = request.evaluated(columns)?;
+    let given = request.given()?;
+    let workers = request.workers()?;
+    let asked = Asked::of_request(request, &joint, &theta)?;
+    let joint = asked.settled(&joint, &theta);
+    let sampling = Sampling {
+        draws: request.nsim.unwrap_or(1).max(1),
+        seed: request.seed.unwrap_or(1.0) as u64,
+        first: asked.candidate(),
+    };
+    let samples = conditional_samples(&joint, &theta, &sampling, &workers)?;
+    let groups = joint.parts.iter().map(|part| {
+        let group = list(vec![
+            ("group", Value::Text(part.records.group.clone())),
+            ("labels", Value::Texts(part.records.labels.clone())),
+            ("name", effect_names(part)),
+            ("values", values(part, &theta, &given, &samples)),
+        ]);
+        (String::new(), group)
+    });
+    Ok(list(vec![
+        ("groups", Value::List(groups.collect())),
+        ("chains", count(samples.chains)),
+        ("thinning", count(samples.thinning)),
+        ("autocorrelation", Value::Number(samples.autocorrelation)),
+    ]))
+}
+
+/// `draws x levels x effects`, draws running fastest, as a matrix with a column an effect.
+fn values(part: &Problem, theta: &[f64], given: &Given, samples: &Samples) -> Value {
+    let draws = &samples.phi[part.group];
+    let (n, d, size) = (part.n_subjects(), part.n_phi(), draws.len());
+    let mut data = vec![f64::NAN; size * n * d];
+    for (s, phi) in draws.iter().enumerate() {
+        let mut effects = effects_of(part, theta, phi);
+        put_given(part, given, &mut effects);
+        for (at, effect) in effects.iter().enumerate() {
+            data[s + size * (at / d + n * (at % d))] = *effect;
+        }
+    }
+    Value::Matrix {
+        rows: size * n,
+        cols: d,
+        data,
+    }
+}

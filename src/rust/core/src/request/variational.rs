@@ -1,0 +1,175 @@
+//! Lay out what a fit by VEM knows beyond the estimates: bound, distributions, importance weights.
+
+use super::importance::weights;
+use super::likelihood::by_draws;
+use super::method::Method;
+use super::{count, list};
+use crate::fitted::{Fit, FitStatus};
+use crate::inference::importance::{Importance, Sampling};
+use crate::inference::louis::louis;
+use crate::inference::posterior::Posterior;
+use crate::inference::sandwich::{inverse, sandwich};
+use crate::parallel::Workers;
+use crate::problem::Joint;
+use crate::reply::Value;
+use crate::vem::options::{Errors, LogLik, VemOptions};
+use crate::vem::{Elbo, VemFit};
+
+/// Bound and distributions of a fit, and what importance sampling says at its estimates.
+pub struct Variational {
+    options: VemOptions,
+    q: Posterior,
+    /// Around which draws are made: moments of the effects at the estimates.
+    proposal: Posterior,
+    elbo: Elbo,
+    points: usize,
+    importance: Option<Importance>,
+}
+
+/// What a method computes around the conditional modes at the end.
+pub struct Wanted {
+    pub log_lik: AroundModes,
+    pub linear_errors: bool,
+}
+
+/// The log-likelihood around the modes.
+pub enum AroundModes {
+    Nodes(Option<usize>),
+    Linear,
+    Nothing,
+}
+
+impl Wanted {
+    pub fn of(method: &Method) -> Self {
+        match method {
+            Method::Saem(options) if options.log_lik => Self {
+                log_lik: AroundModes::Nodes(options.nodes),
+                linear_errors: false,
+            },
+            Method::Saem(_) => Self {
+                log_lik: AroundModes::Nothing,
+                linear_errors: false,
+            },
+            Method::Vem(options) => Self {
+                log_lik: match options.log_lik {
+                    LogLik::Quadrature => AroundModes::Nodes(options.nodes),
+                    LogLik::Laplace => AroundModes::Nodes(Some(1)),
+                    LogLik::Linear => AroundModes::Linear,
+                    LogLik::Importance | LogLik::None => AroundModes::Nothing,
+                },
+                linear_errors: options.se == Errors::Linear,
+            },
+        }
+    }
+
+    /// Whether the modes are needed.
+    pub fn modes(&self) -> bool {
+        self.linear_errors || !matches!(self.log_lik, AroundModes::Nothing)
+    }
+}
+
+impl Variational {
+    pub fn new(found: VemFit, options: &VemOptions) -> (Fit, Self) {
+        let kept = Self {
+            options: options.clone(),
+            q: found.q,
+            proposal: found.proposal,
+            elbo: found.elbo,
+            points: found.fit.chains,
+            importance: None,
+        };
+        (found.fit, kept)
+    }
+
+    /// How the covariance of the estimates is computed.
+    pub fn errors(&self) -> &'static str {
+        match self.options.se {
+            Errors::Louis | Errors::None => "louis",
+            Errors::Linear => "linear",
+            Errors::Sandwich => "sandwich",
+        }
+    }
+
+    /// Draw around the distributions at the estimates: log-likelihood and covariance of the estimates.
+    pub fn infer(&mut self, joint: &Joint, fit: &mut Fit, seed: u64, workers: &Workers) {
+        if matches!(fit.status, FitStatus::NotFinite | FitStatus::Interrupted) {
+            return;
+        }
+        let sampling = Sampling {
+            joint,
+            theta: &fit.theta,
+            workers,
+            seed,
+            draws: self.options.draws,
+        };
+        let weighs = matches!(self.options.se, Errors::Louis | Errors::Sandwich);
+        if weighs {
+            match louis(&sampling, &self.proposal) {
+                Ok(information) => {
+                    let covariance = if self.options.se == Errors::Sandwich {
+                        sandwich(joint, &information)
+                    } else {
+                        inverse(joint, &information.free, &information.observed)
+                    };
+                    match covariance {
+                        Ok(covariance) => fit.covariance = Some(covariance),
+                        Err(error) => fit.warnings.push(error.to_string()),
+                    }
+                    self.importance = Some(information.importance);
+                    return;
+                }
+                Err(error) => fit.warnings.push(error.to_string()),
+            }
+        }
+        if self.options.log_lik == LogLik::Importance {
+            match sampling.run(&self.proposal) {
+                Ok(importance) => self.importance = Some(importance),
+                Err(error) => fit.warnings.push(error.to_string()),
+            }
+        }
+    }
+
+    /// The log-likelihood by importance sampling, where the options ask for it.
+    pub fn log_lik(&self) -> Option<Value> {
+        let wanted = self.options.log_lik == LogLik::Importance;
+        let importance = self.importance.as_ref().filter(|_| wanted)?;
+        importance.total().is_finite().then(|| by_draws(importance))
+    }
+
+    pub fn entries(&self) -> Vec<(&'static str, Value)> {
+        let family = match self.options.family {
+            crate::vem::options::Family::FullRank => "full_rank",
+            crate::vem::options::Family::MeanField => "mean_field",
+            crate::vem::options::Family::PlanarFlow => "planar_flow",
+        };
+        let sizes = self
+            .q
+            .iter()
+            .map(|q| i32::try_from(q.dim()).unwrap_or(i32::MAX));
+        let all = |pick: fn(&crate::inference::posterior::Gaussian) -> &Vec<f64>| {
+            Value::Numbers(
+                self.q
+                    .iter()
+                    .flat_map(|q| pick(q).iter().copied())
+                    .collect(),
+            )
+        };
+        let q = vec![
+            ("size", Value::Integers(sizes.collect())),
+            ("mean", all(|q| &q.mean)),
+            ("chol", all(|q| &q.chol)),
+        ];
+        let elbo = vec![
+            ("value", Value::Number(self.elbo.value())),
+            ("subjects", Value::Numbers(self.elbo.batches.clone())),
+            ("mc_error", Value::Number(self.elbo.error)),
+            ("fitted", Value::Number(self.elbo.fitted)),
+            ("points", count(self.points)),
+            ("family", Value::Text(family.into())),
+        ];
+        let mut entries = vec![("elbo", list(elbo)), ("q", list(q))];
+        let importance = self.importance.as_ref();
+        entries.extend(importance.map(|found| ("importance", weights(found))));
+        entries
+    }
+}

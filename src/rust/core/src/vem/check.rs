@@ -1,0 +1,111 @@
+//! Evaluate the bound at points that no `q` was fitted to.
+//!
+//! A `q` may use the gaps between the points of a rule: there the bound of the run is more than the bound that holds.
+
+use super::bound::{local, Population};
+use super::population::priors;
+use super::rule::Rule;
+use crate::error::{Error, ErrorClass, Result};
+use crate::inference::cloud::{layouts_of, Cloud, Slopes};
+use crate::inference::importance::groups;
+use crate::inference::posterior::Posterior;
+use crate::parallel::Workers;
+use crate::problem::Joint;
+
+/// Independent sets of fresh points, and points of each.
+const REPLICATES: u32 = 4;
+const POINTS: usize = 64;
+
+/// The bound at the points of the run and at fresh ones.
+#[derive(Debug, Clone, Default)]
+pub struct Elbo {
+    /// Mean over the fresh points; one a batch.
+    pub batches: Vec<f64>,
+    /// Monte-Carlo error of their sum.
+    pub error: f64,
+    /// The sum at the points of the run.
+    pub fitted: f64,
+}
+
+impl Elbo {
+    pub fn value(&self) -> f64 {
+        self.batches.iter().sum()
+    }
+}
+
+/// The bound at fresh points; `fitted`: its sum at those of the run.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn verify(
+    joint: &Joint,
+    theta: &[f64],
+    q: &Posterior,
+    (fitted, seed): (f64, u64),
+    workers: &Workers,
+) -> Result<Elbo> {
+    let most = q.iter().map(|q| q.dim()).max().unwrap_or(0);
+    let rule = Rule::verifying(POINTS.max(4 * most), seed);
+    let n = f64::from(REPLICATES);
+    let mut batches = vec![0.0; q.len()];
+    let mut totals = Vec::new();
+    for replicate in 1..=REPLICATES {
+        let values = bound(joint, theta, q, (&rule, replicate), workers)?;
+        totals.push(values.iter().sum::<f64>());
+        for (mean, value) in batches.iter_mut().zip(values) {
+            *mean += value / n;
+        }
+    }
+    let mean = totals.iter().sum::<f64>() / n;
+    let variance = totals.iter().map(|t| (t - mean) * (t - mean)).sum::<f64>() / (n - 1.0);
+    Ok(Elbo {
+        batches,
+        error: (variance / n).sqrt(),
+        fitted,
+    })
+}
+
+/// The bound of every batch at `theta` and any `q`, by the points of a rule.
+///
+/// # Errors
+/// A population distribution that does not exist, or fewer points than random effects.
+pub fn bound(
+    joint: &Joint,
+    theta: &[f64],
+    q: &Posterior,
+    (rule, replicate): (&Rule, u32),
+    workers: &Workers,
+) -> Result<Vec<f64>> {
+    let priors = priors(joint, theta).ok_or_else(|| {
+        Error::new(
+            ErrorClass::Numeric,
+            "omega_singular",
+            "The covariance of the random effects is not positive definite.",
+        )
+    })?;
+    let mut found = Vec::with_capacity(q.len());
+    for members in groups(joint, rule.copies) {
+        let layouts = layouts_of(joint, &members, rule.copies);
+        let mut cloud = Cloud::of(joint, &layouts, &members);
+        cloud.prepare(theta);
+        let means = cloud.means();
+        let population = Population {
+            priors: &priors,
+            means: &means,
+        };
+        let points = rule.points(&cloud.batches, members[0], replicate)?;
+        let mut draws = vec![0.0; cloud.n_effects()];
+        for (b, member) in members.iter().enumerate() {
+            points.place(&cloud, b, &q[*member], &mut draws);
+        }
+        cloud.set(&draws);
+        let slopes = Slopes {
+            log_lik: cloud.log_lik(workers),
+            gradient: vec![0.0; draws.len()],
+        };
+        let at = (&slopes, &population);
+        let each = members.iter().enumerate();
+        found.extend(each.map(|(b, member)| local(&cloud, b, &q[*member], &points, at).value));
+    }
+    Ok(found)
+}

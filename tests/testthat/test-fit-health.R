@@ -1,0 +1,106 @@
+fit <- as_if_by_vem(fit_nlme(theo_formula(), theo, short_saem(), seed = 1, progress = FALSE))
+
+status_of <- function(fit) {
+  table <- health(fit)
+  stats::setNames(table$status, table$check)
+}
+
+test_that("a sound fit has nothing to note", {
+  table <- health(fit)
+  expect_s3_class(table, c("nlme_health", "data.frame"), exact = TRUE)
+  expect_named(table, c("check", "value", "detail", "status", "advice"))
+  expect_equal(unique(table$advice[table$status == "ok"]), "")
+  well <- c(
+    "convergence", "bound gap", "Pareto k", "effective sample size", "Monte-Carlo error", "modes", "small SD", "bounds",
+    "standard errors", "residual error"
+  )
+  expect_equal(unique(table$status[table$check %in% well]), "ok")
+  expect_true(all(well %in% table$check))
+  lines <- capture.output(print(table))
+  expect_match(lines[1L], "^convergence +ok +Converged after")
+  expect_true(all(nchar(lines) <= 100L))
+})
+
+test_that("numbers of each subject are at hand", {
+  batches <- health(fit, by = "subject")
+  expect_named(batches, c("batch", "log_lik", "mc_error", "ess", "khat", "elbo", "gap"))
+  expect_setequal(batches$batch, levels(theo$Subject))
+  expect_equal(batches$gap, rep(0.01, 12))
+  expect_equal(caught(health(fit, by = "id"))$name, "by")
+})
+
+test_that("what the importance weights show is told", {
+  sick <- fit
+  sick$importance$khat[3] <- 0.8
+  expect_equal(status_of(sick)[["Pareto k"]], "note")
+  sick$importance$khat[4:5] <- 0.75
+  expect_equal(status_of(sick)[["Pareto k"]], "problem")
+  sick$importance$khat <- rep(NaN, 12)
+  expect_equal(status_of(sick)[["Pareto k"]], "note")
+  sick$importance$ess[7] <- 80
+  expect_equal(status_of(sick)[["effective sample size"]], "note")
+  sick$importance$ess[7] <- 8
+  table <- health(sick)
+  expect_equal(table$status[table$check == "effective sample size"], "problem")
+  expect_match(table$detail[table$check == "effective sample size"], sick$effects$labels[7])
+  sick$importance$mc_error[1] <- 0.5
+  expect_equal(status_of(sick)[["Monte-Carlo error"]], "note")
+})
+
+test_that("a wide gap is worse where the estimates depend on it", {
+  wide <- fit
+  wide$elbo$subjects <- wide$importance$log_lik - 1
+  expect_equal(status_of(wide)[["bound gap"]], "note")
+  wide$method <- vem(polish = FALSE)
+  table <- health(wide)
+  expect_equal(table$status[table$check == "bound gap"], "problem")
+  expect_match(table$advice[table$check == "bound gap"], "polish = TRUE", fixed = TRUE)
+  expect_match(capture.output(print(table)), "bound gap +1 +PROBLEM", all = FALSE)
+})
+
+test_that("random effects that collapse, coincide or hide are told", {
+  sick <- fit
+  sick$covariance$value[2, 2] <- 1e-8
+  expect_equal(status_of(sick)[["small SD"]], "problem")
+  sick$covariance$value[2, 2] <- 25e-6
+  expect_equal(status_of(sick)[["small SD"]], "note")
+  twins <- fit
+  sd <- sqrt(diag(twins$covariance$value))
+  twins$covariance$value[1, 2] <- twins$covariance$value[2, 1] <- 0.97 * sd[1] * sd[2]
+  expect_equal(status_of(twins)[c("correlation", "condition of Omega")], c(
+    correlation = "note", `condition of Omega` = "ok"
+  ))
+  twins$covariance$value[1, 2] <- twins$covariance$value[2, 1] <- -0.9999 * sd[1] * sd[2]
+  expect_equal(status_of(twins)[["correlation"]], "problem")
+  expect_equal(status_of(twins)[["condition of Omega"]], "problem")
+  hidden <- fit
+  hidden$effects$modes <- hidden$effects$typical + 0.3 * (hidden$effects$modes - hidden$effects$typical)
+  expect_equal(status_of(hidden)[["shrinkage"]], "note")
+  hidden$effects$mode_converged[2] <- FALSE
+  expect_equal(status_of(hidden)[["modes"]], "note")
+})
+
+test_that("parameters at a bound, or that the data do not tell, are told", {
+  sick <- fit
+  sick$method <- vem(lb = c(ka = log(fixef(fit)[["ka"]])))
+  sick$method$options$lb <- list(list("ka", I(log(fixef(fit)[["ka"]]))))
+  table <- health(sick)
+  expect_equal(table$detail[table$check == "bounds"], "`ka`")
+  expect_equal(table$status[table$check == "bounds"], "note")
+  bounded <- fit
+  bounded$model$spec$parameters[[2L]]$upper <- fixef(fit)[["V"]]
+  expect_equal(health(bounded)$detail[table$check == "bounds"], "`V`")
+  sick$uncertainty$natural <- 100 * sick$uncertainty$natural
+  expect_equal(status_of(sick)[["RSE"]], "note")
+  sick$uncertainty <- NULL
+  expect_equal(status_of(sick)[c("standard errors", "RSE")], c(`standard errors` = "note", RSE = "ok"))
+  sick$parameters$natural[sick$parameters$role == "residual"] <- 1e-5
+  expect_equal(status_of(sick)[["residual error"]], "problem")
+})
+
+test_that("a fit that did not converge says so first", {
+  short <- suppressWarnings(fit_orange(method = saem(exploration = 3, smoothing = 2), seed = 1))
+  table <- health(as_if_by_vem(short))
+  expect_equal(table$status[1L], "problem")
+  expect_match(table$detail[1L], "Not converged after 5 iterations")
+})
