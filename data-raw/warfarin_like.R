@@ -3,7 +3,8 @@
 # Made up, with the design of a classical study of warfarin: one dose of 1.5 mg/kg in 32 subjects, of whom 13 were
 # sampled from the first hour on and 19 only from the second day on, so that these tell nearly nothing of absorption.
 # One compartment, first-order absorption; volume and clearance grow with weight; log-normal random effects; a residual
-# error with a constant and a proportional part. The numbers are round ones in the range that textbooks give for the drug.
+# error with a constant and a proportional part. The numbers are round ones in the range that textbooks give for the
+# drug.
 
 set.seed(3)
 n <- 32

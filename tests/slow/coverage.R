@@ -3,8 +3,8 @@
 # Data sets are simulated from a fit of theophylline, subjects and times as they are, and fitted by SAEM and by VEM from
 # the starting values of the model. For each parameter it counts the data sets in which the interval of confint() holds
 # the value the data came from. The intervals of the typical values must do so in 91 to 98 of 100. Where a random effect
-# all but vanishes a fit may have no covariance matrix; then the one by Louis' formula is asked for, then the linear one,
-# as a user would; the last lines count them. Run by `make slow`, some minutes; on several cores with MC_CORES.
+# all but vanishes a fit may have no covariance matrix; then the one by Louis' formula is asked for, then the linear
+# one, as a user would; the last lines count them. Run by `make slow`, some minutes; on several cores with MC_CORES.
 
 library(nlmers)
 
