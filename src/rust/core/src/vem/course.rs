@@ -83,7 +83,10 @@ impl<'c> Course<'c> {
         self.trace.push(theta, 1.0, phase, value);
         self.monitor.report(&Progress {
             iteration: self.trace.len(),
-            total: self.trace.len(),
+            total: self
+                .trace
+                .len()
+                .max(self.options.sweeps + self.options.maxiters),
             phase,
             gain: 1.0,
             objective: value,
