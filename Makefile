@@ -1,7 +1,7 @@
 # The commands of the project. Nothing outside this folder is touched, except that missing Debian packages are
 # installed with apt.
 
-.PHONY: demo test check doc bench lint vendor release clean install
+.PHONY: demo test slow check doc bench lint vendor release clean install
 
 IMPORTS = cli generics ggplot2 jsonlite nlme rlang
 TESTING = testthat withr MASS lme4 mvtnorm progressr
@@ -27,6 +27,11 @@ test:
 	@$(MAKE) --silent --no-print-directory .lib/stamp
 	@sh tools/test.sh
 
+slow:
+	@$(SETUP) $(IMPORTS)
+	@$(MAKE) --silent --no-print-directory .lib/stamp
+	@for file in tests/slow/*.R; do Rscript $$file || exit 1; done
+
 check:
 	@$(SETUP) $(IMPORTS) $(TESTING) $(WRITING)
 	@sh tools/check.sh
@@ -41,8 +46,8 @@ bench:
 	@$(SETUP) $(IMPORTS)
 	@$(MAKE) --silent --no-print-directory .lib/stamp
 	@mkdir -p build
-	@Rscript bench/theophylline.R build/theophylline.json build/theophylline.csv
-	@cargo run --release $(CORE) --example bench -- build/theophylline.json build/theophylline.csv
+	@Rscript bench/theophylline.R build
+	@cargo run --release $(CORE) --example bench -- build
 	@cargo run --release $(CORE) --example scale
 
 lint:

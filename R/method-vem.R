@@ -70,6 +70,11 @@
 #' weights (Pareto k) and the shrinkage. Without `polish` the estimates carry the bias of the bound, which is none for
 #' linear models with normal outcomes, small where every subject has many observations, and largest in the variances
 #' of random effects of sparse or binary data.
+#' @section The approximations:
+#' A fit holds them in `fit$q`, batch after batch: `size`, the number of random effects of each; `mean`; and `chol`, the
+#' lower Cholesky factor of each covariance matrix, by rows. They are on the scale on which an effect is normal, and
+#' about the mean of an individual parameter where the model adds the effect to it: the logarithm of `ka * exp(eta)`,
+#' not `eta`. `vignette("vem")` draws them.
 #' @returns An object of class `nlme_method` for [fit_nlme()].
 #' @seealso [saem()], [elbo()], [health()], [logLik.nlme_fit()], [vcov.nlme_fit()]
 #' @references
@@ -98,8 +103,8 @@
 #' )
 #' @export
 vem <- function(family = "full_rank", rule = "cubature", points = NULL, flows = 2, sweeps = 10, maxiters = 200,
-                tolerance = 1e-4, inner_maxiters = 50, inner_tolerance = 1e-10, optimizer = "auto", batch_size = NULL,
-                penalty = NULL, polish = TRUE, polish_draws = 256, polish_rounds = 5, lb = NULL, ub = NULL,
+                tolerance = 1e-6, inner_maxiters = 50, inner_tolerance = 1e-10, optimizer = "auto", batch_size = NULL,
+                penalty = NULL, polish = TRUE, polish_draws = 512, polish_rounds = 5, lb = NULL, ub = NULL,
                 ebe_optimizer = "newton", ebe_optim_kwargs = list(), ebe_adtype = "reverse", ebe_grad_tol = "auto",
                 ebe_multistart_n = 50, ebe_multistart_k = 10, ebe_multistart_max_rounds = 5,
                 ebe_multistart_sampling = "lhs", ebe_rescue_on_high_grad = TRUE, ebe_rescue_multistart_n = 128,

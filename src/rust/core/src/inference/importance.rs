@@ -141,21 +141,8 @@ impl<'a> Sampling<'a> {
         mut visit: impl FnMut(&mut Cloud, &Drawn),
     ) -> Result<Importance> {
         let Self { joint, theta, .. } = *self;
-        let each = draws.div_ceil(REPLICATES).max(1);
-        let copies = each * REPLICATES;
-        let batches = Batches::new(joint);
-        let source = Source {
-            stream: Stream {
-                seed: self.seed,
-                purpose: Purpose::Importance,
-            },
-            replicate: 0,
-        };
-        let lattice = LatticePoints::new(source, each, batches.max_dim());
-        let replicates = first..first + REPLICATES;
-        let lattices: Vec<LatticePoints> = replicates
-            .map(|r| lattice.replicate(u32::try_from(r).unwrap_or(0)))
-            .collect();
+        let lattices = self.lattices(draws, first);
+        let copies = draws.div_ceil(REPLICATES).max(1) * REPLICATES;
         let priors: Result<Vec<Prior>> = joint.parts.iter().map(|p| Prior::new(p, theta)).collect();
         let priors = priors?;
         let mut found = Importance {
@@ -185,6 +172,23 @@ impl<'a> Sampling<'a> {
             visit(&mut cloud, &drawn);
         }
         Ok(found)
+    }
+
+    /// As many randomizations of a lattice as there are replicates.
+    fn lattices(&self, draws: usize, first: usize) -> Vec<LatticePoints> {
+        let source = Source {
+            stream: Stream {
+                seed: self.seed,
+                purpose: Purpose::Importance,
+            },
+            replicate: 0,
+        };
+        let most = Batches::new(self.joint).max_dim();
+        let lattice = LatticePoints::new(source, draws.div_ceil(REPLICATES), most);
+        let replicates = first..first + REPLICATES;
+        replicates
+            .map(|r| lattice.replicate(u32::try_from(r).unwrap_or(0)))
+            .collect()
     }
 
     /// Draws of some batches, and their log densities.

@@ -49,7 +49,6 @@ pub struct Summit {
     pub value: f64,
     /// Gain in twice the value that a further step promises; infinite when there was no step to judge by.
     pub gain: f64,
-    pub steps: usize,
     /// Whether it ended because no step rose.
     pub stuck: bool,
     pub stopped: bool,
@@ -111,7 +110,11 @@ fn inverse(
     if let Some(memory) = memory {
         return Metric::limited(squares, memory);
     }
-    let known = surface.precondition().map(|found| found.inverse);
+    let known = if free.is_empty() {
+        None
+    } else {
+        surface.precondition().map(|found| found.inverse)
+    };
     let known = known.filter(|inverse| inverse.iter().all(|x| x.is_finite()));
     Metric::Dense(known.unwrap_or_else(|| DMatrix::from_diagonal(&squares)))
 }
@@ -126,7 +129,6 @@ impl Climb<'_> {
                 theta: self.theta.clone(),
                 value: self.value,
                 gain,
-                steps,
                 stuck: false,
                 stopped: false,
             };

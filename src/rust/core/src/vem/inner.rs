@@ -75,7 +75,7 @@ struct Member {
     settled: bool,
 }
 
-/// A step of `q`, the precision it leads to whitened, and what it would gain if it were taken whole.
+/// A step of `q`, and what it would gain if it were taken whole.
 struct Step {
     to: Gaussian,
     gain: f64,

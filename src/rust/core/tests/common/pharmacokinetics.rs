@@ -10,7 +10,7 @@ pub const MODEL: &str = "
     fixed lka = 0.46
     fixed lv = 3.45
     fixed lcl = 1.01
-    fixed o = positive(0.62, 0.13, 0.26)
+    fixed o = positive(0.3844, 0.0169, 0.0676)
     fixed s = positive(0.74)
     random e ~ mvnormal(c(lka, lv, lcl), diag(o)) | id
     ka <- exp(e[1])
