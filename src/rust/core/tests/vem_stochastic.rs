@@ -274,5 +274,8 @@ fn many_parameters_need_no_matrix() {
     for (rate, steps, size) in [(0.02, 400, None), (0.01, 1500, Some(15))] {
         let visits = run(&joint, &adam(rate, steps, size), 1);
         let excess = 2.0 * (found.elbo.value() - visits.elbo.value());
+        assert!(excess < 0.01, "{excess}");
+        let end = &visits.fit;
+        assert_eq!(end.status, FitStatus::Converged, "{:?}", end.evidence);
     }
 }

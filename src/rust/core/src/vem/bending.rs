@@ -8,8 +8,9 @@
 
 use nalgebra::{DMatrix, DVector};
 
+use super::bent::{Bent, Slope};
 use super::bound::{factor, Population};
-use super::flow::{bend, Bent, Flow, Layer, Planar, Slope};
+use super::flow::{bend, Flow, Layer, Planar};
 use super::inner::{Limits, Solved};
 use super::metric::Metric;
 use super::rule::Points;

@@ -62,7 +62,14 @@ pub struct Maximum {
     pub copies: usize,
 }
 
-impl<'c> Course<'c> {
+/// Gaussians with these moments, or `q` where there is none.
+pub fn around(moments: &[Weighted], q: &Posterior) -> Posterior {
+    let each = moments.iter().zip(q);
+    each.map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
+        .collect()
+}
+
+impl Course<'_> {
     pub fn limits(&self) -> Limits {
         Limits {
             steps: self.options.inner_maxiters,
@@ -132,11 +139,14 @@ impl<'c> Course<'c> {
         (q, flows): (Posterior, Vec<Flow>),
         theta: &[f64],
     ) -> Result<Maximum> {
-        self.within(rule, q, |_, profile| {
+        self.within(rule, q, |course, profile| {
             profile.flows = flows;
             profile.limits.steps *= PATIENT;
             profile.solve(theta);
             profile.take();
+            if !profile.flows.is_empty() {
+                course.sift(profile, theta);
+            }
             (theta.to_vec(), None)
         })
     }
@@ -155,7 +165,12 @@ impl<'c> Course<'c> {
         let (Some(old), Ok(fresh)) = (values(profile), fresh) else {
             return false;
         };
-        let before = std::mem::replace(&mut profile.q, fresh);
+        let moments = profile.solved().map(|found| found.moments.clone());
+        let mut before = std::mem::replace(&mut profile.q, fresh);
+        let bent = before.clone();
+        if let Some(moments) = moments.filter(|_| !profile.flows.is_empty()) {
+            before = around(&moments, &before);
+        }
         let flows = std::mem::take(&mut profile.flows);
         if self.options.family == Family::MeanField {
             profile.q = independent(std::mem::take(&mut profile.q));
@@ -175,6 +190,7 @@ impl<'c> Course<'c> {
         }
         if !better {
             profile.flows = flows;
+            profile.q = bent;
             profile.solve(theta);
             profile.take();
         }
@@ -205,9 +221,6 @@ impl<'c> Course<'c> {
             workers,
         );
         let (theta, summit) = work(self, &mut profile);
-        if !profile.flows.is_empty() {
-            self.sift(&mut profile, &theta);
-        }
         let found = profile.solved();
         Ok(Maximum {
             theta: summit.as_ref().map_or(theta, |summit| summit.theta.clone()),
@@ -239,10 +252,8 @@ impl<'c> Course<'c> {
         let fresh = |q: &Posterior, flows: &[Flow]| {
             bound(self.joint, theta, (q, flows), (&rule, SIFTED), self.workers)
         };
-        let near = bent.moments.iter().zip(&bent.q);
-        let near = near.map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()));
         profile.flows.clear();
-        profile.q = near.collect();
+        profile.q = around(&bent.moments, &bent.q);
         profile.solve(theta);
         let Some(plain) = profile.solved() else {
             return;
