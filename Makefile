@@ -41,8 +41,8 @@ bench:
 	@$(SETUP) $(IMPORTS)
 	@$(MAKE) --silent --no-print-directory .lib/stamp
 	@mkdir -p build
-	@Rscript bench/theophylline.R build/theophylline.json build/theophylline.csv
-	@cargo run --release $(CORE) --example bench -- build/theophylline.json build/theophylline.csv
+	@Rscript bench/theophylline.R build
+	@cargo run --release $(CORE) --example bench -- build
 	@cargo run --release $(CORE) --example scale
 
 lint:

@@ -8,8 +8,9 @@
 #' @param fit (`nlme_fit`) a fit by [vem()].
 #' @returns A number of class `nlme_elbo` with the attributes `batches` (its terms, one for each
 #'   *batch*, what shares levels of any random effect: with one grouping the subjects, by whose
-#'   labels they are named), `mc_error` (its standard error, estimated with fresh random points; the
-#'   maximization itself has fixed ones), `rule`, `points` and `family` (see [vem()]).
+#'   labels they are named), `mc_error` (its standard error), `fitted` (the bound at the points by which
+#'   it was maximized, which stay the same; the others are of fresh random points), `rule`, `points`
+#'   and `family` (see [vem()]).
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -25,7 +26,8 @@ elbo <- function(fit) {
   if (is.null(known)) stop_no_bound(fit)
   structure(
     known$value, batches = stats::setNames(known$subjects, batch_labels(fit, length(known$subjects))),
-    mc_error = known$mc_error, rule = known$rule, points = known$points, family = known$family, class = "nlme_elbo"
+    mc_error = known$mc_error, fitted = known$fitted, rule = fit$method$options$rule, points = known$points,
+    family = known$family, class = "nlme_elbo"
   )
 }
 
@@ -53,8 +55,8 @@ batch_labels <- function(fit, n) {
 #' @export
 print.nlme_elbo <- function(x, ...) {
   cat(sprintf(
-    "ELBO %.4f (a bound of the log-likelihood), %s, %s points\n", as.numeric(x), family_words(attr(x, "family")),
-    attr(x, "rule")
+    "ELBO %.4f (a bound of the log-likelihood), %s, %s\n", as.numeric(x), family_words(attr(x, "family")),
+    point_words(attr(x, "points"), attr(x, "rule"))
   ))
   error <- attr(x, "mc_error")
   if (isTRUE(error > 0)) cat(sprintf("Monte-Carlo error %s\n", format(signif(error, 2))))
@@ -65,4 +67,10 @@ family_words <- function(family) {
   switch(family,
     full_rank = "full-rank Gaussian", mean_field = "mean-field Gaussian", planar_flow = "planar flow"
   )
+}
+
+point_words <- function(points, rule) {
+  sprintf("%d points of %s", as.integer(points), switch(rule,
+    cubature = "cubature", qmc = "quasi-Monte-Carlo", monte_carlo = "Monte-Carlo"
+  ))
 }

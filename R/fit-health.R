@@ -163,13 +163,14 @@ check_gap <- function(fit, batches, who) {
 #' @rdname health
 #' @export
 print.nlme_health <- function(x, ...) {
-  refuse_dots(...)
+  # Some of its columns are an ordinary table.
+  if (!all(c("check", "value", "detail", "status", "advice") %in% names(x))) return(NextMethod())
   marks <- c(ok = "ok", note = "note", problem = "PROBLEM")
   shown <- data.frame(
     value = ifelse(x$value %in% 0:1000, as.character(x$value), format_numbers(x$value, 3)),
     status = marks[x$status], detail = x$detail, row.names = x$check
   )
-  cat(health_lines(shown), sep = "\n")
+  if (nrow(x) > 0L) cat(health_lines(shown), sep = "\n")
   advised <- x[x$status != "ok", ]
   if (nrow(advised) > 0L) {
     cat("", strwrap(paste0(advised$check, ": ", advised$advice), width = 100L, exdent = 2L), sep = "\n")

@@ -46,7 +46,7 @@ method_words <- function(fit) {
 # Chains or points: what the expectations over the random effects are computed with.
 effort_words <- function(fit) {
   if (fit$method$options$name == "vem") {
-    return(sprintf("%s %s points", format(fit$elbo$points), gsub("_", " ", fit$method$options$rule)))
+    return(point_words(fit$chains, fit$method$options$rule))
   }
   sprintf("%d chain%s", fit$chains, if (fit$chains == 1) "" else "s")
 }

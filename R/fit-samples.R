@@ -68,6 +68,8 @@ sample_frame <- function(group, nsim, about) {
 #' @export
 print.nlme_samples <- function(x, n = 6, ...) {
   n <- check_count(n, "n", 1)
+  # Some of its columns are an ordinary table.
+  if (!all(c("draw", "level") %in% names(x))) return(NextMethod())
   effects <- setdiff(names(x), c("draw", "level"))
   cat(sprintf(
     "%d draws of %s for %d levels of `%s`, given the data\n", length(unique(x$draw)),

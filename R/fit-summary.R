@@ -68,7 +68,7 @@ weight_lines <- function(fit) {
   c(
     if (!is.null(bound)) {
       sprintf(
-        "Bound: %s %s points a subject, Monte-Carlo error %s", format(bound$points), gsub("_", " ", bound$rule),
+        "Bound: %s, Monte-Carlo error %s", point_words(bound$points, fit$method$options$rule),
         format(signif(bound$mc_error, 2))
       )
     },

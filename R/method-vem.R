@@ -98,8 +98,8 @@
 #' )
 #' @export
 vem <- function(family = "full_rank", rule = "cubature", points = NULL, flows = 2, sweeps = 10, maxiters = 200,
-                tolerance = 1e-4, inner_maxiters = 50, inner_tolerance = 1e-10, optimizer = "auto", batch_size = NULL,
-                penalty = NULL, polish = TRUE, polish_draws = 256, polish_rounds = 5, lb = NULL, ub = NULL,
+                tolerance = 1e-6, inner_maxiters = 50, inner_tolerance = 1e-10, optimizer = "auto", batch_size = NULL,
+                penalty = NULL, polish = TRUE, polish_draws = 512, polish_rounds = 5, lb = NULL, ub = NULL,
                 ebe_optimizer = "newton", ebe_optim_kwargs = list(), ebe_adtype = "reverse", ebe_grad_tol = "auto",
                 ebe_multistart_n = 50, ebe_multistart_k = 10, ebe_multistart_max_rounds = 5,
                 ebe_multistart_sampling = "lhs", ebe_rescue_on_high_grad = TRUE, ebe_rescue_multistart_n = 128,

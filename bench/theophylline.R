@@ -1,9 +1,10 @@
-# Write the request of a fit of theophylline (datasets::Theoph without its time-zero rows, dose in mg) and its data,
-# for the benchmark of the core: bench/theophylline.R REQUEST COLUMNS.
+# Write requests of fits of theophylline (datasets::Theoph without its time-zero rows, dose in mg) and its data, for the
+# benchmark of the core: bench/theophylline.R FOLDER. Where NLMERS_SHARED names a folder with warfarin data, a fit of
+# these with combined error, too.
 
 library(nlmers)
 
-path <- commandArgs(TRUE)
+folder <- commandArgs(TRUE)[1L]
 data <- subset(datasets::Theoph, Time > 0)
 data$Dose <- data$Dose * data$Wt
 model <- nlme_model(
@@ -22,8 +23,32 @@ model <- nlme_model(
     )
   }
 )
-bound <- nlmers:::bind_data(model, data)
-settings <- list(start = list(), fix = list(), seed = 1, threads = 1)
-request <- nlmers:::fit_request(model, bound, saem(), settings)
-writeLines(nlmers:::request_json(request), path[1])
-write.csv(bound$columns, path[2], row.names = FALSE, quote = FALSE)
+write_request <- function(name, model, data, method) {
+  bound <- nlmers:::bind_data(model, data)
+  settings <- list(start = list(), fix = list(), seed = 1, threads = 1)
+  request <- nlmers:::fit_request(bound$model, bound, method, settings)
+  writeLines(nlmers:::request_json(request), file.path(folder, paste0(name, ".json")))
+  write.csv(bound$columns, file.path(folder, paste0(name, ".csv")), row.names = FALSE, quote = FALSE)
+}
+
+write_request("theophylline", model, data, saem())
+write_request("vem-theophylline", model, data, vem())
+
+warfarin <- file.path(Sys.getenv("NLMERS_SHARED"), "reference", "data", "warfarin_cp.csv")
+if (file.exists(warfarin)) {
+  combined <- nlme_model(
+    fixed(
+      ka = positive(1), V = positive(8), Cl = positive(0.13),
+      omega = positive(c(1, 1, 1)), a = positive(1), b = positive(1)
+    ),
+    random(c(eta_ka, eta_V, eta_Cl) ~ mvnormal(c(0, 0, 0), diag(omega)) | id),
+    {
+      ka_i <- ka * exp(eta_ka)
+      v_i <- V * exp(eta_V)
+      k <- Cl * exp(eta_Cl) / v_i
+      conc <- dose * ka_i / (v_i * (ka_i - k)) * (exp(-k * time) - exp(-ka_i * time))
+      dv ~ normal(conc, add_prop(a, b))
+    }
+  )
+  write_request("vem-warfarin", combined, read.csv(warfarin), vem())
+}

@@ -63,6 +63,7 @@ caught <- function(code) tryCatch(code, nlmers_error = function(error) error)
 as_if_by_vem <- function(fit, ...) {
   n <- as.integer(fit$n_subjects)
   fit$method <- vem(...)
+  fit$chains <- 2L
   terms <- as.numeric(fit$log_lik$subjects)
   fit$log_lik <- list(
     value = sum(terms), subjects = terms, method = "importance", draws = 1000L, mc_error = 0.0123,
@@ -73,7 +74,7 @@ as_if_by_vem <- function(fit, ...) {
     khat = seq(-0.2, 0.4, length.out = n), draws = 1000L
   )
   fit$elbo <- list(
-    value = sum(terms) - 0.01 * n, subjects = terms - 0.01, mc_error = 0.004, rule = "cubature", points = 2L,
+    value = sum(terms) - 0.01 * n, subjects = terms - 0.01, mc_error = 0.004, fitted = sum(terms), points = 2L,
     family = "full_rank"
   )
   fit$trace$phase <- ifelse(seq_len(nrow(fit$trace$value)) <= 10L, "sweep", "newton")

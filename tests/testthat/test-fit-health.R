@@ -19,6 +19,8 @@ test_that("a sound fit has nothing to note", {
   lines <- capture.output(print(table))
   expect_match(lines[1L], "^convergence +ok +Converged after")
   expect_true(all(nchar(lines) <= 100L))
+  expect_match(capture.output(print(table[2:3, c("check", "status")]))[1L], "^ +check status$")
+  expect_length(capture.output(print(table[table$status == "problem", ])), 0L)
 })
 
 test_that("numbers of each subject are at hand", {
@@ -103,4 +105,35 @@ test_that("a fit that did not converge says so first", {
   table <- health(as_if_by_vem(short))
   expect_equal(table$status[1L], "problem")
   expect_match(table$detail[1L], "Not converged after 5 iterations")
+})
+
+test_that("a fit by saem() has its health by importance draws at its estimates", {
+  by_saem <- fit_nlme(theo_formula(), theo, short_saem(), seed = 1, progress = FALSE)
+  table <- health(by_saem)
+  expect_false("bound gap" %in% table$check)
+  expect_equal(unique(table$status), "ok")
+  batches <- health(by_saem, by = "subject", draws = 500, seed = 2)
+  expect_named(batches, c("batch", "log_lik", "mc_error", "ess", "khat"))
+  total <- logLik(by_saem, method = "importance", draws = 500, seed = 2)
+  expect_equal(sum(batches$log_lik), as.numeric(total))
+  expect_true(all(batches$ess <= 500 & batches$ess > 50))
+  by_vem <- fit_nlme(theo_formula(), theo, vem(polish = FALSE), seed = 1, progress = FALSE)
+  expect_equal(health(by_vem, by = "subject")$log_lik, by_vem$importance$log_lik)
+  expect_false(identical(health(by_vem, by = "subject", seed = 9)$log_lik, by_vem$importance$log_lik))
+})
+
+test_that("levels that share rows are one batch", {
+  model <- nlme_model(
+    fixed(a = 0.5, sigma = positive(0.3), omega = positive(c(0.5, 0.5))),
+    random(eta_id ~ normal(0, omega[1]) | id), random(eta_site ~ normal(0, omega[2]) | site),
+    y ~ normal(a + eta_id + eta_site, sigma)
+  )
+  data <- expand.grid(t = 1:3, id = 1:12)
+  data$site <- rep(1:4, each = 9)
+  data$y <- withr::with_seed(1, stats::rnorm(36, 0.5 + stats::rnorm(12, 0, 0.5)[data$id], 0.3))
+  fit <- suppressWarnings(fit_nlme(model, data, vem(), id = "id", seed = 1, progress = FALSE))
+  batches <- health(fit, by = "subject")
+  expect_equal(batches$batch, as.character(1:4))
+  expect_equal(sum(batches$elbo), as.numeric(elbo(fit)))
+  expect_match(capture.output(print(health(fit))), "batch [1-4] lowest", all = FALSE)
 })

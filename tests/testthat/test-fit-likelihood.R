@@ -117,3 +117,30 @@ test_that("the conditional log-likelihood of several outcomes and groupings is t
     sum(stats::dpois(data$n, at[, "n"], log = TRUE), na.rm = TRUE)
   expect_equal(as.numeric(logLik(fit, method = "conditional")), sum, tolerance = 1e-8)
 })
+
+test_that("importance sampling agrees with quadrature within its error, for a fit by any method", {
+  for (method in list(short_saem(), vem(log_lik = "none"))) {
+    fit <- fit_nlme(theo_formula(), theo, method, seed = 1, progress = FALSE)
+    value <- logLik(fit, method = "importance", draws = 2000, seed = 3)
+    expect_lt(abs(value - logLik(fit, nodes = 15)), 4 * attr(value, "mc_error"))
+    expect_equal(attributes(value)[c("method", "draws")], list(method = "importance", draws = 2000L))
+    expect_identical(logLik(fit, draws = 2000, seed = 3), value)
+    expect_false(identical(as.numeric(logLik(fit, draws = 2000, seed = 4)), as.numeric(value)))
+    expect_gt(attr(logLik(fit, draws = 200, seed = 3), "mc_error"), attr(value, "mc_error"))
+  }
+})
+
+test_that("the linearized model is exact where the model is linear, and close where it is not", {
+  boys <- as.data.frame(nlme::Oxboys)
+  fit <- fit_nlme(
+    height ~ base + slope * age, boys, vem(log_lik = "linear"), start = c(base = 140, slope = 1),
+    random = base + slope ~ 1 | Subject, seed = 1, progress = FALSE
+  )
+  expect_equal(attr(logLik(fit), "method"), "linear")
+  expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(fit, method = "quadrature")), tolerance = 1e-8)
+  expect_match(capture.output(print(fit)), "linearized model", all = FALSE)
+  bent <- fit_nlme(theo_formula(), theo, short_saem(), seed = 1, progress = FALSE)
+  expect_lt(abs(logLik(bent, method = "linear") - logLik(bent)), 2)
+  counted <- suppressWarnings(fit_nlme(counts(), data.frame(subject = 1:4, y = c(0, 4, 1, 9)), vem(), seed = 1))
+  expect_match(caught(logLik(counted, method = "linear"))$hint, "importance")
+})

@@ -32,7 +32,7 @@ test_that("a fit by vem() says how, with its bound and the error of its likeliho
   lines <- capture.output(print(as_if_by_vem(fit)))
   expect_lte(length(lines), 30L)
   expect_equal(lines[1L], "Nonlinear mixed effects model fitted by VEM (full-rank Gaussian, polished)")
-  expect_match(lines[3L], "^Converged after 200 iterations, 2 cubature points, seed 1$")
+  expect_match(lines[3L], "^Converged after 200 iterations, 2 points of cubature, seed 1$")
   expect_match(lines, "^Log-likelihood -.*importance sampling, 1000 draws, Monte-Carlo error 0.012[)]$", all = FALSE)
   expect_match(lines, "^ELBO -[0-9.]+ [(]lower bound", all = FALSE)
   plain <- as_if_by_vem(fit, family = "mean_field", polish = FALSE)

@@ -27,7 +27,7 @@ test_that("a summary shows the SEs of SDs and residual parameters", {
 test_that("a summary of a fit by vem() has its points and weights, and no chains", {
   fit <- as_if_by_vem(fit_orange(method = short_saem(), seed = 1), penalty = c(Asym = 1e-6))
   lines <- capture.output(print(summary(fit)))
-  expect_match(lines, "^Bound: 2 cubature points a subject, Monte-Carlo error 0.004$", all = FALSE)
+  expect_match(lines, "^Bound: 2 points of cubature, Monte-Carlo error 0.004$", all = FALSE)
   expect_match(lines, "smallest effective sample size 500 of 1000, largest Pareto k 0.40", all = FALSE)
   expect_match(lines, "^Options of VEM$", all = FALSE)
   expect_match(lines, "penalty = c(Asym = 1e-06)", fixed = TRUE, all = FALSE)

@@ -158,3 +158,45 @@ test_that("which covariance matrix is asked for, and how", {
   expect_match(error$problem, "se = \"none\"", fixed = TRUE)
   expect_match(error$hint, "method = \"louis\"", fixed = TRUE)
 })
+
+test_that("standard errors by any method are those of the exact likelihood of a linear model", {
+  boys <- as.data.frame(nlme::Oxboys)
+  boys$Subject <- as.character(boys$Subject)
+  fit <- fit_nlme(
+    height ~ base + slope * age, boys, vem(se = "none"), start = c(base = 140, slope = 1),
+    random = base + slope ~ 1 | Subject, correlated = TRUE, seed = 1, progress = FALSE
+  )
+  theta <- c(
+    fixef(fit), log(VarCorr(fit)$sd), atanh(attr(VarCorr(fit), "correlation")[2, 1]), log(sigma(fit))
+  )
+  hessian <- optimHess(theta, boys_minus_log_lik, boys = boys)
+  scores <- vapply(split(boys, boys$Subject), function(boy) {
+    vapply(seq_along(theta), function(k) {
+      step <- 1e-5 * (seq_along(theta) == k)
+      (boys_minus_log_lik(theta - step, boy) - boys_minus_log_lik(theta + step, boy)) / 2e-5
+    }, 0)
+  }, theta)
+  exact <- list(
+    louis = solve(hessian), linear = solve(hessian), sandwich = solve(hessian, tcrossprod(scores)) %*% solve(hessian)
+  )
+  for (method in names(exact)) {
+    found <- sqrt(diag(vcov(fit, method = method, draws = if (method != "linear") 4000)))[c("base", "slope", "a")]
+    found[3L] <- found[3L] / sigma(fit)
+    wanted <- sqrt(diag(exact[[method]]))[c(1, 2, 6)]
+    expect_lt(max(abs(found / wanted - 1)), 0.03)
+    expect_equal(attr(confint(fit, vcov = method), "vcov"), method)
+  }
+  # The sandwich is no inverse information.
+  expect_gt(abs(exact$sandwich[6, 6] / exact$louis[6, 6] - 1), 0.02)
+})
+
+test_that("a fit by saem() has the same standard errors by draws as by its smoothing", {
+  held <- sqrt(diag(vcov(fit)))
+  drawn <- sqrt(diag(vcov(fit, method = "louis", draws = 2000, seed = 2)))
+  expect_lt(max(abs(drawn / held - 1)), 0.05)
+  again <- sqrt(diag(vcov(fit, method = "louis", draws = 2000, seed = 2)))
+  expect_identical(again, drawn)
+  expect_equal(confint(fit, vcov = "sandwich")["V", 1], unname(exp(
+    log(fixef(fit)[["V"]]) - qnorm(0.975) * sqrt(vcov(fit, "transformed", method = "sandwich")["V", "V"])
+  )))
+})

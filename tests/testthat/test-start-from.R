@@ -243,6 +243,17 @@ test_that("between the methods it is conditional means that are lent", {
   )
 })
 
+test_that("each method starts where the other stood", {
+  by_vem <- fit_nlme(theo_formula(), theo, vem(), seed = 1, progress = FALSE)
+  by_saem <- suppressMessages(fit_nlme(theo_formula(), theo, short_saem(), start_from = by_vem, seed = 1))
+  expect_true(converged(by_saem))
+  again <- suppressMessages(fit_nlme(theo_formula(), theo, vem(), start_from = by_saem, seed = 1))
+  # It starts beside the maximum.
+  expect_lt(abs(again$trace$objective[1L] - again$elbo$fitted), 0.5)
+  expect_gt(abs(by_vem$trace$objective[1L] - by_vem$elbo$fitted), 5)
+  expect_equal(fixef(again), fixef(by_vem), tolerance = 1e-3)
+})
+
 test_that("vem() has no state to go on with", {
   error <- caught(fit_nlme(theo_formula(), theo, vem(), checkpoint = tempfile()))
   expect_equal(error[c("reason", "name")], list(reason = "no_state", name = "checkpoint"))

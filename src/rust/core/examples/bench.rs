@@ -1,6 +1,6 @@
 //! Measure the engine and a whole fit in units that travel between machines.
 //!
-//! `bench REQUEST COLUMNS`: a fit request (JSON) and its data (CSV), as `bench/theophylline.R` writes them. Times are
+//! `bench FOLDER`: fit requests (JSON) and their data (CSV), as `bench/theophylline.R` writes them. Times are
 //! CPU times of this thread, medians over several runs; ratios compare what was measured in the same run.
 
 use std::hint::black_box;
@@ -13,7 +13,7 @@ use nlmers_core::ir::vmath::{map, Function, Isa};
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{Derivatives, Given, Joint, Known, Problem, Scratch, Stored, Values};
-use nlmers_core::request::{Columns, Request};
+use nlmers_core::request::{run, Columns, Request};
 use nlmers_core::saem::options::ChainOptions;
 use nlmers_core::saem::{fit, SaemOptions};
 
@@ -31,8 +31,15 @@ fn main() -> Result<(), Failure> {
         }
     });
     println!("unit: one million scalar exp = {:.3} ms", 1e3 * unit);
-    if let [_, request, columns] = arguments.as_slice() {
-        whole_fit(request, columns, unit)?;
+    if let [_, folder] = arguments.as_slice() {
+        whole_fit(
+            &format!("{folder}/theophylline.json"),
+            &format!("{folder}/theophylline.csv"),
+            unit,
+        )?;
+        for name in ["vem-theophylline", "vem-warfarin"] {
+            whole_request(&format!("{folder}/{name}"), unit)?;
+        }
     }
     engine()?;
     moving_theta()
@@ -85,6 +92,25 @@ fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
             if failed { " (failed)" } else { "" }
         );
     }
+    Ok(())
+}
+
+/// A request from its text to its reply: estimates, likelihood, standard errors, modes. Absent files are passed over.
+fn whole_request(path: &str, unit: f64) -> Result<(), Failure> {
+    let Ok(request) = std::fs::read_to_string(format!("{path}.json")) else {
+        return Ok(());
+    };
+    let columns = read_columns(&format!("{path}.csv"))?;
+    let mut failed = false;
+    let time = median(21, || {
+        failed |= run(&request, columns.clone(), &Silent).is_err();
+    });
+    println!(
+        "{path}, estimates, likelihood, standard errors and modes, one thread: {:.2} ms = {:.2} units{}",
+        1e3 * time,
+        time / unit,
+        if failed { " (failed)" } else { "" }
+    );
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use nlmers_core::inference::joint::{joint_modes, laplace};
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Given, Joint, Route};
 use nlmers_core::saem::{fit, FitStatus, SaemOptions};
+use nlmers_core::vem::{self, VemOptions};
 
 const SUM: &str = "
     fixed m = 1
@@ -154,6 +155,41 @@ fn estimates_are_those_of_maximum_likelihood() {
             fit.evidence
         );
         assert!(fit.covariance.is_some(), "{name}");
+    }
+}
+
+/// In the other order the first grouping has several levels in a batch.
+const TURNED: &str = "
+    fixed m = 1
+    fixed oa = positive(0.5)
+    fixed ob = positive(0.5)
+    fixed s = positive(0.5)
+    random b ~ normal(0, ob) | other
+    random a ~ normal(0, oa) | id
+    y ~ normal(m + a + b, s)";
+
+#[test]
+fn vem_finds_the_maximum_of_linear_models_and_its_bound_is_the_likelihood() {
+    for (name, (data, other)) in [
+        ("crossed", crossed()),
+        ("occasions", occasions([0.8, 0.5, 0.3])),
+    ] {
+        let (_, least) = minimise(&[2.0, -0.5, -0.5, -0.9], |x| exact(&data, &other, x));
+        let groups = [("id", data.subject.clone()), ("other", other.clone())];
+        let turned = [groups[1].clone(), groups[0].clone()];
+        for (text, groups) in [(SUM, groups), (TURNED, turned)] {
+            let joint = joint(text, &data, &groups, &Given::default()).unwrap();
+            let options = VemOptions {
+                polish: false,
+                tolerance: 1e-12,
+                ..VemOptions::default()
+            };
+            let found = vem::fit(&joint, &options, (1, 1), None, &Silent).unwrap();
+            let there = exact(&data, &other, &found.fit.theta);
+            assert!((there - least).abs() < 1e-5, "{name}: {there} {least}");
+            let gap = -2.0 * found.elbo.value() - there;
+            assert!(gap.abs() < 1e-6, "{name}: {gap}");
+        }
     }
 }
 

@@ -88,10 +88,10 @@ fn a_random_intercept_is_solved_exactly() {
 const SLOPES: &str = "
     fixed a = 1
     fixed b = 0
-    fixed O = covariance_matrix(1, 0.1, 1)
+    fixed w = covariance_matrix(1, 0.1, 0.1, 1)
     fixed s = positive(1)
-    random [u, v] ~ mvnormal([0, 0], O) | id
-    y ~ normal(a + u + (b + v) * t, s)";
+    random e ~ mvnormal(c(0, 0), w) | id
+    y ~ normal(a + e[1] + (b + e[2]) * t, s)";
 
 /// 40 lines with correlated intercepts and slopes, 3 to 7 points each.
 fn slopes_data() -> Data {
@@ -152,10 +152,10 @@ fn counts_data() -> Data {
 const CURVES: &str = "
     fixed a = positive(8)
     fixed k = positive(0.4)
-    fixed O = covariance_matrix(0.2, 0.1, 0.3)
+    fixed w = covariance_matrix(0.2, 0.1, 0.1, 0.3)
     fixed s = positive(0.7)
-    random [u, v] ~ mvnormal([0, 0], O) | id
-    y ~ normal(a * exp(u) * exp(-k * exp(v) * t), s)";
+    random e ~ mvnormal(c(0, 0), w) | id
+    y ~ normal(a * exp(e[1]) * exp(-k * exp(e[2]) * t), s)";
 
 fn curves_data() -> Data {
     let mut draw = Generator(12);
@@ -254,9 +254,9 @@ fn by_rule(joint: &Joint, theta: &[f64], q: &Posterior, kind: RuleKind) -> f64 {
 
 const IDLE: &str = "
     fixed m = 0
-    fixed O = covariance_matrix(1.5, 0.4, 0.8, -0.2, 0.3, 1.1)
+    fixed w = covariance_matrix(1.5, 0.4, -0.2, 0.4, 0.8, 0.3, -0.2, 0.3, 1.1)
     fixed s = positive(1)
-    random [u, v, w] ~ mvnormal([0.2, -0.1, 0.4], O) | id
+    random e ~ mvnormal(c(0.2, -0.1, 0.4), w) | id
     y ~ normal(m, s)";
 
 /// `KL(q || p)` of two Gaussians by the textbook, with factors that a mistake would change.
@@ -275,18 +275,19 @@ fn textbook(
 /// The outcome reads no effect: the bound is its log density less the divergence of `q` from the population.
 #[test]
 fn the_divergence_from_the_population_is_that_of_the_textbook() {
-    let data = Data::new(1, |_| 2).with("y", |r, _| 0.5 + r as f64);
+    let data = Data::new(2, |_| 2).with("y", |r, _| 0.5 + (r % 2) as f64);
     let joint = joint(IDLE, &data);
     let theta = joint.theta.start.clone();
     let omega = DMatrix::from_row_slice(3, 3, &[1.5, 0.4, -0.2, 0.4, 0.8, 0.3, -0.2, 0.3, 1.1]);
     let q = Gaussian {
         mean: vec![0.3, -0.8, 1.1],
-        chol: vec![0.5, 0.4, 0.9, -0.3, 0.2, 0.7],
+        chol: vec![0.9, 0.8, 0.5, -0.5, 0.4, 0.6],
     };
     let r = DVector::from_vec(vec![0.1, -0.7, 0.7]);
     let log_lik = -(2.0 * std::f64::consts::PI).ln() - 0.5 * (0.25 + 2.25);
     for kind in RULES {
-        let divergence = log_lik - by_rule(&joint, &theta, &vec![q.clone()], kind);
+        // Both subjects have the same data and the same `q`.
+        let divergence = log_lik - 0.5 * by_rule(&joint, &theta, &vec![q.clone(); 2], kind);
         let by_hand = |factors| textbook(&covariance(&q), &omega, &r, factors);
         numeric::assert_close(divergence, by_hand((0.5, 1.0, 1.0)), 1e-10, "divergence");
         for mistake in [(1.0, 1.0, 1.0), (0.5, -1.0, 1.0), (0.5, 1.0, -1.0)] {

@@ -46,7 +46,6 @@ pub struct Summit {
     pub value: f64,
     /// Gain in twice the value that a further step promises; infinite when there was no step to judge by.
     pub gain: f64,
-    pub steps: usize,
     /// Whether it ended because no step rose.
     pub stuck: bool,
     pub stopped: bool,
@@ -91,7 +90,11 @@ fn inverse(
     free: &[usize],
     theta: &[f64],
 ) -> DMatrix<f64> {
-    let known = surface.precondition().map(|found| found.inverse);
+    let known = if free.is_empty() {
+        None
+    } else {
+        surface.precondition().map(|found| found.inverse)
+    };
     known
         .filter(|inverse| inverse.iter().all(|x| x.is_finite()))
         .unwrap_or_else(|| {
@@ -111,7 +114,6 @@ impl Climb<'_> {
                 theta: self.theta.clone(),
                 value: self.value,
                 gain,
-                steps,
                 stuck: false,
                 stopped: false,
             };

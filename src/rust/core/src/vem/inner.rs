@@ -40,7 +40,6 @@ pub struct Solved {
     pub q: Posterior,
     /// Whether no further step would gain anything.
     pub settled: Vec<bool>,
-    pub steps: usize,
 }
 
 /// A batch on its way.
@@ -56,7 +55,7 @@ struct Member {
     settled: bool,
 }
 
-/// A step of `q`, the precision it leads to whitened, and what it would gain if it were taken whole.
+/// A step of `q`, and what it would gain if it were taken whole.
 struct Step {
     to: Gaussian,
     gain: f64,
@@ -96,7 +95,6 @@ pub fn solve(
         values: members.iter().map(value).collect(),
         settled: members.iter().map(|m| m.settled).collect(),
         q: members.into_iter().map(|m| m.q).collect(),
-        steps,
     }
 }
 

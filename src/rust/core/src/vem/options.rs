@@ -122,7 +122,7 @@ impl Default for VemOptions {
             batch_size: None,
             penalty: Vec::new(),
             polish: true,
-            polish_draws: 256,
+            polish_draws: 512,
             polish_rounds: 5,
             lb: Vec::new(),
             ub: Vec::new(),

@@ -238,13 +238,18 @@ impl<'a> Cloud<'a> {
         self.ready();
         let mut total = vec![0.0; self.batches.len() * self.copies];
         for g in 0..self.parts.len() {
-            let (values, phi) = (&self.parts[g].values, &self.phi[g]);
-            let columns = workers.map_range(phi.len(), Vec::new, |work, b| {
-                values.log_lik(b, &phi[b], work)
-            });
+            let columns = self.lane_values(g, workers);
             self.add_up(g, &columns, &mut total);
         }
         total
+    }
+
+    /// What the program of a grouping says in its lanes, block by block; it must be ready.
+    fn lane_values(&self, g: usize, workers: &Workers) -> Vec<Column> {
+        let (values, phi) = (&self.parts[g].values, &self.phi[g]);
+        workers.map_range(phi.len(), Vec::new, |work, b| {
+            values.log_lik(b, &phi[b], work)
+        })
     }
 
     /// `log p(phi_bc)` of the Gaussian distribution of the effects.

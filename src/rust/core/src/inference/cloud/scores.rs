@@ -37,13 +37,15 @@ impl Cloud<'_> {
     pub fn theta_gradient(&mut self, weights: &[f64], workers: &Workers) -> Vec<f64> {
         let mut total = vec![0.0; self.theta.len()];
         if let Some(error) = &self.joint.main().constant_error {
-            let log_lik = self.log_lik(workers);
-            let places = self.levels[0].iter().enumerate();
-            for (level, batch) in places.filter(|(_, batch)| **batch < self.batches.len()) {
-                for c in 0..self.copies {
-                    let at = batch * self.copies + c;
-                    total[error.theta] +=
-                        weights[at] * error.score(level, &self.theta, log_lik[at]);
+            self.ready();
+            // Each level of the first grouping has its own lane, whatever it shares a batch with.
+            let columns = self.lane_values(0, workers);
+            for (block, column) in self.layouts[0].blocks.iter().zip(columns) {
+                for (l, lane) in block.lanes.iter().enumerate() {
+                    let level = lane.subject as usize;
+                    let at = self.levels[0][level] * self.copies + lane.copy as usize;
+                    let score = error.score(level, &self.theta, column.0[l]);
+                    total[error.theta] += weights[at] * score;
                 }
             }
         }
