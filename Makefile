@@ -1,7 +1,7 @@
 # The commands of the project. Nothing outside this folder is touched, except that missing Debian packages are
 # installed with apt.
 
-.PHONY: demo test check doc bench lint vendor release clean install
+.PHONY: demo test slow check doc bench lint vendor release clean install
 
 IMPORTS = cli generics ggplot2 jsonlite nlme rlang
 TESTING = testthat withr MASS lme4 mvtnorm progressr
@@ -26,6 +26,11 @@ test:
 	@$(SETUP) $(IMPORTS) $(TESTING)
 	@$(MAKE) --silent --no-print-directory .lib/stamp
 	@sh tools/test.sh
+
+slow:
+	@$(SETUP) $(IMPORTS)
+	@$(MAKE) --silent --no-print-directory .lib/stamp
+	@for file in tests/slow/*.R; do Rscript $$file || exit 1; done
 
 check:
 	@$(SETUP) $(IMPORTS) $(TESTING) $(WRITING)

@@ -70,6 +70,11 @@
 #' weights (Pareto k) and the shrinkage. Without `polish` the estimates carry the bias of the bound, which is none for
 #' linear models with normal outcomes, small where every subject has many observations, and largest in the variances
 #' of random effects of sparse or binary data.
+#' @section The approximations:
+#' A fit holds them in `fit$q`, batch after batch: `size`, the number of random effects of each; `mean`; and `chol`, the
+#' lower Cholesky factor of each covariance matrix, by rows. They are on the scale on which an effect is normal, and
+#' about the mean of an individual parameter where the model adds the effect to it: the logarithm of `ka * exp(eta)`,
+#' not `eta`. `vignette("vem")` draws them.
 #' @returns An object of class `nlme_method` for [fit_nlme()].
 #' @seealso [saem()], [elbo()], [health()], [logLik.nlme_fit()], [vcov.nlme_fit()]
 #' @references

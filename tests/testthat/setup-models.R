@@ -45,6 +45,32 @@ theo_blocks <- function() {
   )
 }
 
+# The warfarin data are read from the folder named in NLMERS_SHARED.
+warfarin <- function() {
+  folder <- Sys.getenv("NLMERS_SHARED")
+  file <- file.path(folder, "reference", "data", "warfarin_cp.csv")
+  skip_if_not(nzchar(folder) && file.exists(file), "warfarin data")
+  utils::read.csv(file)
+}
+
+warfarin_formula <- function(formula = dv ~ one_compartment(dose, time, ka, V, Cl), ...) {
+  nlme_formula(
+    formula, start = c(ka = 1, V = 8, Cl = 0.13), transform = "log", random = ka + V + Cl ~ 1 | id, ...
+  )
+}
+
+orange_growth <- function() {
+  softplus <- function(u) ifelse(u > 20, u, log1p(exp(u)))
+  nlme_model(
+    fixed(phi1 = 30, log_vmax = 5, phi3 = 700, omega_sd = positive(0.3), sigma = positive(0.3)),
+    random(v ~ lognormal(log_vmax, omega_sd) | Tree),
+    {
+      size <- phi1 + (v - phi1) / (1 + exp(-(age - phi3) / 100))
+      circumference ~ lognormal(log(softplus(size) + 1e-6), sigma)
+    }
+  )
+}
+
 counts <- function() {
   nlme_model(
     fixed(lambda = positive(0.5), omega_sd = positive(1)),

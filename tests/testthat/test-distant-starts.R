@@ -15,32 +15,61 @@ distant_cases <- function(fixed, spread, residual) {
   ))
 }
 
-# A table of the starts: how far from the maximum a fit ended, and what it says of itself.
-distant_fits <- function(model, data, cases, maximum, nodes = 11) {
+# A table of the starts: how far from the maximum a fit ended, what it says of itself, and how wide
+# its distributions of the random effects are, in SDs of these.
+distant_fits <- function(model, data, cases, maximum, method = saem(nodes = 11)) {
   rows <- lapply(names(cases), function(name) {
-    fit <- suppressWarnings(fit_nlme(
-      model, data, seed = 1, start = as.list(cases[[name]]), method = saem(nodes = nodes), progress = FALSE
-    ))
+    warned <- FALSE
+    fit <- withCallingHandlers(
+      fit_nlme(model, data, seed = 1, start = as.list(cases[[name]]), method = method, progress = FALSE),
+      warning = function(w) {
+        warned <<- TRUE
+        invokeRestart("muffleWarning")
+      }
+    )
     data.frame(
-      start = name, status = fit$status$code, excess = -2 * (as.numeric(logLik(fit)) - maximum)
+      start = name, status = fit$status$code, warned = warned,
+      excess = -2 * (as.numeric(logLik(fit, nodes = 11)) - maximum),
+      width = if (method$options$name == "vem") width_of_q(fit) else NA
     )
   })
   do.call(rbind, rows)
 }
 
-expect_never_silently_wrong <- function(table, most_flagged) {
-  flagged <- table$status != "converged"
+# The largest SD of an effect in any `q`, over its SD in the population. One grouping, full rank; lower
+# triangles are stored by rows.
+width_of_q <- function(fit) {
+  sds <- sqrt(diag(fit$covariance$value))
+  n <- length(sds)
+  triangles <- matrix(fit$q$chol, n * (n + 1) / 2)
+  squares <- vapply(seq_len(n), function(k) max(colSums(triangles[seq_len(k) + k * (k - 1) / 2, , drop = FALSE]^2)), 0)
+  max(sqrt(squares) / sds)
+}
+
+expect_never_silently_wrong <- function(table, most_flagged, flagged = table$status != "converged") {
   expect_true(all(flagged | abs(table$excess) < 0.2), label = paste(
     table$start[!flagged & !(abs(table$excess) < 0.2)], collapse = ", "
   ))
   expect_lte(sum(flagged), most_flagged)
 }
 
+# A warning is a plain statement too. The bound alone ends within 0.15 of the maximum.
+expect_vem_says <- function(table, most_flagged) {
+  flagged <- table$status != "converged" | table$warned
+  expect_never_silently_wrong(table, most_flagged, flagged)
+  expect_lt(max(table$width[!flagged]), 1.2)
+}
+
+both_ways <- list(vem(), vem(polish = FALSE))
+
 test_that("theophylline from distant starts", {
   cases <- distant_cases(
     c(ka = 1, V = 20, Cl = 0.5), c(omega_sd_ka = 1, omega_sd_V = 1, omega_sd_Cl = 1), c(a = 1)
   )
   expect_never_silently_wrong(distant_fits(theo_formula(), theo, cases, -172.717417), 2)
+  for (method in both_ways) {
+    expect_vem_says(distant_fits(theo_formula(), theo, cases, -172.717417, method), 2)
+  }
 })
 
 test_that("where no random effect moves a fit has stalled, and says so", {
@@ -56,24 +85,25 @@ test_that("where no random effect moves a fit has stalled, and says so", {
   )
 })
 
+test_that("vem() says too that no random effect moves", {
+  start <- list(ka = 1e-5, V = 1e4, Cl = 1e4)
+  fit <- suppressWarnings(fit_nlme(theo_formula(), theo, vem(), seed = 1, start = start, progress = FALSE))
+  right <- abs(-2 * (as.numeric(logLik(fit, nodes = 11)) + 172.717417)) < 0.2
+  expect_true(right || !converged(fit))
+})
+
 test_that("warfarin from distant starts", {
   skip_on_cran()
-  folder <- Sys.getenv("NLMERS_SHARED")
-  file <- file.path(folder, "reference", "data", "warfarin_cp.csv")
-  skip_if_not(nzchar(folder) && file.exists(file), "warfarin data")
-  data <- utils::read.csv(file)
-  model <- function(...) {
-    nlme_formula(
-      dv ~ one_compartment(dose, time, ka, V, Cl), start = c(ka = 1, V = 8, Cl = 0.13),
-      transform = "log", random = ka + V + Cl ~ 1 | id, ...
-    )
-  }
+  data <- warfarin()
   fixed <- c(ka = 1, V = 8, Cl = 0.13)
   spread <- c(omega_sd_ka = 1, omega_sd_V = 1, omega_sd_Cl = 1)
-  constant <- distant_fits(model(), data, distant_cases(fixed, spread, c(a = 1)), -450.893878)
-  expect_never_silently_wrong(constant, 2)
-  combined <- distant_fits(
-    model(error = add_prop(a = 1, b = 1)), data, distant_cases(fixed, spread, c(a = 1, b = 1)), -443.152
-  )
-  expect_never_silently_wrong(combined, 2)
+  constant <- distant_cases(fixed, spread, c(a = 1))
+  expect_never_silently_wrong(distant_fits(warfarin_formula(), data, constant, -450.893878), 2)
+  combined <- distant_cases(fixed, spread, c(a = 1, b = 1))
+  both <- warfarin_formula(error = add_prop(a = 1, b = 1))
+  expect_never_silently_wrong(distant_fits(both, data, combined, -443.150061), 2)
+  for (method in both_ways) {
+    expect_vem_says(distant_fits(warfarin_formula(), data, constant, -450.893878, method), 2)
+    expect_vem_says(distant_fits(both, data, combined, -443.150061, method), 2)
+  }
 })

@@ -27,8 +27,8 @@ results <- function(fit) {
   )]
 }
 
-fit_theo <- function(model = theo_formula(), ..., seed = 4) {
-  fit_nlme(model, theo, long_saem(), ..., seed = seed, progress = FALSE)
+fit_theo <- function(model = theo_formula(), method = long_saem(), ..., seed = 4) {
+  fit_nlme(model, theo, method, ..., seed = seed, progress = FALSE)
 }
 
 test_that("an interrupted fit goes on as if it had never stopped", {
@@ -259,4 +259,44 @@ test_that("vem() has no state to go on with", {
   expect_equal(error[c("reason", "name")], list(reason = "no_state", name = "checkpoint"))
   path <- withr::local_tempfile(lines = "x")
   expect_equal(caught(fit_nlme(theo_formula(), theo, vem(), start_from = path))$name, "start_from")
+})
+
+test_that("vem() goes on where saem() ended, and saem() where vem() ended", {
+  start_from <- function(fit, method) {
+    suppressMessages(fit_nlme(theo_formula(), theo, method, start_from = fit, seed = 2, progress = FALSE))
+  }
+  by_saem <- fit_theo(method = saem())
+  by_vem <- fit_theo(method = vem())
+  vem_again <- start_from(by_saem, vem())
+  expect_equal(vem_again$parameters$start, by_saem$parameters$natural)
+  # The first sweep is at the top already; from the starting values of the model it is 50 below.
+  expect_gt(vem_again$trace$objective[1L], max(by_vem$trace$objective[by_vem$trace$phase != "polish"]) - 0.05)
+  expect_lt(by_vem$trace$objective[1L], vem_again$trace$objective[1L] - 20)
+  expect_lt(abs(2 * as.numeric(logLik(vem_again, nodes = 11) - logLik(by_vem, nodes = 11))), 0.01)
+  # Too few iterations to get there from the starting values of the model.
+  brief <- saem(exploration = 5, smoothing = 20)
+  saem_again <- start_from(by_vem, brief)
+  expect_equal(saem_again$parameters$start, by_vem$parameters$natural)
+  expect_lt(abs(2 * as.numeric(logLik(saem_again, nodes = 11) - logLik(by_vem, nodes = 11))), 0.1)
+  expect_true(converged(saem_again))
+})
+
+test_that("the approximations of vem() start at the conditional means that are lent", {
+  model <- nlme_model(
+    fixed(m = 2, omega_sd = positive(0.5), sigma = positive(0.1)),
+    random(eta ~ normal(0, omega_sd) | id),
+    y ~ normal((m + eta)^2, sigma)
+  )
+  data <- data.frame(id = rep(1:6, each = 4))
+  data$y <- withr::with_seed(1, (2 + 0.5 * stats::rnorm(6)[data$id])^2 + 0.1 * stats::rnorm(24))
+  run <- function(method, ...) {
+    suppressMessages(fit_nlme(model, data, method, seed = 1, fix = c("m", "omega_sd"), progress = FALSE, ...))
+  }
+  # The square hides the sign: every subject has a second mode at -(m + eta).
+  lender <- run(saem(log_lik = FALSE))
+  lender$effects$cond_mean <- -4 - lender$effects$cond_mean
+  led <- run(vem(se = "none", log_lik = "none"), start_from = lender)
+  expect_lt(max(led$q$mean[seq_len(6)]), 0)
+  free <- run(vem(se = "none", log_lik = "none"))
+  expect_gt(min(free$q$mean[seq_len(6)]), -2)
 })

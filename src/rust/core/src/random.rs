@@ -219,5 +219,6 @@ per_isa! {
     fn fill_normals(shared: Shared, lanes: &LaneIds, out: &mut [Column]) = normals_body, plain;
 }
 
+mod order;
 #[cfg(test)]
 mod tests;

@@ -246,7 +246,7 @@ fn by_rule(joint: &Joint, theta: &[f64], q: &Posterior, kind: RuleKind) -> f64 {
         ..VemOptions::default()
     };
     let rule = Rule::new(&options, &Batches::new(joint), 3);
-    bound(joint, theta, q, (&rule, 0), &Workers::single())
+    bound(joint, theta, (q, &[]), (&rule, 0), &Workers::single())
         .unwrap()
         .iter()
         .sum()

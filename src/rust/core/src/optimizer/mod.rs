@@ -12,6 +12,7 @@ mod scaled;
 #[cfg(test)]
 mod tests;
 
+pub use adam::Steps;
 pub use options::{Derivative, OptimizerOptions};
 pub use scaled::Space;
 

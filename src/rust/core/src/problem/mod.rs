@@ -270,6 +270,13 @@ impl Problem {
     pub fn n_obs_of(&self, outcome: usize) -> usize {
         self.data.present[outcome].iter().filter(|p| **p).count()
     }
+
+    /// Number of observations of an outcome at a level.
+    pub fn n_obs_in(&self, outcome: usize, level: usize) -> usize {
+        let present = &self.data.present[outcome];
+        let rows = self.records.rows[level].iter();
+        rows.filter(|row| present[**row]).count()
+    }
 }
 
 /// Coordinates that this grouping moves: means and covariances of its effects; the first grouping moves the rest.

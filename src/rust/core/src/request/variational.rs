@@ -13,12 +13,13 @@ use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::reply::Value;
 use crate::vem::options::{Errors, LogLik, VemOptions};
-use crate::vem::{Elbo, VemFit};
+use crate::vem::{Elbo, Flow, Layer, VemFit};
 
 /// Bound and distributions of a fit, and what importance sampling says at its estimates.
 pub struct Variational {
     options: VemOptions,
     q: Posterior,
+    flows: Vec<Flow>,
     /// Around which draws are made: moments of the effects at the estimates.
     proposal: Posterior,
     elbo: Elbo,
@@ -73,6 +74,7 @@ impl Variational {
         let kept = Self {
             options: options.clone(),
             q: found.q,
+            flows: found.flows,
             proposal: found.proposal,
             elbo: found.elbo,
             points: found.fit.chains,
@@ -154,11 +156,18 @@ impl Variational {
                     .collect(),
             )
         };
-        let q = vec![
+        let mut q = vec![
             ("size", Value::Integers(sizes.collect())),
             ("mean", all(|q| &q.mean)),
             ("chol", all(|q| &q.chol)),
         ];
+        if !self.flows.is_empty() {
+            let layers = self.flows.iter().flatten();
+            q.push((
+                "flow",
+                Value::Numbers(layers.flat_map(Layer::numbers).collect()),
+            ));
+        }
         let elbo = vec![
             ("value", Value::Number(self.elbo.value())),
             ("subjects", Value::Numbers(self.elbo.batches.clone())),

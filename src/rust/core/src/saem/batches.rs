@@ -2,10 +2,8 @@
 
 use super::options::UpdateSchedule;
 use crate::error::Result;
-use crate::ir::column::{Column, LANES};
-use crate::ir::vmath::Isa;
 use crate::problem::Joint;
-use crate::random::{LaneIds, Purpose, Stream};
+use crate::random::{Purpose, Stream};
 
 /// The batches of iteration `k`, in increasing order; `None` stands for all. `ask` is the user's function.
 ///
@@ -43,19 +41,8 @@ fn drawn(m: usize, n: usize, k: usize, seed: u64) -> Vec<usize> {
         purpose: Purpose::Minibatch,
     };
     let iteration = u32::try_from(k).unwrap_or(u32::MAX);
-    let mut keys: Vec<(f64, usize)> = Vec::with_capacity(n);
-    for first in (0..n).step_by(LANES) {
-        let ids = LaneIds {
-            subject: std::array::from_fn(|l| u32::try_from(first + l).unwrap_or(u32::MAX)),
-            chain: [0; LANES],
-        };
-        let mut column = [Column::ZERO];
-        stream.uniforms(Isa::detect(), &ids, iteration, 0, &mut column);
-        let lanes = (first..n.min(first + LANES)).map(|b| (column[0].0[b - first], b));
-        keys.extend(lanes);
-    }
-    keys.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut chosen: Vec<usize> = keys[..m].iter().map(|(_, b)| *b).collect();
+    let mut chosen = stream.order(n, iteration);
+    chosen.truncate(m);
     chosen.sort_unstable();
     chosen
 }

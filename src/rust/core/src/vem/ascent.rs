@@ -1,12 +1,13 @@
 //! Climb a function of the population parameters by quasi-Newton steps that start from the observed information.
 //!
-//! `theta <- theta + t H g`, `H` the inverse of Louis' information updated by the formula of Broyden, Fletcher, Goldfarb
-//! and Shanno (Nocedal & Wright 2006, equation 6.17). Near the maximum, where values differ by rounding alone, a step is
+//! `theta <- theta + t H g`, `H` the inverse of Louis' information updated by what the steps teach, or with many
+//! parameters that of the last steps alone (`metric.rs`). Near the maximum, where values differ by rounding alone, a step is
 //! taken when it makes the promised gain `g' H g` smaller. A line search that compares values cannot go there; the
 //! fixed point of a linear model is wanted to the last digits.
 
 use nalgebra::{DMatrix, DVector};
 
+use super::metric::Metric;
 use crate::mstep::Preconditioner;
 use crate::problem::Theta;
 
@@ -37,6 +38,8 @@ pub struct Patience {
     pub steps: usize,
     /// Gain in twice the value that a further step may promise.
     pub tolerance: f64,
+    /// Steps that are remembered in place of a matrix.
+    pub memory: Option<usize>,
 }
 
 /// Where the climb ended.
@@ -58,7 +61,8 @@ struct Climb<'c> {
     theta: Vec<f64>,
     value: f64,
     gradient: DVector<f64>,
-    inverse: DMatrix<f64>,
+    inverse: Metric,
+    memory: Option<usize>,
 }
 
 /// Climb from `start`; `watch(steps, theta, value)` says whether to go on. `None` where the start has no value.
@@ -72,7 +76,8 @@ pub fn climb(
     let (value, gradient) = surface.at(start)?;
     surface.take();
     let mut climb = Climb {
-        inverse: inverse(surface, bounds, free, start),
+        inverse: inverse(surface, (bounds, free), start, patience.memory),
+        memory: patience.memory,
         surface,
         bounds,
         free,
@@ -83,25 +88,35 @@ pub fn climb(
     Some(climb.run(patience, watch))
 }
 
+/// Sizes of the free coordinates: where one has left a start at zero, still one at least.
+pub fn sizes(bounds: &Theta, free: &[usize], theta: &[f64]) -> Vec<f64> {
+    let size = |k: &usize| {
+        bounds
+            .size(*k, theta[*k])
+            .max(bounds.size(*k, bounds.start[*k]))
+    };
+    free.iter().map(size).collect()
+}
+
 /// The inverse information, or the squared sizes of the coordinates where there is none.
 fn inverse(
     surface: &mut dyn Surface,
-    bounds: &Theta,
-    free: &[usize],
+    (bounds, free): (&Theta, &[usize]),
     theta: &[f64],
-) -> DMatrix<f64> {
+    memory: Option<usize>,
+) -> Metric {
+    let sizes = sizes(bounds, free, theta).into_iter();
+    let squares = DVector::from_iterator(free.len(), sizes.map(|s| 1e-4 * s * s));
+    if let Some(memory) = memory {
+        return Metric::limited(squares, memory);
+    }
     let known = if free.is_empty() {
         None
     } else {
         surface.precondition().map(|found| found.inverse)
     };
-    known
-        .filter(|inverse| inverse.iter().all(|x| x.is_finite()))
-        .unwrap_or_else(|| {
-            let sizes = free.iter().map(|k| bounds.size(*k, theta[*k]));
-            let sizes = DVector::from_iterator(free.len(), sizes.map(|s| 1e-4 * s * s));
-            DMatrix::from_diagonal(&sizes)
-        })
+    let known = known.filter(|inverse| inverse.iter().all(|x| x.is_finite()));
+    Metric::Dense(known.unwrap_or_else(|| DMatrix::from_diagonal(&squares)))
 }
 
 impl Climb<'_> {
@@ -117,7 +132,8 @@ impl Climb<'_> {
                 stuck: false,
                 stopped: false,
             };
-            if gain < patience.tolerance || steps >= patience.steps {
+            let believed = self.inverse.is_informed() || gain == 0.0;
+            if (believed && gain < patience.tolerance) || steps >= patience.steps {
                 return summit;
             }
             if self.advance(&step, gain) {
@@ -133,7 +149,8 @@ impl Climb<'_> {
                 summit.stuck = true;
                 return summit;
             } else {
-                self.inverse = inverse(self.surface, self.bounds, self.free, &self.theta);
+                let coordinates = (self.bounds, self.free);
+                self.inverse = inverse(self.surface, coordinates, &self.theta, self.memory);
                 fresh = true;
             }
         }
@@ -156,7 +173,7 @@ impl Climb<'_> {
             gradient.len(),
             |i, _| if open[i] { gradient[i] } else { 0.0 },
         );
-        let mut step = &self.inverse * &masked;
+        let mut step = self.inverse.times(&masked);
         for (step, open) in step.iter_mut().zip(&open) {
             *step = if *open { *step } else { 0.0 };
         }
@@ -206,14 +223,7 @@ impl Climb<'_> {
     fn update(&mut self, theta: Vec<f64>, value: f64, gradient: DVector<f64>) {
         let moved = self.free.iter().map(|k| theta[*k] - self.theta[*k]);
         let s = DVector::from_iterator(self.free.len(), moved);
-        let y = &self.gradient - &gradient;
-        let curvature = s.dot(&y);
-        if curvature > 1e-10 * s.norm() * y.norm() {
-            let hy = &self.inverse * &y;
-            let scale = (1.0 + y.dot(&hy) / curvature) / curvature;
-            let cross = &hy * s.transpose() / curvature;
-            self.inverse += &s * s.transpose() * scale - &cross - cross.transpose();
-        }
+        self.inverse.update(s, &self.gradient - &gradient);
         self.theta = theta;
         self.value = value;
         self.gradient = gradient;

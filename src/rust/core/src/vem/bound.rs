@@ -16,7 +16,7 @@ use crate::ir::symmetric::at;
 use crate::problem::{Means, Prior};
 
 /// `ln(2 pi)`
-const LN_2PI: f64 = 1.837_877_066_409_345_5;
+pub const LN_2PI: f64 = 1.837_877_066_409_345_5;
 
 /// The population distribution at one `theta`, one entry a grouping.
 pub struct Population<'p> {

@@ -2,7 +2,9 @@
 //!
 //! A `q` may use the gaps between the points of a rule: there the bound of the run is more than the bound that holds.
 
+use super::bending::bound_at;
 use super::bound::{local, Population};
+use super::flow::Flow;
 use super::population::priors;
 use super::rule::Rule;
 use crate::error::{Error, ErrorClass, Result};
@@ -40,7 +42,7 @@ impl Elbo {
 pub fn verify(
     joint: &Joint,
     theta: &[f64],
-    q: &Posterior,
+    (q, flows): (&Posterior, &[Flow]),
     (fitted, seed): (f64, u64),
     workers: &Workers,
 ) -> Result<Elbo> {
@@ -50,7 +52,7 @@ pub fn verify(
     let mut batches = vec![0.0; q.len()];
     let mut totals = Vec::new();
     for replicate in 1..=REPLICATES {
-        let values = bound(joint, theta, q, (&rule, replicate), workers)?;
+        let values = bound(joint, theta, (q, flows), (&rule, replicate), workers)?;
         totals.push(values.iter().sum::<f64>());
         for (mean, value) in batches.iter_mut().zip(values) {
             *mean += value / n;
@@ -65,14 +67,14 @@ pub fn verify(
     })
 }
 
-/// The bound of every batch at `theta` and any `q`, by the points of a rule.
+/// The bound of every batch at `theta` and any `q`, by the points of a rule; `flows`: none where `q` is Gaussian.
 ///
 /// # Errors
 /// A population distribution that does not exist, or fewer points than random effects.
 pub fn bound(
     joint: &Joint,
     theta: &[f64],
-    q: &Posterior,
+    (q, flows): (&Posterior, &[Flow]),
     (rule, replicate): (&Rule, u32),
     workers: &Workers,
 ) -> Result<Vec<f64>> {
@@ -93,7 +95,14 @@ pub fn bound(
             priors: &priors,
             means: &means,
         };
-        let points = rule.points(&cloud.batches, members[0], replicate)?;
+        let points = rule.points(&cloud.batches, &members, replicate)?;
+        if !flows.is_empty() {
+            let own: Posterior = members.iter().map(|b| q[*b].clone()).collect();
+            let flows: Vec<Flow> = members.iter().map(|b| flows[*b].clone()).collect();
+            let there = (&points, &population);
+            found.extend(bound_at(&mut cloud, (&own, &flows), there, workers));
+            continue;
+        }
         let mut draws = vec![0.0; cloud.n_effects()];
         for (b, member) in members.iter().enumerate() {
             points.place(&cloud, b, &q[*member], &mut draws);

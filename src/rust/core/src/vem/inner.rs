@@ -8,10 +8,11 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::bound::{factor, local, Local, Population};
+use super::flow::Flow;
 use super::mixing::Mixing;
 use super::options::Family;
 use super::rule::Points;
-use crate::inference::cloud::Cloud;
+use crate::inference::cloud::{Cloud, Weighted};
 use crate::inference::posterior::{Gaussian, Posterior};
 use crate::parallel::Workers;
 
@@ -40,6 +41,9 @@ pub struct Solved {
     pub q: Posterior,
     /// Whether no further step would gain anything.
     pub settled: Vec<bool>,
+    pub moments: Vec<Weighted>,
+    /// Layers that bend the `q`; none of Gaussian ones.
+    pub flows: Vec<Flow>,
 }
 
 /// A batch on its way.
@@ -94,7 +98,9 @@ pub fn solve(
     Solved {
         values: members.iter().map(value).collect(),
         settled: members.iter().map(|m| m.settled).collect(),
+        moments: members.iter().map(|m| Weighted::from(&m.q)).collect(),
         q: members.into_iter().map(|m| m.q).collect(),
+        flows: Vec::new(),
     }
 }
 
@@ -193,7 +199,7 @@ impl Member {
 }
 
 /// The lower triangular `C` with `C C' = N^-1`.
-fn reverse_root(n: &DMatrix<f64>) -> Option<DMatrix<f64>> {
+pub fn reverse_root(n: &DMatrix<f64>) -> Option<DMatrix<f64>> {
     let d = n.nrows();
     let flipped = DMatrix::from_fn(d, d, |i, j| n[(d - 1 - i, d - 1 - j)]);
     let k = flipped.cholesky()?.l();

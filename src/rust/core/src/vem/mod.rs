@@ -3,21 +3,30 @@
 //! Sources: Opper & Archambeau (2009); Blei, Kucukelbir & McAuliffe (2017).
 
 mod ascent;
+mod bending;
 mod bound;
 mod check;
+mod course;
 mod fit;
+mod flow;
 mod inner;
+mod metric;
 mod mixing;
+mod noisy;
 pub mod options;
 mod penalty;
 mod polish;
 mod population;
 mod profile;
+mod promise;
 mod rule;
 mod start;
+mod stochastic;
 mod verdict;
+mod visits;
 
 pub use check::{bound, Elbo};
 pub use fit::{fit, VemFit};
+pub use flow::{Flow, Layer};
 pub use options::VemOptions;
 pub use rule::Rule;

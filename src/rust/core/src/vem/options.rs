@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use crate::inference::ebe::EbeOptions;
-use crate::optimizer::Derivative;
 
 /// What `q` may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -32,17 +31,26 @@ pub enum Outer {
     /// Quasi-Newton steps preconditioned by the information, L-BFGS where there are too many parameters for it.
     #[default]
     Auto,
+    /// Quasi-Newton steps that remember the last `memory` of them alone.
     Lbfgs {
-        maxiters: usize,
-        g_tol: f64,
+        #[serde(default = "few")]
         memory: usize,
-        adtype: Derivative,
     },
+    /// Adam on some of the batches, closed forms where there are any.
     Adam {
+        #[serde(default = "slow")]
         rate: f64,
-        maxiters: usize,
-        adtype: Derivative,
     },
+}
+
+/// Steps that L-BFGS remembers unless said otherwise.
+pub const fn few() -> usize {
+    10
+}
+
+/// Length of the steps of Adam, in sizes of the coordinates, unless said otherwise.
+pub const fn slow() -> f64 {
+    0.05
 }
 
 /// How the log-likelihood of the result is computed.

@@ -4,7 +4,10 @@ use nalgebra::DMatrix;
 
 use super::bound::Population;
 use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
-use crate::mstep::{add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step};
+use crate::inference::posterior::Batches;
+use crate::mstep::{
+    add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step, MAX_PARAMETERS,
+};
 use crate::parallel::Workers;
 use crate::problem::{Joint, MeanProgram, Means, Prior, Route};
 
@@ -17,6 +20,13 @@ pub fn priors(joint: &Joint, theta: &[f64]) -> Option<Vec<Prior>> {
     let each = joint.parts.iter().filter(|_| finite);
     let found: Option<Vec<Prior>> = each.map(|part| Prior::new(part, theta).ok()).collect();
     found.filter(|found| found.len() == joint.parts.len())
+}
+
+/// Coordinates that are estimated.
+pub fn free(joint: &Joint) -> Vec<usize> {
+    let routes = joint.theta.routes.iter().enumerate();
+    let free = routes.filter(|(_, route)| **route != Route::Fixed);
+    free.map(|(k, _)| k).collect()
 }
 
 /// The M-step of every grouping.
@@ -37,10 +47,7 @@ pub struct Ground<'g> {
 
 impl<'a> Maximizer<'a> {
     pub fn new(joint: &'a Joint, layouts: &'a [crate::data::Layout]) -> Self {
-        let theta = &joint.theta;
-        let free: Vec<usize> = (0..theta.len())
-            .filter(|k| theta.routes[*k] != Route::Fixed)
-            .collect();
+        let (theta, free) = (&joint.theta, free(joint));
         let mut programs: Vec<MeanProgram> = (joint.parts.iter().zip(layouts))
             .map(|(part, layout)| MeanProgram::new(part, layout))
             .collect();
@@ -57,11 +64,11 @@ impl<'a> Maximizer<'a> {
         }
     }
 
-    /// Let the moments of the effects enter the statistics.
-    fn learn(&mut self, cloud: &Cloud, moments: &[Weighted]) {
+    /// Let the moments of the effects of all batches enter the statistics.
+    pub fn learn(&mut self, batches: &Batches, moments: &[Weighted]) {
         let levels = Levels {
             joint: self.joint,
-            batches: &cloud.batches,
+            batches,
             moments,
         };
         for (group, (_, statistics)) in self.parts.iter_mut().enumerate() {
@@ -69,17 +76,27 @@ impl<'a> Maximizer<'a> {
         }
     }
 
+    /// Means of `phi` of all levels, one a grouping.
+    pub fn means(&mut self, theta: &[f64]) -> Vec<Means> {
+        let programs = self.programs.iter_mut();
+        programs.map(|program| program.at(theta)).collect()
+    }
+
     /// Gradient of the expected complete-data log density in the free coordinates.
     pub fn score(&mut self, cloud: &mut Cloud, ground: &Ground) -> Vec<f64> {
-        self.learn(cloud, ground.moments);
+        self.learn(&cloud.batches, ground.moments);
         let gradient = cloud.theta_gradient(ground.weights, ground.workers);
-        let theta = cloud.theta().to_vec();
+        self.total(cloud.theta(), &gradient, &ground.population)
+    }
+
+    /// The same from what was learned and the gradient of the programs.
+    pub fn total(&self, theta: &[f64], gradient: &[f64], population: &Population) -> Vec<f64> {
         let mut total = vec![0.0; self.free.len()];
         for (g, (mstep, statistics)) in self.parts.iter().enumerate() {
-            let prior = &ground.population.priors[g];
-            let scores = Scores::new(&self.joint.parts[g], &self.free, prior, None, &theta);
-            let gradient = if g == 0 { gradient.as_slice() } else { &[] };
-            let means = &ground.population.means[g];
+            let prior = &population.priors[g];
+            let scores = Scores::new(&self.joint.parts[g], &self.free, prior, None, theta);
+            let gradient = if g == 0 { gradient } else { &[] };
+            let means = &population.means[g];
             let own = scores.total(&mstep.linear, statistics, means, gradient);
             for (total, own) in total.iter_mut().zip(own) {
                 *total += own;
@@ -92,23 +109,26 @@ impl<'a> Maximizer<'a> {
     /// factor.
     pub fn sweep(&mut self, cloud: &mut Cloud, ground: &Ground) -> Vec<f64> {
         self.learn_information(cloud, ground);
-        self.learn(cloud, ground.moments);
+        self.learn(&cloud.batches, ground.moments);
         let gradient = cloud.theta_gradient(ground.weights, ground.workers);
-        let old = cloud.theta().to_vec();
-        let mut theta = old.clone();
-        let population = &ground.population;
+        self.maximize(cloud.theta(), &gradient, &ground.population)
+    }
+
+    /// The same from what was learned and the gradient of the programs at `old`.
+    pub fn maximize(&mut self, old: &[f64], gradient: &[f64], population: &Population) -> Vec<f64> {
+        let mut theta = old.to_vec();
         for (g, (mstep, statistics)) in self.parts.iter_mut().enumerate() {
             let step = Step {
                 statistics,
                 means: &population.means[g],
                 prior: &population.priors[g],
-                gradient: &gradient,
+                gradient,
                 gain: 1.0,
                 annealing: Annealing { rate: BOUNDED },
             };
             mstep.update(&step, &mut self.programs[g], &mut theta);
         }
-        self.shorten(&old, &mut theta, population);
+        self.shorten(old, &mut theta, population);
         theta
     }
 
@@ -171,10 +191,11 @@ impl<'a> Maximizer<'a> {
         cloud.scores(&self.free, (priors, means), ground.weights, ground.workers)
     }
 
-    /// Second derivatives in the coordinates without closed form: central differences of the score at these draws.
+    /// Second derivatives in the coordinates without closed form: central differences of the score at these draws. None
+    /// where there are too many parameters for it.
     fn learn_information(&mut self, cloud: &mut Cloud, ground: &Ground) {
         let scored = self.parts[0].0.scored.clone();
-        if scored.is_empty() {
+        if scored.is_empty() || self.free.len() > MAX_PARAMETERS {
             return;
         }
         let theta = cloud.theta().to_vec();

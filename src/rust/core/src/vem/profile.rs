@@ -3,12 +3,14 @@
 //! By the envelope theorem the gradient is that of the expected complete-data log density at the best `q`.
 
 use super::ascent::Surface;
+use super::bending;
 use super::bound::Population;
+use super::flow::Flow;
 use super::inner::{solve, Limits, Solved};
 use super::options::Family;
 use super::population::{priors, Ground, Maximizer};
 use super::rule::Points;
-use crate::inference::cloud::{Cloud, Levels};
+use crate::inference::cloud::Cloud;
 use crate::inference::posterior::Posterior;
 use crate::mstep::Preconditioner;
 use crate::parallel::Workers;
@@ -26,6 +28,8 @@ pub struct Profile<'p, 'a> {
     pub workers: &'p Workers,
     /// `q` at the last point that was taken.
     pub q: Posterior,
+    /// Layers that bend it; none while `q` is Gaussian.
+    pub flows: Vec<Flow>,
     there: Option<There>,
 }
 
@@ -53,6 +57,7 @@ impl<'p, 'a> Profile<'p, 'a> {
             penalty,
             workers,
             q,
+            flows: Vec::new(),
             there: None,
         }
     }
@@ -66,13 +71,12 @@ impl<'p, 'a> Profile<'p, 'a> {
             priors: &priors,
             means: &means,
         };
-        let solved = solve(
-            self.cloud,
-            &population,
-            self.points,
-            (&self.q, self.family),
-            (self.limits, self.workers),
-        );
+        let (cloud, points, limits) = (&mut *self.cloud, self.points, (self.limits, self.workers));
+        let solved = if self.flows.is_empty() {
+            solve(cloud, &population, points, (&self.q, self.family), limits)
+        } else {
+            bending::solve(cloud, &population, points, (&self.q, &self.flows), limits)
+        };
         let value: f64 = solved.values.iter().sum();
         self.there = Some(There {
             priors,
@@ -82,12 +86,9 @@ impl<'p, 'a> Profile<'p, 'a> {
         value.is_finite().then_some(value)
     }
 
-    /// The bound of each batch at the last point, and whether its `q` is the best one.
-    pub fn batches(&self) -> (Vec<f64>, Vec<bool>) {
-        let there = self.there.as_ref();
-        there.map_or_else(Default::default, |there| {
-            (there.solved.values.clone(), there.solved.settled.clone())
-        })
+    /// What was found at the last point.
+    pub fn solved(&self) -> Option<&Solved> {
+        self.there.as_ref().map(|there| &there.solved)
     }
 
     /// One sweep of the M-step from the last point.
@@ -101,14 +102,13 @@ impl<'p, 'a> Profile<'p, 'a> {
         work: impl FnOnce(&mut Maximizer<'a>, &mut Cloud<'a>, &Ground) -> R,
     ) -> Option<R> {
         let there = self.there.as_ref()?;
-        let moments = Levels::of(&there.solved.q);
         let ground = Ground {
             population: Population {
                 priors: &there.priors,
                 means: &there.means,
             },
             weights: &self.points.weights,
-            moments: &moments,
+            moments: &there.solved.moments,
             workers: self.workers,
         };
         Some(work(self.maximizer, self.cloud, &ground))
@@ -135,6 +135,7 @@ impl Surface for Profile<'_, '_> {
     fn take(&mut self) {
         if let Some(there) = &self.there {
             self.q.clone_from(&there.solved.q);
+            self.flows.clone_from(&there.solved.flows);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::f64::consts::{PI, SQRT_2};
 
 use gauss_quad::hermite::GaussHermite;
 
-use super::options::{RuleKind, VemOptions};
+use super::options::{Family, RuleKind, VemOptions};
 use crate::error::Result;
 use crate::inference::cloud::Cloud;
 use crate::inference::points::{cubature, monte_carlo, whitened, LatticePoints, Source};
@@ -32,14 +32,28 @@ impl Rule {
     pub fn new(options: &VemOptions, batches: &Batches, seed: u64) -> Self {
         let most = batches.max_dim();
         let copies = match options.rule {
-            RuleKind::Cubature => few(most).map_or(2 * most, |nodes| nodes.pow(narrow(most))),
-            RuleKind::Qmc => options.points.unwrap_or((4 * most).max(32)),
+            RuleKind::Cubature => (0..batches.len())
+                .map(|b| cubature_points(batches.dim(b)))
+                .max()
+                .unwrap_or(0),
+            RuleKind::Qmc => options.points.unwrap_or(match options.family {
+                Family::PlanarFlow => (8 * most).max(FOR_FLOWS),
+                _ => points_for(most),
+            }),
             RuleKind::MonteCarlo => options.points.unwrap_or((2 * most).max(8)),
         };
         Self {
             kind: options.rule,
             copies: copies.max(1),
             seed,
+        }
+    }
+
+    /// A rule whose points stay, in place of one whose points are always fresh.
+    pub fn staying(self, batches: &Batches) -> Self {
+        match self.kind {
+            RuleKind::MonteCarlo => Self::verifying(points_for(batches.max_dim()), self.seed),
+            _ => self,
         }
     }
 
@@ -52,11 +66,12 @@ impl Rule {
         }
     }
 
-    /// The points of batches whose first is number `first` of all; those of another `replicate` are independent, but for cubature, whose points are always the same.
+    /// The points of batches that have these `numbers` among all; those of another `replicate` are independent, but for
+    /// cubature, whose points are always the same.
     ///
     /// # Errors
     /// Fewer points than a batch has random effects.
-    pub fn points(&self, batches: &Batches, first: usize, replicate: u32) -> Result<Points> {
+    pub fn points(&self, batches: &Batches, numbers: &[usize], replicate: u32) -> Result<Points> {
         let n = self.copies;
         let source = Source {
             stream: Stream {
@@ -71,7 +86,7 @@ impl Rule {
             z: Vec::with_capacity(n * batches.offsets[batches.len()]),
             weights: Vec::with_capacity(n * batches.len()),
         };
-        for b in 0..batches.len() {
+        for (b, number) in numbers.iter().enumerate() {
             let d = batches.dim(b);
             let equal = |own: Vec<f64>| {
                 let used = own.len() / d;
@@ -79,8 +94,8 @@ impl Rule {
             };
             let (own, weights) = match (&lattice, self.kind, few(d)) {
                 _ if d == 0 => (Vec::new(), vec![1.0]),
-                (Some(lattice), _, _) => equal(whitened(&lattice.normals(first + b, d), n, d)?),
-                (None, RuleKind::MonteCarlo, _) => equal(monte_carlo(source, first + b, n, d)),
+                (Some(lattice), _, _) => equal(whitened(&lattice.normals(*number, d), n, d)?),
+                (None, RuleKind::MonteCarlo, _) => equal(monte_carlo(source, *number, n, d)),
                 (None, _, Some(nodes)) => product(nodes, d),
                 (None, _, None) => equal(cubature(d)),
             };
@@ -94,6 +109,14 @@ impl Rule {
     }
 }
 
+/// Fewest points of quasi-Monte-Carlo that a flow does not slip through.
+const FOR_FLOWS: usize = 128;
+
+/// Points of quasi-Monte-Carlo for so many dimensions.
+fn points_for(dim: usize) -> usize {
+    (4 * dim).max(32)
+}
+
 /// Nodes a dimension where so few effects allow a product rule of Gauss and Hermite, which is exact to a higher degree
 /// than the `2 d` points: 9 for one effect, 5 for two.
 fn few(dim: usize) -> Option<usize> {
@@ -102,6 +125,11 @@ fn few(dim: usize) -> Option<usize> {
         2 => Some(3),
         _ => None,
     }
+}
+
+/// Points of cubature in so many dimensions: a batch with fewer effects may have more of them.
+fn cubature_points(dim: usize) -> usize {
+    few(dim).map_or(2 * dim, |nodes| nodes.pow(narrow(dim)))
 }
 
 /// Points (`nodes^dim x dim`, row-major) and weights of the product rule for the standard normal density.

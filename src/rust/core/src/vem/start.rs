@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use nalgebra::DMatrix;
+
+use super::bound::factor;
 use crate::error::Result;
 use crate::inference::joint::joint_modes;
 use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
 use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
 use crate::inference::proposal::around;
+use crate::ir::symmetric::at;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points, Prior, Problem};
 
@@ -42,6 +46,23 @@ pub fn start(
         }
     });
     Ok(chosen.collect())
+}
+
+/// Distributions whose effects are independent, each as wide as given the others.
+pub fn independent(posterior: Posterior) -> Posterior {
+    let each = posterior.into_iter().map(|q| {
+        let d = q.dim();
+        let root = factor(&q).solve_lower_triangular(&DMatrix::identity(d, d));
+        let mut chol = vec![0.0; q.chol.len()];
+        for i in 0..d {
+            let squares = root
+                .as_ref()
+                .map_or(f64::NAN, |r| r.column(i).norm_squared());
+            chol[at(i, i)] = squares.sqrt().recip();
+        }
+        Gaussian { chol, ..q }
+    });
+    each.collect()
 }
 
 fn is_finite(q: &Gaussian) -> bool {

@@ -5,6 +5,11 @@ use super::check::Elbo;
 use crate::fitted::FitStatus;
 use crate::problem::{Joint, Route};
 
+/// Gain in twice the bound that one more step may promise after noisy ones, beside twice their noise; and the noise
+/// above which nothing can be said.
+const DRIFT: f64 = 0.1;
+const MOST_NOISE: f64 = 0.5;
+
 /// What is known of a run at its end.
 pub struct Run<'r> {
     pub joint: &'r Joint,
@@ -12,6 +17,8 @@ pub struct Run<'r> {
     /// Batches whose `q` was not found.
     pub lost: usize,
     pub summit: Option<Summit>,
+    /// What noise leaves open of twice the bound, where steps were noisy.
+    pub noise: Option<f64>,
     pub polished: Option<Summit>,
 }
 
@@ -33,22 +40,34 @@ pub fn judge(run: &Run, elbo: &Elbo, interrupted: bool) -> (FitStatus, Vec<Strin
     };
     let mut evidence = Vec::new();
     let mut status = FitStatus::Converged;
+    let of_bound = (run.noise).map_or(run.tolerance, |noise| {
+        DRIFT.max(run.tolerance) + 2.0 * noise
+    });
     let ends = [
-        ("bound", Some(summit)),
-        ("likelihood", run.polished.as_ref()),
+        ("bound", Some(summit), of_bound),
+        ("likelihood", run.polished.as_ref(), run.tolerance),
     ];
-    for (what, end) in ends {
+    for (what, end, tolerance) in ends {
         let Some(end) = end else { continue };
         evidence.push(format!(
             "One more step on the {what} promises {:.2e} in -2 log of it.",
             end.gain
         ));
-        if end.gain >= run.tolerance {
+        if end.gain >= tolerance || end.gain.is_nan() {
             status = if end.stuck {
                 FitStatus::Stalled
             } else {
                 FitStatus::MaxIterations
             };
+        }
+    }
+    if let Some(noise) = run.noise {
+        evidence.push(format!(
+            "The noise of the steps leaves {noise:.2e} of it open."
+        ));
+        // Below its own noise nothing is known.
+        if noise.is_nan() || noise > MOST_NOISE {
+            status = FitStatus::MaxIterations;
         }
     }
     if run.lost > 0 {

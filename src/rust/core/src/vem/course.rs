@@ -1,0 +1,186 @@
+//! Maximize the bound at points that stay: EM sweeps, then quasi-Newton steps on the profiled bound.
+
+use super::ascent::{climb, Patience, Summit, Surface};
+use super::flow::{self, Flow};
+use super::inner::Limits;
+use super::options::{few, Family, Outer, VemOptions};
+use super::population::Maximizer;
+use super::profile::Profile;
+use super::rule::Rule;
+use crate::error::Result;
+use crate::fitted::Trace;
+use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
+use crate::inference::posterior::{Batches, Posterior};
+use crate::monitor::{Monitor, Progress};
+use crate::mstep::MAX_PARAMETERS;
+use crate::parallel::Workers;
+use crate::problem::Joint;
+
+/// Steps of `q` in a sweep, after which `theta` moves on all the same.
+const SWEEP_STEPS: usize = 5;
+
+/// A run and who watches it.
+pub struct Course<'c> {
+    pub joint: &'c Joint,
+    pub options: &'c VemOptions,
+    pub seed: u64,
+    pub workers: &'c Workers,
+    pub monitor: &'c dyn Monitor,
+    pub trace: Trace,
+    /// Precision of the prior of each free coordinate.
+    pub penalty: Vec<f64>,
+}
+
+/// Where the maximization of the bound ended.
+pub struct Maximum {
+    pub theta: Vec<f64>,
+    pub q: Posterior,
+    /// Layers that bend it; none of Gaussian ones.
+    pub flows: Vec<Flow>,
+    pub moments: Vec<Weighted>,
+    /// The bound of each batch.
+    pub values: Vec<f64>,
+    /// Batches whose `q` is not the best one.
+    pub lost: usize,
+    pub summit: Option<Summit>,
+    /// What noise leaves open of twice the bound, where steps were noisy.
+    pub noise: Option<f64>,
+    /// Points of each batch.
+    pub copies: usize,
+}
+
+impl<'c> Course<'c> {
+    pub fn limits(&self) -> Limits {
+        Limits {
+            steps: self.options.inner_maxiters,
+            tolerance: self.options.inner_tolerance,
+        }
+    }
+
+    /// When a climb over so many coordinates ends.
+    pub fn patience(&self, n_free: usize) -> Patience {
+        let memory = match self.options.optimizer {
+            Outer::Lbfgs { memory } => Some(memory),
+            _ => (n_free > MAX_PARAMETERS).then(few),
+        };
+        Patience {
+            steps: self.options.maxiters,
+            tolerance: self.options.tolerance,
+            memory,
+        }
+    }
+
+    /// Keep a step in the trace and report it; whether to go on.
+    pub fn note(&mut self, theta: &[f64], value: f64, phase: &'static str) -> bool {
+        self.trace.push(theta, 1.0, phase, value);
+        self.monitor.report(&Progress {
+            iteration: self.trace.len(),
+            total: self.trace.len(),
+            phase,
+            gain: 1.0,
+            objective: value,
+        });
+        !self.monitor.interrupted()
+    }
+
+    /// Maximize the bound from the start of the problem and these `q`.
+    ///
+    /// # Errors
+    /// Points that are too few.
+    pub fn maximize(&mut self, q: Posterior) -> Result<Maximum> {
+        let rule = Rule::new(self.options, &Batches::new(self.joint), self.seed);
+        self.within(rule, q, |course, profile| {
+            let theta = course.sweep(profile);
+            let summit = course.ascend(profile, &theta);
+            (theta, summit)
+        })
+    }
+
+    /// Let `work` move `theta` and `q` with a profile of the bound at the points of a rule; where they end.
+    ///
+    /// # Errors
+    /// Points that are too few.
+    pub fn within(
+        &mut self,
+        rule: Rule,
+        q: Posterior,
+        work: impl FnOnce(&mut Self, &mut Profile) -> (Vec<f64>, Option<Summit>),
+    ) -> Result<Maximum> {
+        let (joint, family, workers) = (self.joint, self.options.family, self.workers);
+        let layouts = layouts(joint, rule.copies);
+        let mut cloud = Cloud::new(joint, &layouts);
+        let mut maximizer = Maximizer::new(joint, &layouts);
+        let points = rule.points(&cloud.batches, &(0..q.len()).collect::<Vec<usize>>(), 0)?;
+        let penalty = self.penalty.clone();
+        let mut profile = Profile::new(
+            (&mut cloud, &mut maximizer),
+            (&points, family, self.limits()),
+            &penalty,
+            q,
+            workers,
+        );
+        let (theta, summit) = work(self, &mut profile);
+        let found = profile.solved();
+        Ok(Maximum {
+            theta: summit.as_ref().map_or(theta, |summit| summit.theta.clone()),
+            moments: found.map_or_else(|| Levels::of(&profile.q), |found| found.moments.clone()),
+            values: found.map_or_else(Vec::new, |found| found.values.clone()),
+            lost: found.map_or(0, |found| found.settled.iter().filter(|s| !**s).count()),
+            q: profile.q.clone(),
+            flows: profile.flows.clone(),
+            summit,
+            noise: None,
+            copies: rule.copies,
+        })
+    }
+
+    /// Flows that change nothing yet.
+    pub fn flows(&self, q: &Posterior) -> Vec<Flow> {
+        let each = q.iter().enumerate();
+        each.map(|(b, q)| flow::start(q.dim(), self.options.flows, (self.seed, b)))
+            .collect()
+    }
+
+    /// EM sweeps; `theta` after the last.
+    fn sweep(&mut self, profile: &mut Profile) -> Vec<f64> {
+        let mut theta = self.joint.theta.start.clone();
+        let limits = profile.limits;
+        profile.limits.steps = limits.steps.min(SWEEP_STEPS);
+        for _ in 0..self.options.sweeps {
+            let Some(value) = profile.solve(&theta) else {
+                break;
+            };
+            if !self.note(&theta, value, "sweep") {
+                break;
+            }
+            match profile.sweep() {
+                Some(next) => theta = next,
+                None => break,
+            }
+        }
+        profile.limits = limits;
+        theta
+    }
+
+    /// Quasi-Newton steps on the profiled bound.
+    fn ascend(&mut self, profile: &mut Profile, theta: &[f64]) -> Option<Summit> {
+        if self.options.family == Family::PlanarFlow {
+            profile.solve(theta)?;
+            profile.take();
+            profile.flows = self.flows(&profile.q);
+        }
+        let free = profile.maximizer.free.clone();
+        let (joint, patience) = (self.joint, self.patience(free.len()));
+        let summit = climb(
+            profile,
+            (&joint.theta, &free),
+            theta,
+            patience,
+            &mut |theta, value| self.note(theta, value, "newton"),
+        )?;
+        // The draws and `q` stand where the last trial did.
+        profile.at(&summit.theta)?;
+        profile.take();
+        Some(summit)
+    }
+}
