@@ -16,7 +16,9 @@
 #'   wrong but its means are not, provided there are many subjects.
 #'
 #' A Wald interval is computed on the scale on which a parameter is estimated and
-#' mapped back, so the bounds of a positive parameter are positive. The elements of
+#' mapped back, so the bounds of a positive parameter are positive. Those of fixed effects reach as
+#' far as Student's t distribution says, with as many degrees of freedom as there are more subjects than
+#' random effects: with 12 subjects normal ones of 95 % cover about 91 %. The elements of
 #' a matrix or a simplex have no such scale of their own: their intervals are
 #' symmetric on the natural scale.
 #'
@@ -147,7 +149,10 @@ stop_no_uncertainty <- function(fit) {
   } else {
     c(
       "the data tell too little about some combination of the parameters",
-      "See `health()`; fix or drop a parameter the data cannot tell apart, or raise `smoothing` or `draws`."
+      paste(
+        "See `health()`; fix or drop a parameter the data cannot tell apart, or raise `smoothing` or `draws`.",
+        "`vcov(fit, method = \"louis\")` computes them anew."
+      )
     )
   }
   stop_option(
@@ -167,15 +172,16 @@ estimate_table <- function(fit, level = 0.95) {
   hidden <- parameters$base %in% names_without_se(fit$model$spec)
   rows <- match(fit$uncertainty$name, parameters$name)
   table$se[rows] <- sqrt(diag(fit$uncertainty$natural))
-  reach <- normal_reach(level) * sqrt(diag(fit$uncertainty$transformed))
-  reach <- reach[match(fit$uncertainty$name, fit$uncertainty$coordinates)]
+  errors <- sqrt(diag(fit$uncertainty$transformed))
+  errors <- errors[match(fit$uncertainty$name, fit$uncertainty$coordinates)]
+  reach <- interval_reach(fit, level, parameters$role[rows])
   scale <- element_scales(fit)[rows]
   for (i in seq_along(rows)) {
     row <- rows[i]
     table[row, c("lower", "upper")] <- if (is.na(scale[i])) {
-      table$estimate[row] + c(-1, 1) * normal_reach(level) * table$se[row]
+      table$estimate[row] + c(-1, 1) * reach[i] * table$se[row]
     } else {
-      natural_of(parameters$transformed[row] + c(-1, 1) * reach[i], scale[i])
+      natural_of(parameters$transformed[row] + c(-1, 1) * reach[i] * errors[i], scale[i])
     }
   }
   table[hidden, c("se", "lower", "upper")] <- NA_real_
@@ -190,6 +196,15 @@ names_without_se <- function(spec) {
 
 # How many SEs a two-sided interval reaches.
 normal_reach <- function(level) stats::qnorm((1 + level) / 2)
+
+# The same for parameters of these roles. The spread of fixed effects is estimated from the subjects themselves.
+interval_reach <- function(fit, level, role) {
+  df <- interval_df(fit)
+  ifelse(role %in% c("fixed", "covariate"), stats::qt((1 + level) / 2, df), normal_reach(level))
+}
+
+# Subjects less random effects, at least one.
+interval_df <- function(fit) max(1, fit$n_subjects - length(fit$covariance$names))
 
 natural_of <- function(x, scale) {
   switch(scale, identity = x, log = exp(x), logit = stats::plogis(x), probit = stats::pnorm(x))

@@ -97,15 +97,17 @@ trace_data <- function(fit) {
   values <- fit$trace$value
   names <- fit$trace$names
   if (fit$method$options$name == "vem") {
-    values <- cbind(fit$trace$objective, values)
+    # The polish climbs the log-likelihood.
+    values <- cbind(ifelse(fit$trace$phase == "polish", NA, fit$trace$objective), values)
     names <- c("ELBO", names)
   }
-  data.frame(
+  data <- data.frame(
     iteration = rep(seq_len(nrow(values)), ncol(values)),
     phase = rep(fit$trace$phase, ncol(values)),
     parameter = factor(rep(names, each = nrow(values)), names),
     value = as.vector(values)
   )
+  unname_rows(data[!is.na(data$value), ])
 }
 
 # Changes of nothing have no logarithm.

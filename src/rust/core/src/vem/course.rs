@@ -7,6 +7,7 @@ use super::options::{few, Family, Outer, VemOptions};
 use super::population::Maximizer;
 use super::profile::Profile;
 use super::rule::Rule;
+use super::start::{independent, start};
 use crate::error::Result;
 use crate::fitted::Trace;
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
@@ -18,6 +19,13 @@ use crate::problem::Joint;
 
 /// Steps of `q` in a sweep, after which `theta` moves on all the same.
 const SWEEP_STEPS: usize = 5;
+
+/// How often all `q` start again, and the gain of a batch that is worth it.
+const RESTARTS: usize = 3;
+const WORTH: f64 = 0.01;
+
+/// At the end `q` may take so many times the steps of an evaluation.
+const PATIENT: usize = 4;
 
 /// A run and who watches it.
 pub struct Course<'c> {
@@ -75,7 +83,10 @@ impl<'c> Course<'c> {
         self.trace.push(theta, 1.0, phase, value);
         self.monitor.report(&Progress {
             iteration: self.trace.len(),
-            total: self.trace.len(),
+            total: self
+                .trace
+                .len()
+                .max(self.options.sweeps + self.options.maxiters),
             phase,
             gain: 1.0,
             objective: value,
@@ -90,10 +101,79 @@ impl<'c> Course<'c> {
     pub fn maximize(&mut self, q: Posterior) -> Result<Maximum> {
         let rule = Rule::new(self.options, &Batches::new(self.joint), self.seed);
         self.within(rule, q, |course, profile| {
-            let theta = course.sweep(profile);
-            let summit = course.ascend(profile, &theta);
+            let mut theta = course.sweep(profile);
+            let mut summit = course.ascend(profile, &theta);
+            for _ in 0..RESTARTS {
+                let Some(end) = summit.as_ref().filter(|end| !end.stopped) else {
+                    break;
+                };
+                theta.clone_from(&end.theta);
+                if !course.restart(profile, &theta) {
+                    break;
+                }
+                summit = course.ascend(profile, &theta);
+            }
             (theta, summit)
         })
+    }
+
+    /// Find the best `q` and flows at `theta`, from these, at the points of a rule.
+    ///
+    /// # Errors
+    /// Points that are too few.
+    pub fn settle(
+        &mut self,
+        rule: Rule,
+        (q, flows): (Posterior, Vec<Flow>),
+        theta: &[f64],
+    ) -> Result<Maximum> {
+        self.within(rule, q, |_, profile| {
+            profile.flows = flows;
+            profile.limits.steps *= PATIENT;
+            profile.solve(theta);
+            profile.take();
+            (theta.to_vec(), None)
+        })
+    }
+
+    /// Let every `q` start again at Laplace's posterior for `theta`: one that the run brought along may sit at a lower
+    /// peak. Whether some batch is better off; those that are stay there.
+    fn restart(&mut self, profile: &mut Profile, theta: &[f64]) -> bool {
+        let values = |profile: &Profile| profile.solved().map(|found| found.values.clone());
+        let fresh = start(
+            self.joint,
+            &Batches::new(self.joint),
+            theta,
+            None,
+            self.workers,
+        );
+        let (Some(old), Ok(fresh)) = (values(profile), fresh) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut profile.q, fresh);
+        let flows = std::mem::take(&mut profile.flows);
+        if self.options.family == Family::MeanField {
+            profile.q = independent(std::mem::take(&mut profile.q));
+        }
+        profile.solve(theta);
+        profile.take();
+        let new = values(profile).unwrap_or_default();
+        let mut better = false;
+        for (b, before) in before.into_iter().enumerate() {
+            let gains = new
+                .get(b)
+                .is_some_and(|new| *new > old[b] + WORTH || old[b].is_nan());
+            better |= gains;
+            if !gains {
+                profile.q[b] = before;
+            }
+        }
+        if !better {
+            profile.flows = flows;
+            profile.solve(theta);
+            profile.take();
+        }
+        better
     }
 
     /// Let `work` move `theta` and `q` with a profile of the bound at the points of a rule; where they end.

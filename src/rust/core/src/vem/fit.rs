@@ -8,7 +8,8 @@ use super::course::Course;
 use super::flow::Flow;
 use super::options::{Family, VemOptions};
 use super::polish::{Kept, Proposal, Sampled};
-use super::population::{free, Maximizer};
+use super::population::{free, priors, Maximizer};
+use super::rule::Rule;
 use super::start::{independent, start};
 use super::stochastic;
 use super::verdict::{judge, Run};
@@ -17,17 +18,17 @@ use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
 use crate::inference::importance::Sampling;
 use crate::inference::points::{LatticePoints, Source};
-use crate::inference::posterior::{Batches, Posterior};
+use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
 use crate::inference::start::check_start;
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Points};
+use crate::problem::{Joint, Means, Points};
 use crate::random::{Purpose, Stream};
 
 /// What a run of VEM gives.
 pub struct VemFit {
     pub fit: Fit,
-    /// The variational distributions at the maximum of the bound.
+    /// The variational distributions that are best at the estimates.
     pub q: Posterior,
     /// Layers that bend them; none of Gaussian ones.
     pub flows: Vec<Flow>,
@@ -71,20 +72,19 @@ pub fn fit(
     } else {
         course.maximize(q)?
     };
-    let (mut theta, q) = (found.theta, found.q);
+    let copies = found.copies;
     let mut run = Run {
         joint,
         tolerance: options.tolerance,
-        lost: found.lost,
+        lost: 0,
+        still: false,
         summit: found.summit,
         noise: found.noise,
         polished: None,
     };
-    let fitted = found.values.iter().sum();
-    let bent = (&q, found.flows.as_slice());
-    let elbo = verify(joint, &theta, bent, (fitted, seed), &workers)?;
+    let mut theta = found.theta;
     let mut moments = found.moments;
-    let mut proposal = around(&moments, &q);
+    let mut proposal = around(&moments, &found.q);
     if options.polish && run.is_sound() {
         if let Some((summit, weighted)) = course.polish(&theta, &proposal) {
             theta.clone_from(&summit.theta);
@@ -93,12 +93,22 @@ pub fn fit(
             run.polished = Some(summit);
         }
     }
+    // Bound and distributions are those at the estimates that are reported.
+    let rule = Rule::new(options, &batches, seed).staying(&batches);
+    let found = course.settle(rule, (found.q, found.flows), &theta)?;
+    run.lost = found.lost;
+    run.still = is_still(joint, &theta, &found.q);
+    let (fitted, bent) = (
+        found.values.iter().sum(),
+        (&found.q, found.flows.as_slice()),
+    );
+    let elbo = verify(joint, &theta, bent, (fitted, seed), &workers)?;
     let (status, evidence) = judge(&run, &elbo, monitor.interrupted());
-    let mut fit = course.report(theta, (status, evidence), &moments, found.copies);
+    let mut fit = course.report(theta, (status, evidence), &moments, copies);
     fit.seconds = started.elapsed().as_secs_f64();
     Ok(VemFit {
         fit,
-        q,
+        q: found.q,
         flows: found.flows,
         elbo,
         proposal,
@@ -112,12 +122,32 @@ fn around(moments: &[Weighted], q: &Posterior) -> Posterior {
         .collect()
 }
 
+/// Whether every `q` is the population: the data say nothing about the effects.
+fn is_still(joint: &Joint, theta: &[f64], q: &Posterior) -> bool {
+    let Some(priors) = priors(joint, theta) else {
+        return false;
+    };
+    let means: Vec<Means> = (joint.parts.iter())
+        .map(|part| Means::new(part, &part.layout(1), theta))
+        .collect();
+    let all = population(&Batches::new(joint), &means, &priors);
+    let near = |q: &Gaussian, p: &Gaussian| {
+        (0..q.dim()).all(|i| {
+            let sd = p.covariance(i, i).sqrt();
+            let ratio = q.covariance(i, i).sqrt() / sd;
+            (q.mean[i] - p.mean[i]).abs() < STILL * sd && (ratio - 1.0).abs() < STILL
+        })
+    };
+    q.iter().zip(&all).all(|(q, p)| near(q, p))
+}
+
 impl Course<'_> {
     /// Maximize the importance-sampled likelihood; moments of the effects at its maximum.
     fn polish(&mut self, theta: &[f64], q: &Posterior) -> Option<(Summit, Vec<Weighted>)> {
         let (joint, options, penalty) = (self.joint, self.options, self.penalty.clone());
         let kept = Kept::new(joint);
-        let layouts = layouts(joint, options.polish_draws);
+        let most = MOST_LANES / joint.n_batches.max(1);
+        let layouts = layouts(joint, options.polish_draws.min(most.max(FEWEST)));
         let mut cloud = Cloud::new(&kept.joint, &layouts);
         let mut maximizer = Maximizer::new(&kept.joint, &layouts);
         let free = maximizer.free.clone();
@@ -217,6 +247,13 @@ impl Course<'_> {
 
 /// The randomization of the polish's points, none that the likelihood is computed with.
 const POLISH: u32 = 1 << 16;
+
+/// Draws of all batches together that the polish holds, and the fewest of a batch.
+const MOST_LANES: usize = 1 << 22;
+const FEWEST: usize = 16;
+
+/// Distance from the population, in its standard deviations, below which a `q` has not moved.
+const STILL: f64 = 0.01;
 
 /// Effective part of the draws of a batch below which its draws are made anew.
 const DEGENERATE: f64 = 0.2;

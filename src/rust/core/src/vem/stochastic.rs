@@ -422,7 +422,6 @@ fn settle(
         theta: theta.to_vec(),
         value,
         gain,
-        steps: course.trace.len(),
         stuck: false,
         stopped,
     };

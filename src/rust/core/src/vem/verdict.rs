@@ -10,12 +10,17 @@ use crate::problem::{Joint, Route};
 const DRIFT: f64 = 0.1;
 const MOST_NOISE: f64 = 0.5;
 
+/// How much more than at fresh points the bound may be at those of the run, for each batch.
+const OPTIMISM: f64 = 0.1;
+
 /// What is known of a run at its end.
 pub struct Run<'r> {
     pub joint: &'r Joint,
     pub tolerance: f64,
     /// Batches whose `q` was not found.
     pub lost: usize,
+    /// Whether every `q` is the population.
+    pub still: bool,
     pub summit: Option<Summit>,
     /// What noise leaves open of twice the bound, where steps were noisy.
     pub noise: Option<f64>,
@@ -71,16 +76,26 @@ pub fn judge(run: &Run, elbo: &Elbo, interrupted: bool) -> (FitStatus, Vec<Strin
         }
     }
     if run.lost > 0 {
+        status = FitStatus::MaxIterations;
         evidence.push(format!(
             "The distribution of {} batches was not found.",
             run.lost
         ));
     }
     let optimism = elbo.fitted - elbo.value();
-    if optimism > 4.0 * elbo.error + 0.5 {
+    let room = 0.5 + OPTIMISM * elbo.batches.len() as f64;
+    if optimism.is_nan() || optimism > 4.0 * elbo.error + room {
+        status = FitStatus::Stalled;
         evidence.push(format!(
             "At fresh points the bound is {optimism:.2} lower than at those of the run: they are too few."
         ));
+    }
+    if run.still {
+        status = FitStatus::Stalled;
+        evidence.push(
+            "No random effect moves from its mean for any subject: the data say nothing about them at these estimates."
+                .into(),
+        );
     }
     let theta = run
         .polished
