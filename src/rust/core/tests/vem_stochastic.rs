@@ -92,7 +92,6 @@ fn a_random_intercept_is_the_maximum_of_the_likelihood() {
         let found = run(&joint, &options, 5);
         for (k, exact) in exact.iter().enumerate() {
             let error = (found.fit.theta[k] - exact).abs();
-            println!("{k}: {error:.1e} {:?}", found.fit.evidence);
             assert!(error < tolerance, "{k}: {error} {options:?}");
         }
     }
@@ -106,10 +105,6 @@ fn absorption_and_elimination_reach_the_best_bound() {
         for options in [adam(0.05, 200, Some(4)), monte_carlo(16, 300, Some(4))] {
             let found = run(&joint, &options, seed);
             let excess = 2.0 * (best.elbo.value() - found.elbo.value());
-            println!(
-                "{excess:.4} {:?} {:?}",
-                found.fit.status, found.fit.evidence
-            );
             assert!(excess.abs() < 0.1, "{seed}: {excess} {options:?}");
             assert_eq!(
                 found.fit.status,
@@ -162,7 +157,6 @@ fn a_penalty_is_the_mode_under_a_normal_prior() {
             let penalty = vec![("m".to_string(), lambda)];
             let found = run(&joint, &VemOptions { penalty, ..options }, 3);
             let error = (found.fit.theta[0] - exact).abs();
-            println!("{lambda}: {error:.1e}");
             assert!(error < tolerance, "{lambda}: {error}");
         }
     }
@@ -266,7 +260,6 @@ fn many_parameters_need_no_matrix() {
     );
     let joint = joint(&model, &data);
     let found = run(&joint, &plain(), 1);
-    println!("{:?} {:?}", found.fit.status, found.fit.evidence);
     assert_eq!(found.fit.status, FitStatus::Converged);
     let value = |theta: &[f64]| quadrature(joint.main(), theta, 1).unwrap().log_lik;
     let best = value(&found.fit.theta);
@@ -278,23 +271,11 @@ fn many_parameters_need_no_matrix() {
             assert!(value(&moved) < best, "{k}");
         }
     }
-    for (rate, steps, size) in [
-        (0.02, 400, None),
-        (0.005, 1200, None),
-        (0.01, 1500, Some(15)),
-        (0.005, 3000, Some(10)),
-    ] {
+    for (rate, steps, size) in [(0.02, 400, None), (0.01, 1500, Some(15))] {
         let visits = run(&joint, &adam(rate, steps, size), 1);
         let excess = 2.0 * (found.elbo.value() - visits.elbo.value());
-        println!(
-            "{rate} {excess} {:?} {:?}",
-            visits.fit.status, visits.fit.evidence
-        );
-        println!(
-            "{:?} {:?}",
-            &visits.fit.theta[..4],
-            &visits.fit.theta[104..]
-        );
-        println!("{:?} {:?}", &found.fit.theta[..4], &found.fit.theta[104..]);
+        assert!(excess < 0.01, "{excess}");
+        let end = &visits.fit;
+        assert_eq!(end.status, FitStatus::Converged, "{:?}", end.evidence);
     }
 }

@@ -8,8 +8,9 @@
 
 use nalgebra::{DMatrix, DVector};
 
+use super::bent::{Bent, Slope};
 use super::bound::{factor, Population};
-use super::flow::{bend, Bent, Flow, Layer, Planar, Slope};
+use super::flow::{bend, Flow, Layer, Planar};
 use super::inner::{Limits, Solved};
 use super::metric::Metric;
 use super::rule::Points;
@@ -20,6 +21,9 @@ use crate::parallel::Workers;
 /// Steps that are remembered, where a matrix of the coordinates would be larger than this many rows.
 const MEMORY: usize = 20;
 const ROWS: usize = 60;
+
+/// Precision of the ridge for one point and one effect. The fewer the points, the more a layer may find between them.
+const RIDGE: f64 = 0.1;
 
 /// Largest change of a coordinate in one step.
 const LONGEST: f64 = 1.0;
@@ -113,10 +117,14 @@ pub fn solve(
         cloud.set(&draws);
         let slopes = cloud.slopes(&active, workers);
         let shared: &Cloud = cloud;
+        let ridge = |member: &Member| {
+            let d = member.origin.dim().max(1) as f64;
+            RIDGE * d * d / shared.copies as f64
+        };
         workers.map(&mut members, |member| {
             if member.moves() {
                 let (value, slope) = member.evaluate(shared, points, &slopes);
-                let (ridge, pull) = member.trial.ridge();
+                let (ridge, pull) = member.trial.ridge(ridge(member));
                 let there = (value - ridge, slope - DVector::from_vec(pull));
                 member.judge(there, limits.tolerance.max(LEAST));
             }

@@ -1,6 +1,7 @@
 //! Maximize the bound at points that stay: EM sweeps, then quasi-Newton steps on the profiled bound.
 
 use super::ascent::{climb, Patience, Summit, Surface};
+use super::check::bound;
 use super::flow::{self, Flow};
 use super::inner::Limits;
 use super::options::{few, Family, Outer, VemOptions};
@@ -11,7 +12,7 @@ use super::start::{independent, start};
 use crate::error::Result;
 use crate::fitted::Trace;
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
-use crate::inference::posterior::{Batches, Posterior};
+use crate::inference::posterior::{Batches, Gaussian, Posterior};
 use crate::monitor::{Monitor, Progress};
 use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
@@ -19,6 +20,10 @@ use crate::problem::Joint;
 
 /// Steps of `q` in a sweep, after which `theta` moves on all the same.
 const SWEEP_STEPS: usize = 5;
+
+/// Points at which flows are compared with Gaussians, and their randomization, which serves nothing else.
+const SIFTING: usize = 256;
+const SIFTED: u32 = 1 << 20;
 
 /// How often all `q` start again, and the gain of a batch that is worth it.
 const RESTARTS: usize = 3;
@@ -57,7 +62,14 @@ pub struct Maximum {
     pub copies: usize,
 }
 
-impl<'c> Course<'c> {
+/// Gaussians with these moments, or `q` where there is none.
+pub fn around(moments: &[Weighted], q: &Posterior) -> Posterior {
+    let each = moments.iter().zip(q);
+    each.map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
+        .collect()
+}
+
+impl Course<'_> {
     pub fn limits(&self) -> Limits {
         Limits {
             steps: self.options.inner_maxiters,
@@ -127,11 +139,14 @@ impl<'c> Course<'c> {
         (q, flows): (Posterior, Vec<Flow>),
         theta: &[f64],
     ) -> Result<Maximum> {
-        self.within(rule, q, |_, profile| {
+        self.within(rule, q, |course, profile| {
             profile.flows = flows;
             profile.limits.steps *= PATIENT;
             profile.solve(theta);
             profile.take();
+            if !profile.flows.is_empty() {
+                course.sift(profile, theta);
+            }
             (theta.to_vec(), None)
         })
     }
@@ -150,7 +165,12 @@ impl<'c> Course<'c> {
         let (Some(old), Ok(fresh)) = (values(profile), fresh) else {
             return false;
         };
-        let before = std::mem::replace(&mut profile.q, fresh);
+        let moments = profile.solved().map(|found| found.moments.clone());
+        let mut before = std::mem::replace(&mut profile.q, fresh);
+        let bent = before.clone();
+        if let Some(moments) = moments.filter(|_| !profile.flows.is_empty()) {
+            before = around(&moments, &before);
+        }
         let flows = std::mem::take(&mut profile.flows);
         if self.options.family == Family::MeanField {
             profile.q = independent(std::mem::take(&mut profile.q));
@@ -170,6 +190,7 @@ impl<'c> Course<'c> {
         }
         if !better {
             profile.flows = flows;
+            profile.q = bent;
             profile.solve(theta);
             profile.take();
         }
@@ -219,6 +240,32 @@ impl<'c> Course<'c> {
         let each = q.iter().enumerate();
         each.map(|(b, q)| flow::start(q.dim(), self.options.flows, (self.seed, b)))
             .collect()
+    }
+
+    /// Take flows back where at fresh points they are no better than the best Gaussian.
+    fn sift(&self, profile: &mut Profile, theta: &[f64]) {
+        let Some(bent) = profile.solved().cloned() else {
+            return;
+        };
+        let most = bent.q.iter().map(Gaussian::dim).max().unwrap_or(0);
+        let rule = Rule::verifying(SIFTING.max(8 * most), self.seed);
+        let fresh = |q: &Posterior, flows: &[Flow]| {
+            bound(self.joint, theta, (q, flows), (&rule, SIFTED), self.workers)
+        };
+        profile.flows.clear();
+        profile.q = around(&bent.moments, &bent.q);
+        profile.solve(theta);
+        let Some(plain) = profile.solved() else {
+            return;
+        };
+        if let (Ok(with), Ok(without)) = (fresh(&bent.q, &bent.flows), fresh(&plain.q, &[])) {
+            let better = with
+                .iter()
+                .zip(&without)
+                .map(|(with, without)| with > without);
+            let chosen = bent.or(plain, &better.collect::<Vec<bool>>());
+            profile.replace(chosen);
+        }
     }
 
     /// EM sweeps; `theta` after the last.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::ascent::{climb, Summit, Surface};
 use super::check::{verify, Elbo};
-use super::course::Course;
+use super::course::{around, Course};
 use super::flow::Flow;
 use super::options::{Family, VemOptions};
 use super::polish::{Kept, Proposal, Sampled};
@@ -113,13 +113,6 @@ pub fn fit(
         elbo,
         proposal,
     })
-}
-
-/// Gaussians with these moments, or `q` where there is none.
-fn around(moments: &[Weighted], q: &Posterior) -> Posterior {
-    let each = moments.iter().zip(q);
-    each.map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
-        .collect()
 }
 
 /// Whether every `q` is the population: the data say nothing about the effects.

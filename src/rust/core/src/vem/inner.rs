@@ -46,6 +46,22 @@ pub struct Solved {
     pub flows: Vec<Flow>,
 }
 
+impl Solved {
+    /// These of some batches, and those of another solution, without flows, of the others.
+    pub fn or(mut self, other: &Self, mine: &[bool]) -> Self {
+        for b in (0..mine.len()).filter(|b| !mine[*b]) {
+            self.values[b] = other.values[b];
+            self.q[b].clone_from(&other.q[b]);
+            self.settled[b] = other.settled[b];
+            self.moments[b].clone_from(&other.moments[b]);
+            for layer in &mut self.flows[b] {
+                layer.v.fill(0.0);
+            }
+        }
+        self
+    }
+}
+
 /// A batch on its way.
 struct Member {
     q: Gaussian,

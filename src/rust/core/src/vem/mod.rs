@@ -4,6 +4,7 @@
 
 mod ascent;
 mod bending;
+mod bent;
 mod bound;
 mod check;
 mod course;
@@ -15,6 +16,7 @@ mod mixing;
 mod noisy;
 pub mod options;
 mod penalty;
+mod plan;
 mod polish;
 mod population;
 mod profile;

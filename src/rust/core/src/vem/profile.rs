@@ -91,6 +91,14 @@ impl<'p, 'a> Profile<'p, 'a> {
         self.there.as_ref().map(|there| &there.solved)
     }
 
+    /// Let another solution stand in place of what was found.
+    pub fn replace(&mut self, solved: Solved) {
+        if let Some(there) = &mut self.there {
+            there.solved = solved;
+        }
+        self.take();
+    }
+
     /// One sweep of the M-step from the last point.
     pub fn sweep(&mut self) -> Option<Vec<f64>> {
         self.take();

@@ -37,7 +37,7 @@ impl Rule {
                 .max()
                 .unwrap_or(0),
             RuleKind::Qmc => options.points.unwrap_or(match options.family {
-                Family::PlanarFlow => (8 * most).max(FOR_FLOWS),
+                Family::PlanarFlow => (FOR_FLOWS * most).max(2 * FOR_FLOWS),
                 _ => points_for(most),
             }),
             RuleKind::MonteCarlo => options.points.unwrap_or((2 * most).max(8)),
@@ -109,8 +109,8 @@ impl Rule {
     }
 }
 
-/// Fewest points of quasi-Monte-Carlo that a flow does not slip through.
-const FOR_FLOWS: usize = 128;
+/// Points of quasi-Monte-Carlo for each dimension, and half of the fewest, that a flow does not slip through.
+const FOR_FLOWS: usize = 64;
 
 /// Points of quasi-Monte-Carlo for so many dimensions.
 fn points_for(dim: usize) -> usize {

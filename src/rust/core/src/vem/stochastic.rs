@@ -12,6 +12,7 @@ use super::bound::Population;
 use super::course::{Course, Maximum};
 use super::flow::Flow;
 use super::options::{slow, Family, Outer, RuleKind, VemOptions};
+use super::plan::{Plan, Stage, Window};
 use super::population::{priors, Maximizer};
 use super::profile::Profile;
 use super::promise::Promise;
@@ -26,12 +27,6 @@ use crate::problem::{Joint, Prior, Route};
 
 /// Length of a step of `q` along a noisy gradient before the gain falls.
 const STEP: f64 = 0.5;
-
-/// The gain falls as this power of the number of epochs: slowly enough that averages forget where they started.
-const POWER: f64 = 0.6;
-
-/// Gradients whose noise is measured in the curvature of the bound.
-const MEASURED: usize = 4;
 
 /// Whether the options ask for visits.
 pub fn is_wanted(options: &VemOptions) -> bool {
@@ -91,50 +86,6 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
     Ok(found)
 }
 
-/// What a visit may move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// `q` alone: not all batches were heard yet.
-    Listening,
-    /// Closed forms as well.
-    Sweep,
-    /// Everything.
-    Free,
-}
-
-/// The order of a run.
-#[derive(Debug, Clone, Copy)]
-struct Plan {
-    groups: usize,
-    sweeps: usize,
-    steps: usize,
-}
-
-impl Plan {
-    fn total(&self) -> usize {
-        (1 + self.sweeps) * self.groups + self.steps
-    }
-
-    fn stage(&self, visit: usize) -> Stage {
-        match visit / self.groups {
-            0 => Stage::Listening,
-            epoch if epoch <= self.sweeps => Stage::Sweep,
-            _ => Stage::Free,
-        }
-    }
-
-    /// Visits since the second half began, which is with an epoch.
-    fn late(&self, visit: usize) -> Option<usize> {
-        let half = self.steps / 2 / self.groups * self.groups;
-        visit.checked_sub((1 + self.sweeps) * self.groups + half)
-    }
-
-    fn gain(&self, visit: usize) -> f64 {
-        let epochs = self.late(visit).map_or(0, |late| late / self.groups);
-        (1.0 + epochs as f64).powf(-POWER)
-    }
-}
-
 /// The population, all `q`, and what is known of them.
 struct Walk<'w, 'a> {
     joint: &'a Joint,
@@ -153,52 +104,6 @@ struct Walk<'w, 'a> {
     values: Vec<f64>,
     theta: Vec<f64>,
     window: Window,
-}
-
-/// The second half of a run.
-#[derive(Debug, Clone, Default)]
-struct Window {
-    theta: Vec<f64>,
-    visits: f64,
-    /// Mean gradient of each epoch, and the sum and number of those of the current one.
-    gradients: Vec<Vec<f64>>,
-    open: (Vec<f64>, usize),
-}
-
-impl Window {
-    fn add(&mut self, theta: &[f64], gradient: &[f64], groups: usize) {
-        self.theta.resize(theta.len(), 0.0);
-        self.visits += 1.0;
-        for (mean, x) in self.theta.iter_mut().zip(theta) {
-            *mean += (x - *mean) / self.visits;
-        }
-        let (sum, n) = &mut self.open;
-        sum.resize(gradient.len(), 0.0);
-        *n += 1;
-        for (sum, g) in sum.iter_mut().zip(gradient) {
-            *sum += g / groups as f64;
-        }
-        if *n == groups {
-            self.gradients.push(std::mem::take(sum));
-            *n = 0;
-        }
-    }
-
-    /// Differences of some of the epochs' gradients from their mean.
-    fn deviations(&self) -> Vec<Vec<f64>> {
-        let n = self.gradients.len();
-        let every = n.div_ceil(MEASURED).max(1);
-        let mean = |i: usize| self.gradients.iter().map(|g| g[i]).sum::<f64>() / n as f64;
-        let some = self.gradients.iter().step_by(every);
-        some.map(|gradient| {
-            gradient
-                .iter()
-                .enumerate()
-                .map(|(i, g)| g - mean(i))
-                .collect()
-        })
-        .collect()
-    }
 }
 
 impl<'w, 'a> Walk<'w, 'a> {
