@@ -100,6 +100,7 @@ test_that("fixed parameters have no interval", {
     method = short_saem(), seed = 1, fix = c(scal = 340, omega_sd_Asym = 30)
   )
   expect_equal(rownames(confint(fixed)), c("Asym", "xmid", "sigma"))
+  expect_equal(rownames(vcov(fixed, method = "linear")), c("Asym", "xmid", "sigma"))
   expect_equal(caught(confint(fixed, "scal"))$reason, "fixed_parameter")
   expect_true(is.na(nlmers:::estimate_table(fixed)["scal", "se"]))
   expect_true(is.na(nlmers:::sd_table(fixed)$se))
