@@ -25,6 +25,7 @@ mode_fields <- function(fit, bound) {
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),
     coordinates = if (all(is.finite(coordinates))) I(coordinates),
+    fix = value_fields(fit$settings$fix),
     levels = level_fields(fit$settings$levels),
     random = if (all(is.finite(unlist(means)))) unname(means),
     method = fit$method$options,

@@ -16,7 +16,8 @@
 #'   bent by planar layers, for conditional distributions that are far from Gaussian.
 #' @param rule (character) the points of the expectations over `q`: `"cubature"`, a fixed
 #'   symmetric rule that is exact for polynomials; `"qmc"`, points of a low-discrepancy sequence;
-#'   `"monte_carlo"`, independent draws.
+#'   `"monte_carlo"`, independent draws. The default is `"qmc"` for `"planar_flow"`, which would
+#'   use the gaps between few points.
 #' @param points (integer or NULL) points for each subject (each *batch*: what shares levels of
 #'   any random effect) of `"qmc"` and `"monte_carlo"`. `NULL` chooses by the number of effects.
 #'   `"cubature"` has the number that its rule needs.
@@ -130,6 +131,7 @@ new_vem <- function(asked, given) {
 approximation_options <- function(asked, given) {
   family <- check_word(asked$family, "family", c("full_rank", "mean_field", "planar_flow"))
   rule <- check_word(asked$rule, "rule", c("cubature", "qmc", "monte_carlo"))
+  if (family == "planar_flow" && !"rule" %in% given) rule <- "qmc"
   points <- asked$points
   if (rule == "cubature" && !is.null(points)) {
     refuse_idle(

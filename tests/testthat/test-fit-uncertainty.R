@@ -67,7 +67,9 @@ test_that("bounds are those of the transformed scale, mapped back", {
   expect_equal(rownames(bounds), fit$parameters$name)
   expect_equal(colnames(bounds), c("2.5 %", "97.5 %"))
   expect_equal(attr(bounds, "method"), "wald")
-  reach <- qnorm(0.975) * sqrt(diag(vcov(fit, "transformed")))
+  # 12 subjects less 3 random effects for the fixed effects.
+  quantiles <- ifelse(fit$parameters$role == "fixed", qt(0.975, 9), qnorm(0.975))
+  reach <- quantiles * sqrt(diag(vcov(fit, "transformed")))
   expect_equal(bounds[, 1], exp(log(fit$parameters$natural) - reach))
   expect_equal(bounds[, 2], exp(log(fit$parameters$natural) + reach))
   expect_equal(colnames(confint(fit, level = 0.9)), c("5 %", "95 %"))
@@ -98,6 +100,7 @@ test_that("fixed parameters have no interval", {
     method = short_saem(), seed = 1, fix = c(scal = 340, omega_sd_Asym = 30)
   )
   expect_equal(rownames(confint(fixed)), c("Asym", "xmid", "sigma"))
+  expect_equal(rownames(vcov(fixed, method = "linear")), c("Asym", "xmid", "sigma"))
   expect_equal(caught(confint(fixed, "scal"))$reason, "fixed_parameter")
   expect_true(is.na(nlmers:::estimate_table(fixed)["scal", "se"]))
   expect_true(is.na(nlmers:::sd_table(fixed)$se))
@@ -197,6 +200,6 @@ test_that("a fit by saem() has the same standard errors by draws as by its smoot
   again <- sqrt(diag(vcov(fit, method = "louis", draws = 2000, seed = 2)))
   expect_identical(again, drawn)
   expect_equal(confint(fit, vcov = "sandwich")["V", 1], unname(exp(
-    log(fixef(fit)[["V"]]) - qnorm(0.975) * sqrt(vcov(fit, "transformed", method = "sandwich")["V", "V"])
+    log(fixef(fit)[["V"]]) - qt(0.975, 9) * sqrt(vcov(fit, "transformed", method = "sandwich")["V", "V"])
   )))
 })

@@ -295,8 +295,10 @@ test_that("the approximations of vem() start at the conditional means that are l
   # The square hides the sign: every subject has a second mode at -(m + eta).
   lender <- run(saem(log_lik = FALSE))
   lender$effects$cond_mean <- -4 - lender$effects$cond_mean
-  led <- run(vem(se = "none", log_lik = "none"), start_from = lender)
-  expect_lt(max(led$q$mean[seq_len(6)]), 0)
-  free <- run(vem(se = "none", log_lik = "none"))
-  expect_gt(min(free$q$mean[seq_len(6)]), -2)
+  one_sweep <- vem(sweeps = 1, maxiters = 1, polish = FALSE, se = "none", log_lik = "none")
+  led <- suppressWarnings(run(one_sweep, start_from = lender))
+  free <- suppressWarnings(run(one_sweep))
+  # The mirrored modes lie lower, and the run leaves them when it starts its approximations again.
+  expect_lt(led$trace$objective[1L], free$trace$objective[1L] - 1)
+  expect_gt(min(led$q$mean[seq_len(6)]), -2)
 })

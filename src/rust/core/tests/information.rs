@@ -90,19 +90,39 @@ fn standard_errors_of_the_absorption_model_are_those_of_the_hessian() {
     }
 }
 
-/// Away from the maximum nothing cancels: every term of the formula counts. With parameters of every route.
-#[test]
-fn away_from_the_maximum_information_and_scores_are_still_those_of_the_likelihood() {
+/// Information and scores of all subjects at the start are those of the log-likelihood by quadrature.
+fn agrees_with_quadrature(joint: &Joint, draws: usize) {
+    let x = free_start(joint);
+    let found = information(joint, &joint.theta.start, draws);
+    let value = |x: &[f64]| log_lik(joint, &with(joint, x), 15);
+    let exact = curvature(&x, 1e-3, value);
+    let far = distance(&found.observed, &exact);
+    assert!(far < 0.02, "{far}\n{}\n{exact}", found.observed);
+    let slopes = gradient(&x, 1e-4, value);
+    for (k, slope) in slopes.iter().enumerate() {
+        let total: f64 = found.scores.iter().skip(k).step_by(x.len()).sum();
+        let unit = exact[(k, k)].abs().sqrt();
+        assert!((total - slope).abs() < 0.02 * unit, "{k}: {total} {slope}");
+    }
+}
+
+/// Ten subjects with three outcomes.
+fn mixed_data() -> Data {
     let mut draw = Generator(31);
     let effects: Vec<f64> = (0..10).map(|_| draw.normal()).collect();
-    let data = Data::new(10, |i| 3 + i % 3)
+    Data::new(10, |i| 3 + i % 3)
         .with("wt", |_, i| 0.3 * (i as f64 - 4.5))
         .with("t", |row, _| (row % 4) as f64 * 0.5)
         .with("y", |row, i| {
             (1.0 + 0.5 * effects[i]).exp() + 0.3 * (row % 4) as f64 + 0.4 * draw.normal()
         })
         .with("n", |_, i| draw.poisson((0.3 + 0.4 * effects[i]).exp()))
-        .with("v", |_, _| 2.0 + draw.normal());
+        .with("v", |_, _| 2.0 + draw.normal())
+}
+
+/// Away from the maximum nothing cancels: every term of the formula counts. With parameters of every route.
+#[test]
+fn away_from_the_maximum_information_and_scores_are_still_those_of_the_likelihood() {
     let joint = joint(
         "
         fixed m = real(0.9, 0.1)
@@ -117,20 +137,26 @@ fn away_from_the_maximum_information_and_scores_are_still_those_of_the_likelihoo
         y ~ normal(exp(e[1]) + slope * t, s)
         n ~ poisson(exp(e[2] + c * wt * e[1]))
         v ~ normal(at, spread)",
-        &data,
+        &mixed_data(),
     );
-    let x = free_start(&joint);
-    let found = information(&joint, &joint.theta.start, 8192);
-    let exact = curvature(&x, 1e-3, |x| log_lik(&joint, &with(&joint, x), 15));
-    let far = distance(&found.observed, &exact);
-    assert!(far < 0.02, "{far}\n{}\n{exact}", found.observed);
-    let p = x.len();
-    let slopes = gradient(&x, 1e-4, |x| log_lik(&joint, &with(&joint, x), 15));
-    for (k, slope) in slopes.iter().enumerate() {
-        let total: f64 = found.scores.iter().skip(k).step_by(p).sum();
-        let unit = exact[(k, k)].abs().sqrt();
-        assert!((total - slope).abs() < 0.02 * unit, "{k}: {total} {slope}");
-    }
+    agrees_with_quadrature(&joint, 8192);
+}
+
+/// A mean that is not linear is in the program, and with it the variance of its effect.
+#[test]
+fn a_population_that_the_program_holds_has_its_information_from_there() {
+    let joint = joint(
+        "
+        fixed a = 0.8
+        fixed c = 0.6
+        fixed o = positive(0.7)
+        fixed s = positive(0.5)
+        random e ~ normal(a * exp(c * wt), o) | id
+        y ~ normal(exp(e), s)",
+        &mixed_data(),
+    );
+    assert_eq!(joint.main().programs.numeric, [0]);
+    agrees_with_quadrature(&joint, 4096);
 }
 
 const INTERCEPT: &str = "

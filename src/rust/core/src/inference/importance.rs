@@ -113,12 +113,12 @@ impl<'a> Sampling<'a> {
     /// # Errors
     /// A population distribution that does not exist.
     pub fn moved(&self, posterior: &Posterior) -> Result<Posterior> {
-        let mut found: Vec<Option<Weighted>> = vec![None; posterior.len()];
+        let mut found = Weighted::none(&Batches::new(self.joint));
         let draws = self.draws.min(PILOT);
         let summary = self.pass(posterior, draws, REPLICATES, |cloud, drawn| {
             let moments = cloud.moments(drawn.draws, drawn.weights);
-            for (b, moments) in drawn.members.iter().zip(moments) {
-                found[*b] = Some(moments);
+            for (b, moments) in drawn.members.iter().zip(&moments) {
+                found[*b].copy(moments);
             }
         })?;
         let each = posterior.iter().zip(found).zip(summary.ess);
@@ -126,7 +126,7 @@ impl<'a> Sampling<'a> {
             .map(|((old, moments), ess)| {
                 let d = old.dim() as f64;
                 let known = ess >= PER_ELEMENT * (d + 0.5 * d * (d + 1.0));
-                let moved = moments.filter(|_| known).and_then(|m| m.gaussian());
+                let moved = known.then(|| moments.gaussian()).flatten();
                 moved.unwrap_or_else(|| old.clone())
             })
             .collect())

@@ -140,17 +140,13 @@ struct Sums<'a> {
 impl<'a> Sums<'a> {
     fn new(joint: &'a Joint, free: &'a [usize], open: &'a [usize]) -> Self {
         let (n, p) = (joint.theta.len(), free.len());
-        let nothing = Weighted {
-            mean: Vec::new(),
-            covariance: Vec::new(),
-        };
         Self {
             joint,
             free,
             open,
             scores: vec![0.0; joint.n_batches * p],
             missing: DMatrix::zeros(p, p),
-            moments: vec![nothing; joint.n_batches],
+            moments: Weighted::none(&Batches::new(joint)),
             gradient: vec![0.0; n],
             turns: vec![vec![0.0; n]; open.len()],
         }
@@ -172,8 +168,8 @@ impl<'a> Sums<'a> {
         }
         self.missing += scored.covariance;
         let moments = cloud.moments(drawn.draws, drawn.weights);
-        for (b, moments) in drawn.members.iter().zip(moments) {
-            self.moments[*b] = moments;
+        for (b, moments) in drawn.members.iter().zip(&moments) {
+            self.moments[*b].copy(moments);
         }
         let read = |route: &Route| !matches!(route, Route::Fixed | Route::Mean | Route::Covariance);
         if !joint.theta.routes.iter().any(read) && self.open.is_empty() {

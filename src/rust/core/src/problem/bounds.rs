@@ -2,6 +2,7 @@
 
 use super::Joint;
 use crate::error::{Error, ErrorClass, Result};
+use crate::language::specification::Scale;
 use crate::language::words;
 
 /// Bounds by parameter, one value a coordinate or one for all; absent ones leave the declared bound.
@@ -39,6 +40,20 @@ impl Joint {
             }
         }
         Ok(())
+    }
+
+    /// Keep positive parameters of residual errors and of the effects' variances above a part of their starting values.
+    pub fn floor_spreads(&mut self, part: f64) {
+        let roles = self.roles();
+        let positive = self.model().parameters.iter();
+        let positive = positive.filter(|p| p.scale() == Some(Scale::Log));
+        let wanted: Vec<usize> = (positive.flat_map(|p| p.coordinates()))
+            .filter(|k| matches!(roles[*k], "residual" | "random") && self.theta.free[*k])
+            .collect();
+        for k in wanted {
+            let floor = self.theta.start[k] + part.ln();
+            self.each_theta(|theta| theta.lower[k] = theta.lower[k].max(floor));
+        }
     }
 
     fn each_theta(&mut self, change: impl Fn(&mut super::Theta)) {

@@ -15,6 +15,9 @@ use crate::reply::Value;
 use crate::saem::{self, Course, SaemOptions, Saved};
 use crate::vem;
 
+/// Part of its starting value below which `vem()` takes no standard deviation.
+const SMALLEST_SPREAD: f64 = 1e-5;
+
 /// What an estimator found, and what the front end hears of it beside the estimates.
 struct Found {
     fit: Fit,
@@ -41,6 +44,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         Method::Saem(options) => by_saem(request, &mut problem, options, &course, monitor)?,
         Method::Vem(options) => {
             refuse_course(&course)?;
+            problem.floor_spreads(SMALLEST_SPREAD);
             let seed = request.seed.unwrap_or(1.0) as u64;
             let threads = request.threads.unwrap_or(1);
             let first = course.first.as_ref();

@@ -306,8 +306,11 @@ impl Course<'_> {
             &mut |theta, value| self.note(theta, value, "newton"),
         )?;
         // The draws and `q` stand where the last trial did.
-        profile.at(&summit.theta)?;
+        let limits = profile.limits;
+        profile.limits.steps *= PATIENT;
+        profile.solve(&summit.theta)?;
         profile.take();
+        profile.limits = limits;
         Some(summit)
     }
 }

@@ -76,7 +76,7 @@ pub fn fit(
     let mut run = Run {
         joint,
         tolerance: options.tolerance,
-        lost: 0,
+        lost: found.lost,
         still: false,
         summit: found.summit,
         noise: found.noise,
@@ -96,7 +96,7 @@ pub fn fit(
     // Bound and distributions are those at the estimates that are reported.
     let rule = Rule::new(options, &batches, seed).staying(&batches);
     let found = course.settle(rule, (found.q, found.flows), &theta)?;
-    run.lost = found.lost;
+    run.lost = run.lost.max(found.lost);
     run.still = is_still(joint, &theta, &found.q);
     let (fitted, bent) = (
         found.values.iter().sum(),

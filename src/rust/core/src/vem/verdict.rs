@@ -101,10 +101,15 @@ pub fn judge(run: &Run, elbo: &Elbo, interrupted: bool) -> (FitStatus, Vec<Strin
         .polished
         .as_ref()
         .map_or(&summit.theta, |end| &end.theta);
+    let roles = run.joint.roles();
     for (k, name) in run.joint.theta.names.iter().enumerate() {
         let bounds = &run.joint.theta;
         let open = bounds.routes[k] != Route::Fixed;
         if open && (theta[k] <= bounds.lower[k] || theta[k] >= bounds.upper[k]) {
+            // No estimate of a spread is the bound that keeps it from vanishing.
+            if matches!(roles[k], "residual" | "random") {
+                status = FitStatus::Stalled;
+            }
             evidence.push(format!("`{name}` is at a bound."));
         }
     }

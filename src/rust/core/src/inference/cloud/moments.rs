@@ -26,6 +26,22 @@ impl From<&Gaussian> for Weighted {
 }
 
 impl Weighted {
+    /// Moments of every batch, all zero: those found group by group are copied into memory that lies together.
+    pub fn none(batches: &Batches) -> Vec<Self> {
+        let dims = (0..batches.len()).map(|b| batches.dim(b));
+        dims.map(|d| Self {
+            mean: vec![0.0; d],
+            covariance: vec![0.0; d * (d + 1) / 2],
+        })
+        .collect()
+    }
+
+    /// Take the values of moments of the same batch.
+    pub fn copy(&mut self, other: &Self) {
+        self.mean.copy_from_slice(&other.mean);
+        self.covariance.copy_from_slice(&other.covariance);
+    }
+
     /// The Gaussian with these moments; `None` where the covariance is not definite.
     pub fn gaussian(&self) -> Option<Gaussian> {
         let d = self.mean.len();
