@@ -215,7 +215,7 @@ mod tests {
                 value(&bent.at(&moved))
             };
             let exact = (side(1e-5) - side(-1e-5)) / 2e-5;
-            assert!((found[k] - exact).abs() < 1e-8, "{k}: {} {exact}", found[k]);
+            assert!((found[k] - exact).abs() < 1e-6, "{k}: {} {exact}", found[k]);
         }
     }
 
