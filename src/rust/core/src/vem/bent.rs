@@ -173,7 +173,7 @@ mod tests {
     fn bent() -> Bent {
         let mut flow = start(2, 2, (5, 3));
         flow[0].v = vec![0.8, -0.4];
-        flow[1].v = vec![-3.0, 1.5];
+        flow[1].v = vec![-2.0, 1.0];
         Bent {
             delta: vec![0.2, -0.1],
             c: vec![1.1, 0.3, 0.8],

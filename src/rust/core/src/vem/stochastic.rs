@@ -17,7 +17,7 @@ use super::population::{priors, Maximizer};
 use super::profile::Profile;
 use super::promise::Promise;
 use super::rule::Rule;
-use super::visits::{residual_gradient, split, stream, Group, Move};
+use super::visits::{residual_gradient, split, stream, Group, Move, Visit};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::cloud::{layouts, layouts_of, Weighted};
@@ -27,6 +27,9 @@ use crate::problem::{Joint, Prior, Route};
 
 /// Length of a step of `q` along a noisy gradient before the gain falls.
 const STEP: f64 = 0.5;
+
+/// Fewest epochs from whose gradients noise can be told.
+const FEWEST: usize = 5;
 
 /// Whether the options ask for visits.
 pub fn is_wanted(options: &VemOptions) -> bool {
@@ -199,22 +202,10 @@ impl<'w, 'a> Walk<'w, 'a> {
         let found = group.move_q((&q, &flows), (&priors, &means), &how)?;
         let gradient = group.cloud.theta_gradient(&found.weights, course.workers);
         let noisy = self.rule.kind == RuleKind::MonteCarlo;
-        let kept = if noisy && visit >= plan.groups {
-            gain
-        } else {
-            1.0
-        };
+        let kept = if noisy { gain } else { 1.0 };
         group.learn(self.joint.main(), &self.theta, &gradient, kept);
         let members = group.members.clone();
-        for (b, flow) in members.iter().zip(found.flows) {
-            self.flows[*b] = flow;
-        }
-        let each = members.iter().zip(found.q).zip(found.moments);
-        for (((b, q), moments), value) in each.zip(found.values) {
-            self.moments[*b] = moments;
-            self.q[*b] = q;
-            self.values[*b] = value;
-        }
+        self.keep(&members, found);
         let stage = plan.stage(visit);
         if stage == Stage::Listening {
             return Ok(true);
@@ -233,6 +224,19 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
         course.note(&self.theta, self.values.iter().sum(), phase);
         Ok(true)
+    }
+
+    /// What a visit found of its batches.
+    fn keep(&mut self, members: &[usize], found: Visit) {
+        for (b, flow) in members.iter().zip(found.flows) {
+            self.flows[*b] = flow;
+        }
+        let each = members.iter().zip(found.q).zip(found.moments);
+        for (((b, q), moments), value) in each.zip(found.values) {
+            self.moments[*b] = moments;
+            self.q[*b] = q;
+            self.values[*b] = value;
+        }
     }
 
     /// Move the population by the gradient of the programs of one group; the gradient of all, where it is finite.
@@ -332,7 +336,7 @@ fn settle(
     };
     Some((
         summit,
-        if window.gradients.len() > 1 {
+        if window.gradients.len() >= FEWEST {
             noise
         } else {
             f64::INFINITY
