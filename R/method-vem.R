@@ -90,7 +90,7 @@
 #' Louis TA (1982). Finding the observed information matrix when using the EM algorithm. *Journal of the Royal
 #' Statistical Society B* 44, 226-233.
 #'
-#' Tarek M, Afonso P. Fitting large nonlinear mixed effects models using variational expectation maximization.
+#' Tarek, Afonso. Fitting large nonlinear mixed effects models using variational expectation maximization.
 #' arXiv:2604.26160.
 #' @examples
 #' vem()

@@ -73,7 +73,7 @@ warfarin <- file.path(Sys.getenv("NLMERS_SHARED"), "reference", "data", "warfari
 if (file.exists(warfarin)) {
   warfarin <- utils::read.csv(warfarin)
   cases$warfarin_pk_const <- list(warfarin_formula(), warfarin, -450.893878, 25)
-  cases$warfarin_pk_comb <- list(warfarin_formula(error = add_prop(a = 1, b = 1)), warfarin, -443.152, 25)
+  cases$warfarin_pk_comb <- list(warfarin_formula(error = add_prop(a = 1, b = 1)), warfarin, -443.150061, 25)
 }
 
 minus2ll <- function(fit, nodes, natural = fit$parameters$natural) {
