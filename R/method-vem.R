@@ -132,6 +132,12 @@ approximation_options <- function(asked, given) {
   family <- check_word(asked$family, "family", c("full_rank", "mean_field", "planar_flow"))
   rule <- check_word(asked$rule, "rule", c("cubature", "qmc", "monte_carlo"))
   if (family == "planar_flow" && !"rule" %in% given) rule <- "qmc"
+  if (family == "planar_flow" && rule == "monte_carlo") {
+    stop_option(
+      "not_possible", "`family = \"planar_flow\"` needs points that stay, `rule = \"monte_carlo\"` has fresh ones.",
+      hint = "Write `rule = \"qmc\"`.", fields = list(name = "rule")
+    )
+  }
   points <- asked$points
   if (rule == "cubature" && !is.null(points)) {
     refuse_idle(
@@ -159,7 +165,8 @@ ascent_options <- function(asked, given) {
     tolerance = check_positive(asked$tolerance, "tolerance"),
     inner_maxiters = check_count(asked$inner_maxiters, "inner_maxiters", 1),
     inner_tolerance = check_positive(asked$inner_tolerance, "inner_tolerance"),
-    optimizer = optimizer$fields, batch_size = batch_size_option(asked$batch_size, optimizer$fields$kind),
+    optimizer = optimizer$fields,
+    batch_size = batch_size_option(asked$batch_size, optimizer$fields$kind, asked$rule),
     penalty = penalty_option(asked$penalty)
   )
 }
@@ -174,6 +181,12 @@ bound_optimizer <- function(asked, given) {
     stop_option(
       "bad_optimizer", "`optimizer` must be \"auto\", lbfgs() or adam().", sprintf("optimizer = %s", what),
       fields = list(name = "optimizer", value = what)
+    )
+  }
+  if (optimizer$kind == "lbfgs" && asked$rule == "monte_carlo") {
+    refuse_idle(
+      "optimizer", "optimizer", "`rule = \"monte_carlo\"` has fresh points at every step, which only adam() bears",
+      "Write `optimizer = adam()`, or leave `optimizer` out."
     )
   }
   fields <- unclass(optimizer)
@@ -200,11 +213,11 @@ refuse_of_saem <- function(fields) {
   }
 }
 
-batch_size_option <- function(size, kind) {
+batch_size_option <- function(size, kind, rule) {
   if (is.null(size)) return(NULL)
-  if (kind != "adam") {
+  if (kind != "adam" && rule != "monte_carlo") {
     refuse_idle(
-      "batch_size", "batch_size", "only adam() takes some of the batches a step",
+      "batch_size", "batch_size", "only adam() and `rule = \"monte_carlo\"` take some of the batches a step",
       "Write `optimizer = adam()`, or leave `batch_size` out."
     )
   }

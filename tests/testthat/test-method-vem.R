@@ -65,3 +65,11 @@ test_that("the steps are those of the optimizer, else those of vem()", {
     kind = "adam", rate = 0.1, maxiters = 200, adtype = "reverse"
   ))
 })
+
+test_that("what needs points that stay refuses fresh ones", {
+  flow <- caught(vem(family = "planar_flow", rule = "monte_carlo"))
+  expect_equal(c(flow$reason, flow$name), c("not_possible", "rule"))
+  expect_equal(vem(family = "planar_flow")$options$rule, "qmc")
+  expect_equal(caught(vem(rule = "monte_carlo", optimizer = lbfgs()))$reason, "idle_option")
+  expect_equal(vem(rule = "monte_carlo", batch_size = 4)$options$batch_size, 4)
+})
