@@ -217,7 +217,7 @@ batch_size_option <- function(size, kind, rule) {
   if (is.null(size)) return(NULL)
   if (kind != "adam" && rule != "monte_carlo") {
     refuse_idle(
-      "batch_size", "batch_size", "only adam() and `rule = \"monte_carlo\"` take some of the batches a step",
+      "batch_size", "batch_size", "only adam() takes some of the batches a step",
       "Write `optimizer = adam()`, or leave `batch_size` out."
     )
   }
