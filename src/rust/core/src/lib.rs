@@ -11,6 +11,7 @@ pub mod language;
 pub mod model;
 pub mod monitor;
 pub mod mstep;
+pub mod ode;
 pub mod optimizer;
 pub mod parallel;
 pub mod problem;

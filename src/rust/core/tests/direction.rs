@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "request",
     "vem",
     "saem",
@@ -20,6 +20,7 @@ const ORDER: [&str; 15] = [
     "problem",
     "data",
     "model",
+    "ode",
     "distributions",
     "random",
     "ir",

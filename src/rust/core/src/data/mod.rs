@@ -3,7 +3,6 @@
 pub mod covariates;
 mod derived;
 pub mod frame;
-pub mod interpolate;
 pub mod layout;
 pub mod records;
 mod steps;

@@ -128,7 +128,7 @@ pub fn replaced(g: &mut Graph, node: Node, old: Node, new: Node) -> Node {
         if at == old {
             moved[i] = new;
         } else if needed[i] && varies[i] {
-            moved[i] = g.copy(g.op(at), &moved);
+            moved[i] = g.copied(g.op(at), &moved);
         }
     }
     moved[node.index()]

@@ -27,6 +27,9 @@ pub enum Op {
     Phi(u32),
     /// What the subject's previous row left: an index into the carries of the graph.
     Carry(u32),
+    /// A state of the differential equations at the row. Once they are bound to data, it depends on the inputs of the
+    /// graph ([`Graph::inputs`]); in the equations themselves it is the current value.
+    State(u32),
     Unary(Unary, Node),
     Binary(Binary, Node, Node),
     /// `if condition != 0 then a else b`
@@ -49,6 +52,7 @@ enum Key {
     Theta(u32),
     Phi(u32),
     Carry(u32),
+    State(u32),
     Unary(Unary, Node),
     Binary(Binary, Node, Node),
     Select(Node, Node, Node),
@@ -60,6 +64,7 @@ pub struct Graph {
     ops: Vec<Op>,
     known: HashMap<Key, Node>,
     carries: Vec<Carry>,
+    inputs: Vec<Node>,
 }
 
 impl Graph {
@@ -92,15 +97,19 @@ impl Graph {
         }
     }
 
-    /// Operands of a node, at most three.
-    pub fn operands(&self, node: Node) -> impl Iterator<Item = Node> {
+    /// Operands of a node: at most three, or the inputs of the differential equations.
+    pub fn operands(&self, node: Node) -> impl Iterator<Item = Node> + '_ {
+        let inputs: &[Node] = match self.op(node) {
+            Op::State(_) => &self.inputs,
+            _ => &[],
+        };
         let list = match self.op(node) {
             Op::Unary(_, a) => [Some(a), None, None],
             Op::Binary(_, a, b) => [Some(a), Some(b), None],
             Op::Select(c, a, b) => [Some(c), Some(a), Some(b)],
             _ => [None, None, None],
         };
-        list.into_iter().flatten()
+        list.into_iter().flatten().chain(inputs.iter().copied())
     }
 
     /// Which nodes the roots need. Who needs a carried value needs what it starts from and what moves it.
@@ -187,6 +196,16 @@ impl Graph {
         self.carries = old.carries.iter().map(there).collect();
     }
 
+    /// What the differential equations read of the subject; every state depends on all of them.
+    pub fn inputs(&self) -> &[Node] {
+        &self.inputs
+    }
+
+    /// Name the inputs; they stand before every state.
+    pub fn set_inputs(&mut self, inputs: Vec<Node>) {
+        self.inputs = inputs;
+    }
+
     fn insert(&mut self, op: Op) -> Node {
         let key = match op {
             Op::Constant(value) => Key::Constant(value.to_bits()),
@@ -194,6 +213,7 @@ impl Graph {
             Op::Theta(i) => Key::Theta(i),
             Op::Phi(i) => Key::Phi(i),
             Op::Carry(i) => Key::Carry(i),
+            Op::State(i) => Key::State(i),
             Op::Unary(f, a) => Key::Unary(f, a),
             Op::Binary(f, a, b) => Key::Binary(f, a, b),
             Op::Select(c, a, b) => Key::Select(c, a, b),
@@ -220,6 +240,10 @@ impl Graph {
 
     pub fn phi(&mut self, coordinate: u32) -> Node {
         self.insert(Op::Phi(coordinate))
+    }
+
+    pub fn state(&mut self, k: u32) -> Node {
+        self.insert(Op::State(k))
     }
 
     pub fn unary(&mut self, f: Unary, a: Node) -> Node {
@@ -359,8 +383,20 @@ impl Graph {
             .fold(zero, |total, term| self.add(total, *term))
     }
 
-    /// Copy a node of another graph, whose operands were copied before: `moved[operand]`.
-    pub fn copy(&mut self, op: Op, moved: &[Node]) -> Node {
+    /// Copy a node of `old`, whose operands were copied before: `moved[operand]`.
+    pub fn copy(&mut self, old: &Self, node: Node, moved: &[Node]) -> Node {
+        if let Op::State(_) = old.op(node) {
+            self.inputs = old
+                .inputs
+                .iter()
+                .map(|input| moved[input.index()])
+                .collect();
+        }
+        self.copied(old.op(node), moved)
+    }
+
+    /// An operation of this graph with other operands: `moved[operand]`. A state stays what it is.
+    pub fn copied(&mut self, op: Op, moved: &[Node]) -> Node {
         match op {
             Op::Unary(f, a) => self.unary(f, moved[a.index()]),
             Op::Binary(f, a, b) => self.binary(f, moved[a.index()], moved[b.index()]),

@@ -120,6 +120,15 @@ impl Levels {
                     theta: true,
                     phi: true,
                 },
+                // One solution for all rows; where nothing random is in it, it is computed as if there were.
+                Op::State(_) => g.operands(next).fold(
+                    Level {
+                        extent: Extent::Row,
+                        theta: false,
+                        phi: true,
+                    },
+                    |level, a| level.join(self.known[a.index()]),
+                ),
                 _ => g.operands(next).fold(Level::default(), |level, a| {
                     level.join(self.known[a.index()])
                 }),

@@ -23,7 +23,7 @@ pub fn merge_exponentials(graph: &Graph, levels: Levels, positive: &[bool]) -> (
     };
     let mut moved = Vec::with_capacity(graph.len());
     for node in graph.nodes() {
-        let new = merger.graph.copy(graph.op(node), &moved);
+        let new = merger.graph.copy(graph, node, &moved);
         moved.push(merger.merged(new));
     }
     merger.graph.copy_carries(graph, &moved);

@@ -48,7 +48,7 @@ pub fn reference(
             }
         }
     }
-    rebuild(graph, &carriers, &sums)
+    rebuild(graph, &uses.random, &carriers, &sums)
 }
 
 /// Who reads each value, and which values hold random effects.
@@ -92,15 +92,20 @@ fn follow(graph: &Graph, levels: &mut Levels, uses: &Uses, phi: Node) -> (Node, 
     (carrier, terms)
 }
 
-fn rebuild(graph: &Graph, carriers: &[Option<u32>], sums: &[Vec<(Node, f64)>]) -> Referenced {
+fn rebuild(
+    graph: &Graph,
+    random: &[bool],
+    carriers: &[Option<u32>],
+    sums: &[Vec<(Node, f64)>],
+) -> Referenced {
     let mut new = Graph::new();
     let zero = new.constant(0.0);
     let mut shifts = vec![zero; sums.len()];
     let mut moved = vec![zero; graph.len()];
     // Shifts hold no random effect, so they can be copied first.
     for node in graph.nodes() {
-        if !matches!(graph.op(node), Op::Phi(_)) {
-            moved[node.index()] = new.copy(graph.op(node), &moved);
+        if !random[node.index()] {
+            moved[node.index()] = new.copy(graph, node, &moved);
         }
     }
     for (shift, terms) in shifts.iter_mut().zip(sums) {
@@ -116,7 +121,7 @@ fn rebuild(graph: &Graph, carriers: &[Option<u32>], sums: &[Vec<(Node, f64)>]) -
                 let phi = new.phi(k);
                 new.sub(phi, shifts[k as usize])
             }
-            (None, op) => new.copy(op, &moved),
+            (None, _) => new.copy(graph, node, &moved),
         };
     }
     new.copy_carries(graph, &moved);

@@ -45,7 +45,7 @@ pub fn regroup(
         let plan = sum.and_then(|terms| plan(graph, &random, takers, &terms));
         let next = match plan {
             Some(order) => write(&mut new, &order, &moved),
-            None => new.copy(graph.op(node), &moved),
+            None => new.copy(graph, node, &moved),
         };
         moved.push(next);
     }

@@ -7,6 +7,11 @@ pub trait Leaves {
     fn data(&self, column: usize) -> f64;
     fn theta(&self, coordinate: usize) -> f64;
     fn phi(&self, coordinate: usize) -> f64;
+
+    /// Where differential equations are not being evaluated, there is no state.
+    fn state(&self, _k: usize) -> f64 {
+        f64::NAN
+    }
 }
 
 /// The nodes that some roots need, in order of evaluation.
@@ -36,6 +41,7 @@ impl ScalarProgram {
                 Op::Phi(i) => leaves.phi(i as usize),
                 // Rows have an order, a single value has none.
                 Op::Carry(_) => f64::NAN,
+                Op::State(k) => leaves.state(k as usize),
                 Op::Unary(f, a) => f.value::<false>(memory[a.index()]),
                 Op::Binary(f, a, b) => f.value::<false>(memory[a.index()], memory[b.index()]),
                 Op::Select(c, a, b) => memory[if memory[c.index()] != 0.0 { a } else { b }.index()],

@@ -14,6 +14,8 @@ pub struct Specification {
     pub random: Vec<Random>,
     #[serde(default)]
     pub statements: Vec<Statement>,
+    #[serde(default)]
+    pub ode: OdeControl,
     /// True when the data have the columns `.cens` and `.limit`, which say what values are censored.
     #[serde(default)]
     pub censoring: bool,
@@ -173,6 +175,53 @@ pub enum Statement {
         body: Vec<Statement>,
         text: String,
     },
+    /// `d/dt(state) <- value`
+    Derivative {
+        state: String,
+        value: Expression,
+        text: String,
+    },
+    /// `state(0) <- value`
+    Initial {
+        state: String,
+        value: Expression,
+        text: String,
+    },
+    /// `f(state) <- value` and its relatives.
+    Dosing {
+        property: DosingProperty,
+        state: String,
+        value: Expression,
+        text: String,
+    },
+}
+
+/// What the model can say of doses into a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DosingProperty {
+    /// Bioavailability: `f(state)`.
+    F,
+    /// Lag: `alag(state)`.
+    Alag,
+    /// Modeled rate: `rate(state)`.
+    Rate,
+    /// Modeled duration: `dur(state)`.
+    Dur,
+}
+
+/// Options of the differential equations; those left out have their defaults.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OdeControl {
+    /// `"auto"`, `"explicit"` or `"stiff"`.
+    pub solver: Option<String>,
+    pub rtol: Option<f64>,
+    pub atol: Option<f64>,
+    pub max_steps: Option<usize>,
+    pub stiff_after: Option<usize>,
+    pub linear: Option<bool>,
+    pub max_forward: Option<usize>,
 }
 
 #[derive(Deserialize)]

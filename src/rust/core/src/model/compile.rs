@@ -50,6 +50,8 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         covariates: scope.covariates,
         outcomes,
         assigned,
+        equations: Vec::new(),
+        control: crate::ode::Control::default(),
     };
     match model.groups.get(1) {
         Some(Some(group)) if model.is_sequential() => Err(model.grouping_error(group)),

@@ -196,7 +196,10 @@ fn targets(statements: &[Statement], names: &mut BTreeSet<String>) {
                 names.insert(variable.clone());
                 targets(body, names);
             }
-            Statement::Outcome { .. } => {}
+            Statement::Outcome { .. }
+            | Statement::Derivative { .. }
+            | Statement::Initial { .. }
+            | Statement::Dosing { .. } => {}
         }
     }
 }

@@ -53,6 +53,27 @@ pub struct Model {
     pub covariates: Vec<Covariate>,
     /// Variables the user assigned: name and elements, the last assignment of each name.
     pub assigned: Vec<(String, Vec<Node>)>,
+    /// The differential equations, in the order of compartment numbers; empty without.
+    pub equations: Vec<Equation>,
+    /// How they are solved.
+    pub control: crate::ode::Control,
+}
+
+/// `d/dt(name) <- rhs`, and what else the model says of the state. Nodes are those of the model's graph, where
+/// `Op::State(k)` is the state of the `k`-th equation: the current value in right-hand sides, the value at the row
+/// elsewhere.
+#[derive(Debug, Clone)]
+pub struct Equation {
+    pub name: String,
+    pub rhs: Node,
+    /// `name(0)`; absent: zero.
+    pub initial: Option<Node>,
+    /// Bioavailability, lag, modeled rate and modeled duration of doses into the state.
+    pub fraction: Option<Node>,
+    pub lag: Option<Node>,
+    pub rate: Option<Node>,
+    pub duration: Option<Node>,
+    pub text: String,
 }
 
 /// A data column and the first statement that reads it.

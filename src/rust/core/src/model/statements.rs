@@ -86,6 +86,12 @@ impl Scope {
                 body,
                 text,
             } => (self.repeat(variable, values, body, text), text),
+            Statement::Derivative { text, .. }
+            | Statement::Initial { text, .. }
+            | Statement::Dosing { text, .. } => {
+                let problem = "A statement of the differential equations cannot stand here.";
+                (Err(Error::model("equation_inside", problem)), text)
+            }
             Statement::Outcome { text, .. } => {
                 let problem = "An outcome cannot stand inside `if`, `for` or a function.";
                 let hint = "State it once, after them, and choose its arguments with `ifelse()`.";

@@ -176,9 +176,13 @@ impl Cut {
         let needed = cut.needed(&stage.graph, &old, roots);
         for node in old.into_iter().filter(|node| needed[node.index()]) {
             let op = stage.graph.op(node);
-            let mut operands = stage.graph.operands(node);
-            if operands.any(|a| cut.moved[a.index()] != a) {
-                cut.moved[node.index()] = stage.graph.copy(op, &cut.moved);
+            let changed = stage
+                .graph
+                .operands(node)
+                .any(|a| cut.moved[a.index()] != a);
+            // A state stays what it is: its inputs are computed beside what is stored.
+            if changed && !matches!(op, Op::State(_)) {
+                cut.moved[node.index()] = stage.graph.copied(op, &cut.moved);
             }
         }
         cut

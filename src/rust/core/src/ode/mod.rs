@@ -1,0 +1,15 @@
+//! Solve the differential equations of a model for 64 lanes at a time, with doses and derivatives.
+//!
+//! `dx/dt = rhs(x, t, inputs, signals) + rates`, from `x(start) = initial`. *Inputs* are values of the subject (clearance
+//! over volume, say) that the outer program computes before; derivatives are taken with respect to them. *Signals*
+//! are data that change with time. A lane meets a list of [`Stop`]s in order: observations, doses, starts and ends of
+//! infusions, resets. Between two of them the equations run undisturbed.
+
+pub mod interpolate;
+pub mod schedule;
+pub mod system;
+pub mod timeline;
+
+pub use schedule::{Course, Event, EventKind, Schedule, Steady};
+pub use system::{Control, Dosing, Solver, System};
+pub use timeline::{Act, Slope, Stop, Stops};
