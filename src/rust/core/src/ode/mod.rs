@@ -7,9 +7,13 @@
 
 pub mod interpolate;
 pub mod schedule;
+pub mod signals;
 pub mod system;
+pub mod task;
 pub mod timeline;
 
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
+pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};
+pub use task::{Failure, LaneTask, Task, Wanted};
 pub use timeline::{Act, Slope, Stop, Stops};

@@ -26,6 +26,10 @@ pub struct System {
     pub initial: Vec<Option<usize>>,
     pub dosing: Vec<Dosing>,
     pub n_inputs: usize,
+    /// States that run in closed form between two stops, as nodes of `Op::State` (their values when the segment began),
+    /// `ELAPSED`, rates, inputs and signals. `rhs` of the other states reads them through these nodes; `rhs` of the
+    /// states themselves holds at the beginning of a segment. `None`: integrated.
+    pub flow: Vec<Option<Node>>,
     /// How each signal runs between its records.
     pub signals: Vec<Interpolation>,
     pub control: Control,
