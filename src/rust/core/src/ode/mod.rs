@@ -8,6 +8,8 @@
 pub mod agenda;
 mod dual;
 pub mod interpolate;
+pub mod program;
+pub mod pull;
 pub mod schedule;
 pub mod signals;
 mod steady;
