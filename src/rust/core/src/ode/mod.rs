@@ -7,6 +7,7 @@
 
 pub mod agenda;
 mod dual;
+pub mod explicit;
 pub mod interpolate;
 pub mod program;
 pub mod pull;
@@ -18,6 +19,7 @@ pub mod task;
 pub mod timeline;
 
 pub use agenda::{Agenda, Observation, Planner};
+pub use explicit::{Explicit, Outcome};
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};
