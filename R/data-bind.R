@@ -98,7 +98,7 @@ check_column <- function(column, data, model, argument, env) {
   if (column %in% model$described$outcomes) {
     stop_missing_column(column, data, "outcome", argument, place)
   }
-  known <- model_names(model$spec)
+  known <- c(model_names(model$spec), model$described$states)
   stop_data(
     "unknown_symbol",
     sprintf("`%s` is neither a column of `%s` nor a name of the model.", column, argument),
@@ -144,6 +144,7 @@ model_names <- function(spec) {
   c(
     vapply(spec$parameters, `[[`, character(1L), "name"),
     unlist(lapply(spec$random, `[[`, "names")),
-    sub("^[.]", "", targets)
+    sub("^[.]", "", targets),
+    equation_states(spec$statements)
   )
 }
