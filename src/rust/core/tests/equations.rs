@@ -503,10 +503,10 @@ fn compartments_are_refused_where_arguments_do_not_fit() {
         "",
     );
     refused(
-        "cl = 3, v = 4, q = 1, vpp = 4",
+        "k = 3, v = 4, k211 = 4",
         "unknown_argument",
-        "no argument `vpp`",
-        "Did you mean `vp`?",
+        "no argument `k211`",
+        "Did you mean `k21`?",
     );
     refused(
         "cl = 3, v = 4, vc = 4",
