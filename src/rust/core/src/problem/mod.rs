@@ -21,6 +21,7 @@ mod programs;
 mod recognise;
 mod seen;
 mod shifts;
+mod solution;
 mod stored;
 mod theta;
 
@@ -40,6 +41,8 @@ pub use shifts::{effects_of, phi_of};
 pub use stored::Stored;
 pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
 
+use std::sync::Arc;
+
 use evaluate::Population;
 
 use crate::data::layout;
@@ -48,6 +51,7 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Op;
 use crate::ir::program::DataColumns;
 use crate::model::{Effect, Model};
+use crate::ode::Dynamics;
 
 /// A model bound to data, as one grouping sees it, with its programs.
 #[derive(Debug, Clone)]
@@ -67,6 +71,8 @@ pub struct Problem {
     pub constant_error: Option<ConstantError>,
     /// Given values of `phi`, `n_subjects x d`, row-major, NaN where it is free; absent when all are.
     pub held: Option<Vec<f64>>,
+    /// The differential equations, bound to the data.
+    pub dynamics: Option<Arc<Dynamics>>,
     /// Effects of other groupings, or stored values, that the programs read: once a level, and at every row.
     known_subject: Vec<usize>,
     known_row: Vec<usize>,
@@ -160,6 +166,7 @@ impl Problem {
             covariances,
             constant_error: None,
             held: None,
+            dynamics: None,
             data,
         };
         if group == 0 {
@@ -188,7 +195,7 @@ impl Problem {
         let rows = rows
             .map(|list| list.iter().copied().filter(observed).collect())
             .collect();
-        Layout::new(rows, &self.values(), copies)
+        self.met(Layout::new(rows, &self.values(), copies))
     }
 
     /// The same for some of the levels.
@@ -199,12 +206,24 @@ impl Problem {
             let list = self.records.rows[*level].iter().copied();
             rows[*level] = list.filter(observed).collect();
         }
-        Layout::of(levels.to_vec(), rows, &self.values(), copies)
+        self.met(Layout::of(levels.to_vec(), rows, &self.values(), copies))
     }
 
     /// Blocks over all rows of the data frame.
     pub fn full_layout(&self) -> Layout {
-        Layout::new(self.records.rows.clone(), &self.values(), 1)
+        self.met(Layout::new(self.records.rows.clone(), &self.values(), 1))
+    }
+
+    /// A layout whose blocks know what their lanes meet while the differential equations are solved.
+    fn met(&self, mut layout: Layout) -> Layout {
+        if let Some(dynamics) = &self.dynamics {
+            for block in &mut layout.blocks {
+                let lanes = block.lanes.iter().map(|lane| lane.subject as usize);
+                let lanes = lanes.map(|subject| (subject, layout.rows[subject].as_slice()));
+                block.lanes_met = Some(Arc::new(dynamics.meet(&lanes.collect::<Vec<_>>())));
+            }
+        }
+        layout
     }
 
     fn values(&self) -> layout::Values<'_> {
