@@ -23,6 +23,11 @@ pub struct Lanes {}
 pub struct Record {}
 
 impl Dynamics {
+    /// Up to how many inputs derivatives are carried forward.
+    pub fn max_forward(&self) -> usize {
+        self.system.control.max_forward
+    }
+
     /// Prepare a block; each lane is a subject with the rows (of the data frame) at which it is observed.
     pub fn meet(&self, _lanes: &[(usize, &[usize])]) -> Lanes {
         Lanes {}

@@ -10,6 +10,7 @@ mod carried;
 mod closed_form;
 mod constant_error;
 mod differentiate;
+mod equations;
 mod evaluate;
 mod exchange;
 mod joint;
@@ -51,7 +52,6 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Op;
 use crate::ir::program::DataColumns;
 use crate::model::{Effect, Model};
-use crate::ode::Dynamics;
 
 /// A model bound to data, as one grouping sees it, with its programs.
 #[derive(Debug, Clone)]
@@ -71,8 +71,6 @@ pub struct Problem {
     pub constant_error: Option<ConstantError>,
     /// Given values of `phi`, `n_subjects x d`, row-major, NaN where it is free; absent when all are.
     pub held: Option<Vec<f64>>,
-    /// The differential equations, bound to the data.
-    pub dynamics: Option<Arc<Dynamics>>,
     /// Effects of other groupings, or stored values, that the programs read: once a level, and at every row.
     known_subject: Vec<usize>,
     known_row: Vec<usize>,
@@ -166,7 +164,6 @@ impl Problem {
             covariances,
             constant_error: None,
             held: None,
-            dynamics: None,
             data,
         };
         if group == 0 {
@@ -216,7 +213,7 @@ impl Problem {
 
     /// A layout whose blocks know what their lanes meet while the differential equations are solved.
     fn met(&self, mut layout: Layout) -> Layout {
-        if let Some(dynamics) = &self.dynamics {
+        if let Some(dynamics) = &self.form.dynamics {
             for block in &mut layout.blocks {
                 let lanes = block.lanes.iter().map(|lane| lane.subject as usize);
                 let lanes = lanes.map(|subject| (subject, layout.rows[subject].as_slice()));

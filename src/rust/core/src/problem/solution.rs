@@ -21,7 +21,11 @@ impl<'a> Reader<'a> {
     /// `None` for a program that reads no state. `derivatives`: whether those with respect to the active inputs are
     /// wanted beside the states.
     pub fn new(problem: &'a Problem, solution: &'a Solution, derivatives: bool) -> Option<Self> {
-        let dynamics = problem.dynamics.as_ref().filter(|_| solution.is_read())?;
+        let dynamics = problem
+            .form
+            .dynamics
+            .as_ref()
+            .filter(|_| solution.is_read())?;
         let inputs = if derivatives {
             solution.active.clone()
         } else {
