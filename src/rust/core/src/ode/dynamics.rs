@@ -1,5 +1,8 @@
 //! Solve the equations for a block of lanes: choose the solver, count what fails.
 
+use std::sync::Arc;
+
+use super::counts::Counts;
 use super::schedule::Schedule;
 use super::signals::Signals;
 use super::system::System;
@@ -13,6 +16,7 @@ pub struct Dynamics {
     pub system: System,
     pub schedules: Vec<Schedule>,
     pub signals: Vec<Signals>,
+    counts: Arc<Counts>,
 }
 
 /// What the lanes of one block meet.
@@ -23,6 +27,16 @@ pub struct Lanes {}
 pub struct Record {}
 
 impl Dynamics {
+    /// Solutions so far, and how they ended.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What solves the equations, in words.
+    pub fn solver(&self) -> &'static str {
+        ""
+    }
+
     /// Up to how many inputs derivatives are carried forward.
     pub fn max_forward(&self) -> usize {
         self.system.control.max_forward

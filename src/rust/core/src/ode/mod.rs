@@ -5,6 +5,7 @@
 //! are data that change with time. A lane meets a list of [`Stop`]s in order: observations, doses, starts and ends of
 //! infusions, resets. Between two of them the equations run undisturbed.
 
+mod counts;
 mod dynamics;
 pub mod interpolate;
 pub mod schedule;
@@ -13,6 +14,7 @@ pub mod system;
 pub mod task;
 pub mod timeline;
 
+pub use counts::Counts;
 pub use dynamics::{Dynamics, Lanes, Record};
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
