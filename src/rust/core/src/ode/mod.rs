@@ -5,13 +5,21 @@
 //! are data that change with time. A lane meets a list of [`Stop`]s in order: observations, doses, starts and ends of
 //! infusions, resets. Between two of them the equations run undisturbed.
 
+pub mod agenda;
+mod counts;
+mod dual;
+mod dynamics;
 pub mod interpolate;
 pub mod schedule;
 pub mod signals;
+mod steady;
 pub mod system;
 pub mod task;
 pub mod timeline;
 
+pub use agenda::{Agenda, Observation, Planner};
+pub use counts::Counts;
+pub use dynamics::{Dynamics, Lanes, Record};
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};
