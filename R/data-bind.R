@@ -7,7 +7,7 @@
 bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv()) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-  data <- outcomes_by_dvid(model, as.data.frame(data))
+  data <- outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data)))
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
   data <- time_as_t(model, data, time)

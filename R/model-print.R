@@ -7,7 +7,7 @@ print.nlme_model <- function(x, ...) {
   random <- vapply(x$spec$random, `[[`, character(1L), "text")
   cat(
     title, statement_lines(x), "",
-    equation_lines(x),
+    state_lines(x),
     "Random effects", paste0("  ", random), "",
     individual_parameter_lines(x),
     "Parameters", parameter_table_lines(x), "",
@@ -39,7 +39,7 @@ leveled_names <- function(statement) {
 }
 
 # The states with their compartment numbers, and the options that are not the usual ones.
-equation_lines <- function(model) {
+state_lines <- function(model) {
   states <- model$described$states
   if (length(states) == 0L) return(NULL)
   changed <- changed_ode_options(model$spec$ode)
