@@ -6,6 +6,7 @@
 //! infusions, resets. Between two of them the equations run undisturbed.
 
 pub mod interpolate;
+pub mod linear;
 pub mod schedule;
 pub mod signals;
 pub mod system;
