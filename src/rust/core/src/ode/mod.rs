@@ -10,6 +10,7 @@ mod counts;
 mod dual;
 mod dynamics;
 pub mod interpolate;
+pub mod linear;
 pub mod schedule;
 pub mod signals;
 mod steady;
