@@ -89,7 +89,9 @@ impl<'a> Closed<'a> {
         }
         let mut input = nothing;
         input.points.push(self.g.constant(0.0));
-        let given = states.iter().filter_map(|k| Some((*k, *self.inputs.get(k)?)));
+        let given = states
+            .iter()
+            .filter_map(|k| Some((*k, *self.inputs.get(k)?)));
         input.values = given.collect();
         let mut terms = self.convolved(states, found, &start);
         if !input.values.is_empty() {
@@ -118,7 +120,12 @@ impl<'a> Closed<'a> {
         sources
     }
 
-    fn driven_terms(&mut self, states: &[usize], found: &Spectrum, source: &Term) -> Option<Vec<Term>> {
+    fn driven_terms(
+        &mut self,
+        states: &[usize],
+        found: &Spectrum,
+        source: &Term,
+    ) -> Option<Vec<Term>> {
         let mut into = source.clone();
         into.values.clear();
         for (l, value) in &source.values {
@@ -142,8 +149,13 @@ impl<'a> Closed<'a> {
             let mut values = BTreeMap::new();
             for (i, state) in states.iter().enumerate() {
                 let at = |l: &usize| states.iter().position(|s| s == l);
-                let factors = source.values.iter().filter_map(|(l, value)| Some((at(l)?, *value)));
-                let products: Vec<Node> = factors.map(|(j, value)| self.g.mul(basis[i][j], value)).collect();
+                let factors = source
+                    .values
+                    .iter()
+                    .filter_map(|(l, value)| Some((at(l)?, *value)));
+                let products: Vec<Node> = factors
+                    .map(|(j, value)| self.g.mul(basis[i][j], value))
+                    .collect();
                 let sum = self.g.sum(&products);
                 if self.g.as_constant(sum) != Some(0.0) {
                     values.insert(*state, sum);
@@ -151,7 +163,11 @@ impl<'a> Closed<'a> {
             }
             if !values.is_empty() {
                 let (points, ascending) = joined(source, rates);
-                terms.push(Term { points, ascending, values });
+                terms.push(Term {
+                    points,
+                    ascending,
+                    values,
+                });
             }
         }
         terms

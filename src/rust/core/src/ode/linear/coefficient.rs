@@ -157,7 +157,12 @@ impl Coefficient {
         let (mut plus, mut minus) = (Vec::new(), Vec::new());
         for m in &self.0 {
             let size = m.size(g);
-            if m.factor < 0.0 { &mut minus } else { &mut plus }.push(size);
+            if m.factor < 0.0 {
+                &mut minus
+            } else {
+                &mut plus
+            }
+            .push(size);
         }
         let (plus, minus) = (g.sum(&plus), g.sum(&minus));
         g.sub(plus, minus)

@@ -75,7 +75,8 @@ fn forms(system: &mut System) -> Vec<Option<Form>> {
     let mut forms: Vec<Option<Form>> = vec![None; n];
     for (i, node) in system.graph.nodes().take(n).enumerate().collect::<Vec<_>>() {
         if needed[i] && !moving[i] {
-            forms[i] = form(&mut system.graph, node, &forms).map(|form| bounded(&mut system.graph, form));
+            forms[i] =
+                form(&mut system.graph, node, &forms).map(|form| bounded(&mut system.graph, form));
         }
     }
     forms
@@ -126,7 +127,9 @@ fn form(g: &mut Graph, node: Node, forms: &[Option<Form>]) -> Option<Form> {
         }
         Op::Binary(Binary::Mul, a, b) => match (steady(a), steady(b)) {
             // A product of sums is left as it is: multiplied out it would lose digits.
-            (Some(x), Some(y)) if !x.constant.is_product() || !y.constant.is_product() => Some(itself),
+            (Some(x), Some(y)) if !x.constant.is_product() || !y.constant.is_product() => {
+                Some(itself)
+            }
             (Some(x), _) => Some(of(b)?.clone().map(|c| c.times(&x.constant))),
             (_, Some(y)) => Some(of(a)?.clone().map(|c| c.times(&y.constant))),
             _ => None,

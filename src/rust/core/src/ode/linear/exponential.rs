@@ -36,7 +36,11 @@ pub fn flow(
     grown[..n]
         .iter()
         .map(|row| {
-            let mut terms: Vec<Node> = row.iter().zip(&starts).map(|(f, x)| g.mul(*f, *x)).collect();
+            let mut terms: Vec<Node> = row
+                .iter()
+                .zip(&starts)
+                .map(|(f, x)| g.mul(*f, *x))
+                .collect();
             terms.extend(row.get(n));
             g.sum(&terms)
         })
@@ -117,7 +121,10 @@ fn norm(g: &mut Graph, b: &Matrix, n: usize) -> Node {
 /// `time / 2^s`, `s` being the number of limits passed.
 fn scaled(g: &mut Graph, time: Node, width: Node, limits: &[Node]) -> Node {
     let (one, half) = (g.constant(1.0), g.constant(0.5));
-    let factors: Vec<Node> = limits.iter().map(|passed| g.select(*passed, half, one)).collect();
+    let factors: Vec<Node> = limits
+        .iter()
+        .map(|passed| g.select(*passed, half, one))
+        .collect();
     let scale = factors.iter().fold(one, |product, x| g.mul(product, *x));
     let tau = g.mul(time, scale);
     let limit = g.constant(2f64.powi(SQUARINGS));
@@ -130,7 +137,11 @@ fn scaled(g: &mut Graph, time: Node, width: Node, limits: &[Node]) -> Node {
 fn taylor(g: &mut Graph, b: &Matrix, n: usize, rate: Node, tau: Node) -> Matrix {
     let size = b.len();
     let one: Matrix = (0..size)
-        .map(|i| (0..size).map(|j| g.constant(f64::from(u8::from(i == j)))).collect())
+        .map(|i| {
+            (0..size)
+                .map(|j| g.constant(f64::from(u8::from(i == j))))
+                .collect()
+        })
         .collect();
     let mut powers = vec![one];
     let mut times = vec![g.constant(1.0)];

@@ -84,8 +84,16 @@ fn flows(
 }
 
 /// Put a component among those that share an exponential: all states of it, those for which it is wanted.
-fn join(groups: &mut Vec<(Vec<usize>, Vec<usize>)>, component: &Component) -> Result<(), Vec<usize>> {
-    let mut own: Vec<usize> = component.states.iter().chain(&component.above).copied().collect();
+fn join(
+    groups: &mut Vec<(Vec<usize>, Vec<usize>)>,
+    component: &Component,
+) -> Result<(), Vec<usize>> {
+    let mut own: Vec<usize> = component
+        .states
+        .iter()
+        .chain(&component.above)
+        .copied()
+        .collect();
     own.sort_unstable();
     if own.len() > LARGEST {
         return Err(component.states.clone());

@@ -43,13 +43,21 @@ pub fn spectrum(g: &mut Graph, block: &Block) -> Option<Spectrum> {
         _ => return None,
     };
     let one: Matrix = (0..n)
-        .map(|i| (0..n).map(|j| g.constant(f64::from(u8::from(i == j)))).collect())
+        .map(|i| {
+            (0..n)
+                .map(|j| g.constant(f64::from(u8::from(i == j))))
+                .collect()
+        })
         .collect();
     let mut basis = vec![one];
     for rate in &rates[..n - 1] {
         let shifted = shifted(g, &a, *rate);
         let last = basis.last().map_or_else(Vec::new, Clone::clone);
-        basis.push(if basis.len() == 1 { shifted } else { product(g, &last, &shifted) });
+        basis.push(if basis.len() == 1 {
+            shifted
+        } else {
+            product(g, &last, &shifted)
+        });
     }
     Some(Spectrum { rates, basis })
 }
@@ -61,7 +69,9 @@ fn flows_forward(block: &Block) -> bool {
     states.clone().all(|l| {
         let inflow = (0..n).filter(|k| *k != l).all(|k| !block[k][l].has_minus());
         let (own, loss) = (&block[l][l], loss(block, l));
-        inflow && own.has_minus() | !(own.is_zero() || only_plus(own)) && (loss.is_zero() || loss.has_plus())
+        inflow
+            && own.has_minus() | !(own.is_zero() || only_plus(own))
+            && (loss.is_zero() || loss.has_plus())
     })
 }
 
@@ -72,7 +82,9 @@ fn only_plus(a: &Coefficient) -> bool {
 /// What state `l` loses to outside the component.
 fn loss(block: &Block, l: usize) -> Coefficient {
     let column = block.iter().map(|row| &row[l]);
-    column.fold(Coefficient::zero(), |sum, a| sum.plus(a)).minus()
+    column
+        .fold(Coefficient::zero(), |sum, a| sum.plus(a))
+        .minus()
 }
 
 fn two_rates(g: &mut Graph, block: &Block, a: &Matrix) -> Vec<Node> {
@@ -139,14 +151,26 @@ fn cubic(g: &mut Graph, block: &Block, a: &Matrix, c: usize) -> Cubic {
     let (to_p, to_q) = (a[p][c], a[q][c]);
     let c2 = g.sum(&diagonal);
     let (not_p, not_q) = (g.add(lc, to_q), g.add(lc, to_p));
-    let pairs = [g.mul(not_p, dp), g.mul(to_p, lp), g.mul(not_q, dq), g.mul(to_q, lq), g.mul(dp, dq)];
+    let pairs = [
+        g.mul(not_p, dp),
+        g.mul(to_p, lp),
+        g.mul(not_q, dq),
+        g.mul(to_q, lq),
+        g.mul(dp, dq),
+    ];
     let c1 = g.sum(&pairs);
     let both = g.mul(dp, dq);
     let (through_p, through_q) = (g.mul(to_p, lp), g.mul(to_q, lq));
     let triples = [g.mul(lc, both), g.mul(through_p, dq), g.mul(through_q, dp)];
     let c0 = g.sum(&triples);
     let exchange = [g.mul(to_p, a[c][p]), g.mul(to_q, a[c][q])];
-    Cubic { c2, c1, c0, diagonal, exchange }
+    Cubic {
+        c2,
+        c1,
+        c0,
+        diagonal,
+        exchange,
+    }
 }
 
 /// `m + 2 p cos(acos(r) / 3)`, `m` the mean of the rates, `6 p^2` their sum of squares about it.
@@ -198,7 +222,8 @@ pub fn product(g: &mut Graph, a: &Matrix, b: &Matrix) -> Matrix {
             let columns = 0..b.first().map_or(0, Vec::len);
             columns
                 .map(|j| {
-                    let terms: Vec<Node> = row.iter().zip(b).map(|(x, y)| g.mul(*x, y[j])).collect();
+                    let terms: Vec<Node> =
+                        row.iter().zip(b).map(|(x, y)| g.mul(*x, y[j])).collect();
                     g.sum(&terms)
                 })
                 .collect()
