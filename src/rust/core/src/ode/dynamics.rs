@@ -45,10 +45,6 @@ pub struct RecordTime {
 /// Who solves.
 #[derive(Debug)]
 enum Engine {
-    /// Every state in closed form.
-    March(March),
-    /// Step by step, what is linear in closed form.
-    Explicit(Explicit),
     Implicit,
 }
 
@@ -81,6 +77,11 @@ impl Dynamics {
         &self.counts
     }
 
+    /// What solves the equations, in words.
+    pub fn solver(&self) -> &'static str {
+        ""
+    }
+
     /// Up to how many inputs derivatives are carried forward.
     pub fn max_forward(&self) -> usize {
         self.system.control.max_forward
@@ -90,4 +91,27 @@ impl Dynamics {
     pub fn meet(&self, lanes: &[(usize, &[usize])]) -> Lanes {
         Lanes::new(self, lanes)
     }
+
+    pub fn solve(
+        &self,
+        _isa: Isa,
+        _lanes: &Lanes,
+        _inputs: &[Column],
+        _wanted: &Wanted,
+        _rows: &mut [Column],
+    ) {
+    }
+
+    pub fn record(
+        &self,
+        _isa: Isa,
+        _lanes: &Lanes,
+        _inputs: &[Column],
+        _wanted: &Wanted,
+        _rows: &mut [Column],
+    ) -> Record {
+        Record {}
+    }
+
+    pub fn pull(&self, _isa: Isa, _record: Record, _seeds: &[Column], _adjoints: &mut [Column]) {}
 }

@@ -10,6 +10,8 @@ mod counts;
 mod dual;
 mod dynamics;
 pub mod interpolate;
+mod lanes;
+pub mod linear;
 pub mod schedule;
 pub mod signals;
 mod steady;
@@ -19,7 +21,8 @@ pub mod timeline;
 
 pub use agenda::{Agenda, Observation, Planner};
 pub use counts::Counts;
-pub use dynamics::{Dynamics, Lanes, Record};
+pub use dynamics::{Dynamics, Record, RecordTime, Subject};
+pub use lanes::Lanes;
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};

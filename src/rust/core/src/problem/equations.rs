@@ -20,7 +20,7 @@ use crate::language::specification::Interpolation;
 use crate::model::parameter::index;
 use crate::model::{CovariateKind, Equation, Model, Source};
 use crate::ode::system::{SIGNALS, TIME};
-use crate::ode::{Dosing, Dynamics, System};
+use crate::ode::{Dosing, Dynamics, RecordTime, Signals, Subject, System};
 
 /// The equations of a model, apart from it.
 pub struct Equations {
@@ -50,11 +50,43 @@ impl Bound {
                 dynamics: None,
             });
         };
+        let dynamics = dynamics(equations.system, &equations.signals, records);
         Ok(Self {
             graph: equations.graph,
-            dynamics: None,
+            dynamics: Some(Arc::new(dynamics)),
         })
     }
+}
+
+/// The equations with the doses and signals of every subject.
+fn dynamics(system: System, signals: &[Vec<f64>], records: &Records) -> Dynamics {
+    // Imagined data have no records.
+    let none = Arc::default();
+    let events = records.events.as_ref().unwrap_or(&none);
+    let subject = |(i, rows): (usize, &Vec<usize>)| {
+        let times: Vec<f64> = rows
+            .iter()
+            .filter_map(|r| events.time.get(*r).copied())
+            .collect();
+        let values = signals.iter();
+        let values: Vec<Vec<f64>> = values
+            .map(|v| rows.iter().map(|row| v[*row]).collect())
+            .collect();
+        let (signals, lines) = Signals::new(&system.signals, &times, &values);
+        Subject {
+            schedule: events.schedules.get(i).cloned().unwrap_or_default(),
+            signals,
+            lines,
+        }
+    };
+    let subjects = records.rows.iter().enumerate().map(subject).collect();
+    let times = events.time.iter().zip(&events.position);
+    let times = times.map(|(time, position)| RecordTime {
+        time: *time,
+        position: *position,
+    });
+    let times = times.collect();
+    Dynamics::new(system, subjects, times)
 }
 
 /// What a node of the model's graph is to the equations.
