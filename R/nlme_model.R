@@ -140,8 +140,8 @@
 #' after its equation. Elsewhere a state is its value at the row. Equations stand at the
 #' top level of the code, not inside `if` or `for`.
 #'
-#' * `x(0) <- expression`: the value of `x` at the first record of a subject; 0 where it is
-#'   not given;
+#' * `x(0) <- expression`: the value of `x` at time 0, or at the first record of a subject
+#'   that begins earlier; 0 where it is not given;
 #' * `f(x)`: bioavailability, the factor on the amounts of all doses into `x`; 1 where it
 #'   is not given;
 #' * `alag(x)`, or `lag(x)`: time by which doses into `x` are late, in the unit of the
