@@ -360,11 +360,7 @@ mod tests {
                 let slopes = derivatives(&mut g, &[root], &leaves);
                 let truth = f.slopes::<false>(a, b, f.value::<false>(a, b));
                 for (slope, truth) in slopes[0].iter().zip([truth.0, truth.1]) {
-                    close(
-                        value(&g, *slope, &[a, b]),
-                        truth,
-                        &format!("{f:?} {a} {b}"),
-                    );
+                    close(value(&g, *slope, &[a, b]), truth, &format!("{f:?} {a} {b}"));
                 }
             }
         }

@@ -5,14 +5,20 @@
 //! are data that change with time. A lane meets a list of [`Stop`]s in order: observations, doses, starts and ends of
 //! infusions, resets. Between two of them the equations run undisturbed.
 
+pub mod agenda;
+mod dual;
 pub mod interpolate;
 pub mod linear;
+pub mod program;
+pub mod pull;
 pub mod schedule;
 pub mod signals;
+mod steady;
 pub mod system;
 pub mod task;
 pub mod timeline;
 
+pub use agenda::{Agenda, Observation, Planner};
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};

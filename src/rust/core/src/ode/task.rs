@@ -54,4 +54,6 @@ pub enum Failure {
     NotFinite,
     /// Repeated doses did not come to a steady state.
     NoSteadyState,
+    /// A lag below zero, a modeled rate or duration that is not above zero, or an infusion of a negative amount.
+    ImpossibleDose,
 }

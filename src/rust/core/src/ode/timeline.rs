@@ -20,11 +20,12 @@ pub struct Slope {
 pub enum Act {
     /// Deliver the states at this row of the block.
     Observe(usize),
-    /// `x[state] += amount`, with the derivatives of the amount.
+    /// `x[state] += amount * inputs[fraction]`; without a fraction `x[state] += amount`.
     Bolus {
         state: usize,
         amount: f64,
-        slopes: Vec<Slope>,
+        /// The input that holds the bioavailability.
+        fraction: Option<usize>,
     },
     /// `rate[state] += change`
     Rate {
@@ -36,10 +37,13 @@ pub enum Act {
     Reset,
     /// From here on signals are read from this line of the subject's table.
     Signals(usize),
-    /// Run `cycle` (times from 0 to `interval`) from the initial values, or from zero if it adds, again and again until
-    /// nothing changes any more; then go on from there, or add it to what was there. Rates that are still on at the
-    /// end of a cycle stay on. The clock stands still.
+    /// Run `cycle` (times from 0 to `interval`, both included) from the initial values, or from zero if it adds, again
+    /// and again until nothing changes any more; then go on from there, or add it to what was there. The clock stands
+    /// still. Each cycle begins with all rates at zero and takes off what it put on; afterwards the rates are those of
+    /// before if it adds, else zero. Infusions that are under way follow as stops of their own.
     Steady {
+        /// Infinite for an infusion that never ends: the cycle is one `Rate` at time 0, and what is sought is the
+        /// state in which nothing moves.
         interval: f64,
         cycle: Vec<Stop>,
         adds: bool,

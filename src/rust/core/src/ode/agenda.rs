@@ -1,0 +1,391 @@
+//! Make the stops of a lane from the doses of its subject, its observations and the values of its inputs.
+//!
+//! A dose of `amount` into a state with bioavailability `F` and lag `L` comes in at `time + L`: as a bolus of `F amount`,
+//! or at a rate `R` for `F amount / R`, where `R` stands in the data, is an input, or is `F amount / D` with a duration
+//! `D` that is an input.
+//!
+//! Of one time, doses that have no record there (additional and lagged ones) and ends of infusions come first, then
+//! records in their order; the states at a record that gives a dose are those after it. This is the order of PREDPP
+//! (NONMEM Users Guide VI, chapter V). Resets and doses at steady state that take the place of what is there cancel what
+//! earlier records still have to give.
+
+use std::cmp::Ordering;
+
+use super::dual::Dual;
+use super::schedule::{Course, Event, EventKind, Schedule};
+use super::system::Dosing;
+use super::task::Failure;
+use super::timeline::{Act, Slope, Stop, Stops};
+
+/// A row of a block at which states are wanted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    pub time: f64,
+    /// Position of its record among the subject's.
+    pub record: usize,
+    /// Row of the block.
+    pub row: usize,
+}
+
+/// What a lane meets.
+#[derive(Debug, Clone, Copy)]
+pub struct Agenda<'a> {
+    pub schedule: &'a Schedule,
+    pub observations: &'a [Observation],
+    /// From when on the lines of the signals hold, the first left out.
+    pub lines: &'a [f64],
+    /// `System::dosing`
+    pub dosing: &'a [Dosing],
+}
+
+impl Agenda<'_> {
+    /// Whether the stops are the same for all values of the inputs, so that they need be made only once.
+    pub fn is_constant(&self) -> bool {
+        let fixed = |event: &Event| match &event.kind {
+            EventKind::Reset => true,
+            EventKind::Dose { state, course, .. } => match (course, self.dosing.get(*state)) {
+                (Course::Endless(_), _) => true,
+                (Course::ModeledRate | Course::ModeledDuration | Course::EndlessModeled, _) => {
+                    false
+                }
+                (_, None) => true,
+                (Course::Bolus, Some(dosing)) => dosing.lag.is_none(),
+                (Course::Rate(_), Some(dosing)) => {
+                    dosing.lag.is_none() && dosing.fraction.is_none()
+                }
+            },
+        };
+        self.schedule.events.iter().all(fixed)
+    }
+}
+
+/// Among what happens at one time: what has no record of its own, then the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    Ahead,
+    Record(usize),
+}
+
+#[derive(Debug)]
+struct Entry {
+    turn: Turn,
+    sequence: usize,
+    stop: Stop,
+}
+
+impl Entry {
+    fn order(&self, other: &Self) -> Ordering {
+        let by_time = self.stop.time.total_cmp(&other.stop.time);
+        let by_turn = by_time.then(self.turn.cmp(&other.turn));
+        by_turn.then(self.sequence.cmp(&other.sequence))
+    }
+}
+
+/// How a dose comes in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Inflow {
+    Bolus {
+        amount: f64,
+        fraction: Option<usize>,
+    },
+    Infusion {
+        rate: Dual,
+        duration: Dual,
+    },
+}
+
+/// A dose of which everything is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dose {
+    pub time: f64,
+    pub record: usize,
+    pub additional: bool,
+    pub state: usize,
+    pub lag: Dual,
+    pub inflow: Inflow,
+}
+
+/// Makes stops. It keeps what it allocated: making the stops of the same subject again allocates nothing.
+#[derive(Debug, Default)]
+pub struct Planner {
+    entries: Vec<Entry>,
+    slopes: Vec<Vec<Slope>>,
+    cycles: Vec<Vec<Stop>>,
+    /// Time and record of what cancels earlier doses.
+    cancels: Vec<(f64, usize)>,
+    /// Nothing later is needed.
+    horizon: f64,
+    /// What cancels the dose at hand.
+    until: Option<(f64, usize)>,
+}
+
+impl Planner {
+    /// Put the stops of a lane, up to its last observation, in the place of `stops`; `input` are the values of its inputs.
+    ///
+    /// # Errors
+    /// Lags, rates and durations that are no such thing; `stops` is empty then.
+    pub fn plan(
+        &mut self,
+        agenda: &Agenda,
+        input: impl Fn(usize) -> f64,
+        stops: &mut Stops,
+    ) -> Result<(), Failure> {
+        self.recycle(stops);
+        let times = agenda.observations.iter().map(|o| o.time);
+        self.horizon = times.fold(f64::NEG_INFINITY, f64::max);
+        self.cancels.clear();
+        let events = || agenda.schedule.events.iter();
+        let cancels = events().filter(|e| e.kind.cancels());
+        self.cancels.extend(cancels.map(|e| (e.time, e.record)));
+        self.until = None;
+        for (i, time) in agenda.lines.iter().enumerate() {
+            self.put(Dual::constant(*time), Turn::Ahead, Act::Signals(i + 1));
+        }
+        let horizon = self.horizon;
+        for event in events().filter(|e| e.time <= horizon) {
+            let put = self.event(event, agenda.dosing, &input);
+            if let Err(failure) = put {
+                self.discard();
+                return Err(failure);
+            }
+        }
+        self.until = None;
+        for Observation { time, record, row } in agenda.observations {
+            let turn = Turn::Record(*record);
+            self.put(Dual::constant(*time), turn, Act::Observe(*row));
+        }
+        self.entries.sort_unstable_by(Entry::order);
+        stops.extend(self.entries.drain(..).map(|entry| entry.stop));
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        event: &Event,
+        dosing: &[Dosing],
+        input: &impl Fn(usize) -> f64,
+    ) -> Result<(), Failure> {
+        let later = self.cancels.partition_point(|c| c.1 <= event.record);
+        self.until = self.cancels.get(later).copied();
+        let EventKind::Dose {
+            state,
+            amount,
+            course,
+            steady,
+        } = &event.kind
+        else {
+            let turn = Turn::Record(event.record);
+            self.put(Dual::constant(event.time), turn, Act::Reset);
+            return Ok(());
+        };
+        let dosing = dosing.get(*state).copied().unwrap_or_default();
+        let read = |j: usize| Dual::input(j, input(j));
+        if let Course::Endless(_) | Course::EndlessModeled = course {
+            let rate = match (course, dosing.rate) {
+                (Course::Endless(rate), _) => Dual::constant(*rate),
+                (_, rate) => above_zero(rate.map(read))?,
+            };
+            let adds = steady.is_some_and(|s| s.adds);
+            self.rest(event, *state, rate, adds);
+            return Ok(());
+        }
+        let dose = Dose {
+            time: event.time,
+            record: event.record,
+            additional: event.additional,
+            state: *state,
+            lag: lag(dosing.lag.map(read))?,
+            inflow: inflow(*amount, *course, dosing, read)?,
+        };
+        match steady {
+            Some(steady) => self.steady(&dose, *steady),
+            None => self.give(&dose, dose.lag),
+        }
+        Ok(())
+    }
+
+    /// The dose at `dose.time + after`.
+    pub(super) fn give(&mut self, dose: &Dose, after: Dual) {
+        let start = after + dose.time;
+        let turn = if dose.additional || after.value > 0.0 {
+            Turn::Ahead
+        } else {
+            Turn::Record(dose.record)
+        };
+        match dose.inflow {
+            Inflow::Bolus { amount, fraction } => {
+                let bolus = Act::Bolus {
+                    state: dose.state,
+                    amount,
+                    fraction,
+                };
+                self.put(start, turn, bolus);
+            }
+            Inflow::Infusion { rate, duration } => {
+                let end = start + duration;
+                // The end of an infusion that has no length stays behind its start.
+                let last = if end.value > start.value {
+                    Turn::Ahead
+                } else {
+                    turn
+                };
+                self.put_rate(start, turn, dose.state, rate);
+                self.put_rate(end, last, dose.state, rate * -1.0);
+            }
+        }
+    }
+
+    pub(super) fn put_rate(&mut self, time: Dual, turn: Turn, state: usize, change: Dual) {
+        let act = self.rate(state, change);
+        self.put(time, turn, act);
+    }
+
+    pub(super) fn put(&mut self, time: Dual, turn: Turn, act: Act) {
+        let stop = self.stop(time, act);
+        if self.is_needed(stop.time, turn) {
+            self.entries.push(Entry {
+                turn,
+                sequence: self.entries.len(),
+                stop,
+            });
+        } else {
+            self.keep(stop);
+        }
+    }
+
+    fn is_needed(&self, time: f64, turn: Turn) -> bool {
+        let cancelled = self.until.is_some_and(|(until, record)| {
+            time > until || (time == until && turn >= Turn::Record(record))
+        });
+        !cancelled && self.is_within(time)
+    }
+
+    pub(super) fn is_within(&self, time: f64) -> bool {
+        time <= self.horizon
+    }
+
+    pub(super) fn stop(&mut self, time: Dual, act: Act) -> Stop {
+        Stop {
+            time: time.value,
+            act,
+            moves: self.kept_slopes(&time),
+        }
+    }
+
+    pub(super) fn rate(&mut self, state: usize, change: Dual) -> Act {
+        Act::Rate {
+            state,
+            change: change.value,
+            slopes: self.kept_slopes(&change),
+        }
+    }
+
+    /// An empty vector needs no memory and none from the store.
+    fn kept_slopes(&mut self, dual: &Dual) -> Vec<Slope> {
+        if dual.slopes().is_empty() {
+            return Vec::new();
+        }
+        let mut list = self.slopes.pop().unwrap_or_default();
+        list.extend_from_slice(dual.slopes());
+        list
+    }
+
+    pub(super) fn kept_cycle(&mut self) -> Vec<Stop> {
+        self.cycles.pop().unwrap_or_default()
+    }
+
+    fn recycle(&mut self, stops: &mut Stops) {
+        for stop in stops.drain(..) {
+            self.keep(stop);
+        }
+    }
+
+    fn discard(&mut self) {
+        while let Some(entry) = self.entries.pop() {
+            self.keep(entry.stop);
+        }
+    }
+
+    fn keep(&mut self, stop: Stop) {
+        self.keep_slopes(stop.moves);
+        match stop.act {
+            Act::Rate { slopes, .. } => self.keep_slopes(slopes),
+            Act::Steady { mut cycle, .. } => {
+                for inner in cycle.drain(..) {
+                    self.keep(inner);
+                }
+                self.cycles.push(cycle);
+            }
+            Act::Observe(_) | Act::Bolus { .. } | Act::Reset | Act::Signals(_) => {}
+        }
+    }
+
+    fn keep_slopes(&mut self, mut slopes: Vec<Slope>) {
+        if slopes.capacity() > 0 {
+            slopes.clear();
+            self.slopes.push(slopes);
+        }
+    }
+}
+
+fn lag(lag: Option<Dual>) -> Result<Dual, Failure> {
+    let lag = finite(lag.unwrap_or(Dual::constant(0.0)))?;
+    if lag.value < 0.0 {
+        return Err(Failure::ImpossibleDose);
+    }
+    Ok(lag)
+}
+
+fn inflow(
+    amount: f64,
+    course: Course,
+    dosing: Dosing,
+    read: impl Fn(usize) -> Dual,
+) -> Result<Inflow, Failure> {
+    if course == Course::Bolus {
+        return Ok(Inflow::Bolus {
+            amount,
+            fraction: dosing.fraction,
+        });
+    }
+    let fraction = dosing.fraction.map_or(Dual::constant(1.0), &read);
+    let amount = finite(fraction * amount)?;
+    if amount.value < 0.0 {
+        return Err(Failure::ImpossibleDose);
+    }
+    let (rate, duration) = match course {
+        Course::ModeledDuration => {
+            let duration = above_zero(dosing.duration.map(read))?;
+            (amount / duration, duration)
+        }
+        Course::Rate(rate) => {
+            let rate = Dual::constant(rate);
+            (rate, amount / rate)
+        }
+        _ => {
+            let rate = above_zero(dosing.rate.map(read))?;
+            (rate, amount / rate)
+        }
+    };
+    Ok(Inflow::Infusion {
+        rate: finite(rate)?,
+        duration: finite(duration)?,
+    })
+}
+
+fn above_zero(value: Option<Dual>) -> Result<Dual, Failure> {
+    let value = finite(value.ok_or(Failure::ImpossibleDose)?)?;
+    if value.value > 0.0 {
+        Ok(value)
+    } else {
+        Err(Failure::ImpossibleDose)
+    }
+}
+
+fn finite(value: Dual) -> Result<Dual, Failure> {
+    if value.value.is_finite() {
+        Ok(value)
+    } else {
+        Err(Failure::NotFinite)
+    }
+}
