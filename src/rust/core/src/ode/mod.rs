@@ -12,6 +12,8 @@ mod dynamics;
 pub mod interpolate;
 mod lanes;
 pub mod linear;
+pub mod program;
+pub mod pull;
 pub mod schedule;
 pub mod signals;
 mod steady;
