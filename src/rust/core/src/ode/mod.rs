@@ -21,7 +21,7 @@ pub mod system;
 pub mod task;
 pub mod timeline;
 
-pub use agenda::{Agenda, Observation, Planner};
+pub use agenda::{Agenda, Observation, Planner, Variant};
 pub use counts::Counts;
 pub use dynamics::{Dynamics, Record, RecordTime, Subject};
 pub use lanes::Lanes;

@@ -85,6 +85,7 @@ pub fn try_stops(events: &Events, dosing: [Dosing; 2], inputs: &[f64]) -> Result
         observations: &observations,
         lines: &[],
         dosing: &dosing,
+        variants: &[],
     };
     let mut stops = Stops::new();
     Planner::default().plan(&agenda, |j| inputs[j], &mut stops)?;

@@ -7,13 +7,18 @@ type Matrix = Vec<Vec<Double>>;
 fn times(a: &Matrix, b: &Matrix) -> Matrix {
     let n = a.len();
     let element = |i: usize, j: usize| {
-        (0..n).fold(Double::from(0.0), |sum, l| sum.plus(a[i][l].times::<false>(b[l][j])))
+        (0..n).fold(Double::from(0.0), |sum, l| {
+            sum.plus(a[i][l].times::<false>(b[l][j]))
+        })
     };
-    (0..n).map(|i| (0..n).map(|j| element(i, j)).collect()).collect()
+    (0..n)
+        .map(|i| (0..n).map(|j| element(i, j)).collect())
+        .collect()
 }
 
 fn plus(a: &Matrix, b: &Matrix) -> Matrix {
-    let row = |(x, y): (&Vec<Double>, &Vec<Double>)| x.iter().zip(y).map(|(x, y)| x.plus(*y)).collect();
+    let row =
+        |(x, y): (&Vec<Double>, &Vec<Double>)| x.iter().zip(y).map(|(x, y)| x.plus(*y)).collect();
     a.iter().zip(b).map(row).collect()
 }
 
@@ -25,10 +30,16 @@ pub fn exponential(a: &[Vec<f64>], t: f64) -> Vec<Vec<f64>> {
     let tau = Double::from(t * 2f64.powi(-squarings));
     let x: Matrix = a
         .iter()
-        .map(|row| row.iter().map(|v| Double::from(*v).times::<false>(tau)).collect())
+        .map(|row| {
+            row.iter()
+                .map(|v| Double::from(*v).times::<false>(tau))
+                .collect()
+        })
         .collect();
     let unit = |i: usize, j: usize| Double::from(if i == j { 1.0 } else { 0.0 });
-    let one: Matrix = (0..n).map(|i| (0..n).map(|j| unit(i, j)).collect()).collect();
+    let one: Matrix = (0..n)
+        .map(|i| (0..n).map(|j| unit(i, j)).collect())
+        .collect();
     let mut sum = one.clone();
     for m in (1..=40).rev() {
         let mut scaled = times(&x, &sum);
@@ -40,7 +51,9 @@ pub fn exponential(a: &[Vec<f64>], t: f64) -> Vec<Vec<f64>> {
     for _ in 0..squarings {
         sum = times(&sum, &sum);
     }
-    sum.iter().map(|row| row.iter().map(|v| v.value()).collect()).collect()
+    sum.iter()
+        .map(|row| row.iter().map(|v| v.value()).collect())
+        .collect()
 }
 
 /// `x(t)` from `x(0) = start` with constant inputs.
