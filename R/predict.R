@@ -3,7 +3,8 @@
 #' @param object (`nlme_fit`) a fit.
 #' @param newdata (data.frame or NULL) rows to predict for; `NULL` predicts for the
 #'   data of the fit. The outcome need not be there, and for `level = 0` neither
-#'   need the grouping column.
+#'   need the grouping column. For a model with differential equations it holds the
+#'   dosing records as well; their rows have a prediction, too, just after the dose.
 #' @param level (0 or 1) 0 predicts for the typical subject with the row's
 #'   covariates, 1 for the row's own subject, at the mode of its random effects.
 #'   A subject the fit has not seen has no prediction at level 1.
@@ -35,9 +36,11 @@ predict_core <- function(fit, newdata, level) {
   check_frame(newdata, "newdata")
   group <- fit$data$group
   # A typical subject needs no name.
-  if (level == 0) newdata <- with_groups(newdata, c(group, fit$model$groups))
+  if (level == 0) {
+    newdata <- with_groups(newdata, c(group, fit$model$groups), has_states(fit$model))
+  }
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
-  bound <- bind_data(fit$model, newdata, group, time, "newdata")
+  bound <- bind_data(fit$model, newdata, group, time, "newdata", events = fit$data$events)
   request <- core_request("predict", fit$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),
@@ -46,12 +49,17 @@ predict_core <- function(fit, newdata, level) {
   core_call(request, bound$columns)
 }
 
-# Every row its own level of the groupings that `newdata` does not have.
-with_groups <- function(newdata, groups) {
+# Every row its own level of the groupings that `newdata` does not have; with
+# differential equations the rows are the course of one subject.
+with_groups <- function(newdata, groups, one) {
   columns <- unique(unlist(strsplit(setdiff(groups, names(newdata)), ":", fixed = TRUE)))
-  for (column in setdiff(columns, names(newdata))) newdata[[column]] <- seq_len(nrow(newdata))
+  levels <- if (one) rep(1L, nrow(newdata)) else seq_len(nrow(newdata))
+  for (column in setdiff(columns, names(newdata))) newdata[[column]] <- levels
   newdata
 }
+
+# Whether a model has differential equations.
+has_states <- function(model) length(model$described$states) > 0L
 
 # Modes of the levels in the data, a row a level; one that was not fitted is an error.
 known_modes <- function(fitted, bound) {

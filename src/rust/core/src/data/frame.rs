@@ -18,6 +18,8 @@ pub struct Frame {
     pub time: Option<String>,
     /// The groupings of the random effects, in the order of the model's groups; absent: the subjects.
     pub groupings: Vec<Grouping>,
+    /// The user's names of the event columns, by item (`AMT`); the columns are `.amt`, `.evid`, ...
+    pub events: Vec<(String, String)>,
 }
 
 /// A column, or an interaction of columns, that tells groups of rows apart.
@@ -38,6 +40,8 @@ impl Frame {
             Some((_, values)) => Ok(values),
             None => {
                 let columns = self.columns.iter().map(|(column, _)| column.as_str());
+                // A dot begins a column that the user does not know.
+                let columns = columns.filter(|column| !column.starts_with('.'));
                 let candidates: Vec<&str> = columns.chain(known.iter().copied()).collect();
                 Err(Error::data(
                     "unknown_symbol",

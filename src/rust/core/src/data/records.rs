@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::derived::derive;
+use super::events::Events;
 use super::frame::{Frame, Grouping};
 use super::support::outcome_error;
 use crate::error::{Error, Result};
@@ -26,10 +27,13 @@ pub struct Records {
     pub extents: Vec<Extent>,
     /// True for columns whose values are all positive.
     pub positive: Vec<bool>,
-    /// Rows of each subject in canonical order: by time, then by the other columns.
+    /// Rows of each subject in canonical order: by time, then by the other columns or, where a row depends on those
+    /// before it, as they stand in the data frame.
     pub rows: Vec<Vec<usize>>,
     /// For each outcome of the model, its column.
     pub outcomes: Vec<usize>,
+    /// The dosing records of the subjects, for a model with differential equations. Shared by the groupings.
+    pub events: Option<Arc<Events>>,
 }
 
 impl Records {
@@ -41,7 +45,8 @@ impl Records {
     pub fn all(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec<Self>> {
         let mut columns = read_columns(model, frame, need_outcomes)?;
         let subjects = frame.subjects();
-        let rows = canonical_rows(frame, &subjects, ordering(model, &columns));
+        let rows = canonical_rows(model, frame, &subjects, &columns);
+        let events = read_events(model, frame, &rows, &mut columns)?;
         derive(model, frame, &rows, &mut columns)?;
         let columns = Arc::new(columns);
         let groupings = frame.groupings();
@@ -52,7 +57,10 @@ impl Records {
         }
         let all: Vec<Self> = groupings
             .into_iter()
-            .map(|grouping| Self::of(model, frame, grouping, &columns))
+            .map(|grouping| Self {
+                events: events.clone(),
+                ..Self::of(model, frame, grouping, &columns)
+            })
             .collect();
         if let Some(first) = all.first() {
             first.check_covariates(model, frame)?;
@@ -70,7 +78,7 @@ impl Records {
     fn of(model: &Model, frame: &Frame, grouping: Grouping, columns: &Arc<Vec<Vec<f64>>>) -> Self {
         let mut records = Self {
             n_subjects: grouping.labels.len(),
-            rows: canonical_rows(frame, &grouping, ordering(model, columns)),
+            rows: canonical_rows(model, frame, &grouping, columns),
             group: grouping.name,
             labels: grouping.labels,
             codes: grouping.codes,
@@ -78,6 +86,7 @@ impl Records {
             positive: columns.iter().map(|c| c.iter().all(|x| *x > 0.0)).collect(),
             columns: columns.clone(),
             outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
+            events: None,
         };
         records.extents = (0..records.columns.len())
             .map(|i| records.extent(i))
@@ -106,6 +115,7 @@ impl Records {
             positive: vec![true; model.columns.len()],
             rows: vec![vec![0]],
             outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
+            events: None,
         };
         for i in 0..model.columns.len() {
             if !records.outcomes.contains(&i) {
@@ -242,25 +252,45 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
     model.columns.iter().map(read).collect()
 }
 
-/// The columns that order rows of the same time, so that the order of the data frame does not matter; none where a row
-/// depends on the rows before it: those stay as they are.
-fn ordering<'a>(model: &Model, columns: &'a [Vec<f64>]) -> &'a [Vec<f64>] {
-    if model.is_sequential() {
-        &[]
-    } else {
-        columns
+/// The dosing records, if the model has equations; outcomes at rows that hold none are set to missing.
+fn read_events(
+    model: &Model,
+    frame: &Frame,
+    rows: &[Vec<usize>],
+    columns: &mut [Vec<f64>],
+) -> Result<Option<Arc<Events>>> {
+    if model.equations.is_empty() {
+        return Ok(None);
     }
+    let events = Events::new(model, frame, rows)?;
+    for outcome in &model.outcomes {
+        let values = columns[outcome.column as usize].iter_mut();
+        for (value, _) in values.zip(&events.observed).filter(|(_, seen)| !**seen) {
+            *value = f64::NAN;
+        }
+    }
+    Ok(Some(Arc::new(events)))
 }
 
-/// Rows of each level in the order of time, then of `columns`.
-fn canonical_rows(frame: &Frame, grouping: &Grouping, columns: &[Vec<f64>]) -> Vec<Vec<usize>> {
+/// Rows of each level in the order of time, then of `columns`, so that the order of the data frame does not matter. Where
+/// a row depends on the rows before it, those of one time stay as they are.
+fn canonical_rows(
+    model: &Model,
+    frame: &Frame,
+    grouping: &Grouping,
+    columns: &[Vec<f64>],
+) -> Vec<Vec<usize>> {
     let mut rows = vec![Vec::new(); grouping.labels.len()];
     for (row, code) in grouping.codes.iter().enumerate() {
         rows[*code].push(row);
     }
+    let stays = model.is_sequential() || !model.equations.is_empty();
     let time = frame.times();
     let compare = |a: usize, b: usize| {
         let by_time = time.map_or(Ordering::Equal, |t| t[a].total_cmp(&t[b]));
+        if stays {
+            return by_time;
+        }
         let by_value = columns.iter().fold(by_time, |order, c| {
             order.then_with(|| c[a].total_cmp(&c[b]))
         });

@@ -6,9 +6,13 @@
 //! infusions, resets. Between two of them the equations run undisturbed.
 
 pub mod agenda;
+mod counts;
 mod dual;
+mod dynamics;
 pub mod explicit;
 pub mod interpolate;
+mod lanes;
+pub mod linear;
 pub mod program;
 pub mod pull;
 pub mod schedule;
@@ -18,7 +22,10 @@ pub mod system;
 pub mod task;
 pub mod timeline;
 
-pub use agenda::{Agenda, Observation, Planner};
+pub use agenda::{Agenda, Observation, Planner, Variant};
+pub use counts::Counts;
+pub use dynamics::{Dynamics, Record, RecordTime, Subject};
+pub use lanes::Lanes;
 pub use explicit::{Explicit, Outcome};
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;

@@ -110,6 +110,9 @@ pub struct Grouping {
     /// their codes are the columns `.group1`, `.group2`, ...
     #[serde(default)]
     pub groups: Vec<Levels>,
+    /// The user's names of the columns `.amt`, `.evid`, ..., by item.
+    #[serde(default)]
+    pub events: BTreeMap<String, String>,
 }
 
 /// A grouping and the names of its levels.
@@ -244,6 +247,7 @@ impl Request {
             codes: subjects.codes,
             time: data.time.clone(),
             groupings,
+            events: data.events.clone().into_iter().collect(),
         })
     }
 

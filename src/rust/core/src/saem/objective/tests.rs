@@ -51,6 +51,7 @@ fn frame(n_groups: usize) -> Frame {
         } else {
             Vec::new()
         },
+        events: Vec::new(),
     }
 }
 
