@@ -126,7 +126,8 @@ fn time_and_signals_enter() {
 
 #[test]
 fn steady_state_is_many_doses() {
-    let system = tight(saturable(), 1e-11);
+    let mut system = tight(saturable(), 1e-11);
+    system.control.max_steps = 1_000_000;
     let inputs = [
         vec![1.1, 40.0, 4.0, 20.0, 0.3, 0.2],
         vec![0.7, 60.0, 6.0, 25.0, 0.2, 0.3],

@@ -305,7 +305,7 @@ impl Walk {
         self.evaluate(way, 0, 0.0);
         self.clock.first = self.clock.free;
         self.clock.fresh = Column::splat(1.0);
-        self.clock.log_error = Column::splat((1e-4f64).ln());
+        self.clock.log_error = Column::ZERO;
         self.need_finite(way, sink, self.active);
         if bits(self.active).all(|p| self.clock.free.0[p] > 0.0) {
             return;

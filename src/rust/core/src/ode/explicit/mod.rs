@@ -39,6 +39,10 @@ pub struct Scratch {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     pub failures: [Option<Failure>; LANES],
+    /// Steps of each lane, rejected ones included; those towards a steady state are left out.
+    pub steps: [u32; LANES],
+    /// Steps that lanes took or waited for.
+    pub slots: usize,
 }
 
 impl Explicit {
@@ -99,7 +103,11 @@ impl Explicit {
         }
         walk.first_signals(&way);
         walk.run(&way, &mut sink);
-        Outcome { failures }
+        Outcome {
+            failures,
+            steps: walk.steps,
+            slots: walk.slots,
+        }
     }
 
     fn way<'a>(&'a self, isa: Isa, courses: &'a [Course<'a>]) -> Way<'a> {

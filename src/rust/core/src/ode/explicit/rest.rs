@@ -106,7 +106,9 @@ impl Rest {
                 same &= d.abs() <= SAME * x.abs() + 1e-6 * way.limits.atol;
             }
             if same {
-                return true;
+                // The derivatives are those of Newton's method.
+                self.evaluate(way, 1e20 / largest);
+                return solve(&mut self.matrix, &mut self.right, n);
             }
             delta *= 2.0;
         }

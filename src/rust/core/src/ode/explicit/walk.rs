@@ -117,6 +117,9 @@ pub struct Walk {
     pub cycle: Vec<Column>,
     pub before_cycle: Vec<Column>,
     pub inner: Option<Box<Walk>>,
+    /// Steps of each lane that has arrived, and of all lanes if they had stayed together.
+    pub steps: [u32; LANES],
+    pub slots: usize,
     pub rest: Option<Box<Rest>>,
 }
 
@@ -143,6 +146,8 @@ impl Walk {
             cycle: Vec::new(),
             before_cycle: Vec::new(),
             inner: None,
+            steps: [0; LANES],
+            slots: 0,
             rest: None,
         }
     }
@@ -155,6 +160,7 @@ impl Walk {
     pub fn begin(&mut self, way: &Way) {
         self.count = way.courses.len();
         self.active = first_bits(self.count);
+        (self.steps, self.slots) = ([0; LANES], 0);
         self.leaves.rates.fill(Column::ZERO);
         self.clock.steps = Column::ZERO;
         self.clock.target = Column::splat(f64::INFINITY);
@@ -242,6 +248,7 @@ impl Walk {
     /// One step of all lanes, not yet accepted: its end is in the states of the leaves.
     fn advance(&mut self, way: &Way, sink: &mut Sink) -> Verdict {
         let (isa, chunks) = (way.isa, self.chunks());
+        self.slots += chunks * CHUNK;
         step::plan(isa, &mut self.clock, chunks);
         if let Some(record) = sink.record.as_deref_mut() {
             record.prescribe(self);
@@ -407,6 +414,8 @@ impl Walk {
     /// A lane that needs nothing more.
     pub fn leave(&mut self, p: usize) {
         self.active &= !(1 << p);
+        // Steps are counted in whole numbers below 2^32.
+        self.steps[self.positions[p].lane] = self.clock.steps.0[p] as u32;
         self.clock.free.0[p] = 0.0;
         self.clock.target.0[p] = f64::INFINITY;
         self.clock.next.0[p] = f64::INFINITY;
