@@ -26,7 +26,7 @@ pub use agenda::{Agenda, Observation, Planner, Variant};
 pub use counts::Counts;
 pub use dynamics::{Dynamics, Record, RecordTime, Subject};
 pub use lanes::Lanes;
-pub use explicit::{Explicit, Outcome};
+pub use explicit::{Adjoint, Explicit, Outcome};
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};

@@ -3,6 +3,8 @@
 //! Steps end where something changes; observations between come from the dense output. With inputs among what is wanted,
 //! derivatives run along on the same steps and take no part in the control of the error.
 
+mod adjoint;
+mod back;
 mod field;
 mod meet;
 mod record;
@@ -12,7 +14,12 @@ mod step;
 mod tableau;
 mod walk;
 
+pub use adjoint::Adjoint;
+pub use back::Back;
+pub use record::Record;
+
 use field::Field;
+use record::Prescribed;
 use step::Limits;
 use walk::{Course, Delivery, Sink, Walk, Way};
 
@@ -71,6 +78,17 @@ impl Explicit {
         out: &mut [Column],
         scratch: &mut Scratch,
     ) -> Outcome {
+        self.walk(isa, task, out, scratch, (None, None))
+    }
+
+    fn walk<'a>(
+        &'a self,
+        isa: Isa,
+        task: &'a Task,
+        out: &'a mut [Column],
+        scratch: &mut Scratch,
+        (record, prescribed): (Option<&'a mut Record>, Option<Prescribed<'a>>),
+    ) -> Outcome {
         let none = Course {
             start: 0.0,
             stops: &[],
@@ -92,7 +110,8 @@ impl Explicit {
         let mut sink = Sink {
             out,
             failures: &mut failures,
-            record: None,
+            record,
+            prescribed,
         };
         let walk = &mut scratch.walk;
         walk.leaves.inputs.copy_from_slice(&task.inputs[..self.field.n_inputs]);

@@ -143,7 +143,7 @@ impl Walk {
         if rest.settle(way) {
             self.take_rest(way, p, *adds, &rest);
             if let Some(record) = sink.record.as_deref_mut() {
-                record.rest(self, p, &rest.x);
+                record.rest(self, way, p, &rest.x, stop);
             }
             self.positions[p].cursor += 1;
         } else {

@@ -504,3 +504,18 @@ per_isa! {
         guess: &mut Column,
     ) = first_body, fused;
 }
+
+#[inline(always)]
+fn add_times_body<const FMA: bool>(factor: f64, h: &Column, x: &Column, sum: &mut Column) {
+    for c in 0..CHUNK {
+        let (h, x, sum) = (at(h, c), at(x, c), at_mut(sum, c));
+        for l in 0..CHUNK {
+            sum[l] = madd::<FMA>(factor * h[l], x[l], sum[l]);
+        }
+    }
+}
+
+per_isa! {
+    /// `sum += factor h x`
+    pub fn add_times(factor: f64, h: &Column, x: &Column, sum: &mut Column) = add_times_body, fused;
+}
