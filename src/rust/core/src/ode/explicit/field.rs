@@ -64,6 +64,7 @@ impl Directions<'_> {
         let g = &mut *self.graph;
         let states: Vec<Node> = (0..n).map(|k| g.state(narrow(k))).collect();
         let rates: Vec<Node> = (0..n).map(|k| g.theta(narrow(k))).collect();
+        // A direction that is no input stands for a leaf that nothing reads.
         let inputs: Vec<Node> = self.inputs.iter().map(|j| g.phi(narrow(*j))).collect();
         let leaves: Vec<Node> = states.into_iter().chain(rates).chain(inputs).collect();
         let slopes = derivatives(g, nodes, &leaves);
@@ -152,6 +153,13 @@ impl Field {
         self.slots.len()
     }
 
+    /// The equations with the directions of `self` and one for each state at the beginning.
+    pub fn with_states(&self, system: &System) -> Self {
+        let states = std::iter::repeat_n(NO_INPUT, self.n);
+        let directions: Vec<usize> = self.directions.iter().copied().chain(states).collect();
+        Self::new(system, &directions)
+    }
+
     /// Column of direction `j` of state `k`.
     pub fn along(&self, j: usize, k: usize) -> usize {
         self.n * (1 + j) + k
@@ -165,12 +173,19 @@ fn still(graph: &mut Graph, rhs: &[Node], directions: &[usize]) -> Program {
     let zero = graph.constant(0.0);
     let n = rhs.len();
     let mut roots = rhs.to_vec();
-    roots.extend(slopes.iter().flat_map(|row| row[..n].iter().map(|d| d.unwrap_or(zero))));
+    roots.extend(
+        slopes
+            .iter()
+            .flat_map(|row| row[..n].iter().map(|d| d.unwrap_or(zero))),
+    );
     for j in 0..directions.len() {
         roots.extend(slopes.iter().map(|row| row[n + j].unwrap_or(zero)));
     }
     Program::new(graph, &roots)
 }
+
+/// A direction that is no input: a state at the beginning.
+pub const NO_INPUT: usize = usize::MAX;
 
 pub fn narrow(i: usize) -> u32 {
     u32::try_from(i).unwrap_or(u32::MAX)

@@ -32,6 +32,7 @@ use crate::ir::vmath::Isa;
 #[derive(Debug, Clone)]
 pub struct Explicit {
     field: Field,
+    cycle: Field,
     delivery: Delivery,
     control: Control,
 }
@@ -59,6 +60,7 @@ impl Explicit {
         Self {
             delivery: Delivery::new(&field, wanted),
             control: system.control.clone(),
+            cycle: field.with_states(system),
             field,
         }
     }
@@ -89,13 +91,7 @@ impl Explicit {
         scratch: &mut Scratch,
         (record, prescribed): (Option<&'a mut Record>, Option<Prescribed<'a>>),
     ) -> Outcome {
-        let none = Course {
-            start: 0.0,
-            stops: &[],
-            end: f64::INFINITY,
-            signals: &steady::NO_SIGNALS,
-        };
-        let mut courses = [none; LANES];
+        let mut courses = [Course::NONE; LANES];
         for (course, lane) in courses.iter_mut().zip(task.lanes) {
             *course = Course {
                 start: lane.start,
@@ -114,7 +110,9 @@ impl Explicit {
             prescribed,
         };
         let walk = &mut scratch.walk;
-        walk.leaves.inputs.copy_from_slice(&task.inputs[..self.field.n_inputs]);
+        walk.leaves
+            .inputs
+            .copy_from_slice(&task.inputs[..self.field.n_inputs]);
         walk.clock.free = Column::ZERO;
         walk.begin(&way);
         for p in 0..way.courses.len() {
@@ -139,6 +137,7 @@ impl Explicit {
         };
         Way {
             field: &self.field,
+            cycle: &self.cycle,
             delivery: &self.delivery,
             isa,
             limits: Limits {

@@ -1,18 +1,22 @@
 //! Run a cycle of doses again and again until nothing changes any more.
 //!
-//! With the states `x` before the cycle and `P(x)` after it, `x <- P(x)` until two cycles agree; derivatives run along. How
-//! fast cycles agree, `rho`, says how far the limit is: `|x - x*| <= |P(x) - x| rho / (1 - rho)`.
+//! With `P(x)` the states after a cycle that began with `x`, cycles are repeated, `x <- P(x)`, and from the third one on
+//! followed by Newton's steps: `x <- x + d`, `(I - P_x) d = P(x) - x`. Columns for `P_x` and `P_p` run along; at the steady
+//! state `dx/dp = (I - P_x)^-1 P_p`.
 
 use super::record::{Item, Record};
+use super::rest::solve;
 use super::walk::{bits, Course, Delivery, Sink, Walk, Way};
 use crate::ir::column::{Column, LANES};
 use crate::ode::signals::Signals;
 use crate::ode::task::Failure;
 use crate::ode::timeline::Act;
 
-/// Relative agreement of two cycles.
-const AGREE: f64 = 1e-9;
+/// Relative distance from the steady state.
+const AGREE: f64 = 1e-11;
 const MAX_CYCLES: usize = 1_000;
+/// Cycles that are only repeated, at first and after a step of Newton's that led nowhere.
+const PLAIN: usize = 2;
 /// Cycles without progress after which the differences are taken for errors of the steps.
 const PATIENCE: usize = 20;
 
@@ -25,21 +29,35 @@ pub static NO_SIGNALS: Signals = Signals {
 #[derive(Debug, Clone, Copy)]
 struct Progress {
     position: usize,
-    /// Last difference of two cycles in units of `AGREE`, the smallest so far, and when that was.
+    /// Relative distance, as far as known: the last one, the smallest, and for how many cycles it has been that.
     last: f64,
     best: f64,
     since: usize,
+    /// Cycles to repeat before Newton's next step.
+    plain: usize,
+}
+
+/// Memory of lanes that look for their steady states.
+#[derive(Debug, Clone, Default)]
+pub struct Cycles {
+    walk: Option<Box<Walk>>,
+    /// States before a cycle and, once steady, all columns; in the order of positions.
+    at: Vec<Column>,
+    /// All columns after a cycle, in the order of the lanes that ran it.
+    ends: Vec<Column>,
+    matrix: Vec<f64>,
+    right: Vec<f64>,
 }
 
 impl Walk {
     /// Bring some lanes, each at a stop [`Act::Steady`], to their steady states.
     pub fn steady(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
-        let mut inner = self.inner.take().unwrap_or_else(|| Box::new(Walk::new(way.field, &Delivery::default())));
         let mut list = [Progress {
             position: 0,
             last: f64::INFINITY,
             best: f64::INFINITY,
             since: 0,
+            plain: PLAIN,
         }; LANES];
         let mut n = 0;
         for p in bits(lanes) {
@@ -52,113 +70,24 @@ impl Walk {
                 }
             }
         }
-        let width = way.field.width();
-        let mut at = std::mem::take(&mut self.cycle);
-        at.clear();
-        at.resize(width + 1, Column::ZERO);
+        if n == 0 {
+            return;
+        }
+        let mut cycles = self.cycles.take().unwrap_or_default();
+        cycles.at.clear();
+        cycles.at.resize(way.field.width(), Column::ZERO);
+        cycles.ends.clear();
+        cycles.ends.resize(way.cycle.width(), Column::ZERO);
         for progress in &list[..n] {
-            self.start_cycles(way, progress.position, &mut at);
+            self.start_cycles(way, progress.position, &mut cycles.at);
         }
         let mut settled = [0; LANES];
-        let count = self.settle(way, sink, &mut inner, &mut list[..n], (&mut at, &mut settled));
-        self.record_cycle(way, sink, &mut inner, &settled[..count], &mut at);
+        let count = self.settle(way, sink, &mut cycles, (&mut list[..n], &mut settled));
+        self.record_cycle(way, sink, &mut cycles, &settled[..count]);
         for p in &settled[..count] {
-            self.arrive(way, *p, &at);
+            self.arrive(way, *p, &cycles.at);
         }
-        self.cycle = at;
-        self.inner = Some(inner);
-    }
-
-    /// Run cycles of the lanes in `list`, from and to the states `at`, until each is steady; how many are.
-    fn settle(
-        &mut self,
-        way: &Way,
-        sink: &mut Sink,
-        inner: &mut Walk,
-        mut list: &mut [Progress],
-        (at, settled): (&mut [Column], &mut [usize; LANES]),
-    ) -> usize {
-        let mut count = 0;
-        let mut ends = std::mem::take(&mut self.cycle_ends);
-        ends.clear();
-        ends.resize(at.len(), Column::ZERO);
-        for _ in 0..MAX_CYCLES {
-            if list.is_empty() {
-                break;
-            }
-            let mut failures = [None; LANES];
-            let mut cycle = Sink {
-                out: &mut ends,
-                failures: &mut failures,
-                record: None,
-                prescribed: None,
-            };
-            self.run_cycle(way, inner, list.iter().map(|l| l.position), at, &mut cycle);
-            let mut kept = 0;
-            for i in 0..list.len() {
-                let mut progress = list[i];
-                let p = progress.position;
-                if let Some(failure) = failures[i] {
-                    self.fail(way, sink, p, failure);
-                    continue;
-                }
-                let done = progress.agree(way, &ends, i, at);
-                for (from, to) in ends.iter().zip(at.iter_mut()) {
-                    to.0[p] = from.0[i];
-                }
-                if done {
-                    settled[count] = p;
-                    count += 1;
-                } else {
-                    list[kept] = progress;
-                    kept += 1;
-                }
-            }
-            list = &mut list[..kept];
-        }
-        for progress in list.iter() {
-            self.fail(way, sink, progress.position, Failure::NoSteadyState);
-        }
-        self.cycle_ends = ends;
-        count
-    }
-
-    /// Once more, for the record.
-    fn record_cycle(
-        &mut self,
-        way: &Way,
-        sink: &mut Sink,
-        inner: &mut Walk,
-        settled: &[usize],
-        at: &mut [Column],
-    ) {
-        let Some(record) = sink.record.as_deref_mut() else {
-            return;
-        };
-        if settled.is_empty() {
-            return;
-        }
-        let mut cycle = Record::default();
-        cycle.begin(&[], settled.len());
-        let mut ends = vec![Column::ZERO; at.len()];
-        let mut inner_sink = Sink {
-            out: &mut ends,
-            failures: &mut [None; LANES],
-            record: Some(&mut cycle),
-            prescribed: None,
-        };
-        self.run_cycle(way, inner, settled.iter().copied(), at, &mut inner_sink);
-        cycle.inputs.extend_from_slice(&inner.given);
-        for (lane, p) in settled.iter().enumerate() {
-            let adds = matches!(self.act(way, *p), Act::Steady { adds: true, .. });
-            let steady = Item::Steady {
-                cycle: record.cycles.len(),
-                lane,
-                adds,
-            };
-            record.push(self.positions[*p].lane, steady);
-        }
-        record.cycles.push(cycle);
+        self.cycles = Some(cycles);
     }
 
     fn act<'a>(&self, way: &Way<'a>, p: usize) -> &'a Act {
@@ -172,34 +101,66 @@ impl Walk {
         if matches!(self.act(way, p), Act::Steady { adds: true, .. }) {
             return;
         }
-        let field = way.field;
-        for (k, initial) in field.initial.iter().enumerate() {
-            let Some(input) = initial else { continue };
-            at[k].0[p] = self.leaves.inputs[*input].0[p];
-            if let Some(j) = field.directions.iter().position(|d| d == input) {
-                at[field.along(j, k)].0[p] = 1.0;
+        for (at, initial) in at.iter_mut().zip(&way.field.initial) {
+            if let Some(input) = initial {
+                at.0[p] = self.leaves.inputs[*input].0[p];
             }
         }
     }
 
-    /// One cycle of the lanes at some positions, from `at`. The sink takes where each one ends and its last step.
+    /// Run cycles of the lanes in `list` until each is steady; how many are, and where.
+    fn settle(
+        &mut self,
+        way: &Way,
+        sink: &mut Sink,
+        cycles: &mut Cycles,
+        (mut list, settled): (&mut [Progress], &mut [usize; LANES]),
+    ) -> usize {
+        let mut count = 0;
+        for _ in 0..MAX_CYCLES {
+            if list.is_empty() {
+                break;
+            }
+            let mut failures = [None; LANES];
+            let positions = list.iter().map(|progress| progress.position);
+            self.run_cycle(way, cycles, positions, (&mut failures, None));
+            let mut kept = 0;
+            for i in 0..list.len() {
+                let mut progress = list[i];
+                let p = progress.position;
+                if let Some(failure) = failures[i] {
+                    self.fail(way, sink, p, failure);
+                } else if cycles.advance(way, &mut progress, i) {
+                    settled[count] = p;
+                    count += 1;
+                } else {
+                    list[kept] = progress;
+                    kept += 1;
+                }
+            }
+            list = &mut list[..kept];
+        }
+        for progress in list.iter() {
+            self.fail(way, sink, progress.position, Failure::NoSteadyState);
+        }
+        count
+    }
+
+    /// One cycle of the lanes at some positions, from the states in `cycles.at`.
     fn run_cycle(
         &self,
         way: &Way,
-        inner: &mut Walk,
-        positions: impl Iterator<Item = usize> + Clone,
-        at: &[Column],
-        sink: &mut Sink,
+        cycles: &mut Cycles,
+        positions: impl Iterator<Item = usize>,
+        (failures, record): (&mut [Option<Failure>; LANES], Option<&mut Record>),
     ) {
-        let none = Course {
-            start: 0.0,
-            stops: &[],
-            end: 0.0,
-            signals: &NO_SIGNALS,
-        };
-        let mut courses = [none; LANES];
-        let (width, free) = (way.field.width(), at.len() - 1);
+        let (field, n) = (way.cycle, way.field.n);
+        let mut inner = (cycles.walk.take())
+            .unwrap_or_else(|| Box::new(Walk::new(field, &Delivery::default())));
+        let mut courses = [Course::NONE; LANES];
         let mut count = 0;
+        inner.x.fill(Column::ZERO);
+        inner.clock.free = Column::ZERO;
         for (i, p) in positions.enumerate() {
             if let Act::Steady {
                 interval, cycle, ..
@@ -209,25 +170,57 @@ impl Walk {
                 courses[i].end = *interval;
                 courses[i].signals = way.courses[self.positions[p].lane].signals;
             }
-            let leaves = &self.leaves;
-            copy_lane(&leaves.inputs, p, &mut inner.leaves.inputs, i);
-            copy_lane(&leaves.data, p, &mut inner.leaves.data, i);
-            copy_lane(&at[..width], p, &mut inner.x, i);
+            copy_lane(&self.leaves.inputs, p, &mut inner.leaves.inputs, i);
+            copy_lane(&self.leaves.data, p, &mut inner.leaves.data, i);
+            copy_lane(&cycles.at[..n], p, &mut inner.x, i);
+            for k in 0..n {
+                inner.x[field.along(way.field.directions.len() + k, k)].0[i] = 1.0;
+            }
             inner.clock.wall.0[i] = self.clock.t.0[p];
-            inner.clock.free.0[i] = at[free].0[p];
             count = i + 1;
         }
-        if sink.record.is_some() {
-            inner.given.clone_from(&inner.leaves.inputs);
-        }
         let way = Way {
+            field,
             courses: &courses[..count],
             delivery: &Delivery::default(),
             frozen: true,
             ..*way
         };
+        let mut sink = Sink {
+            out: &mut cycles.ends,
+            failures,
+            record,
+            prescribed: None,
+        };
+        if let Some(record) = sink.record.as_deref_mut() {
+            record.begin(&inner.leaves.inputs, count);
+        }
         inner.begin(&way);
-        inner.run(&way, sink);
+        inner.run(&way, &mut sink);
+        cycles.walk = Some(inner);
+    }
+
+    /// Once more, for the record.
+    fn record_cycle(&mut self, way: &Way, sink: &mut Sink, cycles: &mut Cycles, settled: &[usize]) {
+        let Some(record) = sink.record.as_deref_mut() else {
+            return;
+        };
+        if settled.is_empty() {
+            return;
+        }
+        let mut cycle = Record::default();
+        let out = (&mut [None; LANES], Some(&mut cycle));
+        self.run_cycle(way, cycles, settled.iter().copied(), out);
+        for (lane, p) in settled.iter().enumerate() {
+            let adds = matches!(self.act(way, *p), Act::Steady { adds: true, .. });
+            let steady = Item::Steady {
+                cycle: record.cycles.len(),
+                lane,
+                adds,
+            };
+            record.push(self.positions[*p].lane, steady);
+        }
+        record.cycles.push(cycle);
     }
 
     /// Go on from the steady state, or add it to what was there.
@@ -252,37 +245,82 @@ fn copy_lane(from: &[Column], p: usize, to: &mut [Column], i: usize) {
     }
 }
 
-impl Progress {
-    /// Compare the end of a cycle, lane `i` of `ends`, with its beginning.
-    fn agree(&mut self, way: &Way, ends: &[Column], i: usize, at: &[Column]) -> bool {
-        let (field, p) = (way.field, self.position);
-        let mut worst: f64 = 0.0;
-        for block in 0..=field.directions.len() {
-            let columns = block * field.n..(block + 1) * field.n;
-            let largest = ends[columns.clone()]
-                .iter()
-                .fold(0.0, |m: f64, c| m.max(c.0[i].abs()));
-            for (end, start) in ends[columns.clone()].iter().zip(&at[columns]) {
-                let (end, start) = (end.0[i], start.0[p]);
-                let scale = if block == 0 {
-                    AGREE * end.abs() + 1e-6 * way.limits.atol
-                } else {
-                    AGREE * largest + f64::MIN_POSITIVE
-                };
-                let ratio = (end - start).abs() / scale;
-                worst = if ratio.is_nan() { f64::INFINITY } else { worst.max(ratio) };
+impl Cycles {
+    /// After a cycle as lane `i`: the states before the next one. True if the lane is steady; then all its columns are
+    /// written.
+    fn advance(&mut self, way: &Way, progress: &mut Progress, i: usize) -> bool {
+        let (n, p) = (way.field.n, progress.position);
+        let solved = self.newton(way, i, p);
+        let mut distance: f64 = if solved { 0.0 } else { f64::INFINITY };
+        let mut crosses = false;
+        for k in 0..n {
+            let (step, x, end) = (self.right[k], self.at[k].0[p], self.ends[k].0[i]);
+            let slack = 1e-6 * way.limits.atol;
+            let scale = (x + step).abs() + slack / AGREE;
+            let own = step.abs() / scale;
+            distance = if own.is_nan() {
+                f64::INFINITY
+            } else {
+                distance.max(own)
+            };
+            // Amounts do not change their sign from one cycle to the next.
+            crosses |= (x + step) * end < 0.0 && (x + step).abs() > way.limits.atol;
+        }
+        if distance <= AGREE || progress.stalls(distance, way.limits.rtol) {
+            for (at, right) in self.at[..n].iter_mut().zip(&self.right) {
+                at.0[p] += right;
+            }
+            for (at, right) in self.at[n..].iter_mut().zip(&self.right[n..]) {
+                at.0[p] = *right;
+            }
+            return true;
+        }
+        let leads = solved && !crosses && distance.is_finite();
+        if progress.plain > 0 || !leads {
+            progress.plain = progress.plain.saturating_sub(1);
+            for k in 0..n {
+                self.at[k].0[p] = self.ends[k].0[i];
+            }
+        } else {
+            if distance > 0.5 * progress.last {
+                progress.plain = PLAIN;
+            }
+            for (at, right) in self.at[..n].iter_mut().zip(&self.right) {
+                at.0[p] += right;
             }
         }
-        let rho = (worst / self.last).clamp(0.0, 0.999);
-        let close = worst * rho / (1.0 - rho) <= 1.0 && self.last.is_finite();
-        self.last = worst;
-        if worst < 0.9 * self.best {
-            self.best = worst;
-            self.since = 0;
+        progress.last = distance;
+        false
+    }
+
+    /// Newton's step, then the derivatives of the steady state along each direction, in `right`.
+    fn newton(&mut self, way: &Way, i: usize, p: usize) -> bool {
+        let (field, n) = (way.cycle, way.field.n);
+        let own = way.field.directions.len();
+        self.matrix.clear();
+        for row in 0..n {
+            let slope = |k: usize| self.ends[field.along(own + k, row)].0[i];
+            let entry = |k: usize| f64::from(u8::from(k == row)) - slope(k);
+            self.matrix.extend((0..n).map(entry));
+        }
+        self.right.clear();
+        let ends = &self.ends[..n * (1 + own)];
+        self.right.extend(ends.iter().map(|end| end.0[i]));
+        for (right, at) in self.right.iter_mut().zip(&self.at[..n]) {
+            *right -= at.0[p];
+        }
+        solve(&mut self.matrix, &mut self.right, n)
+    }
+}
+
+impl Progress {
+    /// Whether the distance is no more than the errors of the steps and has long ceased to shrink.
+    fn stalls(&mut self, distance: f64, rtol: f64) -> bool {
+        if distance < 0.9 * self.best {
+            (self.best, self.since) = (distance, 0);
         } else {
             self.since += 1;
         }
-        let stalled = self.since > PATIENCE && worst * AGREE <= way.limits.rtol;
-        worst == 0.0 || close || stalled
+        self.since > PATIENCE && distance <= 10.0 * rtol
     }
 }

@@ -6,6 +6,7 @@
 use super::field::{Field, Slot};
 use super::record::{Item, Prescribed, Record};
 use super::rest::Rest;
+use super::steady::{Cycles, NO_SIGNALS};
 use super::step::{self, Clock, Columns, Limits, Verdict, CHUNK};
 use super::tableau::{C, STAGES};
 use crate::ir::column::{Column, LANES};
@@ -24,6 +25,15 @@ pub struct Course<'a> {
     /// Where a lane ends that has no observations to wait for; infinite: with its last observation.
     pub end: f64,
     pub signals: &'a Signals,
+}
+
+impl Course<'static> {
+    pub const NONE: Self = Self {
+        start: 0.0,
+        stops: &[],
+        end: f64::INFINITY,
+        signals: &NO_SIGNALS,
+    };
 }
 
 /// Which columns an observation delivers.
@@ -63,6 +73,8 @@ impl Delivery {
 #[derive(Clone, Copy)]
 pub struct Way<'a> {
     pub field: &'a Field,
+    /// The same with directions for the states at the beginning of a cycle.
+    pub cycle: &'a Field,
     pub delivery: &'a Delivery,
     pub isa: Isa,
     pub limits: Limits,
@@ -115,12 +127,7 @@ pub struct Walk {
     pub after: Vec<Column>,
     pub theta: Column,
     row: Vec<Column>,
-    /// Lanes that run cycles until they are steady: states before a cycle, states after one, the walk.
-    pub cycle: Vec<Column>,
-    pub cycle_ends: Vec<Column>,
-    /// Inputs of the lanes in their first order, where a record needs them.
-    pub given: Vec<Column>,
-    pub inner: Option<Box<Walk>>,
+    pub cycles: Option<Cycles>,
     /// Steps of each lane that has arrived, and of all lanes if they had stayed together.
     pub steps: [u32; LANES],
     pub slots: usize,
@@ -147,10 +154,7 @@ impl Walk {
             after: vec![Column::ZERO; field.n],
             row: vec![Column::ZERO; delivery.moving.len()],
             theta: Column::ZERO,
-            cycle: Vec::new(),
-            cycle_ends: Vec::new(),
-            given: Vec::new(),
-            inner: None,
+            cycles: None,
             steps: [0; LANES],
             slots: 0,
             rest: None,
@@ -172,10 +176,17 @@ impl Walk {
         self.clock.h = Column::ZERO;
         let field = way.field;
         field.rhs.once(way.isa, &self.leaves, &mut self.memory);
-        field.flow.once(way.isa, &self.leaves, &mut self.flow_memory);
-        field.whole.once(way.isa, &self.leaves, &mut self.whole_memory);
+        field
+            .flow
+            .once(way.isa, &self.leaves, &mut self.flow_memory);
+        field
+            .whole
+            .once(way.isa, &self.leaves, &mut self.whole_memory);
         for (lane, course) in way.courses.iter().enumerate() {
-            let observed = course.stops.iter().filter(|stop| matches!(stop.act, Act::Observe(_)));
+            let observed = course
+                .stops
+                .iter()
+                .filter(|stop| matches!(stop.act, Act::Observe(_)));
             self.positions[lane] = Position {
                 lane,
                 cursor: 0,
@@ -267,7 +278,14 @@ impl Walk {
                 x: &self.x,
                 k: &self.k,
             };
-            step::stage(isa, s, &columns, &self.clock.h, &mut self.leaves.states, chunks);
+            step::stage(
+                isa,
+                s,
+                &columns,
+                &self.clock.h,
+                &mut self.leaves.states,
+                chunks,
+            );
             self.evaluate(way, s, C[s]);
         }
         let columns = Columns {
@@ -290,7 +308,9 @@ impl Walk {
         self.tell_time(way, share);
         let out = &mut self.k[s * q..(s + 1) * q];
         let lanes = self.count;
-        field.rhs.run(way.isa, lanes, &self.leaves, &mut self.memory, out);
+        field
+            .rhs
+            .run(way.isa, lanes, &self.leaves, &mut self.memory, out);
         let chunks = self.count.div_ceil(CHUNK);
         for (i, column) in &self.driven {
             step::add(way.isa, &self.leaves.rates[*column], &mut out[*i], chunks);
@@ -398,7 +418,9 @@ impl Walk {
     pub fn look_ahead(&mut self, way: &Way, p: usize) {
         let course = &way.courses[self.positions[p].lane];
         let rest = &course.stops[self.positions[p].cursor.min(course.stops.len())..];
-        let changes = rest.iter().find(|stop| !matches!(stop.act, Act::Observe(_)));
+        let changes = rest
+            .iter()
+            .find(|stop| !matches!(stop.act, Act::Observe(_)));
         let time = |stop: Option<&Stop>| stop.map_or(course.end, |stop| stop.time);
         let still = way.field.moving.is_empty();
         self.clock.next.0[p] = time(rest.first());
@@ -413,7 +435,15 @@ impl Walk {
         let chunks = self.chunks();
         let (moving, states) = (&way.field.moving, &self.leaves.states);
         let columns = (self.x.as_mut_slice(), self.k.as_mut_slice());
-        step::commit(way.isa, accepted, moving, states, columns, &mut self.clock, chunks);
+        step::commit(
+            way.isa,
+            accepted,
+            moving,
+            states,
+            columns,
+            &mut self.clock,
+            chunks,
+        );
     }
 
     fn at_target(&self, arrived: u64) -> u64 {
