@@ -8,7 +8,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
                       events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-  data <- outcomes_by_dvid(model, as.data.frame(data))
+  data <- outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data)))
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
   data <- time_as_t(model, data, time)
@@ -104,7 +104,7 @@ check_column <- function(column, data, model, argument, env) {
   if (column %in% model$described$outcomes) {
     stop_missing_column(column, data, "outcome", argument, place)
   }
-  known <- model_names(model$spec)
+  known <- c(model_names(model$spec), model$described$states)
   stop_data(
     "unknown_symbol",
     sprintf("`%s` is neither a column of `%s` nor a name of the model.", column, argument),
@@ -150,6 +150,7 @@ model_names <- function(spec) {
   c(
     vapply(spec$parameters, `[[`, character(1L), "name"),
     unlist(lapply(spec$random, `[[`, "names")),
-    sub("^[.]", "", targets)
+    sub("^[.]", "", targets),
+    equation_states(spec$statements)
   )
 }

@@ -8,16 +8,17 @@ column_like <- function(data, name) {
 }
 
 # An outcome without a column takes DV in the rows where DVID is its name or, when
-# no outcome is named there, its number among the outcomes; elsewhere it is missing.
+# no outcome is named there, its number among the outcomes; elsewhere it is missing. Endpoints
+# of a model of nlmixr2 have a name of their own.
 outcomes_by_dvid <- function(model, data) {
   outcomes <- unique(model$described$outcomes)
   value <- column_like(data, "DV")
-  kind <- column_like(data, "DVID")
-  if (is.null(value) || is.null(kind)) return(data)
-  kinds <- group_text(data[[kind]])
-  named <- any(outcomes %in% kinds)
+  kinds <- endpoint_kinds(model, data)
+  if (is.null(value) || is.null(kinds)) return(data)
+  called <- if (is.null(model$endpoints)) outcomes else model$endpoints[outcomes]
+  named <- any(called %in% kinds)
   for (i in which(!outcomes %in% names(data))) {
-    here <- kinds %in% if (named) outcomes[i] else as.character(i)
+    here <- kinds %in% if (named) called[i] else as.character(i)
     data[[outcomes[i]]] <- replace(numeric_column(data[[value]], value, "data"), !here, NA_real_)
   }
   data

@@ -45,6 +45,7 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
     "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),
     "", "M-step", paste0("  ", names(routes), ": ", routes),
     "", switch(fit$method$options$name, saem = chain_lines(x), vem = weight_lines(fit)),
+    equation_lines(fit$equations),
     paste("Time:", paste(timing, collapse = ", ")),
     "", paste("Options of", toupper(fit$method$options$name)), paste0("  ", options),
     sep = "\n"
@@ -77,6 +78,27 @@ weight_lines <- function(fit) {
         "Importance weights: smallest effective sample size %.0f of %d, largest Pareto k %.2f; see `health()`",
         min(weights$ess), as.integer(weights$draws), max(weights$khat)
       )
+    }
+  )
+}
+
+# How the differential equations were solved, and what came of the solutions that failed.
+equation_lines <- function(equations) {
+  if (is.null(equations)) return(NULL)
+  failed <- sum(equations$failed$count)
+  number <- function(n) format(n, big.mark = ",", scientific = FALSE)
+  c(
+    sprintf(
+      "Differential equations: %d state%s, %s, solved %s times",
+      length(equations$states), if (length(equations$states) == 1L) "" else "s", equations$solver,
+      number(equations$solved)
+    ),
+    if (equations$implicit > 0) {
+      sprintf("  by the implicit solver, as too stiff for the explicit one: %s", number(equations$implicit))
+    },
+    if (failed > 0) {
+      reasons <- paste(equations$failed$reason, number(equations$failed$count), collapse = ", ")
+      sprintf("  without solution, and so without likelihood (draws rejected): %s (%s)", number(failed), reasons)
     }
   )
 }

@@ -2,7 +2,8 @@
 #'
 #' @param model (`nlme_model` or formula) a model of [nlme_model()] or
 #'   [nlme_formula()], or directly the formula of the latter; or a model of
-#'   [saemix_model()], with data of [saemix_data()] and options of [saemix_control()].
+#'   [saemix_model()], with data of [saemix_data()] and options of [saemix_control()]; or a
+#'   model function of nlmixr2, see [as_nlme_model()].
 #' @param data (data.frame) one row a record. A missing outcome is skipped; other
 #'   columns the model uses must be complete.
 #' @param method (`nlme_method`) the estimator with its options: [saem()] or [vem()].
@@ -96,6 +97,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     if (is.null(time)) time <- origin$fit$data$time
     if (is.null(events)) events <- origin$fit$data$events
   }
+  if (is.function(model)) model <- as_nlme_model(model)
   env <- if (inherits(model, "formula")) environment(model) else parent.frame()
   if (missing(data)) {
     stop_option(

@@ -9,7 +9,7 @@ annealed_model <- function(model, effects) {
     block <- model$spec$random[[k]]
     place <- sd_position(block$dist)
     sd <- block$dist$args[[place]]$num
-    taken <- c(model_names(model$spec), model$described$columns)
+    taken <- c(model_names(model$spec), model$described$columns, model$described$states)
     parameter <- utils::tail(make.unique(c(taken, paste0("sd_", effect)), sep = "_"), 1L)
     block$dist$args[[place]] <- list(sym = parameter)
     block$text <- annealed_text(block$text, place, parameter)

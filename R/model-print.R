@@ -7,6 +7,7 @@ print.nlme_model <- function(x, ...) {
   random <- vapply(x$spec$random, `[[`, character(1L), "text")
   cat(
     title, statement_lines(x), "",
+    state_lines(x),
     "Random effects", paste0("  ", random), "",
     individual_parameter_lines(x),
     "Parameters", parameter_table_lines(x), "",
@@ -23,12 +24,30 @@ statement_lines <- function(model) {
   levels <- variable_levels(model)
   shown <- vapply(model$spec$statements, function(statement) {
     if (statement$kind == "outcome") return("row")
-    targets <- statement_targets(list(statement))
-    paste(unique(levels[targets]), collapse = ", ")
+    if (statement$kind == "derivative") return("state")
+    paste(unique(levels[leveled_names(statement)]), collapse = ", ")
   }, character(1L))
   # A long line keeps its level at the distance of the others.
   width <- min(max(nchar(texts)), 66L)
   paste0("  ", formatC(texts, width = -width), "  [", shown, "]")
+}
+
+# What a statement gives a value: variables, or the property of a state, named by the whole line.
+leveled_names <- function(statement) {
+  if (statement$kind %in% c("initial", "dosing")) return(statement$text)
+  unique(statement_targets(list(statement)))
+}
+
+# The states with their compartment numbers, and the options that are not the usual ones.
+state_lines <- function(model) {
+  states <- model$described$states
+  if (length(states) == 0L) return(NULL)
+  changed <- changed_ode_options(model$spec$ode)
+  c(
+    paste0("States: ", paste(sprintf("%s (%d)", states, seq_along(states)), collapse = ", ")),
+    if (length(changed) > 0L) paste0("Solver: ", paste(changed, collapse = ", ")),
+    ""
+  )
 }
 
 # Every symbol that a statement reads, those of its lines included.
@@ -43,17 +62,18 @@ statement_symbols <- function(statement) {
 variable_levels <- function(model) {
   groups <- groups_of_effects(model)
   terms <- individual_terms(model)
-  varying <- setdiff(model$described$columns, constant_columns(model$spec))
+  varying <- c(setdiff(model$described$columns, constant_columns(model$spec)), model$described$states)
   reached <- list()
   levels <- character()
   for (statement in model$spec$statements) {
     if (statement$kind == "outcome") next
     symbols <- statement_symbols(statement)
     symbols <- unique(c(symbols, unlist(reached[intersect(symbols, names(reached))])))
-    for (target in unique(statement_targets(list(statement)))) {
+    for (target in leveled_names(statement)) {
       reached[[target]] <- unique(c(reached[[target]], symbols))
       own <- unique(groups[intersect(reached[[target]], names(groups))])
-      by_row <- any(varying %in% reached[[target]]) && !sub("^[.]", "", target) %in% terms
+      of_subject <- statement$kind %in% c("initial", "dosing") || sub("^[.]", "", target) %in% terms
+      by_row <- any(varying %in% reached[[target]]) && !of_subject
       levels[[target]] <- if (by_row) "row" else if (length(own) > 0L) paste(own, collapse = ", ") else "population"
     }
   }
@@ -184,9 +204,11 @@ column_level <- function(column, model) {
     column %in% c(statement_symbols(statement), tree_symbols(statement$dist))
   }, logical(1L))
   readers <- lapply(model$spec$statements[reads], function(statement) {
-    if (statement$kind == "outcome") "" else statement_targets(list(statement))[1L]
+    if (statement$kind %in% c("outcome", "derivative")) "" else statement_targets(list(statement))[1L]
   })
   readers <- unlist(readers)
+  # Read by `x(0)`, `f(x)` and the like alone.
+  if (length(readers) == 0L) return(c(model$groups, "subject")[1L])
   if (!all(sub("^[.]", "", readers) %in% individual_terms(model))) return("row")
   paste(unique(variable_levels(model)[readers]), collapse = ", ")
 }

@@ -1,4 +1,4 @@
-# Read the code block: assignments, branches, loops and outcomes, in the order written.
+# Read the code block: assignments, branches, loops, equations and outcomes, in the order written.
 
 model_statements <- function(block, env) {
   statement_list(block, new_scope(env, ""))
@@ -25,8 +25,8 @@ model_statement <- function(code, scope) {
     )
   }
   stop_model(
-    "no_statement", "This line neither assigns a variable nor states an outcome.", scope$text,
-    "Write `name <- expression` or `column ~ distribution(...)`."
+    "no_statement", "This line neither assigns a variable nor states an equation or an outcome.", scope$text,
+    "Write `name <- expression`, `d/dt(state) <- expression` or `column ~ distribution(...)`."
   )
 }
 
@@ -69,7 +69,7 @@ assignment <- function(code, scope) {
     index <- index_trees(target, scope)
     target <- target[[2L]]
   }
-  if (is.call(target)) stop_target(target, scope$text)
+  if (is.call(target)) return(equation_statement(target, value, scope))
   if (!is.symbol(target) && !is.character(target)) {
     stop_model(
       "bad_target", sprintf("`%s` cannot be assigned to.", code_text(target)), scope$text,
@@ -108,22 +108,6 @@ assigning_branches <- function(code, assignment) {
 target_name <- function(name, scope) {
   own <- scope$bound[[name]]$sym
   if (scope$closed && !is.null(own)) own else name
-}
-
-stop_target <- function(target, text) {
-  if (is_call_to(target, "/") && is_call_to(target[[3L]], "dt")) {
-    stop_later("differential equations", text, "Use the solution in closed form.")
-  }
-  stop_later("initial values and dosing statements", text, "Use the solution in closed form.")
-}
-
-stop_later <- function(what, text, hint) {
-  stop_model(
-    "later_release",
-    sprintf("%s%s are not available in this release.",
-            toupper(substring(what, 1L, 1L)), substring(what, 2L)),
-    text, hint
-  )
 }
 
 outcome <- function(code, scope) {

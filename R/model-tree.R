@@ -10,7 +10,7 @@ math_words <- c(
   "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
   "sum", "prod", "mean", "length", "rep", "diag", "%*%", ":", "seq", "seq_len", "seq_along",
   "numeric", "matrix", "t", "nrow", "ncol", "cumsum", "cumprod", "rev", "crossprod",
-  "tcrossprod", "outer", "rowSums", "colSums", "rbind"
+  "tcrossprod", "outer", "rowSums", "colSums", "rbind", "linear_compartments"
 )
 error_words <- c("add", "prop", "add_prop", "add_prop_sd")
 outcome_words <- c(
@@ -23,7 +23,7 @@ random_words <- c(
   "normal", "mvnormal", "lognormal", "exponential", "gamma", "beta", "student_t"
 )
 later_words <- c(
-  "linear_compartments", "planar_flow", "network", "soft_tree", "spline"
+  "planar_flow", "network", "soft_tree", "spline"
 )
 
 # Where code is read: `env` finds helper functions, `bound` holds names that

@@ -52,7 +52,7 @@
 #' or crossed (`| id` and `| item`); a level may change from row to row.
 #'
 #' @section Code:
-#' Assignments and outcomes, in the order written: arithmetic, comparisons and logic,
+#' Assignments, equations and outcomes, in the order written: arithmetic, comparisons and logic,
 #' `exp log log1p expm1 sqrt abs sin cos tan tanh atan lgamma gamma digamma trigamma
 #' pnorm qnorm plogis qlogis min max pmin pmax softplus`, `if`/`else` and `ifelse()`;
 #' vectors and matrices by `c : seq seq_len seq_along rep numeric matrix rbind diag t`,
@@ -132,8 +132,45 @@
 #' What is predicted at a row is the mean given the subject's earlier outcomes.
 #' Random effects are those of the subject.
 #'
-#' @param ... `fixed(...)`, `random(...)`, `covariates(...)` and `{ code }`. These words are
-#'   understood here only; nothing is masked. `!!x` puts the value of `x` in,
+#' @section Differential equations:
+#' `d/dt(x) <- expression` makes `x` a *state*: a value that changes with time at this
+#' rate. The expression may read all states, the time `t`, parameters, effects,
+#' variables and covariates; `if (condition) a else b` and helper functions may stand in
+#' it. Variables that read a state, such as `cp <- central / v`, may stand before or
+#' after its equation. Elsewhere a state is its value at the row. Equations stand at the
+#' top level of the code, not inside `if` or `for`.
+#'
+#' * `x(0) <- expression`: the value of `x` at time 0, or at the first record of a subject
+#'   that begins earlier; 0 where it is not given;
+#' * `f(x)`: bioavailability, the factor on the amounts of all doses into `x`; 1 where it
+#'   is not given;
+#' * `alag(x)`, or `lag(x)`: time by which doses into `x` are late, in the unit of the
+#'   times;
+#' * `rate(x)`, `dur(x)`: rate and duration of the infusions into `x` whose records say
+#'   that the model has them (`RATE` of -1 and -2).
+#'
+#' All of these are values of the subject: they read parameters, effects and covariates
+#' that are constant in a subject. Random effects are those of the subject; for
+#' variability between occasions give it one effect an occasion and choose, as in
+#' `kappa <- ifelse(OCC == 1, k[1], k[2])`.
+#'
+#' Doses are records of the data (`EVID`, `AMT`, `CMT`, `RATE`, `II`, `ADDL`, `SS`). Compartment
+#' numbers are the order of the equations; `CMT` may also hold the names of states.
+#'
+#' `linear_compartments(cl, v, q, v2, q2, v3, ka)` is the concentration in the central one
+#' of one to three compartments with linear elimination. It adds the states `depot` (with
+#' `ka`), `central`, `peripheral1` and `peripheral2`, in this order before all other
+#' states, with doses into any of them. `cl` and `v` are clearance and
+#' volume of the central compartment; `q` and `v2`, `q2` and `v3` those of the first and
+#' second peripheral one; `ka` is the rate of absorption from the depot. Rates may be
+#' given instead: `k`, `k12`, `k21`, `k13`, `k31` with the volume `v`. Other names are `v1`
+#' and `vc` for `v`, `vp` for `v2`, `vp2` for `v3`, `kel` for `k`. Its states take statements
+#' such as `f(depot)` and may be read by further equations.
+#'
+#' [ode_control()] sets tolerances and solver.
+#'
+#' @param ... `fixed(...)`, `random(...)`, `covariates(...)`, [ode_control()] and `{ code }`. These
+#'   words are understood here only; nothing is masked. `!!x` puts the value of `x` in,
 #'   `!!!list` splices one.
 #' @returns An object of class `nlme_model`: a plain list for [fit_nlme()].
 #' @seealso [nlme_formula()] for models in one formula.
@@ -154,6 +191,20 @@
 #'   }
 #' )
 #' theo
+#'
+#' # The same as differential equations, with doses in records of the data.
+#' nlme_model(
+#'   fixed(tka = 0.5, tcl = -3.2, tv = -0.8, omega = positive(c(0.4, 0.1, 0.1)), sigma = positive(0.7)),
+#'   random(eta ~ mvnormal(c(tka, tcl, tv), diag(omega)) | id),
+#'   {
+#'     ka <- exp(eta[1])
+#'     cl <- exp(eta[2])
+#'     v <- exp(eta[3])
+#'     d/dt(depot) <- -ka * depot
+#'     d/dt(central) <- ka * depot - cl / v * central
+#'     conc ~ normal(central / v, sigma)
+#'   }
+#' )
 #' @export
 nlme_model <- function(...) {
   parts <- rlang::enexprs(...)
@@ -166,16 +217,27 @@ nlme_model <- function(...) {
       spec$random <- c(spec$random, random_blocks(part, env))
     } else if (is_call_to(part, "covariates")) {
       spec$covariates <- c(spec$covariates, covariate_declarations(part, env))
+    } else if (!is.null(options <- ode_options(part, env))) {
+      if (!is.null(spec$ode)) stop_part_twice("ode_control()", part)
+      spec$ode <- options
     } else if (is_call_to(part, c("{", "~", "<-"))) {
       spec$statements <- c(spec$statements, model_statements(part, env))
     } else {
       stop_model(
-        "unknown_part", "A model is made of fixed(...), random(...), covariates(...) and { code }.",
+        "unknown_part",
+        "A model is made of fixed(...), random(...), covariates(...), ode_control(...) and { code }.",
         code_text(part)
       )
     }
   }
   new_nlme_model(spec)
+}
+
+stop_part_twice <- function(name, part) {
+  stop_model(
+    "name_used_twice", sprintf("%s is given twice.", name), code_text(part), "Give all its options in one.",
+    list(name = name)
+  )
 }
 
 # Every door ends here: the core checks the specification and describes it.

@@ -36,7 +36,9 @@ predict_core <- function(fit, newdata, level) {
   check_frame(newdata, "newdata")
   group <- fit$data$group
   # A typical subject needs no name.
-  if (level == 0) newdata <- with_groups(newdata, c(group, fit$model$groups))
+  if (level == 0) {
+    newdata <- with_groups(newdata, c(group, fit$model$groups), has_states(fit$model))
+  }
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
   bound <- bind_data(fit$model, newdata, group, time, "newdata", events = fit$data$events)
   request <- core_request("predict", fit$model$spec, list(
@@ -47,12 +49,17 @@ predict_core <- function(fit, newdata, level) {
   core_call(request, bound$columns)
 }
 
-# Every row its own level of the groupings that `newdata` does not have.
-with_groups <- function(newdata, groups) {
+# Every row its own level of the groupings that `newdata` does not have; with
+# differential equations the rows are the course of one subject.
+with_groups <- function(newdata, groups, one) {
   columns <- unique(unlist(strsplit(setdiff(groups, names(newdata)), ":", fixed = TRUE)))
-  for (column in setdiff(columns, names(newdata))) newdata[[column]] <- seq_len(nrow(newdata))
+  levels <- if (one) rep(1L, nrow(newdata)) else seq_len(nrow(newdata))
+  for (column in setdiff(columns, names(newdata))) newdata[[column]] <- levels
   newdata
 }
+
+# Whether a model has differential equations.
+has_states <- function(model) length(model$described$states) > 0L
 
 # Modes of the levels in the data, a row a level; one that was not fitted is an error.
 known_modes <- function(fitted, bound) {

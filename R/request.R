@@ -7,7 +7,7 @@ core_request <- function(task, spec, fields = list()) {
 
 # Vectors that stay arrays even with one element are marked with I().
 model_fields <- function(spec) {
-  list(
+  fields <- list(
     censoring = isTRUE(spec$censoring),
     parameters = lapply(spec$parameters, parameter_fields),
     random = lapply(spec$random, function(block) {
@@ -24,6 +24,8 @@ model_fields <- function(spec) {
     }),
     statements = lapply(spec$statements, statement_fields)
   )
+  if (length(spec$ode) > 0L) fields$ode <- spec$ode
+  fields
 }
 
 statement_fields <- function(statement) {

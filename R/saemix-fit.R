@@ -5,7 +5,8 @@
 #' Shows what [fit_nlme()] makes of a model that was written for another package: an
 #' ordinary model that prints, fits and simulates like one of [nlme_model()].
 #'
-#' @param x a model: of [saemix_model()].
+#' @param x a model: of [saemix_model()], or a model function of nlmixr2 or rxode2,
+#'   `function() { ini({ ... }); model({ ... }) }`.
 #' @param ... for methods.
 #' @param data (`saemix_data`) the data of [saemix_data()]; they name the predictors and the
 #'   covariates. Fit the model to `as.data.frame(data)`, where the covariates are coded.
@@ -19,6 +20,24 @@
 #'     name.response = "height"
 #'   )
 #' )
+#'
+#' as_nlme_model(function() {
+#'   ini({
+#'     tka <- 0.45
+#'     tcl <- log(2.7)
+#'     tv <- 3.45
+#'     eta.ka ~ 0.6
+#'     eta.cl + eta.v ~ c(0.3, 0.01, 0.1)
+#'     add.sd <- 0.7
+#'   })
+#'   model({
+#'     ka <- exp(tka + eta.ka)
+#'     cl <- exp(tcl + eta.cl)
+#'     v <- exp(tv + eta.v)
+#'     cp <- linCmt()
+#'     cp ~ add(add.sd)
+#'   })
+#' })
 #' @export
 as_nlme_model <- function(x, ...) UseMethod("as_nlme_model")
 
@@ -26,7 +45,7 @@ as_nlme_model <- function(x, ...) UseMethod("as_nlme_model")
 as_nlme_model.default <- function(x, ...) {
   stop_option(
     "bad_model", sprintf("An object of class `%s` is not a model that can be read.", class(x)[1L]),
-    hint = "Write it with `nlme_model()` or `saemix_model()`."
+    hint = "Write it with `nlme_model()` or `saemix_model()`, or give a model function of nlmixr2."
   )
 }
 

@@ -564,6 +564,7 @@ fn a_planner_that_is_used_again_makes_the_same_stops() {
         observations: &observations,
         lines: &[1.0],
         dosing: &dosing,
+        variants: &[],
     };
     let (mut planner, mut again) = (Planner::default(), Stops::new());
     let inputs = [
@@ -617,6 +618,7 @@ fn it_is_known_which_stops_do_not_depend_on_inputs() {
             observations: &[],
             lines: &[],
             dosing: &dosing,
+            variants: &[],
         };
         assert_eq!(
             agenda.is_constant(),

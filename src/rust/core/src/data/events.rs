@@ -44,7 +44,7 @@ impl Events {
         let mut schedules = Vec::with_capacity(rows.len());
         for list in rows {
             let mut schedule = Schedule {
-                start: list.first().map_or(0.0, |row| time[*row]),
+                start: list.first().map_or(0.0, |row| time[*row].min(0.0)),
                 events: Vec::new(),
             };
             let met: Vec<f64> = list.iter().map(|row| time[*row]).collect();

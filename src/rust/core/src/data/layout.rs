@@ -1,6 +1,9 @@
 //! Arrange subjects and their copies in blocks of 64 lanes, rows outside, columns transposed.
 
+use std::sync::Arc;
+
 use crate::ir::column::{Column, LANES};
+use crate::ode::Lanes;
 
 /// What a lane holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +25,8 @@ pub struct Block {
     pub row: Vec<Column>,
     /// 1 where a row counts for an outcome, else 0, `[row][outcome]`.
     pub mask: Vec<Column>,
+    /// What each lane meets while differential equations are solved.
+    pub lanes_met: Option<Arc<Lanes>>,
 }
 
 /// Values that the program reads of the data.
@@ -148,5 +153,6 @@ fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
         subject,
         row,
         mask,
+        lanes_met: None,
     }
 }

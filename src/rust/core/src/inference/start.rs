@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use nalgebra::DMatrix;
 
+use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::column::{Column, LANES};
-use crate::ir::scalar::{Leaves, ScalarProgram};
-use crate::problem::{Draws, Joint, Means, Points, Prior, Values};
+use crate::ir::program::ValueProgram;
+use crate::problem::{Joint, Means, Points, Prior, Values};
 
 /// Individual vectors that are tried: the mean, and one standard deviation to both sides in each coordinate.
 fn candidates(mean: &[Column], omega: &DMatrix<f64>) -> Vec<Vec<Column>> {
@@ -52,7 +53,14 @@ pub fn check_start(joint: &Joint) -> Result<()> {
             }
         }
         if let Some(l) = (0..block.lanes.len()).find(|l| !sound[*l]) {
-            return Err(error(joint, block.lanes[l].subject as usize, &points));
+            let place = Place {
+                joint,
+                layout: &layout,
+                block: b,
+                lane: l,
+                points: &points,
+            };
+            return Err(place.error());
         }
     }
     Ok(())
@@ -67,83 +75,95 @@ fn covariance_error() -> Error {
     .hint("Start every variance above zero and every correlation between -1 and 1.")
 }
 
-struct RowLeaves<'a> {
+/// Where a subject stands while its observations are looked at one by one.
+struct Place<'a> {
     joint: &'a Joint,
-    row: usize,
+    layout: &'a Layout,
+    block: usize,
+    lane: usize,
     points: &'a Points,
 }
 
-impl Leaves for RowLeaves<'_> {
-    fn data(&self, column: usize) -> f64 {
-        self.joint.main().records.columns[column][self.row]
+impl Place<'_> {
+    /// Row roots of a program at the rows of the subject: `[root][row]`.
+    fn rows(&self, program: &ValueProgram) -> Vec<Vec<f64>> {
+        let problem = self.joint.main();
+        let mut values = Values::new(problem, self.layout, program);
+        values.set_known(Arc::new(self.joint.known(
+            problem,
+            self.layout,
+            self.points,
+        )));
+        values.prepare(&self.joint.theta.start);
+        let mean = self
+            .layout
+            .columns(self.block, &self.points.values[0], problem.n_phi());
+        let mut found = vec![Vec::new(); program.row_roots.len()];
+        values.rows(self.block, &mean, &mut Vec::new(), |_, root, column| {
+            found[root].push(column.0[self.lane]);
+        });
+        found
     }
 
-    fn theta(&self, coordinate: usize) -> f64 {
-        self.joint.theta.start[coordinate]
+    /// For each outcome its predictions and residual SDs, where it has them.
+    fn predictions(&self) -> Vec<[Option<Vec<f64>>; 2]> {
+        let programs = &self.joint.main().programs;
+        let mut found = self.rows(&programs.prediction).into_iter();
+        let mut take = |has: bool| has.then(|| found.next()).flatten();
+        let each = programs.predicted.iter();
+        each.map(|(mean, sd)| [take(*mean), take(*sd)]).collect()
     }
 
-    fn phi(&self, coordinate: usize) -> f64 {
-        let model = self.joint.model();
-        let group = model.effects[coordinate].group;
-        let level = self.joint.parts[group].records.codes[self.row];
-        let k = coordinate - model.effects_of(group).start;
-        self.points.phi(group, k, level, 0)
-    }
-}
-
-/// Name the first observation of the subject without a density at its mean.
-fn error(joint: &Joint, subject: usize, points: &Points) -> Error {
-    let problem = joint.main();
-    let records = &problem.records;
-    let label = &records.labels[subject];
-    let error = Error::new(
-        ErrorClass::Start,
-        "not_finite_start",
-        format!(
-            "The likelihood of `{}` {label} is not finite at the starting values.",
-            records.group
-        ),
-    )
-    .field("subject", label);
-    let mut memory = Vec::new();
-    for (o, outcome) in problem.model.outcomes.iter().enumerate() {
-        let density = &problem.form.densities[o];
-        let mut roots = vec![density.log_density];
-        roots.extend(density.prediction);
-        roots.extend(density.sd);
-        let program = ScalarProgram::new(&problem.form.graph, &roots);
-        let name = &problem.model.columns[outcome.column as usize].name;
-        for row in &records.rows[subject] {
-            if records.columns[outcome.column as usize][*row].is_nan() {
-                continue;
+    /// Name the first observation of the subject without a density at its mean.
+    fn error(&self) -> Error {
+        let problem = self.joint.main();
+        let records = &problem.records;
+        let subject = self.layout.blocks[self.block].lanes[self.lane].subject as usize;
+        let label = &records.labels[subject];
+        let error = Error::new(
+            ErrorClass::Start,
+            "not_finite_start",
+            format!(
+                "The likelihood of `{}` {label} is not finite at the starting values.",
+                records.group
+            ),
+        )
+        .field("subject", label);
+        let (terms, predictions) = (self.rows(&problem.programs.terms), self.predictions());
+        for (o, outcome) in problem.model.outcomes.iter().enumerate() {
+            let column = outcome.column as usize;
+            let name = &problem.model.columns[column].name;
+            for (j, row) in self.layout.rows[subject].iter().enumerate() {
+                if records.columns[column][*row].is_nan() || terms[o][j].is_finite() {
+                    continue;
+                }
+                let [mean, sd] = predictions[o].each_ref().map(|p| p.as_ref().map(|p| p[j]));
+                return error
+                    .at(format!("row {}, `{name}`: {}", row + 1, outcome.text))
+                    .field("row", row + 1)
+                    .field("column", name)
+                    .hint(self.hint(mean, sd));
             }
-            let leaves = RowLeaves {
-                joint,
-                row: *row,
-                points,
-            };
-            let values = program.evaluate(&problem.form.graph, &leaves, &mut memory);
-            if values[0].is_finite() {
-                continue;
+        }
+        error.hint("Change the starting values.")
+    }
+
+    fn hint(&self, mean: Option<f64>, sd: Option<f64>) -> String {
+        let dynamics = self.joint.main().form.dynamics.as_ref();
+        let failed = dynamics.map(|d| d.counts().failed()).unwrap_or_default();
+        match (mean, sd) {
+            (Some(mean), Some(0.0)) => format!(
+                "The prediction there is {mean}, and the residual SD 0: a proportional error needs predictions other \
+                 than zero. Use add_prop(a, b), or leave the row out."
+            ),
+            (Some(mean), _) if mean.is_nan() && !failed.is_empty() => format!(
+                "The differential equations have no solution there ({}): change the starting values, or see ode_control().",
+                failed[0].0
+            ),
+            (Some(mean), _) => {
+                format!("The prediction there is {mean}: change the starting values, or leave the row out.")
             }
-            let hint = match (density.prediction, density.sd) {
-                (Some(_), Some(_)) if values[2] == 0.0 => format!(
-                    "The prediction there is {}, and the residual SD 0: a proportional error needs predictions other \
-                     than zero. Use add_prop(a, b), or leave the row out.",
-                    values[1]
-                ),
-                (Some(_), _) => format!(
-                    "The prediction there is {}: change the starting values, or leave the row out.",
-                    values[1]
-                ),
-                _ => "Change the starting values, or leave the row out.".into(),
-            };
-            return error
-                .at(format!("row {}, `{name}`: {}", row + 1, outcome.text))
-                .field("row", row + 1)
-                .field("column", name)
-                .hint(hint);
+            _ => "Change the starting values, or leave the row out.".into(),
         }
     }
-    error.hint("Change the starting values.")
 }

@@ -89,6 +89,18 @@ impl Graph {
         (0..self.ops.len()).map(|i| Node(u32::try_from(i).unwrap_or(u32::MAX)))
     }
 
+    /// All nodes in an order of evaluation: what depends on no state comes first, so that inputs stand before states.
+    pub fn order(&self) -> Vec<Node> {
+        let mut behind = vec![false; self.len()];
+        for node in self.nodes() {
+            let state = matches!(self.op(node), Op::State(_));
+            behind[node.index()] = state || self.operands(node).any(|a| behind[a.index()]);
+        }
+        let (later, first): (Vec<Node>, Vec<Node>) =
+            self.nodes().partition(|node| behind[node.index()]);
+        first.into_iter().chain(later).collect()
+    }
+
     /// The value of a constant node.
     pub fn as_constant(&self, node: Node) -> Option<f64> {
         match self.op(node) {

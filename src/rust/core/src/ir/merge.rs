@@ -21,10 +21,11 @@ pub fn merge_exponentials(graph: &Graph, levels: Levels, positive: &[bool]) -> (
         positive,
         known: HashMap::new(),
     };
-    let mut moved = Vec::with_capacity(graph.len());
-    for node in graph.nodes() {
+    let zero = merger.graph.constant(0.0);
+    let mut moved = vec![zero; graph.len()];
+    for node in graph.order() {
         let new = merger.graph.copy(graph, node, &moved);
-        moved.push(merger.merged(new));
+        moved[node.index()] = merger.merged(new);
     }
     merger.graph.copy_carries(graph, &moved);
     (merger.graph, moved)

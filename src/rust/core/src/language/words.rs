@@ -2,13 +2,14 @@
 
 /// Functions of the code block.
 #[rustfmt::skip]
-pub const FUNCTIONS: [&str; 72] = [
+pub const FUNCTIONS: [&str; 73] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
     "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%", "mean",
     "(", "trigamma", ":", "seq_len", "seq_along", "seq", "numeric", "matrix", "t", "nrow", "ncol",
     "cumsum", "cumprod", "rev", "crossprod", "tcrossprod", "outer", "rowSums", "colSums", "rbind",
+    "linear_compartments",
 ];
 
 /// Families of random effects.

@@ -1,6 +1,7 @@
 //! Compile expressions: symbols, operators and functions on scalars, vectors and small matrices.
 
 use super::arguments::{arranged, formals};
+use super::compartments;
 use super::scope::Scope;
 use super::shape::shaping;
 use super::value::Value;
@@ -34,6 +35,7 @@ impl Scope {
     ) -> Result<Value> {
         match (call, args) {
             ("[", _) => return self.element(args, statement),
+            (compartments::WORD, _) => return self.compartments(args, names, statement),
             ("==" | "!=", [left, right]) => {
                 if let Some(test) = self.level_test(left, right)? {
                     return map(&mut self.graph, &test, |g, x| {

@@ -1,10 +1,12 @@
 //! Put a model together: parameters, random effects, then statements in the order written.
 
 use super::covariates::declare;
+use super::equations;
 use super::parameter::Parameter;
 use super::scope::{Kind, Scope};
+use super::solver::control;
 use super::statements::statements;
-use super::{Model, Outcome};
+use super::{Equation, Model, Outcome};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
 use crate::language::specification::{Random, Specification};
@@ -36,9 +38,11 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         .hint("Name at least one in fixed(), for example fixed(ka = positive(1))."));
     }
     declare(&mut scope, &spec.covariates)?;
+    equations::find(&mut scope, spec)?;
     let (blocks, effects, groups) = random_effects(&mut scope, spec)?;
     let (outcomes, assigned) = statements(&mut scope, spec)?;
-    mark_outcomes(&mut scope, &blocks, &outcomes);
+    let equations = scope.equations()?;
+    mark_outcomes(&mut scope, &blocks, &equations, &outcomes);
     let model = Model {
         graph: scope.graph,
         parameters,
@@ -50,13 +54,36 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         covariates: scope.covariates,
         outcomes,
         assigned,
-        equations: Vec::new(),
-        control: crate::ode::Control::default(),
+        control: control(&spec.ode, !equations.is_empty())?,
+        equations,
     };
     match model.groups.get(1) {
         Some(Some(group)) if model.is_sequential() => Err(model.grouping_error(group)),
+        Some(Some(_)) if !model.equations.is_empty() => Err(several_groupings(&model)),
         _ => Ok(model),
     }
+}
+
+/// The equations of a subject have one value of every effect.
+fn several_groupings(model: &Model) -> Error {
+    let named: Vec<&str> = model.groups.iter().flatten().map(String::as_str).collect();
+    let subject = named.iter().min_by_key(|name| name.matches(':').count());
+    let other = named.iter().find(|name| Some(name) != subject.as_ref());
+    let (subject, other) = (
+        subject.copied().unwrap_or("id"),
+        other.copied().unwrap_or(""),
+    );
+    let occasion = other.rsplit(':').next().unwrap_or(other);
+    Error::model(
+        "equation_grouping",
+        format!("Random effects are grouped by `{subject}` and by `{other}`, but differential equations run through all rows of a subject."),
+    )
+    .at((model.blocks.iter().find(|b| b.group > 0)).map_or(String::new(), |b| b.text.clone()))
+    .field("group", other)
+    .hint(format!(
+        "For variability between occasions give the subject one effect an occasion and choose: \
+         `random(c(k1, k2) ~ normal(0, omega) | {subject})` and `kappa <- ifelse({occasion} == 1, k1, k2)`."
+    ))
 }
 
 type Randoms = (
@@ -89,6 +116,15 @@ fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
             )
             .at(block.text.clone()));
         }
+        if let Some(state) = block.arguments().find_map(|node| scope.reads_state(*node)) {
+            return Err(Error::model(
+                "effect_of_state",
+                format!("The distribution of a random effect depends on the state `{state}`."),
+            )
+            .at(block.text.clone())
+            .field("name", state)
+            .hint("Parameters and covariates that are constant in the group may stand here."));
+        }
     }
     Ok((blocks, effects, groups))
 }
@@ -108,12 +144,18 @@ fn groups(spec: &Specification) -> Vec<Option<String>> {
 }
 
 /// Find the columns that may be missing: outcomes read by nothing but their own distribution.
-fn mark_outcomes(scope: &mut Scope, blocks: &[super::EffectBlock], outcomes: &[Outcome]) {
+fn mark_outcomes(
+    scope: &mut Scope,
+    blocks: &[super::EffectBlock],
+    equations: &[Equation],
+    outcomes: &[Outcome],
+) {
     for outcome in outcomes {
         let others = outcomes.iter().filter(|o| o.column != outcome.column);
         let roots: Vec<Node> = others
             .map(|o| o.density.log_density)
             .chain(blocks.iter().flat_map(|b| b.arguments().copied()))
+            .chain(equations.iter().flat_map(Equation::nodes))
             .collect();
         let needed = scope.graph.reachable(&roots);
         let mut read = scope.graph.nodes().filter(|node| needed[node.index()]);

@@ -3,11 +3,13 @@
 mod arguments;
 mod call;
 mod censored;
+mod compartments;
 mod compile;
 mod control;
 pub mod covariance;
 mod covariates;
 mod declared;
+mod equations;
 mod index;
 mod matrix;
 mod matrix_log;
@@ -19,6 +21,7 @@ mod scale;
 mod scope;
 mod sequence;
 mod shape;
+mod solver;
 mod special;
 mod start;
 mod statements;
@@ -234,6 +237,20 @@ impl Model {
         let mine = |e: &&Effect| e.group == group;
         let first = self.effects.iter().take_while(|e| e.group != group).count();
         first..first + self.effects.iter().filter(mine).count()
+    }
+}
+
+impl Equation {
+    /// All that is said of the state.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> {
+        let more = [
+            self.initial,
+            self.fraction,
+            self.lag,
+            self.rate,
+            self.duration,
+        ];
+        [self.rhs].into_iter().chain(more.into_iter().flatten())
     }
 }
 

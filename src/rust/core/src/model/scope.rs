@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::equations::States;
 use super::value::Value;
 use super::{Column, Covariate, Source};
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ pub struct Scope {
     assigned_at: HashMap<String, usize>,
     /// Statements compiled so far, loops written out.
     pub n_steps: usize,
+    /// States of the differential equations.
+    pub states: States,
 }
 
 /// A covariate with levels.
@@ -46,6 +49,7 @@ pub enum Kind {
     Effect,
     Covariate,
     Variable,
+    State,
 }
 
 impl Kind {
@@ -55,6 +59,7 @@ impl Kind {
             Self::Effect => "a random effect",
             Self::Covariate => "a covariate",
             Self::Variable => "a variable",
+            Self::State => "a state",
         }
     }
 }
@@ -89,6 +94,7 @@ impl Scope {
             mask: None,
             assigned_at: HashMap::new(),
             n_steps: 0,
+            states: States::default(),
             censoring: false,
         }
     }

@@ -25,8 +25,12 @@ pub fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements>
                 check_outcome(scope, &outcomes, column).map_err(|e| e.at(text.clone()))?;
                 outcomes.push(outcome(scope, column, dist, text).map_err(|e| e.at(text.clone()))?);
             }
+            other if scope.equation(other)? => {}
             other => scope.step(other)?,
         }
+    }
+    for outcome in &outcomes {
+        check_states(scope, outcome).map_err(|e| e.at(outcome.text.clone()))?;
     }
     if outcomes.is_empty() {
         return Err(Error::model("no_outcome", "The model has no outcome.")
@@ -42,7 +46,7 @@ fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()
             format!("The outcome `{column}` is also a name of the model."),
         )
         .field("name", column)
-        .hint("Give the parameter, effect or variable another name than the data column."));
+        .hint("Give the parameter, effect, variable or state another name than the data column."));
     }
     let stated = |o: &Outcome| scope.columns[o.column as usize].name == column;
     if outcomes.iter().any(stated) {
@@ -52,6 +56,38 @@ fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()
         ));
     }
     Ok(())
+}
+
+/// A hazard is integrated between rows, a chain moves from row to row: neither follows a state on its way.
+fn check_states(scope: &Scope, outcome: &Outcome) -> Result<()> {
+    let is_event = outcome.family == "event";
+    if !is_event && outcome.chain.is_none() {
+        return Ok(());
+    }
+    let arguments = outcome.density.arguments.iter();
+    let mut roots = arguments.chain([&outcome.density.log_density]);
+    let Some(state) = roots.find_map(|node| scope.reads_state(*node)) else {
+        return Ok(());
+    };
+    let family = &outcome.family;
+    let error = Error::model(
+        "state_between_rows",
+        format!(
+            "`{family}()` reads the state `{state}`, whose course between rows it does not follow."
+        ),
+    )
+    .field("name", state);
+    Err(if is_event {
+        let column = &scope.columns[outcome.column as usize].name;
+        error.hint(format!(
+            "Write the cumulative hazard as a state, `d/dt(cumulative) <- hazard`; the first event of a subject is then \
+             `{column} ~ custom({column} * log(hazard) - cumulative)`."
+        ))
+    } else {
+        error.hint(
+            "Chains and differential equations may stand in one model, but not in each other.",
+        )
+    })
 }
 
 impl Scope {
@@ -89,8 +125,11 @@ impl Scope {
             Statement::Derivative { text, .. }
             | Statement::Initial { text, .. }
             | Statement::Dosing { text, .. } => {
-                let problem = "A statement of the differential equations cannot stand here.";
-                (Err(Error::model("equation_inside", problem)), text)
+                let problem =
+                    "A differential equation cannot stand inside `if`, `for` or a function.";
+                let hint = "State it once, outside; its right-hand side may choose with `if (a) b else c`.";
+                let error = Error::model("equation_inside", problem).hint(hint);
+                (Err(error), text)
             }
             Statement::Outcome { text, .. } => {
                 let problem = "An outcome cannot stand inside `if`, `for` or a function.";

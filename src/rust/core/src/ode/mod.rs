@@ -6,8 +6,14 @@
 //! infusions, resets. Between two of them the equations run undisturbed.
 
 pub mod agenda;
+mod counts;
 mod dual;
+mod dynamics;
 pub mod interpolate;
+mod lanes;
+pub mod linear;
+pub mod program;
+pub mod pull;
 pub mod schedule;
 pub mod signals;
 mod steady;
@@ -15,7 +21,10 @@ pub mod system;
 pub mod task;
 pub mod timeline;
 
-pub use agenda::{Agenda, Observation, Planner};
+pub use agenda::{Agenda, Observation, Planner, Variant};
+pub use counts::Counts;
+pub use dynamics::{Dynamics, Record, RecordTime, Subject};
+pub use lanes::Lanes;
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};

@@ -3,7 +3,7 @@
 /// Doses and resets of one subject.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Schedule {
-    /// Time at which the initial values hold: that of the subject's first record.
+    /// Time at which the initial values hold: 0, or that of the subject's first record if it is earlier.
     pub start: f64,
     /// In the order of time; of one time, additional doses first, then in the order of records. Additional doses are
     /// written out up to the subject's last record.

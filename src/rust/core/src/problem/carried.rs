@@ -23,12 +23,19 @@ impl Derivatives<'_> {
         let (read, left) = (program.carried.read(), program.carried.left());
         let values = &program.row[..program.carried.n_values];
         scratch.history.clear();
-        tape::run(self.isa, &program.subject, self.bases(b, phi, scratch), 1);
+        let reader = self.gradient.as_ref();
+        tape::run(
+            self.isa,
+            &program.subject,
+            self.bases(b, phi, reader, scratch),
+            1,
+        );
+        self.solve(b, phi, scratch);
         for row in 0..n_rows {
             scratch
                 .history
                 .extend_from_slice(&scratch.work[read.clone()]);
-            let bases = self.bases(b, phi, scratch).at(row);
+            let bases = self.bases(b, phi, reader, scratch).at(row);
             tape::run(self.isa, &program.row, bases, 1);
             scratch.work.copy_within(left.clone(), read.start);
         }
@@ -43,10 +50,10 @@ impl Derivatives<'_> {
                 .copy_from_slice(&scratch.history[before..before + read.len()]);
             scratch.adjoint.copy_within(read.clone(), left.start);
             scratch.adjoint[read.clone()].fill(Column::ZERO);
-            let bases = self.bases(b, phi, scratch).at(row);
+            let bases = self.bases(b, phi, reader, scratch).at(row);
             tape::reverse_rows(self.isa, values, &program.reverse_row, bases, 1);
         }
-        let bases = self.bases(b, phi, scratch);
+        let bases = self.bases(b, phi, reader, scratch);
         tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
         scratch.work[program.total as usize]
     }
@@ -72,7 +79,7 @@ impl Derivatives<'_> {
             return;
         };
         self.clear(scratch);
-        self.ready(phi, scratch);
+        self.ready(b, phi, scratch);
         self.sweep_carried(b, phi, scratch, &mut |row, left, adjoint| {
             let terms: Vec<Column> = columns
                 .iter()

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::evaluate::{broadcast, data_bases, Population};
 use super::known::Known;
+use super::solution::Reader;
 use super::Problem;
 use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
@@ -19,6 +20,8 @@ pub struct Scratch {
     tangent: Vec<Vec<Column>>,
     /// Carried values as each row reads them, `[row][value]`.
     pub(super) history: Vec<Column>,
+    /// Adjoints of the states, `[row][state]`, then of the inputs of differential equations.
+    seeds: Vec<Column>,
 }
 
 /// A derivative program bound to a layout and a `theta`.
@@ -30,6 +33,10 @@ pub struct Derivatives<'a> {
     broadcast: Vec<Column>,
     /// Effects of other groupings or stored values, block by block.
     known: Arc<Vec<Known>>,
+    /// Solves the differential equations for the gradient, where the program reads their states.
+    pub(super) gradient: Option<Reader<'a>>,
+    /// The same for tangents, always with derivatives of the states.
+    tangent: Option<Reader<'a>>,
     pub(super) isa: Isa,
 }
 
@@ -58,6 +65,8 @@ impl<'a> Derivatives<'a> {
             population: Population::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
             known: Arc::default(),
+            gradient: Reader::new(problem, &program.solution, !program.solution.backward),
+            tangent: Reader::new(problem, &program.solution, true),
             isa,
         }
     }
@@ -77,12 +86,17 @@ impl<'a> Derivatives<'a> {
         let program = self.program;
         let block = &self.layout.blocks[b];
         self.clear(scratch);
-        self.ready(phi, scratch);
+        self.ready(b, phi, scratch);
         if program.carried.count() > 0 {
             return self.sweep_carried(b, phi, scratch, &mut |_, _, _| {});
         }
-        let bases = self.bases(b, phi, scratch);
+        if program.solution.backward {
+            return self.sweep_backward(b, phi, scratch);
+        }
+        let bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
         tape::run(self.isa, &program.subject, bases, 1);
+        self.solve(b, phi, scratch);
+        let bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
         tape::reverse_rows(
             self.isa,
             &program.row,
@@ -90,6 +104,62 @@ impl<'a> Derivatives<'a> {
             bases,
             block.n_rows,
         );
+        tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
+        scratch.work[program.total as usize]
+    }
+
+    /// Solve the differential equations for a gradient; the tape of the subject has run.
+    pub(super) fn solve(&self, b: usize, phi: &[Column], scratch: &mut Scratch) {
+        if let Some(reader) = &self.gradient {
+            let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
+            let n_work = self.program.n_work;
+            reader.solve(
+                self.isa,
+                &self.layout.blocks[b],
+                &mut scratch.work,
+                n_work,
+                &read,
+            );
+        }
+    }
+
+    /// The sweep when adjoints of the states go back through the differential equations.
+    fn sweep_backward(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+        let (program, block) = (self.program, &self.layout.blocks[b]);
+        let solution = &program.solution;
+        let bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
+        tape::run(self.isa, &program.subject, bases, 1);
+        let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
+        let record = self.gradient.as_ref().and_then(|reader| {
+            reader.record(self.isa, block, &mut scratch.work, program.n_work, &read)
+        });
+        for column in &solution.adjoint {
+            scratch.adjoint[*column] = Column::ZERO;
+        }
+        let n_seeds = block.n_rows * solution.states.len();
+        scratch.seeds.clear();
+        let mut bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
+        for _ in 0..block.n_rows {
+            tape::reverse_rows(self.isa, &program.row, &program.reverse_row, bases, 1);
+            let adjoints = solution
+                .adjoint
+                .iter()
+                .map(|column| scratch.adjoint[*column]);
+            scratch.seeds.extend(adjoints);
+            bases.next_row();
+        }
+        scratch
+            .seeds
+            .resize(n_seeds + solution.inputs.len(), Column::ZERO);
+        if let (Some(reader), Some(record)) = (&self.gradient, record) {
+            let (seeds, adjoints) = scratch.seeds.split_at_mut(n_seeds);
+            reader.pull(self.isa, record, seeds, adjoints);
+            for (j, target) in solution.active.iter().zip(&solution.targets) {
+                let sums = scratch.adjoint[*target].0.iter_mut();
+                sums.zip(adjoints[*j].0).for_each(|(sum, own)| *sum += own);
+            }
+        }
+        let bases = self.bases(b, phi, None, scratch);
         tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
         scratch.work[program.total as usize]
     }
@@ -157,9 +227,14 @@ impl<'a> Derivatives<'a> {
             columns.resize(program.n_adjoints(), Column::ZERO);
             columns[program.phi_adjoint(k)] = Column::splat(1.0);
         }
-        self.ready(phi, scratch);
-        let mut bases = self.bases(b, phi, scratch);
+        self.ready(b, phi, scratch);
+        let bases = self.bases(b, phi, self.tangent.as_ref(), scratch);
         tape::run(self.isa, &program.subject, bases, 1);
+        if let Some(reader) = &self.tangent {
+            let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
+            reader.solve(self.isa, block, &mut scratch.work, program.n_work, &read);
+        }
+        let mut bases = self.bases(b, phi, self.tangent.as_ref(), scratch);
         for (k, (subject, _)) in program.tangents.iter().enumerate() {
             tape::tangents(
                 self.isa,
@@ -194,7 +269,7 @@ impl<'a> Derivatives<'a> {
         for pair in self.program.subject_roots.chunks(2) {
             let [argument, weight] = pair else { continue };
             if let Some(argument) = self.tangent_column(*argument) {
-                let weight = self.read(b, *weight, 0, phi, scratch);
+                let weight = self.read(b, *weight, 0, phi, &scratch.work);
                 let elements = &mut information.elements;
                 outer(
                     self.isa,
@@ -227,7 +302,7 @@ impl<'a> Derivatives<'a> {
             let Some(argument) = self.tangent_column(*argument) else {
                 continue;
             };
-            let weight = self.read(b, *weight, row, phi, scratch);
+            let weight = self.read(b, *weight, row, phi, &scratch.work);
             let mask = &self.layout.blocks[b].mask[row * n_outcomes + outcome];
             outer(
                 self.isa,
@@ -244,11 +319,12 @@ impl<'a> Derivatives<'a> {
         match place.bank {
             Bank::Work => Some(place.index as usize),
             Bank::Phi => Some(self.program.phi_adjoint(place.index as usize)),
+            Bank::State => Some(self.program.solution.adjoint[place.index as usize]),
             _ => None,
         }
     }
 
-    fn read(&self, b: usize, place: Place, row: usize, phi: &[Column], s: &Scratch) -> Column {
+    fn read(&self, b: usize, place: Place, row: usize, phi: &[Column], work: &[Column]) -> Column {
         let block = &self.layout.blocks[b];
         let i = place.index as usize;
         match place.bank {
@@ -259,23 +335,36 @@ impl<'a> Derivatives<'a> {
             Bank::Mask => block.mask[row * self.problem.data.present.len() + i],
             Bank::KnownSubject => self.known[b].subject[i],
             Bank::KnownRow => self.known[b].row[row * self.problem.known_row.len() + i],
-            Bank::Prepared | Bank::Cache | Bank::Work => s.work[i],
+            Bank::State => self
+                .tangent
+                .as_ref()
+                .map_or(Column::ZERO, |r| work[r.at(self.program.n_work, row) + i]),
+            Bank::Prepared | Bank::Cache | Bank::Work => work[i],
         }
     }
 
     /// Room for all values, and nothing added up yet.
-    pub(super) fn ready(&self, phi: &[Column], scratch: &mut Scratch) {
+    pub(super) fn ready(&self, b: usize, phi: &[Column], scratch: &mut Scratch) {
         assert!(
             phi.len() >= self.program.n_phi,
             "one column for each coordinate of phi"
         );
+        let block = &self.layout.blocks[b];
+        let solution = self.tangent.as_ref().map_or(0, |r| r.room(block));
+        let room = self.program.n_work + solution;
         scratch
             .work
-            .resize(self.program.n_work.max(scratch.work.len()), Column::ZERO);
+            .resize(room.max(scratch.work.len()), Column::ZERO);
         scratch.work[self.program.total as usize] = Column::ZERO;
     }
 
-    pub(super) fn bases(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Bases {
+    pub(super) fn bases(
+        &self,
+        b: usize,
+        phi: &[Column],
+        reader: Option<&Reader>,
+        scratch: &mut Scratch,
+    ) -> Bases {
         let known = self.known.get(b);
         assert!(
             known.is_some() || !self.program.reads_known,
@@ -290,6 +379,11 @@ impl<'a> Derivatives<'a> {
         );
         bases.start[Bank::Work as usize] = scratch.work.as_mut_ptr().cast();
         bases.adjoint = scratch.adjoint.as_mut_ptr().cast();
+        if let Some(reader) = reader {
+            let states = &mut scratch.work[reader.at(self.program.n_work, 0)..];
+            bases.start[Bank::State as usize] = states.as_mut_ptr().cast();
+            bases.stride[Bank::State as usize] = reader.width();
+        }
         bases
     }
 }

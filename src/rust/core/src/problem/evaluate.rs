@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::known::Known;
+use super::solution::Reader;
 use super::Problem;
 use crate::data::{Block, Layout};
 use crate::ir::column::Column;
@@ -94,6 +95,8 @@ pub struct Values<'a> {
     kept: Vec<Kept>,
     /// Effects of other groupings or stored values, block by block.
     known: Arc<Vec<Known>>,
+    /// Solves the differential equations, where the program reads their states.
+    reader: Option<Reader<'a>>,
     isa: Isa,
 }
 
@@ -117,6 +120,7 @@ impl<'a> Values<'a> {
             broadcast: Vec::new(),
             kept: vec![Kept::default(); layout.blocks.len()],
             known: Arc::default(),
+            reader: Reader::new(problem, &program.solution, false),
             isa,
         }
     }
@@ -163,17 +167,19 @@ impl<'a> Values<'a> {
             return Column::ZERO;
         };
         let block = &self.layout.blocks[b];
-        self.ready(phi, work);
+        self.ready(b, phi, work);
         work[total as usize] = Column::ZERO;
         let bases = self.bases(b, &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.subject, bases, 1);
+        self.solve(b, phi, work);
+        let bases = self.bases(b, &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.row, bases, block.n_rows);
         work[total as usize]
     }
 
     /// Values wanted once a subject, one column a root.
     pub fn subjects(&self, b: usize, phi: &[Column], work: &mut Vec<Column>) -> Vec<Column> {
-        self.ready(phi, work);
+        self.ready(b, phi, work);
         let bases = self.bases(b, &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.subject, bases, 1);
         self.program
@@ -191,10 +197,12 @@ impl<'a> Values<'a> {
         work: &mut Vec<Column>,
         mut visit: impl FnMut(usize, usize, &Column),
     ) {
-        self.ready(phi, work);
+        self.ready(b, phi, work);
         let block = &self.layout.blocks[b];
-        let mut bases = self.bases(b, &self.kept[b], phi, work);
+        let bases = self.bases(b, &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.subject, bases, 1);
+        self.solve(b, phi, work);
+        let mut bases = self.bases(b, &self.kept[b], phi, work);
         for row in 0..block.n_rows {
             tape::run(self.isa, &self.program.row, bases, 1);
             bases.next_row();
@@ -204,13 +212,29 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn ready(&self, phi: &[Column], work: &mut Vec<Column>) {
+    /// Solve the differential equations behind the registers; the tape of the subject has run.
+    fn solve(&self, b: usize, phi: &[Column], work: &mut [Column]) {
+        if let Some(reader) = &self.reader {
+            let place = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
+            reader.solve(
+                self.isa,
+                &self.layout.blocks[b],
+                work,
+                self.program.n_work,
+                &place,
+            );
+        }
+    }
+
+    fn ready(&self, b: usize, phi: &[Column], work: &mut Vec<Column>) {
         assert!(
             phi.len() >= self.problem.n_phi(),
             "one column for each coordinate of phi"
         );
-        if work.len() < self.program.n_work {
-            work.resize(self.program.n_work, Column::ZERO);
+        let solution = |reader: &Reader| reader.room(&self.layout.blocks[b]);
+        let room = self.program.n_work + self.reader.as_ref().map_or(0, solution);
+        if work.len() < room {
+            work.resize(room, Column::ZERO);
         }
     }
 
@@ -226,6 +250,10 @@ impl<'a> Values<'a> {
             Bank::Mask => block.mask[row * data.present.len() + i],
             Bank::KnownSubject => self.known[b].subject[i],
             Bank::KnownRow => self.known[b].row[row * self.problem.known_row.len() + i],
+            Bank::State => self
+                .reader
+                .as_ref()
+                .map_or(Column::ZERO, |r| work[r.at(self.program.n_work, row) + i]),
             Bank::Prepared => self.kept[b].prepared[i],
             Bank::Cache => self.kept[b].cache[row * self.program.n_cache + i],
             Bank::Work => work[i],
@@ -243,6 +271,12 @@ impl<'a> Values<'a> {
         bases.start[Bank::Cache as usize] = pointer(&kept.cache);
         bases.start[Bank::Work as usize] = work.as_mut_ptr().cast();
         bases.stride[Bank::Cache as usize] = self.program.n_cache;
+        if let Some(reader) = &self.reader {
+            let states = work.get_mut(reader.at(self.program.n_work, 0)..);
+            bases.start[Bank::State as usize] =
+                states.map_or(std::ptr::null_mut(), |s| s.as_mut_ptr().cast());
+            bases.stride[Bank::State as usize] = reader.width();
+        }
         bases
     }
 }

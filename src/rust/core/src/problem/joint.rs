@@ -1,5 +1,6 @@
 //! Hold the problems of all groupings together: what they share and how their levels hang together.
 
+use super::equations::Bound;
 use super::exchange::{exchanges, Exchange};
 use super::known::Points;
 use super::normal_form::NormalForm;
@@ -38,7 +39,8 @@ impl Joint {
     pub fn new(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
         let theta = Theta::new(model, given)?;
         let records = Records::all(model, frame, true)?;
-        Self::join(model, records, theta, given)
+        let bound = Bound::new(model, Some(frame), &records[0])?;
+        Self::join(model, &bound, records, theta, given)
     }
 
     /// Bind a model to data in which outcomes may be absent.
@@ -48,7 +50,8 @@ impl Joint {
     pub fn for_prediction(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
         let theta = Theta::new(model, given)?;
         let records = Records::all(model, frame, false)?;
-        Self::join(model, records, theta, given)
+        let bound = Bound::new(model, Some(frame), &records[0])?;
+        Self::join(model, &bound, records, theta, given)
     }
 
     /// The problem of one imagined subject, whose covariates are constant and positive wherever that matters: what
@@ -59,17 +62,25 @@ impl Joint {
     pub fn preview(model: &Model, given: &Given) -> Result<Self> {
         let theta = Theta::new(model, given)?;
         let records = vec![Records::imagined(model); model.groups.len()];
-        Self::join(model, records, theta, given)
+        let bound = Bound::new(model, None, &records[0])?;
+        Self::join(model, &bound, records, theta, given)
     }
 
-    fn join(model: &Model, records: Vec<Records>, mut theta: Theta, given: &Given) -> Result<Self> {
+    fn join(
+        model: &Model,
+        bound: &Bound,
+        records: Vec<Records>,
+        mut theta: Theta,
+        given: &Given,
+    ) -> Result<Self> {
         let held = held_levels(model, &records, given)?;
         let is_held: Vec<bool> = (model.effects.iter().enumerate())
             .map(|(k, effect)| {
                 given.apart.contains(&effect.name) || held.iter().any(|(held, _, _)| *held == k)
             })
             .collect();
-        let form = NormalForm::new(model, &records, &theta, &is_held)?;
+        let mut form = NormalForm::new(model, &bound.graph, &records, &theta, &is_held)?;
+        form.dynamics = bound.dynamics.clone();
         theta.routes = form.routes(model, &theta.free);
         theta.idle = (0..theta.len())
             .filter(|k| theta.free[*k] && theta.routes[*k] == Route::Fixed)

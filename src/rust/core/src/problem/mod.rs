@@ -9,7 +9,10 @@ mod bounds;
 mod carried;
 mod closed_form;
 mod constant_error;
+mod courses;
 mod differentiate;
+mod doses;
+mod equations;
 mod evaluate;
 mod exchange;
 mod joint;
@@ -21,6 +24,7 @@ mod programs;
 mod recognise;
 mod seen;
 mod shifts;
+mod solution;
 mod stored;
 mod theta;
 
@@ -39,6 +43,8 @@ pub use programs::Programs;
 pub use shifts::{effects_of, phi_of};
 pub use stored::Stored;
 pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
+
+use std::sync::Arc;
 
 use evaluate::Population;
 
@@ -188,7 +194,7 @@ impl Problem {
         let rows = rows
             .map(|list| list.iter().copied().filter(observed).collect())
             .collect();
-        Layout::new(rows, &self.values(), copies)
+        self.met(Layout::new(rows, &self.values(), copies))
     }
 
     /// The same for some of the levels.
@@ -199,12 +205,24 @@ impl Problem {
             let list = self.records.rows[*level].iter().copied();
             rows[*level] = list.filter(observed).collect();
         }
-        Layout::of(levels.to_vec(), rows, &self.values(), copies)
+        self.met(Layout::of(levels.to_vec(), rows, &self.values(), copies))
     }
 
     /// Blocks over all rows of the data frame.
     pub fn full_layout(&self) -> Layout {
-        Layout::new(self.records.rows.clone(), &self.values(), 1)
+        self.met(Layout::new(self.records.rows.clone(), &self.values(), 1))
+    }
+
+    /// A layout whose blocks know what their lanes meet while the differential equations are solved.
+    fn met(&self, mut layout: Layout) -> Layout {
+        if let Some(dynamics) = &self.form.dynamics {
+            for block in &mut layout.blocks {
+                let lanes = block.lanes.iter().map(|lane| lane.subject as usize);
+                let lanes = lanes.map(|subject| (subject, layout.rows[subject].as_slice()));
+                block.lanes_met = Some(Arc::new(dynamics.meet(&lanes.collect::<Vec<_>>())));
+            }
+        }
+        layout
     }
 
     fn values(&self) -> layout::Values<'_> {

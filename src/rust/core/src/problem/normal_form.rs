@@ -1,5 +1,7 @@
 //! Bring the model into the form the estimators share: Gaussian `phi`, linear means, recognised closed forms.
 
+use std::sync::Arc;
+
 use super::bare::{BareLaw, BareOutcome};
 use super::closed_form::{CovarianceUpdate, Residual};
 use super::laws::Correction;
@@ -14,6 +16,7 @@ use crate::ir::merge::merge_exponentials;
 use crate::ir::reference::reference;
 use crate::ir::scalar::{Leaves, ScalarProgram};
 use crate::model::{Covariance, Model};
+use crate::ode::Dynamics;
 
 /// `phi_i ~ N(means(theta, subject i), Omega(theta))`, and the program in terms of `phi`.
 ///
@@ -40,6 +43,8 @@ pub struct NormalForm {
     pub corrections: Vec<Correction>,
     /// First coordinate and natural nodes of each parameter.
     pub parameters: Vec<(usize, Vec<Node>)>,
+    /// The differential equations, bound to the data.
+    pub dynamics: Option<Arc<Dynamics>>,
     /// Variables assigned by the user.
     pub assigned: Vec<(String, Vec<Node>)>,
 }
@@ -58,16 +63,19 @@ pub struct CovarianceBlock {
 }
 
 impl NormalForm {
-    /// `records`: one for each grouping. `held`: effects some of whose levels have given values.
+    /// `graph`: that of the model, whose states know their inputs. `records`: one for each grouping. `held`: effects some
+    /// of whose levels have given values.
     ///
     /// # Errors
     /// A covariate that varies within a level where a constant one is needed.
-    pub fn new(model: &Model, records: &[Records], theta: &Theta, held: &[bool]) -> Result<Self> {
-        let merged = merge_exponentials(
-            &model.graph,
-            Levels::new(&finest(records)),
-            &records[0].positive,
-        );
+    pub fn new(
+        model: &Model,
+        graph: &Graph,
+        records: &[Records],
+        theta: &Theta,
+        held: &[bool],
+    ) -> Result<Self> {
+        let merged = merge_exponentials(graph, Levels::new(&finest(records)), &records[0].positive);
         let outcomes = model.outcomes.iter().map(|o| o.density.log_density);
         let laws = model.blocks.iter().filter_map(|b| b.law.as_ref());
         let effects = laws.flat_map(|law| law.densities.iter().map(|d| d.log_density));
@@ -116,6 +124,7 @@ impl NormalForm {
             bare_outcomes: Vec::new(),
             bare_laws: Vec::new(),
             corrections: Vec::new(),
+            dynamics: None,
             parameters: model
                 .parameters
                 .iter()

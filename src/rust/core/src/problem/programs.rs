@@ -131,6 +131,7 @@ impl DensityRoots {
             sums: sums.clone(),
             subject_sums: own.clone(),
             exists: crate::model::parameter::index(form.densities.len()),
+            max_forward: (form.dynamics.as_ref()).map_or(0, |d| d.max_forward()),
             ..Roots::default()
         };
         let theta = Roots {

@@ -18,7 +18,6 @@ use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
 use crate::ir::program::{Active, Roots, ValueProgram};
-use crate::ir::tape::Instruction;
 use crate::parallel::Workers;
 
 /// A problem that reads values of `phi` instead of computing them, and the program that computes them.
@@ -58,11 +57,11 @@ impl Stored {
         });
         let cut = Cut::new(&mut stage, &row, &subject, &nodes);
         let programs = &mut problem.programs;
-        let full = expensive(&programs.likelihood.subject, &programs.likelihood.row);
+        let full = cost(&programs.likelihood);
         programs.likelihood = stage.values(&cut.roots(&roots.likelihood));
         let d = programs.theta.n_phi;
         programs.theta = stage.derivatives(&cut.roots(&roots.theta), d, Active::Theta);
-        let rest = expensive(&programs.likelihood.subject, &programs.likelihood.row);
+        let rest = cost(&programs.likelihood);
         debug_assert!(
             stage.data.subject.len() == problem.data.subject.len()
                 && stage.data.row.len() == problem.data.row.len(),
@@ -96,11 +95,11 @@ impl Stored {
     }
 }
 
-/// Operations that cost more than reading a column.
-fn expensive(subject: &[Instruction], row: &[Instruction]) -> usize {
-    let all = subject.iter().chain(row);
-    all.filter(|instruction| !instruction.code.is_cheap())
-        .count()
+/// Solving the equations, and operations that cost more than reading a column.
+fn cost(program: &ValueProgram) -> (bool, usize) {
+    let all = program.subject.iter().chain(&program.row);
+    let expensive = all.filter(|instruction| !instruction.code.is_cheap());
+    (program.solution.is_read(), expensive.count())
 }
 
 /// Nodes that depend on `phi` but on no free coordinate, and are read by one that does or are roots. Left out is what a
@@ -113,7 +112,8 @@ fn frontier(graph: &Graph, levels: &mut Levels, free: &[bool], roots: &[Node]) -
         read[root.index()] = true;
     }
     for node in graph.nodes() {
-        if needed[node.index()] && moves[node.index()] {
+        let state = matches!(graph.op(node), Op::State(_));
+        if needed[node.index()] && moves[node.index()] && !state {
             for operand in graph.operands(node) {
                 read[operand.index()] = true;
             }
@@ -221,6 +221,7 @@ impl Cut {
                 .map(|(node, outcome)| (there(node), *outcome))
                 .collect(),
             subject_sums: roots.subject_sums.iter().map(there).collect(),
+            max_forward: roots.max_forward,
             ..Roots::default()
         }
     }

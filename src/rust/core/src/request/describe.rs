@@ -14,6 +14,7 @@ pub fn describe(request: &Request) -> Result<Value> {
     let outcomes = model.outcomes.iter().map(|o| column(o.column)).collect();
     let families = model.outcomes.iter().map(|o| o.family.clone()).collect();
     let effects = model.effects.iter().map(|e| e.name.clone()).collect();
+    let states = model.equations.iter().map(|e| e.name.clone()).collect();
     let is_outcome = |name: &str| model.outcomes.iter().any(|o| column(o.column) == name);
     let from_data = model.columns.iter().filter(|c| c.source == Source::Data);
     let columns = from_data.map(|c| c.name.clone());
@@ -21,6 +22,7 @@ pub fn describe(request: &Request) -> Result<Value> {
     Ok(list(vec![
         ("parameters", parameters::declared(&model, &theta)),
         ("effects", Value::Texts(effects)),
+        ("states", Value::Texts(states)),
         ("groups", groups(&model)),
         ("columns", Value::Texts(columns.collect())),
         ("covariates", Value::Texts(covariates)),

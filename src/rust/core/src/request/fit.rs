@@ -81,6 +81,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("n_obs", count(problem.main().records.n_obs())),
         ("seed", Value::Number(found.seed as f64)),
     ]);
+    entries.extend(equations(&problem).map(|found| ("equations", found)));
     entries.extend(state.map(|state| ("state", Value::Bytes(state))));
     Ok(list(entries))
 }
@@ -180,4 +181,30 @@ fn report(
         ("warnings", Value::Texts(report.warnings.clone())),
     ]);
     entries
+}
+
+/// How the differential equations were solved, and how often that failed; nothing without equations.
+fn equations(joint: &Joint) -> Option<Value> {
+    let dynamics = joint.main().form.dynamics.as_ref()?;
+    let counts = dynamics.counts();
+    let (reasons, numbers): (Vec<&str>, Vec<u64>) = counts.failed().into_iter().unzip();
+    Some(list(vec![
+        ("states", Value::Texts(dynamics.system.states.clone())),
+        ("solver", Value::Texts(vec![dynamics.solver().to_string()])),
+        ("solved", Value::Number(counts.solved() as f64)),
+        ("implicit", Value::Number(counts.implicit() as f64)),
+        (
+            "failed",
+            list(vec![
+                (
+                    "reason",
+                    Value::Texts(reasons.into_iter().map(String::from).collect()),
+                ),
+                (
+                    "count",
+                    Value::Numbers(numbers.into_iter().map(|n| n as f64).collect()),
+                ),
+            ]),
+        ),
+    ]))
 }

@@ -89,6 +89,7 @@ pub fn try_stops(
         observations: &observations,
         lines: &[],
         dosing: &dosing,
+        variants: &[],
     };
     let mut stops = Stops::new();
     Planner::default().plan(&agenda, |j| inputs[j], &mut stops)?;

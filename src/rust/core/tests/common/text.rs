@@ -10,7 +10,10 @@
 //! fixed k = real(1, lower = 0, upper = 2)
 //! random c(e1, e2) ~ mvnormal(c(0, 0), w) | id
 //! cl <- exp(tcl + e1)
-//! y ~ normal(cl, sigma)
+//! d/dt(central) <- -cl * central
+//! central(0) <- 10
+//! y ~ normal(central, sigma)
+//! ode rtol = 1e-8
 //! ```
 
 use serde_json::{json, Value as Json};
@@ -34,6 +37,7 @@ pub fn expression(text: &str) -> Json {
 /// The specification of a model. Statements may span lines: `if (...) {`, `} else {`, `for (i in ...) {`, `}`.
 pub fn model(text: &str) -> Json {
     let (mut parameters, mut random, mut covariates) = (Vec::new(), Vec::new(), Vec::new());
+    let mut ode = serde_json::Map::new();
     let mut code = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(rest) = line.strip_prefix("fixed ") {
@@ -42,13 +46,16 @@ pub fn model(text: &str) -> Json {
             random.push(random_line(rest));
         } else if let Some(rest) = line.strip_prefix("covariate ") {
             covariates.push(covariate(rest));
+        } else if let Some(rest) = line.strip_prefix("ode ") {
+            let (name, value) = halves(rest, "=");
+            ode.insert(name.to_string(), serde_json::from_str(value).unwrap());
         } else {
             code.push(line);
         }
     }
     let statements = statements(&mut code.into_iter());
     json!({"parameters": parameters, "random": random, "covariates": covariates,
-        "statements": statements})
+        "statements": statements, "ode": ode})
 }
 
 /// Statements up to a line that begins with `}`.
@@ -183,6 +190,9 @@ fn statement(line: &str) -> Json {
     if line.contains("<-") {
         let (target, value) = halves(line, "<-");
         let value = expression(value);
+        if let Some(equation) = equation(target, &value, line) {
+            return equation;
+        }
         if !target.contains('[') {
             return json!({"kind": "assign", "target": target, "value": value, "text": line});
         }
@@ -193,6 +203,19 @@ fn statement(line: &str) -> Json {
     }
     let (column, dist) = halves(line, "~");
     json!({"kind": "outcome", "column": column, "dist": expression(dist), "text": line})
+}
+
+/// `d/dt(x) <- value`, `x(0) <- value`, `f(x) <- value` and its relatives.
+fn equation(target: &str, value: &Json, text: &str) -> Option<Json> {
+    let (word, inside) = target.strip_suffix(')')?.split_once('(')?;
+    Some(match (word.replace(' ', "").as_str(), inside) {
+        ("d/dt", state) => {
+            json!({"kind": "derivative", "state": state, "value": value, "text": text})
+        }
+        (state, "0") => json!({"kind": "initial", "state": state, "value": value, "text": text}),
+        (property, state) => json!({"kind": "dosing", "property": property, "state": state,
+            "value": value, "text": text}),
+    })
 }
 
 /// Binary operators from the loosest to the tightest.

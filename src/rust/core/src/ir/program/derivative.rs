@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::carried::Carried;
 use super::place::{Builder, DataColumns, Source};
+use super::solution::Solution;
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels, Seen};
@@ -40,6 +41,7 @@ pub struct DerivativeProgram {
     pub subject_roots: Vec<Place>,
     /// Whether effects of other groupings or stored values are read.
     pub reads_known: bool,
+    pub solution: Solution,
 }
 
 /// The values as they are laid out, for the derivative rules to follow.
@@ -56,12 +58,14 @@ struct Forward {
 }
 
 /// A reverse sweep being laid out.
-struct Sweep {
+pub(super) struct Sweep {
     active: Active,
     by_row: bool,
     /// Nodes that have received a contribution.
     touched: HashSet<Node>,
-    tape: Vec<Reverse>,
+    /// States that have, by their place among the states read.
+    pub(super) touched_states: HashSet<usize>,
+    pub(super) tape: Vec<Reverse>,
 }
 
 impl DerivativeProgram {
@@ -119,6 +123,7 @@ impl DerivativeProgram {
             .iter()
             .map(|node| builder.place(*node))
             .collect();
+        program.read_solution(&mut builder, active, roots.max_forward);
         program.reads_known = builder.reads_known;
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();
@@ -201,6 +206,7 @@ impl DerivativeProgram {
             active,
             by_row: true,
             touched: HashSet::new(),
+            touched_states: HashSet::new(),
             tape: Vec::new(),
         };
         for (leaf, next, step) in &forward.steps {
@@ -216,6 +222,7 @@ impl DerivativeProgram {
         }
         self.lay_seeds(builder, &forward.sums, &mut sweep);
         self.lay_adjoints(builder, &forward.rows, forward, &mut sweep);
+        self.lay_states(builder, &mut sweep);
         self.reverse_row = std::mem::take(&mut sweep.tape);
         sweep.by_row = false;
         for (initial, start) in &forward.starts {
@@ -275,7 +282,7 @@ impl DerivativeProgram {
     }
 
     /// Where the adjoint of `node` goes; nodes that do not depend on what is active get none.
-    fn target(&self, builder: &mut Builder, node: Node, sweep: &mut Sweep) -> Target {
+    pub(super) fn target(&self, builder: &mut Builder, node: Node, sweep: &mut Sweep) -> Target {
         let level = builder.level(node);
         let wanted = match sweep.active {
             Active::Phi => level.phi,
@@ -300,6 +307,16 @@ impl DerivativeProgram {
             return Target::Add(narrow(self.population_adjoint(j)));
         }
         let place = builder.place(node);
+        if place.bank == Bank::State {
+            let s = place.index as usize;
+            sweep.touched_states.insert(s);
+            let column = narrow(self.solution.adjoint[s]);
+            return if first {
+                Target::Set(column)
+            } else {
+                Target::Add(column)
+            };
+        }
         if sweep.by_row && first && place.index as usize >= self.first_row_column {
             Target::Set(place.index)
         } else {
@@ -308,6 +325,15 @@ impl DerivativeProgram {
     }
 
     fn lay_tangents(&mut self, builder: &mut Builder, forward: &Forward) {
+        let states: Vec<(Node, usize)> = (builder.graph.nodes())
+            .filter_map(|node| match builder.graph.op(node) {
+                Op::State(k) => {
+                    let mut read = self.solution.states.iter();
+                    Some((node, read.position(|state| *state == k as usize)?))
+                }
+                _ => None,
+            })
+            .collect();
         for k in 0..self.n_phi {
             let leaf = builder.graph.nodes().find(|n| match builder.graph.op(*n) {
                 Op::Phi(i) => builder.levels.effect(i) == Seen::Own(narrow(k)),
@@ -318,7 +344,8 @@ impl DerivativeProgram {
                 .into_iter()
                 .collect();
             let subject = lay_direction(builder, &forward.subjects, forward, &mut columns);
-            let row = lay_direction(builder, &forward.rows, forward, &mut columns);
+            let mut row = self.state_tangents(builder, &states, &mut columns);
+            row.extend(lay_direction(builder, &forward.rows, forward, &mut columns));
             self.tangents.push((subject, row));
         }
     }

@@ -4,11 +4,14 @@ mod carried;
 mod derivative;
 mod fuse;
 mod place;
+mod solution;
 mod value;
 
 pub use carried::Carried;
 pub use derivative::{Active, DerivativeProgram};
+pub(crate) use fuse::Fusion;
 pub use place::{DataColumns, Source};
+pub use solution::Solution;
 pub use value::ValueProgram;
 
 use super::graph::Node;
@@ -26,6 +29,8 @@ pub struct Roots {
     pub subjects: Vec<Node>,
     /// The mask that tells whether a lane has the row at all: rows that fill a block move no carried value.
     pub exists: u32,
+    /// Up to how many inputs of differential equations derivatives are carried forward.
+    pub max_forward: usize,
 }
 
 impl Roots {

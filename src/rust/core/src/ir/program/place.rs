@@ -46,6 +46,8 @@ pub struct Builder<'a> {
     pub population: Vec<Node>,
     /// Whether effects of other groupings or stored values are read.
     pub reads_known: bool,
+    /// States of the differential equations that are read, in the order of their columns.
+    pub states: Vec<usize>,
     places: HashMap<Node, Place>,
     fusion: Fusion,
 }
@@ -59,6 +61,7 @@ impl<'a> Builder<'a> {
             broadcast: Vec::new(),
             population: Vec::new(),
             reads_known: false,
+            states: Vec::new(),
             places: HashMap::new(),
             fusion: Fusion::default(),
         }
@@ -73,7 +76,10 @@ impl<'a> Builder<'a> {
         let level = self.level(node);
         level.extent > Extent::Once
             && !level.is_data()
-            && !matches!(self.graph.op(node), Op::Phi(_) | Op::Carry(_))
+            && !matches!(
+                self.graph.op(node),
+                Op::Phi(_) | Op::Carry(_) | Op::State(_)
+            )
     }
 
     pub fn set_place(&mut self, node: Node, place: Place) {
@@ -88,6 +94,7 @@ impl<'a> Builder<'a> {
         let level = self.level(node);
         let place = match (self.graph.op(node), level.extent) {
             (Op::Phi(k), extent) => self.effect(node, k, extent),
+            (Op::State(k), _) => self.state(k as usize),
             (Op::Constant(value), _) => self.broadcast(Source::Constant(value)),
             (_, Extent::Once) => {
                 self.population.push(node);
@@ -122,6 +129,14 @@ impl<'a> Builder<'a> {
         Place { bank, index }
     }
 
+    fn state(&mut self, k: usize) -> Place {
+        self.states.push(k);
+        Place {
+            bank: Bank::State,
+            index: u32::try_from(self.states.len() - 1).unwrap_or(u32::MAX),
+        }
+    }
+
     fn broadcast(&mut self, source: Source) -> Place {
         self.broadcast.push(source);
         Place {
@@ -136,18 +151,21 @@ impl<'a> Builder<'a> {
     }
 
     /// Nodes that instructions compute, in order, after fusion; `roots` are wanted in themselves, and so is what
-    /// carried values start from and what moves them.
+    /// carried values start from and what moves them, and what differential equations read.
     pub fn computed(&mut self, roots: &[Node]) -> Vec<Node> {
         let needed = self.graph.reachable(roots);
         let ends = self.carried(roots).into_iter();
         let ends = ends.flat_map(|(_, carry)| [carry.initial, carry.next]);
-        let roots: Vec<Node> = roots.iter().copied().chain(ends).collect();
+        let inputs = self.graph.inputs().iter().copied();
+        let roots: Vec<Node> = roots.iter().copied().chain(ends).chain(inputs).collect();
         let all: Vec<Node> = self
             .graph
             .nodes()
             .filter(|node| needed[node.index()] && self.is_computed(*node))
             .collect();
-        self.fusion = Fusion::new(self.graph, self.levels, &all, &roots);
+        let (graph, levels) = (self.graph, &mut *self.levels);
+        let mut together = |x: Node, y: Node| levels.of(graph, x) == levels.of(graph, y);
+        self.fusion = Fusion::new(graph, &mut together, &all, &roots);
         all.into_iter()
             .filter(|node| !self.fusion.absorbs(*node))
             .collect()

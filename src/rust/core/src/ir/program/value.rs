@@ -1,6 +1,7 @@
 //! Stage a program for values only: what depends on `theta` alone is kept, registers are reused.
 
 use super::place::{Builder, DataColumns, Source};
+use super::solution::Solution;
 use super::{carried, Roots};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
@@ -24,6 +25,7 @@ pub struct ValueProgram {
     pub subject_roots: Vec<Place>,
     /// Whether effects of other groupings or stored values are read.
     pub reads_known: bool,
+    pub solution: Solution,
 }
 
 impl ValueProgram {
@@ -39,6 +41,7 @@ impl ValueProgram {
             .iter()
             .map(|node| builder.place(*node))
             .collect();
+        program.solution = Solution::new(&mut builder);
         program.reads_known = builder.reads_known;
         program.broadcast = std::mem::take(&mut builder.broadcast);
         program.population = std::mem::take(&mut builder.population);

@@ -10,7 +10,7 @@ mod value;
 
 pub use reverse::reverse_rows;
 pub use tangent::tangents;
-pub use value::run;
+pub use value::{run, run_some};
 
 use super::column::LANES;
 use super::op::{Binary, Ternary, Unary};
@@ -33,6 +33,8 @@ pub enum Bank {
     KnownSubject,
     /// Random effects of other groupings and stored values at the current row.
     KnownRow,
+    /// States of the differential equations at the current row, and their derivatives.
+    State,
     /// Values of the subject that depend on `theta` but not on `phi`.
     Prepared,
     /// Values of the current row that depend on `theta` but not on `phi`.
@@ -41,7 +43,7 @@ pub enum Bank {
     Work,
 }
 
-pub const N_BANKS: usize = 10;
+pub const N_BANKS: usize = 11;
 
 /// Address of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

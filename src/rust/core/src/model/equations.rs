@@ -1,0 +1,329 @@
+//! Compile the differential equations: `d/dt(x)`, `x(0)` and what the model says of doses into `x`.
+//!
+//! The states are known before any statement is compiled, so that a variable may read a state whose equation follows.
+//! In a right-hand side a state is its current value and the column `t` the time; in any other statement both are those
+//! of the row.
+
+use super::compartments::{self, Compartments};
+use super::scope::{Kind, Scope};
+use super::value::Value;
+use super::{Equation, Source};
+use crate::error::{Error, Result};
+use crate::ir::graph::{Node, Op};
+use crate::language::expression::Expression;
+use crate::language::specification::{DosingProperty, Specification, Statement};
+use crate::language::words;
+
+/// The time in right-hand sides.
+pub const TIME: &str = "t";
+
+/// The states of a model and what was compiled of them.
+#[derive(Debug, Clone, Default)]
+pub struct States {
+    list: Vec<State>,
+    pub linear: Option<Compartments>,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    name: String,
+    /// The statement that makes it a state.
+    text: String,
+    /// True when it belongs to `linear_compartments()`.
+    linear: bool,
+    rhs: Option<Node>,
+    initial: Option<Node>,
+    /// In the order of [`DosingProperty`].
+    dosing: [Option<Node>; 4],
+}
+
+impl States {
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.list.iter().map(|state| state.name.as_str())
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.list.iter().position(|state| state.name == name)
+    }
+
+    fn push(&mut self, name: &str, text: &str, linear: bool) -> Result<()> {
+        if let Some(k) = self.position(name) {
+            return Err(twice(&self.list[k], name).at(text));
+        }
+        if name == TIME {
+            return Err(Error::model(
+                "name_used_twice",
+                format!("`{TIME}` is the time and cannot be a state."),
+            )
+            .at(text)
+            .field("name", name)
+            .hint("Give the state another name."));
+        }
+        self.list.push(State {
+            name: name.to_string(),
+            text: text.to_string(),
+            linear,
+            rhs: None,
+            initial: None,
+            dosing: [None; 4],
+        });
+        Ok(())
+    }
+}
+
+fn twice(earlier: &State, name: &str) -> Error {
+    let error = if earlier.linear {
+        Error::model(
+            "equation_twice",
+            format!("The state `{name}` is one of linear_compartments() already."),
+        )
+        .hint("Give the state another name, or write all equations out.")
+    } else {
+        Error::model(
+            "equation_twice",
+            format!("The state `{name}` has two equations."),
+        )
+        .hint("Write one equation with all terms.")
+    };
+    error.field("name", name)
+}
+
+/// Find the states: those of `linear_compartments()` first, then in the order of their equations.
+///
+/// # Errors
+/// Two equations of one state, a name that means something else, arguments of `linear_compartments()` that make no
+/// model.
+pub fn find(scope: &mut Scope, spec: &Specification) -> Result<()> {
+    let mut states = States {
+        list: Vec::new(),
+        linear: compartments::find(&spec.statements)?,
+    };
+    if let Some(linear) = states.linear.clone() {
+        for name in linear.states() {
+            states.push(name, &linear.text, true)?;
+        }
+    }
+    for statement in &spec.statements {
+        if let Statement::Derivative { state, text, .. } = statement {
+            states.push(state, text, false)?;
+        }
+    }
+    for (k, state) in states.list.iter().enumerate() {
+        let declared = (scope.columns.iter()).any(|column| column.name == state.name);
+        let result = if declared && scope.kind(&state.name).is_none() {
+            let problem = format!("`{}` is used twice.", state.name);
+            Err(Error::model("name_used_twice", problem)
+                .field("name", &state.name)
+                .hint("It is already a covariate: give this state another name."))
+        } else {
+            let node = scope.graph.state(super::parameter::index(k));
+            scope.define(&state.name, Kind::State, Value::Scalar(node))
+        };
+        result.map_err(|e| e.at(state.text.clone()))?;
+    }
+    scope.states = states;
+    Ok(())
+}
+
+impl DosingProperty {
+    fn word(self) -> &'static str {
+        match self {
+            Self::F => "f",
+            Self::Alag => "alag",
+            Self::Rate => "rate",
+            Self::Dur => "dur",
+        }
+    }
+}
+
+impl Scope {
+    /// Compile a statement of the differential equations; `false` for any other.
+    ///
+    /// # Errors
+    /// Those of its expression, a state without equation, a statement made twice, values that change with time.
+    pub fn equation(&mut self, statement: &Statement) -> Result<bool> {
+        let (result, text) = match statement {
+            Statement::Derivative { state, value, text } => {
+                (self.derivative(state, value, text), text)
+            }
+            Statement::Initial { state, value, text } => {
+                let what = format!("{state}(0)");
+                (self.property(&what, state, value, text), text)
+            }
+            Statement::Dosing {
+                property,
+                state,
+                value,
+                text,
+            } => {
+                let what = format!("{}({state})", property.word());
+                (self.property(&what, state, value, text), text)
+            }
+            _ => return Ok(false),
+        };
+        let node = result.map_err(|e| e.at(text.clone()))?;
+        self.count_step().map_err(|e| e.at(text.clone()))?;
+        let Some(k) = self.states.position(state_of(statement)) else {
+            return Ok(true);
+        };
+        let state = &mut self.states.list[k];
+        let (slot, what) = match statement {
+            Statement::Initial { .. } => (&mut state.initial, format!("{}(0)", state.name)),
+            Statement::Dosing { property, .. } => (
+                &mut state.dosing[*property as usize],
+                format!("{}({})", property.word(), state.name),
+            ),
+            _ => (&mut state.rhs, String::new()),
+        };
+        if slot.replace(node).is_some() {
+            let problem = format!("`{what}` is given twice.");
+            return Err(Error::model("stated_twice", problem)
+                .at(text.clone())
+                .field("name", &state.name)
+                .hint("State it once; `ifelse()` chooses between values."));
+        }
+        Ok(true)
+    }
+
+    fn derivative(&mut self, state: &str, value: &Expression, text: &str) -> Result<Node> {
+        self.scalar(value, text).map_err(|error| {
+            if error.reason == "wrong_shape" && error.hint.is_none() {
+                let first = format!("d/dt({state}1)");
+                error.hint(format!(
+                    "A state is a number: write one equation for each element, as in `{first} <- ...`."
+                ))
+            } else {
+                error
+            }
+        })
+    }
+
+    /// The value of `x(0)`, `f(x)`, ...: of the subject, at no time.
+    fn property(
+        &mut self,
+        what: &str,
+        state: &str,
+        value: &Expression,
+        text: &str,
+    ) -> Result<Node> {
+        if self.states.position(state).is_none() {
+            return Err(self.no_equation(what, state));
+        }
+        let node = self.scalar(value, text)?;
+        if let Some(name) = self.changing(node) {
+            return Err(Error::model(
+                "not_of_subject",
+                format!("`{what}` reads `{name}`, which changes with time."),
+            )
+            .field("name", name)
+            .hint("Parameters, random effects and covariates that are constant in a subject may stand here."));
+        }
+        Ok(node)
+    }
+
+    fn no_equation(&self, what: &str, state: &str) -> Error {
+        let error = Error::model(
+            "state_without_equation",
+            format!("`{what}` is given, but there is no equation of `{state}`."),
+        )
+        .field("name", state);
+        if self.states.len() == 0 {
+            return error.hint(format!("Write `d/dt({state}) <- ...`."));
+        }
+        error.hint(words::suggestion(
+            state,
+            "The states are",
+            self.states.names(),
+        ))
+    }
+
+    /// The name of the first state, or of the time, on which a value depends.
+    fn changing(&self, node: Node) -> Option<String> {
+        let needed = self.graph.reachable(&[node]);
+        let mut nodes = self.graph.nodes().filter(|n| needed[n.index()]);
+        nodes.find_map(|n| match self.graph.op(n) {
+            Op::State(k) => (self.states.list.get(k as usize)).map(|state| state.name.clone()),
+            Op::Data(i) => {
+                let column = &self.columns[i as usize];
+                (column.source == Source::Data && column.name == TIME).then(|| TIME.to_string())
+            }
+            _ => None,
+        })
+    }
+
+    /// The name of a state on which a value depends.
+    pub fn reads_state(&self, node: Node) -> Option<&str> {
+        let needed = self.graph.reachable(&[node]);
+        let mut nodes = self.graph.nodes().filter(|n| needed[n.index()]);
+        nodes.find_map(|n| match self.graph.op(n) {
+            Op::State(k) => (self.states.list.get(k as usize)).map(|state| state.name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Set the right-hand side of a state of `linear_compartments()`.
+    pub fn set_flow(&mut self, state: usize, rhs: Node) {
+        if let Some(state) = self.states.list.get_mut(state) {
+            state.rhs = Some(rhs);
+        }
+    }
+
+    /// All equations, once every statement is compiled.
+    ///
+    /// # Errors
+    /// `t` is a name of the model; `linear_compartments()` stands where it is never computed.
+    pub fn equations(&self) -> Result<Vec<Equation>> {
+        let list = &self.states.list;
+        let Some(first) = list.first() else {
+            return Ok(Vec::new());
+        };
+        if let Some(kind) = self.kind(TIME) {
+            return Err(Error::model(
+                "name_used_twice",
+                format!(
+                    "`{TIME}` is {}, but in differential equations it is the time.",
+                    kind.words()
+                ),
+            )
+            .at(first.text.clone())
+            .field("name", TIME)
+            .hint("Give the parameter, effect or variable another name."));
+        }
+        list.iter().map(State::complete).collect()
+    }
+}
+
+fn state_of(statement: &Statement) -> &str {
+    match statement {
+        Statement::Derivative { state, .. }
+        | Statement::Initial { state, .. }
+        | Statement::Dosing { state, .. } => state,
+        _ => "",
+    }
+}
+
+impl State {
+    fn complete(&self) -> Result<Equation> {
+        let Some(rhs) = self.rhs else {
+            let problem = "linear_compartments() stands where it is never computed.";
+            return Err(Error::model("equation_inside", problem)
+                .at(self.text.clone())
+                .hint("Assign it to a variable outside `if` and `for`."));
+        };
+        let [fraction, lag, rate, duration] = self.dosing;
+        Ok(Equation {
+            name: self.name.clone(),
+            rhs,
+            initial: self.initial,
+            fraction,
+            lag,
+            rate,
+            duration,
+            text: self.text.clone(),
+        })
+    }
+}

@@ -1,0 +1,341 @@
+//! Take the differential equations out of the program of the rows.
+//!
+//! In the model's graph a state stands in right-hand sides and in outcomes alike. Once the data are known it is clear
+//! what moves while the equations are solved: the states, the time, and data that vary within a subject (*signals*).
+//! What depends on none of them has one value a subject and is an *input*, computed by the program of the subject:
+//! `cl / v` is divided once, not at every evaluation of `-cl / v * center`. The rest becomes a graph of its own. Signs
+//! are no part of inputs, so that `-ka * depot` and `ka * depot` share one, and `x / v` is `x` times an input `1 / v`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::courses::signal_values;
+use crate::data::{Frame, Records};
+use crate::error::{Error, Result};
+use crate::ir::graph::{Graph, Node, Op};
+use crate::ir::level::Extent;
+use crate::ir::op::{Binary, Unary};
+use crate::language::specification::Interpolation;
+use crate::model::parameter::index;
+use crate::model::{CovariateKind, Equation, Model, Source};
+use crate::ode::system::{SIGNALS, TIME};
+use crate::ode::{Dynamics, System, Variant};
+
+/// The equations of a model, apart from it.
+pub struct Equations {
+    /// The model's graph, whose states know their inputs.
+    pub graph: Graph,
+    pub system: System,
+    /// For each signal its values at the rows of the data frame.
+    pub signals: Vec<Vec<f64>>,
+    /// For each subject the records whose doses have properties of their own.
+    pub variants: Vec<Vec<Variant>>,
+}
+
+/// The model's graph as the data let it be seen, and what solves its equations.
+pub struct Bound {
+    pub graph: Graph,
+    pub dynamics: Option<Arc<Dynamics>>,
+}
+
+impl Bound {
+    /// `frame` is absent where the data are imagined.
+    ///
+    /// # Errors
+    /// Those of [`Equations::extract`], of the dosing records, and of the solver.
+    pub fn new(model: &Model, frame: Option<&Frame>, records: &Records) -> Result<Self> {
+        let time = frame.and_then(|frame| frame.time.as_deref());
+        let Some(equations) = Equations::extract(model, records, time)? else {
+            return Ok(Self {
+                graph: model.graph.clone(),
+                dynamics: None,
+            });
+        };
+        let graph = equations.graph.clone();
+        Ok(Self {
+            graph,
+            dynamics: Some(Arc::new(equations.dynamics(records))),
+        })
+    }
+}
+
+/// What a node of the model's graph is to the equations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// One value a subject.
+    Input,
+    /// Data alone that jump from record to record.
+    Signal,
+    /// Computed at every evaluation.
+    Moving,
+}
+
+impl Equations {
+    /// `time`: the name of the time column. `None` for a model without equations.
+    ///
+    /// # Errors
+    /// Initial values or properties of doses that vary within a subject.
+    pub fn extract(model: &Model, records: &Records, time: Option<&str>) -> Result<Option<Self>> {
+        if model.equations.is_empty() {
+            return Ok(None);
+        }
+        let parts = parts(model, records, time);
+        let mut taken = Taken {
+            model,
+            parts: &parts,
+            graph: model.graph.clone(),
+            inner: Graph::new(),
+            inputs: Vec::new(),
+            signals: Vec::new(),
+            time,
+        };
+        let moved = taken.take(model.equations.iter().map(|e| e.rhs));
+        let rhs = model.equations.iter().map(|e| moved[&e.rhs]).collect();
+        let each = model.equations.iter();
+        let initial: Result<Vec<_>> = each
+            .map(|e| taken.constant(e, e.initial, "initial value", records))
+            .collect();
+        let initial = initial?;
+        let doses = taken.doses(records)?;
+        let mut graph = taken.graph;
+        graph.set_inputs(taken.inputs.clone());
+        let kinds = taken.signals.iter().map(|s| interpolation(model, *s));
+        let system = System {
+            rhs,
+            states: model.equations.iter().map(|e| e.name.clone()).collect(),
+            initial,
+            dosing: doses.usual,
+            n_inputs: taken.inputs.len(),
+            flow: vec![None; model.equations.len()],
+            signals: kinds.collect(),
+            control: model.control.clone(),
+            graph: taken.inner,
+        };
+        let signals = signal_values(model, records, &taken.signals);
+        Ok(Some(Self {
+            graph,
+            system,
+            signals,
+            variants: doses.variants,
+        }))
+    }
+}
+
+/// How a data column runs between its records.
+fn interpolation(model: &Model, node: Node) -> Interpolation {
+    let Op::Data(i) = model.graph.op(node) else {
+        return Interpolation::Constant;
+    };
+    let mut declared = model.covariates.iter().filter(|c| c.column == i);
+    match declared.next().map(|c| &c.kind) {
+        Some(CovariateKind::TimeVarying(kind)) => *kind,
+        _ => Interpolation::Constant,
+    }
+}
+
+/// Whether a data column is the time.
+fn is_time(model: &Model, i: u32, time: Option<&str>) -> bool {
+    let column = &model.columns[i as usize];
+    column.source == Source::Data && (column.name == "t" || Some(column.name.as_str()) == time)
+}
+
+fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
+    let g = &model.graph;
+    let data = g.depends(|op| matches!(op, Op::Phi(_) | Op::Theta(_)));
+    let mut parts: Vec<Part> = Vec::with_capacity(g.len());
+    for node in g.nodes() {
+        let part = match g.op(node) {
+            Op::State(_) | Op::Carry(_) => Part::Moving,
+            Op::Data(i) if is_time(model, i, time) => Part::Moving,
+            Op::Data(i) if records.extents[i as usize] == Extent::Row => {
+                match interpolation(model, node) {
+                    Interpolation::Constant => Part::Signal,
+                    _ => Part::Moving,
+                }
+            }
+            _ => {
+                let mut part = Part::Input;
+                for operand in g.operands(node) {
+                    part = match (part, parts[operand.index()]) {
+                        (Part::Moving, _) | (_, Part::Moving) => Part::Moving,
+                        (Part::Signal, _) | (_, Part::Signal) => Part::Signal,
+                        _ => Part::Input,
+                    };
+                }
+                // Beside parameters or effects a signal is no longer data alone.
+                if part == Part::Signal && data[node.index()] {
+                    part = Part::Moving;
+                }
+                part
+            }
+        };
+        parts.push(part);
+    }
+    parts
+}
+
+/// The graph of the equations while it is made.
+pub(super) struct Taken<'a> {
+    pub model: &'a Model,
+    parts: &'a [Part],
+    /// The model's graph, in which inputs may be added.
+    pub graph: Graph,
+    inner: Graph,
+    /// Nodes of the model's graph.
+    pub inputs: Vec<Node>,
+    signals: Vec<Node>,
+    time: Option<&'a str>,
+}
+
+impl Taken<'_> {
+    /// Whether a node has one value a subject.
+    pub(super) fn is_input(&self, node: Node) -> bool {
+        self.parts[node.index()] == Part::Input
+    }
+
+    /// Copy what moves below the roots, with leaves for the rest.
+    fn take(&mut self, roots: impl Iterator<Item = Node>) -> HashMap<Node, Node> {
+        let g = &self.model.graph;
+        let mut needed = vec![false; g.len()];
+        for root in roots {
+            needed[root.index()] = true;
+        }
+        let all: Vec<Node> = g.nodes().collect();
+        for node in all.iter().rev() {
+            let sign = matches!(g.op(*node), Op::Unary(Unary::Neg, _));
+            let moving = self.parts[node.index()] == Part::Moving;
+            if needed[node.index()] && (moving || sign) {
+                for operand in g.operands(*node) {
+                    needed[operand.index()] = true;
+                }
+            }
+        }
+        let zero = self.inner.constant(0.0);
+        let mut moved = vec![zero; g.len()];
+        let mut found = HashMap::new();
+        for node in all.into_iter().filter(|node| needed[node.index()]) {
+            moved[node.index()] = self.copied(node, &moved);
+            found.insert(node, moved[node.index()]);
+        }
+        found
+    }
+
+    fn copied(&mut self, node: Node, moved: &[Node]) -> Node {
+        let op = self.model.graph.op(node);
+        match (self.parts[node.index()], op) {
+            (_, Op::Constant(value)) => self.inner.constant(value),
+            (_, Op::Unary(Unary::Neg, a)) => self.inner.neg(moved[a.index()]),
+            (Part::Input, _) => self.input(node),
+            (Part::Moving, Op::Data(i)) if is_time(self.model, i, self.time) => {
+                self.inner.data(TIME)
+            }
+            (Part::Signal, _) | (_, Op::Data(_)) => {
+                let m = position(&mut self.signals, node);
+                self.inner.data(SIGNALS + index(m))
+            }
+            (Part::Moving, Op::Binary(f, a, b)) => self.binary(f, (a, b), moved),
+            (Part::Moving, _) => self.inner.copied(op, moved),
+        }
+    }
+
+    fn input(&mut self, node: Node) -> Node {
+        let j = position(&mut self.inputs, node);
+        self.inner.phi(index(j))
+    }
+
+    /// An operation on two operands, its sign apart.
+    fn binary(&mut self, f: Binary, (a, b): (Node, Node), moved: &[Node]) -> Node {
+        let divides = f == Binary::Div && self.parts[b.index()] == Part::Input;
+        let (f, y) = if divides && self.graph.as_constant(b).is_none() {
+            let inverse = self.graph.unary(Unary::Recip, b);
+            (Binary::Mul, self.input(inverse))
+        } else {
+            (f, moved[b.index()])
+        };
+        let ((left, x), (right, y)) = (self.signed(moved[a.index()]), self.signed(y));
+        match (f, left, right) {
+            (Binary::Mul | Binary::Div, ..) => {
+                let value = self.inner.binary(f, x, y);
+                if left == right {
+                    value
+                } else {
+                    self.inner.neg(value)
+                }
+            }
+            (Binary::Add, false, true) | (Binary::Sub, false, false) => self.inner.sub(x, y),
+            (Binary::Add, true, false) => self.inner.sub(y, x),
+            (Binary::Sub, false, true) => self.inner.add(x, y),
+            _ => {
+                let x = if left { self.inner.neg(x) } else { x };
+                let y = if right { self.inner.neg(y) } else { y };
+                self.inner.binary(f, x, y)
+            }
+        }
+    }
+
+    /// Whether a node is minus another, and that one.
+    fn signed(&self, node: Node) -> (bool, Node) {
+        match self.inner.op(node) {
+            Op::Unary(Unary::Neg, a) => (true, a),
+            _ => (false, node),
+        }
+    }
+
+    /// The input that holds a value of the subject.
+    fn constant(
+        &mut self,
+        equation: &Equation,
+        node: Option<Node>,
+        what: &str,
+        records: &Records,
+    ) -> Result<Option<usize>> {
+        let Some(node) = node else { return Ok(None) };
+        match self.parts[node.index()] {
+            Part::Input => Ok(Some(position(&mut self.inputs, node))),
+            _ => Err(self.varying(equation, node, what, records)),
+        }
+    }
+
+    pub(super) fn varying(
+        &self,
+        equation: &Equation,
+        node: Node,
+        what: &str,
+        records: &Records,
+    ) -> Error {
+        let needed = self.model.graph.reachable(&[node]);
+        let columns = self
+            .model
+            .graph
+            .nodes()
+            .filter_map(|n| match self.model.graph.op(n) {
+                Op::Data(i) if needed[n.index()] => Some(i as usize),
+                _ => None,
+            });
+        let mut varying = columns.filter(|i| records.extents[*i] == Extent::Row);
+        let name = varying
+            .next()
+            .map_or("", |i| self.model.columns[i].name.as_str());
+        Error::data(
+            "varying_covariate",
+            format!(
+                "The {what} of `{}` depends on `{name}`, which varies within {}.",
+                equation.name, records.group
+            ),
+        )
+        .at(equation.text.clone())
+        .field("column", name)
+        .hint(
+            "It has one value for each subject: make a column that is constant within the subject.",
+        )
+    }
+}
+
+/// Where a node stands in a list, at its end if it is new.
+pub(super) fn position(list: &mut Vec<Node>, node: Node) -> usize {
+    let found = list.iter().position(|known| *known == node);
+    found.unwrap_or_else(|| {
+        list.push(node);
+        list.len() - 1
+    })
+}

@@ -1,0 +1,118 @@
+//! Solve the differential equations of a block between the tape of the subject and those of the rows.
+//!
+//! Memory behind the registers of a program: the inputs, then the states (and their derivatives) of every row.
+
+use super::Problem;
+use crate::data::Block;
+use crate::ir::column::Column;
+use crate::ir::program::Solution;
+use crate::ir::tape::Place;
+use crate::ir::vmath::Isa;
+use crate::ode::{Dynamics, Record, Wanted};
+
+/// The solution as one program reads it.
+pub struct Reader<'a> {
+    dynamics: &'a Dynamics,
+    solution: &'a Solution,
+    wanted: Wanted,
+}
+
+impl<'a> Reader<'a> {
+    /// `None` for a program that reads no state. `derivatives`: whether those with respect to the active inputs are
+    /// wanted beside the states.
+    pub fn new(problem: &'a Problem, solution: &'a Solution, derivatives: bool) -> Option<Self> {
+        let dynamics = problem
+            .form
+            .dynamics
+            .as_ref()
+            .filter(|_| solution.is_read())?;
+        let inputs = if derivatives {
+            solution.active.clone()
+        } else {
+            Vec::new()
+        };
+        Some(Self {
+            dynamics,
+            solution,
+            wanted: Wanted {
+                states: solution.states.clone(),
+                inputs,
+            },
+        })
+    }
+
+    /// Columns of one row.
+    pub fn width(&self) -> usize {
+        self.wanted.width()
+    }
+
+    /// Columns needed behind the registers.
+    pub fn room(&self, block: &Block) -> usize {
+        self.solution.inputs.len() + block.n_rows * self.width()
+    }
+
+    /// Column at which a row begins, behind `n_work` registers.
+    pub fn at(&self, n_work: usize, row: usize) -> usize {
+        n_work + self.solution.inputs.len() + row * self.width()
+    }
+
+    /// Solve; `read` finds the inputs.
+    pub fn solve(
+        &self,
+        isa: Isa,
+        block: &Block,
+        work: &mut [Column],
+        n_work: usize,
+        read: &dyn Fn(&Place, &[Column]) -> Column,
+    ) {
+        self.gather(work, n_work, read);
+        let Some(lanes) = &block.lanes_met else {
+            return;
+        };
+        let (inputs, rows) = self.split(block, work, n_work);
+        self.dynamics.solve(isa, lanes, inputs, &self.wanted, rows);
+    }
+
+    /// The same, keeping what the way back needs.
+    pub fn record(
+        &self,
+        isa: Isa,
+        block: &Block,
+        work: &mut [Column],
+        n_work: usize,
+        read: &dyn Fn(&Place, &[Column]) -> Column,
+    ) -> Option<Record> {
+        self.gather(work, n_work, read);
+        let lanes = block.lanes_met.as_ref()?;
+        let (inputs, rows) = self.split(block, work, n_work);
+        Some(self.dynamics.record(isa, lanes, inputs, &self.wanted, rows))
+    }
+
+    /// Adjoints of all inputs from those of the states, `seeds[row * states + state]`.
+    pub fn pull(&self, isa: Isa, record: Record, seeds: &[Column], adjoints: &mut [Column]) {
+        self.dynamics.pull(isa, record, seeds, adjoints);
+    }
+
+    fn gather(
+        &self,
+        work: &mut [Column],
+        n_work: usize,
+        read: &dyn Fn(&Place, &[Column]) -> Column,
+    ) {
+        for (j, place) in self.solution.inputs.iter().enumerate() {
+            work[n_work + j] = read(place, work);
+        }
+    }
+
+    fn split<'w>(
+        &self,
+        block: &Block,
+        work: &'w mut [Column],
+        n_work: usize,
+    ) -> (&'w [Column], &'w mut [Column]) {
+        let n = self.solution.inputs.len();
+        let own = &mut work[n_work..];
+        let (inputs, rows) = own.split_at_mut(n);
+        (inputs, &mut rows[..block.n_rows * self.width()])
+    }
+}

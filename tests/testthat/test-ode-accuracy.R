@@ -1,0 +1,23 @@
+# Models written as differential equations reach the maximum of the likelihood that their closed forms have; the bars
+# are those of test-accuracy.R. Where no closed form is known, the maxima were found by Newton's method on our own
+# quadrature with 25 nodes per dimension.
+
+test_that("theophylline, recognized as linear", {
+  skip_on_cran()
+  made <- fits(theo_ode(), theo)
+  expect_near_maximum(made, -172.717417, 25)
+  expect_identical(made[[1]]$equations$solver, "in closed form")
+})
+
+test_that("theophylline, integrated", {
+  skip_on_cran()
+  made <- fits(theo_ode(ode_control(linear = FALSE)), theo)
+  expect_near_maximum(made, -172.717417, 25)
+  expect_match(made[[1]]$equations$solver, "Tsitouras")
+})
+
+test_that("warfarin with constant and with combined error", {
+  skip_on_cran()
+  expect_near_maximum(fits(warfarin_ode(), warfarin()), -450.893878, 25)
+  expect_near_maximum(fits(warfarin_ode("combined"), warfarin()), -443.150061, 25)
+})
