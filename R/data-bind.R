@@ -2,9 +2,10 @@
 # make the numeric columns and the subject codes the core works on.
 
 # `argument` is where the user gave the data: in `newdata`, for predictions, the
-# outcome may be absent. `env` is where the model was written. The model that comes
-# back knows whether the data say what is censored.
-bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv()) {
+# outcome may be absent. `env` is where the model was written, `events` names columns of
+# dosing records. The model that comes back knows whether the data say what is censored.
+bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv(),
+                      events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
   data <- outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data)))
@@ -18,10 +19,12 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   needed <- if (argument == "newdata") setdiff(used, outcomes) else used
   for (column in needed) check_column(column, data, model, argument, env)
   data[setdiff(outcomes, names(data))] <- NA_real_
+  events <- event_columns(model, data, events, argument)
+  if (!is.null(events)) data <- without_outcomes(data, events, outcomes)
   columns <- lapply(stats::setNames(used, used), function(column) {
     column_numbers(data[[column]], column, argument, model$spec)
   })
-  columns <- c(columns, censoring$columns)
+  columns <- c(columns, censoring$columns, events$columns)
   subjects <- groupings$subjects
   columns$.group <- subjects$codes
   for (i in seq_along(groupings$groups)) {
@@ -32,11 +35,14 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   grouped <- unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns"))
   list(
     model = model,
-    frame = data[unique(c(subjects$name, grouped, used, censoring$names))],
+    frame = data[unique(c(subjects$name, grouped, used, censoring$names, stats::na.omit(events$names)))],
     columns = columns,
+    events = events$names,
+    unobserved = events$unobserved,
     groups = if (is.null(groupings$groups)) list(subjects) else groupings$groups,
     fields = list(
       group = subjects$name, labels = I(subjects$labels), time = time, n_rows = nrow(data),
+      events = event_fields(events),
       groups = lapply(groupings$groups, function(part) {
         list(name = part$name, labels = I(part$labels))
       })

@@ -12,7 +12,8 @@ new_nlme_fit <- function(call, model, bound, method, settings, reply) {
       frame = as.data.frame(bound$frame),
       group = bound$fields$group,
       labels = as.character(bound$fields$labels),
-      time = bound$fields$time
+      time = bound$fields$time,
+      events = bound$events
     )
   )
   structure(c(fit, reply), class = "nlme_fit")
@@ -41,7 +42,7 @@ effect_groups <- function(fit) {
 
 # The data of the fit bound to its model again, for requests after the fit.
 rebind_data <- function(fit) {
-  bind_data(fit$model, fit$data$frame, fit$data$group, fit$data$time)
+  bind_data(fit$model, fit$data$frame, fit$data$group, fit$data$time, events = fit$data$events)
 }
 
 # Estimates on the natural scale by parameter, as a request carries them.

@@ -33,6 +33,9 @@
 #' @param checkpoint (character or NULL) path of a file in which the fit keeps its state
 #'   while it runs, and when it is interrupted; for [saem()] only. Nothing is written without it.
 #' @param every (integer) iterations between two checkpoints.
+#' @param events (named character or NULL) for a model with differential equations: columns of
+#'   dosing records that have other names than usual, as in `events = c(amt = "dose")`; `NA` for
+#'   a column that is called like one but is none. See Dosing records.
 #' @param ... for a formula: `transform`, `random`, `covariates`, `error` and
 #'   `correlated` of [nlme_formula()].
 #' @details
@@ -47,6 +50,24 @@
 #'
 #' A formula takes its parameters from `start`; with `start_from = fit` it may be left
 #' out, and they are those of the fit (`update(fit, start = NULL, start_from = fit)`).
+#' @section Dosing records:
+#' Data of a model with differential equations may hold doses among the observations, in the
+#' columns of NONMEM, whose names are matched without case:
+#' * `EVID`: 0 observation, 1 dose, 2 other, 3 reset of all states to their initial values, 4 reset,
+#'   then dose. Without the column a row with `AMT` is a dose. Doses, resets, other rows and rows
+#'   with `MDV = 1` hold no outcome, whatever stands in its column.
+#' * `AMT`: the amount. `CMT`: the name or number of the state that takes it; by default the first.
+#' * `RATE`: above 0 the dose is an infusion at this rate; -1 at `rate(state)` of the model, -2 over
+#'   `dur(state)`. With bioavailability `f(state)` the amount is `f * AMT`, at the rate given.
+#' * `ADDL` and `II`: `ADDL` more doses follow, `II` apart.
+#' * `SS`: 1 says that the dose is the last of infinitely many, `II` apart, which take the place of what
+#'   was there; 2 that they are added to it. A rate without amount and `II` is a constant infusion
+#'   at steady state, which ends at its record. With `alag(state)` all those doses are late.
+#'
+#' A missing value is 0. Of one time, rows keep their order in the data frame: an observation
+#' above a dose is before it. Additional and lagged doses that fall on the time of a row come before
+#' it. A reset, and `SS = 1`, end infusions and take back additional and lagged doses of the rows
+#' before. Time goes on over a reset.
 #' @returns An object of class `nlme_fit`. Interrupting the fit returns what there
 #'   is, with status `interrupted`, and `start_from` goes on with it. See [fixef()], [ranef()], [VarCorr()],
 #'   [vcov.nlme_fit()], [confint.nlme_fit()], [predict.nlme_fit()],
@@ -63,7 +84,7 @@
 fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
                      start = NULL, fix = NULL, seed = NULL, threads = NULL,
                      progress = interactive(), start_from = NULL, checkpoint = NULL,
-                     every = 50, ...) {
+                     every = 50, events = NULL, ...) {
   call <- match.call()
   dots <- rlang::enquos(...)
   origin <- fit_origin(start_from)
@@ -74,6 +95,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     data <- origin$fit$data$frame
     if (is.null(id)) id <- origin$fit$data$group
     if (is.null(time)) time <- origin$fit$data$time
+    if (is.null(events)) events <- origin$fit$data$events
   }
   if (is.function(model)) model <- as_nlme_model(model)
   env <- if (inherits(model, "formula")) environment(model) else parent.frame()
@@ -107,7 +129,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   inform_of_priors(model, method)
   adapted <- adapt_method(method, model, fix)
   method <- adapted$method
-  bound <- bind_data(adapted$model, data, id, time, env = env)
+  bound <- bind_data(adapted$model, data, id, time, env = env, events = events)
   model <- bound$model
   held <- held_levels(fix, model)
   settings <- list(

@@ -17,8 +17,13 @@ curve_data <- function(fit, subjects, points) {
   frame <- fit$data$frame
   frame$.x <- if (is.null(axis)) record_number(frame[[fit$data$group]]) else frame[[axis]]
   kept <- group_text(frame[[fit$data$group]]) %in% subjects
-  if (isTRUE(axis %in% fit$model$described$covariates)) {
-    grid <- curve_grid(frame[kept, ], axis, fit$data$group, points)
+  states <- length(fit$model$described$states) > 0L
+  if (states || isTRUE(axis %in% fit$model$described$covariates)) {
+    grid <- if (states) {
+      dosed_grid(frame[kept, ], axis, fit$data, points)
+    } else {
+      curve_grid(frame[kept, ], axis, fit$data$group, points)
+    }
     predicted <- lapply(c(individual = 1, population = 0), function(level) {
       as.matrix(stats::predict(fit, grid, level = level))
     })
@@ -74,6 +79,21 @@ curve_grid <- function(frame, axis, group, points) {
     grid[[axis]] <- x
     grid$.x <- x
     grid
+  })
+  unname_rows(do.call(rbind, parts))
+}
+
+# The records themselves, doses among them, and between them `points` times without a dose.
+dosed_grid <- function(frame, axis, data, points) {
+  doses <- stats::na.omit(data$events[setdiff(names(data$events), "CMT")])
+  parts <- lapply(split(frame, group_text(frame[[data$group]])), function(rows) {
+    rows <- rows[order(rows[[axis]]), ]
+    x <- setdiff(seq(rows[[axis]][1L], rows[[axis]][nrow(rows)], length.out = points), rows[[axis]])
+    between <- rows[findInterval(x, rows[[axis]]), ]
+    between[doses] <- 0
+    for (time in intersect(c(axis, ".x", "t"), names(between))) between[[time]] <- x
+    grid <- rbind(rows, between)
+    grid[order(grid[[axis]]), ]
   })
   unname_rows(do.call(rbind, parts))
 }

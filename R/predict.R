@@ -3,7 +3,8 @@
 #' @param object (`nlme_fit`) a fit.
 #' @param newdata (data.frame or NULL) rows to predict for; `NULL` predicts for the
 #'   data of the fit. The outcome need not be there, and for `level = 0` neither
-#'   need the grouping column.
+#'   need the grouping column. For a model with differential equations it holds the
+#'   dosing records as well; their rows have a prediction, too, just after the dose.
 #' @param level (0 or 1) 0 predicts for the typical subject with the row's
 #'   covariates, 1 for the row's own subject, at the mode of its random effects.
 #'   A subject the fit has not seen has no prediction at level 1.
@@ -39,7 +40,7 @@ predict_core <- function(fit, newdata, level) {
     newdata <- with_groups(newdata, c(group, fit$model$groups), has_states(fit$model))
   }
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
-  bound <- bind_data(fit$model, newdata, group, time, "newdata")
+  bound <- bind_data(fit$model, newdata, group, time, "newdata", events = fit$data$events)
   request <- core_request("predict", fit$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),

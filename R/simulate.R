@@ -12,6 +12,7 @@
 #'   record. For a fit, `NULL` takes the data of the fit. Where an outcome is missing it stays
 #'   missing; when its column is absent it is simulated in all rows.
 #' @param id,time (character or NULL) grouping and time column, as in [fit_nlme()].
+#' @param events (named character or NULL) columns of dosing records, as in [fit_nlme()].
 #' @param start (named numeric or list) values on the natural scale, by parameter; those left
 #'   out keep the model's.
 #' @param ... for the generic; an argument that lands here is refused.
@@ -30,7 +31,7 @@
 #' @importFrom stats simulate
 #' @export
 simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, time = NULL,
-                                start = NULL, ...) {
+                                start = NULL, events = NULL, ...) {
   refuse_dots(...)
   if (missing(data)) {
     stop_option(
@@ -41,7 +42,9 @@ simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, 
   values <- start_values(object)
   start <- named_values(start, "start", object)
   values[names(start)] <- start
-  simulated(object, data, values, list(nsim = nsim, seed = seed, id = id, time = time))
+  simulated(object, data, values, list(
+    nsim = nsim, seed = seed, id = id, time = time, events = events
+  ))
 }
 
 #' @rdname simulate.nlme_model
@@ -51,7 +54,7 @@ simulate.nlme_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, ...
   data <- if (is.null(newdata)) object$data$frame else newdata
   time <- if (isTRUE(object$data$time %in% names(data))) object$data$time
   simulated(object$model, data, estimated_values(object), list(
-    nsim = nsim, seed = seed, id = object$data$group, time = time
+    nsim = nsim, seed = seed, id = object$data$group, time = time, events = object$data$events
   ))
 }
 
@@ -68,7 +71,7 @@ simulated <- function(model, data, values, settings) {
   data <- outcomes_by_dvid(model, as.data.frame(data))
   # The outcome itself is drawn, whatever part of it a limit would hide.
   model$spec$censoring <- FALSE
-  bound <- bind_data(model, data, settings$id, settings$time, "newdata")
+  bound <- bind_data(model, data, settings$id, settings$time, "newdata", events = settings$events)
   reply <- core_call(core_request("simulate", model$spec, list(
     data = bound$fields, parameters = value_fields(values), nsim = nsim, seed = seed
   )), bound$columns)
@@ -80,6 +83,7 @@ simulated <- function(model, data, values, settings) {
     drawn <- reply$value[, k]
     # A record that was not observed is not made up.
     if (column %in% names(data)) drawn[rep(is.na(data[[column]]), nsim)] <- NA
+    if (!is.null(bound$unobserved)) drawn[rep(bound$unobserved, nsim)] <- NA
     draws[[column]] <- drawn
   }
   rownames(draws) <- NULL

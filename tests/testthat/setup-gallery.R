@@ -59,3 +59,24 @@ decay_formula <- function(formula = y ~ amp * exp(-k * time), start = c(amp = 5,
                           ...) {
   nlme_formula(formula, start = start, random = random, ...)
 }
+
+# A model with differential equations and the rows of two subjects: a dose and three observations.
+dosed_decay <- function() {
+  nlme_model(
+    fixed(k = positive(0.3), omega = positive(0.2), sigma = positive(1)),
+    random(eta ~ normal(0, omega) | id),
+    {
+      d/dt(depot) <- -depot
+      d/dt(center) <- depot - k * exp(eta) * center
+      y ~ normal(center, sigma)
+    }
+  )
+}
+
+# `...` are columns of a subject, the same for both.
+fit_dosed <- function(..., events = NULL) {
+  columns <- utils::modifyList(list(time = 0:3, amt = c(100, 0, 0, 0), y = c(NA, 30, 40, 35)), list(...))
+  subject <- do.call(data.frame, columns)
+  data <- rbind(cbind(id = 1, subject), cbind(id = 2, subject))
+  fit_nlme(dosed_decay(), data, events = events, seed = 1, progress = FALSE)
+}

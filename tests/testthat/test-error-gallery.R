@@ -293,6 +293,30 @@ gallery <- list(
     fit_nlme(decay(code = quote(y ~ normal(a + eta, sigma * (time - 2)))), records, seed = 1)
   ),
 
+  # Dosing records
+  "a record that is of no kind" = quote(fit_dosed(evid = c(5, 0, 0, 0))),
+  "a dose in an observation" = quote(fit_dosed(evid = c(0, 0, 0, 0))),
+  "a negative dose" = quote(fit_dosed(amt = c(-100, 0, 0, 0))),
+  "a dose into a state by a wrong name" = quote(fit_dosed(cmt = c("depto", ".", ".", "."))),
+  "a dose into a state by a wrong number" = quote(fit_dosed(cmt = c(3, 0, 0, 0))),
+  "a rate that is of no kind" = quote(fit_dosed(rate = c(-3, 0, 0, 0))),
+  "a rate the model does not say" = quote(fit_dosed(rate = c(-1, 0, 0, 0))),
+  "a duration the model does not say" = quote(fit_dosed(rate = c(-2, 0, 0, 0))),
+  "an infusion without an amount" = quote(fit_dosed(evid = c(1, 0, 0, 0), amt = 0, rate = c(5, 0, 0, 0))),
+  "additional doses without an interval" = quote(fit_dosed(addl = c(3, 0, 0, 0))),
+  "half an additional dose" = quote(fit_dosed(addl = c(0.5, 0, 0, 0), ii = c(12, 0, 0, 0))),
+  "an interval of nothing" = quote(fit_dosed(ii = c(12, 0, 0, 0))),
+  "a steady state without an interval" = quote(fit_dosed(ss = c(1, 0, 0, 0))),
+  "a steady state that is of no kind" = quote(fit_dosed(ss = c(4, 0, 0, 0), ii = c(12, 0, 0, 0))),
+  "mdv that is no yes or no" = quote(fit_dosed(mdv = c(2, 0, 0, 0))),
+  "a dose without a time" = quote(fit_dosed(time = c(NA, 1, 2, 3))),
+  "a time that begins anew" = quote(fit_dosed(time = c(0, 24, 0, 3), evid = c(1, 0, 3, 0))),
+  "amounts that are text" = quote(fit_dosed(amt = c("a lot", "0", "0", "0"))),
+  "events without names" = quote(fit_dosed(events = "amt")),
+  "events of what they do not have" = quote(fit_dosed(events = c(amount = "amt"))),
+  "events in a column that is not there" = quote(fit_dosed(events = c(amt = "dose"))),
+  "events of a model without equations" = quote(fit_decay(events = c(amt = "y"))),
+
   # Starts and options
   "a start of what is no parameter" = quote(fit_decay(start = c(aa = 1))),
   "a start without a name" = quote(fit_decay(start = 3)),

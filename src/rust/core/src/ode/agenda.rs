@@ -36,24 +36,39 @@ pub struct Agenda<'a> {
     pub lines: &'a [f64],
     /// `System::dosing`
     pub dosing: &'a [Dosing],
+    /// Records whose doses have other values than the subject's others.
+    pub variants: &'a [Variant],
+}
+
+/// What holds for the doses of one record: a bioavailability, say, that differs between occasions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Variant {
+    pub record: usize,
+    pub dosing: Dosing,
 }
 
 impl Agenda<'_> {
+    /// What the model says of a dose.
+    fn dosing(&self, event: &Event, state: usize) -> Dosing {
+        let mut own = self.variants.iter().filter(|v| v.record == event.record);
+        let own = own.next().map(|variant| variant.dosing);
+        let usual = || self.dosing.get(state).copied().unwrap_or_default();
+        own.unwrap_or_else(usual)
+    }
+
     /// Whether the stops are the same for all values of the inputs, so that they need be made only once.
     pub fn is_constant(&self) -> bool {
         let fixed = |event: &Event| match &event.kind {
             EventKind::Reset => true,
-            EventKind::Dose { state, course, .. } => match (course, self.dosing.get(*state)) {
-                (Course::Endless(_), _) => true,
-                (Course::ModeledRate | Course::ModeledDuration | Course::EndlessModeled, _) => {
-                    false
+            EventKind::Dose { state, course, .. } => {
+                let dosing = self.dosing(event, *state);
+                match course {
+                    Course::Endless(_) => true,
+                    Course::ModeledRate | Course::ModeledDuration | Course::EndlessModeled => false,
+                    Course::Bolus => dosing.lag.is_none(),
+                    Course::Rate(_) => dosing.lag.is_none() && dosing.fraction.is_none(),
                 }
-                (_, None) => true,
-                (Course::Bolus, Some(dosing)) => dosing.lag.is_none(),
-                (Course::Rate(_), Some(dosing)) => {
-                    dosing.lag.is_none() && dosing.fraction.is_none()
-                }
-            },
+            }
         };
         self.schedule.events.iter().all(fixed)
     }
@@ -143,7 +158,7 @@ impl Planner {
         }
         let horizon = self.horizon;
         for event in events().filter(|e| e.time <= horizon) {
-            let put = self.event(event, agenda.dosing, &input);
+            let put = self.event(event, agenda, &input);
             if let Err(failure) = put {
                 self.discard();
                 return Err(failure);
@@ -162,7 +177,7 @@ impl Planner {
     fn event(
         &mut self,
         event: &Event,
-        dosing: &[Dosing],
+        agenda: &Agenda,
         input: &impl Fn(usize) -> f64,
     ) -> Result<(), Failure> {
         let later = self.cancels.partition_point(|c| c.1 <= event.record);
@@ -178,7 +193,7 @@ impl Planner {
             self.put(Dual::constant(event.time), turn, Act::Reset);
             return Ok(());
         };
-        let dosing = dosing.get(*state).copied().unwrap_or_default();
+        let dosing = agenda.dosing(event, *state);
         let read = |j: usize| Dual::input(j, input(j));
         if let Course::Endless(_) | Course::EndlessModeled = course {
             let rate = match (course, dosing.rate) {

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::agenda::Variant;
 use super::counts::Counts;
 use super::lanes::Lanes;
 use super::schedule::Schedule;
@@ -33,6 +34,8 @@ pub struct Subject {
     pub signals: Signals,
     /// From when on the lines of the signals hold, the first left out.
     pub lines: Vec<f64>,
+    /// Records whose doses have other properties than the model gives to all.
+    pub variants: Vec<Variant>,
 }
 
 /// Time of a row of the data frame, and its position among the subject's.

@@ -66,6 +66,7 @@ impl Met {
             observations: &self.observations,
             lines: &subject.lines,
             dosing: &dynamics.system.dosing,
+            variants: &subject.variants,
         }
     }
 }

@@ -12,6 +12,8 @@ mod dynamics;
 pub mod interpolate;
 mod lanes;
 pub mod linear;
+pub mod program;
+pub mod pull;
 pub mod schedule;
 pub mod signals;
 mod steady;
@@ -19,7 +21,7 @@ pub mod system;
 pub mod task;
 pub mod timeline;
 
-pub use agenda::{Agenda, Observation, Planner};
+pub use agenda::{Agenda, Observation, Planner, Variant};
 pub use counts::Counts;
 pub use dynamics::{Dynamics, Record, RecordTime, Subject};
 pub use lanes::Lanes;

@@ -9,18 +9,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::normal_form::RowLeaves;
+use super::courses::signal_values;
 use crate::data::{Frame, Records};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::Extent;
 use crate::ir::op::{Binary, Unary};
-use crate::ir::scalar::ScalarProgram;
 use crate::language::specification::Interpolation;
 use crate::model::parameter::index;
 use crate::model::{CovariateKind, Equation, Model, Source};
 use crate::ode::system::{SIGNALS, TIME};
-use crate::ode::{Dosing, Dynamics, RecordTime, Signals, Subject, System};
+use crate::ode::{Dynamics, System, Variant};
 
 /// The equations of a model, apart from it.
 pub struct Equations {
@@ -29,6 +28,8 @@ pub struct Equations {
     pub system: System,
     /// For each signal its values at the rows of the data frame.
     pub signals: Vec<Vec<f64>>,
+    /// For each subject the records whose doses have properties of their own.
+    pub variants: Vec<Vec<Variant>>,
 }
 
 /// The model's graph as the data let it be seen, and what solves its equations.
@@ -50,43 +51,12 @@ impl Bound {
                 dynamics: None,
             });
         };
-        let dynamics = dynamics(equations.system, &equations.signals, records);
+        let graph = equations.graph.clone();
         Ok(Self {
-            graph: equations.graph,
-            dynamics: Some(Arc::new(dynamics)),
+            graph,
+            dynamics: Some(Arc::new(equations.dynamics(records))),
         })
     }
-}
-
-/// The equations with the doses and signals of every subject.
-fn dynamics(system: System, signals: &[Vec<f64>], records: &Records) -> Dynamics {
-    // Imagined data have no records.
-    let none = Arc::default();
-    let events = records.events.as_ref().unwrap_or(&none);
-    let subject = |(i, rows): (usize, &Vec<usize>)| {
-        let times: Vec<f64> = rows
-            .iter()
-            .filter_map(|r| events.time.get(*r).copied())
-            .collect();
-        let values = signals.iter();
-        let values: Vec<Vec<f64>> = values
-            .map(|v| rows.iter().map(|row| v[*row]).collect())
-            .collect();
-        let (signals, lines) = Signals::new(&system.signals, &times, &values);
-        Subject {
-            schedule: events.schedules.get(i).cloned().unwrap_or_default(),
-            signals,
-            lines,
-        }
-    };
-    let subjects = records.rows.iter().enumerate().map(subject).collect();
-    let times = events.time.iter().zip(&events.position);
-    let times = times.map(|(time, position)| RecordTime {
-        time: *time,
-        position: *position,
-    });
-    let times = times.collect();
-    Dynamics::new(system, subjects, times)
 }
 
 /// What a node of the model's graph is to the equations.
@@ -123,11 +93,10 @@ impl Equations {
         let rhs = model.equations.iter().map(|e| moved[&e.rhs]).collect();
         let each = model.equations.iter();
         let initial: Result<Vec<_>> = each
-            .clone()
             .map(|e| taken.constant(e, e.initial, "initial value", records))
             .collect();
-        let dosing: Result<Vec<_>> = each.map(|e| taken.dosing(e, records)).collect();
-        let (initial, dosing) = (initial?, dosing?);
+        let initial = initial?;
+        let doses = taken.doses(records)?;
         let mut graph = taken.graph;
         graph.set_inputs(taken.inputs.clone());
         let kinds = taken.signals.iter().map(|s| interpolation(model, *s));
@@ -135,7 +104,7 @@ impl Equations {
             rhs,
             states: model.equations.iter().map(|e| e.name.clone()).collect(),
             initial,
-            dosing,
+            dosing: doses.usual,
             n_inputs: taken.inputs.len(),
             flow: vec![None; model.equations.len()],
             signals: kinds.collect(),
@@ -147,6 +116,7 @@ impl Equations {
             graph,
             system,
             signals,
+            variants: doses.variants,
         }))
     }
 }
@@ -205,19 +175,24 @@ fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
 }
 
 /// The graph of the equations while it is made.
-struct Taken<'a> {
-    model: &'a Model,
+pub(super) struct Taken<'a> {
+    pub model: &'a Model,
     parts: &'a [Part],
     /// The model's graph, in which inputs may be added.
-    graph: Graph,
+    pub graph: Graph,
     inner: Graph,
     /// Nodes of the model's graph.
-    inputs: Vec<Node>,
+    pub inputs: Vec<Node>,
     signals: Vec<Node>,
     time: Option<&'a str>,
 }
 
 impl Taken<'_> {
+    /// Whether a node has one value a subject.
+    pub(super) fn is_input(&self, node: Node) -> bool {
+        self.parts[node.index()] == Part::Input
+    }
+
     /// Copy what moves below the roots, with leaves for the rest.
     fn take(&mut self, roots: impl Iterator<Item = Node>) -> HashMap<Node, Node> {
         let g = &self.model.graph;
@@ -321,17 +296,13 @@ impl Taken<'_> {
         }
     }
 
-    fn dosing(&mut self, equation: &Equation, records: &Records) -> Result<Dosing> {
-        let mut of = |node, what| self.constant(equation, node, what, records);
-        Ok(Dosing {
-            fraction: of(equation.fraction, "bioavailability")?,
-            lag: of(equation.lag, "lag")?,
-            rate: of(equation.rate, "infusion rate")?,
-            duration: of(equation.duration, "infusion duration")?,
-        })
-    }
-
-    fn varying(&self, equation: &Equation, node: Node, what: &str, records: &Records) -> Error {
+    pub(super) fn varying(
+        &self,
+        equation: &Equation,
+        node: Node,
+        what: &str,
+        records: &Records,
+    ) -> Error {
         let needed = self.model.graph.reachable(&[node]);
         let columns = self
             .model
@@ -361,28 +332,10 @@ impl Taken<'_> {
 }
 
 /// Where a node stands in a list, at its end if it is new.
-fn position(list: &mut Vec<Node>, node: Node) -> usize {
+pub(super) fn position(list: &mut Vec<Node>, node: Node) -> usize {
     let found = list.iter().position(|known| *known == node);
     found.unwrap_or_else(|| {
         list.push(node);
         list.len() - 1
     })
-}
-
-fn signal_values(model: &Model, records: &Records, signals: &[Node]) -> Vec<Vec<f64>> {
-    let program = ScalarProgram::new(&model.graph, signals);
-    let mut memory = Vec::new();
-    let n_rows = records.columns.first().map_or(0, Vec::len);
-    let mut values = vec![Vec::with_capacity(n_rows); signals.len()];
-    for row in 0..n_rows {
-        let leaves = RowLeaves {
-            records,
-            row: Some(row),
-        };
-        let here = program.evaluate(&model.graph, &leaves, &mut memory);
-        for (list, value) in values.iter_mut().zip(here) {
-            list.push(value);
-        }
-    }
-    values
 }

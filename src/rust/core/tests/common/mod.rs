@@ -4,6 +4,7 @@
 
 pub mod chains;
 pub mod data;
+pub mod dosing;
 pub mod draws;
 pub mod effects;
 pub mod errors;

@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::Levels;
 use crate::ir::op::{Binary, Ternary, Unary};
 use crate::ir::tape::Code;
 
@@ -18,8 +17,13 @@ pub struct Fusion {
 }
 
 impl Fusion {
-    /// Look for pairs among `computed`; `kept` are nodes whose value is wanted in itself.
-    pub fn new(graph: &Graph, levels: &mut Levels, computed: &[Node], kept: &[Node]) -> Self {
+    /// Look for pairs among `computed`, each `together` on one tape; `kept` are nodes whose value is wanted in itself.
+    pub fn new(
+        graph: &Graph,
+        together: &mut dyn FnMut(Node, Node) -> bool,
+        computed: &[Node],
+        kept: &[Node],
+    ) -> Self {
         let mut uses: HashMap<Node, usize> = HashMap::new();
         for node in computed {
             for operand in graph.operands(*node) {
@@ -36,24 +40,15 @@ impl Fusion {
             if fusion.absorbed.contains(node) {
                 continue;
             }
-            let level = levels.of(graph, *node);
-            let inner = |x: Node, levels: &mut Levels| {
-                candidates.contains(&x) && levels.of(graph, x) == level
-            };
-            fusion.try_node(graph, levels, *node, &inner);
+            let mut inner = |x: Node| candidates.contains(&x) && together(x, *node);
+            fusion.try_node(graph, *node, &mut inner);
         }
         fusion
     }
 
-    fn try_node(
-        &mut self,
-        graph: &Graph,
-        levels: &mut Levels,
-        node: Node,
-        inner: &dyn Fn(Node, &mut Levels) -> bool,
-    ) {
-        let inside = |x: Node, levels: &mut Levels| inner(x, levels).then(|| graph.op(x));
-        let mut product = |x: Node| match inside(x, levels) {
+    fn try_node(&mut self, graph: &Graph, node: Node, inner: &mut dyn FnMut(Node) -> bool) {
+        let mut inside = |x: Node| inner(x).then(|| graph.op(x));
+        let mut product = |x: Node| match inside(x) {
             Some(Op::Binary(Binary::Mul, p, q)) => Some((p, q)),
             _ => None,
         };
@@ -72,14 +67,14 @@ impl Fusion {
             Op::Binary(Binary::Mul, a, b) => {
                 [(a, b), (b, a)]
                     .into_iter()
-                    .find_map(|(x, c)| match inside(x, levels) {
+                    .find_map(|(x, c)| match inside(x) {
                         Some(Op::Binary(Binary::Sub, p, q)) => {
                             Some(ternary((Ternary::DiffMul, p, q, c, x)))
                         }
                         _ => None,
                     })
             }
-            Op::Unary(Unary::Square, x) => match inside(x, levels) {
+            Op::Unary(Unary::Square, x) => match inside(x) {
                 Some(Op::Binary(Binary::Sub, p, q)) => {
                     Some((Code::Binary(Binary::SquareSub), [Some(p), Some(q), None], x))
                 }
@@ -89,7 +84,7 @@ impl Fusion {
         };
         if let Some((code, operands, absorbed)) = found {
             self.absorbed.insert(absorbed);
-            let form = self.with_square(graph, code, operands, |x| inner(x, levels));
+            let form = self.with_square(graph, code, operands, inner);
             self.fused.insert(node, form);
         }
     }

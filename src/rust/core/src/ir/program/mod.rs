@@ -9,6 +9,7 @@ mod value;
 
 pub use carried::Carried;
 pub use derivative::{Active, DerivativeProgram};
+pub(crate) use fuse::Fusion;
 pub use place::{DataColumns, Source};
 pub use solution::Solution;
 pub use value::ValueProgram;

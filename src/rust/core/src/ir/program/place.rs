@@ -163,7 +163,9 @@ impl<'a> Builder<'a> {
             .nodes()
             .filter(|node| needed[node.index()] && self.is_computed(*node))
             .collect();
-        self.fusion = Fusion::new(self.graph, self.levels, &all, &roots);
+        let (graph, levels) = (self.graph, &mut *self.levels);
+        let mut together = |x: Node, y: Node| levels.of(graph, x) == levels.of(graph, y);
+        self.fusion = Fusion::new(graph, &mut together, &all, &roots);
         all.into_iter()
             .filter(|node| !self.fusion.absorbs(*node))
             .collect()

@@ -7,7 +7,7 @@ use crate::ir::vmath::double::select;
 pub(super) const CHUNK: usize = 8;
 
 // SAFETY (all loops below): every pointer is a column of 64 values owned by the evaluator that built `Bases`.
-// A chunk is read whole before it is written, so a destination may be one of the operands.
+// A chunk is read whole before it is written, so a destination may be one of the operands. `lanes` is at most `LANES`.
 
 #[inline(always)]
 pub(super) fn read(p: *const f64, at: usize) -> [f64; CHUNK] {
@@ -57,8 +57,8 @@ impl<F: Fn(usize) -> [f64; CHUNK]> Term for Plain<F> {
 }
 
 #[inline(always)]
-pub(super) fn map1(dst: *mut f64, a: *const f64, f: impl Map1) {
-    for at in (0..LANES).step_by(CHUNK) {
+pub(super) fn map1(dst: *mut f64, a: *const f64, lanes: usize, f: impl Map1) {
+    for at in (0..lanes).step_by(CHUNK) {
         let x = read(a, at);
         let mut y = [0.0; CHUNK];
         for i in 0..CHUNK {
@@ -69,8 +69,8 @@ pub(super) fn map1(dst: *mut f64, a: *const f64, f: impl Map1) {
 }
 
 #[inline(always)]
-pub(super) fn map2(dst: *mut f64, a: *const f64, b: *const f64, f: impl Map2) {
-    for at in (0..LANES).step_by(CHUNK) {
+pub(super) fn map2(dst: *mut f64, a: *const f64, b: *const f64, lanes: usize, f: impl Map2) {
+    for at in (0..lanes).step_by(CHUNK) {
         let (x, y) = (read(a, at), read(b, at));
         let mut z = [0.0; CHUNK];
         for i in 0..CHUNK {
@@ -83,12 +83,11 @@ pub(super) fn map2(dst: *mut f64, a: *const f64, b: *const f64, f: impl Map2) {
 #[inline(always)]
 pub(super) fn map3(
     dst: *mut f64,
-    a: *const f64,
-    b: *const f64,
-    c: *const f64,
+    [a, b, c]: [*const f64; 3],
+    lanes: usize,
     f: impl Fn(f64, f64, f64) -> f64,
 ) {
-    for at in (0..LANES).step_by(CHUNK) {
+    for at in (0..lanes).step_by(CHUNK) {
         let (x, y, z) = (read(a, at), read(b, at), read(c, at));
         let mut w = [0.0; CHUNK];
         for i in 0..CHUNK {

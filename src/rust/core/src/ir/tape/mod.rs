@@ -10,7 +10,7 @@ mod value;
 
 pub use reverse::reverse_rows;
 pub use tangent::tangents;
-pub use value::run;
+pub use value::{run, run_some};
 
 use super::column::LANES;
 use super::op::{Binary, Ternary, Unary};

@@ -1,13 +1,20 @@
 //! Compute values.
 
-use super::lanes::{map1, map2, map3, Map1, Map2};
+use super::lanes::{map1, map2, map3, Map1, Map2, CHUNK};
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
 use super::{Bases, Code, Instruction};
+use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
 use crate::ir::vmath::per_isa;
 
 #[inline(always)]
 pub(super) fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases) {
+    execute_some::<FMA>(instruction, bases, LANES);
+}
+
+/// The same in the first `lanes`, a multiple of the chunk.
+#[inline(always)]
+fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Bases, lanes: usize) {
     let dst = bases.column(instruction.dst);
     let a = bases.column(instruction.a);
     let b = bases.column(instruction.b);
@@ -22,7 +29,7 @@ pub(super) fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases)
                             $op.value::<F>(x)
                         }
                     }
-                    map1(dst, a, Rule::<FMA>)
+                    map1(dst, a, lanes, Rule::<FMA>)
                 }};
             }
             all_unary!(f, rule)
@@ -37,7 +44,7 @@ pub(super) fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases)
                             $op.value::<F>(x, y)
                         }
                     }
-                    map2(dst, a, b, Rule::<FMA>)
+                    map2(dst, a, b, lanes, Rule::<FMA>)
                 }};
             }
             all_binary!(f, rule)
@@ -46,23 +53,28 @@ pub(super) fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases)
             let c = bases.column(instruction.c);
             macro_rules! rule {
                 ($op:path) => {
-                    map3(dst, a, b, c, |x, y, z| $op.value::<FMA>(x, y, z))
+                    map3(dst, [a, b, c], lanes, |x, y, z| $op.value::<FMA>(x, y, z))
                 };
             }
             all_ternary!(f, rule)
         }
         Code::Select => {
             let c = bases.column(instruction.c);
-            map3(dst, a, b, c, |t, x, y| if t != 0.0 { x } else { y });
-        }
-        Code::Accumulate => {
             map3(
                 dst,
-                a,
-                b,
-                dst,
-                |x, mask, total| if mask != 0.0 { total + x } else { total },
+                [a, b, c],
+                lanes,
+                |t, x, y| if t != 0.0 { x } else { y },
             );
+        }
+        Code::Accumulate => {
+            map3(dst, [a, b, dst], lanes, |x, mask, total| {
+                if mask != 0.0 {
+                    total + x
+                } else {
+                    total
+                }
+            });
         }
     }
 }
@@ -81,4 +93,17 @@ fn run_body<const FMA: bool>(instructions: &[Instruction], bases: Bases, rows: u
 per_isa! {
     /// Run `instructions` for `rows` rows, moving the row banks after each.
     pub fn run(instructions: &[Instruction], bases: Bases, rows: usize) = run_body, fused;
+}
+
+#[inline(always)]
+fn run_some_body<const FMA: bool>(instructions: &[Instruction], bases: Bases, lanes: usize) {
+    let lanes = lanes.next_multiple_of(CHUNK).min(LANES);
+    for instruction in instructions {
+        execute_some::<FMA>(instruction, &bases, lanes);
+    }
+}
+
+per_isa! {
+    /// Run `instructions` once in the first `lanes` only, rounded up to whole chunks of eight.
+    pub fn run_some(instructions: &[Instruction], bases: Bases, lanes: usize) = run_some_body, fused;
 }

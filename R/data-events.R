@@ -1,0 +1,140 @@
+# Dosing records: find the event columns of a data frame for a model with differential
+# equations, and make the numbers the core reads. The core says what they mean and checks
+# them; here is what only R can know: texts and names.
+
+event_items <- c("AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV")
+
+# The names of the columns by item, c(AMT = "dose", RATE = NA), their numbers as `.amt`, ...,
+# and which rows hold no outcome; NULL for a model without states. `given` is what the user
+# says of names, or what a fit has found in its own data.
+event_columns <- function(model, data, given = NULL, argument = "data") {
+  states <- model$described$states
+  if (length(states) == 0L) {
+    if (!is.null(given)) stop_no_states()
+    return(NULL)
+  }
+  names <- event_names(data, given, argument)
+  known <- names[!is.na(names)]
+  for (column in known) check_event_column(column, data, argument)
+  numeric <- setdiff(names(known), "CMT")
+  columns <- lapply(stats::setNames(known[numeric], numeric), function(column) {
+    numeric_column(data[[column]], column, argument)
+  })
+  kinds <- row_kinds(columns, nrow(data))
+  if ("CMT" %in% names(known)) {
+    columns$CMT <- state_numbers(data[[known[["CMT"]]]], known[["CMT"]], states, kinds$dose)
+  }
+  if (length(columns) > 0L) names(columns) <- paste0(".", tolower(names(columns)))
+  list(names = names, columns = columns, unobserved = !kinds$observed)
+}
+
+stop_no_states <- function() {
+  stop_option(
+    "bad_option", "`events` names columns of dosing records, but the model has no differential equations.",
+    hint = "Leave it out; a closed form reads doses as columns of the data."
+  )
+}
+
+# Columns by item: those the user names, else those called so without case. `NA` says that
+# there is none.
+event_names <- function(data, given, argument) {
+  found <- Filter(Negate(is.null), lapply(stats::setNames(nm = event_items), column_like, data = data))
+  given <- given_events(given)
+  # In other data than those of the fit the less usual items may be absent, and are 0; doses may not.
+  if (argument == "newdata") {
+    absent <- !is.na(given) & !given %in% names(data)
+    for (item in intersect(names(given)[absent], c("AMT", "EVID"))) stop_no_doses(item, given[[item]])
+    given <- given[!absent]
+  }
+  for (item in names(given)) {
+    column <- given[[item]]
+    if (!is.na(column) && !column %in% names(data)) stop_missing_column(column, data, item, argument)
+    found[[item]] <- column
+  }
+  unlist(found)
+}
+
+# `events` as a character vector named by items.
+given_events <- function(given) {
+  if (is.null(given)) return(character())
+  named <- all(nzchar(rlang::names2(given)))
+  if (!(is.character(given) || all(is.na(given))) || !named) {
+    stop_option(
+      "bad_option", "`events` must be names of columns, named by what they hold.",
+      hint = "Write it as in `events = c(amt = \"dose\", ii = \"interval\")`."
+    )
+  }
+  items <- toupper(names(given))
+  for (unknown in names(given)[!items %in% event_items]) {
+    stop_option(
+      "bad_option", sprintf("`events` names `%s`, which dosing records do not have.", unknown),
+      hint = nearest_hint(toupper(unknown), event_items, "Items"), fields = list(name = unknown)
+    )
+  }
+  stats::setNames(as.character(given), items)
+}
+
+stop_no_doses <- function(item, column) {
+  stop_data(
+    "missing_column",
+    sprintf("The new data lack the column `%s`, which holds %s of dosing records.", column, item),
+    hint = sprintf("Give the dosing records together with the other rows, or `%s = 0` for no dose.", column),
+    fields = list(column = column)
+  )
+}
+
+check_event_column <- function(column, data, argument) {
+  if (sum(names(data) == column) > 1L) {
+    stop_data(
+      "column_twice", sprintf("`%s` has several columns `%s`.", argument, column),
+      hint = "Give each column its own name.", fields = list(column = column)
+    )
+  }
+}
+
+# Which rows are doses, and which may hold an outcome; `columns` are numbers by item. The
+# core reads the rows the same way.
+row_kinds <- function(columns, n) {
+  item <- function(name) {
+    values <- columns[[name]]
+    if (is.null(values)) rep(0, n) else replace(values, is.na(values), 0)
+  }
+  if (is.null(columns$EVID)) {
+    dose <- item("AMT") != 0 | (item("SS") != 0 & item("RATE") != 0)
+    return(list(dose = dose, observed = !dose & item("MDV") == 0))
+  }
+  list(dose = item("EVID") %in% c(1, 4), observed = item("EVID") == 0 & item("MDV") == 0)
+}
+
+# Compartments by number, or by the name of their state. What CMT says at rows without a
+# dose is not read.
+state_numbers <- function(values, column, states, doses) {
+  if (is.numeric(values) && !is.factor(values)) return(numeric_column(values, column, "data"))
+  text <- trimws(as.character(values))
+  numbers <- match(text, states)
+  written <- suppressWarnings(as.double(text))
+  numbers <- ifelse(is.na(numbers), written, numbers)
+  unknown <- which(doses & is.na(numbers) & !is.na(text) & !text %in% c("", "."))[1L]
+  if (!is.na(unknown)) {
+    stop_data(
+      "unknown_state",
+      sprintf("`%s` is \"%s\" in row %d, which is no state of the model.", column, text[unknown], unknown),
+      hint = nearest_hint(text[unknown], states, "States"),
+      fields = list(column = column, row = unknown, value = text[unknown])
+    )
+  }
+  ifelse(is.na(numbers), 0, as.double(numbers))
+}
+
+# Outcomes at doses and other rows that hold none are missing, whatever stands there.
+without_outcomes <- function(data, events, outcomes) {
+  for (outcome in intersect(outcomes, names(data))) data[[outcome]][events$unobserved] <- NA
+  data
+}
+
+# The user's names of the columns, as a request carries them.
+event_fields <- function(events) {
+  names <- events$names[!is.na(events$names)]
+  if (length(names) == 0L) return(structure(list(), names = character()))
+  as.list(names)
+}

@@ -1,0 +1,12 @@
+//! Linear equations in closed form: what is recognized, the flow against a matrix exponential in double-double arithmetic,
+//! courses with doses against textbook formulas, derivatives against central differences.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/data.rs"]
+#[allow(dead_code)]
+mod data;
+mod detection;
+mod flow;
+mod reference;
+mod systems;
