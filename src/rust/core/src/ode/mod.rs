@@ -6,6 +6,7 @@
 //! infusions, resets. Between two of them the equations run undisturbed.
 
 pub mod agenda;
+mod block;
 mod counts;
 mod dual;
 mod dynamics;
@@ -24,8 +25,9 @@ pub mod task;
 pub mod timeline;
 
 pub use agenda::{Agenda, Observation, Planner, Variant};
+pub use block::BlockSolver;
 pub use counts::Counts;
-pub use dynamics::{Dynamics, Record, RecordTime, Subject};
+pub use dynamics::{Dynamics, RecordTime, Subject};
 pub use explicit::{Explicit, Outcome};
 pub use lanes::Lanes;
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
