@@ -30,6 +30,8 @@ pub use counts::Counts;
 pub use dynamics::{Dynamics, RecordTime, Subject};
 pub use explicit::{Explicit, Outcome};
 pub use lanes::Lanes;
+pub use dynamics::{Dynamics, Record, RecordTime, Subject};
+pub use explicit::{Adjoint, Explicit, Outcome};
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};
