@@ -73,7 +73,12 @@ fn doses_add_up_and_infusions_run() {
             0.0
         };
         let oral = oral_amount(100.0, ka, ke, *t) + oral_amount(50.0, ka, ke, t - 8.0);
-        close(rows.at(row, 0, 0), oral + bolus + infused(*t), 1e-9, "amount");
+        close(
+            rows.at(row, 0, 0),
+            oral + bolus + infused(*t),
+            1e-9,
+            "amount",
+        );
     }
     let before = 100.0 * (-ka * 8.0f64).exp();
     close(rows.at(1, 1, 0), before, 1e-9, "before the dose");
@@ -119,7 +124,11 @@ fn time_and_signals_enter() {
     for (row, t) in times.iter().enumerate() {
         let steps = t + 2.0 * (t - 5.0).max(0.0);
         close(rows.at(row, 0, 0), 2.0 * t.sin() - steps, 1e-9, "steps");
-        let line = if *t < 2.0 { 0.5 * t * t } else { 2.0 + 2.0 * (t - 2.0) };
+        let line = if *t < 2.0 {
+            0.5 * t * t
+        } else {
+            2.0 + 2.0 * (t - 2.0)
+        };
         close(rows.at(row, 1, 0), line, 1e-9, "line");
     }
 }
@@ -187,7 +196,12 @@ fn a_steady_state_can_be_added() {
         close(both.at(row, 0, 0), sum, 1e-8, "sum");
     }
     let replaced = rows(course(true, Some(false)));
-    close(replaced.at(2, 0, 0), other.at(2, 0, 0), 1e-8, "in its place");
+    close(
+        replaced.at(2, 0, 0),
+        other.at(2, 0, 0),
+        1e-8,
+        "in its place",
+    );
 }
 
 #[test]
@@ -327,7 +341,12 @@ fn derivatives_are_differences() {
             for s in 0..3 {
                 let difference = (up.at(row, s, 0) - down.at(row, s, 0)) / (2.0 * h);
                 let slope = rows.at(row, 3 + s * base.len() + j, 0);
-                close(slope, difference, 1e-6, &format!("input {j} row {row} state {s}"));
+                close(
+                    slope,
+                    difference,
+                    1e-6,
+                    &format!("input {j} row {row} state {s}"),
+                );
             }
         }
     }
@@ -393,5 +412,11 @@ fn slopes_name_inputs() {
     else {
         panic!("a rate");
     };
-    assert_eq!(slopes, [Slope { input: 8, slope: 1.0 }]);
+    assert_eq!(
+        slopes,
+        [Slope {
+            input: 8,
+            slope: 1.0
+        }]
+    );
 }

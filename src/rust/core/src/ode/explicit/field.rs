@@ -165,7 +165,11 @@ fn still(graph: &mut Graph, rhs: &[Node], directions: &[usize]) -> Program {
     let zero = graph.constant(0.0);
     let n = rhs.len();
     let mut roots = rhs.to_vec();
-    roots.extend(slopes.iter().flat_map(|row| row[..n].iter().map(|d| d.unwrap_or(zero))));
+    roots.extend(
+        slopes
+            .iter()
+            .flat_map(|row| row[..n].iter().map(|d| d.unwrap_or(zero))),
+    );
     for j in 0..directions.len() {
         roots.extend(slopes.iter().map(|row| row[n + j].unwrap_or(zero)));
     }

@@ -40,7 +40,9 @@ impl Walk {
     /// States in closed form at the elapsed time of the leaves.
     fn flow(&mut self, way: &Way) {
         let (leaves, memory) = (&self.leaves, &mut self.flow_memory);
-        way.field.flow.run(way.isa, self.count, leaves, memory, &mut self.ends);
+        way.field
+            .flow
+            .run(way.isa, self.count, leaves, memory, &mut self.ends);
     }
 
     /// States in closed form where observations wait.
@@ -168,7 +170,9 @@ impl Walk {
         self.tell_time(way, 0.0);
         let (leaves, memory) = (&self.leaves, &mut self.whole_memory);
         let field = way.field;
-        field.whole.run(way.isa, self.count, leaves, memory, &mut self.after);
+        field
+            .whole
+            .run(way.isa, self.count, leaves, memory, &mut self.after);
         for (after, rate) in self.after.iter_mut().zip(&self.leaves.rates) {
             for p in bits(lanes) {
                 after.0[p] += rate.0[p];
@@ -291,7 +295,11 @@ impl Walk {
     fn need_finite(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
         let q = way.field.moving.len();
         for p in bits(lanes) {
-            if self.k[..q].iter().take(way.field.n_values).any(|k| !k.0[p].is_finite()) {
+            if self.k[..q]
+                .iter()
+                .take(way.field.n_values)
+                .any(|k| !k.0[p].is_finite())
+            {
                 self.fail(way, sink, p, Failure::NotFinite);
             }
         }

@@ -91,7 +91,9 @@ impl Explicit {
             record: None,
         };
         let walk = &mut scratch.walk;
-        walk.leaves.inputs.copy_from_slice(&task.inputs[..self.field.n_inputs]);
+        walk.leaves
+            .inputs
+            .copy_from_slice(&task.inputs[..self.field.n_inputs]);
         walk.clock.free = Column::ZERO;
         walk.begin(&way);
         for p in 0..way.courses.len() {

@@ -122,7 +122,10 @@ impl Walk {
         let Act::Steady { cycle, adds, .. } = &stop.act else {
             return;
         };
-        let mut rest = self.rest.take().unwrap_or_else(|| Box::new(Rest::new(way.field)));
+        let mut rest = self
+            .rest
+            .take()
+            .unwrap_or_else(|| Box::new(Rest::new(way.field)));
         let field = way.field;
         for (to, from) in rest.leaves.inputs.iter_mut().zip(&self.leaves.inputs) {
             to.0[0] = from.0[p];
@@ -170,7 +173,9 @@ impl Walk {
 pub fn solve(matrix: &mut [f64], right: &mut [f64], n: usize) -> bool {
     for i in 0..n {
         let size = |row: &usize| matrix[row * n + i].abs();
-        let pivot = (i..n).max_by(|a, b| size(a).total_cmp(&size(b))).unwrap_or(i);
+        let pivot = (i..n)
+            .max_by(|a, b| size(a).total_cmp(&size(b)))
+            .unwrap_or(i);
         let largest = matrix[pivot * n + i];
         if largest == 0.0 || !largest.is_finite() {
             return false;

@@ -33,7 +33,10 @@ struct Progress {
 impl Walk {
     /// Bring some lanes, each at a stop [`Act::Steady`], to their steady states.
     pub fn steady(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
-        let mut inner = self.inner.take().unwrap_or_else(|| Box::new(Walk::new(way.field, &Delivery::default())));
+        let mut inner = self
+            .inner
+            .take()
+            .unwrap_or_else(|| Box::new(Walk::new(way.field, &Delivery::default())));
         let mut list = [Progress {
             position: 0,
             last: f64::INFINITY,
@@ -209,7 +212,11 @@ impl Progress {
                     AGREE * largest + f64::MIN_POSITIVE
                 };
                 let ratio = (end - start).abs() / scale;
-                worst = if ratio.is_nan() { f64::INFINITY } else { worst.max(ratio) };
+                worst = if ratio.is_nan() {
+                    f64::INFINITY
+                } else {
+                    worst.max(ratio)
+                };
             }
         }
         let rho = (worst / self.last).clamp(0.0, 0.999);

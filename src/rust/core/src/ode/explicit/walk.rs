@@ -161,10 +161,17 @@ impl Walk {
         self.clock.h = Column::ZERO;
         let field = way.field;
         field.rhs.once(way.isa, &self.leaves, &mut self.memory);
-        field.flow.once(way.isa, &self.leaves, &mut self.flow_memory);
-        field.whole.once(way.isa, &self.leaves, &mut self.whole_memory);
+        field
+            .flow
+            .once(way.isa, &self.leaves, &mut self.flow_memory);
+        field
+            .whole
+            .once(way.isa, &self.leaves, &mut self.whole_memory);
         for (lane, course) in way.courses.iter().enumerate() {
-            let observed = course.stops.iter().filter(|stop| matches!(stop.act, Act::Observe(_)));
+            let observed = course
+                .stops
+                .iter()
+                .filter(|stop| matches!(stop.act, Act::Observe(_)));
             self.positions[lane] = Position {
                 lane,
                 cursor: 0,
@@ -252,7 +259,14 @@ impl Walk {
                 x: &self.x,
                 k: &self.k,
             };
-            step::stage(isa, s, &columns, &self.clock.h, &mut self.leaves.states, chunks);
+            step::stage(
+                isa,
+                s,
+                &columns,
+                &self.clock.h,
+                &mut self.leaves.states,
+                chunks,
+            );
             self.evaluate(way, s, C[s]);
         }
         let columns = Columns {
@@ -275,7 +289,9 @@ impl Walk {
         self.tell_time(way, share);
         let out = &mut self.k[s * q..(s + 1) * q];
         let lanes = self.count;
-        field.rhs.run(way.isa, lanes, &self.leaves, &mut self.memory, out);
+        field
+            .rhs
+            .run(way.isa, lanes, &self.leaves, &mut self.memory, out);
         let chunks = self.count.div_ceil(CHUNK);
         for (i, column) in &self.driven {
             step::add(way.isa, &self.leaves.rates[*column], &mut out[*i], chunks);
@@ -382,7 +398,9 @@ impl Walk {
     pub fn look_ahead(&mut self, way: &Way, p: usize) {
         let course = &way.courses[self.positions[p].lane];
         let rest = &course.stops[self.positions[p].cursor.min(course.stops.len())..];
-        let changes = rest.iter().find(|stop| !matches!(stop.act, Act::Observe(_)));
+        let changes = rest
+            .iter()
+            .find(|stop| !matches!(stop.act, Act::Observe(_)));
         let time = |stop: Option<&Stop>| stop.map_or(course.end, |stop| stop.time);
         self.clock.next.0[p] = time(rest.first());
         self.clock.target.0[p] = time(changes);
@@ -395,7 +413,15 @@ impl Walk {
         let chunks = self.chunks();
         let (moving, states) = (&way.field.moving, &self.leaves.states);
         let columns = (self.x.as_mut_slice(), self.k.as_mut_slice());
-        step::commit(way.isa, accepted, moving, states, columns, &mut self.clock, chunks);
+        step::commit(
+            way.isa,
+            accepted,
+            moving,
+            states,
+            columns,
+            &mut self.clock,
+            chunks,
+        );
     }
 
     fn at_target(&self, arrived: u64) -> u64 {
