@@ -8,6 +8,7 @@
 pub mod interpolate;
 pub mod schedule;
 pub mod signals;
+pub mod stiff;
 pub mod system;
 pub mod task;
 pub mod timeline;
