@@ -20,6 +20,7 @@ pub mod pull;
 pub mod schedule;
 pub mod signals;
 mod steady;
+pub mod stiff;
 pub mod system;
 pub mod task;
 pub mod timeline;
