@@ -18,6 +18,17 @@ theo_nlmixr2 <- function() {
   })
 }
 
+# Theophylline with its doses as records of their own.
+theo_events <- function() {
+  data <- as.data.frame(datasets::Theoph)
+  data <- data[data$Time > 0, ]
+  id <- as.numeric(as.character(data$Subject))
+  first <- !duplicated(id)
+  doses <- data.frame(ID = id[first], TIME = 0, DV = 0, AMT = (data$Dose * data$Wt)[first], EVID = 1)
+  all <- rbind(doses, data.frame(ID = id, TIME = data$Time, DV = data$conc, AMT = 0, EVID = 0))
+  all[order(all$ID, all$TIME), ]
+}
+
 # A model with these lines in `ini()` and `model()`; those of a one-compartment model are there.
 with_lines <- function(ini = NULL, model = NULL, endpoint = quote(cp ~ add(add.sd))) {
   ini <- as.call(c(quote(`{`), quote(tcl <- 1), quote(eta.cl ~ 0.1), quote(add.sd <- 0.7), ini))
@@ -202,7 +213,7 @@ test_that("a function of nlmixr2 is fitted like a model of this package", {
       DV ~ normal(central / v, add.sd)
     }
   )
-  method <- saem(iterations = c(20, 10))
+  method <- saem(exploration = 20, smoothing = 10)
   suppressWarnings({
     fit <- fit_nlme(theo_nlmixr2, data, method, seed = 1)
     other <- fit_nlme(native, transform(data, id = ID), method, seed = 1)
