@@ -9,6 +9,7 @@ pub mod agenda;
 mod counts;
 mod dual;
 mod dynamics;
+mod inflow;
 pub mod interpolate;
 mod lanes;
 pub mod linear;
