@@ -45,7 +45,8 @@ time_as_t <- function(model, data, time) {
 check_time_is_t <- function(model, time) {
   if (length(model$described$states) == 0L || identical(time, "t")) return(invisible())
   stop_data(
-    "two_times", sprintf("`t` is the time in differential equations, but a column `t` stands beside the time `%s`.", time),
+    "two_times",
+    sprintf("`t` is the time in differential equations, but a column `t` stands beside the time `%s`.", time),
     place_of("t", model$spec), "Give `time = \"t\"`, or the column `t` another name.", list(column = "t")
   )
 }
