@@ -223,4 +223,5 @@ test_that("a function of nlmixr2 is fitted like a model of this package", {
     other <- fit_nlme(native, transform(data, id = ID), method, seed = 1)
   })
   expect_equal(unname(fixef(fit)), unname(fixef(other)), tolerance = 1e-6)
+  expect_gt(fit$equations$solved, 0)
 })
