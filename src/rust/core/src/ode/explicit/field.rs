@@ -1,0 +1,181 @@
+//! Compile the equations of a system together with those of its derivatives.
+//!
+//! `x' = f(x, p)` and `S' = J S + df/dp`, where `S = dx/dp` for each direction (input). The derivatives are states like the
+//! others: direction `j` of state `k` is column `n + j n + k`, and the same for the derivatives of rates. States with a
+//! closed-form flow keep the value that they had when the segment began, and so do their derivatives.
+
+use crate::ir::graph::{Graph, Node};
+use crate::ir::symbolic::derivatives;
+use crate::ode::program::Program;
+use crate::ode::system::{System, ELAPSED, SIGNALS, TIME};
+
+/// Where the course of a column comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slot {
+    /// Integrated, at this position.
+    Moving(usize),
+    /// In closed form, at this position.
+    Flowing(usize),
+}
+
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// States of the system.
+    pub n: usize,
+    pub n_inputs: usize,
+    pub n_signals: usize,
+    /// Inputs with respect to which derivatives are carried.
+    pub directions: Vec<usize>,
+    /// Columns that are integrated, those of values first.
+    pub moving: Vec<usize>,
+    pub n_values: usize,
+    /// Columns that run in closed form.
+    pub flowing: Vec<usize>,
+    pub slots: Vec<Slot>,
+    /// `dx/dt` of the moving columns, without infusions.
+    pub rhs: Program,
+    /// Values of the flowing columns.
+    pub flow: Program,
+    /// `dx/dt` of all states of the system at the beginning of a segment, without infusions.
+    pub whole: Program,
+    /// The same, then its derivatives by the states (row-major), then by the inputs, direction after direction.
+    pub still: Program,
+    /// Input that holds the initial value of each state.
+    pub initial: Vec<Option<usize>>,
+    pub reads_time: bool,
+    pub reads_elapsed: bool,
+    pub reads_signals: bool,
+}
+
+/// The directions beside the graph of a system.
+struct Directions<'a> {
+    graph: &'a mut Graph,
+    n: usize,
+    inputs: &'a [usize],
+}
+
+impl Directions<'_> {
+    /// Derivatives of some nodes along each direction, direction after direction.
+    fn of(&mut self, nodes: &[Node]) -> Vec<Node> {
+        if self.inputs.is_empty() {
+            return Vec::new();
+        }
+        let n = self.n;
+        let g = &mut *self.graph;
+        let states: Vec<Node> = (0..n).map(|k| g.state(narrow(k))).collect();
+        let rates: Vec<Node> = (0..n).map(|k| g.theta(narrow(k))).collect();
+        let inputs: Vec<Node> = self.inputs.iter().map(|j| g.phi(narrow(*j))).collect();
+        let leaves: Vec<Node> = states.into_iter().chain(rates).chain(inputs).collect();
+        let slopes = derivatives(g, nodes, &leaves);
+        let mut result = Vec::with_capacity(nodes.len() * self.inputs.len());
+        for j in 0..self.inputs.len() {
+            for slopes in &slopes {
+                let mut total = slopes[2 * n + j].unwrap_or_else(|| g.constant(0.0));
+                for k in 0..n {
+                    let column = narrow(n + j * n + k);
+                    if let Some(slope) = slopes[k] {
+                        let along = g.state(column);
+                        let term = g.mul(slope, along);
+                        total = g.add(total, term);
+                    }
+                    if let Some(slope) = slopes[n + k] {
+                        let along = g.theta(column);
+                        let term = g.mul(slope, along);
+                        total = g.add(total, term);
+                    }
+                }
+                result.push(total);
+            }
+        }
+        result
+    }
+}
+
+impl Field {
+    pub fn new(system: &System, directions: &[usize]) -> Self {
+        let n = system.states.len();
+        let mut graph = system.graph.clone();
+        let flows: Vec<Node> = system.flow.iter().flatten().copied().collect();
+        let is_flow = |k: &usize| system.flow.get(*k).is_some_and(Option::is_some);
+        let (flow_states, states): (Vec<usize>, Vec<usize>) = (0..n).partition(is_flow);
+        let fields: Vec<Node> = states.iter().map(|k| system.rhs[*k]).collect();
+        let mut along = Directions {
+            graph: &mut graph,
+            n,
+            inputs: directions,
+        };
+        let (rhs, flow) = (along.of(&fields), along.of(&flows));
+        let (rhs, flow) = ([fields, rhs].concat(), [flows, flow].concat());
+        let columns = |states: &[usize]| -> Vec<usize> {
+            let blocks = 0..=directions.len();
+            blocks
+                .flat_map(|b| states.iter().map(move |k| b * n + k))
+                .collect()
+        };
+        let (moving, flowing) = (columns(&states), columns(&flow_states));
+        let mut slots = vec![Slot::Moving(0); n * (1 + directions.len())];
+        for (i, column) in moving.iter().enumerate() {
+            slots[*column] = Slot::Moving(i);
+        }
+        for (i, column) in flowing.iter().enumerate() {
+            slots[*column] = Slot::Flowing(i);
+        }
+        let still = still(&mut graph, &system.rhs, directions);
+        let rhs = Program::new(&graph, &rhs);
+        let flow = Program::new(&graph, &flow);
+        let whole = Program::new(&graph, &system.rhs);
+        let programs = [&rhs, &flow, &whole];
+        let reads = |m: u32| programs.iter().any(|program| program.reads_data(m));
+        let n_signals = system.signals.len();
+        Self {
+            n,
+            n_inputs: system.n_inputs,
+            n_signals,
+            directions: directions.to_vec(),
+            n_values: states.len(),
+            reads_time: reads(TIME),
+            reads_elapsed: reads(ELAPSED),
+            reads_signals: (0..n_signals).any(|m| reads(SIGNALS + narrow(m))),
+            initial: system.initial.clone(),
+            moving,
+            flowing,
+            slots,
+            rhs,
+            flow,
+            whole,
+            still,
+        }
+    }
+
+    /// Columns of values and derivatives.
+    pub fn width(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Column of direction `j` of state `k`.
+    pub fn along(&self, j: usize, k: usize) -> usize {
+        self.n * (1 + j) + k
+    }
+}
+
+fn still(graph: &mut Graph, rhs: &[Node], directions: &[usize]) -> Program {
+    let mut leaves: Vec<Node> = (0..rhs.len()).map(|k| graph.state(narrow(k))).collect();
+    leaves.extend(directions.iter().map(|j| graph.phi(narrow(*j))));
+    let slopes = derivatives(graph, rhs, &leaves);
+    let zero = graph.constant(0.0);
+    let n = rhs.len();
+    let mut roots = rhs.to_vec();
+    roots.extend(
+        slopes
+            .iter()
+            .flat_map(|row| row[..n].iter().map(|d| d.unwrap_or(zero))),
+    );
+    for j in 0..directions.len() {
+        roots.extend(slopes.iter().map(|row| row[n + j].unwrap_or(zero)));
+    }
+    Program::new(graph, &roots)
+}
+
+pub fn narrow(i: usize) -> u32 {
+    u32::try_from(i).unwrap_or(u32::MAX)
+}

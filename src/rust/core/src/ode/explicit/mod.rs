@@ -1,0 +1,129 @@
+//! Solve with an explicit method of order five, every lane with steps of its own.
+//!
+//! Steps end where something changes; observations between come from the dense output. With inputs among what is wanted,
+//! derivatives run along on the same steps and take no part in the control of the error.
+
+mod field;
+mod meet;
+mod record;
+mod rest;
+mod steady;
+mod step;
+mod tableau;
+mod walk;
+
+use field::Field;
+use step::Limits;
+use walk::{Course, Delivery, Sink, Walk, Way};
+
+use super::system::{Control, Solver, System};
+use super::task::{Failure, Task, Wanted};
+use crate::ir::column::{Column, LANES};
+use crate::ir::vmath::Isa;
+
+/// The explicit solver of one system.
+#[derive(Debug, Clone)]
+pub struct Explicit {
+    field: Field,
+    delivery: Delivery,
+    control: Control,
+}
+
+/// Memory of a solution; [`Explicit::scratch`] makes it.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    walk: Walk,
+}
+
+/// How the lanes ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outcome {
+    pub failures: [Option<Failure>; LANES],
+}
+
+impl Explicit {
+    /// Compile the equations and, for the inputs wanted, those of the derivatives.
+    pub fn new(system: &System, wanted: &Wanted) -> Self {
+        let field = Field::new(system, &wanted.inputs);
+        Self {
+            delivery: Delivery::new(&field, wanted),
+            control: system.control.clone(),
+            field,
+        }
+    }
+
+    pub fn scratch(&self) -> Scratch {
+        Scratch {
+            walk: Walk::new(&self.field, &self.delivery),
+        }
+    }
+
+    /// Solve one block. Row `r` of a lane is delivered to the columns from `r * wanted.width()` on; rows that a lane does
+    /// not have are zero, those behind a failure NaN.
+    pub fn solve(
+        &self,
+        isa: Isa,
+        task: &Task,
+        out: &mut [Column],
+        scratch: &mut Scratch,
+    ) -> Outcome {
+        let none = Course {
+            start: 0.0,
+            stops: &[],
+            end: f64::INFINITY,
+            signals: &steady::NO_SIGNALS,
+        };
+        let mut courses = [none; LANES];
+        for (course, lane) in courses.iter_mut().zip(task.lanes) {
+            *course = Course {
+                start: lane.start,
+                stops: lane.stops,
+                end: f64::INFINITY,
+                signals: lane.signals,
+            };
+        }
+        let way = self.way(isa, &courses[..task.lanes.len().min(LANES)]);
+        out.fill(Column::ZERO);
+        let mut failures = [None; LANES];
+        let mut sink = Sink {
+            out,
+            failures: &mut failures,
+            record: None,
+        };
+        let walk = &mut scratch.walk;
+        walk.leaves
+            .inputs
+            .copy_from_slice(&task.inputs[..self.field.n_inputs]);
+        walk.clock.free = Column::ZERO;
+        walk.begin(&way);
+        for p in 0..way.courses.len() {
+            walk.reset(&way, p);
+        }
+        walk.first_signals(&way);
+        walk.run(&way, &mut sink);
+        Outcome { failures }
+    }
+
+    fn way<'a>(&'a self, isa: Isa, courses: &'a [Course<'a>]) -> Way<'a> {
+        let control = &self.control;
+        let automatic = control.solver == Solver::Auto && control.stiff_after < control.max_steps;
+        let (steps, exhausted) = if automatic {
+            (control.stiff_after, Failure::LooksStiff)
+        } else {
+            (control.max_steps, Failure::TooManySteps)
+        };
+        Way {
+            field: &self.field,
+            delivery: &self.delivery,
+            isa,
+            limits: Limits {
+                rtol: control.rtol,
+                atol: control.atol,
+                max_steps: steps as f64,
+            },
+            exhausted,
+            courses,
+            frozen: false,
+        }
+    }
+}

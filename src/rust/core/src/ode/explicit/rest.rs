@@ -1,0 +1,209 @@
+//! Find the state in which nothing moves: an infusion without end.
+//!
+//! `(I / delta - J) d = f(x) + r`, `x <- x + d`, with `delta` that grows: steps of the implicit Euler method at first, of
+//! Newton's in the end (pseudo-transient continuation; Kelley & Keyes 1998, SIAM J. Numer. Anal. 35, 508-523). At rest
+//! `dx/dp = -J^-1 (df/dp + dr/dp)`.
+
+use super::field::Field;
+use super::walk::{Sink, Walk, Way};
+use crate::ir::column::Column;
+use crate::ode::program::{Leaves, Memory};
+use crate::ode::task::Failure;
+use crate::ode::timeline::{Act, Slope, Stop};
+
+/// Each doubles `delta`: from fast processes to what takes 10^15 times as long.
+const MAX_ITERATIONS: usize = 80;
+/// Relative change that counts as none.
+const SAME: f64 = 1e-12;
+
+/// Memory of one lane: the first lane of the columns.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    leaves: Leaves,
+    memory: Memory,
+    out: Vec<Column>,
+    pub matrix: Vec<f64>,
+    /// Right-hand sides, one after the other: the field, then a direction each.
+    pub right: Vec<f64>,
+    rates: Vec<f64>,
+    pub x: Vec<f64>,
+}
+
+impl Rest {
+    fn new(field: &Field) -> Self {
+        let (n, width) = (field.n, field.width());
+        Self {
+            leaves: Leaves::zeros(field.n_inputs, n, field.n_signals),
+            memory: field.still.memory(),
+            out: vec![Column::ZERO; field.still.n_roots()],
+            matrix: vec![0.0; n * n],
+            right: vec![0.0; width],
+            rates: vec![0.0; width],
+            x: vec![0.0; n],
+        }
+    }
+
+    /// The infusion that never ends.
+    fn drive(&mut self, field: &Field, cycle: &[Stop]) {
+        self.rates.fill(0.0);
+        for stop in cycle {
+            let Act::Rate {
+                state,
+                change,
+                slopes,
+            } = &stop.act
+            else {
+                continue;
+            };
+            self.rates[*state] += change;
+            for Slope { input, slope } in slopes {
+                if let Some(j) = field.directions.iter().position(|d| d == input) {
+                    self.rates[field.along(j, *state)] += slope;
+                }
+            }
+        }
+    }
+
+    /// Field and matrix at `x`; the largest element of `J`.
+    fn evaluate(&mut self, way: &Way, delta: f64) -> f64 {
+        let n = way.field.n;
+        for (state, x) in self.leaves.states.iter_mut().zip(&self.x) {
+            state.0[0] = *x;
+        }
+        let still = &way.field.still;
+        still.run(way.isa, 1, &self.leaves, &mut self.memory, &mut self.out);
+        for k in 0..n {
+            self.right[k] = self.out[k].0[0] + self.rates[k];
+        }
+        let mut largest: f64 = 0.0;
+        for i in 0..n * n {
+            let slope = self.out[n + i].0[0];
+            largest = largest.max(slope.abs());
+            self.matrix[i] = f64::from(u8::from(i / n == i % n)) / delta - slope;
+        }
+        for i in n..self.right.len() {
+            self.right[i] = self.out[n * n + i].0[0] + self.rates[i];
+        }
+        largest
+    }
+
+    /// Go to rest from `x`; true if it was reached.
+    fn settle(&mut self, way: &Way) -> bool {
+        let n = way.field.n;
+        let largest = self.evaluate(way, f64::INFINITY);
+        if largest.is_nan() || largest == 0.0 {
+            return self.right[..n].iter().all(|f| *f == 0.0);
+        }
+        let mut delta = 1e-2 / largest;
+        for _ in 0..MAX_ITERATIONS {
+            self.evaluate(way, delta);
+            if !solve(&mut self.matrix, &mut self.right, n) {
+                return false;
+            }
+            let mut same = delta * largest > 1e6;
+            for (x, d) in self.x.iter_mut().zip(&self.right) {
+                *x += d;
+                same &= d.abs() <= SAME * x.abs() + 1e-6 * way.limits.atol;
+            }
+            if same {
+                return true;
+            }
+            delta *= 2.0;
+        }
+        false
+    }
+}
+
+impl Walk {
+    /// Let the lane at `p`, at a stop [`Act::Steady`] without an interval, come to rest.
+    pub fn rest(&mut self, way: &Way, sink: &mut Sink, p: usize) {
+        let position = self.positions[p];
+        let stop = &way.courses[position.lane].stops[position.cursor];
+        let Act::Steady { cycle, adds, .. } = &stop.act else {
+            return;
+        };
+        let mut rest = self
+            .rest
+            .take()
+            .unwrap_or_else(|| Box::new(Rest::new(way.field)));
+        let field = way.field;
+        for (to, from) in rest.leaves.inputs.iter_mut().zip(&self.leaves.inputs) {
+            to.0[0] = from.0[p];
+        }
+        self.tell_time(way, 0.0);
+        for (to, from) in rest.leaves.data.iter_mut().zip(&self.leaves.data) {
+            to.0[0] = from.0[p];
+        }
+        rest.leaves.data[crate::ode::system::ELAPSED as usize].0[0] = 0.0;
+        for (k, initial) in field.initial.iter().enumerate() {
+            let initial = initial.filter(|_| !adds);
+            rest.x[k] = initial.map_or(0.0, |input| self.leaves.inputs[input].0[p]);
+        }
+        rest.drive(field, cycle);
+        field.still.once(way.isa, &rest.leaves, &mut rest.memory);
+        if rest.settle(way) {
+            self.take_rest(way, p, *adds, &rest);
+            if let Some(record) = sink.record.as_deref_mut() {
+                record.rest(self, p, &rest.x);
+            }
+            self.positions[p].cursor += 1;
+        } else {
+            self.fail(way, sink, p, Failure::NoSteadyState);
+        }
+        self.rest = Some(rest);
+    }
+
+    fn take_rest(&mut self, way: &Way, p: usize, adds: bool, rest: &Rest) {
+        let n = way.field.n;
+        let found = rest.x.iter().chain(&rest.right[n..]);
+        for (x, found) in self.x.iter_mut().zip(found) {
+            let before = if adds { x.0[p] } else { 0.0 };
+            x.0[p] = before + found;
+        }
+        if !adds {
+            for rate in &mut self.leaves.rates {
+                rate.0[p] = 0.0;
+            }
+        }
+    }
+}
+
+/// Solve `matrix x = right` (row-major) for right-hand sides of length `n`, one after the other, by elimination with
+/// partial pivoting, in place. False if the matrix is singular or not finite.
+pub fn solve(matrix: &mut [f64], right: &mut [f64], n: usize) -> bool {
+    for i in 0..n {
+        let size = |row: &usize| matrix[row * n + i].abs();
+        let pivot = (i..n)
+            .max_by(|a, b| size(a).total_cmp(&size(b)))
+            .unwrap_or(i);
+        let largest = matrix[pivot * n + i];
+        if largest == 0.0 || !largest.is_finite() {
+            return false;
+        }
+        for j in 0..n {
+            matrix.swap(i * n + j, pivot * n + j);
+        }
+        for right in right.chunks_mut(n) {
+            right.swap(i, pivot);
+        }
+        for row in i + 1..n {
+            let factor = matrix[row * n + i] / matrix[i * n + i];
+            if factor == 0.0 {
+                continue;
+            }
+            for j in i..n {
+                matrix[row * n + j] -= factor * matrix[i * n + j];
+            }
+            for right in right.chunks_mut(n) {
+                right[row] -= factor * right[i];
+            }
+        }
+    }
+    for right in right.chunks_mut(n) {
+        for i in (0..n).rev() {
+            let known: f64 = (i + 1..n).map(|j| matrix[i * n + j] * right[j]).sum();
+            right[i] = (right[i] - known) / matrix[i * n + i];
+        }
+    }
+    true
+}
