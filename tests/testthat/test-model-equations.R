@@ -75,11 +75,15 @@ test_that("variables that read a state are those of a row, what holds for doses 
   levels <- nlmers:::variable_levels(oral(code = quote({
     alag(depot) <- exp(eta) * w
     both <- depot + central
+    f(depot) <- exp(eta)
+    depot(0) <- w
   })))
   expect_equal(levels[["both"]], "row")
   expect_equal(levels[["cp"]], "row")
   expect_equal(levels[["cl"]], "id")
-  expect_equal(levels[["alag(depot) <- exp(eta) * w"]], "id")
+  expect_equal(levels[["alag(depot) <- exp(eta) * w"]], "row")
+  expect_equal(levels[["f(depot) <- exp(eta)"]], "id")
+  expect_equal(levels[["depot(0) <- w"]], "population")
 })
 
 test_that("names of states are known where names are looked for", {
