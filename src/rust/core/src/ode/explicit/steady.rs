@@ -52,6 +52,13 @@ pub struct Cycles {
 impl Walk {
     /// Bring some lanes, each at a stop [`Act::Steady`], to their steady states.
     pub fn steady(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
+<<<<<<< HEAD
+=======
+        let mut inner = self
+            .inner
+            .take()
+            .unwrap_or_else(|| Box::new(Walk::new(way.field, &Delivery::default())));
+>>>>>>> main
         let mut list = [Progress {
             position: 0,
             last: f64::INFINITY,
@@ -245,6 +252,7 @@ fn copy_lane(from: &[Column], p: usize, to: &mut [Column], i: usize) {
     }
 }
 
+<<<<<<< HEAD
 impl Cycles {
     /// After a cycle as lane `i`: the states before the next one. True if the lane is steady; then all its columns are
     /// written.
@@ -287,6 +295,31 @@ impl Cycles {
             }
             for (at, right) in self.at[..n].iter_mut().zip(&self.right) {
                 at.0[p] += right;
+=======
+impl Progress {
+    /// Compare the end of a cycle, lane `i` of `ends`, with its beginning.
+    fn agree(&mut self, way: &Way, ends: &[Column], i: usize, at: &[Column]) -> bool {
+        let (field, p) = (way.field, self.position);
+        let mut worst: f64 = 0.0;
+        for block in 0..=field.directions.len() {
+            let columns = block * field.n..(block + 1) * field.n;
+            let largest = ends[columns.clone()]
+                .iter()
+                .fold(0.0, |m: f64, c| m.max(c.0[i].abs()));
+            for (end, start) in ends[columns.clone()].iter().zip(&at[columns]) {
+                let (end, start) = (end.0[i], start.0[p]);
+                let scale = if block == 0 {
+                    AGREE * end.abs() + 1e-6 * way.limits.atol
+                } else {
+                    AGREE * largest + f64::MIN_POSITIVE
+                };
+                let ratio = (end - start).abs() / scale;
+                worst = if ratio.is_nan() {
+                    f64::INFINITY
+                } else {
+                    worst.max(ratio)
+                };
+>>>>>>> main
             }
         }
         progress.last = distance;
