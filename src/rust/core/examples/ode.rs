@@ -10,6 +10,7 @@ use diffsol::{NalgebraMat, OdeBuilder, OdeEquations, OdeSolverMethod, Vector};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::graph::Graph;
 use nlmers_core::ir::vmath::Isa;
+use nlmers_core::ode::explicit::Scratch;
 use nlmers_core::ode::{
     Act, Control, Dosing, Explicit, LaneTask, Signals, Stop, Stops, System, Task, Wanted,
 };
@@ -26,27 +27,43 @@ const ROUNDS: usize = 15;
 
 fn main() -> Result<(), Failure> {
     let sets = parameters(&[1.5, 0.08]);
-    let own = own_time(&oral(), &sets, false);
+    let mut own = Own::new(&oral(), &sets, false);
     let other = diffsol_oral(&sets)?;
-    report("one compartment, oral", own, other);
+    compare("one compartment, oral", || own.round(), other)?;
+    println!("  {}", own.steps());
     println!("  largest relative error {:.1e}", oral_error(&sets));
     let sets = parameters(&[1.2, 30.0, 4.0, 20.0, 0.3, 0.2]);
-    let own = own_time(&saturable(), &sets, false);
+    let mut own = Own::new(&saturable(), &sets, false);
     let other = diffsol_saturable(&sets)?;
-    report("Michaelis-Menten, two compartments", own, other);
-    let slopes = own_time(&saturable(), &sets, true);
+    compare("Michaelis-Menten, two compartments", || own.round(), other)?;
+    println!("  {}", own.steps());
+    let mut slopes = Own::new(&saturable(), &sets, true);
+    let ratios = (0..ROUNDS).map(|_| slopes.round() / own.round());
     println!(
-        "  derivatives in 6 directions {slopes:.2} us: {:.2} solutions",
-        slopes / own
+        "  derivatives in 6 directions: {:.2} solutions",
+        median(ratios.collect())
     );
     Ok(())
 }
 
-fn report(name: &str, own: f64, other: f64) {
+/// Rounds of both solvers take turns, so that what else runs on the machine meets both.
+fn compare(
+    name: &str,
+    mut own: impl FnMut() -> f64,
+    mut other: impl FnMut() -> Result<f64, Failure>,
+) -> Result<(), Failure> {
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        rounds.push((own(), other()?));
+    }
+    let middle = |f: fn(&(f64, f64)) -> f64| median(rounds.iter().map(f).collect());
     println!(
-        "{name}: {own:.3} us, diffsol {other:.2} us, ratio 1/{:.1}",
-        other / own
+        "{name}: {:.2} us, diffsol {:.2} us, ratio 1/{:.1}",
+        middle(|r| r.0),
+        middle(|r| r.1),
+        middle(|r| r.1 / r.0)
     );
+    Ok(())
 }
 
 /// Lognormal sets around typical values, with a standard deviation of 0.3; input after input.
@@ -139,76 +156,79 @@ fn blocks(system: &System, sets: &[Vec<f64>]) -> Vec<Vec<Column>> {
     sets.chunks(LANES).map(block).collect()
 }
 
-fn own_time(system: &System, sets: &[Vec<f64>], slopes: bool) -> f64 {
-    let wanted = Wanted {
-        states: vec![1],
-        inputs: (0..if slopes { system.n_inputs } else { 0 }).collect(),
-    };
-    let explicit = Explicit::new(system, &wanted);
-    let (stops, signals) = (stops(), Signals::default());
-    let lane = LaneTask {
-        start: 0.0,
-        stops: &stops,
-        signals: &signals,
-    };
-    let lanes = vec![lane; LANES];
-    let blocks = blocks(system, sets);
-    let mut out = vec![Column::ZERO; TIMES.len() * wanted.width()];
-    let mut scratch = explicit.scratch();
-    let mut round = || {
-        let start = ThreadTime::now();
-        for inputs in &blocks {
-            let task = Task {
-                inputs,
-                lanes: &lanes,
-            };
-            black_box(explicit.solve(Isa::detect(), &task, &mut out, &mut scratch));
-        }
-        1e6 * start.elapsed().as_secs_f64() / sets.len() as f64
-    };
-    let time = median((0..ROUNDS).map(|_| round()).collect());
-    let (mut steps, mut slots) = (0u32, 0);
-    for inputs in &blocks {
-        let task = Task {
-            inputs,
-            lanes: &lanes,
+/// The explicit solver with all it needs.
+struct Own {
+    explicit: Explicit,
+    scratch: Scratch,
+    blocks: Vec<Vec<Column>>,
+    stops: Stops,
+    signals: Signals,
+    out: Vec<Column>,
+}
+
+impl Own {
+    fn new(system: &System, sets: &[Vec<f64>], slopes: bool) -> Self {
+        let wanted = Wanted {
+            states: vec![1],
+            inputs: (0..if slopes { system.n_inputs } else { 0 }).collect(),
         };
-        let outcome = explicit.solve(Isa::detect(), &task, &mut out, &mut scratch);
-        steps += outcome.steps.iter().sum::<u32>();
-        slots += outcome.slots;
+        let explicit = Explicit::new(system, &wanted);
+        Self {
+            scratch: explicit.scratch(),
+            explicit,
+            blocks: blocks(system, sets),
+            stops: stops(),
+            signals: Signals::default(),
+            out: vec![Column::ZERO; TIMES.len() * wanted.width()],
+        }
     }
-    println!(
-        "  {:.1} steps, {:.0} % of the lanes at work",
-        f64::from(steps) / sets.len() as f64,
-        100.0 * f64::from(steps) / slots as f64
-    );
-    time
+
+    fn solve(&mut self, block: usize) {
+        let lane = LaneTask {
+            start: 0.0,
+            stops: &self.stops,
+            signals: &self.signals,
+        };
+        let task = Task {
+            inputs: &self.blocks[block],
+            lanes: &[lane; LANES],
+        };
+        let (out, scratch) = (&mut self.out, &mut self.scratch);
+        black_box(self.explicit.solve(Isa::detect(), &task, out, scratch));
+    }
+
+    /// Microseconds a set.
+    fn round(&mut self) -> f64 {
+        let start = ThreadTime::now();
+        for block in 0..self.blocks.len() {
+            self.solve(block);
+        }
+        1e6 * start.elapsed().as_secs_f64() / SETS as f64
+    }
+
+    fn steps(&mut self) -> String {
+        let (mut steps, mut slots) = (0u32, 0);
+        for block in 0..self.blocks.len() {
+            self.solve(block);
+            steps += self.scratch.steps().iter().sum::<u32>();
+            slots += self.scratch.slots();
+        }
+        let steps = f64::from(steps);
+        format!(
+            "{:.1} steps, {:.0} % of the lanes at work",
+            steps / SETS as f64,
+            100.0 * steps / slots as f64
+        )
+    }
 }
 
 fn oral_error(sets: &[Vec<f64>]) -> f64 {
-    let system = oral();
-    let wanted = Wanted {
-        states: vec![1],
-        inputs: Vec::new(),
-    };
-    let explicit = Explicit::new(&system, &wanted);
-    let (stops, signals) = (stops(), Signals::default());
-    let lane = LaneTask {
-        start: 0.0,
-        stops: &stops,
-        signals: &signals,
-    };
-    let lanes = vec![lane; LANES];
-    let mut out = vec![Column::ZERO; TIMES.len()];
-    let (mut worst, mut scratch): (f64, _) = (0.0, explicit.scratch());
-    for (b, inputs) in blocks(&system, sets).iter().enumerate() {
-        let task = Task {
-            inputs,
-            lanes: &lanes,
-        };
-        explicit.solve(Isa::detect(), &task, &mut out, &mut scratch);
-        for (l, set) in sets[b * LANES..(b + 1) * LANES].iter().enumerate() {
-            for (column, t) in out.iter().zip(TIMES) {
+    let mut own = Own::new(&oral(), sets, false);
+    let mut worst: f64 = 0.0;
+    for block in 0..own.blocks.len() {
+        own.solve(block);
+        for (l, set) in sets[block * LANES..(block + 1) * LANES].iter().enumerate() {
+            for (column, t) in own.out.iter().zip(TIMES) {
                 let (ka, ke) = (set[0], set[1]);
                 let truth = DOSE * ka / (ka - ke) * ((-ke * t).exp() - (-ka * t).exp());
                 worst = worst.max((column.0[l] / truth - 1.0).abs());
@@ -218,10 +238,10 @@ fn oral_error(sets: &[Vec<f64>]) -> f64 {
     worst
 }
 
-/// Time a solution with a problem that stays and parameters that change.
-macro_rules! time_diffsol {
-    ($problem:ident, $sets:ident) => {{
-        let mut round = || -> Result<f64, Failure> {
+/// A round with a problem that stays and parameters that change.
+macro_rules! round {
+    ($problem:ident, $sets:ident) => {
+        Ok(move || {
             let start = ThreadTime::now();
             for set in $sets {
                 let context = *$problem.context();
@@ -230,14 +250,14 @@ macro_rules! time_diffsol {
                 let mut solver = $problem.tsit45()?;
                 black_box(solver.solve_dense(&TIMES)?);
             }
-            Ok(1e6 * start.elapsed().as_secs_f64() / $sets.len() as f64)
-        };
-        let rounds: Result<Vec<f64>, Failure> = (0..ROUNDS).map(|_| round()).collect();
-        Ok(median(rounds?))
-    }};
+            Ok(1e6 * start.elapsed().as_secs_f64() / SETS as f64)
+        })
+    };
 }
 
-fn diffsol_oral(sets: &[Vec<f64>]) -> Result<f64, Failure> {
+fn diffsol_oral(
+    sets: &[Vec<f64>],
+) -> Result<impl FnMut() -> Result<f64, Failure> + use<'_>, Failure> {
     let mut problem = OdeBuilder::<Matrix>::new()
         .rtol(1e-6)
         .atol([1e-8])
@@ -254,10 +274,12 @@ fn diffsol_oral(sets: &[Vec<f64>]) -> Result<f64, Failure> {
             2,
         )
         .build()?;
-    time_diffsol!(problem, sets)
+    round!(problem, sets)
 }
 
-fn diffsol_saturable(sets: &[Vec<f64>]) -> Result<f64, Failure> {
+fn diffsol_saturable(
+    sets: &[Vec<f64>],
+) -> Result<impl FnMut() -> Result<f64, Failure> + use<'_>, Failure> {
     let mut problem = OdeBuilder::<Matrix>::new()
         .rtol(1e-6)
         .atol([1e-8])
@@ -278,5 +300,5 @@ fn diffsol_saturable(sets: &[Vec<f64>]) -> Result<f64, Failure> {
             3,
         )
         .build()?;
-    time_diffsol!(problem, sets)
+    round!(problem, sets)
 }

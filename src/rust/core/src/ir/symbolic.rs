@@ -228,20 +228,29 @@ impl Rule<'_> {
                 let first = g.binary(Binary::Less, low, high);
                 Some(self.choose(first, da, db))
             }
-            Binary::ExpMul => {
-                let (first, second) = (da.map(|d| g.mul(d, b)), db.map(|d| g.mul(a, d)));
-                let exponent = self.sum(first, second);
-                Some(self.graph.mul(y, exponent))
-            }
-            Binary::SquareSub => {
-                let difference = g.sub(a, b);
-                let minus = db.map(|d| g.neg(d));
-                let along = self.sum(da, minus);
-                let product = self.graph.mul(difference, along);
-                Some(self.graph.scale(2.0, product))
-            }
+            Binary::ExpMul | Binary::SquareSub => Some(self.fused(f, (a, b), (da, db))),
             Binary::Less | Binary::LessEqual | Binary::Equal | Binary::And | Binary::Or => None,
         }
+    }
+
+    /// Operations that fusion makes.
+    fn fused(
+        &mut self,
+        f: Binary,
+        (a, b): (Node, Node),
+        (da, db): (Option<Node>, Option<Node>),
+    ) -> Node {
+        let (y, g) = (self.y, &mut *self.graph);
+        if f == Binary::ExpMul {
+            let (first, second) = (da.map(|d| g.mul(d, b)), db.map(|d| g.mul(a, d)));
+            let exponent = self.sum(first, second);
+            return self.graph.mul(y, exponent);
+        }
+        let difference = g.sub(a, b);
+        let minus = db.map(|d| g.neg(d));
+        let along = self.sum(da, minus);
+        let product = self.graph.mul(difference, along);
+        self.graph.scale(2.0, product)
     }
 
     /// `b a^(b - 1) da`

@@ -14,6 +14,13 @@ use nlmers_core::ode::{
     Task, Wanted,
 };
 
+pub fn close(a: f64, b: f64, tolerance: f64, what: &str) {
+    assert!(
+        (a - b).abs() <= tolerance * (1.0 + b.abs()),
+        "{what}: {a} instead of {b}"
+    );
+}
+
 fn system(graph: Graph, rhs: Vec<Node>, n_inputs: usize) -> System {
     let n = rhs.len();
     System {

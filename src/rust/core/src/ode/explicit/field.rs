@@ -107,13 +107,8 @@ impl Field {
         };
         let (rhs, flow) = (along.of(&fields), along.of(&flows));
         let (rhs, flow) = ([fields, rhs].concat(), [flows, flow].concat());
-        let columns = |states: &[usize]| -> Vec<usize> {
-            let blocks = 0..=directions.len();
-            blocks
-                .flat_map(|b| states.iter().map(move |k| b * n + k))
-                .collect()
-        };
-        let (moving, flowing) = (columns(&states), columns(&flow_states));
+        let moving = columns(&states, n, directions.len());
+        let flowing = columns(&flow_states, n, directions.len());
         let mut slots = vec![Slot::Moving(0); n * (1 + directions.len())];
         for (i, column) in moving.iter().enumerate() {
             slots[*column] = Slot::Moving(i);
@@ -182,6 +177,14 @@ fn still(graph: &mut Graph, rhs: &[Node], directions: &[usize]) -> Program {
         roots.extend(slopes.iter().map(|row| row[n + j].unwrap_or(zero)));
     }
     Program::new(graph, &roots)
+}
+
+/// Columns of some states, then of their derivatives along each direction.
+fn columns(states: &[usize], n: usize, directions: usize) -> Vec<usize> {
+    let blocks = 0..=directions;
+    blocks
+        .flat_map(|b| states.iter().map(move |k| b * n + k))
+        .collect()
 }
 
 /// A direction that is no input: a state at the beginning.

@@ -3,12 +3,8 @@
 //! Where the time of a stop moves with an input, `S+ = g_x (S- + f- dt/dp) + g_p - f+ dt/dp` with the jump `g` of the states
 //! and the derivatives `f-` and `f+` before and after.
 
-use super::record::Item;
-use super::step::{self, Columns};
-use super::walk::{bits, Sink, Walk, Way};
-use crate::ir::column::{Column, LANES};
-use crate::ode::system::ELAPSED;
-use crate::ode::task::Failure;
+use super::walk::Walk;
+use super::way::{bits, Sink, Way};
 use crate::ode::timeline::{Act, Slope, Stop};
 
 /// What a lane does next at a stop.
@@ -42,22 +38,11 @@ impl Walk {
     }
 
     /// States in closed form at the elapsed time of the leaves.
-    fn flow(&mut self, way: &Way) {
+    pub fn flow(&mut self, way: &Way) {
         let (leaves, memory) = (&self.leaves, &mut self.flow_memory);
         way.field
             .flow
             .run(way.isa, self.count, leaves, memory, &mut self.ends);
-    }
-
-    /// States in closed form where observations wait.
-    pub fn flow_at_theta(&mut self, way: &Way) {
-        let clock = &self.clock;
-        let elapsed = &mut self.leaves.data[ELAPSED as usize];
-        for p in 0..LANES {
-            let since = clock.t.0[p] - clock.origin.0[p];
-            elapsed.0[p] = since + self.theta.0[p] * clock.h.0[p];
-        }
-        self.flow(way);
     }
 
     /// Pass all stops of the present time.
@@ -122,22 +107,6 @@ impl Walk {
         !way.field.directions.is_empty() || sink.record.is_some()
     }
 
-    fn deliver_now(&mut self, way: &Way, sink: &mut Sink, p: usize, row: usize) {
-        let lane = self.positions[p].lane;
-        if let Some(record) = sink.record.as_deref_mut() {
-            record.push(lane, Item::Now(row));
-        }
-        let columns = &way.delivery.columns;
-        for (to, column) in columns.iter().enumerate() {
-            sink.out[row * columns.len() + to].0[lane] = self.x[*column].0[p];
-        }
-        self.positions[p].cursor += 1;
-        self.positions[p].left -= 1;
-        if self.positions[p].left == 0 && way.courses[lane].end == f64::INFINITY {
-            self.leave(p);
-        }
-    }
-
     /// Stops whose times move, one a lane.
     fn meet_moving(&mut self, way: &Way, sink: &mut Sink, moved: u64) {
         self.derivatives(way, moved);
@@ -183,7 +152,7 @@ impl Walk {
     }
 
     /// Put the present states of some lanes among the leaves.
-    fn show(&mut self, lanes: u64) {
+    pub fn show(&mut self, lanes: u64) {
         for (state, x) in self.leaves.states.iter_mut().zip(&self.x) {
             for p in bits(lanes) {
                 state.0[p] = x.0[p];
@@ -273,101 +242,6 @@ impl Walk {
             if let Some(j) = field.directions.iter().position(|d| d == input) {
                 self.x[field.along(j, k)].0[p] = 1.0;
             }
-        }
-    }
-
-    /// Derivatives of the present states, and a step that has proved itself after such a change before.
-    pub fn restart(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
-        if lanes == 0 {
-            return;
-        }
-        self.show(lanes);
-        self.evaluate(way, 6, 0.0);
-        let q = way.field.moving.len();
-        let (first, last) = self.k.split_at_mut(6 * q);
-        for (k, new) in first.iter_mut().zip(last) {
-            for p in bits(lanes) {
-                k.0[p] = new.0[p];
-            }
-        }
-        for p in bits(lanes) {
-            let (free, first) = (self.clock.free.0[p], self.clock.first.0[p]);
-            self.clock.free.0[p] = if first > 0.0 { free.min(first) } else { free };
-            self.clock.fresh.0[p] = 1.0;
-        }
-        self.need_finite(way, sink, lanes);
-    }
-
-    fn need_finite(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
-        let q = way.field.moving.len();
-        for p in bits(lanes) {
-            if self.k[..q]
-                .iter()
-                .take(way.field.n_values)
-                .any(|k| !k.0[p].is_finite())
-            {
-                self.fail(way, sink, p, Failure::NotFinite);
-            }
-        }
-    }
-
-    /// Derivatives at the beginning, and the first step of lanes that bring none (`free` is zero).
-    pub fn first_steps(&mut self, way: &Way, sink: &mut Sink) {
-        let q = way.field.moving.len();
-        self.clock.h = Column::ZERO;
-        self.leaves.states.copy_from_slice(&self.x);
-        self.evaluate(way, 0, 0.0);
-        self.clock.first = self.clock.free;
-        self.clock.fresh = Column::splat(1.0);
-        self.clock.log_error = Column::ZERO;
-        self.need_finite(way, sink, self.active);
-        if q == 0 {
-            // Nothing is integrated: from stop to stop.
-            self.clock.free = Column::splat(f64::MAX);
-        }
-        if bits(self.active).all(|p| self.clock.free.0[p] > 0.0) {
-            return;
-        }
-        let mut span = Column::splat(1.0);
-        for p in bits(self.active) {
-            span.0[p] = self.span(way, p);
-        }
-        let mut guess = Column::ZERO;
-        let values = way.field.n_values;
-        let columns = Columns {
-            moving: &way.field.moving,
-            x: &self.x,
-            k: &self.k,
-        };
-        let out = (&mut guess, self.leaves.states.as_mut_slice());
-        step::guess(way.isa, &columns, values, &way.limits, &span, out);
-        self.clock.h = guess;
-        self.evaluate(way, 1, 1.0);
-        let columns = Columns {
-            moving: &way.field.moving,
-            x: &self.x,
-            k: &self.k[..2 * q],
-        };
-        let at = (self.leaves.states.as_slice(), &span);
-        step::first(way.isa, &columns, values, &way.limits, at, &mut guess);
-        for p in bits(self.active) {
-            if self.clock.free.0[p] == 0.0 {
-                self.clock.free.0[p] = guess.0[p];
-            }
-        }
-    }
-
-    /// Time to the next change, or to the end.
-    fn span(&self, way: &Way, p: usize) -> f64 {
-        let (now, target) = (self.clock.t.0[p], self.clock.target.0[p]);
-        let course = &way.courses[self.positions[p].lane];
-        let last = course.stops.last().map_or(target, |stop| stop.time);
-        let end = if target.is_finite() { target } else { last };
-        // Everything there is at one time: any step will do.
-        if end > now {
-            end - now
-        } else {
-            1.0
         }
     }
 }

@@ -5,14 +5,20 @@
 
 mod adjoint;
 mod back;
+mod begin;
+mod dense;
 mod field;
+mod leave;
 mod meet;
+mod observe;
 mod record;
 mod rest;
+mod start;
 mod steady;
 mod step;
 mod tableau;
 mod walk;
+mod way;
 
 pub use adjoint::Adjoint;
 pub use back::Back;
@@ -21,7 +27,8 @@ pub use record::Record;
 use field::Field;
 use record::Prescribed;
 use step::Limits;
-use walk::{Course, Delivery, Sink, Walk, Way};
+use walk::Walk;
+use way::{Course, Delivery, Sink, Way};
 
 use super::system::{Control, Solver, System};
 use super::task::{Failure, Task, Wanted};
@@ -43,14 +50,22 @@ pub struct Scratch {
     walk: Walk,
 }
 
+impl Scratch {
+    /// Steps of each lane of the last solution, rejected ones included; those towards a steady state are left out.
+    pub fn steps(&self) -> &[u32; LANES] {
+        &self.walk.steps
+    }
+
+    /// Steps that lanes of the last solution took or waited for.
+    pub fn slots(&self) -> usize {
+        self.walk.slots
+    }
+}
+
 /// How the lanes ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     pub failures: [Option<Failure>; LANES],
-    /// Steps of each lane, rejected ones included; those towards a steady state are left out.
-    pub steps: [u32; LANES],
-    /// Steps that lanes took or waited for.
-    pub slots: usize,
 }
 
 impl Explicit {
@@ -120,11 +135,7 @@ impl Explicit {
         }
         walk.first_signals(&way);
         walk.run(&way, &mut sink);
-        Outcome {
-            failures,
-            steps: walk.steps,
-            slots: walk.slots,
-        }
+        Outcome { failures }
     }
 
     fn way<'a>(&'a self, isa: Isa, courses: &'a [Course<'a>]) -> Way<'a> {

@@ -2,7 +2,8 @@
 
 use super::step::Verdict;
 use super::tableau::{C, STAGES};
-use super::walk::{bits, Walk, Way};
+use super::walk::Walk;
+use super::way::{bits, Way};
 use crate::ir::column::{Column, LANES};
 use crate::ode::system::SIGNALS;
 use crate::ode::timeline::{Act, Slope, Stop};

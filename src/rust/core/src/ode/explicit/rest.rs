@@ -5,7 +5,8 @@
 //! `dx/dp = -J^-1 (df/dp + dr/dp)`.
 
 use super::field::Field;
-use super::walk::{Sink, Walk, Way};
+use super::walk::Walk;
+use super::way::{Sink, Way};
 use crate::ir::column::Column;
 use crate::ode::program::{Leaves, Memory};
 use crate::ode::task::Failure;

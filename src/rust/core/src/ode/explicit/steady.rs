@@ -6,7 +6,8 @@
 
 use super::record::{Item, Record};
 use super::rest::solve;
-use super::walk::{bits, Course, Delivery, Sink, Walk, Way};
+use super::walk::Walk;
+use super::way::{bits, Course, Delivery, Sink, Way};
 use crate::ir::column::{Column, LANES};
 use crate::ode::signals::Signals;
 use crate::ode::task::Failure;
@@ -52,13 +53,6 @@ pub struct Cycles {
 impl Walk {
     /// Bring some lanes, each at a stop [`Act::Steady`], to their steady states.
     pub fn steady(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
-<<<<<<< HEAD
-=======
-        let mut inner = self
-            .inner
-            .take()
-            .unwrap_or_else(|| Box::new(Walk::new(way.field, &Delivery::default())));
->>>>>>> main
         let mut list = [Progress {
             position: 0,
             last: f64::INFINITY,
@@ -177,13 +171,7 @@ impl Walk {
                 courses[i].end = *interval;
                 courses[i].signals = way.courses[self.positions[p].lane].signals;
             }
-            copy_lane(&self.leaves.inputs, p, &mut inner.leaves.inputs, i);
-            copy_lane(&self.leaves.data, p, &mut inner.leaves.data, i);
-            copy_lane(&cycles.at[..n], p, &mut inner.x, i);
-            for k in 0..n {
-                inner.x[field.along(way.field.directions.len() + k, k)].0[i] = 1.0;
-            }
-            inner.clock.wall.0[i] = self.clock.t.0[p];
+            self.lend(way, p, &cycles.at[..n], (&mut inner, i));
             count = i + 1;
         }
         let way = Way {
@@ -205,6 +193,18 @@ impl Walk {
         inner.begin(&way);
         inner.run(&way, &mut sink);
         cycles.walk = Some(inner);
+    }
+
+    /// Put the lane at `p` among those of a cycle, as lane `i`.
+    fn lend(&self, way: &Way, p: usize, at: &[Column], (inner, i): (&mut Walk, usize)) {
+        copy_lane(&self.leaves.inputs, p, &mut inner.leaves.inputs, i);
+        copy_lane(&self.leaves.data, p, &mut inner.leaves.data, i);
+        copy_lane(at, p, &mut inner.x, i);
+        let own = way.field.directions.len();
+        for k in 0..at.len() {
+            inner.x[way.cycle.along(own + k, k)].0[i] = 1.0;
+        }
+        inner.clock.wall.0[i] = self.clock.t.0[p];
     }
 
     /// Once more, for the record.
@@ -252,7 +252,6 @@ fn copy_lane(from: &[Column], p: usize, to: &mut [Column], i: usize) {
     }
 }
 
-<<<<<<< HEAD
 impl Cycles {
     /// After a cycle as lane `i`: the states before the next one. True if the lane is steady; then all its columns are
     /// written.
@@ -295,31 +294,6 @@ impl Cycles {
             }
             for (at, right) in self.at[..n].iter_mut().zip(&self.right) {
                 at.0[p] += right;
-=======
-impl Progress {
-    /// Compare the end of a cycle, lane `i` of `ends`, with its beginning.
-    fn agree(&mut self, way: &Way, ends: &[Column], i: usize, at: &[Column]) -> bool {
-        let (field, p) = (way.field, self.position);
-        let mut worst: f64 = 0.0;
-        for block in 0..=field.directions.len() {
-            let columns = block * field.n..(block + 1) * field.n;
-            let largest = ends[columns.clone()]
-                .iter()
-                .fold(0.0, |m: f64, c| m.max(c.0[i].abs()));
-            for (end, start) in ends[columns.clone()].iter().zip(&at[columns]) {
-                let (end, start) = (end.0[i], start.0[p]);
-                let scale = if block == 0 {
-                    AGREE * end.abs() + 1e-6 * way.limits.atol
-                } else {
-                    AGREE * largest + f64::MIN_POSITIVE
-                };
-                let ratio = (end - start).abs() / scale;
-                worst = if ratio.is_nan() {
-                    f64::INFINITY
-                } else {
-                    worst.max(ratio)
-                };
->>>>>>> main
             }
         }
         progress.last = distance;

@@ -1,16 +1,16 @@
-//! Take one step in all lanes: stages, error, the next step size, dense output.
+//! Take one step in all lanes: stages, error, the next step size.
 //!
 //! The error of a lane is `sqrt(mean_k (h e_k / (atol + rtol max(|y_k|, |y_k'|)))^2)` over its integrated states. The size
 //! of the next step is that of a PI controller, `h 0.9 err^-0.17 err_before^0.04` (Hairer, Norsett & Wanner 1993, II.4, and
 //! their code DOPRI5).
 
-use super::tableau::{weight, A, E, STAGES};
+use super::tableau::{A, E, STAGES};
 use crate::ir::column::Column;
 use crate::ir::vmath::double::{madd, select};
 use crate::ir::vmath::{self, per_isa};
 
 pub const CHUNK: usize = 8;
-type Chunk = [f64; CHUNK];
+pub type Chunk = [f64; CHUNK];
 
 /// Time and step of each lane.
 #[derive(Debug, Clone, Default)]
@@ -82,12 +82,12 @@ pub struct Columns<'a> {
 }
 
 #[inline(always)]
-fn at(column: &Column, c: usize) -> &Chunk {
+pub fn at(column: &Column, c: usize) -> &Chunk {
     &column.0.as_chunks::<CHUNK>().0[c]
 }
 
 #[inline(always)]
-fn at_mut(column: &mut Column, c: usize) -> &mut Chunk {
+pub fn at_mut(column: &mut Column, c: usize) -> &mut Chunk {
     &mut column.0.as_chunks_mut::<CHUNK>().0[c]
 }
 
@@ -283,12 +283,11 @@ fn blend_body<const FMA: bool>(accepted: u64, from: &Column, to: &mut Column, ch
 
 #[inline(always)]
 fn commit_body<const FMA: bool>(
-    accepted: u64,
+    (accepted, chunks): (u64, usize),
     moving: &[usize],
     states: &[Column],
     (x, k): (&mut [Column], &mut [Column]),
     clock: &mut Clock,
-    chunks: usize,
 ) {
     let q = moving.len();
     let (first, last) = k.split_at_mut(6 * q);
@@ -321,201 +320,10 @@ fn commit_body<const FMA: bool>(
 per_isa! {
     /// Make the end of the step the present in the lanes that accepted it.
     pub fn commit(
-        accepted: u64,
+        lanes: (u64, usize),
         moving: &[usize],
         states: &[Column],
         columns: (&mut [Column], &mut [Column]),
         clock: &mut Clock,
-        chunks: usize,
     ) = commit_body, fused;
-}
-
-#[inline(always)]
-fn dense_body<const FMA: bool>(
-    columns: &Columns,
-    wanted: &[usize],
-    (theta, h): (&Column, &Column),
-    lanes: u64,
-    out: &mut [Column],
-) {
-    let q = columns.moving.len();
-    for c in (0..CHUNK).filter(|c| (lanes >> (CHUNK * c)) & 0xff != 0) {
-        let (theta, h) = (at(theta, c), at(h, c));
-        let mut weights = [[0.0; CHUNK]; STAGES];
-        for s in 0..STAGES {
-            for l in 0..CHUNK {
-                weights[s][l] = h[l] * weight(s, theta[l]);
-            }
-        }
-        for (i, y) in wanted.iter().zip(out.iter_mut()) {
-            let mut sum = *at(&columns.x[columns.moving[*i]], c);
-            for s in 0..STAGES {
-                let k = at(&columns.k[s * q + i], c);
-                for l in 0..CHUNK {
-                    sum[l] = madd::<FMA>(weights[s][l], k[l], sum[l]);
-                }
-            }
-            *at_mut(y, c) = sum;
-        }
-    }
-}
-
-per_isa! {
-    /// `out = x + h sum_s b_s(theta) k_s` of the integrated columns `wanted`, in the eights that hold any of `lanes`.
-    pub fn dense(
-        columns: &Columns,
-        wanted: &[usize],
-        at: (&Column, &Column),
-        lanes: u64,
-        out: &mut [Column],
-    ) = dense_body, fused;
-}
-
-#[inline(always)]
-fn times_body<const FMA: bool>(t: &Column, h: &Column, share: f64, out: &mut Column) {
-    for l in 0..out.0.len() {
-        out.0[l] = madd::<FMA>(share, h.0[l], t.0[l]);
-    }
-}
-
-per_isa! {
-    /// `out = t + share h`
-    pub fn times(t: &Column, h: &Column, share: f64, out: &mut Column) = times_body, fused;
-}
-
-#[inline(always)]
-fn add_body<const FMA: bool>(x: &Column, sum: &mut Column, chunks: usize) {
-    for c in 0..chunks {
-        let (x, sum) = (at(x, c), at_mut(sum, c));
-        for l in 0..CHUNK {
-            sum[l] += x[l];
-        }
-    }
-}
-
-per_isa! {
-    /// `sum += x`
-    pub fn add(x: &Column, sum: &mut Column, chunks: usize) = add_body, fused;
-}
-
-/// Root mean square of `x` in units of the tolerances at `size`, in eight lanes.
-#[inline(always)]
-fn norm_chunk<const FMA: bool>(
-    x: impl Fn(usize, usize) -> f64,
-    size: impl Fn(usize, usize) -> f64,
-    values: usize,
-    limits: &Limits,
-) -> Chunk {
-    let mut total = [0.0; CHUNK];
-    for i in 0..values {
-        for l in 0..CHUNK {
-            let scaled = x(i, l) / madd::<FMA>(limits.rtol, size(i, l), limits.atol);
-            total[l] = madd::<FMA>(scaled, scaled, total[l]);
-        }
-    }
-    let share = 1.0 / values.max(1) as f64;
-    total.map(|sum| (sum * share).sqrt())
-}
-
-#[inline(always)]
-fn guess_body<const FMA: bool>(
-    columns: &Columns,
-    values: usize,
-    limits: &Limits,
-    span: &Column,
-    (guess, states): (&mut Column, &mut [Column]),
-) {
-    for c in 0..CHUNK {
-        let x = |i: usize, l: usize| at(&columns.x[columns.moving[i]], c)[l];
-        let f = |i: usize, l: usize| at(&columns.k[i], c)[l];
-        let span = at(span, c);
-        let mut h = span.map(|span| 0.01 * span);
-        for i in 0..values {
-            for l in 0..CHUNK {
-                let (size, slope) = (x(i, l).abs(), f(i, l).abs());
-                let own = 0.01 * size / slope;
-                let counts = (size > limits.atol) & (own < h[l]);
-                h[l] = select(counts, own, h[l]);
-            }
-        }
-        *at_mut(guess, c) = h;
-        for (i, column) in columns.moving.iter().enumerate() {
-            let mut y = [0.0; CHUNK];
-            for l in 0..CHUNK {
-                y[l] = x(i, l) + h[l] * f(i, l);
-            }
-            *at_mut(&mut states[*column], c) = y;
-        }
-    }
-}
-
-per_isa! {
-    /// A first guess of the first step, and the states after it by Euler's method.
-    pub fn guess(
-        columns: &Columns,
-        values: usize,
-        limits: &Limits,
-        span: &Column,
-        out: (&mut Column, &mut [Column]),
-    ) = guess_body, fused;
-}
-
-#[inline(always)]
-fn first_body<const FMA: bool>(
-    columns: &Columns,
-    values: usize,
-    limits: &Limits,
-    (states, span): (&[Column], &Column),
-    guess: &mut Column,
-) {
-    let q = columns.moving.len();
-    for c in 0..CHUNK {
-        let h = *at(guess, c);
-        let size = |i: usize, l: usize| {
-            let column = columns.moving[i];
-            let (a, b) = (at(&columns.x[column], c)[l], at(&states[column], c)[l]);
-            select(a.abs() > b.abs(), a.abs(), b.abs())
-        };
-        let f = |i: usize, l: usize| at(&columns.k[i], c)[l];
-        let bend = |i: usize, l: usize| (at(&columns.k[q + i], c)[l] - f(i, l)) / h[l];
-        let slope = norm_chunk::<FMA>(f, size, values, limits);
-        let second = norm_chunk::<FMA>(bend, size, values, limits);
-        let span = at(span, c);
-        let mut out = [0.0; CHUNK];
-        for l in 0..CHUNK {
-            let steep = select(slope[l] > second[l], slope[l], second[l]);
-            let bounded = select(steep > 1e-15, steep, 1e-15);
-            let size = vmath::exp::<FMA>(0.2 * vmath::ln::<FMA>(0.01 / bounded));
-            let size = select(size < 100.0 * h[l], size, 100.0 * h[l]);
-            out[l] = select(size < span[l], size, span[l]);
-        }
-        *at_mut(guess, c) = out;
-    }
-}
-
-per_isa! {
-    /// The first step (Hairer, Norsett & Wanner 1993, II.4): `guess` in, first step out. `states`: where the guess led,
-    /// with its derivatives in the second stage.
-    pub fn first(
-        columns: &Columns,
-        values: usize,
-        limits: &Limits,
-        at: (&[Column], &Column),
-        guess: &mut Column,
-    ) = first_body, fused;
-}
-
-#[inline(always)]
-fn add_times_body<const FMA: bool>(factor: f64, h: &Column, x: &Column, sum: &mut Column) {
-    for c in 0..CHUNK {
-        let (h, x, sum) = (at(h, c), at(x, c), at_mut(sum, c));
-        for l in 0..CHUNK {
-            sum[l] = madd::<FMA>(factor * h[l], x[l], sum[l]);
-        }
-    }
-}
-
-per_isa! {
-    /// `sum += factor h x`
-    pub fn add_times(factor: f64, h: &Column, x: &Column, sum: &mut Column) = add_times_body, fused;
 }
