@@ -26,7 +26,11 @@ outcomes_by_dvid <- function(model, data) {
 
 # The symbol `t` is the time, unless a column has that name.
 time_as_t <- function(model, data, time) {
-  if (!"t" %in% model$described$columns || "t" %in% names(data)) return(data)
+  if (!"t" %in% model$described$columns) return(data)
+  if ("t" %in% names(data)) {
+    check_time_is_t(model, time)
+    return(data)
+  }
   if (is.null(time)) {
     stop_data(
       "no_time", "The model reads the time `t`, but nothing says which column it is.",
@@ -35,6 +39,16 @@ time_as_t <- function(model, data, time) {
   }
   data$t <- data[[time]]
   data
+}
+
+# In differential equations `t` is the time, whatever the columns are called.
+check_time_is_t <- function(model, time) {
+  if (length(model$described$states) == 0L || identical(time, "t")) return(invisible())
+  stop_data(
+    "two_times",
+    sprintf("`t` is the time in differential equations, but a column `t` stands beside the time `%s`.", time),
+    place_of("t", model$spec), "Give `time = \"t\"`, or the column `t` another name.", list(column = "t")
+  )
 }
 
 # Families whose values the columns CENS and LIMIT may censor.

@@ -42,7 +42,8 @@ state_name <- function(call, target, scope) {
 check_initial_time <- function(time, state, scope) {
   if (identical(as.numeric(time), 0)) return(invisible())
   stop_model(
-    "bad_target", sprintf("`%s(%s)` cannot be given: values of states are given at their start only.", state, format(time)),
+    "bad_target",
+    sprintf("`%s(%s)` cannot be given: values of states are given at their start only.", state, format(time)),
     scope$text, sprintf("Write `%s(0) <- ...`.", state)
   )
 }

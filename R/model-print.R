@@ -72,7 +72,7 @@ variable_levels <- function(model) {
     for (target in leveled_names(statement)) {
       reached[[target]] <- unique(c(reached[[target]], symbols))
       own <- unique(groups[intersect(reached[[target]], names(groups))])
-      of_subject <- statement$kind %in% c("initial", "dosing") || sub("^[.]", "", target) %in% terms
+      of_subject <- statement$kind == "initial" || sub("^[.]", "", target) %in% terms
       by_row <- any(varying %in% reached[[target]]) && !of_subject
       levels[[target]] <- if (by_row) "row" else if (length(own) > 0L) paste(own, collapse = ", ") else "population"
     }
@@ -204,10 +204,10 @@ column_level <- function(column, model) {
     column %in% c(statement_symbols(statement), tree_symbols(statement$dist))
   }, logical(1L))
   readers <- lapply(model$spec$statements[reads], function(statement) {
-    if (statement$kind %in% c("outcome", "derivative")) "" else statement_targets(list(statement))[1L]
+    if (statement$kind %in% c("outcome", "derivative", "dosing")) "" else statement_targets(list(statement))[1L]
   })
   readers <- unlist(readers)
-  # Read by `x(0)`, `f(x)` and the like alone.
+  # Read by `x(0)` alone.
   if (length(readers) == 0L) return(c(model$groups, "subject")[1L])
   if (!all(sub("^[.]", "", readers) %in% individual_terms(model))) return("row")
   paste(unique(variable_levels(model)[readers]), collapse = ", ")

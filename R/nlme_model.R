@@ -149,8 +149,10 @@
 #' * `rate(x)`, `dur(x)`: rate and duration of the infusions into `x` whose records say
 #'   that the model has them (`RATE` of -1 and -2).
 #'
-#' All of these are values of the subject: they read parameters, effects and covariates
-#' that are constant in a subject. Random effects are those of the subject; for
+#' They read parameters, effects and covariates, but neither states nor the time. The
+#' covariates of `x(0)` are constant in a subject; those of the others may change, between fed
+#' and fasted days for instance: a dose has the values of its record. Random effects are
+#' those of the subject; for
 #' variability between occasions give it one effect an occasion and choose, as in
 #' `kappa <- ifelse(OCC == 1, k[1], k[2])`.
 #'

@@ -88,6 +88,12 @@ nlmixr2_words <- list(
   R_pow = function(x, y) call("^", x, y)
 )
 
+# Functions of rxode2 about doses and random numbers.
+untranslated_words <- c(
+  "tad", "tad0", "tafd", "tafd0", "tlast", "tlast0", "tfirst", "tfirst0", "dosenum", "podo", "podo0", "transit",
+  "rxnorm", "rxunif", "rxbinom", "rxpois", "rnorm", "runif", "rpois", "rbinom"
+)
+
 scaled_back <- function(code, low, high) {
   if (identical(low, 0) && identical(high, 1)) return(code)
   call("+", low, call("*", call("(", call("-", high, low)), code))
@@ -107,6 +113,12 @@ nlmixr2_expression <- function(code, state) {
     return(code)
   }
   if (!is.call(code)) return(code)
+  if (is_call_to(code, untranslated_words)) {
+    stop_untranslated_line(
+      sprintf("`%s()` of rxode2 has no counterpart.", as.character(code[[1L]])), state$line,
+      "Make a column of the data that holds it, or leave it out.", list(name = as.character(code[[1L]]))
+    )
+  }
   if (is_call_to(code, "linCmt")) return(nlmixr2_compartments(code, state))
   if (is_call_to(code, "~")) {
     stop_untranslated_line("An endpoint cannot stand inside `if`.", state$line, "State it once, after the `if`.")

@@ -20,7 +20,10 @@ nlmixr2_compartments <- function(code, state) {
   if (is.null(roles$v) || is.null(roles$cl) && is.null(roles$k)) {
     stop_untranslated_line(
       "The parameters of `linCmt()` are not found.", state$line,
-      "It needs `cl` and `v` (also `q` and `vp`, `q2` and `vp2`), or `k` and `v` (also `k12` and `k21`, ...), and `ka` for a depot."
+      paste(
+        "It needs `cl` and `v` (also `q` and `vp`, `q2` and `vp2`), or `k` and `v` (also `k12` and `k21`, ...), and",
+        "`ka` for a depot."
+      )
     )
   }
   args <- lapply(roles, as.symbol)

@@ -26,7 +26,9 @@ nlmixr2_ini <- function(block, env) {
   names <- c(vapply(known$thetas, `[[`, "", "name"), unlist(lapply(known$effects, `[[`, "names")))
   twice <- names[duplicated(names)]
   if (length(twice) > 0L) {
-    stop_model("name_used_twice", sprintf("`ini()` gives `%s` twice.", twice[1L]), "ini()", fields = list(name = twice[1L]))
+    stop_model(
+      "name_used_twice", sprintf("`ini()` gives `%s` twice.", twice[1L]), "ini()", fields = list(name = twice[1L])
+    )
   }
   known
 }
@@ -125,7 +127,10 @@ check_nlmixr2_group <- function(group, effects, text) {
   stop_untranslated_line(
     sprintf("The effects of `%s` cannot be translated: effects are those of `id`.", name), text,
     sprintf(
-      "Give the subject one effect for each `%1$s` and choose: `%2$s1 ~ ...; %2$s2 ~ ...` and `ifelse(%1$s == 1, %2$s1, %2$s2)`.",
+      paste(
+        "Give the subject one effect for each `%1$s` and choose: `%2$s1 ~ ...; %2$s2 ~ ...` and",
+        "`ifelse(%1$s == 1, %2$s1, %2$s2)`."
+      ),
       name, effects[1L]
     ),
     list(group = name)

@@ -72,7 +72,10 @@ residual_term <- function(code, state) {
   }
   if (!length(args) %in% counts) {
     stop_untranslated_line(
-      sprintf("`%s()` takes %s argument%s.", word, paste(range(counts), collapse = " to "), if (max(counts) == 1L) "" else "s"),
+      sprintf(
+        "`%s()` takes %s argument%s.", word, paste(unique(range(counts)), collapse = " to "),
+        if (max(counts) == 1L) "" else "s"
+      ),
       state$line
     )
   }

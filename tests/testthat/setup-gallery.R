@@ -21,6 +21,39 @@ decay <- function(fixed = NULL, random = NULL, code = NULL) {
   }) else code
   nlme_model(!!fixed, !!random, !!code)
 }
+# A model of one differential equation with one line more.
+flowing <- function(line, random = NULL, ode = quote(ode_control())) {
+  line <- substitute(line)
+  random <- if (is.null(random)) quote(random(eta ~ normal(0, omega) | id)) else random
+  code <- quote({
+    d/dt(central) <- -k * central
+    central(0) <- a + eta
+    y ~ normal(central, sigma)
+  })
+  more <- if (is_block(line)) as.list(line)[-1L] else Filter(Negate(is.null), list(line))
+  code <- as.call(append(as.list(code), more, 3L))
+  nlme_model(fixed(a = 5, k = 0.2, omega = positive(1), sigma = positive(1)), !!random, !!ode, !!code)
+}
+is_block <- function(code) is.call(code) && identical(code[[1L]], quote(`{`))
+
+# A model function for nlmixr2 with one line more in `ini()` or in `model()`.
+nlmixr2_like <- function(ini = quote(tv <- 1), code = quote(v <- 20)) {
+  fn <- function() NULL
+  body(fn) <- bquote({
+    ini({
+      tcl <- 1
+      eta.cl ~ 0.1
+      add.sd <- 0.7
+      .(ini)
+    })
+    model({
+      cl <- exp(tcl + eta.cl)
+      .(code)
+      cl ~ add(add.sd)
+    })
+  })
+  as_nlme_model(fn)
+}
 fit_decay <- function(data = records, ...) fit_nlme(decay(), data, ..., seed = 1, progress = FALSE)
 decay_formula <- function(formula = y ~ amp * exp(-k * time), start = c(amp = 5, k = 0.2), random = amp ~ 1 | id,
                           ...) {

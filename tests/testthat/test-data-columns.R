@@ -81,3 +81,17 @@ test_that("a censored fit is that of the bounds, and predicts without CENS", {
   expect_equal(fixef(by_data)[["m"]], 1, tolerance = 0.2)
   expect_length(predict(by_data, data[1:3, c("id", "time")]), 3L)
 })
+
+test_that("in differential equations the time has one name", {
+  model <- nlme_model(
+    fixed(a = 1, o = positive(1), s = positive(1)), random(e ~ normal(a, o) | id), {
+      d/dt(x) <- -exp(e) * x + t
+      y ~ normal(x, s)
+    }
+  )
+  data <- data.frame(id = 1, time = 1:3, t = 3:1, y = 1)
+  error <- caught(nlmers:::bind_data(model, data))
+  expect_equal(error$reason, "two_times")
+  expect_equal(error$place, "d/dt(x) <- -exp(e) * x + t")
+  expect_equal(nlmers:::bind_data(model, data, time = "t")$columns$t, c(3, 2, 1))
+})

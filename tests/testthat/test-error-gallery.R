@@ -154,6 +154,69 @@ gallery <- list(
   }),
   "a part that is no part" = quote(nlme_model(fixed(a = 1), 3)),
 
+  # Differential equations
+  "a dose into a state without equation" = quote(flowing(f(centre) <- 0.5)),
+  "an initial value without any equation" = quote(decay(code = quote({
+    x(0) <- 1
+    y ~ normal(a + eta, sigma)
+  }))),
+  "two equations of one state" = quote(flowing(d/dt(central) <- 1)),
+  "an initial value given twice" = quote(flowing(central(0) <- 1)),
+  "a state with the name of a parameter" = quote(flowing(d/dt(k) <- 1)),
+  "a state that is the time" = quote(flowing(d/dt(t) <- 1)),
+  "an assignment to a state" = quote(flowing(central <- 2)),
+  "a variable that is the time" = quote(flowing(t <- 2)),
+  "a lag that changes with time" = quote(flowing(alag(central) <- 1 + t)),
+  "an initial value that reads a state" = quote(flowing({
+    d/dt(x) <- -x
+    x(0) <- central
+  })),
+  "an equation of a vector" = quote(flowing(d/dt(x) <- c(a, k))),
+  "an equation in a branch" = quote(flowing(if (wt > 70) d/dt(x) <- 1)),
+  "an initial value at another time" = quote(flowing(x(1) <- 2)),
+  "a dosing statement that does not exist" = quote(flowing(alg(central) <- 2)),
+  "an effect that reads a state" = quote(
+    flowing(NULL, random = quote(random(eta ~ normal(central, omega) | id)))
+  ),
+  "effects of occasions beside equations" = quote(
+    flowing(NULL, random = quote(random(eta ~ normal(0, omega) | id, kappa ~ normal(0, omega) | id:OCC)))
+  ),
+  "a hazard of a state" = quote(flowing(event_at ~ event(exp(eta) * central))),
+  "a chain of a state" = quote(flowing({
+    p <- plogis(central)
+    z ~ markov(rbind(c(p, 1 - p), c(0.5, 0.5)), c(0.5, 0.5))
+  })),
+  "a state that is an outcome" = quote(flowing(central ~ normal(a, sigma))),
+  "compartments without a volume" = quote(decay(code = quote(y ~ normal(linear_compartments(a + eta, ka = k), sigma)))),
+  "compartments of flows and rates" = quote(
+    decay(code = quote(y ~ normal(linear_compartments(cl = a + eta, v = k, kel = 1), sigma)))
+  ),
+  "compartments with a misspelled argument" = quote(
+    decay(code = quote(y ~ normal(linear_compartments(cl = a + eta, v = k, kaa = 1), sigma)))
+  ),
+  "compartments called twice" = quote(decay(code = quote({
+    cp <- linear_compartments(a + eta, k)
+    y ~ normal(linear_compartments(a + eta, k, ka = 1), sigma)
+  }))),
+  "a tolerance of zero" = quote(ode_control(rtol = 0)),
+  "a solver that does not exist" = quote(ode_control(solver = "lsoda")),
+  "an option that ode_control() does not have" = quote(flowing(NULL, ode = quote(ode_control(rtoll = 1e-3)))),
+  "options of equations that are not there" = quote(
+    nlme_model(fixed(a = 1), random(eta ~ normal(a, 1) | id), ode_control(atol = 1e-3), y ~ normal(eta, 1))
+  ),
+
+  # Model functions of nlmixr2
+  "a function that is no model" = quote(as_nlme_model(function(x) x)),
+  "a function without model()" = quote(as_nlme_model(function() ini(a <- 1))),
+  "effects of another group than the subjects" = quote(nlmixr2_like(ini = quote(eta.v ~ 0.1 | occ))),
+  "a covariance with too few values" = quote(nlmixr2_like(ini = quote(eta.v + eta.q ~ c(0.1, 0.2)))),
+  "a start of ini() that is nothing" = quote(nlmixr2_like(ini = quote(tv <- nothing_here))),
+  "linCmt() without its parameters" = quote(nlmixr2_like(code = quote(cp <- linCmt()))),
+  "a line that has no translation" = quote(nlmixr2_like(code = quote(cmt(central)))),
+  "a function that has no translation" = quote(nlmixr2_like(code = quote(u <- tad(central)))),
+  "an endpoint without residual error" = quote(nlmixr2_like(code = quote(cl ~ boxCox(add.sd)))),
+  "endpoints of one name" = quote(nlmixr2_like(code = quote(cl ~ prop(add.sd)))),
+
   # The formula
   "a formula without outcome" = quote(decay_formula(~ amp * exp(-k * time))),
   "no start" = quote(nlme_formula(y ~ amp, random = amp ~ 1 | id)),

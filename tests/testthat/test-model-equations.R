@@ -1,7 +1,9 @@
 read <- function(code) nlmers:::model_statements(code, globalenv())
 reason_of <- function(code) caught(read(code))$reason
 
+# With lines between braces, or one line more.
 oral <- function(..., code = NULL) {
+  code <- if (is.call(code) && identical(code[[1]], quote(`{`))) as.list(code)[-1] else c(code)
   nlme_model(
     fixed(tka = 0.5, tcl = -3, tv = -1, omega = positive(0.3), sigma = positive(0.5)),
     random(eta ~ normal(tcl, omega) | id),
@@ -12,9 +14,15 @@ oral <- function(..., code = NULL) {
       cp <- central / v
       d/dt(depot) <- -exp(tka) * depot
       d/dt(central) <- exp(tka) * depot - cl / v * central
-      !!code
+      !!!code
       conc ~ normal(cp, sigma)
     }
+  )
+}
+
+oral_closed <- function() {
+  nlme_model(
+    fixed(a = 1, o = positive(1), s = positive(1)), random(e ~ normal(a, o) | id), y ~ normal(e, s)
   )
 }
 
@@ -63,20 +71,19 @@ test_that("a model knows its states and prints them", {
   expect_snapshot(print(oral(ode_control(rtol = 1e-8, solver = "explicit"), code = quote(depot(0) <- dose))))
 })
 
-oral_closed <- function() {
-  nlme_model(
-    fixed(a = 1, o = positive(1), s = positive(1)), random(e ~ normal(a, o) | id), y ~ normal(e, s)
-  )
-}
-
 test_that("variables that read a state are those of a row, what holds for doses is of the subject", {
   levels <- nlmers:::variable_levels(oral(code = quote({
     alag(depot) <- exp(eta) * w
     both <- depot + central
-  })[[2]]))
+    f(depot) <- exp(eta)
+    depot(0) <- w
+  })))
+  expect_equal(levels[["both"]], "row")
   expect_equal(levels[["cp"]], "row")
   expect_equal(levels[["cl"]], "id")
-  expect_equal(levels[["alag(depot) <- exp(eta) * w"]], "id")
+  expect_equal(levels[["alag(depot) <- exp(eta) * w"]], "row")
+  expect_equal(levels[["f(depot) <- exp(eta)"]], "id")
+  expect_equal(levels[["depot(0) <- w"]], "population")
 })
 
 test_that("names of states are known where names are looked for", {

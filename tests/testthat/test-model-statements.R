@@ -12,14 +12,6 @@ test_that("assignments and outcomes are read in order", {
   expect_equal(statements[[2L]]$text, "y ~ normal(k, add(a))")
 })
 
-test_that("statements of a later release say so", {
-  reasons <- vapply(
-    list(quote(d / dt(x) <- -k * x), quote(x(0) <- dose)),
-    function(code) caught(read(code))$reason, ""
-  )
-  expect_equal(unique(reasons), "later_release")
-})
-
 test_that("branches and loops are read with what is inside them", {
   statements <- read(quote({
     x <- numeric(2)

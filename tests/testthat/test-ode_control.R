@@ -18,7 +18,7 @@ test_that("the options given reach the model, the others keep their defaults", {
   expect_equal(flow(!!control)$spec$ode, unclass(control))
   expect_equal(flow(nlmers::ode_control(atol = 1e-3))$spec$ode, list(atol = 1e-3))
   tolerance <- 1e-7
-  expect_equal(flow(ode_control(rtol = tolerance))$spec$ode$rtol, 1e-7)
+  expect_equal(flow(!!ode_control(rtol = tolerance))$spec$ode$rtol, 1e-7)
   expect_null(nlmers:::model_fields(flow(ode_control())$spec)$ode)
 })
 

@@ -115,7 +115,7 @@ fn assert_same(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
 }
 
 fn check(options: &str, tolerance: f64) {
-    let data = pharmacokinetics::data();
+    let data = pharmacokinetics::data().timed("t");
     let expected = answers(&problem(pharmacokinetics::MODEL, &data));
     let found = answers(&problem(&equations(options), &data));
     let pairs = [
@@ -155,7 +155,7 @@ fn implicit_steps_are_the_closed_form_within_their_tolerance() {
 
 #[test]
 fn predictions_that_stay_are_not_solved_again() {
-    let data = pharmacokinetics::data();
+    let data = pharmacokinetics::data().timed("t");
     let original = problem(&equations(STEPS), &data);
     let stored = Stored::new(&original).expect("stored predictions");
     assert!(!stored.problem.programs.likelihood.solution.is_read());
@@ -196,7 +196,7 @@ const FIXED_RATE: &str = "
 
 #[test]
 fn parameters_in_the_equations_have_scores() {
-    let data = pharmacokinetics::data();
+    let data = pharmacokinetics::data().timed("t");
     for options in ["", STEPS, &format!("{STEPS}\node max_forward = 0")] {
         let problem = problem(&format!("{FIXED_RATE}\n{options}"), &data);
         let found = answers(&problem).theta;
@@ -254,12 +254,10 @@ fn a_property_of_doses_may_differ_between_records() {
             y ~ normal(x / exp(e[2]), s)"
         )
     };
-    let mut data = dosed();
-    data.time = Some("time".into());
+    let data = dosed().timed("time");
     let found = answers(&problem(&model("f(x) <- ifelse(fed == 1, part, 1)"), &data));
     // The same with the amounts written out: what is lost does not come in.
-    let mut written = dosed();
-    written.time = Some("time".into());
+    let written = dosed().timed("time");
     let amounts = (written.column(".amt").iter().zip(written.column("fed")))
         .map(|(amount, fed)| if *fed == 1.0 { 0.6 * amount } else { *amount })
         .collect::<Vec<f64>>();

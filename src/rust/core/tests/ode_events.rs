@@ -423,7 +423,7 @@ fn doses_without_a_record_come_before_the_records_of_their_time() {
     ];
     let plain = stops(&columns, PLAIN, &[]);
     assert_eq!(at(&plain, 0.0), "0 + 1");
-    assert_eq!(at(&plain, 1.5), "+ - 2");
+    assert_eq!(at(&plain, 1.5), "- + 2");
     assert_eq!(at(&plain, 3.0), "- 3");
     let lagged = stops(&columns[..2], [FULL, PLAIN[0]], &[1.0, 1.5]);
     assert_eq!(
@@ -446,7 +446,7 @@ fn a_reset_takes_back_what_is_still_to_come() {
     ];
     let plain = stops(&columns, PLAIN, &[]);
     // The additional dose of time 10 is seen by the observation before the reset.
-    assert_eq!(at(&plain, 10.0), "+ - 1 r b 2");
+    assert_eq!(at(&plain, 10.0), "- + 1 r b 2");
     let times: Vec<f64> = plain.iter().map(|s| s.time).collect();
     assert_eq!(&times[times.len() - 2..], &[20.0, 40.0]);
     let lagged = stops(&columns, [FULL, PLAIN[0]], &[1.0, 7.0]);
@@ -467,7 +467,7 @@ fn stops_move_with_the_inputs_as_their_slopes_say() {
         (-1.0, 0.0, 0.0, 0.6),
         (-2.0, 0.0, 0.0, 0.6),
         (-1.0, 6.0, 1.0, 2.0),
-        (-2.0, 1.5, 1.0, 2.0),
+        (-2.0, 1.7, 1.0, 2.0),
         (3.0, 6.0, 2.0, 8.0),
         (0.0, 6.0, 1.0, 8.0),
     ] {

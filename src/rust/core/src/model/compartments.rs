@@ -174,7 +174,7 @@ fn arrange<'a>(args: &'a [Expression], names: &[String]) -> Result<Vec<Option<&'
     for (i, arg) in args.iter().enumerate() {
         let Some(name) = name_of(i) else { continue };
         let known = |slot: &&[&str]| slot.contains(&name.as_str());
-        let Some(k) = ARGUMENTS.iter().position(|slot| known(&slot)) else {
+        let Some(k) = ARGUMENTS.iter().position(known) else {
             let all = ARGUMENTS.iter().flat_map(|slot| slot.iter().copied());
             let problem = format!("`{WORD}()` has no argument `{name}`.");
             let near = words::nearest(name, all);
@@ -233,13 +233,8 @@ fn compartments(slots: &[Option<&Expression>], text: &str) -> Result<Compartment
         let mut extra = more.iter().filter(|k| !less.contains(k));
         extra.any(|k| is_given(*k))
     };
-    let n = if beyond(set[1], set[2]) {
-        3
-    } else if beyond(set[0], set[1]) {
-        2
-    } else {
-        1
-    };
+    let more = [2, 1].into_iter().find(|k| beyond(set[k - 1], set[*k]));
+    let n = 1 + more.unwrap_or(0);
     let wanted = set[n - 1].iter().copied();
     let missing: Vec<usize> = wanted.filter(|k| !is_given(*k)).collect();
     if !missing.is_empty() {

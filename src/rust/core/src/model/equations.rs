@@ -202,7 +202,7 @@ impl Scope {
         })
     }
 
-    /// The value of `x(0)`, `f(x)`, ...: of the subject, at no time.
+    /// The value of `x(0)`, `f(x)`, ...: of the subject or of a record, at no time between.
     fn property(
         &mut self,
         what: &str,
@@ -220,7 +220,7 @@ impl Scope {
                 format!("`{what}` reads `{name}`, which changes with time."),
             )
             .field("name", name)
-            .hint("Parameters, random effects and covariates that are constant in a subject may stand here."));
+            .hint("Parameters, random effects and covariates may stand here."));
         }
         Ok(node)
     }

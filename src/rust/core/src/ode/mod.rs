@@ -6,10 +6,13 @@
 //! infusions, resets. Between two of them the equations run undisturbed.
 
 pub mod agenda;
+mod block;
 mod counts;
 mod dual;
 mod dynamics;
 pub mod explicit;
+mod implicit;
+mod inflow;
 pub mod interpolate;
 mod lanes;
 pub mod linear;
@@ -18,17 +21,21 @@ pub mod pull;
 pub mod schedule;
 pub mod signals;
 mod steady;
+pub mod stiff;
 pub mod system;
 pub mod task;
 pub mod timeline;
 
 pub use agenda::{Agenda, Observation, Planner, Variant};
+pub use block::{BlockSolver, Recorded};
 pub use counts::Counts;
-pub use dynamics::{Dynamics, Record, RecordTime, Subject};
-pub use explicit::{Explicit, Outcome};
+pub use dynamics::{Dynamics, RecordTime, Subject};
+pub use explicit::{Adjoint, Explicit, Outcome};
 pub use lanes::Lanes;
+pub use linear::March;
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
+pub use stiff::Stiff;
 pub use system::{Control, Dosing, Solver, System};
 pub use task::{Failure, LaneTask, Task, Wanted};
 pub use timeline::{Act, Slope, Stop, Stops};

@@ -6,8 +6,9 @@
 //! steady state is reached, those `p` end at `e, e + II, ...` after the record, and doses still come at
 //! `l, l + II, ..., l + m II`.
 
-use super::agenda::{Dose, Inflow, Planner, Turn};
+use super::agenda::{Dose, Planner, Turn};
 use super::dual::Dual;
+use super::inflow::Inflow;
 use super::schedule::{Event, Steady};
 use super::timeline::{Act, Stop};
 

@@ -65,8 +65,13 @@ impl<'a> Derivatives<'a> {
             population: Population::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
             known: Arc::default(),
-            gradient: Reader::new(problem, &program.solution, !program.solution.backward),
-            tangent: Reader::new(problem, &program.solution, true),
+            gradient: Reader::new(
+                problem,
+                &program.solution,
+                !program.solution.backward,
+                program.solution.backward,
+            ),
+            tangent: Reader::new(problem, &program.solution, true, false),
             isa,
         }
     }

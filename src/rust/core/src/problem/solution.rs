@@ -2,25 +2,32 @@
 //!
 //! Memory behind the registers of a program: the inputs, then the states (and their derivatives) of every row.
 
+use std::sync::Arc;
+
 use super::Problem;
 use crate::data::Block;
 use crate::ir::column::Column;
 use crate::ir::program::Solution;
 use crate::ir::tape::Place;
 use crate::ir::vmath::Isa;
-use crate::ode::{Dynamics, Record, Wanted};
+use crate::ode::{BlockSolver, Dynamics, Recorded, Wanted};
 
 /// The solution as one program reads it.
 pub struct Reader<'a> {
     dynamics: &'a Dynamics,
     solution: &'a Solution,
-    wanted: Wanted,
+    solver: Arc<BlockSolver>,
 }
 
 impl<'a> Reader<'a> {
     /// `None` for a program that reads no state. `derivatives`: whether those with respect to the active inputs are
-    /// wanted beside the states.
-    pub fn new(problem: &'a Problem, solution: &'a Solution, derivatives: bool) -> Option<Self> {
+    /// wanted beside the states. `backward`: whether solutions are recorded.
+    pub fn new(
+        problem: &'a Problem,
+        solution: &'a Solution,
+        derivatives: bool,
+        backward: bool,
+    ) -> Option<Self> {
         let dynamics = problem
             .form
             .dynamics
@@ -31,19 +38,20 @@ impl<'a> Reader<'a> {
         } else {
             Vec::new()
         };
+        let wanted = Wanted {
+            states: solution.states.clone(),
+            inputs,
+        };
         Some(Self {
             dynamics,
             solution,
-            wanted: Wanted {
-                states: solution.states.clone(),
-                inputs,
-            },
+            solver: dynamics.block_solver(&wanted, backward),
         })
     }
 
     /// Columns of one row.
     pub fn width(&self) -> usize {
-        self.wanted.width()
+        self.solver.wanted.width()
     }
 
     /// Columns needed behind the registers.
@@ -70,7 +78,7 @@ impl<'a> Reader<'a> {
             return;
         };
         let (inputs, rows) = self.split(block, work, n_work);
-        self.dynamics.solve(isa, lanes, inputs, &self.wanted, rows);
+        self.solver.solve(self.dynamics, isa, lanes, inputs, rows);
     }
 
     /// The same, keeping what the way back needs.
@@ -81,16 +89,17 @@ impl<'a> Reader<'a> {
         work: &mut [Column],
         n_work: usize,
         read: &dyn Fn(&Place, &[Column]) -> Column,
-    ) -> Option<Record> {
+    ) -> Option<Recorded> {
         self.gather(work, n_work, read);
         let lanes = block.lanes_met.as_ref()?;
         let (inputs, rows) = self.split(block, work, n_work);
-        Some(self.dynamics.record(isa, lanes, inputs, &self.wanted, rows))
+        let solver = &self.solver;
+        Some(solver.record(self.dynamics, isa, lanes, inputs, rows))
     }
 
     /// Adjoints of all inputs from those of the states, `seeds[row * states + state]`.
-    pub fn pull(&self, isa: Isa, record: Record, seeds: &[Column], adjoints: &mut [Column]) {
-        self.dynamics.pull(isa, record, seeds, adjoints);
+    pub fn pull(&self, isa: Isa, recorded: Recorded, seeds: &[Column], adjoints: &mut [Column]) {
+        self.solver.pull(isa, recorded, seeds, adjoints);
     }
 
     fn gather(

@@ -76,7 +76,11 @@ pub fn error(model: &Model, columns: &[(&str, &[f64])]) -> Error {
 ///
 /// # Errors
 /// Those of the planner.
-pub fn try_stops(events: &Events, dosing: [Dosing; 2], inputs: &[f64]) -> Result<Stops, Failure> {
+pub fn try_stops(
+    events: &Events,
+    dosing: [Dosing; 2],
+    inputs: &[f64],
+) -> std::result::Result<Stops, Failure> {
     let mut rows: Vec<usize> = (0..events.time.len()).collect();
     rows.sort_by_key(|row| events.position[*row]);
     let observations = events.observations(&rows);
@@ -153,7 +157,7 @@ impl<'a> Decay<'a> {
                     cycle,
                     adds,
                 } => {
-                    let steady = self.steady(*interval, cycle, *adds);
+                    let steady = self.steady(*interval, cycle);
                     if *adds {
                         self.x += steady;
                     } else {
@@ -165,7 +169,7 @@ impl<'a> Decay<'a> {
     }
 
     /// The affine map of a cycle has one fixed point.
-    fn steady(&self, interval: f64, cycle: &[Stop], _adds: bool) -> f64 {
+    fn steady(&self, interval: f64, cycle: &[Stop]) -> f64 {
         let mut inner = Decay::new(self.k, 0.0, self.inputs);
         inner.meet(cycle);
         if interval.is_infinite() {
