@@ -10,6 +10,8 @@ mod detection;
 mod dosing;
 mod flow;
 mod lanes;
+mod properties;
 mod reference;
+mod slopes;
 mod systems;
 mod textbook;

@@ -17,6 +17,9 @@ pub const MOST_POINTS: usize = 4;
 /// Up to which `(p_m - p_0) t` the series is taken, and its degree; truncation is below `1e-13`.
 const SERIES: [(f64, usize); MOST_POINTS] = [(0.0, 0), (0.1, 8), (0.25, 9), (0.5, 12)];
 
+/// The same for two points that are not part of more: no further quotient magnifies the error of theirs.
+const PAIR: (f64, usize) = (0.02, 5);
+
 /// A rate and its exponential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Point {
@@ -29,6 +32,7 @@ struct Point {
 pub struct Divided {
     time: Node,
     known: HashMap<Vec<Point>, Node>,
+    pairs: HashMap<(Point, Point), Node>,
 }
 
 impl Divided {
@@ -36,6 +40,7 @@ impl Divided {
         Self {
             time,
             known: HashMap::new(),
+            pairs: HashMap::new(),
         }
     }
 
@@ -50,7 +55,20 @@ impl Divided {
                 insert(g, &mut points, point);
             }
         }
-        self.sorted(g, &points)
+        match points.as_slice() {
+            [first, last] if first != last => self.pair(g, &points, *first, *last),
+            _ => self.sorted(g, &points),
+        }
+    }
+
+    /// Two points by themselves, in any order.
+    fn pair(&mut self, g: &mut Graph, points: &[Point], first: Point, last: Point) -> Node {
+        if let Some(node) = self.pairs.get(&(first, last)) {
+            return *node;
+        }
+        let node = self.difference(g, points, PAIR);
+        self.pairs.insert((first, last), node);
+        node
     }
 
     fn point(&self, g: &mut Graph, rate: Node) -> Point {
@@ -68,7 +86,7 @@ impl Divided {
             [] => g.constant(0.0),
             [one] => one.decay,
             [first, .., last] if first == last => self.confluent(g, *first, points.len() - 1),
-            [first, .., last] => self.difference(g, points, *first, *last),
+            _ => self.difference(g, points, SERIES[points.len().min(MOST_POINTS) - 1]),
         };
         self.known.insert(points.to_vec(), node);
         node
@@ -85,26 +103,29 @@ impl Divided {
         (0..m).fold(point.decay, |product, _| g.mul(self.time, product))
     }
 
-    fn difference(&mut self, g: &mut Graph, points: &[Point], first: Point, last: Point) -> Node {
+    fn difference(
+        &mut self,
+        g: &mut Graph,
+        points: &[Point],
+        (up_to, degree): (f64, usize),
+    ) -> Node {
         let m = points.len() - 1;
         let before = self.sorted(g, &points[..m]);
         let behind = self.sorted(g, &points[1..]);
-        let gap = g.sub(last.rate, first.rate);
+        let gap = g.sub(points[m].rate, points[0].rate);
         let (inverse, change) = (g.unary(Unary::Recip, gap), g.sub(before, behind));
         let quotient = g.mul(change, inverse);
-        let series = self.series(g, points);
+        let series = self.series(g, points, degree);
         let width = g.mul(gap, self.time);
         let square = g.square(width);
-        let (up_to, _) = SERIES[m.min(MOST_POINTS - 1)];
         let up_to = g.constant(up_to * up_to);
         let is_wide = g.binary(Binary::Less, up_to, square);
         g.select(is_wide, quotient, series)
     }
 
     /// About the second point.
-    fn series(&self, g: &mut Graph, points: &[Point]) -> Node {
+    fn series(&self, g: &mut Graph, points: &[Point], degree: usize) -> Node {
         let m = points.len() - 1;
-        let (_, degree) = SERIES[m.min(MOST_POINTS - 1)];
         let others = points.iter().enumerate().filter(|(i, _)| *i != 1);
         let offsets: Vec<Node> = others
             .map(|(_, p)| {
