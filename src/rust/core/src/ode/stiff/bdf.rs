@@ -217,6 +217,10 @@ fn problem<'a, 'b>(
     let options = &mut problem.ode_options;
     // Steps are counted here, and time says when they are too small.
     options.min_timestep = f64::MIN_POSITIVE;
+    // A Jacobian costs little beside a step that fails.
+    options.update_rhs_jacobian_after_steps = 20;
+    // Sensitivities at rest cannot be told apart further than this by rounding, and a solve that tries to fails.
+    options.derivative_solve_tolerance = (1e-9 / segment.rtol).max(0.2);
     options.max_nonlinear_solver_failures = usize::MAX;
     Ok(problem)
 }

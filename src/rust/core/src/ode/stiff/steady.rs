@@ -4,8 +4,8 @@
 //! sensitivities by the states at the beginning, Newton's step is `(I - M)^-1 (Phi(x) - x)`; where it leads away, the
 //! cycle is repeated instead. The derivatives by inputs are `S = (I - M)^-1 dPhi/dinput`.
 //!
-//! For an infusion without end it is `f(x) = 0`, approached by linearly implicit Euler steps
-//! `x += (I/h - J)^-1 f(x)` with steps `h` that grow without bound; `S = -J^-1 df/dinput`.
+//! For an infusion without end it is `f(x) = 0`: the course is followed until Newton's method agrees with it, for there
+//! may be other roots that no course leads to. `S = -J^-1 df/dinput`.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -17,8 +17,10 @@ use crate::ode::timeline::Stop;
 /// Cycles after which there is no steady state.
 const MAX_CYCLES: usize = 300;
 
-/// Euler steps after which there is none; steps double, so that this spans 300 orders of magnitude.
-const MAX_EULER: usize = 1_000;
+/// Stretches, each four times as long as the one before, after which nothing comes to rest.
+const MAX_STRETCHES: usize = 60;
+
+const MAX_POLISH: usize = 5;
 
 /// How far `x` may be from the steady state, as a part of the tolerance of a step.
 const CLOSE: f64 = 0.01;
@@ -124,7 +126,7 @@ impl Walk<'_> {
                 continue;
             };
             let next = &cycle.x + &step;
-            if self.small(&step, &next, CLOSE) || self.size(&cycle) <= CLOSE {
+            if self.measure(&step, &next).min(self.size(&cycle)) <= CLOSE {
                 return Ok((next.as_slice().to_vec(), inverse));
             }
             x = next;
@@ -168,46 +170,74 @@ impl Walk<'_> {
         for stop in stops {
             self.meet(stop)?;
         }
-        let (n, p, t) = (self.point.x.len(), self.setting.directions.len(), self.time);
-        let mut x = DVector::from_column_slice(&self.point.x);
-        let mut f = DVector::zeros(n);
-        let mut h = 0.0;
-        for _ in 0..MAX_EULER {
-            self.setting.call(x.as_slice(), t, f.as_mut_slice());
-            let jacobian = DMatrix::from_column_slice(n, n, self.setting.jacobian(x.as_slice(), t));
-            if h == 0.0 {
-                h = 1.0 / jacobian.amax().max(f64::MIN_POSITIVE);
+        let directions = std::mem::take(&mut self.setting.directions);
+        let slopes = std::mem::take(&mut self.setting.rate_slopes);
+        self.point.s.clear();
+        let found = self.come_to_rest();
+        self.setting.directions = directions;
+        self.setting.rate_slopes = slopes;
+        let jacobian = found?;
+        let (n, p) = (self.point.x.len(), self.setting.directions.len());
+        let mut slopes = vec![0.0; n * p];
+        self.setting.slopes(&self.point.x, self.time, &mut slopes);
+        let slopes = -DMatrix::from_column_slice(n, p, &slopes);
+        let slopes = jacobian.lu().solve(&slopes).ok_or(Failure::NoSteadyState)?;
+        Ok(Point {
+            x: self.point.x.clone(),
+            s: slopes.as_slice().to_vec(),
+        })
+    }
+
+    /// Follow the course for longer and longer stretches, until Newton's method has nothing to add; `J` there.
+    fn come_to_rest(&mut self) -> Result<DMatrix<f64>, Failure> {
+        let t = self.time;
+        self.setting.forget();
+        let steepest = self.setting.jacobian(&self.point.x, t);
+        let steepest = steepest.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
+        let mut stretch = if steepest.is_normal() {
+            1.0 / steepest
+        } else {
+            1.0
+        };
+        for _ in 0..MAX_STRETCHES {
+            self.count_anew();
+            self.time = 0.0;
+            let followed = self.pass(&[], stretch, &mut |_, _, _| {});
+            followed.map_err(|_| Failure::NoSteadyState)?;
+            self.time = t;
+            if let Some(jacobian) = self.polished() {
+                return Ok(jacobian);
             }
-            let step = (DMatrix::identity(n, n) / h - &jacobian).lu().solve(&f);
-            let Some(step) = step.filter(finite) else {
-                return Err(Failure::NoSteadyState);
-            };
-            x += &step;
-            // With steps that long the next ones are Newton's, which square the error.
-            if self.small(&step, &x, CLOSE) && h * jacobian.amax() > 1e12 {
-                let mut slopes = vec![0.0; n * p];
-                self.setting.slopes(x.as_slice(), t, &mut slopes);
-                let slopes = jacobian
-                    .lu()
-                    .solve(&-DMatrix::from_column_slice(n, p, &slopes));
-                let slopes = slopes.ok_or(Failure::NoSteadyState)?;
-                return Ok(Point {
-                    x: x.as_slice().to_vec(),
-                    s: slopes.as_slice().to_vec(),
-                });
-            }
-            h *= 2.0;
+            stretch *= 4.0;
         }
         Err(Failure::NoSteadyState)
+    }
+
+    /// Newton's method on `f(x) = 0`, if that is within the tolerance.
+    fn polished(&mut self) -> Option<DMatrix<f64>> {
+        let (n, t) = (self.point.x.len(), self.time);
+        let mut x = DVector::from_column_slice(&self.point.x);
+        let mut f = DVector::zeros(n);
+        for _ in 0..MAX_POLISH {
+            self.setting.call(x.as_slice(), t, f.as_mut_slice());
+            let jacobian = self.setting.jacobian(x.as_slice(), t);
+            let jacobian = DMatrix::from_column_slice(n, n, jacobian);
+            let step = jacobian.clone().lu().solve(&f).filter(finite)?;
+            if self.measure(&step, &x) > 1.0 {
+                return None;
+            }
+            x -= &step;
+            if self.measure(&step, &x) <= CLOSE * CLOSE {
+                self.point.x.copy_from_slice(x.as_slice());
+                return Some(jacobian);
+            }
+        }
+        None
     }
 
     /// How far a cycle leads from where it began, in units of the tolerance.
     fn size(&self, cycle: &Cycle) -> f64 {
         self.measure(&(&cycle.after - &cycle.x), &cycle.x)
-    }
-
-    fn small(&self, step: &DVector<f64>, x: &DVector<f64>, bound: f64) -> bool {
-        self.measure(step, x) <= bound
     }
 
     fn measure(&self, step: &DVector<f64>, x: &DVector<f64>) -> f64 {
