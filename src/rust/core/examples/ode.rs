@@ -166,7 +166,23 @@ fn own_time(system: &System, sets: &[Vec<f64>], slopes: bool) -> f64 {
         }
         1e6 * start.elapsed().as_secs_f64() / sets.len() as f64
     };
-    median((0..ROUNDS).map(|_| round()).collect())
+    let time = median((0..ROUNDS).map(|_| round()).collect());
+    let (mut steps, mut slots) = (0u32, 0);
+    for inputs in &blocks {
+        let task = Task {
+            inputs,
+            lanes: &lanes,
+        };
+        let outcome = explicit.solve(Isa::detect(), &task, &mut out, &mut scratch);
+        steps += outcome.steps.iter().sum::<u32>();
+        slots += outcome.slots;
+    }
+    println!(
+        "  {:.1} steps, {:.0} % of the lanes at work",
+        f64::from(steps) / sets.len() as f64,
+        100.0 * f64::from(steps) / slots as f64
+    );
+    time
 }
 
 fn oral_error(sets: &[Vec<f64>]) -> f64 {

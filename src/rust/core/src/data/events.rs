@@ -40,6 +40,9 @@ impl Events {
             (0..frame.n_rows).map(|row| columns.record(row)).collect();
         let records = records?;
         check_resets(frame, &time, &columns, &records)?;
+        let given = records.iter().enumerate();
+        let given = given.map(|(row, record)| dose(model, &columns, row, record));
+        let mut given = given.collect::<Result<Vec<_>>>()?;
         let mut position = vec![0; frame.n_rows];
         let mut schedules = Vec::with_capacity(rows.len());
         for list in rows {
@@ -59,7 +62,7 @@ impl Events {
                         kind: EventKind::Reset,
                     });
                 }
-                if let Some(kind) = dose(model, &columns, *row, record)? {
+                if let Some(kind) = given[*row].take() {
                     give(&mut schedule, &met, at, record, kind);
                 }
             }

@@ -1,30 +1,31 @@
-//! Solve the equations for a block of lanes: choose the solver, count what fails.
+//! Hold the equations of a model with all that the data say of its subjects, and choose who solves them.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::agenda::Variant;
+use super::block::BlockSolver;
 use super::counts::Counts;
 use super::lanes::Lanes;
-use super::schedule::Schedule;
+use super::linear::linearize;
+use super::schedule::{Course, EventKind, Schedule};
 use super::signals::Signals;
-use super::system::System;
-use super::task::{Failure, LaneTask, Task, Wanted};
-use super::timeline::Stops;
-use super::Planner;
-use crate::ir::column::{Column, LANES};
-use crate::ir::vmath::Isa;
+use super::system::{Solver, System};
+use super::task::Wanted;
 
 /// The equations with all that the data say of the subjects.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Dynamics {
+    /// As the model has them.
     pub system: System,
+    /// With linear states in closed form, where there are any.
+    flowing: System,
+    engine: Engine,
     pub(super) subjects: Vec<Subject>,
     /// For each row of the data frame.
     pub(super) records: Vec<RecordTime>,
-    engine: Arc<Engine>,
     counts: Arc<Counts>,
-    /// Memory of solvers that are at rest.
-    idle: Arc<Mutex<Vec<Scratch>>>,
+    /// Compiled for what was wanted so far.
+    solvers: Mutex<Vec<Arc<BlockSolver>>>,
 }
 
 /// What the data say of one subject.
@@ -46,33 +47,48 @@ pub struct RecordTime {
 }
 
 /// Who solves.
-#[derive(Debug)]
-enum Engine {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Engine {
+    /// Every state in closed form.
+    March,
+    /// Step by step, what is linear in closed form.
+    Explicit,
+    /// Step by step, all of it.
     Implicit,
 }
-
-/// Memory of one solver at work.
-#[derive(Debug, Default)]
-struct Scratch {
-    planner: Planner,
-    stops: Vec<Stops>,
-}
-
-/// A solution with what the way back needs.
-pub struct Record {}
 
 impl Dynamics {
     /// `records`: one for each row of the data frame.
     pub fn new(system: System, subjects: Vec<Subject>, records: Vec<RecordTime>) -> Self {
-        let engine = Engine::Implicit;
+        let infused = infused(&system, &subjects);
+        let flowing = (system.control.linear)
+            .then(|| linearize(&system, &infused))
+            .flatten()
+            .unwrap_or_else(|| system.clone());
+        let engine = if flowing.flow.iter().all(Option::is_some) {
+            Engine::March
+        } else if system.control.solver == Solver::Stiff {
+            Engine::Implicit
+        } else {
+            Engine::Explicit
+        };
         Self {
             system,
+            flowing,
+            engine,
             subjects,
             records,
-            engine: Arc::new(engine),
             counts: Arc::default(),
-            idle: Arc::default(),
+            solvers: Mutex::default(),
         }
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    pub(super) fn flowing(&self) -> &System {
+        &self.flowing
     }
 
     /// Solutions so far, and how they ended.
@@ -80,9 +96,19 @@ impl Dynamics {
         &self.counts
     }
 
+    pub(super) fn shared_counts(&self) -> Arc<Counts> {
+        self.counts.clone()
+    }
+
     /// What solves the equations, in words.
     pub fn solver(&self) -> &'static str {
-        ""
+        let partly = self.flowing.flow.iter().any(Option::is_some);
+        match self.engine {
+            Engine::March => "in closed form",
+            Engine::Explicit if partly => "partly in closed form, else by Tsitouras' method",
+            Engine::Explicit => "by Tsitouras' method",
+            Engine::Implicit => "by an implicit method",
+        }
     }
 
     /// Up to how many inputs derivatives are carried forward.
@@ -95,26 +121,26 @@ impl Dynamics {
         Lanes::new(self, lanes)
     }
 
-    pub fn solve(
-        &self,
-        _isa: Isa,
-        _lanes: &Lanes,
-        _inputs: &[Column],
-        _wanted: &Wanted,
-        _rows: &mut [Column],
-    ) {
+    /// The solver for what is wanted, compiled on first use.
+    pub fn block_solver(&self, wanted: &Wanted) -> Arc<BlockSolver> {
+        let mut solvers = self.solvers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = solvers.iter().find(|solver| solver.wanted == *wanted) {
+            return known.clone();
+        }
+        let solver = Arc::new(BlockSolver::new(self, wanted));
+        solvers.push(solver.clone());
+        solver
     }
+}
 
-    pub fn record(
-        &self,
-        _isa: Isa,
-        _lanes: &Lanes,
-        _inputs: &[Column],
-        _wanted: &Wanted,
-        _rows: &mut [Column],
-    ) -> Record {
-        Record {}
+/// States that some subject gets infusions into.
+fn infused(system: &System, subjects: &[Subject]) -> Vec<bool> {
+    let mut infused = vec![false; system.states.len()];
+    let events = subjects.iter().flat_map(|s| &s.schedule.events);
+    for event in events {
+        if let EventKind::Dose { state, course, .. } = &event.kind {
+            infused[*state] |= *course != Course::Bolus;
+        }
     }
-
-    pub fn pull(&self, _isa: Isa, _record: Record, _seeds: &[Column], _adjoints: &mut [Column]) {}
+    infused
 }

@@ -6,6 +6,7 @@
 //! infusions, resets. Between two of them the equations run undisturbed.
 
 pub mod agenda;
+mod block;
 mod counts;
 mod dual;
 mod dynamics;
@@ -19,15 +20,19 @@ pub mod pull;
 pub mod schedule;
 pub mod signals;
 mod steady;
+pub mod stiff;
 pub mod system;
 pub mod task;
 pub mod timeline;
 
 pub use agenda::{Agenda, Observation, Planner, Variant};
+pub use block::BlockSolver;
 pub use counts::Counts;
-pub use dynamics::{Dynamics, Record, RecordTime, Subject};
+pub use dynamics::{Dynamics, RecordTime, Subject};
 pub use explicit::{Explicit, Outcome};
 pub use lanes::Lanes;
+pub use dynamics::{Dynamics, Record, RecordTime, Subject};
+pub use explicit::{Adjoint, Explicit, Outcome};
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
 pub use signals::Signals;
 pub use system::{Control, Dosing, Solver, System};

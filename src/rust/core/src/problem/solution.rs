@@ -2,19 +2,21 @@
 //!
 //! Memory behind the registers of a program: the inputs, then the states (and their derivatives) of every row.
 
+use std::sync::Arc;
+
 use super::Problem;
 use crate::data::Block;
 use crate::ir::column::Column;
 use crate::ir::program::Solution;
 use crate::ir::tape::Place;
 use crate::ir::vmath::Isa;
-use crate::ode::{Dynamics, Record, Wanted};
+use crate::ode::{BlockSolver, Dynamics, Wanted};
 
 /// The solution as one program reads it.
 pub struct Reader<'a> {
     dynamics: &'a Dynamics,
     solution: &'a Solution,
-    wanted: Wanted,
+    solver: Arc<BlockSolver>,
 }
 
 impl<'a> Reader<'a> {
@@ -31,19 +33,20 @@ impl<'a> Reader<'a> {
         } else {
             Vec::new()
         };
+        let wanted = Wanted {
+            states: solution.states.clone(),
+            inputs,
+        };
         Some(Self {
             dynamics,
             solution,
-            wanted: Wanted {
-                states: solution.states.clone(),
-                inputs,
-            },
+            solver: dynamics.block_solver(&wanted),
         })
     }
 
     /// Columns of one row.
     pub fn width(&self) -> usize {
-        self.wanted.width()
+        self.solver.wanted.width()
     }
 
     /// Columns needed behind the registers.
@@ -70,27 +73,7 @@ impl<'a> Reader<'a> {
             return;
         };
         let (inputs, rows) = self.split(block, work, n_work);
-        self.dynamics.solve(isa, lanes, inputs, &self.wanted, rows);
-    }
-
-    /// The same, keeping what the way back needs.
-    pub fn record(
-        &self,
-        isa: Isa,
-        block: &Block,
-        work: &mut [Column],
-        n_work: usize,
-        read: &dyn Fn(&Place, &[Column]) -> Column,
-    ) -> Option<Record> {
-        self.gather(work, n_work, read);
-        let lanes = block.lanes_met.as_ref()?;
-        let (inputs, rows) = self.split(block, work, n_work);
-        Some(self.dynamics.record(isa, lanes, inputs, &self.wanted, rows))
-    }
-
-    /// Adjoints of all inputs from those of the states, `seeds[row * states + state]`.
-    pub fn pull(&self, isa: Isa, record: Record, seeds: &[Column], adjoints: &mut [Column]) {
-        self.dynamics.pull(isa, record, seeds, adjoints);
+        self.solver.solve(self.dynamics, isa, lanes, inputs, rows);
     }
 
     fn gather(

@@ -7,6 +7,7 @@ use nlmers_core::ir::graph::{Graph, Node};
 use nlmers_core::ir::op::Unary;
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::specification::Interpolation;
+use nlmers_core::ode::explicit::{Adjoint, Record};
 use nlmers_core::ode::system::{ELAPSED, SIGNALS, TIME};
 use nlmers_core::ode::{
     Act, Control, Dosing, Explicit, Failure, LaneTask, Signals, Slope, Solver, Stop, Stops, System,
@@ -332,6 +333,69 @@ impl<'a> Case<'a> {
         Rows {
             out,
             width: wanted.width(),
+            failures: outcome.failures,
+        }
+    }
+}
+
+/// Solutions with a way back.
+impl Case<'_> {
+    fn lanes<'b>(&'b self, courses: &'b [Stops]) -> Vec<LaneTask<'b>> {
+        let lane = |stops| LaneTask {
+            start: 0.0,
+            stops,
+            signals: self.signals,
+        };
+        courses.iter().map(lane).collect()
+    }
+
+    /// Values, gradients of the seeded sum, the record.
+    pub fn adjoint(
+        &self,
+        sets: &[Vec<f64>],
+        courses: &[Stops],
+        seeds: &[Column],
+    ) -> (Rows, Vec<Column>, Record) {
+        let adjoint = Adjoint::new(self.system, self.states);
+        let inputs = columns(sets, self.system.n_inputs);
+        let task = Task {
+            inputs: &inputs,
+            lanes: &self.lanes(courses),
+        };
+        let width = self.states.len();
+        let mut out = vec![Column::ZERO; rows(courses) * width];
+        let (mut scratch, mut record) = (adjoint.scratch(), Record::default());
+        let outcome = adjoint.record(self.isa, &task, &mut out, (&mut scratch, &mut record));
+        let mut gradients = vec![Column::ZERO; self.system.n_inputs];
+        let mut back = adjoint.back();
+        // Twice, so that nothing of the first time may be left.
+        for _ in 0..2 {
+            adjoint.pull(self.isa, &record, seeds, &mut gradients, &mut back);
+        }
+        let failures = outcome.failures;
+        let rows = Rows {
+            out,
+            width,
+            failures,
+        };
+        (rows, gradients, record)
+    }
+
+    /// Values at the steps of a record.
+    pub fn replay(&self, sets: &[Vec<f64>], courses: &[Stops], record: &Record) -> Rows {
+        let adjoint = Adjoint::new(self.system, self.states);
+        let inputs = columns(sets, self.system.n_inputs);
+        let task = Task {
+            inputs: &inputs,
+            lanes: &self.lanes(courses),
+        };
+        let width = self.states.len();
+        let mut out = vec![Column::ZERO; rows(courses) * width];
+        let mut scratch = adjoint.scratch();
+        let outcome = adjoint.replay(self.isa, &task, &mut out, (&mut scratch, record));
+        Rows {
+            out,
+            width,
             failures: outcome.failures,
         }
     }

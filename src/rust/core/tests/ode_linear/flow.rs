@@ -1,7 +1,7 @@
 //! The flow nodes of many structures against the reference, at random and at coinciding, zero and extreme rates.
 
 use super::data::Generator;
-use super::reference::solution;
+use super::reference::{exponential, solution};
 use super::systems::{compartments, flow, matrix, Flow, Point};
 use nlmers_core::ode::linear::linearize;
 
@@ -123,7 +123,7 @@ fn inputs(draw: &mut Generator, n: usize, kind: usize) -> Vec<f64> {
 
 #[test]
 fn flows_agree_with_the_matrix_exponential() {
-    let mut draw = Generator::new(11);
+    let mut draw = Generator(11);
     for (name, n, flows) in structures() {
         let plain = compartments(n, &flows);
         let infused = vec![true; n];
@@ -146,7 +146,17 @@ fn flows_agree_with_the_matrix_exponential() {
             let (states, rates) = (some(&mut draw), some(&mut draw));
             let a = matrix(n, &flows, &inputs);
             let truth = solution(&a, &rates, &states, elapsed);
-            let scale = truth.iter().fold(1e-300f64, |m, x| m.max(x.abs()));
+            // A slow mode that is not excited leaves its rounding errors.
+            let slow = exponential(&a, elapsed)
+                .into_iter()
+                .flatten()
+                .fold(0.0f64, f64::max);
+            let given = |x: &[f64]| x.iter().fold(1e-300f64, |m, x| m.max(*x));
+            let start = given(&states) + given(&rates) * elapsed;
+            // Scaling and squaring loses digits as an exponential does.
+            let norm = a.iter().flatten().fold(0.0f64, |m, x| m.max(x.abs())) * elapsed;
+            let scale =
+                (norm / 3000.0).max(1.0) * truth.iter().fold(slow * start, |m, x| m.max(x.abs()));
             let at = Point {
                 states,
                 inputs,
@@ -162,6 +172,6 @@ fn flows_agree_with_the_matrix_exponential() {
             }
         }
         eprintln!("{name}: {:.1e} nodes {}", worst.0, system.graph.len());
-        assert!(worst.0 < 2e-12, "{name}: {:.1e} {}", worst.0, worst.1);
+        assert!(worst.0 < 1e-12, "{name}: {:.1e} {}", worst.0, worst.1);
     }
 }

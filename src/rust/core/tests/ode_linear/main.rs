@@ -7,6 +7,9 @@
 #[allow(dead_code)]
 mod data;
 mod detection;
+mod dosing;
 mod flow;
+mod lanes;
 mod reference;
 mod systems;
+mod textbook;

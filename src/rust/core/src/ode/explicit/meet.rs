@@ -3,6 +3,7 @@
 //! Where the time of a stop moves with an input, `S+ = g_x (S- + f- dt/dp) + g_p - f+ dt/dp` with the jump `g` of the states
 //! and the derivatives `f-` and `f+` before and after.
 
+use super::record::Item;
 use super::step::{self, Columns};
 use super::walk::{bits, Sink, Walk, Way};
 use crate::ir::column::{Column, LANES};
@@ -22,8 +23,11 @@ enum Next {
 
 impl Walk {
     /// Let states in closed form arrive at the end of their segment; a new one begins.
-    pub fn close_segments(&mut self, way: &Way, changed: u64) {
+    pub fn close_segments(&mut self, way: &Way, sink: &mut Sink, changed: u64) {
         if !way.field.flowing.is_empty() {
+            if let Some(record) = sink.record.as_deref_mut() {
+                record.close(self, way, changed);
+            }
             self.tell_time(way, 0.0);
             self.flow(way);
             for (column, end) in way.field.flowing.iter().zip(&self.ends) {
@@ -124,7 +128,7 @@ impl Walk {
     fn deliver_now(&mut self, way: &Way, sink: &mut Sink, p: usize, row: usize) {
         let lane = self.positions[p].lane;
         if let Some(record) = sink.record.as_deref_mut() {
-            record.seen_now(lane, row);
+            record.push(lane, Item::Now(row));
         }
         let columns = &way.delivery.columns;
         for (to, column) in columns.iter().enumerate() {
@@ -158,7 +162,8 @@ impl Walk {
                 self.shift(way, p, k, jump, &stop.moves);
             }
             if let Some(record) = sink.record.as_deref_mut() {
-                record.stop(self, p, true);
+                let jump = self.before.iter().map(|jump| jump.0[p]);
+                record.stop(position.lane, stop, jump);
             }
             self.positions[p].cursor += 1;
         }
@@ -225,7 +230,11 @@ impl Walk {
             _ => self.jump_states(way, p, stop),
         }
         if let Some(record) = sink.record.as_deref_mut() {
-            record.stop(self, p, false);
+            let jump = (0..way.field.n).map(|k| match stop.act {
+                Act::Rate { state, change, .. } if state == k => -change,
+                _ => 0.0,
+            });
+            record.stop(self.positions[p].lane, stop, jump);
         }
         self.positions[p].cursor += 1;
     }
@@ -313,8 +322,12 @@ impl Walk {
         self.evaluate(way, 0, 0.0);
         self.clock.first = self.clock.free;
         self.clock.fresh = Column::splat(1.0);
-        self.clock.log_error = Column::splat((1e-4f64).ln());
+        self.clock.log_error = Column::ZERO;
         self.need_finite(way, sink, self.active);
+        if q == 0 {
+            // Nothing is integrated: from stop to stop.
+            self.clock.free = Column::splat(f64::MAX);
+        }
         if bits(self.active).all(|p| self.clock.free.0[p] > 0.0) {
             return;
         }

@@ -3,6 +3,8 @@
 //! Steps end where something changes; observations between come from the dense output. With inputs among what is wanted,
 //! derivatives run along on the same steps and take no part in the control of the error.
 
+mod adjoint;
+mod back;
 mod field;
 mod meet;
 mod record;
@@ -12,7 +14,12 @@ mod step;
 mod tableau;
 mod walk;
 
+pub use adjoint::Adjoint;
+pub use back::Back;
+pub use record::Record;
+
 use field::Field;
+use record::Prescribed;
 use step::Limits;
 use walk::{Course, Delivery, Sink, Walk, Way};
 
@@ -39,6 +46,10 @@ pub struct Scratch {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     pub failures: [Option<Failure>; LANES],
+    /// Steps of each lane, rejected ones included; those towards a steady state are left out.
+    pub steps: [u32; LANES],
+    /// Steps that lanes took or waited for.
+    pub slots: usize,
 }
 
 impl Explicit {
@@ -67,6 +78,17 @@ impl Explicit {
         out: &mut [Column],
         scratch: &mut Scratch,
     ) -> Outcome {
+        self.walk(isa, task, out, scratch, (None, None))
+    }
+
+    fn walk<'a>(
+        &'a self,
+        isa: Isa,
+        task: &'a Task,
+        out: &'a mut [Column],
+        scratch: &mut Scratch,
+        (record, prescribed): (Option<&'a mut Record>, Option<Prescribed<'a>>),
+    ) -> Outcome {
         let none = Course {
             start: 0.0,
             stops: &[],
@@ -88,7 +110,8 @@ impl Explicit {
         let mut sink = Sink {
             out,
             failures: &mut failures,
-            record: None,
+            record,
+            prescribed,
         };
         let walk = &mut scratch.walk;
         walk.leaves
@@ -101,7 +124,11 @@ impl Explicit {
         }
         walk.first_signals(&way);
         walk.run(&way, &mut sink);
-        Outcome { failures }
+        Outcome {
+            failures,
+            steps: walk.steps,
+            slots: walk.slots,
+        }
     }
 
     fn way<'a>(&'a self, isa: Isa, courses: &'a [Course<'a>]) -> Way<'a> {

@@ -106,7 +106,9 @@ impl Rest {
                 same &= d.abs() <= SAME * x.abs() + 1e-6 * way.limits.atol;
             }
             if same {
-                return true;
+                // The derivatives are those of Newton's method.
+                self.evaluate(way, 1e20 / largest);
+                return solve(&mut self.matrix, &mut self.right, n);
             }
             delta *= 2.0;
         }
@@ -144,7 +146,7 @@ impl Walk {
         if rest.settle(way) {
             self.take_rest(way, p, *adds, &rest);
             if let Some(record) = sink.record.as_deref_mut() {
-                record.rest(self, p, &rest.x);
+                record.rest(self, way, p, &rest.x, stop);
             }
             self.positions[p].cursor += 1;
         } else {

@@ -3,6 +3,7 @@
 //! With the states `x` before the cycle and `P(x)` after it, `x <- P(x)` until two cycles agree; derivatives run along. How
 //! fast cycles agree, `rho`, says how far the limit is: `|x - x*| <= |P(x) - x| rho / (1 - rho)`.
 
+use super::record::{Item, Record};
 use super::walk::{bits, Course, Delivery, Sink, Walk, Way};
 use crate::ir::column::{Column, LANES};
 use crate::ode::signals::Signals;
@@ -61,16 +62,41 @@ impl Walk {
         for progress in &list[..n] {
             self.start_cycles(way, progress.position, &mut at);
         }
-        let mut list = &mut list[..n];
+        let mut settled = [0; LANES];
+        let count = self.settle(way, sink, &mut inner, &mut list[..n], (&mut at, &mut settled));
+        self.record_cycle(way, sink, &mut inner, &settled[..count], &mut at);
+        for p in &settled[..count] {
+            self.arrive(way, *p, &at);
+        }
+        self.cycle = at;
+        self.inner = Some(inner);
+    }
+
+    /// Run cycles of the lanes in `list`, from and to the states `at`, until each is steady; how many are.
+    fn settle(
+        &mut self,
+        way: &Way,
+        sink: &mut Sink,
+        inner: &mut Walk,
+        mut list: &mut [Progress],
+        (at, settled): (&mut [Column], &mut [usize; LANES]),
+    ) -> usize {
+        let mut count = 0;
+        let mut ends = std::mem::take(&mut self.cycle_ends);
+        ends.clear();
+        ends.resize(at.len(), Column::ZERO);
         for _ in 0..MAX_CYCLES {
             if list.is_empty() {
                 break;
             }
-            let mut ends = std::mem::take(&mut inner.before_cycle);
-            ends.clear();
-            ends.resize(width + 1, Column::ZERO);
             let mut failures = [None; LANES];
-            self.run_cycle(way, &mut inner, list, &at, (&mut ends, &mut failures));
+            let mut cycle = Sink {
+                out: &mut ends,
+                failures: &mut failures,
+                record: None,
+                prescribed: None,
+            };
+            self.run_cycle(way, inner, list.iter().map(|l| l.position), at, &mut cycle);
             let mut kept = 0;
             for i in 0..list.len() {
                 let mut progress = list[i];
@@ -79,25 +105,63 @@ impl Walk {
                     self.fail(way, sink, p, failure);
                     continue;
                 }
-                let done = progress.agree(way, &ends, i, &at);
-                for (from, to) in ends.iter().zip(&mut at) {
+                let done = progress.agree(way, &ends, i, at);
+                for (from, to) in ends.iter().zip(at.iter_mut()) {
                     to.0[p] = from.0[i];
                 }
                 if done {
-                    self.arrive(way, p, &at);
+                    settled[count] = p;
+                    count += 1;
                 } else {
                     list[kept] = progress;
                     kept += 1;
                 }
             }
-            inner.before_cycle = ends;
             list = &mut list[..kept];
         }
         for progress in list.iter() {
             self.fail(way, sink, progress.position, Failure::NoSteadyState);
         }
-        self.cycle = at;
-        self.inner = Some(inner);
+        self.cycle_ends = ends;
+        count
+    }
+
+    /// Once more, for the record.
+    fn record_cycle(
+        &mut self,
+        way: &Way,
+        sink: &mut Sink,
+        inner: &mut Walk,
+        settled: &[usize],
+        at: &mut [Column],
+    ) {
+        let Some(record) = sink.record.as_deref_mut() else {
+            return;
+        };
+        if settled.is_empty() {
+            return;
+        }
+        let mut cycle = Record::default();
+        cycle.begin(&[], settled.len());
+        let mut ends = vec![Column::ZERO; at.len()];
+        let mut inner_sink = Sink {
+            out: &mut ends,
+            failures: &mut [None; LANES],
+            record: Some(&mut cycle),
+            prescribed: None,
+        };
+        self.run_cycle(way, inner, settled.iter().copied(), at, &mut inner_sink);
+        cycle.inputs.extend_from_slice(&inner.given);
+        for (lane, p) in settled.iter().enumerate() {
+            let adds = matches!(self.act(way, *p), Act::Steady { adds: true, .. });
+            let steady = Item::Steady {
+                cycle: record.cycles.len(),
+                lane,
+                adds,
+            };
+            record.push(self.positions[*p].lane, steady);
+        }
+        record.cycles.push(cycle);
     }
 
     fn act<'a>(&self, way: &Way<'a>, p: usize) -> &'a Act {
@@ -121,14 +185,14 @@ impl Walk {
         }
     }
 
-    /// One cycle of the lanes in `list`, from `at`. `out`: where each one ended and its last step, or why it failed.
+    /// One cycle of the lanes at some positions, from `at`. The sink takes where each one ends and its last step.
     fn run_cycle(
         &self,
         way: &Way,
         inner: &mut Walk,
-        list: &[Progress],
+        positions: impl Iterator<Item = usize> + Clone,
         at: &[Column],
-        out: (&mut [Column], &mut [Option<Failure>; LANES]),
+        sink: &mut Sink,
     ) {
         let none = Course {
             start: 0.0,
@@ -137,39 +201,36 @@ impl Walk {
             signals: &NO_SIGNALS,
         };
         let mut courses = [none; LANES];
-        for (course, progress) in courses.iter_mut().zip(list) {
+        let (width, free) = (way.field.width(), at.len() - 1);
+        let mut count = 0;
+        for (i, p) in positions.enumerate() {
             if let Act::Steady {
                 interval, cycle, ..
-            } = self.act(way, progress.position)
+            } = self.act(way, p)
             {
-                course.stops = cycle;
-                course.end = *interval;
-                course.signals = way.courses[self.positions[progress.position].lane].signals;
+                courses[i].stops = cycle;
+                courses[i].end = *interval;
+                courses[i].signals = way.courses[self.positions[p].lane].signals;
             }
-        }
-        let way = Way {
-            courses: &courses[..list.len()],
-            delivery: &Delivery::default(),
-            frozen: true,
-            ..*way
-        };
-        let (width, free) = (way.field.width(), at.len() - 1);
-        for (i, progress) in list.iter().enumerate() {
-            let p = progress.position;
             let leaves = &self.leaves;
             copy_lane(&leaves.inputs, p, &mut inner.leaves.inputs, i);
             copy_lane(&leaves.data, p, &mut inner.leaves.data, i);
             copy_lane(&at[..width], p, &mut inner.x, i);
             inner.clock.wall.0[i] = self.clock.t.0[p];
             inner.clock.free.0[i] = at[free].0[p];
+            count = i + 1;
         }
-        inner.begin(&way);
-        let mut sink = Sink {
-            out: out.0,
-            failures: out.1,
-            record: None,
+        if sink.record.is_some() {
+            inner.given.clone_from(&inner.leaves.inputs);
+        }
+        let way = Way {
+            courses: &courses[..count],
+            delivery: &Delivery::default(),
+            frozen: true,
+            ..*way
         };
-        inner.run(&way, &mut sink);
+        inner.begin(&way);
+        inner.run(&way, sink);
     }
 
     /// Go on from the steady state, or add it to what was there.

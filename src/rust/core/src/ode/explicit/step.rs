@@ -1,7 +1,8 @@
 //! Take one step in all lanes: stages, error, the next step size, dense output.
 //!
 //! The error of a lane is `sqrt(mean_k (h e_k / (atol + rtol max(|y_k|, |y_k'|)))^2)` over its integrated states. The size
-//! of the next step is that of a PI controller, `h 0.9 err^-0.14 err_before^0.08` (Gustafsson 1991, ACM TOMS 17, 533-554).
+//! of the next step is that of a PI controller, `h 0.9 err^-0.17 err_before^0.04` (Hairer, Norsett & Wanner 1993, II.4, and
+//! their code DOPRI5).
 
 use super::tableau::{weight, A, E, STAGES};
 use crate::ir::column::Column;
@@ -199,7 +200,7 @@ fn error_chunk<const FMA: bool>(
 /// The factor by which the step changes, from the logarithms of this error and the last accepted one.
 #[inline(always)]
 fn factor<const FMA: bool>(accepted: bool, log: f64, before: f64) -> f64 {
-    let exponent = select(accepted, -0.14 * log + 0.08 * before, -0.2 * log);
+    let exponent = select(accepted, -0.17 * log + 0.04 * before, -0.2 * log);
     let factor = 0.9 * vmath::exp::<FMA>(exponent);
     let low = select(factor < 0.2, 0.2, factor);
     select(low > 10.0, 10.0, low)
@@ -223,9 +224,9 @@ fn judge_body<const FMA: bool>(
         let (mut size, mut log_error, mut steps) = (free, before, *at(&clock.steps, c));
         for l in 0..CHUNK {
             let accepted = squared[l] <= 1.0;
-            // Errors below 1e-4 are as good as none; what is no number counts as large.
+            // Errors below 1e-6 are as good as none; what is no number counts as large.
             let bounded = select(squared[l] < 1e8, squared[l], 1e8);
-            let bounded = select(bounded > 1e-8, bounded, 1e-8);
+            let bounded = select(bounded > 1e-12, bounded, 1e-12);
             let log = 0.5 * vmath::ln_normal::<FMA>(bounded);
             let next_size = h[l] * factor::<FMA>(accepted, log, before[l]);
             // A step cut short says nothing against the size it was cut from.
@@ -267,10 +268,15 @@ per_isa! {
 #[inline(always)]
 fn blend_body<const FMA: bool>(accepted: u64, from: &Column, to: &mut Column, chunks: usize) {
     for c in 0..chunks {
-        let bits = accepted >> (CHUNK * c);
         let (x, y) = (at(from, c), at_mut(to, c));
-        for l in 0..CHUNK {
-            y[l] = select((bits >> l) & 1 != 0, x[l], y[l]);
+        match (accepted >> (CHUNK * c)) & 0xff {
+            0xff => *y = *x,
+            0 => {}
+            bits => {
+                for l in 0..CHUNK {
+                    y[l] = select((bits >> l) & 1 != 0, x[l], y[l]);
+                }
+            }
         }
     }
 }
@@ -422,14 +428,15 @@ fn guess_body<const FMA: bool>(
     for c in 0..CHUNK {
         let x = |i: usize, l: usize| at(&columns.x[columns.moving[i]], c)[l];
         let f = |i: usize, l: usize| at(&columns.k[i], c)[l];
-        let size = norm_chunk::<FMA>(x, |i, l| x(i, l).abs(), values, limits);
-        let slope = norm_chunk::<FMA>(f, |i, l| x(i, l).abs(), values, limits);
         let span = at(span, c);
-        let mut h = [0.0; CHUNK];
-        for l in 0..CHUNK {
-            let known = (size[l] > 1e-5) & (slope[l] > 1e-5);
-            let try_h = select(known, 0.01 * size[l] / slope[l], 1e-3 * span[l]);
-            h[l] = select(try_h < span[l], try_h, span[l]);
+        let mut h = span.map(|span| 0.01 * span);
+        for i in 0..values {
+            for l in 0..CHUNK {
+                let (size, slope) = (x(i, l).abs(), f(i, l).abs());
+                let own = 0.01 * size / slope;
+                let counts = (size > limits.atol) & (own < h[l]);
+                h[l] = select(counts, own, h[l]);
+            }
         }
         *at_mut(guess, c) = h;
         for (i, column) in columns.moving.iter().enumerate() {
@@ -496,4 +503,19 @@ per_isa! {
         at: (&[Column], &Column),
         guess: &mut Column,
     ) = first_body, fused;
+}
+
+#[inline(always)]
+fn add_times_body<const FMA: bool>(factor: f64, h: &Column, x: &Column, sum: &mut Column) {
+    for c in 0..CHUNK {
+        let (h, x, sum) = (at(h, c), at(x, c), at_mut(sum, c));
+        for l in 0..CHUNK {
+            sum[l] = madd::<FMA>(factor * h[l], x[l], sum[l]);
+        }
+    }
+}
+
+per_isa! {
+    /// `sum += factor h x`
+    pub fn add_times(factor: f64, h: &Column, x: &Column, sum: &mut Column) = add_times_body, fused;
 }

@@ -4,7 +4,7 @@
 //! together, so that eights without a lane cost nothing.
 
 use super::field::{Field, Slot};
-use super::record::Record;
+use super::record::{Item, Prescribed, Record};
 use super::rest::Rest;
 use super::step::{self, Clock, Columns, Limits, Verdict, CHUNK};
 use super::tableau::{C, STAGES};
@@ -79,6 +79,8 @@ pub struct Sink<'a> {
     pub out: &'a mut [Column],
     pub failures: &'a mut [Option<Failure>; LANES],
     pub record: Option<&'a mut Record>,
+    /// Steps to take instead of those that the error allows.
+    pub prescribed: Option<Prescribed<'a>>,
 }
 
 /// A lane on its way.
@@ -115,8 +117,13 @@ pub struct Walk {
     row: Vec<Column>,
     /// Lanes that run cycles until they are steady: states before a cycle, states after one, the walk.
     pub cycle: Vec<Column>,
-    pub before_cycle: Vec<Column>,
+    pub cycle_ends: Vec<Column>,
+    /// Inputs of the lanes in their first order, where a record needs them.
+    pub given: Vec<Column>,
     pub inner: Option<Box<Walk>>,
+    /// Steps of each lane that has arrived, and of all lanes if they had stayed together.
+    pub steps: [u32; LANES],
+    pub slots: usize,
     pub rest: Option<Box<Rest>>,
 }
 
@@ -141,8 +148,11 @@ impl Walk {
             row: vec![Column::ZERO; delivery.moving.len()],
             theta: Column::ZERO,
             cycle: Vec::new(),
-            before_cycle: Vec::new(),
+            cycle_ends: Vec::new(),
+            given: Vec::new(),
             inner: None,
+            steps: [0; LANES],
+            slots: 0,
             rest: None,
         }
     }
@@ -155,6 +165,7 @@ impl Walk {
     pub fn begin(&mut self, way: &Way) {
         self.count = way.courses.len();
         self.active = first_bits(self.count);
+        (self.steps, self.slots) = ([0; LANES], 0);
         self.leaves.rates.fill(Column::ZERO);
         self.clock.steps = Column::ZERO;
         self.clock.target = Column::splat(f64::INFINITY);
@@ -226,14 +237,17 @@ impl Walk {
         while self.active != 0 {
             let verdict = self.advance(way, sink);
             let arrived = verdict.arrived & self.active;
+            if let Some(record) = sink.record.as_deref_mut() {
+                record.steps(self, way, verdict.accepted & self.active);
+            }
             if arrived != 0 {
                 self.observe(way, sink, arrived);
             }
-            self.commit(way, sink, verdict.accepted & self.active);
+            self.commit(way, verdict.accepted & self.active);
             if arrived != 0 {
                 let changed = self.at_target(arrived);
                 if changed != 0 {
-                    self.close_segments(way, changed);
+                    self.close_segments(way, sink, changed);
                     self.meet(way, sink, changed);
                     self.restart(way, sink, changed & self.active);
                 }
@@ -249,11 +263,12 @@ impl Walk {
     /// One step of all lanes, not yet accepted: its end is in the states of the leaves.
     fn advance(&mut self, way: &Way, sink: &mut Sink) -> Verdict {
         let (isa, chunks) = (way.isa, self.chunks());
+        self.slots += chunks * CHUNK;
         step::plan(isa, &mut self.clock, chunks);
-        if let Some(record) = sink.record.as_deref_mut() {
-            record.prescribe(self);
+        if let Some(prescribed) = &mut sink.prescribed {
+            prescribed.sizes(self);
         }
-        for s in 1..STAGES {
+        for s in (1..STAGES).filter(|_| !way.field.moving.is_empty()) {
             let columns = Columns {
                 moving: &way.field.moving,
                 x: &self.x,
@@ -277,8 +292,8 @@ impl Walk {
         let (new, limits) = (&self.leaves.states, (&way.limits, chunks));
         let values = way.field.n_values;
         let mut verdict = step::judge(isa, &columns, values, new, limits, &mut self.clock);
-        if let Some(record) = sink.record.as_deref_mut() {
-            record.overrule(self, &mut verdict);
+        if let Some(prescribed) = &sink.prescribed {
+            prescribed.overrule(self, &mut verdict);
         }
         verdict
     }
@@ -371,7 +386,8 @@ impl Walk {
             };
             let lane = self.positions[p].lane;
             if let Some(record) = sink.record.as_deref_mut() {
-                record.seen(lane, row, self.theta.0[p]);
+                let theta = self.theta.0[p];
+                record.push(lane, Item::Seen { row, theta });
             }
             let out = &mut sink.out[row * width..(row + 1) * width];
             for (to, column) in delivery.moving_to.iter().zip(&self.row) {
@@ -402,14 +418,16 @@ impl Walk {
             .iter()
             .find(|stop| !matches!(stop.act, Act::Observe(_)));
         let time = |stop: Option<&Stop>| stop.map_or(course.end, |stop| stop.time);
+        let still = way.field.moving.is_empty();
         self.clock.next.0[p] = time(rest.first());
-        self.clock.target.0[p] = time(changes);
+        self.clock.target.0[p] = match changes {
+            // Where nothing is integrated, one step reaches all that is left.
+            None if still && course.end == f64::INFINITY => time(rest.last()),
+            _ => time(changes),
+        };
     }
 
-    fn commit(&mut self, way: &Way, sink: &mut Sink, accepted: u64) {
-        if let Some(record) = sink.record.as_deref_mut() {
-            record.steps(self, accepted);
-        }
+    fn commit(&mut self, way: &Way, accepted: u64) {
         let chunks = self.chunks();
         let (moving, states) = (&way.field.moving, &self.leaves.states);
         let columns = (self.x.as_mut_slice(), self.k.as_mut_slice());
@@ -433,6 +451,8 @@ impl Walk {
     /// A lane that needs nothing more.
     pub fn leave(&mut self, p: usize) {
         self.active &= !(1 << p);
+        // Steps are counted in whole numbers below 2^32.
+        self.steps[self.positions[p].lane] = self.clock.steps.0[p] as u32;
         self.clock.free.0[p] = 0.0;
         self.clock.target.0[p] = f64::INFINITY;
         self.clock.next.0[p] = f64::INFINITY;

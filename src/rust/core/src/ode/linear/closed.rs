@@ -141,11 +141,11 @@ impl<'a> Closed<'a> {
         (into.points.len() < MOST_POINTS).then(|| self.convolved(states, found, &into))
     }
 
-    /// `source` through the component: for each element of Newton's basis the points of the source and the rates so far.
+    /// `source` through the component: for each element of Newton's basis the points of the source and the largest rates.
     fn convolved(&mut self, states: &[usize], found: &Spectrum, source: &Term) -> Vec<Term> {
         let mut terms = Vec::new();
         for (k, basis) in found.basis.iter().enumerate() {
-            let rates = &found.rates[..=k];
+            let rates = &found.rates[found.rates.len() - 1 - k..];
             let mut values = BTreeMap::new();
             for (i, state) in states.iter().enumerate() {
                 let at = |l: &usize| states.iter().position(|s| s == l);

@@ -75,7 +75,7 @@ fn matrix(
 fn exponential(g: &mut Graph, a: &Matrix, n: usize, time: Node) -> Matrix {
     let rate = fastest(g, a, n);
     let mut b = a.clone();
-    for (i, row) in b.iter_mut().enumerate().take(n) {
+    for (i, row) in b.iter_mut().enumerate() {
         row[i] = g.add(row[i], rate);
     }
     // The column of inputs is linear: only the states decide on the scale.
@@ -169,10 +169,12 @@ fn taylor(g: &mut Graph, b: &Matrix, n: usize, rate: Node, tau: Node) -> Matrix 
     let exponent = g.mul(rate, tau);
     let minus = g.neg(exponent);
     let decay = g.exp(minus);
-    for (i, row) in sum.iter_mut().enumerate() {
-        for x in row.iter_mut() {
-            *x = if i < n { g.mul(*x, decay) } else { *x };
-        }
+    for x in sum.iter_mut().flatten() {
+        *x = g.mul(*x, decay);
+    }
+    // What drives the inputs stays what it is.
+    for row in sum.iter_mut().skip(n) {
+        row[n] = g.constant(1.0);
     }
     sum
 }

@@ -2,11 +2,19 @@
 
 mod closed;
 mod coefficient;
+mod cycle;
 mod detect;
 mod divided;
 mod exponential;
+mod march;
+mod meet;
+mod plan;
 mod spectrum;
 mod structure;
+mod tangent;
+
+pub use march::{March, Scratch};
+pub use plan::Plan;
 
 use std::collections::BTreeMap;
 

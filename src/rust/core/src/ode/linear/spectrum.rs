@@ -1,10 +1,11 @@
 //! Write rates of decay and Newton's basis of a component with up to three states.
 //!
 //! `e^(A t) = sum_k D(lambda_0 .. lambda_k) prod_(i<k) (A + lambda_i I)` with the rates `lambda` of decay, minus the
-//! eigenvalues. They are real where states exchange in pairs along a tree and nothing flows backward: such a matrix
-//! becomes symmetric by a change of units. Two states: `lambda = m +- h`, the smaller one as determinant over the
-//! larger. Three: the largest by cosines (Smith 1961, Comm. ACM 4, 168), the others from what remains. Sums that would cancel
-//! are written in the losses `l` of a state out of the component, so that a loss of zero or a tiny one keeps its digits.
+//! eigenvalues, the largest first: then no term is negative, and slow phases keep their digits. Rates are real where states
+//! exchange in pairs along a tree and nothing flows backward: such a matrix becomes symmetric by a change of units. Two
+//! states: `lambda = m +- h`, the smaller one as determinant over the larger. Three: the largest by cosines (Smith 1961,
+//! Comm. ACM 4, 168), the others from what remains. Sums that would cancel are written in the losses `l` of a state out
+//! of the component, so that a loss of zero or a tiny one keeps its digits.
 
 use super::coefficient::Coefficient;
 use crate::ir::graph::{Graph, Node};
@@ -25,7 +26,7 @@ pub type Matrix = Vec<Vec<Node>>;
 pub struct Spectrum {
     /// Ascending.
     pub rates: Vec<Node>,
-    /// `prod_(i<k) (A + lambda_i I)` for each rate `k`.
+    /// `prod_(i<k) (A + lambda_i I)` for `k` below the number of rates, the largest rate first.
     pub basis: Vec<Matrix>,
 }
 
@@ -36,10 +37,14 @@ pub fn spectrum(g: &mut Graph, block: &Block) -> Option<Spectrum> {
         .iter()
         .map(|row| row.iter().map(|c| c.node(g)).collect())
         .collect();
-    let rates = match n {
-        1 => vec![g.neg(a[0][0])],
+    let (rates, first) = match n {
+        1 => (vec![g.neg(a[0][0])], Matrix::new()),
         2 if flows_forward(block) => two_rates(g, block, &a),
-        3 if flows_forward(block) => three_rates(g, block, &a)?,
+        3 if flows_forward(block) => {
+            let rates = three_rates(g, block, &a)?;
+            let first = shifted(g, &a, rates[2]);
+            (rates, first)
+        }
         _ => return None,
     };
     let one: Matrix = (0..n)
@@ -50,14 +55,12 @@ pub fn spectrum(g: &mut Graph, block: &Block) -> Option<Spectrum> {
         })
         .collect();
     let mut basis = vec![one];
-    for rate in &rates[..n - 1] {
-        let shifted = shifted(g, &a, *rate);
-        let last = basis.last().map_or_else(Vec::new, Clone::clone);
-        basis.push(if basis.len() == 1 {
-            shifted
-        } else {
-            product(g, &last, &shifted)
-        });
+    if n > 1 {
+        basis.push(first.clone());
+    }
+    if n > 2 {
+        let second = shifted(g, &a, rates[1]);
+        basis.push(product(g, &first, &second));
     }
     Some(Spectrum { rates, basis })
 }
@@ -87,30 +90,46 @@ fn loss(block: &Block, l: usize) -> Coefficient {
         .minus()
 }
 
-fn two_rates(g: &mut Graph, block: &Block, a: &Matrix) -> Vec<Node> {
+/// Both rates, and `A + lambda I` of the larger one.
+fn two_rates(g: &mut Graph, block: &Block, a: &Matrix) -> (Vec<Node>, Matrix) {
     let (l0, l1) = (loss(block, 0).node(g), loss(block, 1).node(g));
     let (there, back) = (a[1][0], a[0][1]);
     let total = g.add(a[0][0], a[1][1]);
     let mean = g.scale(-0.5, total);
-    let difference = g.sub(a[0][0], a[1][1]);
+    let difference = g.sub(a[1][1], a[0][0]);
     let half = g.scale(0.5, difference);
-    let square = g.square(half);
-    let exchange = g.mul(there, back);
+    let (square, exchange) = (g.square(half), g.mul(there, back));
+    let exchange = spread(g, exchange, mean);
     let radicand = g.add(square, exchange);
-    let root = root(g, radicand, mean);
+    let root = g.unary(Unary::Sqrt, radicand);
     let large = g.add(mean, root);
     let gain = g.add(l1, back);
     let terms = [g.mul(l0, gain), g.mul(there, l1)];
     let determinant = g.sum(&terms);
-    vec![g.div(determinant, large), large]
+    // `(root - half) (root + half)` is the exchange.
+    let size = g.unary(Unary::Abs, half);
+    let most = g.add(root, size);
+    let least = g.div(exchange, most);
+    let zero = g.constant(0.0);
+    let is_second = g.binary(Binary::Less, half, zero);
+    let own = [
+        g.select(is_second, most, least),
+        g.select(is_second, least, most),
+    ];
+    let shifted = vec![vec![own[0], back], vec![there, own[1]]];
+    (vec![g.div(determinant, large), large], shifted)
 }
 
 /// `sqrt(radicand)`, not smaller than the spread of rates about `mean`.
 fn root(g: &mut Graph, radicand: Node, mean: Node) -> Node {
-    let square = g.square(mean);
-    let terms = [radicand, g.scale(SPREAD, square), g.constant(TINY)];
-    let sum = g.sum(&terms);
+    let sum = spread(g, radicand, mean);
     g.unary(Unary::Sqrt, sum)
+}
+
+fn spread(g: &mut Graph, square: Node, mean: Node) -> Node {
+    let of_mean = g.square(mean);
+    let terms = [square, g.scale(SPREAD, of_mean), g.constant(TINY)];
+    g.sum(&terms)
 }
 
 /// Coefficients of `lambda^3 - c2 lambda^2 + c1 lambda - c0` and what is needed for its largest root.

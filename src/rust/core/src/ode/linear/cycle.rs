@@ -1,0 +1,274 @@
+//! Find the steady state of repeated doses and of an infusion without end.
+//!
+//! A cycle is an affine map `x -> F x + c`, `F` the derivative of the flow over the interval. Its fixed point is
+//! `x = x0 + (I - F)^-1 (map(x0) - x0)`, however slowly cycles would come there. Derivatives likewise: from the fixed point
+//! with `S0` the cycle leads to `S1`, so `S = S0 + (I - F)^-1 (S1 - S0)`. An infusion comes to rest where
+//! `A x + b + r = 0`, with `A S + d(A x + b + r)/dp = 0`.
+
+use super::march::{March, Scratch};
+use super::meet::copy_lanes;
+use crate::ir::column::{Column, LANES};
+use crate::ir::vmath::Isa;
+use crate::ode::system::ELAPSED;
+use crate::ode::task::Failure;
+use crate::ode::timeline::{Act, Stop};
+
+/// A part of a state that stays from cycle to cycle, and inflow into it, relative to what else there is: rounding.
+const STAYS: f64 = 1e-14;
+const NO_INFLOW: f64 = 1e-9;
+
+impl March {
+    /// Lanes at stops [`Act::Steady`].
+    pub(super) fn steady<'a>(
+        &self,
+        isa: Isa,
+        stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
+        scratch: &mut Scratch,
+    ) {
+        let lanes = stops.clone().fold(0u64, |set, (lane, _)| set | 1 << lane);
+        let mut saved = std::mem::take(&mut scratch.saved);
+        let [states, rates] = &mut saved;
+        copy_lanes(lanes, &scratch.leaves.states, states);
+        copy_lanes(lanes, &scratch.leaves.rates, rates);
+        for (lane, stop) in stops.clone() {
+            self.restart(lane, &mut scratch.leaves);
+            if let Act::Steady { adds: true, .. } = stop.act {
+                let states = scratch.leaves.states.iter_mut();
+                states.for_each(|column| column.0[lane] = 0.0);
+            }
+        }
+        let is_finite =
+            |stop: &Stop| matches!(stop.act, Act::Steady { interval, .. } if interval.is_finite());
+        if stops.clone().any(|(_, stop)| is_finite(stop)) {
+            self.repeat(
+                isa,
+                stops.clone().filter(|(_, stop)| is_finite(stop)),
+                scratch,
+            );
+        }
+        if stops.clone().any(|(_, stop)| !is_finite(stop)) {
+            self.rest(
+                isa,
+                stops.clone().filter(|(_, stop)| !is_finite(stop)),
+                scratch,
+            );
+        }
+        for (lane, stop) in stops {
+            let Act::Steady { adds, .. } = stop.act else {
+                continue;
+            };
+            let before = |column: &Column| if adds { column.0[lane] } else { 0.0 };
+            let leaves = &mut scratch.leaves;
+            for (x, saved) in leaves.states.iter_mut().zip(states.iter()) {
+                x.0[lane] += before(saved);
+            }
+            for (rate, saved) in leaves.rates.iter_mut().zip(rates.iter()) {
+                rate.0[lane] = before(saved);
+            }
+        }
+        scratch.saved = saved;
+    }
+
+    /// To the fixed point of the cycles; what stands in the states is where they start.
+    fn repeat<'a>(
+        &self,
+        isa: Isa,
+        stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
+        scratch: &mut Scratch,
+    ) {
+        let n = self.n;
+        self.transfer(isa, stops.clone(), scratch);
+        // Values first: the derivatives of a cycle are taken at its fixed point.
+        for values in [true, false] {
+            if !values && self.directions.is_empty() {
+                break;
+            }
+            let start = scratch.leaves.states.clone();
+            self.cycle(isa, stops.clone(), scratch);
+            let columns = if values { 0..n } else { n..start.len() };
+            for (lane, _) in stops.clone() {
+                let mut matrix: Vec<f64> = (0..n * n)
+                    .map(|i| f64::from(u8::from(i / n == i % n)) - scratch.matrix[i].0[lane])
+                    .collect();
+                let ends = &scratch.leaves.states;
+                let difference = |c: usize| ends[c].0[lane] - start[c].0[lane];
+                let mut right: Vec<f64> = columns.clone().map(difference).collect();
+                let is_found = solve(&mut matrix, &mut right, n);
+                for (c, x) in scratch.leaves.states.iter_mut().enumerate() {
+                    let change = if columns.contains(&c) {
+                        right[c - columns.start]
+                    } else {
+                        0.0
+                    };
+                    x.0[lane] = start[c].0[lane] + change;
+                }
+                if !is_found {
+                    self.fail(lane, scratch);
+                }
+            }
+        }
+    }
+
+    /// Derivatives of the flow over the interval.
+    fn transfer<'a>(
+        &self,
+        isa: Isa,
+        stops: impl Iterator<Item = (usize, &'a Stop)>,
+        scratch: &mut Scratch,
+    ) {
+        for (lane, stop) in stops {
+            if let Act::Steady { interval, .. } = stop.act {
+                scratch.leaves.data[ELAPSED as usize].0[lane] = interval;
+            }
+        }
+        if !std::mem::replace(&mut scratch.ready[2], true) {
+            self.transfer
+                .once(isa, &scratch.leaves, &mut scratch.transfer);
+        }
+        let (leaves, memory) = (&scratch.leaves, &mut scratch.transfer);
+        self.transfer
+            .run(isa, LANES, leaves, memory, &mut scratch.matrix);
+    }
+
+    /// One cycle.
+    fn cycle<'a>(
+        &self,
+        isa: Isa,
+        stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
+        scratch: &mut Scratch,
+    ) {
+        let parts = |stop: &'a Stop| match &stop.act {
+            Act::Steady {
+                interval, cycle, ..
+            } => (*interval, cycle.as_slice()),
+            _ => (0.0, [].as_slice()),
+        };
+        let mut now = [0.0; LANES];
+        let most = stops
+            .clone()
+            .map(|(_, stop)| parts(stop).1.len())
+            .max()
+            .unwrap_or(0);
+        for i in 0..=most {
+            let mut lanes = 0u64;
+            for (lane, stop) in stops.clone() {
+                let (interval, cycle) = parts(stop);
+                let time = cycle.get(i).map_or(interval, |inner| inner.time);
+                let elapsed = time - now[lane];
+                scratch.leaves.data[ELAPSED as usize].0[lane] = elapsed;
+                now[lane] = time;
+                if elapsed != 0.0 {
+                    lanes |= 1 << lane;
+                }
+            }
+            if lanes != 0 {
+                self.advance(isa, lanes, 0, scratch);
+            }
+            let inner = stops
+                .clone()
+                .filter_map(|(lane, stop)| Some((lane, parts(stop).1.get(i)?)));
+            self.pass(isa, inner, scratch);
+        }
+    }
+
+    /// To where nothing moves.
+    fn rest<'a>(
+        &self,
+        isa: Isa,
+        stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
+        scratch: &mut Scratch,
+    ) {
+        let n = self.n;
+        for (lane, stop) in stops.clone() {
+            let Act::Steady { cycle, .. } = &stop.act else {
+                continue;
+            };
+            for inner in cycle {
+                self.jump(lane, &inner.act, &mut scratch.leaves);
+            }
+        }
+        for values in [true, false] {
+            if !values && self.directions.is_empty() {
+                break;
+            }
+            if !std::mem::replace(&mut scratch.ready[3], true) {
+                self.still.once(isa, &scratch.leaves, &mut scratch.still);
+            }
+            let (leaves, memory) = (&scratch.leaves, &mut scratch.still);
+            self.still
+                .run(isa, LANES, leaves, memory, &mut scratch.matrix);
+            for (lane, _) in stops.clone() {
+                let at = |c: usize| scratch.matrix[c].0[lane];
+                let mut matrix: Vec<f64> = (0..n * n).map(|i| -at(n + i)).collect();
+                let columns = if values {
+                    0..n
+                } else {
+                    n..scratch.leaves.states.len()
+                };
+                let moves = |c: usize| if values { at(c) } else { at(n * n + c) };
+                let rates = &scratch.leaves.rates;
+                let mut right: Vec<f64> = columns
+                    .clone()
+                    .map(|c| moves(c) + rates[c].0[lane])
+                    .collect();
+                let is_found = solve(&mut matrix, &mut right, n);
+                for (c, change) in columns.zip(right) {
+                    let x = &mut scratch.leaves.states[c].0[lane];
+                    *x = if values { *x + change } else { change };
+                }
+                if !is_found {
+                    self.fail(lane, scratch);
+                }
+            }
+        }
+    }
+
+    fn fail(&self, lane: usize, scratch: &mut Scratch) {
+        let states = &mut scratch.leaves.states;
+        if states[..self.n].iter().all(|x| x.0[lane].is_finite()) {
+            scratch.failures[lane].get_or_insert(Failure::NoSteadyState);
+        }
+        states.iter_mut().for_each(|x| x.0[lane] = f64::NAN);
+    }
+}
+
+/// Solve `matrix x = right` (row-major) for right-hand sides of length `n`, one after the other, by Gauss-Jordan elimination
+/// in place. A direction in which nothing happens stays zero; false if something pushes along it.
+fn solve(matrix: &mut [f64], right: &mut [f64], n: usize) -> bool {
+    let largest = matrix.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    let size = right.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+    // For each column the row that determines it.
+    let mut owner: Vec<Option<usize>> = vec![None; n];
+    let mut is_used = vec![false; n];
+    for i in 0..n {
+        let free = (0..n).filter(|row| !is_used[*row]);
+        let pivot = free.max_by(|a, b| matrix[a * n + i].abs().total_cmp(&matrix[b * n + i].abs()));
+        let Some(pivot) = pivot.filter(|row| !(matrix[row * n + i].abs() <= STAYS * largest))
+        else {
+            continue;
+        };
+        (owner[i], is_used[pivot]) = (Some(pivot), true);
+        for row in (0..n).filter(|row| *row != pivot) {
+            let factor = matrix[row * n + i] / matrix[pivot * n + i];
+            if factor == 0.0 {
+                continue;
+            }
+            for j in 0..n {
+                matrix[row * n + j] -= factor * matrix[pivot * n + j];
+            }
+            for right in right.chunks_mut(n) {
+                right[row] -= factor * right[pivot];
+            }
+        }
+    }
+    let mut is_found = true;
+    for right in right.chunks_mut(n) {
+        let known = right.to_vec();
+        let pushes = |row: usize| !(known[row].abs() <= NO_INFLOW * size);
+        is_found &= !(0..n).any(|row| !is_used[row] && pushes(row));
+        for (i, x) in right.iter_mut().enumerate() {
+            *x = owner[i].map_or(0.0, |row| known[row] / matrix[row * n + i]);
+        }
+    }
+    is_found
+}
