@@ -63,6 +63,9 @@ pub fn check_start(joint: &Joint) -> Result<()> {
             return Err(place.error());
         }
     }
+    if let Some(dynamics) = &problem.form.dynamics {
+        dynamics.settle();
+    }
     Ok(())
 }
 

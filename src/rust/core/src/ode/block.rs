@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::counts::Counts;
 use super::dynamics::{Dynamics, Engine};
-use super::explicit::{self, Explicit};
+use super::explicit::{self, Adjoint, Back, Explicit};
+use super::implicit::Implicit;
 use super::lanes::Lanes;
+use super::linear::{self, March, Plan};
 use super::task::{Failure, LaneTask, Task, Wanted};
 use super::timeline::Stops;
 use super::Planner;
@@ -16,7 +18,10 @@ use crate::ir::vmath::Isa;
 #[derive(Debug)]
 pub struct BlockSolver {
     pub wanted: Wanted,
+    /// Whether adjoints of the states are carried back to the inputs.
+    pub backward: bool,
     engine: Compiled,
+    implicit: Implicit,
     counts: Arc<Counts>,
     idle: Mutex<Vec<Scratch>>,
 }
@@ -24,7 +29,10 @@ pub struct BlockSolver {
 /// The equations compiled for what is wanted.
 #[derive(Debug)]
 enum Compiled {
-    Explicit(Explicit),
+    March(Box<March>),
+    Explicit(Box<Explicit>),
+    Adjoint(Box<Adjoint>),
+    Implicit,
 }
 
 /// Memory of one solution.
@@ -32,36 +40,47 @@ enum Compiled {
 struct Scratch {
     planner: Planner,
     stops: Vec<Stops>,
+    plan: Plan,
     engine: Memory,
 }
 
 #[derive(Debug)]
 enum Memory {
-    Explicit(explicit::Scratch),
+    March(Box<linear::Scratch>),
+    Explicit(Box<explicit::Scratch>),
+    Adjoint(Box<(explicit::Scratch, explicit::Record, Back)>),
+    None,
 }
 
-impl Scratch {
-    fn new(engine: &Compiled) -> Self {
-        Self {
-            planner: Planner::default(),
-            stops: vec![Stops::new(); LANES],
-            engine: match engine {
-                Compiled::Explicit(explicit) => Memory::Explicit(explicit.scratch()),
-            },
-        }
-    }
+/// A solution with what the way back needs.
+pub struct Recorded {
+    scratch: Scratch,
+    n_lanes: usize,
+    /// Lanes that the implicit solver computed, and derivatives of their states by all inputs, `[row][state][input]`.
+    others: Vec<(usize, Vec<f64>)>,
+    failures: [Option<Failure>; LANES],
 }
+
+type Failures = [Option<Failure>; LANES];
 
 impl BlockSolver {
-    pub(super) fn new(dynamics: &Dynamics, wanted: &Wanted) -> Self {
+    pub(super) fn new(dynamics: &Dynamics, wanted: &Wanted, backward: bool) -> Self {
+        let system = dynamics.flowing();
+        let explicit = || match backward {
+            true => Compiled::Adjoint(Box::new(Adjoint::new(system, &wanted.states))),
+            false => Compiled::Explicit(Box::new(Explicit::new(system, wanted))),
+        };
         let engine = match dynamics.engine() {
-            Engine::March | Engine::Explicit | Engine::Implicit => {
-                Compiled::Explicit(Explicit::new(dynamics.flowing(), wanted))
-            }
+            Engine::March => March::new(system, wanted)
+                .map_or_else(explicit, |march| Compiled::March(Box::new(march))),
+            Engine::Explicit => explicit(),
+            Engine::Implicit => Compiled::Implicit,
         };
         Self {
             wanted: wanted.clone(),
+            backward,
             engine,
+            implicit: Implicit::new(dynamics),
             counts: dynamics.shared_counts(),
             idle: Mutex::default(),
         }
@@ -78,28 +97,140 @@ impl BlockSolver {
         rows: &mut [Column],
     ) {
         let mut scratch = self.take();
-        let mut failures = [None; LANES];
-        if !lanes.constant {
-            plan(dynamics, lanes, inputs, &mut scratch, &mut failures);
-        }
-        let tasks = tasks(dynamics, lanes, &scratch.stops, &mut failures);
+        let mut failures = plan(dynamics, lanes, inputs, &mut scratch);
+        let Scratch {
+            stops,
+            plan,
+            engine,
+            ..
+        } = &mut scratch;
+        let tasks = tasks(dynamics, lanes, stops);
         let task = Task {
             inputs,
             lanes: &tasks,
         };
-        match (&self.engine, &mut scratch.engine) {
-            (Compiled::Explicit(explicit), Memory::Explicit(memory)) => {
-                let outcome = explicit.solve(isa, &task, rows, memory);
-                merge(&mut failures, &outcome.failures);
+        let outcome = match (&self.engine, engine) {
+            _ if dynamics.is_stiff() => None,
+            (Compiled::March(march), Memory::March(memory)) => {
+                let plan = match &lanes.plan {
+                    Some(plan) => plan,
+                    None => {
+                        plan.make(&tasks);
+                        plan
+                    }
+                };
+                Some(march.solve(isa, plan, &task, rows, memory))
             }
+            (Compiled::Explicit(explicit), Memory::Explicit(memory)) => {
+                Some(explicit.solve(isa, &task, rows, memory))
+            }
+            (Compiled::Adjoint(adjoint), Memory::Adjoint(memory)) => {
+                let (memory, record, _) = &mut **memory;
+                Some(adjoint.record(isa, &task, rows, (memory, record)))
+            }
+            _ => None,
+        };
+        match outcome {
+            Some(outcome) => merge(&mut failures, &outcome.failures),
+            None => rows.fill(Column::ZERO),
+        }
+        for l in self.left(&failures, outcome.is_none(), lanes.which.len()) {
+            failures[l] = self.implicit.solve(&task, l, &self.wanted, rows).err();
+            self.counts.add_implicit();
         }
         drop(tasks);
         self.end(lanes, &failures, rows);
         self.give_back(scratch);
     }
 
-    /// Count, and leave no row of a failed lane that is a number.
-    fn end(&self, lanes: &Lanes, failures: &[Option<Failure>; LANES], rows: &mut [Column]) {
+    /// As [`BlockSolver::solve`], keeping what the way back needs.
+    pub fn record(
+        &self,
+        dynamics: &Dynamics,
+        isa: Isa,
+        lanes: &Lanes,
+        inputs: &[Column],
+        rows: &mut [Column],
+    ) -> Recorded {
+        let mut scratch = self.take();
+        let mut failures = plan(dynamics, lanes, inputs, &mut scratch);
+        let Scratch { stops, engine, .. } = &mut scratch;
+        let tasks = tasks(dynamics, lanes, stops);
+        let task = Task {
+            inputs,
+            lanes: &tasks,
+        };
+        let recorded = match (&self.engine, engine) {
+            (Compiled::Adjoint(adjoint), Memory::Adjoint(memory)) if !dynamics.is_stiff() => {
+                let (memory, record, _) = &mut **memory;
+                Some(adjoint.record(isa, &task, rows, (memory, record)))
+            }
+            _ => None,
+        };
+        match recorded {
+            Some(outcome) => merge(&mut failures, &outcome.failures),
+            None => rows.fill(Column::ZERO),
+        }
+        let mut others = Vec::new();
+        for l in self.left(&failures, recorded.is_none(), lanes.which.len()) {
+            let (slopes, end) = self.implicit.slopes(&task, l, &self.wanted, rows);
+            failures[l] = end.err();
+            others.push((l, slopes));
+            self.counts.add_implicit();
+        }
+        drop(tasks);
+        self.end(lanes, &failures, rows);
+        Recorded {
+            scratch,
+            n_lanes: lanes.which.len(),
+            others,
+            failures,
+        }
+    }
+
+    /// Adjoints of all inputs from those of the states, `seeds[row * states + state]`.
+    pub fn pull(
+        &self,
+        isa: Isa,
+        mut recorded: Recorded,
+        seeds: &[Column],
+        adjoints: &mut [Column],
+    ) {
+        adjoints.fill(Column::ZERO);
+        let all = recorded.others.len() == recorded.n_lanes;
+        if let (Compiled::Adjoint(adjoint), Memory::Adjoint(memory), false) =
+            (&self.engine, &mut recorded.scratch.engine, all)
+        {
+            let (_, record, back) = &mut **memory;
+            adjoint.pull(isa, record, seeds, adjoints, back);
+        }
+        for (l, slopes) in &recorded.others {
+            for (j, adjoint) in adjoints.iter_mut().enumerate() {
+                let own = slopes.iter().skip(j).step_by(self.implicit.n_inputs());
+                adjoint.0[*l] = seeds.iter().zip(own).map(|(seed, s)| seed.0[*l] * s).sum();
+            }
+        }
+        for (l, failure) in recorded.failures.iter().enumerate() {
+            if failure.is_some() {
+                adjoints
+                    .iter_mut()
+                    .for_each(|column| column.0[l] = f64::NAN);
+            }
+        }
+        self.give_back(recorded.scratch);
+    }
+
+    /// Lanes that the implicit solver has to compute.
+    fn left(&self, failures: &Failures, all: bool, n_lanes: usize) -> Vec<usize> {
+        let is_left = |l: &usize| match failures[*l] {
+            None => all,
+            Some(failure) => failure == Failure::LooksStiff,
+        };
+        (0..n_lanes).filter(is_left).collect()
+    }
+
+    /// Count, and leave nothing of a dose that cannot be.
+    fn end(&self, lanes: &Lanes, failures: &Failures, rows: &mut [Column]) {
         self.counts.add_solved(lanes.which.len());
         for (l, failure) in failures.iter().enumerate().take(lanes.which.len()) {
             let Some(failure) = failure else { continue };
@@ -112,7 +243,26 @@ impl BlockSolver {
 
     fn take(&self) -> Scratch {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.pop().unwrap_or_else(|| Scratch::new(&self.engine))
+        let known = idle.pop();
+        drop(idle);
+        known.unwrap_or_else(|| Scratch {
+            planner: Planner::default(),
+            stops: vec![Stops::new(); LANES],
+            plan: Plan::default(),
+            engine: self.memory(),
+        })
+    }
+
+    fn memory(&self) -> Memory {
+        match &self.engine {
+            Compiled::March(march) => Memory::March(Box::new(march.scratch())),
+            Compiled::Explicit(explicit) => Memory::Explicit(Box::new(explicit.scratch())),
+            Compiled::Adjoint(adjoint) => {
+                let record = explicit::Record::default();
+                Memory::Adjoint(Box::new((adjoint.scratch(), record, adjoint.back())))
+            }
+            Compiled::Implicit => Memory::None,
+        }
     }
 
     fn give_back(&self, scratch: Scratch) {
@@ -121,50 +271,38 @@ impl BlockSolver {
     }
 }
 
-/// Make the stops of every lane from its inputs.
-fn plan(
-    dynamics: &Dynamics,
-    lanes: &Lanes,
-    inputs: &[Column],
-    scratch: &mut Scratch,
-    failures: &mut [Option<Failure>; LANES],
-) {
-    for (l, which) in lanes.which.iter().enumerate() {
-        let agenda = lanes.met[*which].agenda(dynamics);
-        let input = |j: usize| inputs[j].0[l];
-        let planned = scratch.planner.plan(&agenda, input, &mut scratch.stops[l]);
-        failures[l] = planned.err();
+/// Make the stops of every lane, where they depend on its inputs.
+fn plan(dynamics: &Dynamics, lanes: &Lanes, inputs: &[Column], scratch: &mut Scratch) -> Failures {
+    let mut failures = [None; LANES];
+    for (l, which) in lanes.which.iter().enumerate().take(LANES) {
+        let met = &lanes.met[*which];
+        failures[l] = if lanes.constant {
+            met.failure
+        } else {
+            let input = |j: usize| inputs[j].0[l];
+            let stops = &mut scratch.stops[l];
+            let planned = scratch.planner.plan(&met.agenda(dynamics), input, stops);
+            planned.err()
+        };
     }
+    failures
 }
 
-fn tasks<'a>(
-    dynamics: &'a Dynamics,
-    lanes: &'a Lanes,
-    stops: &'a [Stops],
-    failures: &mut [Option<Failure>; LANES],
-) -> Vec<LaneTask<'a>> {
+fn tasks<'a>(dynamics: &'a Dynamics, lanes: &'a Lanes, stops: &'a [Stops]) -> Vec<LaneTask<'a>> {
     let each = lanes.which.iter().enumerate();
     each.map(|(l, which)| {
-        let met = &lanes.met[*which];
-        let subject = &dynamics.subjects[met.subject];
-        if lanes.constant {
-            failures[l] = met.failure;
-        }
-        LaneTask {
-            start: subject.schedule.start,
-            stops: if lanes.constant {
-                &met.stops
-            } else {
-                &stops[l]
-            },
-            signals: &subject.signals,
-        }
+        let own = if lanes.constant {
+            &lanes.met[*which].stops
+        } else {
+            &stops[l]
+        };
+        lanes.met[*which].task(dynamics, own)
     })
     .collect()
 }
 
 /// Failures of the solver beside those of the doses, which come first.
-fn merge(failures: &mut [Option<Failure>; LANES], others: &[Option<Failure>; LANES]) {
+fn merge(failures: &mut Failures, others: &Failures) {
     for (failure, other) in failures.iter_mut().zip(others) {
         *failure = failure.or(*other);
     }

@@ -1,6 +1,7 @@
 //! Hold the equations of a model with all that the data say of its subjects, and choose who solves them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::agenda::Variant;
 use super::block::BlockSolver;
@@ -9,6 +10,7 @@ use super::lanes::Lanes;
 use super::linear::linearize;
 use super::schedule::{Course, EventKind, Schedule};
 use super::signals::Signals;
+use super::stiff::{self, Stiff};
 use super::system::{Solver, System};
 use super::task::Wanted;
 
@@ -24,6 +26,9 @@ pub struct Dynamics {
     /// For each row of the data frame.
     pub(super) records: Vec<RecordTime>,
     counts: Arc<Counts>,
+    stiff: OnceLock<Arc<Stiff>>,
+    /// Whether the implicit solver is asked first.
+    is_stiff: AtomicBool,
     /// Compiled for what was wanted so far.
     solvers: Mutex<Vec<Arc<BlockSolver>>>,
 }
@@ -59,7 +64,10 @@ pub(super) enum Engine {
 
 impl Dynamics {
     /// `records`: one for each row of the data frame.
-    pub fn new(system: System, subjects: Vec<Subject>, records: Vec<RecordTime>) -> Self {
+    pub fn new(mut system: System, subjects: Vec<Subject>, records: Vec<RecordTime>) -> Self {
+        if system.control.solver == Solver::Auto && !stiff::AVAILABLE {
+            system.control.solver = Solver::Explicit;
+        }
         let infused = infused(&system, &subjects);
         let flowing = (system.control.linear)
             .then(|| linearize(&system, &infused))
@@ -79,6 +87,8 @@ impl Dynamics {
             subjects,
             records,
             counts: Arc::default(),
+            stiff: OnceLock::new(),
+            is_stiff: AtomicBool::new(engine == Engine::Implicit),
             solvers: Mutex::default(),
         }
     }
@@ -104,6 +114,9 @@ impl Dynamics {
     pub fn solver(&self) -> &'static str {
         let partly = self.flowing.flow.iter().any(Option::is_some);
         match self.engine {
+            _ if self.is_stiff() && self.engine != Engine::Implicit => {
+                "by an implicit method, as too stiff for an explicit one"
+            }
             Engine::March => "in closed form",
             Engine::Explicit if partly => "partly in closed form, else by Tsitouras' method",
             Engine::Explicit => "by Tsitouras' method",
@@ -111,9 +124,32 @@ impl Dynamics {
         }
     }
 
-    /// Up to how many inputs derivatives are carried forward.
+    /// Whether the implicit solver is asked first.
+    pub(super) fn is_stiff(&self) -> bool {
+        self.is_stiff.load(Ordering::Relaxed)
+    }
+
+    /// From here on ask the implicit solver first, if most solutions so far needed it. Asked once, at the start of a
+    /// fit: what solves must not depend on the order in which threads come.
+    pub fn settle(&self) {
+        if self.engine == Engine::Explicit && 2 * self.counts.implicit() > self.counts.solved() {
+            self.is_stiff.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The implicit solver of the equations as the model has them.
+    pub(super) fn stiff(&self) -> Arc<Stiff> {
+        self.stiff
+            .get_or_init(|| Arc::new(Stiff::new(&self.system)))
+            .clone()
+    }
+
+    /// Up to how many inputs derivatives are carried forward. Only the explicit solver has a way back.
     pub fn max_forward(&self) -> usize {
-        self.system.control.max_forward
+        match self.engine {
+            Engine::Explicit => self.system.control.max_forward,
+            Engine::March | Engine::Implicit => usize::MAX,
+        }
     }
 
     /// Prepare a block; each lane is a subject with the rows (of the data frame) at which it is observed.
@@ -121,13 +157,16 @@ impl Dynamics {
         Lanes::new(self, lanes)
     }
 
-    /// The solver for what is wanted, compiled on first use.
-    pub fn block_solver(&self, wanted: &Wanted) -> Arc<BlockSolver> {
+    /// The solver for what is wanted, compiled on first use; `backward`: whether its solutions are recorded.
+    pub fn block_solver(&self, wanted: &Wanted, backward: bool) -> Arc<BlockSolver> {
         let mut solvers = self.solvers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = solvers.iter().find(|solver| solver.wanted == *wanted) {
+        if let Some(known) = solvers
+            .iter()
+            .find(|s| s.wanted == *wanted && s.backward == backward)
+        {
             return known.clone();
         }
-        let solver = Arc::new(BlockSolver::new(self, wanted));
+        let solver = Arc::new(BlockSolver::new(self, wanted, backward));
         solvers.push(solver.clone());
         solver
     }

@@ -1,8 +1,9 @@
 //! Say what the lanes of one block meet.
 
 use super::agenda::{Agenda, Observation};
-use super::dynamics::Dynamics;
-use super::task::Failure;
+use super::dynamics::{Dynamics, Engine};
+use super::linear::Plan;
+use super::task::{Failure, LaneTask};
 use super::timeline::Stops;
 use super::Planner;
 
@@ -14,6 +15,8 @@ pub struct Lanes {
     pub(super) met: Vec<Met>,
     /// Whether the stops are those of `met` whatever the inputs are.
     pub(super) constant: bool,
+    /// The same in steps of all lanes, for equations in closed form.
+    pub(super) plan: Option<Plan>,
 }
 
 /// One subject.
@@ -54,11 +57,25 @@ impl Lanes {
                 met.stops = stops;
             }
         }
+        if all.constant && dynamics.engine() == Engine::March {
+            let each = all.which.iter();
+            let tasks = each.map(|which| all.met[*which].task(dynamics, &all.met[*which].stops));
+            all.plan = Some(Plan::new(&tasks.collect::<Vec<_>>()));
+        }
         all
     }
 }
 
 impl Met {
+    pub fn task<'a>(&self, dynamics: &'a Dynamics, stops: &'a Stops) -> LaneTask<'a> {
+        let subject = &dynamics.subjects[self.subject];
+        LaneTask {
+            start: subject.schedule.start,
+            stops,
+            signals: &subject.signals,
+        }
+    }
+
     pub fn agenda<'a>(&'a self, dynamics: &'a Dynamics) -> Agenda<'a> {
         let subject = &dynamics.subjects[self.subject];
         Agenda {

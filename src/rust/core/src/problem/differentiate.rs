@@ -65,8 +65,13 @@ impl<'a> Derivatives<'a> {
             population: Population::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
             known: Arc::default(),
-            gradient: Reader::new(problem, &program.solution, !program.solution.backward),
-            tangent: Reader::new(problem, &program.solution, true),
+            gradient: Reader::new(
+                problem,
+                &program.solution,
+                !program.solution.backward,
+                program.solution.backward,
+            ),
+            tangent: Reader::new(problem, &program.solution, true, false),
             isa,
         }
     }
@@ -89,6 +94,9 @@ impl<'a> Derivatives<'a> {
         self.ready(b, phi, scratch);
         if program.carried.count() > 0 {
             return self.sweep_carried(b, phi, scratch, &mut |_, _, _| {});
+        }
+        if program.solution.backward {
+            return self.sweep_backward(b, phi, scratch);
         }
         let bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
         tape::run(self.isa, &program.subject, bases, 1);
@@ -118,6 +126,47 @@ impl<'a> Derivatives<'a> {
                 &read,
             );
         }
+    }
+
+    /// The sweep when adjoints of the states go back through the differential equations.
+    fn sweep_backward(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+        let (program, block) = (self.program, &self.layout.blocks[b]);
+        let solution = &program.solution;
+        let bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
+        tape::run(self.isa, &program.subject, bases, 1);
+        let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
+        let record = self.gradient.as_ref().and_then(|reader| {
+            reader.record(self.isa, block, &mut scratch.work, program.n_work, &read)
+        });
+        for column in &solution.adjoint {
+            scratch.adjoint[*column] = Column::ZERO;
+        }
+        let n_seeds = block.n_rows * solution.states.len();
+        scratch.seeds.clear();
+        let mut bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
+        for _ in 0..block.n_rows {
+            tape::reverse_rows(self.isa, &program.row, &program.reverse_row, bases, 1);
+            let adjoints = solution
+                .adjoint
+                .iter()
+                .map(|column| scratch.adjoint[*column]);
+            scratch.seeds.extend(adjoints);
+            bases.next_row();
+        }
+        scratch
+            .seeds
+            .resize(n_seeds + solution.inputs.len(), Column::ZERO);
+        if let (Some(reader), Some(record)) = (&self.gradient, record) {
+            let (seeds, adjoints) = scratch.seeds.split_at_mut(n_seeds);
+            reader.pull(self.isa, record, seeds, adjoints);
+            for (j, target) in solution.active.iter().zip(&solution.targets) {
+                let sums = scratch.adjoint[*target].0.iter_mut();
+                sums.zip(adjoints[*j].0).for_each(|(sum, own)| *sum += own);
+            }
+        }
+        let bases = self.bases(b, phi, None, scratch);
+        tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
+        scratch.work[program.total as usize]
     }
 
     /// Adjoints that are added to start at zero.

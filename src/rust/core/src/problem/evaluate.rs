@@ -120,7 +120,7 @@ impl<'a> Values<'a> {
             broadcast: Vec::new(),
             kept: vec![Kept::default(); layout.blocks.len()],
             known: Arc::default(),
-            reader: Reader::new(problem, &program.solution, false),
+            reader: Reader::new(problem, &program.solution, false, false),
             isa,
         }
     }

@@ -10,7 +10,7 @@ use crate::ir::column::Column;
 use crate::ir::program::Solution;
 use crate::ir::tape::Place;
 use crate::ir::vmath::Isa;
-use crate::ode::{BlockSolver, Dynamics, Wanted};
+use crate::ode::{BlockSolver, Dynamics, Recorded, Wanted};
 
 /// The solution as one program reads it.
 pub struct Reader<'a> {
@@ -21,8 +21,13 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// `None` for a program that reads no state. `derivatives`: whether those with respect to the active inputs are
-    /// wanted beside the states.
-    pub fn new(problem: &'a Problem, solution: &'a Solution, derivatives: bool) -> Option<Self> {
+    /// wanted beside the states. `backward`: whether solutions are recorded.
+    pub fn new(
+        problem: &'a Problem,
+        solution: &'a Solution,
+        derivatives: bool,
+        backward: bool,
+    ) -> Option<Self> {
         let dynamics = problem
             .form
             .dynamics
@@ -40,7 +45,7 @@ impl<'a> Reader<'a> {
         Some(Self {
             dynamics,
             solution,
-            solver: dynamics.block_solver(&wanted),
+            solver: dynamics.block_solver(&wanted, backward),
         })
     }
 
@@ -74,6 +79,27 @@ impl<'a> Reader<'a> {
         };
         let (inputs, rows) = self.split(block, work, n_work);
         self.solver.solve(self.dynamics, isa, lanes, inputs, rows);
+    }
+
+    /// The same, keeping what the way back needs.
+    pub fn record(
+        &self,
+        isa: Isa,
+        block: &Block,
+        work: &mut [Column],
+        n_work: usize,
+        read: &dyn Fn(&Place, &[Column]) -> Column,
+    ) -> Option<Recorded> {
+        self.gather(work, n_work, read);
+        let lanes = block.lanes_met.as_ref()?;
+        let (inputs, rows) = self.split(block, work, n_work);
+        let solver = &self.solver;
+        Some(solver.record(self.dynamics, isa, lanes, inputs, rows))
+    }
+
+    /// Adjoints of all inputs from those of the states, `seeds[row * states + state]`.
+    pub fn pull(&self, isa: Isa, recorded: Recorded, seeds: &[Column], adjoints: &mut [Column]) {
+        self.solver.pull(isa, recorded, seeds, adjoints);
     }
 
     fn gather(

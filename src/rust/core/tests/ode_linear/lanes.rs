@@ -4,8 +4,8 @@ use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::ode::linear::{March, Plan};
 use nlmers_core::ode::{
-    Agenda, Course, Event, EventKind, Failure, LaneTask, Observation, Planner, Schedule, Signals, Steady, Stops,
-    System, Task, Wanted,
+    Agenda, Course, Event, EventKind, Failure, LaneTask, Observation, Planner, Schedule, Signals,
+    Steady, Stops, System, Task, Wanted,
 };
 
 /// One subject.
@@ -78,7 +78,9 @@ pub fn stops(system: &System, case: &Case) -> Stops {
         variants: &[],
     };
     let mut stops = Stops::new();
-    Planner::default().plan(&agenda, |j| case.inputs[j], &mut stops).unwrap();
+    Planner::default()
+        .plan(&agenda, |j| case.inputs[j], &mut stops)
+        .unwrap();
     stops
 }
 
@@ -118,9 +120,15 @@ pub fn solve(system: &System, cases: &[Case], wanted: &Wanted) -> Vec<Delivered>
                 out[columns].iter().map(|column| column.0[l]).collect()
             };
             for r in case.times.len()..rows {
-                assert!(row(r).iter().all(|x| *x == 0.0), "a row that lane {l} does not have");
+                assert!(
+                    row(r).iter().all(|x| *x == 0.0),
+                    "a row that lane {l} does not have"
+                );
             }
-            delivered.push(((0..case.times.len()).map(row).collect(), outcome.failures[l]));
+            delivered.push((
+                (0..case.times.len()).map(row).collect(),
+                outcome.failures[l],
+            ));
         }
     }
     delivered

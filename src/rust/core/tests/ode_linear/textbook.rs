@@ -50,13 +50,19 @@ impl Response {
     }
 
     pub fn after(&self, given: &Given, t: f64) -> f64 {
-        self.0.iter().map(|(c, rate)| c * one(*rate, given, t)).sum()
+        self.0
+            .iter()
+            .map(|(c, rate)| c * one(*rate, given, t))
+            .sum()
     }
 
     /// After an infusion since ever that ended at a time.
     pub fn after_rest(&self, flow: f64, end: f64, t: f64) -> f64 {
         let left = (t - end).max(0.0);
-        self.0.iter().map(|(c, rate)| c * flow / rate * (-rate * left).exp()).sum()
+        self.0
+            .iter()
+            .map(|(c, rate)| c * flow / rate * (-rate * left).exp())
+            .sum()
     }
 }
 

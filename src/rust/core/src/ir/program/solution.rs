@@ -83,7 +83,7 @@ impl DerivativeProgram {
             self.solution.active = (0..inputs.len()).filter(|j| wanted(&inputs[*j])).collect();
         }
         let many = self.solution.active.len() > limit;
-        self.solution.backward = false && many && self.carried.count() == 0;
+        self.solution.backward = many && self.carried.count() == 0;
     }
 
     /// The adjoint rules of the states, at the end of those of a row.

@@ -72,7 +72,8 @@ impl Adjoint {
         (scratch, record): (&mut Scratch, &Record),
     ) -> Outcome {
         let prescribed = Some(Prescribed::new(record));
-        self.explicit.walk(isa, task, out, scratch, (None, prescribed))
+        self.explicit
+            .walk(isa, task, out, scratch, (None, prescribed))
     }
 
     /// Derivatives of `sum seeds * rows` by the inputs at the steps of the record. `seeds`: one column a row and wanted

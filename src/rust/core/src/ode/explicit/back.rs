@@ -330,7 +330,13 @@ impl Return<'_> {
         for (i, column) in field.moving.iter().enumerate() {
             let lambda = &back.lambda[*column];
             for s in 0..6 {
-                step::add_times(self.isa, A[6][s], &back.h, lambda, &mut back.kappa[s * q + i]);
+                step::add_times(
+                    self.isa,
+                    A[6][s],
+                    &back.h,
+                    lambda,
+                    &mut back.kappa[s * q + i],
+                );
             }
         }
         for s in (0..6).rev() {
@@ -345,7 +351,12 @@ impl Return<'_> {
             }
         }
         for (i, column) in field.moving.iter().enumerate() {
-            step::add(self.isa, &back.direct[i], &mut back.lambda[*column], LANES / 8);
+            step::add(
+                self.isa,
+                &back.direct[i],
+                &mut back.lambda[*column],
+                LANES / 8,
+            );
         }
     }
 
@@ -428,7 +439,9 @@ impl Return<'_> {
             }
             self.tell_time(back, lanes, s);
             let out = &mut back.k[s * q..(s + 1) * q];
-            field.rhs.run(self.isa, LANES, &back.leaves, &mut back.memory, out);
+            field
+                .rhs
+                .run(self.isa, LANES, &back.leaves, &mut back.memory, out);
             for (k, column) in out.iter_mut().zip(&field.moving) {
                 step::add(self.isa, &back.leaves.rates[*column], k, LANES / 8);
             }
@@ -444,7 +457,9 @@ impl Return<'_> {
             back.leaves.states[*column] = back.stages[s * q + i];
         }
         let seeds = &back.kappa[s * q..(s + 1) * q];
-        self.adjoint.rhs.pull(self.isa, &back.leaves, &mut back.rhs, seeds);
+        self.adjoint
+            .rhs
+            .pull(self.isa, &back.leaves, &mut back.rhs, seeds);
         for (seed, column) in seeds.iter().zip(&field.moving) {
             step::add(self.isa, seed, &mut back.rho[*column], LANES / 8);
         }
@@ -496,7 +511,13 @@ impl Return<'_> {
     }
 
     /// `group`: lanes outside, in the cycle, and whether the steady state was added.
-    fn resolve(&self, inner: &mut Back, outer: &mut Back, group: &[(usize, usize, bool)], n: usize) {
+    fn resolve(
+        &self,
+        inner: &mut Back,
+        outer: &mut Back,
+        group: &[(usize, usize, bool)],
+        n: usize,
+    ) {
         let mut matrices = vec![vec![0.0; n * n]; group.len()];
         for k in 0..n {
             inner.lambda.fill(Column::ZERO);
@@ -552,7 +573,13 @@ impl Return<'_> {
         self.tell_time(back, 1 << l, 0);
         let (still, isa) = (&field.still, self.isa);
         still.once(isa, &back.leaves, &mut back.still);
-        still.run(isa, LANES, &back.leaves, &mut back.still, &mut back.still_out);
+        still.run(
+            isa,
+            LANES,
+            &back.leaves,
+            &mut back.still,
+            &mut back.still_out,
+        );
         let slope = |i: usize, j: usize| back.still_out[n + i * n + j].0[l];
         let mut matrix: Vec<f64> = (0..n * n).map(|i| -slope(i % n, i / n)).collect();
         let mut mu: Vec<f64> = back.lambda.iter().map(|lambda| lambda.0[l]).collect();
@@ -563,7 +590,9 @@ impl Return<'_> {
         for (seed, mu) in back.seeds.iter_mut().zip(&mu) {
             seed.0[l] = *mu;
         }
-        self.adjoint.whole.pull(isa, &back.leaves, &mut back.whole, &back.seeds);
+        self.adjoint
+            .whole
+            .pull(isa, &back.leaves, &mut back.whole, &back.seeds);
         back.whole.rates().fill(Column::ZERO);
         let numbers = &trail.numbers[states..];
         add_slopes(back, trail, l, slopes, |i| mu[numbers[i] as usize]);

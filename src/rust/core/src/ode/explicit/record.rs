@@ -34,7 +34,10 @@ pub(super) enum Item {
     /// A step whose numbers ([`Spot`]) begin here.
     Step(usize),
     /// An observation within the step before.
-    Seen { row: usize, theta: f64 },
+    Seen {
+        row: usize,
+        theta: f64,
+    },
     /// An observation of the present states.
     Now(usize),
     /// States in closed form arrive where their segment ends.
@@ -50,7 +53,10 @@ pub(super) enum Item {
     },
     Reset,
     /// The time of the stop before moves: its slopes, and for each state the jump of the derivative.
-    Moves { slopes: Part, jump: usize },
+    Moves {
+        slopes: Part,
+        jump: usize,
+    },
     /// A cycle of the record, and the lane in it.
     Steady {
         cycle: usize,
@@ -122,7 +128,10 @@ impl Record {
     pub(super) fn steps(&mut self, walk: &Walk, way: &Way, accepted: u64) {
         for p in bits(accepted) {
             let at = self.spot(walk, way, p);
-            let (h, left) = (walk.clock.h.0[p], walk.clock.target.0[p] - walk.clock.t.0[p]);
+            let (h, left) = (
+                walk.clock.h.0[p],
+                walk.clock.target.0[p] - walk.clock.t.0[p],
+            );
             let trail = &mut self.lanes[walk.positions[p].lane];
             trail.items.push(Item::Step(at));
             trail.sizes.push((h, h >= left));
@@ -133,7 +142,9 @@ impl Record {
     pub(super) fn close(&mut self, walk: &Walk, way: &Way, lanes: u64) {
         for p in bits(lanes) {
             let at = self.spot(walk, way, p);
-            self.lanes[walk.positions[p].lane].items.push(Item::Close(at));
+            self.lanes[walk.positions[p].lane]
+                .items
+                .push(Item::Close(at));
         }
     }
 

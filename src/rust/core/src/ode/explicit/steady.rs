@@ -63,7 +63,13 @@ impl Walk {
             self.start_cycles(way, progress.position, &mut at);
         }
         let mut settled = [0; LANES];
-        let count = self.settle(way, sink, &mut inner, &mut list[..n], (&mut at, &mut settled));
+        let count = self.settle(
+            way,
+            sink,
+            &mut inner,
+            &mut list[..n],
+            (&mut at, &mut settled),
+        );
         self.record_cycle(way, sink, &mut inner, &settled[..count], &mut at);
         for p in &settled[..count] {
             self.arrive(way, *p, &at);

@@ -256,6 +256,8 @@ impl March {
         }
         Outcome {
             failures: scratch.failures,
+            steps: [0; LANES],
+            slots: 0,
         }
     }
 }
