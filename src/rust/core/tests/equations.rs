@@ -4,8 +4,9 @@
 
 mod common;
 
+use common::data::Generator;
 use common::errors::{is, with_lines, OUTCOME, PARAMETERS, RANDOM};
-use common::{model, model_error};
+use common::{model, model_error, try_model};
 use nlmers_core::ir::graph::{Graph, Node, Op};
 use nlmers_core::model::{Equation, Model};
 use nlmers_core::ode::{Control, Solver};
@@ -552,4 +553,57 @@ fn compartments_are_called_once() {
         "never computed",
         "outside",
     );
+}
+
+/// Lines in any number and order: a model, or an error with a reason and words.
+#[test]
+fn no_mix_of_lines_brings_the_compiler_down() {
+    const LINES: [&str; 24] = [
+        "d/dt(x) <- -a * x",
+        "d/dt(x) <- x * z - t",
+        "d/dt(z) <- ifelse(t > x, w, e)",
+        "d/dt(a) <- z",
+        "d/dt(t) <- 1",
+        "x(0) <- a + e",
+        "x(0) <- z",
+        "z(0) <- w",
+        "f(x) <- plogis(e)",
+        "alag(z) <- t",
+        "rate(x) <- c(a, e)",
+        "dur(nowhere) <- 1",
+        "u <- x / 2",
+        "u <- linear_compartments(a, e)",
+        "u <- linear_compartments(cl = x, v = 2, ka = t)",
+        "u <- linear_compartments(k = a, v = u, k12 = e, k21 = 1)",
+        "f(central) <- 0.5",
+        "depot(0) <- central",
+        "x <- 3",
+        "t <- 3",
+        "if (x > 2) {\n u <- z\n}",
+        "for (i in 1:2) {\n u <- central\n}",
+        "z ~ event(exp(e) * t)",
+        "ode rtol = 1e-3",
+    ];
+    let mut draw = Generator(41);
+    let (mut compiled, mut refused) = (0, 0);
+    for _ in 0..4000 {
+        let n = 1 + draw.below(5);
+        let lines: Vec<&str> = (0..n).map(|_| LINES[draw.below(LINES.len())]).collect();
+        match try_model(&with_lines(&lines.join("\n"))) {
+            Ok(model) => {
+                compiled += 1;
+                for equation in &model.equations {
+                    assert!(equation.nodes().all(|n| n.index() < model.graph.len()));
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(
+                    !error.problem.is_empty() && error.reason != "internal",
+                    "{error}"
+                );
+            }
+        }
+    }
+    assert!(compiled > 300 && refused > 300, "{compiled} and {refused}");
 }
