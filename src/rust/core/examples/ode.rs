@@ -10,7 +10,7 @@ use diffsol::{NalgebraMat, OdeBuilder, OdeEquations, OdeSolverMethod, Vector};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::graph::Graph;
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::ode::explicit::Scratch;
+use nlmers_core::ode::explicit::{Adjoint, Back, Record, Scratch};
 use nlmers_core::ode::{
     Act, Control, Dosing, Explicit, LaneTask, Signals, Stop, Stops, System, Task, Wanted,
 };
@@ -41,6 +41,12 @@ fn main() -> Result<(), Failure> {
     let ratios = (0..ROUNDS).map(|_| slopes.round() / own.round());
     println!(
         "  derivatives in 6 directions: {:.2} solutions",
+        median(ratios.collect())
+    );
+    let mut back = Backward::new(&saturable());
+    let ratios = (0..ROUNDS).map(|_| back.round(&own) / own.round());
+    println!(
+        "  there and back: {:.2} solutions",
         median(ratios.collect())
     );
     Ok(())
@@ -219,6 +225,55 @@ impl Own {
             steps / SETS as f64,
             100.0 * steps / slots as f64
         )
+    }
+}
+
+/// A solution with a record, and the way back.
+struct Backward {
+    adjoint: Adjoint,
+    scratch: Scratch,
+    record: Record,
+    back: Back,
+    gradients: Vec<Column>,
+    out: Vec<Column>,
+}
+
+impl Backward {
+    fn new(system: &System) -> Self {
+        let adjoint = Adjoint::new(system, &[1]);
+        Self {
+            scratch: adjoint.scratch(),
+            record: Record::default(),
+            back: adjoint.back(),
+            adjoint,
+            gradients: vec![Column::ZERO; system.n_inputs],
+            out: vec![Column::ZERO; TIMES.len()],
+        }
+    }
+
+    /// Microseconds a set.
+    fn round(&mut self, own: &Own) -> f64 {
+        let start = ThreadTime::now();
+        let seeds = [Column::splat(1.0); TIMES.len()];
+        for inputs in &own.blocks {
+            let lane = LaneTask {
+                start: 0.0,
+                stops: &own.stops,
+                signals: &own.signals,
+            };
+            let task = Task {
+                inputs,
+                lanes: &[lane; LANES],
+            };
+            let memory = (&mut self.scratch, &mut self.record);
+            let isa = Isa::detect();
+            self.adjoint.record(isa, &task, &mut self.out, memory);
+            let (record, gradients) = (&self.record, &mut self.gradients);
+            self.adjoint
+                .pull(isa, record, &seeds, gradients, &mut self.back);
+            black_box(gradients);
+        }
+        1e6 * start.elapsed().as_secs_f64() / SETS as f64
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Trail {
     pub items: Vec<Item>,
     pub numbers: Vec<f64>,
     pub slopes: Vec<Slope>,
+    /// States whose rates have slopes at rest.
+    pub states: Vec<usize>,
     /// Steps, and whether each was cut by a stop.
     pub sizes: Vec<(f64, bool)>,
 }
@@ -64,7 +66,7 @@ pub(super) enum Item {
         lane: usize,
         adds: bool,
     },
-    /// A state in which nothing moves, and the derivatives of the rates that keep it there: state after state.
+    /// A state in which nothing moves; the derivatives of the rates that keep it there, and into which states they go.
     Rest {
         at: usize,
         slopes: Part,
@@ -121,6 +123,7 @@ impl Record {
             trail.items.clear();
             trail.numbers.clear();
             trail.slopes.clear();
+            trail.states.clear();
             trail.sizes.clear();
         }
     }
@@ -214,12 +217,12 @@ impl Record {
         let at = self.spot(walk, way, p);
         let trail = &mut self.lanes[walk.positions[p].lane];
         trail.numbers[at + 3..at + 3 + x.len()].copy_from_slice(x);
-        let states = trail.numbers.len();
+        let states = trail.states.len();
         let first = trail.slopes.len();
         for stop in cycle {
             if let Act::Rate { state, slopes, .. } = &stop.act {
                 trail.slopes.extend_from_slice(slopes);
-                trail.numbers.extend(slopes.iter().map(|_| *state as f64));
+                trail.states.extend(slopes.iter().map(|_| *state));
             }
         }
         let slopes = (first, trail.slopes.len() - first);

@@ -131,8 +131,8 @@ impl Return<'_> {
             .whole
             .pull(isa, &back.leaves, &mut back.whole, &back.seeds);
         back.whole.rates().fill(Column::ZERO);
-        let numbers = &trail.numbers[states..];
-        add_slopes(back, trail, l, slopes, |i| mu[numbers[i] as usize]);
+        let driven = &trail.states[states..];
+        add_slopes(back, trail, l, slopes, |i| mu[driven[i]]);
         if !adds {
             forget(back, l);
         }
