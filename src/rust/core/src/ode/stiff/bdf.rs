@@ -1,6 +1,6 @@
 //! Integrate between two stops by backward differentiation formulas.
 //!
-//! The method is `Bdf` of the crate diffsol: variable order 1 to 5 in Nordsieck-like differences (Byrne & Hindmarsh 1975;
+//! The method is `Bdf` of the crate diffsol: variable order 1 to 5 in backward differences (Byrne & Hindmarsh 1975;
 //! Shampine & Reichelt 1997), with a Newton iteration on `I - c J`. Sensitivities are solved beside the states with the
 //! same matrix (staggered corrector) and are part of the error control.
 
@@ -9,155 +9,19 @@ use std::cell::RefCell;
 use diffsol::error::{DiffsolError, OdeSolverError};
 use diffsol::ode_solver::state::StateCommon;
 use diffsol::{
-    BdfState, ConstantOp, ConstantOpSens, Matrix, NalgebraContext, NalgebraLU, NalgebraMat,
-    NalgebraVec, NonLinearOp, NonLinearOpJacobian, NonLinearOpSens, OdeBuilder, OdeEquations,
-    OdeEquationsRef, OdeSolverMethod, OdeSolverProblem, OdeSolverState, OdeSolverStopReason, Op,
-    UnitCallable, Vector, VectorCommon as _,
+    BdfState, NalgebraContext, NalgebraLU, OdeBuilder, OdeSolverMethod, OdeSolverProblem,
+    OdeSolverState, OdeSolverStopReason, Vector, VectorCommon as _,
 };
 
+use super::equations::{multiply, Equations, M, V};
 use super::field::{Direction, Setting};
 use super::walk::{Budget, Deliver, Point, Segment};
 use crate::ode::task::Failure;
 
-type V = NalgebraVec<f64>;
-type M = NalgebraMat<f64>;
 type Lu = NalgebraLU<f64>;
 
 /// Whether this build holds the solver.
 pub const AVAILABLE: bool = true;
-
-/// What diffsol asks of equations, answered by a [`Setting`].
-struct Equations<'a, 'b> {
-    setting: RefCell<&'b mut Setting<'a>>,
-    start: Vec<f64>,
-    n_directions: usize,
-    context: NalgebraContext,
-}
-
-impl Op for Equations<'_, '_> {
-    type T = f64;
-    type V = V;
-    type M = M;
-    type C = NalgebraContext;
-
-    fn context(&self) -> &NalgebraContext {
-        &self.context
-    }
-
-    fn nstates(&self) -> usize {
-        self.start.len()
-    }
-
-    fn nout(&self) -> usize {
-        self.start.len()
-    }
-
-    fn nparams(&self) -> usize {
-        self.n_directions
-    }
-}
-
-impl NonLinearOp for Equations<'_, '_> {
-    fn call_inplace(&self, x: &V, t: f64, y: &mut V) {
-        let mut setting = self.setting.borrow_mut();
-        setting.call(x.inner().as_slice(), t, y.inner_mut().as_mut_slice());
-    }
-}
-
-impl NonLinearOpJacobian for Equations<'_, '_> {
-    /// One product a lane of `v`: the sensitivities of all directions stand side by side.
-    fn jac_mul_inplace(&self, x: &V, t: f64, v: &V, y: &mut V) {
-        let mut setting = self.setting.borrow_mut();
-        let jacobian = setting.jacobian(x.inner().as_slice(), t);
-        let (v, y) = (v.inner().as_slice(), y.inner_mut().as_mut_slice());
-        multiply(jacobian, v, y, self.start.len());
-    }
-
-    fn jacobian_inplace(&self, x: &V, t: f64, y: &mut M) {
-        let mut setting = self.setting.borrow_mut();
-        let jacobian = setting.jacobian(x.inner().as_slice(), t);
-        y.inner_mut().as_mut_slice().copy_from_slice(jacobian);
-    }
-}
-
-impl NonLinearOpSens for Equations<'_, '_> {
-    fn sens_mul_inplace(&self, x: &V, t: f64, v: &V, y: &mut V) {
-        let n = self.start.len();
-        let mut slopes = vec![0.0; n * self.n_directions];
-        let mut setting = self.setting.borrow_mut();
-        setting.slopes(x.inner().as_slice(), t, &mut slopes);
-        multiply_general(
-            &slopes,
-            v.inner().as_slice(),
-            y.inner_mut().as_mut_slice(),
-            n,
-        );
-    }
-
-    fn sens_inplace(&self, x: &V, t: f64, y: &mut M) {
-        let mut setting = self.setting.borrow_mut();
-        setting.slopes(x.inner().as_slice(), t, y.inner_mut().as_mut_slice());
-    }
-}
-
-impl ConstantOp for Equations<'_, '_> {
-    fn call_inplace(&self, _t: f64, y: &mut V) {
-        y.inner_mut().as_mut_slice().copy_from_slice(&self.start);
-    }
-}
-
-impl ConstantOpSens for Equations<'_, '_> {
-    /// Sensitivities at the start are handed over with the state.
-    fn sens_mul_inplace(&self, _t: f64, _v: &V, y: &mut V) {
-        y.fill(0.0);
-    }
-}
-
-impl<'c> OdeEquationsRef<'c> for Equations<'_, '_> {
-    type Rhs = &'c Self;
-    type Init = &'c Self;
-    type Mass = UnitCallable<M>;
-    type Root = UnitCallable<M>;
-    type Out = UnitCallable<M>;
-    type Reset = UnitCallable<M>;
-}
-
-impl OdeEquations for Equations<'_, '_> {
-    fn rhs(&self) -> &Self {
-        self
-    }
-
-    fn init(&self) -> &Self {
-        self
-    }
-
-    fn mass(&self) -> Option<UnitCallable<M>> {
-        None
-    }
-
-    fn set_params(&mut self, _p: &V) {}
-
-    fn get_params(&self, p: &mut V) {
-        p.fill(0.0);
-    }
-}
-
-/// `y = J v` for square `J` and as many columns as `v` has.
-fn multiply(jacobian: &[f64], v: &[f64], y: &mut [f64], n: usize) {
-    for (v, y) in v.chunks(n).zip(y.chunks_mut(n)) {
-        multiply_general(jacobian, v, y, n);
-    }
-}
-
-/// `y = A v` for a matrix of `n` rows, column after column.
-fn multiply_general(matrix: &[f64], v: &[f64], y: &mut [f64], n: usize) {
-    y.fill(0.0);
-    for (column, v) in matrix.chunks(n).zip(v) {
-        for (y, a) in y.iter_mut().zip(column) {
-            *y += a * v;
-        }
-    }
-}
 
 /// Go from `segment.from` to `segment.to`; `deliver` gets the position of each observation passed, states and
 /// sensitivities.

@@ -8,6 +8,8 @@
 mod absent;
 #[cfg(feature = "stiff")]
 mod bdf;
+#[cfg(feature = "stiff")]
+mod equations;
 mod field;
 mod formula;
 mod steady;

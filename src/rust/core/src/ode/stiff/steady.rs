@@ -15,21 +15,35 @@ use crate::ode::task::Failure;
 use crate::ode::timeline::Stop;
 
 /// Cycles after which there is no steady state.
-const MAX_CYCLES: usize = 300;
+const MAX_CYCLES: usize = 200;
 
 /// Stretches, each four times as long as the one before, after which nothing comes to rest.
 const MAX_STRETCHES: usize = 60;
 
 const MAX_POLISH: usize = 5;
 
-/// How far `x` may be from the steady state, as a part of the tolerance of a step.
-const CLOSE: f64 = 0.01;
+/// How far `x` may be from the steady state, in units of the tolerance.
+const CLOSE: f64 = 0.1;
 
 /// What one cycle makes of a state, and its derivatives.
 struct Cycle {
     x: DVector<f64>,
     after: DVector<f64>,
     matrix: DMatrix<f64>,
+}
+
+impl Cycle {
+    fn change(&self) -> DVector<f64> {
+        &self.after - &self.x
+    }
+
+    /// `(I - M)^-1`, and the step of Newton's method.
+    fn newton(&self) -> Option<(DMatrix<f64>, DVector<f64>)> {
+        let n = self.x.len();
+        let inverse = (DMatrix::identity(n, n) - &self.matrix).try_inverse()?;
+        let step = &inverse * self.change();
+        finite(&step).then_some((inverse, step))
+    }
 }
 
 impl Walk<'_> {
@@ -99,37 +113,36 @@ impl Walk<'_> {
         interval: f64,
         stops: &[Stop],
     ) -> Result<(Vec<f64>, DMatrix<f64>), Failure> {
-        let n = self.point.x.len();
         let mut x = DVector::from_column_slice(&self.point.x);
         let mut last: Option<Cycle> = None;
         for _ in 0..MAX_CYCLES {
             let cycle = match (self.tried(&x, interval, stops), &last) {
-                (Ok(cycle), None) => cycle,
-                (Err(failure), None) => return Err(failure),
-                // A step of Newton's method that led away: from there on as the doses would.
-                (Ok(cycle), Some(good))
-                    if x == good.after || self.size(&cycle) <= self.size(good) =>
-                {
-                    cycle
-                }
-                (Err(failure), Some(good)) if x == good.after => return Err(failure),
-                (_, Some(good)) => {
+                (Ok(cycle), Some(good)) if x == good.after || self.is_nearer(&cycle, good) => cycle,
+                (_, Some(good)) if x != good.after => {
+                    // Newton's method led away: the end if only rounding is left, else on as the doses would.
+                    if let Some((inverse, step)) = good.newton().filter(|_| self.size(good) <= 1.0)
+                    {
+                        return Ok(((&good.x + step).as_slice().to_vec(), inverse));
+                    }
                     x = good.after.clone();
                     continue;
                 }
+                (tried, _) => tried?,
             };
-            let inverse = (DMatrix::identity(n, n) - &cycle.matrix).try_inverse();
-            let step = inverse.as_ref().map(|i| i * (&cycle.after - &cycle.x));
-            let Some((inverse, step)) = inverse.zip(step).filter(|(_, step)| finite(step)) else {
-                x = cycle.after.clone();
-                last = Some(cycle);
-                continue;
+            let straight = last
+                .as_ref()
+                .is_some_and(|last| self.foresees(last, &cycle));
+            x = match cycle.newton() {
+                Some((inverse, step)) if straight => {
+                    let next = &cycle.x + &step;
+                    let (step, size) = (self.measure(&step, &next), self.size(&cycle));
+                    if step <= CLOSE || (size <= CLOSE && step <= 1e4 * CLOSE) {
+                        return Ok((next.as_slice().to_vec(), inverse));
+                    }
+                    next
+                }
+                _ => cycle.after.clone(),
             };
-            let next = &cycle.x + &step;
-            if self.measure(&step, &next).min(self.size(&cycle)) <= CLOSE {
-                return Ok((next.as_slice().to_vec(), inverse));
-            }
-            x = next;
             last = Some(cycle);
         }
         Err(Failure::NoSteadyState)
@@ -227,7 +240,7 @@ impl Walk<'_> {
                 return None;
             }
             x -= &step;
-            if self.measure(&step, &x) <= CLOSE * CLOSE {
+            if self.measure(&step, &x) <= 1e-3 * CLOSE {
                 self.point.x.copy_from_slice(x.as_slice());
                 return Some(jacobian);
             }
@@ -237,7 +250,21 @@ impl Walk<'_> {
 
     /// How far a cycle leads from where it began, in units of the tolerance.
     fn size(&self, cycle: &Cycle) -> f64 {
-        self.measure(&(&cycle.after - &cycle.x), &cycle.x)
+        self.measure(&cycle.change(), &cycle.x)
+    }
+
+    /// Whether a cycle changes less than an earlier one did.
+    fn is_nearer(&self, cycle: &Cycle, earlier: &Cycle) -> bool {
+        self.measure(&cycle.change(), &earlier.x) < self.size(earlier)
+    }
+
+    /// Whether the derivatives of one cycle tell what the next one does: only then are they worth following, for there
+    /// may be fixed points that no doses lead to.
+    fn foresees(&self, last: &Cycle, cycle: &Cycle) -> bool {
+        let moved = &cycle.x - &last.x;
+        let foreseen = last.change() + &last.matrix * &moved - &moved;
+        let error = self.measure(&(cycle.change() - foreseen), &last.x);
+        error <= (0.1 * self.size(last)).max(1.0)
     }
 
     fn measure(&self, step: &DVector<f64>, x: &DVector<f64>) -> f64 {
