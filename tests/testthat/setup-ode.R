@@ -65,15 +65,11 @@ quinidine <- transform(as.data.frame(nlme::Quinidine), ss = as.numeric(!is.na(in
 
 quinidine_model <- function() {
   nlme_model(
-    fixed(
-      lka = -0.3, lcl = 2.5, lv = 5.4, b_glyco = -0.4,
-      omega_cl = positive(0.3), omega_v = positive(0.4), sigma = positive(0.6)
-    ),
-    random(eta_cl ~ normal(0, omega_cl) | Subject, eta_v ~ normal(0, omega_v) | Subject),
+    fixed(lka = -0.3, lcl = 2.5, lv = 5.4, b_glyco = -0.4, omega_cl = positive(0.3), sigma = positive(0.6)),
+    random(eta_cl ~ normal(0, omega_cl) | Subject),
     {
       cl <- exp(lcl + b_glyco * glyco + eta_cl)
-      v <- exp(lv + eta_v)
-      conc ~ normal(linear_compartments(cl, v, ka = exp(lka)), sigma)
+      conc ~ normal(linear_compartments(cl, exp(lv), ka = exp(lka)), sigma)
     }
   )
 }

@@ -8,18 +8,6 @@
 # nodes per dimension (linear model: any number). Those published for 7 nodes lie
 # within 0.03 of them; the difference is the error of 7 nodes.
 
-fits <- function(model, data) {
-  lapply(1:10, function(seed) fit_nlme(model, data, seed = seed, progress = FALSE))
-}
-
-expect_near_maximum <- function(fits, maximum, nodes, mean = 0.03, worst = 0.10) {
-  values <- vapply(fits, function(fit) as.numeric(logLik(fit, nodes = nodes)), 0)
-  excess <- -2 * (values - maximum)
-  cat(sprintf("\nexcess of -2LL: mean %.4f, worst %.4f\n", base::mean(excess), max(excess)))
-  expect_lte(base::mean(excess), mean)
-  expect_lte(max(excess), worst)
-}
-
 expect_steadier_than <- function(fits, saemix) {
   estimates <- vapply(fits, function(fit) {
     c(fixef(fit), omega = VarCorr(fit)$variance, sigma(fit))
