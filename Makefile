@@ -49,6 +49,7 @@ bench:
 	@Rscript bench/theophylline.R build
 	@cargo run --release $(CORE) --example bench -- build
 	@cargo run --release $(CORE) --example scale
+	@cargo run --release $(CORE) --example ode
 
 lint:
 	@$(SETUP) $(IMPORTS) $(TESTING) lintr

@@ -1,5 +1,10 @@
 # Models with real dosing histories, two outcomes, stiff kinetics, and the published mechanistic example.
 
+# Maxima of the likelihood: ours by quadrature with 25 nodes, found by quasi-Newton steps on it (phenobarbital) and by
+# vem(), polished (quinidine).
+phenobarb_maximum <- -436.1829008
+quinidine_maximum <- -440.5570176
+
 test_that("phenobarbital in newborns reaches the maximum", {
   skip_on_cran()
   made <- fit_nlme(
@@ -13,7 +18,8 @@ test_that("phenobarbital in newborns reaches the maximum", {
 test_that("quinidine in patients reaches the maximum", {
   skip_on_cran()
   made <- fit_nlme(
-    quinidine_model(), quinidine, events = c(amt = "dose", ii = "interval"), seed = 1, progress = FALSE
+    quinidine_model(), quinidine, events = c(amt = "dose", ii = "interval"), fix = "lka", seed = 1,
+    progress = FALSE
   )
   expect_true(converged(made))
   expect_equal(made$n_obs, 361)

@@ -143,7 +143,7 @@ impl DerivativeProgram {
             let mut before = None;
             for (turn, (i, tangent)) in moving.iter().enumerate() {
                 // A sum is read and written in turns, so that the last one lands in the state's own column.
-                let last = (moving.len() - 1 - turn) % 2 == 0;
+                let last = (moving.len() - 1 - turn).is_multiple_of(2);
                 let dst = if last { own } else { self.solution.spare };
                 let a = self.solution.slope(*s, *i);
                 let forward = Instruction {

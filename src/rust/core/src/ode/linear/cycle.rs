@@ -243,8 +243,10 @@ fn solve(matrix: &mut [f64], right: &mut [f64], n: usize) -> bool {
     for i in 0..n {
         let free = (0..n).filter(|row| !is_used[*row]);
         let pivot = free.max_by(|a, b| matrix[a * n + i].abs().total_cmp(&matrix[b * n + i].abs()));
-        let Some(pivot) = pivot.filter(|row| !(matrix[row * n + i].abs() <= STAYS * largest))
-        else {
+        let Some(pivot) = pivot.filter(|row| {
+            let size = matrix[row * n + i].abs();
+            size.is_nan() || size > STAYS * largest
+        }) else {
             continue;
         };
         (owner[i], is_used[pivot]) = (Some(pivot), true);
@@ -264,7 +266,7 @@ fn solve(matrix: &mut [f64], right: &mut [f64], n: usize) -> bool {
     let mut is_found = true;
     for right in right.chunks_mut(n) {
         let known = right.to_vec();
-        let pushes = |row: usize| !(known[row].abs() <= NO_INFLOW * size);
+        let pushes = |row: usize| known[row].is_nan() || known[row].abs() > NO_INFLOW * size;
         is_found &= !(0..n).any(|row| !is_used[row] && pushes(row));
         for (i, x) in right.iter_mut().enumerate() {
             *x = owner[i].map_or(0.0, |row| known[row] / matrix[row * n + i]);

@@ -145,4 +145,3 @@ fn multiply_general(matrix: &[f64], v: &[f64], y: &mut [f64], n: usize) {
         }
     }
 }
-
