@@ -21,7 +21,7 @@ fn derivatives_are_differences() {
         inputs: &slopes,
         ..Case::new(&system, &[0, 1, 2])
     };
-    let rows = case.solve(&[base.clone()], &[moving(&base, &times)]);
+    let rows = case.solve(std::slice::from_ref(&base), &[moving(&base, &times)]);
     for j in 0..base.len() {
         let h = 1e-4 * base[j];
         let shifted = |sign: f64| {
@@ -213,9 +213,9 @@ fn derivatives_are_differences_at_fixed_steps() {
     };
     let case = Case::new(&system, &[1, 2]);
     let seeds = seeds(times.len(), 2);
-    let (_, gradients, record) = case.adjoint(&[base.clone()], &[at(&base)], &seeds);
+    let (_, gradients, record) = case.adjoint(std::slice::from_ref(&base), &[at(&base)], &seeds);
     let total = |set: Vec<f64>| -> f64 {
-        let rows = case.replay(&[set.clone()], &[at(&set)], &record);
+        let rows = case.replay(std::slice::from_ref(&set), &[at(&set)], &record);
         let each = rows.out.iter().zip(&seeds);
         each.map(|(row, seed)| row.0[0] * seed.0[0]).sum()
     };
