@@ -31,7 +31,29 @@ write_request <- function(name, model, data, method) {
   write.csv(bound$columns, file.path(folder, paste0(name, ".csv")), row.names = FALSE, quote = FALSE)
 }
 
+equations <- function(...) {
+  nlme_model(
+    fixed(
+      ka = positive(1), V = positive(20), Cl = positive(0.5),
+      omega = positive(c(1, 1, 1)), a = positive(1)
+    ),
+    random(c(eta_ka, eta_V, eta_Cl) ~ mvnormal(c(0, 0, 0), diag(omega)) | Subject),
+    ...,
+    {
+      ka_i <- ka * exp(eta_ka)
+      v_i <- V * exp(eta_V)
+      d/dt(depot) <- -ka_i * depot
+      d/dt(center) <- ka_i * depot - Cl * exp(eta_Cl) / v_i * center
+      depot(0) <- Dose
+      conc ~ normal(center / v_i, a)
+    }
+  )
+}
+
 write_request("theophylline", model, data, saem())
+write_request("saem-theophylline", model, data, saem())
+write_request("equations-theophylline", equations(), data, saem())
+write_request("steps-theophylline", equations(ode_control(linear = FALSE)), data, saem())
 write_request("vem-theophylline", model, data, vem())
 
 warfarin <- file.path(Sys.getenv("NLMERS_SHARED"), "reference", "data", "warfarin_cp.csv")

@@ -37,6 +37,10 @@ fn main() -> Result<(), Failure> {
             &format!("{folder}/theophylline.csv"),
             unit,
         )?;
+        // The same model in closed form, as equations that are recognized as linear, and integrated.
+        for name in ["saem", "equations", "steps"] {
+            whole_request(&format!("{folder}/{name}-theophylline"), unit)?;
+        }
         for name in ["vem-theophylline", "vem-warfarin"] {
             whole_request(&format!("{folder}/{name}"), unit)?;
         }
