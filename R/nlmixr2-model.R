@@ -22,7 +22,7 @@
 #'
 #' @rdname as_nlme_model
 #' @export
-as_nlme_model.function <- function(x, env = environment(x), ...) {
+as_nlme_model.function <- function(x, env = environment(x), ...) { # nolint: object_name_linter.
   refuse_dots(...)
   blocks <- nlmixr2_blocks(x)
   known <- nlmixr2_ini(blocks$ini, env)

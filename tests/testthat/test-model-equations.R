@@ -29,7 +29,7 @@ oral_closed <- function() {
 test_that("statements of differential equations are read", {
   statements <- read(quote({
     d/dt(gut) <- -ka * gut
-    d/dt(x.1) = t
+    d/dt(x.1) = t # nolint: assignment_linter.
     gut(0) <- dose
     f(gut) <- fr
     F(x.1) <- 1

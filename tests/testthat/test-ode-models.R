@@ -84,8 +84,13 @@ binding <- function(...) {
   )
 }
 
+# The implicit solver takes lanes one by one.
+few_solutions <- function() {
+  saem(exploration = 30, smoothing = 20, n_chains = 1, auto_small_n_chains = FALSE, log_lik = FALSE)
+}
+
 binding_data <- function() {
-  design <- expand.grid(t = c(0, 0.25, 1, 4, 8, 24, 48, 72), id = 1:12)
+  design <- expand.grid(t = c(0, 0.25, 1, 4, 8, 24, 48, 72), id = 1:6)
   design <- design[order(design$id, design$t), ]
   design$amt <- ifelse(design$t == 0, 20, 0)
   simulate(binding(), seed = 5, data = design)
@@ -96,9 +101,9 @@ test_that("fast binding is fitted, and the summary says what solved it", {
   data <- binding_data()
   made <- fit_nlme(
     binding(ode_control(solver = "stiff")), data, fix = "lkon",
-    method = saem(exploration = 60, smoothing = 40), seed = 1, progress = FALSE
+    method = few_solutions(), seed = 1, progress = FALSE
   )
-  expect_lt(max(abs(fixef(made)[c("lke", "lksyn")] - c(log(0.1), 0))), 0.25)
+  expect_lt(max(abs(fixef(made)[c("lke", "lksyn")] - c(log(0.1), 0))), 0.3)
   lines <- capture.output(summary(made))
   expect_true(any(grepl("by an implicit method", lines)))
 })
@@ -108,7 +113,7 @@ test_that("draws without solution are rejected, counted and named", {
   data <- binding_data()
   hurried <- binding(ode_control(solver = "explicit", max_steps = 300))
   made <- fit_nlme(
-    hurried, data, fix = "lkon", method = saem(exploration = 30, smoothing = 20), seed = 1, progress = FALSE
+    hurried, data, fix = "lkon", method = few_solutions(), seed = 1, progress = FALSE
   )
   failed <- made$equations$failed
   expect_true("too many steps" %in% failed$reason)
