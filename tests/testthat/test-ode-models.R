@@ -1,4 +1,4 @@
-# Models with real dosing histories, two outcomes, stiff kinetics, and the published mechanistic example.
+# Models with real dosing histories, and the published mechanistic example.
 
 # Maxima of the likelihood: ours by quadrature with 25 nodes, found by quasi-Newton steps on it (phenobarbital) and by
 # vem(), polished (quinidine).
@@ -59,63 +59,4 @@ test_that("the mechanistic example is fitted as written, in closed form wherever
   bounds <- confint(made, level = 0.999)
   expect_true(all(bounds[c("tka", "tcl", "tv"), 1] < c(0.45, 1, 3.45)))
   expect_true(all(bounds[c("tka", "tcl", "tv"), 2] > c(0.45, 1, 3.45)))
-})
-
-# A drug that binds its target a thousand times faster than it is eliminated.
-binding <- function(...) {
-  nlme_model(
-    fixed(
-      lke = log(0.1), lkon = log(50), lksyn = log(1),
-      omega = positive(c(0.2, 0.2)), sigma = positive(0.1)
-    ),
-    random(eta ~ mvnormal(c(lke, lksyn), diag(omega^2)) | id),
-    ...,
-    {
-      ke <- exp(eta[1])
-      ksyn <- exp(eta[2])
-      kon <- exp(lkon)
-      koff <- 5
-      d/dt(drug) <- -ke * drug - kon * drug * target + koff * complex
-      d/dt(target) <- ksyn - 0.5 * target - kon * drug * target + koff * complex
-      d/dt(complex) <- kon * drug * target - (koff + 0.3) * complex
-      target(0) <- ksyn / 0.5
-      y ~ normal(log(drug + 1e-6), sigma)
-    }
-  )
-}
-
-# The implicit solver takes lanes one by one.
-few_solutions <- function() {
-  saem(exploration = 30, smoothing = 20, n_chains = 1, auto_small_n_chains = FALSE, log_lik = FALSE)
-}
-
-binding_data <- function() {
-  design <- expand.grid(t = c(0, 0.25, 1, 4, 8, 24, 48, 72), id = 1:6)
-  design <- design[order(design$id, design$t), ]
-  design$amt <- ifelse(design$t == 0, 20, 0)
-  simulate(binding(), seed = 5, data = design)
-}
-
-test_that("fast binding is fitted, and the summary says what solved it", {
-  skip_on_cran()
-  data <- binding_data()
-  made <- fit_nlme(
-    binding(ode_control(solver = "stiff")), data, fix = "lkon",
-    method = few_solutions(), seed = 1, progress = FALSE
-  )
-  expect_lt(max(abs(fixef(made)[c("lke", "lksyn")] - c(log(0.1), 0))), 0.3)
-  lines <- capture.output(summary(made))
-  expect_true(any(grepl("by an implicit method", lines)))
-})
-
-test_that("draws without solution are rejected, counted and named", {
-  skip_on_cran()
-  data <- binding_data()
-  hurried <- binding(ode_control(solver = "explicit", max_steps = 300))
-  made <- fit_nlme(
-    hurried, data, fix = "lkon", method = few_solutions(), seed = 1, progress = FALSE
-  )
-  failed <- made$equations$failed
-  expect_true("too many steps" %in% failed$reason)
-  expect_true(any(grepl("too many steps", capture.output(summary(made)))))
 })
