@@ -8,7 +8,7 @@ mod systems;
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::specification::Interpolation;
-use nlmers_core::ode::{Act, Failure, Signals, Slope, Solver, Stops, System};
+use nlmers_core::ode::{Act, Failure, Signals, Solver, Stops, System};
 use systems::*;
 
 /// Amount in the central compartment after one dose into the depot.
@@ -330,7 +330,7 @@ fn states_in_closed_form_give_the_same() {
             inputs: &slopes,
             ..Case::new(system, &[0, 1, 2])
         };
-        case.solve(&[set.clone()], &[course(&events, &times)])
+        case.solve(std::slice::from_ref(&set), &[course(&events, &times)])
     };
     let (a, b) = (rows(&whole), rows(&partly));
     for row in 0..times.len() {
@@ -353,7 +353,10 @@ fn instruction_sets_agree() {
             isa,
             ..Case::new(&system, &[1])
         };
-        found.push(case.solve(&[set.clone()], &[stops.clone()]).out);
+        found.push(
+            case.solve(std::slice::from_ref(&set), std::slice::from_ref(&stops))
+                .out,
+        );
     }
     for other in &found {
         for (a, b) in other.iter().zip(&found[0]) {

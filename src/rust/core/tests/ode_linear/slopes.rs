@@ -38,7 +38,7 @@ fn worst(system: &System, cases: &[Case], wanted: &Wanted) -> f64 {
                     .fold(1e-9, f64::max);
                 for (r, row) in all[c].0.iter().enumerate() {
                     let error = (row[wanted.slope(s, j)] - numeric(r)).abs() / scale;
-                    if !(error <= worst) {
+                    if error.is_nan() || error > worst {
                         worst = error;
                         eprintln!(
                             "case {c} input {input} state {state} row {r}: {} {} {error:.1e}",
