@@ -155,8 +155,10 @@ fn flows_agree_with_the_matrix_exponential() {
             let start = given(&states) + given(&rates) * elapsed;
             // Scaling and squaring loses digits as an exponential does.
             let norm = a.iter().flatten().fold(0.0f64, |m, x| m.max(x.abs())) * elapsed;
-            let scale =
-                (norm / 3000.0).max(1.0) * truth.iter().fold(slow * start, |m, x| m.max(x.abs()));
+            let scale = (norm / 3000.0).max(1.0)
+                * truth
+                    .iter()
+                    .fold((slow * start).max(1e-290), |m, x| m.max(x.abs()));
             let at = Point {
                 states,
                 inputs,
