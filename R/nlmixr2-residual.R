@@ -33,7 +33,7 @@ nlmixr2_endpoint <- function(line, state) {
     dist <- do.call(nlmixr2_families[[words]], terms[[1L]]$args, quote = TRUE)
   } else {
     names(terms) <- words
-    check_residual(terms, state)
+    check_residual_terms(terms, state)
     dist <- residual_distribution(terms, prediction)
     spreads <- lapply(intersect(c("add", "prop", "pow", "lnorm"), words), function(word) terms[[word]]$args[[1L]])
     state$spreads <- c(state$spreads, vapply(Filter(is.symbol, spreads), as.character, ""))
@@ -82,7 +82,7 @@ residual_term <- function(code, state) {
   list(word = word, args = unname(args))
 }
 
-check_residual <- function(terms, state) {
+check_residual_terms <- function(terms, state) {
   words <- names(terms)
   fail <- function(problem, hint = NULL) stop_untranslated_line(problem, state$line, hint)
   family <- intersect(words, names(nlmixr2_families))

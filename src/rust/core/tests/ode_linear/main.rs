@@ -13,5 +13,6 @@ mod lanes;
 mod properties;
 mod reference;
 mod slopes;
+mod steps;
 mod systems;
 mod textbook;

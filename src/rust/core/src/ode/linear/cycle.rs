@@ -13,10 +13,6 @@ use crate::ode::system::ELAPSED;
 use crate::ode::task::Failure;
 use crate::ode::timeline::{Act, Stop};
 
-/// A part of a state that stays from cycle to cycle, and inflow into it, relative to what else there is: rounding.
-const STAYS: f64 = 1e-14;
-const NO_INFLOW: f64 = 1e-9;
-
 impl March {
     /// Lanes at stops [`Act::Steady`].
     pub(super) fn steady<'a>(
@@ -83,29 +79,28 @@ impl March {
             if !values && self.directions.is_empty() {
                 break;
             }
-            let start = scratch.leaves.states.clone();
+            let mut start = std::mem::take(&mut scratch.start);
+            start.clone_from(&scratch.leaves.states);
             self.cycle(isa, stops.clone(), scratch);
             let columns = if values { 0..n } else { n..start.len() };
             for (lane, _) in stops.clone() {
-                let mut matrix: Vec<f64> = (0..n * n)
-                    .map(|i| f64::from(u8::from(i / n == i % n)) - scratch.matrix[i].0[lane])
-                    .collect();
-                let ends = &scratch.leaves.states;
-                let difference = |c: usize| ends[c].0[lane] - start[c].0[lane];
-                let mut right: Vec<f64> = columns.clone().map(difference).collect();
-                let is_found = solve(&mut matrix, &mut right, n);
-                for (c, x) in scratch.leaves.states.iter_mut().enumerate() {
-                    let change = if columns.contains(&c) {
-                        right[c - columns.start]
-                    } else {
-                        0.0
-                    };
-                    x.0[lane] = start[c].0[lane] + change;
+                let one = |i: usize| f64::from(u8::from(i / n == i % n));
+                let (system, states) = (&mut scratch.elimination, &mut scratch.leaves.states);
+                let elements = (0..n * n).map(|i| one(i) - scratch.matrix[i].0[lane]);
+                let change = |c: usize| states[c].0[lane] - start[c].0[lane];
+                system.set(elements, columns.clone().map(change));
+                let is_found = system.solve(n);
+                for (x, start) in states.iter_mut().zip(&start) {
+                    x.0[lane] = start.0[lane];
+                }
+                for (c, change) in columns.clone().zip(&system.right) {
+                    states[c].0[lane] += change;
                 }
                 if !is_found {
                     self.fail(lane, scratch);
                 }
             }
+            scratch.start = start;
         }
     }
 
@@ -198,23 +193,17 @@ impl March {
             self.still
                 .run(isa, LANES, leaves, memory, &mut scratch.matrix);
             for (lane, _) in stops.clone() {
+                let (system, states) = (&mut scratch.elimination, &mut scratch.leaves.states);
                 let at = |c: usize| scratch.matrix[c].0[lane];
-                let mut matrix: Vec<f64> = (0..n * n).map(|i| -at(n + i)).collect();
-                let columns = if values {
-                    0..n
-                } else {
-                    n..scratch.leaves.states.len()
-                };
+                let columns = if values { 0..n } else { n..states.len() };
                 let moves = |c: usize| if values { at(c) } else { at(n * n + c) };
-                let rates = &scratch.leaves.rates;
-                let mut right: Vec<f64> = columns
-                    .clone()
-                    .map(|c| moves(c) + rates[c].0[lane])
-                    .collect();
-                let is_found = solve(&mut matrix, &mut right, n);
-                for (c, change) in columns.zip(right) {
-                    let x = &mut scratch.leaves.states[c].0[lane];
-                    *x = if values { *x + change } else { change };
+                let rate = |c: usize| scratch.leaves.rates[c].0[lane];
+                let right = columns.clone().map(|c| moves(c) + rate(c));
+                system.set((0..n * n).map(|i| -at(n + i)), right);
+                let is_found = system.solve(n);
+                for (c, change) in columns.zip(&system.right) {
+                    let before = if values { states[c].0[lane] } else { 0.0 };
+                    states[c].0[lane] = before + change;
                 }
                 if !is_found {
                     self.fail(lane, scratch);
@@ -230,47 +219,4 @@ impl March {
         }
         states.iter_mut().for_each(|x| x.0[lane] = f64::NAN);
     }
-}
-
-/// Solve `matrix x = right` (row-major) for right-hand sides of length `n`, one after the other, by Gauss-Jordan elimination
-/// in place. A direction in which nothing happens stays zero; false if something pushes along it.
-fn solve(matrix: &mut [f64], right: &mut [f64], n: usize) -> bool {
-    let largest = matrix.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-    let size = right.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-    // For each column the row that determines it.
-    let mut owner: Vec<Option<usize>> = vec![None; n];
-    let mut is_used = vec![false; n];
-    for i in 0..n {
-        let free = (0..n).filter(|row| !is_used[*row]);
-        let pivot = free.max_by(|a, b| matrix[a * n + i].abs().total_cmp(&matrix[b * n + i].abs()));
-        let Some(pivot) = pivot.filter(|row| {
-            let size = matrix[row * n + i].abs();
-            size.is_nan() || size > STAYS * largest
-        }) else {
-            continue;
-        };
-        (owner[i], is_used[pivot]) = (Some(pivot), true);
-        for row in (0..n).filter(|row| *row != pivot) {
-            let factor = matrix[row * n + i] / matrix[pivot * n + i];
-            if factor == 0.0 {
-                continue;
-            }
-            for j in 0..n {
-                matrix[row * n + j] -= factor * matrix[pivot * n + j];
-            }
-            for right in right.chunks_mut(n) {
-                right[row] -= factor * right[pivot];
-            }
-        }
-    }
-    let mut is_found = true;
-    for right in right.chunks_mut(n) {
-        let known = right.to_vec();
-        let pushes = |row: usize| known[row].is_nan() || known[row].abs() > NO_INFLOW * size;
-        is_found &= !(0..n).any(|row| !is_used[row] && pushes(row));
-        for (i, x) in right.iter_mut().enumerate() {
-            *x = owner[i].map_or(0.0, |row| known[row] / matrix[row * n + i]);
-        }
-    }
-    is_found
 }

@@ -15,7 +15,7 @@ use crate::ir::op::{Binary, Unary};
 pub const MOST_POINTS: usize = 4;
 
 /// Up to which `(p_m - p_0) t` the series is taken, and its degree; truncation is below `1e-13`.
-const SERIES: [(f64, usize); MOST_POINTS] = [(0.0, 0), (0.1, 8), (0.25, 9), (0.5, 12)];
+const SERIES: [(f64, usize); MOST_POINTS] = [(0.0, 0), (0.1, 7), (0.1, 7), (0.3, 10)];
 
 /// The same for two points that are not part of more: no further quotient magnifies the error of theirs.
 const PAIR: (f64, usize) = (0.02, 5);

@@ -3,6 +3,7 @@
 //! An observation evaluates the flow from where the segment began, which stays; everything else ends the segment. With
 //! `S = dx/dp`, `S(t) = flow_x S + flow_r dr/dp + flow_p`.
 
+use super::eliminate::Elimination;
 use super::plan::{Does, Plan};
 use super::tangent::Tangents;
 use crate::ir::column::{Column, LANES};
@@ -54,6 +55,8 @@ pub struct Scratch {
     pub(super) after: Vec<Column>,
     pub(super) matrix: Vec<Column>,
     pub(super) saved: [Vec<Column>; 2],
+    pub(super) start: Vec<Column>,
+    pub(super) elimination: Elimination,
     pub(super) failures: [Option<Failure>; LANES],
     bad: Column,
 }
@@ -107,6 +110,8 @@ impl March {
             after: zeros(self.n),
             matrix: zeros(self.still.n_roots().max(self.n * self.n)),
             saved: [zeros(columns), zeros(columns)],
+            start: zeros(columns),
+            elimination: Elimination::default(),
             failures: [None; LANES],
             bad: Column::ZERO,
         }

@@ -5,6 +5,7 @@ mod coefficient;
 mod cycle;
 mod detect;
 mod divided;
+mod eliminate;
 mod exponential;
 mod march;
 mod meet;
@@ -48,7 +49,7 @@ pub fn linearize(system: &System, infused: &[bool]) -> Option<System> {
     }
 }
 
-/// The flow of each linear state; where some are too many for one exponential, these.
+/// The flow of each linear state; where some are better integrated, these.
 fn flows(
     system: &mut System,
     rows: &BTreeMap<usize, Form>,
@@ -79,6 +80,10 @@ fn flows(
             }
             None => join(&mut groups, &component)?,
         }
+    }
+    // A step by step solution would evaluate an exponential many times between two stops.
+    if rows.len() < flow.len() && !groups.is_empty() {
+        return Err(groups.into_iter().flat_map(|(_, wanted)| wanted).collect());
     }
     for (all, wanted) in groups {
         let nodes = exponential::flow(g, rows, &all, &inputs, time);
