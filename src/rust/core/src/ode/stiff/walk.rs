@@ -8,7 +8,7 @@ use crate::ode::timeline::{Act, Slope, Stop};
 
 /// The local error of a step is kept to this part of the tolerance, because errors of steps add up: with it the error
 /// at observations is 0.2 to 0.7 times `rtol` on Robertson's equations, on target-mediated disposition and on absorption
-/// at `rtol = 1e-6`, without it up to ten times as much.
+/// at `rtol = 1e-6`.
 const STRICTER: f64 = 0.1;
 
 /// Where a lane is.
