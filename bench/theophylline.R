@@ -7,12 +7,13 @@ library(nlmers)
 folder <- commandArgs(TRUE)[1L]
 data <- subset(datasets::Theoph, Time > 0)
 data$Dose <- data$Dose * data$Wt
+typical <- quote(fixed(
+  ka = positive(1), V = positive(20), Cl = positive(0.5),
+  omega = positive(c(1, 1, 1)), a = positive(1)
+))
+effects <- quote(random(c(eta_ka, eta_V, eta_Cl) ~ mvnormal(c(0, 0, 0), diag(omega)) | Subject))
 model <- nlme_model(
-  fixed(
-    ka = positive(1), V = positive(20), Cl = positive(0.5),
-    omega = positive(c(1, 1, 1)), a = positive(1)
-  ),
-  random(c(eta_ka, eta_V, eta_Cl) ~ mvnormal(c(0, 0, 0), diag(omega)) | Subject),
+  !!typical, !!effects,
   {
     ka_i <- ka * exp(eta_ka)
     v_i <- V * exp(eta_V)
@@ -33,12 +34,7 @@ write_request <- function(name, model, data, method) {
 
 equations <- function(...) {
   nlme_model(
-    fixed(
-      ka = positive(1), V = positive(20), Cl = positive(0.5),
-      omega = positive(c(1, 1, 1)), a = positive(1)
-    ),
-    random(c(eta_ka, eta_V, eta_Cl) ~ mvnormal(c(0, 0, 0), diag(omega)) | Subject),
-    ...,
+    !!typical, !!effects, ...,
     {
       ka_i <- ka * exp(eta_ka)
       v_i <- V * exp(eta_V)
