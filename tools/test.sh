@@ -3,7 +3,7 @@
 
 mkdir -p build
 {
-  cargo test --manifest-path src/rust/Cargo.toml --locked --package nlmers-core --no-fail-fast
+  cargo test --manifest-path src/rust/Cargo.toml --locked --package nlmers-core --lib --tests --no-fail-fast
   echo $? >build/cargo.status
 } 2>&1 | tee build/cargo.log
 cargo_status=$(cat build/cargo.status)

@@ -13,6 +13,7 @@ mod meet;
 mod observe;
 mod record;
 mod rest;
+mod rough;
 mod start;
 mod steady;
 mod step;

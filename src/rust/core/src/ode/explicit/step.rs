@@ -4,10 +4,11 @@
 //! of the next step is that of a PI controller, `h 0.95 err^-0.22 err_before^0.02` (Hairer, Norsett & Wanner 1993, II.4).
 //! Their code DOPRI5 has 0.9, -0.17, 0.04: on decaying exponentials steps settle where `err^(1/5)` is 0.85 and 0.95.
 
+use super::rough;
 use super::tableau::{A, E, STAGES};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::double::{madd, select};
-use crate::ir::vmath::{self, per_isa};
+use crate::ir::vmath::per_isa;
 
 pub const CHUNK: usize = 8;
 pub type Chunk = [f64; CHUNK];
@@ -26,7 +27,7 @@ pub struct Clock {
     pub next: Column,
     /// When the segment began.
     pub origin: Column,
-    /// Logarithm of the last accepted error.
+    /// Binary logarithm of the last accepted error.
     pub log_error: Column,
     /// The first step that was accepted after the last change.
     pub first: Column,
@@ -124,11 +125,7 @@ fn stages<'a, const S: usize>(columns: &Columns<'a>, i: usize) -> [&'a Column; S
 
 /// `sum_j weights_j k_j` in eight lanes.
 #[inline(always)]
-fn combine<const FMA: bool, const S: usize>(
-    weights: &[f64],
-    k: &[&Column; S],
-    c: usize,
-) -> Chunk {
+fn combine<const FMA: bool, const S: usize>(weights: &[f64], k: &[&Column; S], c: usize) -> Chunk {
     let mut sum = *at(k[0], c);
     for l in 0..CHUNK {
         sum[l] *= weights[0];
@@ -216,11 +213,11 @@ fn add_error<const FMA: bool>(
     }
 }
 
-/// The factor by which the step changes, from the logarithms of this error and the last accepted one.
+/// The factor by which the step changes, from the binary logarithms of this error and the last accepted one.
 #[inline(always)]
 fn factor<const FMA: bool>(accepted: bool, log: f64, before: f64) -> f64 {
     let exponent = select(accepted, -0.22 * log + 0.02 * before, -0.2 * log);
-    let factor = 0.95 * vmath::exp::<FMA>(exponent);
+    let factor = 0.95 * rough::exp2::<FMA>(exponent);
     let low = select(factor < 0.2, 0.2, factor);
     select(low > 10.0, 10.0, low)
 }
@@ -246,7 +243,7 @@ fn judge_body<const FMA: bool>(
         // Errors below 1e-6 are as good as none; what is no number counts as large.
         let bounded = select(squared.0[l] < 1e8, squared.0[l], 1e8);
         let bounded = select(bounded > 1e-12, bounded, 1e-12);
-        let log = 0.5 * vmath::ln_normal::<FMA>(bounded);
+        let log = 0.5 * rough::log2::<FMA>(bounded);
         let accepted = squared.0[l] <= 1.0;
         let size = h.0[l] * factor::<FMA>(accepted, log, before.0[l]);
         // A step cut short says nothing against the size it was cut from.
@@ -254,7 +251,7 @@ fn judge_body<const FMA: bool>(
         clock.free.0[l] = select(kept, free.0[l], size);
         clock.log_error.0[l] = select(accepted, log, before.0[l]);
     }
-    let mut verdict = Verdict::default();
+    let mut flags = [[0u8; LANES]; 3];
     for l in 0..lanes {
         clock.steps.0[l] += 1.0;
         let accepted = squared.0[l] <= 1.0;
@@ -262,11 +259,27 @@ fn judge_body<const FMA: bool>(
         let reached = (end >= clock.next.0[l]) | (h.0[l] >= clock.target.0[l] - t);
         let stuck = !accepted & (t + clock.free.0[l] == t);
         let exhausted = clock.steps.0[l] >= limits.max_steps;
-        verdict.accepted |= u64::from(accepted) << l;
-        verdict.arrived |= u64::from(accepted & reached) << l;
-        verdict.trouble |= u64::from(stuck | exhausted) << l;
+        flags[0][l] = u8::from(accepted);
+        flags[1][l] = u8::from(accepted & reached);
+        flags[2][l] = u8::from(stuck | exhausted);
     }
-    verdict
+    Verdict {
+        accepted: pack(&flags[0]),
+        arrived: pack(&flags[1]),
+        trouble: pack(&flags[2]),
+    }
+}
+
+/// The zeros and ones of all lanes as bits of one number.
+#[inline(always)]
+fn pack(flags: &[u8; LANES]) -> u64 {
+    let mut set = 0;
+    for (c, eight) in flags.as_chunks::<CHUNK>().0.iter().enumerate() {
+        // The product brings bit 8 l to bit 56 + l.
+        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        set |= bits << (CHUNK * c);
+    }
+    set
 }
 
 per_isa! {

@@ -196,10 +196,13 @@ impl Walk {
         }
     }
 
-    /// Go on to the next stop.
+    /// Go on to the next stop after an observation: the next one that changes something stays.
     pub fn pass(&mut self, way: &Way, p: usize) {
-        self.positions[p].cursor += 1;
-        self.look_ahead(way, p);
+        let position = &mut self.positions[p];
+        position.cursor += 1;
+        let course = &way.courses[position.lane];
+        let next = course.stops.get(position.cursor);
+        self.clock.next.0[p] = next.map_or(course.end, |stop| stop.time);
     }
 
     /// Find the next stop and the next one that changes something.
