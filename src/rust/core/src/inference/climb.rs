@@ -53,7 +53,7 @@ const LAST_DIGITS: f64 = 1e-24;
 /// Most steps that look for them.
 const POLISHING: usize = 40;
 
-/// Precision of a sum of a few terms, relative to the largest.
+/// Precision of a sum of a few terms, relative to the largest; solutions of differential equations have their own.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 impl<'a> Climber<'a> {
@@ -137,7 +137,8 @@ impl<'a> Climber<'a> {
             let value = density.gradient(b, phi, &mut gradient, &mut scratch);
             for (l, lane) in block.lanes.iter().enumerate() {
                 let slopes = gradient.iter().enumerate().map(|(k, slope)| {
-                    let rounding = rounding(&modes.factor[b], phi, k, l);
+                    let precision = ROUNDING.max(self.problem.solution_error());
+                    let rounding = rounding(precision, &modes.factor[b], phi, (k, l));
                     let slope = slope.0[l].abs();
                     // A slope that is not a number must stay one.
                     if slope <= rounding {
@@ -239,8 +240,8 @@ impl Starts {
     }
 }
 
-/// What rounding of `phi` alone makes of an element of the gradient, from the factor of the precision.
-fn rounding(factor: &[Column], phi: &[Column], k: usize, l: usize) -> f64 {
+/// What a relative change of `phi` alone makes of an element of the gradient, from the factor of the precision.
+fn rounding(change: f64, factor: &[Column], phi: &[Column], (k, l): (usize, usize)) -> f64 {
     let d = phi.len();
     let precision = |j: usize| -> f64 {
         (0..=k.min(j))
@@ -248,7 +249,7 @@ fn rounding(factor: &[Column], phi: &[Column], k: usize, l: usize) -> f64 {
             .sum()
     };
     let sum: f64 = (0..d).map(|j| (precision(j) * phi[j].0[l]).abs()).sum();
-    ROUNDING * sum
+    change * sum
 }
 
 /// The larger one; not a number when either is not.

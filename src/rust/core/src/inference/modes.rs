@@ -1,7 +1,8 @@
 //! Find the conditional mode of `phi` of every subject by a damped Gauss-Newton, then Newton iteration.
 //!
 //! Maximise `log p(y_i | phi) + log N(phi; m_i, Omega)`. Each step solves with the posterior precision and is halved
-//! until the objective rises; lanes move independently.
+//! until the objective rises; lanes move independently. Solutions of differential equations have errors, which no step
+//! gets below: a lane whose expected gain drowns in them, and no longer shrinks, has converged too.
 
 use super::curvature::{posterior_precision, Curvature};
 use crate::data::Layout;
@@ -73,6 +74,28 @@ struct Search<'a> {
     curvature: Curvature,
     /// Given values of `phi`, NaN where free.
     held: Option<Vec<Column>>,
+    /// Relative error of the log density.
+    error: f64,
+}
+
+/// Lanes that are as good as the solutions of their equations.
+struct Drowned {
+    before: Column,
+    lanes: Column,
+}
+
+impl Drowned {
+    /// Newton's expected gain falls to a fraction from step to step while it means anything; `noise` is its size when the
+    /// slope is an error of the solutions.
+    const SHRINKS: f64 = 0.25;
+
+    fn look(&mut self, l: usize, gain: f64, noise: f64) -> bool {
+        if gain < noise && gain > Self::SHRINKS * self.before.0[l] {
+            self.lanes.0[l] = 1.0;
+        }
+        self.before.0[l] = gain;
+        self.lanes.0[l] != 0.0
+    }
 }
 
 impl Modes {
@@ -137,6 +160,7 @@ impl Modes {
                 isa: Isa::detect(),
                 curvature: step_curvature(problem),
                 held: problem.held_columns(layout, b),
+                error: problem.solution_error(),
             };
             let start = start.map_or_else(|| mean.clone(), |start| start[b].clone());
             search.find(start, options, scratch)
@@ -213,6 +237,10 @@ impl Search<'_> {
         let d = phi.len();
         let mut gradient = vec![Column::ZERO; d];
         let mut converged = Column::ZERO;
+        let mut drowned = Drowned {
+            before: Column::splat(f64::INFINITY),
+            lanes: Column::ZERO,
+        };
         for step in 0..options.max_steps {
             let curvature = if step < PATIENCE {
                 self.curvature
@@ -236,7 +264,13 @@ impl Search<'_> {
             let mut all = true;
             for l in 0..LANES {
                 let gain: f64 = (0..d).map(|k| gradient[k].0[l] * step[k].0[l]).sum();
-                converged.0[l] = f64::from(u8::from(0.5 * gain.abs() < options.tolerance));
+                let gain = 0.5 * gain.abs();
+                let noise = (10.0 * self.error * here.0[l].abs().max(1.0)).powi(2);
+                let still = drowned.look(l, gain, noise);
+                if still {
+                    step.iter_mut().for_each(|step| step.0[l] = 0.0);
+                }
+                converged.0[l] = f64::from(u8::from(still || gain < options.tolerance));
                 all &= converged.0[l] != 0.0;
             }
             if all {
@@ -312,7 +346,7 @@ impl Search<'_> {
             let there = self.value(phi, scratch);
             let mut done = true;
             for l in 0..LANES {
-                let slack = 1e-12 * here.0[l].abs().max(1.0);
+                let slack = self.error.max(1e-12) * here.0[l].abs().max(1.0);
                 // The first value of a chain may have no finite density; any finite one is better.
                 let rises = there.0[l] >= here.0[l] - slack;
                 if !rises && (there.0[l].is_nan() || !here.0[l].is_nan()) {

@@ -110,6 +110,14 @@ impl Dynamics {
         self.counts.clone()
     }
 
+    /// Relative error that solutions may have, 0 in closed form.
+    pub fn error(&self) -> f64 {
+        match self.engine {
+            Engine::March => 0.0,
+            Engine::Explicit | Engine::Implicit => self.system.control.rtol,
+        }
+    }
+
     /// What solves the equations, in words.
     pub fn solver(&self) -> &'static str {
         let partly = self.flowing.flow.iter().any(Option::is_some);

@@ -213,6 +213,12 @@ impl Problem {
         self.met(Layout::new(self.records.rows.clone(), &self.values(), 1))
     }
 
+    /// Relative error that solutions of differential equations may have, 0 without.
+    pub fn solution_error(&self) -> f64 {
+        let dynamics = self.form.dynamics.as_ref();
+        dynamics.map_or(0.0, |dynamics| dynamics.error())
+    }
+
     /// A layout whose blocks know what their lanes meet while the differential equations are solved.
     fn met(&self, mut layout: Layout) -> Layout {
         if let Some(dynamics) = &self.form.dynamics {

@@ -1,18 +1,28 @@
 //! Stand in for the solver in a build without the feature `stiff`.
 
-use super::field::Setting;
-use super::walk::{Budget, Deliver, Point, Segment};
-use crate::ode::task::Failure;
+use super::Stats;
+use crate::ode::system::System;
+use crate::ode::task::{Failure, LaneTask, Wanted};
 
-/// Whether this build holds the solver.
-pub const AVAILABLE: bool = false;
+/// Solves nothing.
+#[derive(Debug, Clone)]
+pub struct Stiff;
 
-pub fn integrate(
-    _setting: &mut Setting,
-    _point: &mut Point,
-    _segment: &Segment,
-    _budget: &mut Budget,
-    _deliver: Deliver,
-) -> Result<(), Failure> {
-    Err(Failure::LooksStiff)
+impl Stiff {
+    pub fn new(_system: &System) -> Self {
+        Self
+    }
+
+    /// # Errors
+    ///
+    /// Always: the equations look stiff, and nothing here solves such.
+    pub fn solve_lane(
+        &self,
+        _inputs: &[f64],
+        _lane: &LaneTask,
+        _wanted: &Wanted,
+        _out: &mut dyn FnMut(usize, usize, f64),
+    ) -> Result<Stats, Failure> {
+        Err(Failure::LooksStiff)
+    }
 }

@@ -20,9 +20,6 @@ use crate::ode::task::Failure;
 
 type Lu = NalgebraLU<f64>;
 
-/// Whether this build holds the solver.
-pub const AVAILABLE: bool = true;
-
 /// Go from `segment.from` to `segment.to`; `deliver` gets the position of each observation passed, states and
 /// sensitivities.
 pub fn integrate(

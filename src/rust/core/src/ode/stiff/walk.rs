@@ -2,7 +2,8 @@
 
 use super::bdf;
 use super::field::{Direction, Setting};
-use super::{row, Stats, Stiff};
+use super::lane::{row, Stiff};
+use super::Stats;
 use crate::ode::task::{Failure, LaneTask, Wanted};
 use crate::ode::timeline::{Act, Slope, Stop};
 
