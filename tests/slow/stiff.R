@@ -21,7 +21,7 @@ binding <- function(...) {
       d/dt(target) <- ksyn - 0.5 * target - kon * drug * target + koff * complex
       d/dt(complex) <- kon * drug * target - (koff + 0.3) * complex
       target(0) <- ksyn / 0.5
-      y ~ normal(log(drug + 1e-6), sigma)
+      y ~ normal(log(drug + 0.01), sigma)
     }
   )
 }
