@@ -21,3 +21,13 @@ test_that("warfarin with constant and with combined error", {
   expect_near_maximum(fits(warfarin_ode(), warfarin()), -450.893878, 25)
   expect_near_maximum(fits(warfarin_ode("combined"), warfarin()), -443.150061, 25)
 })
+
+test_that("draws without a solution are rejected, counted and named", {
+  skip_on_cran()
+  hurried <- theo_ode(ode_control(linear = FALSE, solver = "explicit", max_steps = 100))
+  made <- fit_nlme(hurried, theo, seed = 1, progress = FALSE)
+  expect_identical(made$status$code, "converged")
+  expect_identical(made$equations$failed$reason, "too many steps")
+  expect_gt(made$equations$failed$count, 0)
+  expect_match(capture.output(print(summary(made))), "draws rejected.*too many steps", all = FALSE)
+})
