@@ -1,10 +1,20 @@
 //! Interpolate within a step, and add columns.
 
-use super::step::{at, at_mut, Columns, CHUNK};
-use super::tableau::{weight, STAGES};
+use super::step::{at, at_mut, Chunk, Columns, CHUNK};
+use super::tableau::weight;
 use crate::ir::column::Column;
 use crate::ir::vmath::double::madd;
 use crate::ir::vmath::per_isa;
+
+/// `h b_S(theta)` in eight lanes. The stage is constant: its coefficients are, and the loop is one over lanes.
+#[inline(always)]
+fn weights<const FMA: bool, const S: usize>(theta: &Chunk, h: &Chunk) -> Chunk {
+    let mut weights = [0.0; CHUNK];
+    for l in 0..CHUNK {
+        weights[l] = h[l] * weight::<FMA>(S, theta[l]);
+    }
+    weights
+}
 
 #[inline(always)]
 fn dense_body<const FMA: bool>(
@@ -17,18 +27,21 @@ fn dense_body<const FMA: bool>(
     let q = columns.moving.len();
     for c in (0..CHUNK).filter(|c| (lanes >> (CHUNK * c)) & 0xff != 0) {
         let (theta, h) = (at(theta, c), at(h, c));
-        let mut weights = [[0.0; CHUNK]; STAGES];
-        for s in 0..STAGES {
-            for l in 0..CHUNK {
-                weights[s][l] = h[l] * weight(s, theta[l]);
-            }
-        }
+        let weights = [
+            weights::<FMA, 0>(theta, h),
+            weights::<FMA, 1>(theta, h),
+            weights::<FMA, 2>(theta, h),
+            weights::<FMA, 3>(theta, h),
+            weights::<FMA, 4>(theta, h),
+            weights::<FMA, 5>(theta, h),
+            weights::<FMA, 6>(theta, h),
+        ];
         for (i, y) in wanted.iter().zip(out.iter_mut()) {
             let mut sum = *at(&columns.x[columns.moving[*i]], c);
-            for s in 0..STAGES {
+            for (s, weights) in weights.iter().enumerate() {
                 let k = at(&columns.k[s * q + i], c);
                 for l in 0..CHUNK {
-                    sum[l] = madd::<FMA>(weights[s][l], k[l], sum[l]);
+                    sum[l] = madd::<FMA>(weights[l], k[l], sum[l]);
                 }
             }
             *at_mut(y, c) = sum;

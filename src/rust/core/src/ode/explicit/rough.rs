@@ -1,4 +1,5 @@
-//! Logarithm and power of two to four digits, for step sizes: a quarter of the work of full accuracy.
+//! Logarithm and power of two to four digits, reciprocal to six, for errors and step sizes: a quarter of the work of full
+//! accuracy.
 
 use crate::ir::vmath::double::{horner, madd, ROUND};
 
@@ -38,6 +39,17 @@ pub fn exp2<const FMA: bool>(x: f64) -> f64 {
     power * horner::<FMA, 4>(madd::<FMA>(-1.0, shifted - ROUND, x), &EXP2)
 }
 
+/// `1 / x` of a positive normal number, within 3e-6 of its size; not finite where `x` is not. A division takes as long as
+/// eight of these operations.
+#[inline(always)]
+pub fn reciprocal<const FMA: bool>(x: f64) -> f64 {
+    // The negative exponent, and a mantissa that is 12 % wrong at most.
+    let guess = f64::from_bits(0x7fde_6238_22fc_16e6u64.wrapping_sub(x.to_bits()));
+    let error = madd::<FMA>(-x, guess, 1.0);
+    let closer = madd::<FMA>(guess, madd::<FMA>(error, error, error), guess);
+    madd::<FMA>(closer, madd::<FMA>(-x, closer, 1.0), closer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +66,16 @@ mod tests {
                 assert!((log - x).abs() < 1.2e-4, "{x} {log}");
                 assert!((exp / power - 1.0).abs() < 1e-4, "{x} {exp}");
             }
+            for one in [reciprocal::<false>(power), reciprocal::<true>(power)] {
+                assert!((one * power - 1.0).abs() < 3e-6, "{x} {one}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_number_has_no_reciprocal() {
+        for x in [f64::NAN, f64::INFINITY] {
+            assert!(!reciprocal::<false>(x).is_finite() && !reciprocal::<true>(x).is_finite());
         }
     }
 }

@@ -208,7 +208,8 @@ fn add_error<const FMA: bool>(
         let (a, b) = (x.0[l].abs(), y.0[l].abs());
         // Not a number stays: it must not pass for small.
         let size = select(a > b, a, b);
-        let scaled = h.0[l] * error / madd::<FMA>(limits.rtol, size, limits.atol);
+        let one = rough::reciprocal::<FMA>(madd::<FMA>(limits.rtol, size, limits.atol));
+        let scaled = h.0[l] * error * one;
         total.0[l] = madd::<FMA>(share * scaled, scaled, total.0[l]);
     }
 }
@@ -297,14 +298,9 @@ per_isa! {
 fn blend_body<const FMA: bool>(accepted: u64, from: &Column, to: &mut Column, chunks: usize) {
     for c in 0..chunks {
         let (x, y) = (at(from, c), at_mut(to, c));
-        match (accepted >> (CHUNK * c)) & 0xff {
-            0xff => *y = *x,
-            0 => {}
-            bits => {
-                for l in 0..CHUNK {
-                    y[l] = select((bits >> l) & 1 != 0, x[l], y[l]);
-                }
-            }
+        let bits = accepted >> (CHUNK * c);
+        for l in 0..CHUNK {
+            y[l] = select((bits >> l) & 1 != 0, x[l], y[l]);
         }
     }
 }

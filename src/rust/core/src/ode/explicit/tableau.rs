@@ -4,6 +4,8 @@
 //! one of the next step. `sum E_s k_s` estimates the local error, `y + h sum b_s(theta) k_s` the solution at `t + theta h`
 //! to fourth order. Tsitouras (2011), Computers & Mathematics with Applications 62, 770-775.
 
+use crate::ir::vmath::double::horner;
+
 pub const STAGES: usize = 7;
 
 pub const C: [f64; STAGES] = [0.0, 0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0];
@@ -90,9 +92,9 @@ pub const DENSE: [[f64; 4]; STAGES] = [
 
 /// The weight of stage `s` at `theta`.
 #[inline(always)]
-pub fn weight(s: usize, theta: f64) -> f64 {
+pub fn weight<const FMA: bool>(s: usize, theta: f64) -> f64 {
     let [a, b, c, d] = DENSE[s];
-    theta * (a + theta * (b + theta * (c + theta * d)))
+    theta * horner::<FMA, 4>(theta, &[d, c, b, a])
 }
 
 #[cfg(test)]
@@ -154,7 +156,7 @@ mod tests {
             near(*found, 1.0 / gamma, "order five");
         }
         for theta in [0.2, 0.7, 1.0] {
-            let dense = conditions(&|s| weight(s, theta));
+            let dense = conditions(&|s| weight::<false>(s, theta));
             for ((found, gamma), order) in dense.iter().zip(gamma).zip(order) {
                 near(*found, f64::powi(theta, order) / gamma, "dense output");
             }
@@ -168,7 +170,7 @@ mod tests {
     #[test]
     fn dense_output_meets_the_step() {
         for s in 0..STAGES {
-            near(weight(s, 1.0), a(6, s), "value");
+            near(weight::<true>(s, 1.0), a(6, s), "value");
             let [p, q, r, t] = DENSE[s];
             let slope = p + 2.0 * q + 3.0 * r + 4.0 * t;
             near(slope, f64::from(u8::from(s == 6)), "slope");

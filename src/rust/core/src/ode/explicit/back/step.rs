@@ -106,7 +106,7 @@ impl Return<'_> {
                 let seed = back.seeds[*column];
                 dense::add(self.isa, &seed, &mut back.direct[i], LANES / 8);
                 for s in 0..STAGES {
-                    let weights = Column(theta.0.map(|theta| weight(s, theta)));
+                    let weights = Column(theta.0.map(|theta| weight::<false>(s, theta)));
                     let mut share = Column::ZERO;
                     dense::add_times(self.isa, 1.0, &weights, &back.h, &mut share);
                     dense::add_times(self.isa, 1.0, &share, &seed, &mut back.kappa[s * q + i]);
