@@ -16,16 +16,17 @@ impl Walk {
         loop {
             let mut here = 0u64;
             for p in bits(pending) {
-                let position = &self.positions[p];
-                let course = &way.courses[position.lane];
                 let (t, h) = (self.clock.t.0[p], self.clock.h.0[p]);
                 let end = (t + h).min(self.clock.target.0[p]);
-                match course.stops.get(position.cursor) {
-                    Some(stop) if stop.time <= end && matches!(stop.act, Act::Observe(_)) => {
-                        self.theta.0[p] = ((stop.time - t) / h).clamp(0.0, 1.0);
-                        here |= 1 << p;
-                    }
-                    _ => {}
+                if self.clock.next.0[p] > end {
+                    continue;
+                }
+                let position = &self.positions[p];
+                let course = &way.courses[position.lane];
+                let stop = course.stops.get(position.cursor);
+                if let Some(stop) = stop.filter(|stop| matches!(stop.act, Act::Observe(_))) {
+                    self.theta.0[p] = ((stop.time - t) / h).clamp(0.0, 1.0);
+                    here |= 1 << p;
                 }
             }
             if here == 0 {

@@ -189,6 +189,12 @@ per_isa! {
     ) = stage_body, fused;
 }
 
+/// `bits`, or none, without a branch.
+#[inline(always)]
+fn select_bits(set: bool, bits: u64) -> u64 {
+    std::hint::select_unpredictable(set, bits, 0)
+}
+
 /// Add to `total` what integrated column `i` has in the squared error norm.
 #[inline(always)]
 fn add_error<const FMA: bool>(
@@ -238,49 +244,46 @@ fn judge_body<const FMA: bool>(
         let scale = (limits, share, lanes);
         add_error::<FMA>(columns, i, (new, &clock.h), scale, &mut squared);
     }
-    // Columns of their own: what is read and written apart becomes vector code.
-    let (h, free, before) = (clock.h, clock.free, clock.log_error);
-    for l in 0..lanes {
-        // Errors below 1e-6 are as good as none; what is no number counts as large.
-        let bounded = select(squared.0[l] < 1e8, squared.0[l], 1e8);
-        let bounded = select(bounded > 1e-12, bounded, 1e-12);
-        let log = 0.5 * rough::log2::<FMA>(bounded);
-        let accepted = squared.0[l] <= 1.0;
-        let size = h.0[l] * factor::<FMA>(accepted, log, before.0[l]);
-        // A step cut short says nothing against the size it was cut from.
-        let kept = accepted & (h.0[l] < free.0[l]) & (size < free.0[l]);
-        clock.free.0[l] = select(kept, free.0[l], size);
-        clock.log_error.0[l] = select(accepted, log, before.0[l]);
+    // Bit 8 c of number l is lane l of the eight c.
+    let mut flags = [[0u64; CHUNK]; 3];
+    for c in 0..chunks {
+        let bit = 1 << (CHUNK * c);
+        let (squared, h) = (*at(&squared, c), *at(&clock.h, c));
+        let (t, target, next) = (at(&clock.t, c), at(&clock.target, c), at(&clock.next, c));
+        let (mut free, mut before) = (*at(&clock.free, c), *at(&clock.log_error, c));
+        let mut steps = *at(&clock.steps, c);
+        for l in 0..CHUNK {
+            // Errors below 1e-6 are as good as none; what is no number counts as large.
+            let bounded = select(squared[l] < 1e8, squared[l], 1e8);
+            let bounded = select(bounded > 1e-12, bounded, 1e-12);
+            let log = 0.5 * rough::log2::<FMA>(bounded);
+            let accepted = squared[l] <= 1.0;
+            let size = h[l] * factor::<FMA>(accepted, log, before[l]);
+            // A step cut short says nothing against the size it was cut from.
+            let kept = accepted & (h[l] < free[l]) & (size < free[l]);
+            free[l] = select(kept, free[l], size);
+            before[l] = select(accepted, log, before[l]);
+            steps[l] += 1.0;
+            let reached = (t[l] + h[l] >= next[l]) | (h[l] >= target[l] - t[l]);
+            let stuck = !accepted & (t[l] + free[l] == t[l]);
+            let exhausted = steps[l] >= limits.max_steps;
+            flags[0][l] |= select_bits(accepted, bit);
+            flags[1][l] |= select_bits(accepted & reached, bit);
+            flags[2][l] |= select_bits(stuck | exhausted, bit);
+        }
+        *at_mut(&mut clock.free, c) = free;
+        *at_mut(&mut clock.log_error, c) = before;
+        *at_mut(&mut clock.steps, c) = steps;
     }
-    let mut flags = [[0u8; LANES]; 3];
-    for l in 0..lanes {
-        clock.steps.0[l] += 1.0;
-        let accepted = squared.0[l] <= 1.0;
-        let (t, end) = (clock.t.0[l], clock.t.0[l] + h.0[l]);
-        let reached = (end >= clock.next.0[l]) | (h.0[l] >= clock.target.0[l] - t);
-        let stuck = !accepted & (t + clock.free.0[l] == t);
-        let exhausted = clock.steps.0[l] >= limits.max_steps;
-        flags[0][l] = u8::from(accepted);
-        flags[1][l] = u8::from(accepted & reached);
-        flags[2][l] = u8::from(stuck | exhausted);
-    }
+    let [accepted, arrived, trouble] = flags.map(|lanes| {
+        let each = lanes.iter().enumerate();
+        each.fold(0, |set, (l, bits)| set | (bits << l))
+    });
     Verdict {
-        accepted: pack(&flags[0]),
-        arrived: pack(&flags[1]),
-        trouble: pack(&flags[2]),
+        accepted,
+        arrived,
+        trouble,
     }
-}
-
-/// The zeros and ones of all lanes as bits of one number.
-#[inline(always)]
-fn pack(flags: &[u8; LANES]) -> u64 {
-    let mut set = 0;
-    for (c, eight) in flags.as_chunks::<CHUNK>().0.iter().enumerate() {
-        // The product brings bit 8 l to bit 56 + l.
-        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        set |= bits << (CHUNK * c);
-    }
-    set
 }
 
 per_isa! {

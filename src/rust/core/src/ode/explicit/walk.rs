@@ -172,6 +172,9 @@ impl Walk {
     /// Write times and signals `share` of the step after its beginning.
     pub fn tell_time(&mut self, way: &Way, share: f64) {
         let field = way.field;
+        if !(field.reads_time | field.reads_elapsed | field.reads_signals) {
+            return;
+        }
         let time = &mut self.leaves.data[TIME as usize];
         if way.frozen {
             *time = self.clock.wall;
