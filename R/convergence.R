@@ -42,7 +42,7 @@ status_sentence <- function(fit) {
     converged = "Converged after %d iterations",
     max_iterations = "Not converged after %d iterations",
     stalled = "Stalled after %d iterations",
-    not_finite = "Stopped after %d iterations: an estimate is not finite",
+    not_finite = "Stopped after %d iterations: an estimate or the log-likelihood is not finite",
     interrupted = "Interrupted after %d iterations"
   )
   n <- nrow(fit$trace$value)
@@ -60,9 +60,15 @@ status_advice <- function(fit) {
       "Raise `exploration` and `smoothing` in saem(), and look at plot(fit, \"trace\")."
     },
     stalled = "Start elsewhere or simplify the random effects; see plot(fit, \"trace\").",
-    not_finite = "Check the starting values and the scales of the parameters.",
+    not_finite = advice_not_finite(fit),
     interrupted = "The estimates are those of the last iteration; `fit_nlme(start_from = )` with this fit goes on."
   )
+}
+
+advice_not_finite <- function(fit) {
+  check <- "Check the starting values and the scales of the parameters."
+  if (sum(fit$equations$failed$count) == 0) return(check)
+  paste(check, "Differential equations without solution are counted in summary(fit): see ode_control() for their limits.")
 }
 
 advice_for_vem <- function(fit) {
@@ -77,7 +83,7 @@ advice_for_vem <- function(fit) {
       "Start elsewhere, as from a fit by saem() with `start_from`, or simplify the random effects;",
       "see plot(fit, \"trace\")."
     ),
-    not_finite = "Check the starting values and the scales of the parameters.",
+    not_finite = advice_not_finite(fit),
     interrupted = "The estimates are those of the last iteration; `start_from` this fit begins there."
   )
 }

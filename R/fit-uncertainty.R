@@ -142,7 +142,9 @@ stop_no_uncertainty <- function(fit) {
     c("it was made with `se = \"none\"`", ask)
   } else if (sum(fit$coordinates$free) > 100) {
     c("it has more than 100 free parameters", "Hold some fixed with `fix`.")
-  } else if (fit$status$code %in% c("interrupted", "not_finite")) {
+  } else if (fit$status$code == "not_finite") {
+    c("an estimate or its log-likelihood is not finite", "See `convergence()`.")
+  } else if (fit$status$code == "interrupted") {
     c("it stopped early", "See `convergence()`, and let it run to its end.")
   } else if (identical(options$smoothing, 0)) {
     c("it was made with `smoothing = 0`", paste("Fit again with `saem(smoothing = 100)`.", ask))

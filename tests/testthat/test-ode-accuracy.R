@@ -31,3 +31,13 @@ test_that("draws without a solution are rejected, counted and named", {
   expect_gt(made$equations$failed$count, 0)
   expect_match(capture.output(print(summary(made))), "draws rejected.*too many steps", all = FALSE)
 })
+
+test_that("a fit whose likelihood is lost to solutions that fail is not converged", {
+  skip_on_cran()
+  hurried <- theo_ode(ode_control(linear = FALSE, solver = "explicit", max_steps = 70))
+  made <- suppressWarnings(fit_nlme(hurried, theo, seed = 1, progress = FALSE))
+  expect_identical(made$status$code, "not_finite")
+  expect_match(convergence(made)$evidence[1L], "log-likelihood is not finite")
+  expect_match(convergence(made)$advice[1L], "ode_control", fixed = TRUE)
+  expect_error(vcov(made), "log-likelihood is not finite")
+})

@@ -19,6 +19,9 @@ use crate::problem::{Derivatives, Known, Means, Prior, Problem, Scratch, Values}
 /// `phi`, the expected curvature may be less than half the observed one, and steps overshoot forever.
 const PATIENCE: usize = 20;
 
+/// How often a step is halved.
+const HALVINGS: usize = 30;
+
 /// Conditional modes and the factor of their posterior precision, block by block.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Modes {
@@ -234,51 +237,63 @@ impl Search<'_> {
     }
 
     fn run(&self, phi: &mut [Column], options: ModeOptions, scratch: &mut Scratch) -> Column {
-        let d = phi.len();
-        let mut gradient = vec![Column::ZERO; d];
-        let mut converged = Column::ZERO;
         let mut drowned = Drowned {
             before: Column::splat(f64::INFINITY),
             lanes: Column::ZERO,
         };
-        for step in 0..options.max_steps {
-            let curvature = if step < PATIENCE {
-                self.curvature
-            } else {
-                Curvature::Observed
-            };
-            let here = self.objective(phi, &mut gradient, scratch);
-            let mut factor = posterior_precision(
-                curvature,
-                self.derivatives,
-                self.b,
-                phi,
-                self.prior,
-                scratch,
-            );
-            self.isolate_held(&mut factor, &mut gradient);
-            cholesky(self.isa, &mut factor, d, &mut Column::ZERO.clone());
-            let mut step = gradient.clone();
-            solve_lower(self.isa, &factor, &mut step);
-            solve_upper(self.isa, &factor, &mut step);
-            let mut all = true;
+        let mut curvature = self.curvature;
+        let mut found = [false; LANES];
+        // Lanes from which no part of the step leads up: the same step would be tried again.
+        let mut stuck = [false; LANES];
+        for round in 0..options.max_steps {
+            let (here, gradient, mut step) = self.step(phi, curvature, scratch);
             for l in 0..LANES {
-                let gain: f64 = (0..d).map(|k| gradient[k].0[l] * step[k].0[l]).sum();
-                let gain = 0.5 * gain.abs();
+                let products = gradient.iter().zip(&step).map(|(g, s)| g.0[l] * s.0[l]);
+                let gain = 0.5 * products.sum::<f64>().abs();
                 let noise = (10.0 * self.error * here.0[l].abs().max(1.0)).powi(2);
                 let still = drowned.look(l, gain, noise);
-                if still {
+                found[l] = still || gain < options.tolerance;
+                if still || stuck[l] {
                     step.iter_mut().for_each(|step| step.0[l] = 0.0);
                 }
-                converged.0[l] = f64::from(u8::from(still || gain < options.tolerance));
-                all &= converged.0[l] != 0.0;
             }
-            if all {
+            let ended = (0..LANES).all(|l| found[l] || stuck[l]);
+            if ended && (curvature == Curvature::Observed || found == [true; LANES]) {
                 break;
             }
-            self.advance(phi, &here, &step, scratch);
+            if !ended {
+                self.advance(phi, (&here, &step), &mut stuck, scratch);
+            }
+            if ended || round + 1 == PATIENCE {
+                (curvature, stuck) = (Curvature::Observed, [false; LANES]);
+            }
         }
-        converged
+        Column(found.map(|found| f64::from(u8::from(found))))
+    }
+
+    /// Log density of each lane, its gradient and the whole step.
+    fn step(
+        &self,
+        phi: &[Column],
+        curvature: Curvature,
+        scratch: &mut Scratch,
+    ) -> (Column, Vec<Column>, Vec<Column>) {
+        let mut gradient = vec![Column::ZERO; phi.len()];
+        let here = self.objective(phi, &mut gradient, scratch);
+        let mut factor = posterior_precision(
+            curvature,
+            self.derivatives,
+            self.b,
+            phi,
+            self.prior,
+            scratch,
+        );
+        self.isolate_held(&mut factor, &mut gradient);
+        cholesky(self.isa, &mut factor, phi.len(), &mut Column::ZERO.clone());
+        let mut step = gradient.clone();
+        solve_lower(self.isa, &factor, &mut step);
+        solve_upper(self.isa, &factor, &mut step);
+        (here, gradient, step)
     }
 
     fn put_held(&self, phi: &mut [Column]) {
@@ -333,11 +348,18 @@ impl Search<'_> {
         value
     }
 
-    /// Move every lane along its step, halved until the objective does not fall.
-    fn advance(&self, phi: &mut [Column], here: &Column, step: &[Column], scratch: &mut Scratch) {
+    /// Move every lane that is not stuck along its step, halved until the objective does not fall; a lane from which no
+    /// part of it leads up stays and is stuck.
+    fn advance(
+        &self,
+        phi: &mut [Column],
+        (here, step): (&Column, &[Column]),
+        stuck: &mut [bool; LANES],
+        scratch: &mut Scratch,
+    ) {
         let origin = phi.to_vec();
         let mut fraction = Column::splat(1.0);
-        for _ in 0..30 {
+        for _ in 0..HALVINGS {
             for (k, column) in phi.iter_mut().enumerate() {
                 for l in 0..LANES {
                     column.0[l] = origin[k].0[l] + fraction.0[l] * step[k].0[l];
@@ -345,7 +367,7 @@ impl Search<'_> {
             }
             let there = self.value(phi, scratch);
             let mut done = true;
-            for l in 0..LANES {
+            for l in (0..LANES).filter(|l| !stuck[*l]) {
                 let slack = self.error.max(1e-12) * here.0[l].abs().max(1.0);
                 // The first value of a chain may have no finite density; any finite one is better.
                 let rises = there.0[l] >= here.0[l] - slack;
@@ -360,6 +382,7 @@ impl Search<'_> {
         }
         for l in 0..LANES {
             if fraction.0[l] < 1e-8 {
+                stuck[l] = true;
                 for (column, start) in phi.iter_mut().zip(&origin) {
                     column.0[l] = start.0[l];
                 }

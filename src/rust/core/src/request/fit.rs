@@ -144,6 +144,10 @@ fn report(
             .as_ref()
             .map_or("louis", Variational::errors),
         warnings: fit.warnings.clone(),
+        unlikely: found
+            .variational
+            .as_ref()
+            .is_some_and(Variational::is_unlikely),
         workers,
     };
     report.warn_of_idle();

@@ -28,6 +28,8 @@ pub struct Report<'a> {
     /// How the covariance of the estimates was computed.
     pub errors: &'static str,
     pub warnings: Vec<String>,
+    /// The log-likelihood is not finite at the estimate.
+    pub unlikely: bool,
     pub workers: Workers,
 }
 
@@ -71,7 +73,7 @@ impl Report<'_> {
 
     pub fn uncertainty(&self) -> Value {
         // An estimate that is not finite is replaced by the start, whose covariance this is not.
-        let lost = matches!(self.fit.status, FitStatus::NotFinite);
+        let lost = self.unlikely || self.fit.status == FitStatus::NotFinite;
         match self.fit.covariance.as_ref().filter(|_| !lost) {
             Some(covariance) => covariances(self.problem, self.theta, covariance, self.errors),
             None => Value::Null,
@@ -100,12 +102,12 @@ impl Report<'_> {
         );
         match found {
             Ok(result) => {
-                if !result.log_lik.is_finite() {
-                    self.warnings
-                        .push("The log-likelihood is not finite at the estimate.".into());
-                    return Value::Null;
+                self.unlikely = !result.log_lik.is_finite();
+                if self.unlikely {
+                    Value::Null
+                } else {
+                    by_nodes("quadrature", &result)
                 }
-                by_nodes("quadrature", &result)
             }
             Err(error) => {
                 self.warnings
@@ -249,10 +251,20 @@ impl Report<'_> {
         list(entries)
     }
 
+    /// How the run ended. Where the likelihood is not finite, as after solutions that failed, chains have seen a part of
+    /// the distribution of the effects only, and however still the estimates stand, they maximize nothing.
     pub fn status(&self) -> Value {
+        let (mut status, mut evidence) = (self.fit.status, self.fit.evidence.clone());
+        if self.unlikely {
+            status = FitStatus::NotFinite;
+            evidence.insert(
+                0,
+                "The log-likelihood is not finite at the estimate.".into(),
+            );
+        }
         list(vec![
-            ("code", Value::Text(self.fit.status.code().into())),
-            ("evidence", Value::Texts(self.fit.evidence.clone())),
+            ("code", Value::Text(status.code().into())),
+            ("evidence", Value::Texts(evidence)),
         ])
     }
 }

@@ -133,9 +133,19 @@ impl Variational {
 
     /// The log-likelihood by importance sampling, where the options ask for it.
     pub fn log_lik(&self) -> Option<Value> {
-        let wanted = self.options.log_lik == LogLik::Importance;
-        let importance = self.importance.as_ref().filter(|_| wanted)?;
+        let importance = self.weighed()?;
         importance.total().is_finite().then(|| by_draws(importance))
+    }
+
+    /// Whether it is asked for and not finite.
+    pub fn is_unlikely(&self) -> bool {
+        self.weighed()
+            .is_some_and(|importance| !importance.total().is_finite())
+    }
+
+    fn weighed(&self) -> Option<&Importance> {
+        let wanted = self.options.log_lik == LogLik::Importance;
+        self.importance.as_ref().filter(|_| wanted)
     }
 
     pub fn entries(&self) -> Vec<(&'static str, Value)> {
