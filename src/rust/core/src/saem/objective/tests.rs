@@ -11,7 +11,7 @@ use crate::saem::options::{BuiltinStats, MStepOptions};
 use crate::saem::store::Store;
 use crate::saem::{choose_routes, SaemOptions};
 
-#[path = "../../../tests/common/text.rs"]
+#[path = "../../../tests/suite/common/text.rs"]
 #[allow(dead_code)]
 mod text;
 
