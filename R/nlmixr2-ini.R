@@ -67,8 +67,14 @@ without_fix <- function(code) {
   list(code = code, fixed = fixed)
 }
 
+# The functions of rxode2 of numbers, by their names there.
+nlmixr2_calculator <- function(env) {
+  by_number <- function(word) function(...) eval(word(...), asNamespace("stats"))
+  list2env(lapply(nlmixr2_words, by_number), parent = env)
+}
+
 nlmixr2_numbers <- function(code, text, env) {
-  values <- tryCatch(eval(code, env), error = function(error) {
+  values <- tryCatch(eval(code, nlmixr2_calculator(env)), error = function(error) {
     stop_untranslated_line(
       sprintf("`%s` cannot be computed: %s.", code_text(code), conditionMessage(error)), text, "Write numbers."
     )
