@@ -55,7 +55,7 @@ refused <- function(...) {
 
 test_that("starting values may be computed by functions of rxode2", {
   model <- with_lines(ini = quote(tem <- c(logit(0.1), logit(0.8), logit(72, 0, 80))), model = quote(e <- expit(tem)))
-  expect_equal(unname(unlist(parameter(model, "tem")[c("lower", "start", "upper")])), qlogis(c(0.1, 0.8, 0.9)))
+  expect_equal(unname(unlist(parameter(model, "tem")[c("lower", "value", "upper")])), qlogis(c(0.1, 0.8, 0.9)))
 })
 
 test_that("a model with linCmt() is the model of this package", {
