@@ -119,7 +119,8 @@
 #' arguments, as in `normal(c(a, b), s)`. `initial` holds the probabilities of the
 #' states *before* the first row; the chain moves once before the first outcome.
 #' All of them may depend on parameters, random effects and covariates of the row.
-#' A missing `y` lets the chain move without saying anything about its state.
+#' A missing `y` lets the chain move without saying anything about its state; records
+#' that give a dose, reset, or mark a time (`EVID` other than 0) do not let it move.
 #'
 #' `continuous_time_hmm(rates, emissions, initial)` moves in time: element (i, j) of
 #' `rates` is the rate of going from state i to state j, the diagonal follows from

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use super::event_check::dose;
-use super::event_record::{EventColumns, EventRecord};
+use super::event_record::{EventColumns, EventRecord, Kind};
 use super::frame::Frame;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -26,6 +26,8 @@ pub struct Events {
     pub position: Vec<usize>,
     /// Whether a row may hold an outcome.
     pub observed: Vec<bool>,
+    /// Whether a chain that moves by rows takes a step there, with or without an outcome.
+    pub steps: Vec<bool>,
 }
 
 impl Events {
@@ -74,6 +76,9 @@ impl Events {
             time,
             position,
             observed: records.iter().map(|record| record.observed).collect(),
+            steps: (records.iter())
+                .map(|record| record.kind == Kind::Observation)
+                .collect(),
         })
     }
 

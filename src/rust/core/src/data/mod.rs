@@ -4,6 +4,7 @@ pub mod covariates;
 mod derived;
 mod event_check;
 mod event_record;
+pub mod event_use;
 pub mod events;
 pub mod frame;
 pub mod layout;

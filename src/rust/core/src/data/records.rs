@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::derived::derive;
+use super::event_use;
 use super::events::Events;
 use super::frame::{Frame, Grouping};
 use super::support::outcome_error;
@@ -47,7 +48,8 @@ impl Records {
         let subjects = frame.subjects();
         let rows = canonical_rows(model, frame, &subjects, &columns);
         let events = read_events(model, frame, &rows, &mut columns)?;
-        derive(model, frame, &rows, &mut columns)?;
+        let followed = followed(model, events.as_deref(), rows);
+        derive(model, frame, &followed, &mut columns)?;
         let columns = Arc::new(columns);
         let groupings = frame.groupings();
         if let Some(other) = groupings.iter().find(|g| g.name != frame.group) {
@@ -67,6 +69,9 @@ impl Records {
             super::covariates::check(model, frame, &first.columns)?;
             if need_outcomes {
                 first.check_outcomes(model, frame)?;
+                if let Some(events) = &first.events {
+                    event_use::check(model, events)?;
+                }
             }
         }
         if need_outcomes {
@@ -127,7 +132,13 @@ impl Records {
 
     /// Number of rows of the data frame.
     pub fn n_rows(&self) -> usize {
-        self.rows.iter().map(Vec::len).sum()
+        self.codes.len()
+    }
+
+    /// Whether a chain takes a step at each row of the data frame.
+    pub fn steps(&self) -> Vec<bool> {
+        let events = self.events.as_ref();
+        events.map_or_else(|| vec![true; self.n_rows()], |events| events.steps.clone())
     }
 
     /// Number of outcome values that are present.
@@ -270,6 +281,15 @@ fn read_events(
         }
     }
     Ok(Some(Arc::new(events)))
+}
+
+/// The rows that a chain follows, where there is one: none that give a dose or mark a time.
+fn followed(model: &Model, events: Option<&Events>, mut rows: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
+    if let Some(events) = events.filter(|_| model.is_sequential()) {
+        rows.iter_mut()
+            .for_each(|list| list.retain(|row| events.steps[*row]));
+    }
+    rows
 }
 
 /// Rows of each level in the order of time, then of `columns`, so that the order of the data frame does not matter. Where

@@ -137,8 +137,8 @@ impl Problem {
             .map(|o| records.columns[*o].iter().map(|y| !y.is_nan()).collect())
             .collect();
         if !form.graph.carries().is_empty() {
-            // Every row moves what is carried, with or without an outcome: this mask keeps them all.
-            present.push(vec![true; records.n_rows()]);
+            // Every row moves what is carried, with or without an outcome, unless it gives a dose: this mask keeps them.
+            present.push(records.steps());
         }
         let data = Materialized {
             subject: form.subject_values(&records, &columns.subject),
@@ -208,9 +208,15 @@ impl Problem {
         self.met(Layout::of(levels.to_vec(), rows, &self.values(), copies))
     }
 
-    /// Blocks over all rows of the data frame.
+    /// Blocks over all rows of the data frame; over those at which a chain takes a step, where one is followed.
     pub fn full_layout(&self) -> Layout {
-        self.met(Layout::new(self.records.rows.clone(), &self.values(), 1))
+        let mut rows = self.records.rows.clone();
+        if let Some(steps) = self.data.present.get(self.records.outcomes.len()) {
+            for list in &mut rows {
+                list.retain(|row| steps[*row]);
+            }
+        }
+        self.met(Layout::new(rows, &self.values(), 1))
     }
 
     /// Relative error that solutions of differential equations may have, 0 without.

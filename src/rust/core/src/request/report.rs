@@ -10,6 +10,7 @@ use super::predict::{
 };
 use super::uncertainty::{self, covariances};
 use super::{list, matrix, parameters};
+use crate::data::event_use;
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::ebe::EbModes;
@@ -154,6 +155,10 @@ impl Report<'_> {
                 "No outcome depends on the random effect `{}`: the data say nothing about its distribution.",
                 self.problem.model().effects[*k].name
             ));
+        }
+        if let Some(events) = &self.problem.main().records.events {
+            let unused = event_use::unused(self.problem.model(), events);
+            self.warnings.extend(unused);
         }
     }
 

@@ -7,6 +7,7 @@ use rand_philox::Philox;
 
 use super::predict::{outcome_names, rows_of, typical};
 use super::{list, Columns, Request};
+use crate::data::Layout;
 use crate::distributions::chain::Chain;
 use crate::distributions::{draw, effects};
 use crate::error::Result;
@@ -115,7 +116,7 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
                 arguments[own.clone()].iter().map(|a| a[row]).collect()
             };
             if let Some(chain) = &outcome.chain {
-                return draw_chain(problem, &chain.draws, &at, rng);
+                return draw_chain(problem, &layout, &chain.draws, &at, rng);
             }
             let rows = 0..problem.records.codes.len();
             rows.map(|row| draw::draw(&outcome.family, &at(row), rng))
@@ -124,15 +125,16 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
         .collect()
 }
 
-/// An outcome at every row, each subject's rows in the order of time; `at` gives the arguments at a row.
+/// An outcome at every row of the layout, each subject's rows in the order of time; `at` gives the arguments at a row.
 fn draw_chain(
     problem: &Problem,
+    layout: &Layout,
     chain: &Chain,
     at: &dyn Fn(usize) -> Vec<f64>,
     rng: &mut Philox,
 ) -> Vec<f64> {
     let mut values = vec![f64::NAN; problem.records.codes.len()];
-    for rows in &problem.records.rows {
+    for rows in &layout.rows {
         let arguments: Vec<Vec<f64>> = rows.iter().map(|row| at(*row)).collect();
         for (row, value) in rows.iter().zip(chain.draw(&arguments, rng)) {
             values[*row] = value;

@@ -274,3 +274,38 @@ fn probabilities_over_long_times_keep_their_digits() {
         found[0].exp()
     );
 }
+
+/// Rows that give a dose hold nothing that a chain could have done there.
+#[test]
+fn a_chain_takes_no_step_at_a_dose() {
+    let chain =
+        "y ~ hmm(rbind(c(0.85, 0.15), c(0.25, 0.75)), bernoulli(c(0.9, 0.2) + 0 * e), c(0.6, 0.4))";
+    let drug = "d/dt(drug) <- -0.5 * drug\nf(drug) <- share\nz ~ normal(drug, 0.5)\n";
+    let seen = |row: usize| if row % 4 == 2 { 1.0 } else { 0.0 };
+    let alone = Data::new(2, |_| 4)
+        .with("t", |row, _| (row % 4) as f64)
+        .with("y", |row, _| seen(row))
+        .timed("t");
+    let dosed = Data::new(2, |_| 6)
+        .with("t", |row, _| [0.0, 0.0, 1.0, 1.5, 2.0, 3.0][row % 6])
+        .with(".amt", |row, _| [20.0, 0.0, 0.0, 5.0, 0.0, 0.0][row % 6])
+        .with("share", |row, _| [0.5, 1.0, 1.0, 1.0, 1.0, 1.0][row % 6])
+        .with("y", |row, _| seen([0, 0, 1, 9, 2, 3][row % 6]))
+        .with("z", |_, _| 1.0)
+        .timed("t");
+    let expected = log_liks(&problem(&with_head(chain), &alone), &[0.0; 2]);
+    let found = log_liks(
+        &problem(&with_head(&format!("{drug}{chain}")), &dosed),
+        &[0.0; 2],
+    );
+    let decay = |t: f64| 10.0 * (-0.5 * t).exp();
+    let later = |t: f64| decay(t) + 5.0 * (-0.5 * (t - 1.5)).exp();
+    let means = [decay(0.0), decay(1.0), later(2.0), later(3.0)];
+    let levels: f64 = means
+        .map(|mean| normal_density(1.0, mean, 0.5).ln())
+        .iter()
+        .sum();
+    for (found, expected) in found.iter().zip(expected) {
+        assert_close(*found, expected + levels, 1e-9, "chain beside doses");
+    }
+}

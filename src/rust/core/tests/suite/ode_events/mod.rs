@@ -3,6 +3,7 @@
 mod courses;
 mod order;
 mod records;
+mod uses;
 
 use nlmers_core::ode::Dosing;
 

@@ -1,0 +1,100 @@
+//! Look at what the records use of the equations: whether anything ever enters, and properties of doses that none has.
+
+use super::events::Events;
+use crate::error::{Error, Result};
+use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::model::{Equation, Model};
+use crate::ode::{Course, EventKind};
+
+/// Leaves of no meaning; no state holds anything.
+struct Empty(f64);
+
+impl Leaves for Empty {
+    fn data(&self, _column: usize) -> f64 {
+        self.0
+    }
+
+    fn theta(&self, _coordinate: usize) -> f64 {
+        self.0
+    }
+
+    fn phi(&self, _coordinate: usize) -> f64 {
+        self.0
+    }
+
+    fn state(&self, _k: usize) -> f64 {
+        0.0
+    }
+}
+
+/// Refuse equations whose states are zero forever, most often because the doses were not found.
+///
+/// # Errors
+/// No dose, no initial value, and nothing that flows into empty states.
+pub fn check(model: &Model, events: &Events) -> Result<()> {
+    let Some(first) = model.equations.first() else {
+        return Ok(());
+    };
+    let starts = model.equations.iter().any(|e| e.initial.is_some());
+    if starts || doses(events).next().is_some() || flows_in(model) {
+        return Ok(());
+    }
+    Err(Error::data(
+        "no_dose",
+        "No record gives a dose, and all states begin at zero: they stay there.",
+    )
+    .at(&first.text)
+    .hint(format!(
+        "Name the column of the amounts, as in `fit_nlme(events = c(amt = \"dose\"))`, or say what a state holds at the \
+         beginning: `{}(0) <- dose`.",
+        first.name
+    )))
+}
+
+/// Whether anything flows into empty states, whatever the parameters are.
+fn flows_in(model: &Model) -> bool {
+    let rates: Vec<_> = model.equations.iter().map(|e| e.rhs).collect();
+    let program = ScalarProgram::new(&model.graph, &rates);
+    let at = |value: f64| program.evaluate(&model.graph, &Empty(value), &mut Vec::new());
+    [0.7, 1.3].into_iter().flat_map(at).any(|rate| rate != 0.0)
+}
+
+/// Into which state each dose goes, and how.
+fn doses(events: &Events) -> impl Iterator<Item = (usize, Course)> + '_ {
+    let all = events.schedules.iter().flat_map(|s| &s.events);
+    all.filter_map(|event| match event.kind {
+        EventKind::Dose { state, course, .. } => Some((state, course)),
+        EventKind::Reset => None,
+    })
+}
+
+/// Say which properties of doses no record has a use for.
+pub fn unused(model: &Model, events: &Events) -> Vec<String> {
+    let each = model.equations.iter().enumerate();
+    each.flat_map(|(k, equation)| {
+        unused_of(equation, |is| {
+            doses(events).any(|(at, course)| at == k && is(course))
+        })
+    })
+    .collect()
+}
+
+fn unused_of(equation: &Equation, any: impl Fn(fn(Course) -> bool) -> bool) -> Vec<String> {
+    let name = &equation.name;
+    let dose: fn(Course) -> bool = |_| true;
+    let rate: fn(Course) -> bool = |c| matches!(c, Course::ModeledRate | Course::EndlessModeled);
+    let duration: fn(Course) -> bool = |c| c == Course::ModeledDuration;
+    let properties = [
+        ("f", equation.fraction, dose, ""),
+        ("alag", equation.lag, dose, ""),
+        ("rate", equation.rate, rate, " with the rate -1"),
+        ("dur", equation.duration, duration, " with the rate -2"),
+    ];
+    let idle = properties
+        .into_iter()
+        .filter(|(_, node, uses, _)| node.is_some() && !any(*uses));
+    idle.map(|(word, _, _, how)| {
+        format!("`{word}({name})` changes nothing: no record gives a dose into `{name}`{how}.")
+    })
+    .collect()
+}
