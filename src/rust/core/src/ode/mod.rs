@@ -23,6 +23,7 @@ pub mod signals;
 mod steady;
 pub mod stiff;
 pub mod system;
+mod tangent;
 pub mod task;
 pub mod timeline;
 

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use super::program::{memory, place, Layout, Leaves, Memory, Reads};
 use super::program::{INPUTS, KEPT, RATES, STATES, WORK};
+use super::tangent::narrow;
 use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::tape::{self, Code, Instruction, Place, Reverse, Target};
@@ -210,10 +211,6 @@ fn reverse(tape: &[Instruction], at: &Columns, seeded: &[Option<usize>]) -> Vec<
         });
     }
     rules
-}
-
-fn narrow(i: usize) -> u32 {
-    u32::try_from(i).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The implicit solver against exact solutions, published values and itself at tighter tolerances.
 
+use crate::common::data::Generator;
 use crate::common::stiff_models::*;
+use crate::common::systems;
 use nlmers_core::language::specification::Interpolation;
 use nlmers_core::ode::interpolate::Interpolant;
 use nlmers_core::ode::stiff::AVAILABLE;
@@ -224,6 +226,33 @@ fn an_infusion_without_end_comes_to_rest() {
     let truth = solve(&system, &TMDD, &long, &all);
     assert_eq!((got.failure, truth.failure), (None, None));
     all_close(&got.rows, &truth.rows, 1e-7, 1e-9);
+}
+
+/// Both ways to rest, neither of them in time, end where the solution ends after a long time, over random receptors: no
+/// other root of the equations is taken for it.
+#[test]
+fn rest_is_where_time_leads() {
+    let mut draw = Generator(21);
+    let mut spread = |value: f64| value * (2.0 * (draw.uniform() - 0.5) * 2.3).exp();
+    let system = tmdd((1e-9, 1e-13));
+    let sets: Vec<Vec<f64>> = (0..40).map(|_| TMDD.map(&mut spread).to_vec()).collect();
+    let rates: Vec<f64> = (0..40).map(|_| spread(2.0)).collect();
+    let endless = |change: &f64| {
+        let act = cycle(f64::INFINITY, vec![rate(0.0, 0, *change)], false);
+        observed(vec![stop(0.0, act)], &[0.0])
+    };
+    let courses: Vec<Stops> = rates.iter().map(endless).collect();
+    let explicit = systems::solve(&system, &[0, 1, 2, 3], &sets, &courses);
+    for (l, set) in sets.iter().enumerate() {
+        let long = observed(vec![rate(0.0, 0, rates[l])], &[1e6]);
+        let truth = solve(&system, set, &long, &[]);
+        let implicit = solve(&system, set, &courses[l], &[]);
+        let failures = (truth.failure, implicit.failure, explicit.failures[l]);
+        assert_eq!(failures, (None, None, None), "{set:?}");
+        let explicit: Vec<f64> = (0..4).map(|k| explicit.at(0, k, l)).collect();
+        all_close(&implicit.rows, &truth.rows, 1e-6, 1e-9);
+        all_close(&[explicit], &truth.rows, 1e-6, 1e-9);
+    }
 }
 
 /// `x' = s(t) - x` for a straight line `s = t` and for steps.

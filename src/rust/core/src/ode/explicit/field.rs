@@ -5,9 +5,9 @@
 //! closed-form flow keep the value that they had when the segment began, and so do their derivatives.
 
 use crate::ir::graph::{Graph, Node};
-use crate::ir::symbolic::derivatives;
 use crate::ode::program::Program;
 use crate::ode::system::{System, ELAPSED, SIGNALS, TIME};
+use crate::ode::tangent::{narrow, Tangents, NO_INPUT};
 
 /// Where the course of a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,51 +47,6 @@ pub struct Field {
     pub reads_signals: bool,
 }
 
-/// The directions beside the graph of a system.
-struct Directions<'a> {
-    graph: &'a mut Graph,
-    n: usize,
-    inputs: &'a [usize],
-}
-
-impl Directions<'_> {
-    /// Derivatives of some nodes along each direction, direction after direction.
-    fn of(&mut self, nodes: &[Node]) -> Vec<Node> {
-        if self.inputs.is_empty() {
-            return Vec::new();
-        }
-        let n = self.n;
-        let g = &mut *self.graph;
-        let states: Vec<Node> = (0..n).map(|k| g.state(narrow(k))).collect();
-        let rates: Vec<Node> = (0..n).map(|k| g.theta(narrow(k))).collect();
-        // A direction that is no input stands for a leaf that nothing reads.
-        let inputs: Vec<Node> = self.inputs.iter().map(|j| g.phi(narrow(*j))).collect();
-        let leaves: Vec<Node> = states.into_iter().chain(rates).chain(inputs).collect();
-        let slopes = derivatives(g, nodes, &leaves);
-        let mut result = Vec::with_capacity(nodes.len() * self.inputs.len());
-        for j in 0..self.inputs.len() {
-            for slopes in &slopes {
-                let mut total = slopes[2 * n + j].unwrap_or_else(|| g.constant(0.0));
-                for k in 0..n {
-                    let column = narrow(n + j * n + k);
-                    if let Some(slope) = slopes[k] {
-                        let along = g.state(column);
-                        let term = g.mul(slope, along);
-                        total = g.add(total, term);
-                    }
-                    if let Some(slope) = slopes[n + k] {
-                        let along = g.theta(column);
-                        let term = g.mul(slope, along);
-                        total = g.add(total, term);
-                    }
-                }
-                result.push(total);
-            }
-        }
-        result
-    }
-}
-
 impl Field {
     pub fn new(system: &System, directions: &[usize]) -> Self {
         let n = system.states.len();
@@ -100,11 +55,7 @@ impl Field {
         let is_flow = |k: &usize| system.flow.get(*k).is_some_and(Option::is_some);
         let (flow_states, states): (Vec<usize>, Vec<usize>) = (0..n).partition(is_flow);
         let fields: Vec<Node> = states.iter().map(|k| system.rhs[*k]).collect();
-        let mut along = Directions {
-            graph: &mut graph,
-            n,
-            inputs: directions,
-        };
+        let mut along = Tangents::new(&mut graph, n, directions);
         let (rhs, flow) = (along.of(&fields), along.of(&flows));
         let (rhs, flow) = ([fields, rhs].concat(), [flows, flow].concat());
         let moving = columns(&states, n, directions.len());
@@ -162,21 +113,8 @@ impl Field {
 }
 
 fn still(graph: &mut Graph, rhs: &[Node], directions: &[usize]) -> Program {
-    let mut leaves: Vec<Node> = (0..rhs.len()).map(|k| graph.state(narrow(k))).collect();
-    leaves.extend(directions.iter().map(|j| graph.phi(narrow(*j))));
-    let slopes = derivatives(graph, rhs, &leaves);
-    let zero = graph.constant(0.0);
-    let n = rhs.len();
-    let mut roots = rhs.to_vec();
-    roots.extend(
-        slopes
-            .iter()
-            .flat_map(|row| row[..n].iter().map(|d| d.unwrap_or(zero))),
-    );
-    for j in 0..directions.len() {
-        roots.extend(slopes.iter().map(|row| row[n + j].unwrap_or(zero)));
-    }
-    Program::new(graph, &roots)
+    let (by_state, by_input) = Tangents::new(graph, rhs.len(), directions).slopes(rhs);
+    Program::new(graph, &[rhs, &by_state, &by_input].concat())
 }
 
 /// Columns of some states, then of their derivatives along each direction.
@@ -185,11 +123,4 @@ fn columns(states: &[usize], n: usize, directions: usize) -> Vec<usize> {
     blocks
         .flat_map(|b| states.iter().map(move |k| b * n + k))
         .collect()
-}
-
-/// A direction that is no input: a state at the beginning.
-pub const NO_INPUT: usize = usize::MAX;
-
-pub fn narrow(i: usize) -> u32 {
-    u32::try_from(i).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,8 @@
 //! Find the state in which nothing moves: an infusion without end.
 //!
-//! `(I / delta - J) d = f(x) + r`, `x <- x + d`, with `delta` that grows: steps of the implicit Euler method at first, of
-//! Newton's in the end (pseudo-transient continuation; Kelley & Keyes 1998, SIAM J. Numer. Anal. 35, 508-523). At rest
+//! The course is followed by the linearly implicit Euler method, `(I / delta - J) d = f(x) + r`, `x <- x + d`: there may be
+//! other roots that no course leads to. A step is taken as two halves, what one step of twice the length makes of it says
+//! how much it errs. Steps grow as there is less and less to follow and are those of Newton's method in the end. At rest
 //! `dx/dp = -J^-1 (df/dp + dr/dp)`.
 
 use super::field::Field;
@@ -12,8 +13,12 @@ use crate::ode::program::{Leaves, Memory};
 use crate::ode::task::Failure;
 use crate::ode::timeline::{Act, Slope, Stop};
 
-/// Each doubles `delta`: from fast processes to what takes 10^15 times as long.
-const MAX_ITERATIONS: usize = 80;
+const MAX_ITERATIONS: usize = 2_000;
+/// Relative error of a step on the way.
+const ROUGHLY: f64 = 0.01;
+/// By how much a step may grow or shrink.
+const MOST_GROWTH: f64 = 4.0;
+const MOST_SHRINKING: f64 = 0.1;
 /// Relative change that counts as none.
 const SAME: f64 = 1e-12;
 
@@ -97,23 +102,61 @@ impl Rest {
         }
         let mut delta = 1e-2 / largest;
         for _ in 0..MAX_ITERATIONS {
-            self.evaluate(way, delta);
-            if !solve(&mut self.matrix, &mut self.right, n) {
-                return false;
+            let before = self.x.clone();
+            let error = self.step(way, delta, &before);
+            if error <= 1.0 {
+                let still = |(x, before): (&f64, &f64)| {
+                    (x - before).abs() <= SAME * x.abs() + 1e-6 * way.limits.atol
+                };
+                if delta * largest > 1e6 && self.x.iter().zip(&before).all(still) {
+                    // The derivatives are those of Newton's method.
+                    self.evaluate(way, 1e20 / largest);
+                    return solve(&mut self.matrix, &mut self.right, n);
+                }
+            } else {
+                self.x = before;
             }
-            let mut same = delta * largest > 1e6;
-            for (x, d) in self.x.iter_mut().zip(&self.right) {
-                *x += d;
-                same &= d.abs() <= SAME * x.abs() + 1e-6 * way.limits.atol;
-            }
-            if same {
-                // The derivatives are those of Newton's method.
-                self.evaluate(way, 1e20 / largest);
-                return solve(&mut self.matrix, &mut self.right, n);
-            }
-            delta *= 2.0;
+            // The error grows with the square of the step; what is no number counts as large.
+            let factor = 0.9 / error.sqrt();
+            delta *= if factor >= MOST_SHRINKING {
+                factor.min(MOST_GROWTH)
+            } else {
+                MOST_SHRINKING
+            };
         }
         false
+    }
+
+    /// Two steps of `delta / 2` from `before`; their error in units of what it may be.
+    fn step(&mut self, way: &Way, delta: f64, before: &[f64]) -> f64 {
+        if !self.advance(way, delta) {
+            return f64::INFINITY;
+        }
+        let whole = std::mem::replace(&mut self.x, before.to_vec());
+        if !(self.advance(way, 0.5 * delta) && self.advance(way, 0.5 * delta)) {
+            return f64::INFINITY;
+        }
+        let own = |k: usize| {
+            let size = self.x[k].abs().max(before[k].abs());
+            let error = (self.x[k] - whole[k]).abs() / (ROUGHLY * size + way.limits.atol);
+            if error.is_nan() {
+                f64::INFINITY
+            } else {
+                error
+            }
+        };
+        (0..whole.len()).map(own).fold(0.0, f64::max)
+    }
+
+    /// One step; false where the matrix is singular.
+    fn advance(&mut self, way: &Way, delta: f64) -> bool {
+        let n = way.field.n;
+        self.evaluate(way, delta);
+        let solved = solve(&mut self.matrix, &mut self.right[..n], n);
+        for (x, d) in self.x.iter_mut().zip(&self.right) {
+            *x += d;
+        }
+        solved
     }
 }
 

@@ -12,6 +12,7 @@ use super::divided::{Divided, MOST_POINTS};
 use super::spectrum::{spectrum, Block, Spectrum};
 use super::structure::Component;
 use crate::ir::graph::{Graph, Node};
+use crate::ode::tangent::narrow;
 
 /// `D(points) * values`, the first `ascending` points being sorted.
 #[derive(Debug, Clone)]
@@ -220,8 +221,4 @@ fn joined(source: &Term, rates: &[Node]) -> (Vec<Node>, usize) {
         points.sort_unstable();
     }
     (points, sorted)
-}
-
-pub fn narrow(k: usize) -> u32 {
-    u32::try_from(k).unwrap_or(u32::MAX)
 }

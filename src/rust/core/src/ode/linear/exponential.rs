@@ -31,7 +31,7 @@ pub fn flow(
     let grown = exponential(g, &a, n, time);
     let starts: Vec<Node> = states
         .iter()
-        .map(|k| g.state(super::closed::narrow(*k)))
+        .map(|k| g.state(crate::ode::tangent::narrow(*k)))
         .collect();
     grown[..n]
         .iter()

@@ -5,13 +5,13 @@
 
 use super::eliminate::Elimination;
 use super::plan::{Does, Plan};
-use super::tangent::Tangents;
 use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Node;
 use crate::ir::vmath::{per_isa, Isa};
 use crate::ode::explicit::Outcome;
 use crate::ode::program::{Leaves, Memory, Program};
 use crate::ode::system::{System, ELAPSED};
+use crate::ode::tangent::Tangents;
 use crate::ode::task::{Failure, Task, Wanted};
 
 /// The solver of one system for one choice of what is wanted.

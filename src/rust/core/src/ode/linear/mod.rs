@@ -12,17 +12,17 @@ mod meet;
 mod plan;
 mod spectrum;
 mod structure;
-mod tangent;
 
 pub use march::{March, Scratch};
 pub use plan::Plan;
 
 use std::collections::BTreeMap;
 
-use self::closed::{narrow, Closed};
+use self::closed::Closed;
 use self::detect::{linear_rows, Form};
 use self::structure::{components, Component};
 use super::system::{System, ELAPSED};
+use super::tangent::narrow;
 use crate::ir::graph::{Node, Op};
 
 /// States whose exponential is written into the graph together; larger systems are integrated.
