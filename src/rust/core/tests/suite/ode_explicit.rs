@@ -1,10 +1,11 @@
 //! Check the explicit solver against exact solutions.
 
+use crate::common::data::Generator;
 use crate::common::systems::{self, *};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::specification::Interpolation;
-use nlmers_core::ode::{Act, Failure, Signals, Solver, Stops, System};
+use nlmers_core::ode::{Act, Failure, Signals, Solver, Stop, Stops, System};
 
 /// Amount in the central compartment after one dose into the depot.
 fn oral_amount(dose: f64, ka: f64, ke: f64, t: f64) -> f64 {
@@ -260,6 +261,57 @@ fn no_steady_state_is_said_to_be_none() {
     let sets = [vec![1.0, 0.1], vec![1.0, 0.0]];
     let rows = solve(&system, &[1], &sets, &vec![course(&events, &[1.0]); 2]);
     assert_eq!(rows.failures[..2], [None, Some(Failure::NoSteadyState)]);
+}
+
+/// Elimination that saturates: doses below its capacity come to the state that repeated doses lead to, others to none.
+#[test]
+fn repeated_doses_lead_to_the_steady_state_or_there_is_none() {
+    let mut draw = Generator(8);
+    let mut system = tight(saturable(), 1e-10);
+    (system.control.solver, system.control.max_steps) = (Solver::Explicit, 1_000_000);
+    let (dose, interval) = (100.0, 12.0);
+    let mut spread = |value: f64, by: f64| value * (by * (draw.uniform() - 0.5)).exp();
+    // From half of the capacity to three halves of it; 1 among them, up to rounding.
+    let fills: Vec<f64> = (0..40).map(|l| 0.525 + 0.025 * f64::from(l)).collect();
+    let sets: Vec<Vec<f64>> = (fills.iter())
+        .map(|fill| {
+            let capacity = dose / interval / fill;
+            let [ka, km, v] = [spread(1.0, 2.0), spread(4.0, 3.0), spread(20.0, 2.0)];
+            vec![ka, capacity, km, v, spread(0.3, 2.0), spread(0.2, 2.0)]
+        })
+        .collect();
+    let cycle = [bolus(0.0, 0, dose)];
+    let events = [steady(0.0, interval, &cycle, false)];
+    let steady = solve(&system, &[1, 2], &sets, &vec![course(&events, &[0.0]); 40]);
+    let doses: Vec<Stop> = (0..400)
+        .map(|i| bolus(f64::from(i) * interval, 0, dose))
+        .collect();
+    let long = after(course(&doses, &[398.0 * interval, 399.0 * interval]));
+    let long = solve(&system, &[1, 2], &sets, &vec![long; 40]);
+    for (l, fill) in fills.iter().enumerate() {
+        if *fill > 0.99 {
+            assert_eq!(steady.failures[l], Some(Failure::NoSteadyState), "{fill}");
+            continue;
+        }
+        let moved = (long.at(1, 0, l) / long.at(0, 0, l) - 1.0).abs();
+        assert_eq!(
+            (steady.failures[l], long.failures[l]),
+            (None, None),
+            "{fill}"
+        );
+        // Near the capacity 400 doses are not enough.
+        if moved > 1e-11 {
+            continue;
+        }
+        for state in 0..2 {
+            close(
+                steady.at(0, state, l),
+                long.at(1, state, l),
+                1e-7,
+                "steady state",
+            );
+        }
+    }
 }
 
 /// The bits of a lane do not depend on its neighbors, and unused lanes hold zeros.

@@ -255,6 +255,35 @@ fn rest_is_where_time_leads() {
     }
 }
 
+/// Elimination that saturates, at 65 to 165 % of its capacity; the explicit solver is judged in its own tests.
+#[test]
+fn repeated_doses_have_a_steady_state_below_the_capacity_alone() {
+    let system = systems::tight(systems::saturable(), 1e-9);
+    let (dose, interval) = (100.0, 12.0);
+    for l in 0..11 {
+        let fill = 0.65 + 0.1 * f64::from(l);
+        let inputs = [1.0, dose / interval / fill, 4.0, 20.0, 0.3, 0.2];
+        let stops = observed(
+            vec![stop(0.0, cycle(interval, vec![bolus(0.0, 0, dose)], false))],
+            &[0.0],
+        );
+        let got = solve(&system, &inputs, &stops, &[]);
+        if fill > 0.99 {
+            assert_eq!(
+                got.failure,
+                Some(Failure::NoSteadyState),
+                "{fill} {:?}",
+                got.rows
+            );
+        } else {
+            let explicit = systems::solve(&system, &[0, 1, 2], &[inputs.to_vec()], &[stops]);
+            assert_eq!((got.failure, explicit.failures[0]), (None, None));
+            let explicit = (0..3).map(|k| explicit.at(0, k, 0)).collect();
+            all_close(&got.rows, &[explicit], 1e-6, 1e-9);
+        }
+    }
+}
+
 /// `x' = s(t) - x` for a straight line `s = t` and for steps.
 #[test]
 fn signals_are_read_at_their_times() {

@@ -18,6 +18,8 @@ const AGREE: f64 = 1e-11;
 const MAX_CYCLES: usize = 1_000;
 /// Cycles that are only repeated, at first and after a step of Newton's that led nowhere.
 const PLAIN: usize = 2;
+/// A steady state that would take more cycles than this to build up is none: rounding hides that the states grow.
+const MOST_BUILDUP: f64 = 1e9;
 /// Cycles without progress after which the differences are taken for errors of the steps.
 const PATIENCE: usize = 20;
 
@@ -36,6 +38,15 @@ struct Progress {
     since: usize,
     /// Cycles to repeat before Newton's next step.
     plain: usize,
+    /// The largest state after one cycle.
+    size: Option<f64>,
+}
+
+/// What a cycle says of a lane.
+enum After {
+    Steady,
+    GoesOn,
+    Grows,
 }
 
 /// Memory of lanes that look for their steady states.
@@ -59,6 +70,7 @@ impl Walk {
             best: f64::INFINITY,
             since: 0,
             plain: PLAIN,
+            size: None,
         }; LANES];
         let mut n = 0;
         for p in bits(lanes) {
@@ -131,12 +143,18 @@ impl Walk {
                 let p = progress.position;
                 if let Some(failure) = failures[i] {
                     self.fail(way, sink, p, failure);
-                } else if cycles.advance(way, &mut progress, i) {
-                    settled[count] = p;
-                    count += 1;
-                } else {
-                    list[kept] = progress;
-                    kept += 1;
+                    continue;
+                }
+                match cycles.advance(way, &mut progress, i) {
+                    After::Steady => {
+                        settled[count] = p;
+                        count += 1;
+                    }
+                    After::GoesOn => {
+                        list[kept] = progress;
+                        kept += 1;
+                    }
+                    After::Grows => self.fail(way, sink, p, Failure::NoSteadyState),
                 }
             }
             list = &mut list[..kept];
@@ -253,10 +271,14 @@ fn copy_lane(from: &[Column], p: usize, to: &mut [Column], i: usize) {
 }
 
 impl Cycles {
-    /// After a cycle as lane `i`: the states before the next one. True if the lane is steady; then all its columns are
-    /// written.
-    fn advance(&mut self, way: &Way, progress: &mut Progress, i: usize) -> bool {
+    /// After a cycle as lane `i`: the states before the next one. Of a steady lane all columns are written.
+    fn advance(&mut self, way: &Way, progress: &mut Progress, i: usize) -> After {
         let (n, p) = (way.field.n, progress.position);
+        let largest = self.ends[..n].iter().map(|end| end.0[i].abs());
+        let largest = largest.fold(0.0, f64::max);
+        if largest > MOST_BUILDUP * (*progress.size.get_or_insert(largest) + way.limits.atol) {
+            return After::Grows;
+        }
         let solved = self.newton(way, i, p);
         let mut distance: f64 = if solved { 0.0 } else { f64::INFINITY };
         let mut crosses = false;
@@ -280,7 +302,7 @@ impl Cycles {
             for (at, right) in self.at[n..].iter_mut().zip(&self.right[n..]) {
                 at.0[p] = *right;
             }
-            return true;
+            return After::Steady;
         }
         let leads = solved && !crosses && distance.is_finite();
         if progress.plain > 0 || !leads {
@@ -297,7 +319,7 @@ impl Cycles {
             }
         }
         progress.last = distance;
-        false
+        After::GoesOn
     }
 
     /// Newton's step, then the derivatives of the steady state along each direction, in `right`.
