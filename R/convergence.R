@@ -68,7 +68,9 @@ status_advice <- function(fit) {
 advice_not_finite <- function(fit) {
   check <- "Check the starting values and the scales of the parameters."
   if (sum(fit$equations$failed$count) == 0) return(check)
-  paste(check, "Differential equations without solution are counted in summary(fit): see ode_control() for their limits.")
+  paste(
+    check, "Differential equations without solution are counted in summary(fit): see ode_control() for their limits."
+  )
 }
 
 advice_for_vem <- function(fit) {
