@@ -60,3 +60,25 @@ test_that("the mechanistic example is fitted as written, in closed form wherever
   expect_true(all(bounds[c("tka", "tcl", "tv"), 1] < c(0.45, 1, 3.45)))
   expect_true(all(bounds[c("tka", "tcl", "tv"), 2] > c(0.45, 1, 3.45)))
 })
+
+test_that("doses that are missing, and properties of doses without one, are spoken of", {
+  oral <- nlme_model(
+    fixed(lka = 0, lke = log(0.2), omega = positive(0.3), sigma = positive(0.5)),
+    random(eta ~ normal(lke, omega) | id),
+    {
+      d/dt(depot) <- -exp(lka) * depot
+      d/dt(center) <- exp(lka) * depot - exp(eta) * center
+      dur(depot) <- 2
+      y ~ normal(center, sigma)
+    }
+  )
+  data <- expand.grid(time = c(0, 1, 2, 4, 8, 12), id = 1:6)
+  data$amt <- ifelse(data$time == 0, 10, 0)
+  data <- simulate(oral, seed = 1, data = data)
+  forgotten <- caught(fit_nlme(oral, transform(data, amt = NULL)))
+  expect_s3_class(forgotten, "nlmers_error_data")
+  expect_equal(forgotten$reason, "no_dose")
+  expect_match(forgotten$hint, "events = c(amt", fixed = TRUE)
+  made <- suppressWarnings(fit_nlme(oral, data, short_saem(), seed = 1, progress = FALSE))
+  expect_match(made$warnings, "`dur(depot)` changes nothing", fixed = TRUE, all = FALSE)
+})

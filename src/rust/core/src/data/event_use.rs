@@ -2,6 +2,8 @@
 
 use super::events::Events;
 use crate::error::{Error, Result};
+use crate::ir::graph::Op;
+use crate::ir::op::Binary;
 use crate::ir::scalar::{Leaves, ScalarProgram};
 use crate::model::{Equation, Model};
 use crate::ode::{Course, EventKind};
@@ -51,12 +53,28 @@ pub fn check(model: &Model, events: &Events) -> Result<()> {
     )))
 }
 
-/// Whether anything flows into empty states, whatever the parameters are.
+/// Whether anything may flow into empty states. Values are as good as any others but where there is a choice.
 fn flows_in(model: &Model) -> bool {
+    let graph = &model.graph;
     let rates: Vec<_> = model.equations.iter().map(|e| e.rhs).collect();
-    let program = ScalarProgram::new(&model.graph, &rates);
-    let at = |value: f64| program.evaluate(&model.graph, &Empty(value), &mut Vec::new());
+    let needed = graph.reachable(&rates);
+    if graph
+        .nodes()
+        .any(|n| needed[n.index()] && chooses(graph.op(n)))
+    {
+        return true;
+    }
+    let program = ScalarProgram::new(graph, &rates);
+    let at = |value: f64| program.evaluate(graph, &Empty(value), &mut Vec::new());
     [0.7, 1.3].into_iter().flat_map(at).any(|rate| rate != 0.0)
+}
+
+fn chooses(op: Op) -> bool {
+    use Binary::{Equal, Less, LessEqual, Max, Min};
+    matches!(
+        op,
+        Op::Select(..) | Op::Binary(Less | LessEqual | Equal | Min | Max, ..)
+    )
 }
 
 /// Into which state each dose goes, and how.

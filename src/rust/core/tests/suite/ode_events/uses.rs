@@ -97,6 +97,8 @@ fn equations_in_which_nothing_happens_are_refused() {
         "d/dt(a) <- -k * a\na(0) <- x",
         "d/dt(a) <- x - k * a",
         "d/dt(a) <- exp(e) - k * a",
+        "d/dt(a) <- (t > 1) * (t < 1.2) - k * a",
+        "d/dt(a) <- max(x - 3, 0) - k * a",
     ] {
         assert!(tried(lines).is_ok(), "{lines}");
     }
