@@ -25,6 +25,8 @@ pub struct System {
     /// For each state the input that holds its initial value; `None` is zero.
     pub initial: Vec<Option<usize>>,
     pub dosing: Vec<Dosing>,
+    /// Whether other inputs say so at some records.
+    pub varied: bool,
     pub n_inputs: usize,
     /// States that run in closed form between two stops, as nodes of `Op::State` (their values when the segment began),
     /// `ELAPSED`, rates, inputs and signals. `rhs` of the other states reads them through these nodes; `rhs` of the

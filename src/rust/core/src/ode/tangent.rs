@@ -11,11 +11,22 @@ pub struct Tangents<'a> {
     graph: &'a mut Graph,
     n: usize,
     inputs: &'a [usize],
+    /// Columns of directions that are always zero: nothing reads them. May be empty.
+    zeros: &'a [bool],
 }
 
 impl<'a> Tangents<'a> {
     pub fn new(graph: &'a mut Graph, n: usize, inputs: &'a [usize]) -> Self {
-        Self { graph, n, inputs }
+        Self::sparse(graph, n, inputs, &[])
+    }
+
+    pub fn sparse(graph: &'a mut Graph, n: usize, inputs: &'a [usize], zeros: &'a [bool]) -> Self {
+        Self {
+            graph,
+            n,
+            inputs,
+            zeros,
+        }
     }
 
     /// Partial derivatives of some nodes by the states (row-major) and by the inputs (input after input).
@@ -45,13 +56,16 @@ impl<'a> Tangents<'a> {
             for slopes in &slopes {
                 let mut total = slopes[2 * n + j].unwrap_or_else(|| g.constant(0.0));
                 for k in 0..n {
-                    let column = narrow(n + j * n + k);
+                    let column = n + j * n + k;
+                    if self.zeros.get(column) == Some(&true) {
+                        continue;
+                    }
                     for (slope, leaf) in [
                         (slopes[k], Graph::state as Leaf),
                         (slopes[n + k], Graph::theta),
                     ] {
                         if let Some(slope) = slope {
-                            let along = leaf(g, column);
+                            let along = leaf(g, narrow(column));
                             let term = g.mul(slope, along);
                             total = g.add(total, term);
                         }

@@ -105,6 +105,7 @@ impl Equations {
             states: model.equations.iter().map(|e| e.name.clone()).collect(),
             initial,
             dosing: doses.usual,
+            varied: doses.variants.iter().any(|own| !own.is_empty()),
             n_inputs: taken.inputs.len(),
             flow: vec![None; model.equations.len()],
             signals: kinds.collect(),

@@ -1,9 +1,9 @@
 //! Check derivatives of the explicit solver: forward, backward and against differences.
 
 use crate::common::systems::{self, *};
-use nlmers_core::ir::column::Column;
+use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::language::specification::Interpolation;
-use nlmers_core::ode::{Act, Signals, Slope, Stop, Stops};
+use nlmers_core::ode::{Act, Signals, Slope, Stop, Stops, System};
 
 /// Derivatives against central differences at tight tolerances: doses, fractions, lags, infusions whose ends move, a reset.
 #[test]
@@ -94,7 +94,11 @@ fn derivatives_agree_either_way() {
 
 #[test]
 fn derivatives_of_closed_forms_agree_either_way() {
-    let system = effect(true);
+    // Stops move with inputs of which the system does not say so.
+    let system = System {
+        varied: true,
+        ..effect(true)
+    };
     let sets = [vec![1.3, 0.2, 0.5, 2.0], vec![0.9, 0.3, 0.4, 1.0]];
     let times = [0.0, 0.5, 2.0, 6.0, 8.0, 8.5, 15.0, 30.0];
     let events = [
@@ -106,6 +110,45 @@ fn derivatives_of_closed_forms_agree_either_way() {
     ];
     let stops = course(&events, &times);
     both_ways(&Case::new(&system, &[0, 1, 2]), &sets, &vec![stops; 2]);
+}
+
+/// Derivatives that are always zero are left out and delivered as zeros.
+#[test]
+fn derivatives_that_are_zero_change_no_other() {
+    let cycle = [bolus(0.0, 0, 50.0)];
+    let events = [steady(0.0, 12.0, &cycle, false), bolus(0.5, 0, 100.0)];
+    let inputs = [0, 1, 2, 3];
+    for (system, set) in [
+        (saturable(), vec![1.1, 40.0, 4.0, 20.0, 0.3, 0.2]),
+        (effect(true), vec![1.3, 0.2, 0.5, 2.0]),
+        (effect(false), vec![1.3, 0.2, 0.5, 2.0]),
+    ] {
+        let all = System {
+            varied: true,
+            ..system.clone()
+        };
+        let of = |system| {
+            let case = Case {
+                inputs: &inputs,
+                ..Case::new(system, &[0, 1, 2])
+            };
+            case.solve(&[set.clone()], &[course(&events, &[0.0, 0.2, 1.0, 20.0])])
+        };
+        let (few, many) = (of(&system), of(&all));
+        assert_eq!(
+            (few.failures, many.failures),
+            ([None; LANES], [None; LANES])
+        );
+        for row in 0..4 {
+            for column in 0..15 {
+                let (few, many) = (few.at(row, column, 0), many.at(row, column, 0));
+                close(few, many, 1e-12, "derivative");
+            }
+            // The depot knows its own rate alone.
+            assert!((1..4).all(|j| few.at(row, 3 + j, 0) == 0.0));
+            assert!(few.at(row, 3, 0) != 0.0);
+        }
+    }
 }
 
 #[test]

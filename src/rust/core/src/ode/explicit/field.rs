@@ -4,6 +4,7 @@
 //! others: direction `j` of state `k` is column `n + j n + k`, and the same for the derivatives of rates. States with a
 //! closed-form flow keep the value that they had when the segment began, and so do their derivatives.
 
+use super::sparse::zeros;
 use crate::ir::graph::{Graph, Node};
 use crate::ode::program::Program;
 use crate::ode::system::{System, ELAPSED, SIGNALS, TIME};
@@ -16,6 +17,8 @@ pub enum Slot {
     Moving(usize),
     /// In closed form, at this position.
     Flowing(usize),
+    /// Always zero.
+    Zero,
 }
 
 #[derive(Debug, Clone)]
@@ -55,12 +58,13 @@ impl Field {
         let is_flow = |k: &usize| system.flow.get(*k).is_some_and(Option::is_some);
         let (flow_states, states): (Vec<usize>, Vec<usize>) = (0..n).partition(is_flow);
         let fields: Vec<Node> = states.iter().map(|k| system.rhs[*k]).collect();
-        let mut along = Tangents::new(&mut graph, n, directions);
+        let zeros = zeros(system, directions);
+        let mut along = Tangents::sparse(&mut graph, n, directions, &zeros);
         let (rhs, flow) = (along.of(&fields), along.of(&flows));
         let (rhs, flow) = ([fields, rhs].concat(), [flows, flow].concat());
-        let moving = columns(&states, n, directions.len());
-        let flowing = columns(&flow_states, n, directions.len());
-        let mut slots = vec![Slot::Moving(0); n * (1 + directions.len())];
+        let (moving, rhs) = without(&zeros, columns(&states, n, directions.len()), rhs);
+        let (flowing, flow) = without(&zeros, columns(&flow_states, n, directions.len()), flow);
+        let mut slots = vec![Slot::Zero; n * (1 + directions.len())];
         for (i, column) in moving.iter().enumerate() {
             slots[*column] = Slot::Moving(i);
         }
@@ -115,6 +119,12 @@ impl Field {
 fn still(graph: &mut Graph, rhs: &[Node], directions: &[usize]) -> Program {
     let (by_state, by_input) = Tangents::new(graph, rhs.len(), directions).slopes(rhs);
     Program::new(graph, &[rhs, &by_state, &by_input].concat())
+}
+
+/// Columns that are not always zero, and what belongs to them.
+fn without(zeros: &[bool], columns: Vec<usize>, nodes: Vec<Node>) -> (Vec<usize>, Vec<Node>) {
+    let both = columns.into_iter().zip(nodes);
+    both.filter(|(column, _)| !zeros[*column]).unzip()
 }
 
 /// Columns of some states, then of their derivatives along each direction.

@@ -14,6 +14,7 @@ mod observe;
 mod record;
 mod rest;
 mod rough;
+mod sparse;
 mod start;
 mod steady;
 mod step;

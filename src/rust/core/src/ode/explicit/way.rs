@@ -56,6 +56,7 @@ impl Delivery {
                     delivery.moving_to.push(to);
                 }
                 Slot::Flowing(i) => delivery.flowing.push((i, to)),
+                Slot::Zero => {}
             }
         }
         delivery

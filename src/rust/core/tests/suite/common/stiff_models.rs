@@ -30,6 +30,7 @@ pub fn build(
         rhs,
         initial: initial.to_vec(),
         dosing: vec![Dosing::default(); n],
+        varied: false,
         n_inputs: n_inputs as usize,
         flow: vec![None; n],
         signals: vec![],

@@ -27,6 +27,7 @@ fn system(graph: Graph, rhs: Vec<Node>, n_inputs: usize) -> System {
         rhs,
         initial: vec![None; n],
         dosing: vec![Dosing::default(); n],
+        varied: false,
         n_inputs,
         flow: vec![None; n],
         signals: Vec::new(),

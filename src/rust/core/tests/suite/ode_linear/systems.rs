@@ -19,6 +19,7 @@ pub fn system(n: usize, n_inputs: usize, write: impl FnOnce(&mut Graph) -> Vec<N
         rhs,
         initial: vec![None; n],
         dosing: vec![Dosing::default(); n],
+        varied: false,
         n_inputs,
         flow: vec![None; n],
         signals: vec![Interpolation::Constant, Interpolation::Linear],
