@@ -41,6 +41,9 @@ fn main() -> Result<(), Failure> {
         for name in ["saem", "equations", "steps"] {
             whole_request(&format!("{folder}/{name}-theophylline"), unit)?;
         }
+        for name in ["equations", "steps"] {
+            beside(folder, name)?;
+        }
         for name in ["vem-theophylline", "vem-warfarin"] {
             whole_request(&format!("{folder}/{name}"), unit)?;
         }
@@ -114,6 +117,36 @@ fn whole_request(path: &str, unit: f64) -> Result<(), Failure> {
         1e3 * time,
         time / unit,
         if failed { " (failed)" } else { "" }
+    );
+    Ok(())
+}
+
+/// How many times longer a way to write the model takes than the closed form: one run beside the other.
+fn beside(folder: &str, name: &str) -> Result<(), Failure> {
+    let read = |name: &str| -> Result<(String, Columns), Failure> {
+        let path = format!("{folder}/{name}-theophylline");
+        let request = std::fs::read_to_string(format!("{path}.json"))?;
+        Ok((request, read_columns(&format!("{path}.csv"))?))
+    };
+    let (closed, other) = (read("saem")?, read(name)?);
+    let seconds = |(request, columns): &(String, Columns)| {
+        let start = ThreadTime::now();
+        let made = run(request, columns.clone(), &Silent).is_ok();
+        (start.elapsed().as_secs_f64(), made)
+    };
+    let mut ratios = Vec::new();
+    for _ in 0..9 {
+        let (own, others) = (seconds(&closed), seconds(&other));
+        if !(own.1 && others.1) {
+            println!("{name}: failed");
+            return Ok(());
+        }
+        ratios.push(others.0 / own.0);
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!(
+        "theophylline, {name}: {:.2} times the closed form",
+        ratios[4]
     );
     Ok(())
 }

@@ -114,6 +114,7 @@ impl Program {
     }
 
     /// Compute the roots into `out`, in the first `lanes` (rounded up to eights).
+    #[inline]
     pub fn run(
         &self,
         isa: Isa,
@@ -142,6 +143,7 @@ pub(super) fn memory(constants: &[f64], n_kept: usize, n_work: usize) -> Memory 
 
 impl Reads {
     /// The columns behind every bank; slices end in a panic where a solver owns fewer leaves than the program reads.
+    #[inline]
     pub(super) fn bases(&self, leaves: &Leaves, memory: &mut Memory, out: &mut [Column]) -> Bases {
         // Leaves and constants are read only.
         let read = |columns: &[Column], n: usize| columns[..n].as_ptr().cast_mut().cast::<f64>();

@@ -155,9 +155,12 @@ impl Walk {
     }
 
     /// Derivatives of stage `s` at the states of the leaves, `share` of the step after its beginning.
+    #[inline]
     pub fn evaluate(&mut self, way: &Way, s: usize, share: f64) {
         let (field, q) = (way.field, way.field.moving.len());
-        self.tell_time(way, share);
+        if field.reads_time | field.reads_elapsed | field.reads_signals {
+            self.tell_time(way, share);
+        }
         let out = &mut self.k[s * q..(s + 1) * q];
         let lanes = self.count;
         field
@@ -172,9 +175,6 @@ impl Walk {
     /// Write times and signals `share` of the step after its beginning.
     pub fn tell_time(&mut self, way: &Way, share: f64) {
         let field = way.field;
-        if !(field.reads_time | field.reads_elapsed | field.reads_signals) {
-            return;
-        }
         let time = &mut self.leaves.data[TIME as usize];
         if way.frozen {
             *time = self.clock.wall;
