@@ -1,6 +1,7 @@
 //! SAEM reaches the exact maximum of the likelihood, by every route and with both ways of smoothing.
 
 use crate::common::data::{Data, Generator};
+use crate::common::intercept;
 use crate::common::numeric::minimise;
 use crate::common::{joint, joint_with_fixed, position, route, try_joint};
 use nlmers_core::inference::quadrature::quadrature;
@@ -30,42 +31,11 @@ fn exact_maximum(joint: &Joint, start: &[f64], nodes: usize) -> f64 {
     minimise(&at, |x| minus2ll(joint, &place(x), nodes)).1
 }
 
-const INTERCEPT: &str = "
-    fixed m = 0
-    fixed o = positive(1)
-    fixed s = positive(1)
-    random b ~ normal(0, o) | id
-    y ~ normal(m + b, s)";
-
-/// 30 subjects with 4 observations each.
-fn intercept_data() -> Data {
-    let mut draw = Generator(21);
-    let effects: Vec<f64> = (0..30).map(|_| 1.5 * draw.normal()).collect();
-    Data::new(30, |_| 4).with("y", |_, i| 3.0 + effects[i] + 0.8 * draw.normal())
-}
-
-/// Maximum likelihood in a balanced layout: grand mean, within and between mean squares.
-fn intercept_maximum(data: &Data) -> [f64; 3] {
-    let y = data.column("y");
-    let (n, m) = (30.0, 4.0);
-    let grand = y.iter().sum::<f64>() / (n * m);
-    let means: Vec<f64> = y
-        .chunks(4)
-        .map(|rows| rows.iter().sum::<f64>() / m)
-        .collect();
-    let rows = y.iter().enumerate();
-    let within: f64 = rows.map(|(r, y)| (y - means[r / 4]).powi(2)).sum();
-    let between: f64 = means.iter().map(|mean| m * (mean - grand).powi(2)).sum();
-    let residual = within / (n * (m - 1.0));
-    let effect = (between / n - residual) / m;
-    [grand, 0.5 * effect.ln(), 0.5 * residual.ln()]
-}
-
 #[test]
 fn a_random_intercept_is_estimated_to_monte_carlo_error() {
-    let data = intercept_data();
-    let joint = joint(INTERCEPT, &data);
-    let exact = intercept_maximum(&data);
+    let data = intercept::data();
+    let joint = joint(intercept::MODEL, &data);
+    let exact = intercept::maximum(&data);
     let fits = SEEDS.map(|seed| run(&joint, &SaemOptions::default(), seed));
     for fit in &fits {
         let excess = minus2ll(&joint, &fit.theta, 1) - minus2ll(&joint, &exact, 1);
@@ -92,9 +62,9 @@ fn a_random_intercept_is_estimated_to_monte_carlo_error() {
 /// Inverse of half the second differences of `-2 log L` at the exact maximum.
 #[test]
 fn the_covariance_of_the_estimate_is_that_of_the_exact_information() {
-    let data = intercept_data();
-    let joint = joint(INTERCEPT, &data);
-    let exact = intercept_maximum(&data);
+    let data = intercept::data();
+    let joint = joint(intercept::MODEL, &data);
+    let exact = intercept::maximum(&data);
     let h = 1e-3;
     let at = |moves: &[(usize, f64)]| {
         let mut theta = exact;
@@ -116,9 +86,9 @@ fn the_covariance_of_the_estimate_is_that_of_the_exact_information() {
 
 #[test]
 fn plain_and_preconditioned_smoothing_have_the_same_optimum() {
-    let data = intercept_data();
-    let joint = joint(INTERCEPT, &data);
-    let best = minus2ll(&joint, &intercept_maximum(&data), 1);
+    let data = intercept::data();
+    let joint = joint(intercept::MODEL, &data);
+    let best = minus2ll(&joint, &intercept::maximum(&data), 1);
     for acceleration in [true, false] {
         let options = SaemOptions {
             acceleration,
@@ -211,9 +181,9 @@ fn a_variance_shared_by_two_lines_reaches_the_exact_maximum() {
 
 #[test]
 fn a_fixed_parameter_stays_to_the_bit() {
-    let data = intercept_data();
+    let data = intercept::data();
     for name in ["m", "o", "s"] {
-        let joint = joint_with_fixed(INTERCEPT, &data, &[name]);
+        let joint = joint_with_fixed(intercept::MODEL, &data, &[name]);
         let k = position(joint.main(), name);
         let fit = run(&joint, &SaemOptions::default(), 1);
         let start = joint.theta.start[k].to_bits();
@@ -236,7 +206,7 @@ fn a_parameter_may_be_fixed_at_a_value_of_the_user() {
         fix: vec![("o".into(), Some(vec![0.25]))],
         ..Given::default()
     };
-    let joint = try_joint(INTERCEPT, &intercept_data(), &given).unwrap();
+    let joint = try_joint(intercept::MODEL, &intercept::data(), &given).unwrap();
     assert_eq!(joint.theta.start[..2], [7.0, 0.25f64.ln()]);
     assert_eq!(joint.theta.routes[1], Route::Fixed);
     let fit = run(&joint, &SaemOptions::default(), 1);
@@ -245,8 +215,8 @@ fn a_parameter_may_be_fixed_at_a_value_of_the_user() {
 
 #[test]
 fn bounds_hold_at_every_iteration() {
-    let data = intercept_data();
-    let bounded = INTERCEPT
+    let data = intercept::data();
+    let bounded = intercept::MODEL
         .replace("m = 0", "m = real(1, lower = -1, upper = 2)")
         .replace("o = positive(1)", "o = positive(1, upper = 1.2)")
         .replace("s = positive(1)", "s = positive(2, lower = 1)");

@@ -1,6 +1,7 @@
 //! VEM: the bound never exceeds the likelihood, its parts are those of the textbook, and a linear model is solved exactly.
 
 use crate::common::data::{Data, Generator};
+use crate::common::intercept;
 use crate::common::{joint, numeric};
 use nalgebra::{DMatrix, DVector};
 use nlmers_core::fitted::FitStatus;
@@ -34,44 +35,13 @@ fn covariance(q: &Gaussian) -> DMatrix<f64> {
     DMatrix::from_fn(d, d, |i, j| q.covariance(i, j))
 }
 
-const INTERCEPT: &str = "
-    fixed m = 0
-    fixed o = positive(1)
-    fixed s = positive(1)
-    random b ~ normal(0, o) | id
-    y ~ normal(m + b, s)";
-
-/// 30 subjects with 4 observations each.
-fn intercept_data() -> Data {
-    let mut draw = Generator(21);
-    let effects: Vec<f64> = (0..30).map(|_| 1.5 * draw.normal()).collect();
-    Data::new(30, |_| 4).with("y", |_, i| 3.0 + effects[i] + 0.8 * draw.normal())
-}
-
-/// Maximum likelihood in a balanced layout: grand mean, within and between mean squares.
-fn intercept_maximum(data: &Data) -> [f64; 3] {
-    let y = data.column("y");
-    let (n, m) = (30.0, 4.0);
-    let grand = y.iter().sum::<f64>() / (n * m);
-    let means: Vec<f64> = y
-        .chunks(4)
-        .map(|rows| rows.iter().sum::<f64>() / m)
-        .collect();
-    let rows = y.iter().enumerate();
-    let within: f64 = rows.map(|(r, y)| (y - means[r / 4]).powi(2)).sum();
-    let between: f64 = means.iter().map(|mean| m * (mean - grand).powi(2)).sum();
-    let residual = within / (n * (m - 1.0));
-    let effect = (between / n - residual) / m;
-    [grand, 0.5 * effect.ln(), 0.5 * residual.ln()]
-}
-
 #[test]
 fn a_random_intercept_is_solved_exactly() {
-    let data = intercept_data();
-    let joint = joint(INTERCEPT, &data);
+    let data = intercept::data();
+    let joint = joint(intercept::MODEL, &data);
     for rule in [RuleKind::Cubature, RuleKind::Qmc] {
         let found = run(&joint, &VemOptions { rule, ..exact() });
-        for (exact, theta) in intercept_maximum(&data).iter().zip(&found.fit.theta) {
+        for (exact, theta) in intercept::maximum(&data).iter().zip(&found.fit.theta) {
             assert!((exact - theta).abs() < 1e-8, "{rule:?}: {exact} {theta}");
         }
         let log_lik = quadrature(joint.main(), &found.fit.theta, 1)

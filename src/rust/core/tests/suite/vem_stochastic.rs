@@ -1,6 +1,7 @@
 //! Visits to some of the batches reach the maximum of the bound, with fresh draws and with points that stay.
 
 use crate::common::data::{Data, Generator};
+use crate::common::intercept;
 use crate::common::{joint, joint_with_fixed, pharmacokinetics};
 use nlmers_core::fitted::FitStatus;
 use nlmers_core::inference::quadrature::quadrature;
@@ -8,37 +9,6 @@ use nlmers_core::monitor::Silent;
 use nlmers_core::problem::Joint;
 use nlmers_core::vem::options::{Family, Outer, RuleKind};
 use nlmers_core::vem::{fit, VemFit, VemOptions};
-
-const INTERCEPT: &str = "
-    fixed m = 0
-    fixed o = positive(1)
-    fixed s = positive(1)
-    random b ~ normal(0, o) | id
-    y ~ normal(m + b, s)";
-
-/// 30 subjects with 4 observations each.
-fn intercept_data() -> Data {
-    let mut draw = Generator(21);
-    let effects: Vec<f64> = (0..30).map(|_| 1.5 * draw.normal()).collect();
-    Data::new(30, |_| 4).with("y", |_, i| 3.0 + effects[i] + 0.8 * draw.normal())
-}
-
-/// Maximum likelihood in a balanced layout: grand mean, within and between mean squares.
-fn intercept_maximum(data: &Data) -> [f64; 3] {
-    let y = data.column("y");
-    let (n, m) = (30.0, 4.0);
-    let grand = y.iter().sum::<f64>() / (n * m);
-    let means: Vec<f64> = y
-        .chunks(4)
-        .map(|rows| rows.iter().sum::<f64>() / m)
-        .collect();
-    let rows = y.iter().enumerate();
-    let within: f64 = rows.map(|(r, y)| (y - means[r / 4]).powi(2)).sum();
-    let between: f64 = means.iter().map(|mean| m * (mean - grand).powi(2)).sum();
-    let residual = within / (n * (m - 1.0));
-    let effect = (between / n - residual) / m;
-    [grand, 0.5 * effect.ln(), 0.5 * residual.ln()]
-}
 
 /// Without the polish: the maximum of the bound itself.
 fn plain() -> VemOptions {
@@ -75,9 +45,9 @@ fn run(joint: &Joint, options: &VemOptions, seed: u64) -> VemFit {
 
 #[test]
 fn a_random_intercept_is_the_maximum_of_the_likelihood() {
-    let data = intercept_data();
-    let joint = joint(INTERCEPT, &data);
-    let exact = intercept_maximum(&data);
+    let data = intercept::data();
+    let joint = joint(intercept::MODEL, &data);
+    let exact = intercept::maximum(&data);
     // Standard errors: about 0.28, 0.14, 0.08.
     for (options, tolerance) in [
         (adam(0.05, 300, Some(10)), 1e-5),
@@ -134,8 +104,8 @@ fn nothing_converges_below_the_noise() {
 /// `m` of a normal prior with precision `lambda`, the spreads being known: the information is `n / (o^2 + s^2 / 4)`.
 #[test]
 fn a_penalty_is_the_mode_under_a_normal_prior() {
-    let data = intercept_data();
-    let joint = joint_with_fixed(INTERCEPT, &data, &["o", "s"]);
+    let data = intercept::data();
+    let joint = joint_with_fixed(intercept::MODEL, &data, &["o", "s"]);
     let y = data.column("y");
     let (mean, information) = (y.iter().sum::<f64>() / y.len() as f64, 30.0 / 1.25);
     for lambda in [0.0, 10.0] {
@@ -160,7 +130,7 @@ fn a_penalty_is_the_mode_under_a_normal_prior() {
 
 #[test]
 fn a_step_visits_the_batches_of_one_group() {
-    let joint = joint(INTERCEPT, &intercept_data());
+    let joint = joint(intercept::MODEL, &intercept::data());
     let found = run(&joint, &adam(0.05, 30, Some(10)), 1);
     let trace = &found.fit.trace;
     assert_eq!(trace.updated.len(), trace.len());

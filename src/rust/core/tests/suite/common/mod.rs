@@ -8,6 +8,7 @@ pub mod effects;
 pub mod errors;
 pub mod families;
 pub mod groups;
+pub mod intercept;
 pub mod likelihood;
 pub mod numeric;
 pub mod pharmacokinetics;
