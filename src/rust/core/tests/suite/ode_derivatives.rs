@@ -132,7 +132,10 @@ fn derivatives_that_are_zero_change_no_other() {
                 inputs: &inputs,
                 ..Case::new(system, &[0, 1, 2])
             };
-            case.solve(&[set.clone()], &[course(&events, &[0.0, 0.2, 1.0, 20.0])])
+            case.solve(
+                std::slice::from_ref(&set),
+                &[course(&events, &[0.0, 0.2, 1.0, 20.0])],
+            )
         };
         let (few, many) = (of(&system), of(&all));
         assert_eq!(
