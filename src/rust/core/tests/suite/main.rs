@@ -40,6 +40,7 @@ mod ode_derivatives;
 mod ode_events;
 mod ode_explicit;
 mod ode_linear;
+mod ode_steady;
 #[cfg(feature = "stiff")]
 mod ode_stiff;
 mod operations;

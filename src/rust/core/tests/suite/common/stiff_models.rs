@@ -1,10 +1,11 @@
 //! Stiff systems built by hand, and how to run them.
 
+use super::systems;
 use nlmers_core::ir::graph::{Graph, Node};
 use nlmers_core::ode::stiff::Stiff;
 use nlmers_core::ode::system::{SIGNALS, TIME};
 use nlmers_core::ode::{
-    Act, Control, Dosing, Failure, LaneTask, Signals, Slope, Stop, Stops, System, Wanted,
+    Act, Control, Failure, LaneTask, Signals, Slope, Stop, Stops, System, Wanted,
 };
 
 /// `rtol` and `atol`.
@@ -25,20 +26,13 @@ pub fn build(
     let p: Vec<Node> = (0..n_inputs).map(|j| graph.phi(j)).collect();
     let rhs = rhs(&mut graph, &x, &p);
     System {
-        graph,
-        states: (0..n).map(|k| format!("x{k}")).collect(),
-        rhs,
         initial: initial.to_vec(),
-        dosing: vec![Dosing::default(); n],
-        varied: false,
-        n_inputs: n_inputs as usize,
-        flow: vec![None; n],
-        signals: vec![],
         control: Control {
             rtol,
             atol,
             ..Control::default()
         },
+        ..systems::system(graph, rhs, n_inputs as usize)
     }
 }
 

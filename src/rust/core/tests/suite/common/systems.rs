@@ -19,7 +19,8 @@ pub fn close(a: f64, b: f64, tolerance: f64, what: &str) {
     );
 }
 
-fn system(graph: Graph, rhs: Vec<Node>, n_inputs: usize) -> System {
+/// States without names of their own, initial values, doses and signals.
+pub fn system(graph: Graph, rhs: Vec<Node>, n_inputs: usize) -> System {
     let n = rhs.len();
     System {
         graph,

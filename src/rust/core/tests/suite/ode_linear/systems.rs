@@ -1,10 +1,11 @@
 //! Systems written as lists of flows between states.
 
+use crate::common::systems;
 use nlmers_core::ir::graph::{Graph, Node};
 use nlmers_core::ir::scalar::{Leaves, ScalarProgram};
 use nlmers_core::language::specification::Interpolation;
 use nlmers_core::ode::system::{ELAPSED, SIGNALS, TIME};
-use nlmers_core::ode::{Control, Dosing, System};
+use nlmers_core::ode::System;
 
 /// `from -> to` at the rate of an input; `to` outside is `None`.
 pub type Flow = (usize, Option<usize>, u32);
@@ -13,17 +14,11 @@ pub type Flow = (usize, Option<usize>, u32);
 pub fn system(n: usize, n_inputs: usize, write: impl FnOnce(&mut Graph) -> Vec<Node>) -> System {
     let mut graph = Graph::new();
     let rhs = write(&mut graph);
+    assert_eq!(rhs.len(), n);
+    let signals = vec![Interpolation::Constant, Interpolation::Linear];
     System {
-        graph,
-        states: (0..n).map(|k| format!("x{k}")).collect(),
-        rhs,
-        initial: vec![None; n],
-        dosing: vec![Dosing::default(); n],
-        varied: false,
-        n_inputs,
-        flow: vec![None; n],
-        signals: vec![Interpolation::Constant, Interpolation::Linear],
-        control: Control::default(),
+        signals,
+        ..systems::system(graph, rhs, n_inputs)
     }
 }
 
