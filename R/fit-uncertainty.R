@@ -266,6 +266,11 @@ omega_gradient <- function(fit, a, b) {
 delta_se <- function(fit, gradient, n) {
   if (is.null(fit$uncertainty)) return(rep(NA_real_, n))
   gradient <- matrix(gradient, n_uncertain(fit), n)
-  se <- sqrt(colSums(gradient * (fit$uncertainty$transformed %*% gradient)))
+  covariance <- fit$uncertainty$transformed
+  # What depends on a coordinate without an error has none either.
+  unknown <- is.na(diag(covariance))
+  covariance[is.na(covariance)] <- 0
+  se <- sqrt(colSums(gradient * (covariance %*% gradient)))
+  se[colSums(gradient[unknown, , drop = FALSE] != 0) > 0] <- NA
   ifelse(se > 0, se, NA)
 }

@@ -8,6 +8,7 @@ pub mod inference;
 pub mod ir;
 pub mod keep;
 pub mod language;
+pub mod maximum;
 pub mod model;
 pub mod monitor;
 pub mod mstep;

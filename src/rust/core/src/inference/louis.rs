@@ -9,7 +9,7 @@
 use nalgebra::DMatrix;
 
 use super::cloud::{Cloud, Levels, Weighted};
-use super::importance::{Drawn, Importance, Sampling};
+use super::importance::{Drawn, Importance, Sampling, REPLICATES};
 use super::posterior::{Batches, Posterior};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
@@ -19,18 +19,23 @@ use crate::problem::{Joint, MeanProgram, Prior, Problem, Route};
 /// Most free parameters whose information is computed.
 const MAX_PARAMETERS: usize = 500;
 
-/// Step of the central differences, in units of a coordinate.
-const STEP: f64 = 1e-4;
-
 /// What weighted draws say of the free coordinates.
 #[derive(Debug, Clone)]
 pub struct Information {
     /// The free coordinates of `theta`, in the order of the rows.
     pub free: Vec<usize>,
-    /// Observed information of the data.
+    /// Observed information of the data, and its two parts: the expected information of the complete data less the
+    /// covariance of their score given the data.
     pub observed: DMatrix<f64>,
+    pub complete: DMatrix<f64>,
+    /// The missing part from the draws of each replicate alone.
+    pub missing: Vec<DMatrix<f64>>,
+    /// Monte-Carlo covariance of the total score.
+    pub noise: DMatrix<f64>,
     /// Score of the log-likelihood of each batch (Fisher's identity), `batches x p`, row-major.
     pub scores: Vec<f64>,
+    /// Moments of the effects of every batch given its data.
+    pub moments: Vec<Weighted>,
     pub importance: Importance,
 }
 
@@ -75,11 +80,27 @@ pub fn louis(sampling: &Sampling, posterior: &Posterior) -> Result<Information> 
     }
     let complete = sums.complete(sampling)?;
     Ok(Information {
-        observed: complete - &sums.missing,
+        observed: &complete - &sums.covariance,
+        complete,
+        missing: sums.missing,
+        noise: sums.noise,
         scores: sums.scores,
+        moments: sums.moments,
         importance,
         free,
     })
+}
+
+impl Information {
+    /// Score of the log-likelihood: the sum over the batches.
+    pub fn score(&self) -> Vec<f64> {
+        let p = self.free.len();
+        let mut total = vec![0.0; p];
+        for own in self.scores.chunks_exact(p.max(1)) {
+            add(&mut total, own.to_vec(), 1.0);
+        }
+        total
+    }
 }
 
 fn without_density(joint: &Joint, batch: usize) -> Error {
@@ -129,12 +150,16 @@ struct Sums<'a> {
     free: &'a [usize],
     open: &'a [usize],
     scores: Vec<f64>,
-    missing: DMatrix<f64>,
+    covariance: DMatrix<f64>,
+    missing: Vec<DMatrix<f64>>,
+    noise: DMatrix<f64>,
     moments: Vec<Weighted>,
     /// Gradient of the programs at `theta`.
     gradient: Vec<f64>,
     /// The difference of the gradients a step up and a step down, for each open coordinate.
     turns: Vec<Vec<f64>>,
+    /// Steps of the central differences, the same for all batches; one a free coordinate.
+    steps: Vec<f64>,
 }
 
 impl<'a> Sums<'a> {
@@ -145,15 +170,19 @@ impl<'a> Sums<'a> {
             free,
             open,
             scores: vec![0.0; joint.n_batches * p],
-            missing: DMatrix::zeros(p, p),
+            covariance: DMatrix::zeros(p, p),
+            missing: vec![DMatrix::zeros(p, p); REPLICATES],
+            noise: DMatrix::zeros(p, p),
             moments: Weighted::none(&Batches::new(joint)),
             gradient: vec![0.0; n],
             turns: vec![vec![0.0; n]; open.len()],
+            steps: Vec::new(),
         }
     }
 
-    fn step(&self, k: usize, theta: &[f64]) -> f64 {
-        STEP * self.joint.theta.size(k, theta[k])
+    fn step(&self, k: usize) -> f64 {
+        let at = self.free.iter().position(|free| *free == k);
+        at.and_then(|at| self.steps.get(at)).copied().unwrap_or(0.0)
     }
 
     fn add(&mut self, sampling: &Sampling, cloud: &mut Cloud, drawn: &Drawn) -> Result<()> {
@@ -161,12 +190,28 @@ impl<'a> Sums<'a> {
         let joint = self.joint;
         let priors: Result<Vec<Prior>> = joint.parts.iter().map(|p| Prior::new(p, theta)).collect();
         let means = cloud.means();
-        let scored = cloud.scores(self.free, (&priors?, &means), drawn.weights, workers);
+        let population = (priors?, means);
+        let scored = cloud.scores(
+            self.free,
+            (&population.0, &population.1),
+            (drawn.weights, REPLICATES),
+            workers,
+        );
         let p = self.free.len();
         for (b, own) in drawn.members.iter().zip(scored.batches.chunks_exact(p)) {
             self.scores[b * p..(b + 1) * p].copy_from_slice(own);
         }
-        self.missing += scored.covariance;
+        self.covariance += &scored.covariance;
+        self.noise += &scored.noise;
+        for (total, own) in self.missing.iter_mut().zip(&scored.replicates) {
+            *total += own;
+        }
+        if self.steps.is_empty() {
+            let n = drawn.members.len() as f64;
+            let each = self.free.iter().zip(&scored.squares);
+            let steps = each.map(|(k, square)| joint.theta.step(*k, theta[*k], square / n));
+            self.steps = steps.collect();
+        }
         let moments = cloud.moments(drawn.draws, drawn.weights);
         for (b, moments) in drawn.members.iter().zip(&moments) {
             self.moments[*b].copy(moments);
@@ -183,7 +228,7 @@ impl<'a> Sums<'a> {
         for (turn, k) in self.open.iter().enumerate() {
             for sign in [1.0, -1.0] {
                 let mut moved = theta.to_vec();
-                moved[*k] += sign * self.step(*k, theta);
+                moved[*k] += sign * self.step(*k);
                 cloud.prepare(&moved);
                 let gradient = cloud.theta_gradient(drawn.weights, workers);
                 add(&mut self.turns[turn], gradient, sign);
@@ -199,7 +244,7 @@ impl<'a> Sums<'a> {
         let mut columns = DMatrix::zeros(p, p);
         let mut population = Population::new(self);
         for (b, k) in self.free.iter().enumerate() {
-            let step = self.step(*k, theta);
+            let step = self.step(*k);
             let mut moved = theta.to_vec();
             moved[*k] += step;
             let mut difference = population.score(&moved)?;

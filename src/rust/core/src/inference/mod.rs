@@ -7,6 +7,7 @@ pub mod density;
 pub mod ebe;
 pub mod importance;
 pub mod joint;
+pub mod laplace;
 mod lattice;
 pub mod linear;
 mod log_sum;

@@ -3,6 +3,8 @@
 //! A batch is what hangs together through shared rows: a subject, or all levels that crossed groupings join. Its free
 //! effects stand in the order of the groupings, then of the levels.
 
+use nalgebra::DMatrix;
+
 use crate::ir::symmetric::at;
 use crate::problem::{Joint, Means, Prior};
 
@@ -112,6 +114,17 @@ impl Gaussian {
     }
 }
 
+/// The Cholesky factor of `q` as a matrix.
+pub fn factor(q: &Gaussian) -> DMatrix<f64> {
+    DMatrix::from_fn(q.dim(), q.dim(), |i, j| {
+        if j <= i {
+            q.chol[at(i, j)]
+        } else {
+            0.0
+        }
+    })
+}
+
 /// A distribution for every batch.
 pub type Posterior = Vec<Gaussian>;
 
@@ -132,7 +145,7 @@ pub fn population(batches: &Batches, means: &[Means], priors: &[Prior]) -> Poste
             let mean = means[group].of(level[0].level);
             found.mean.extend(effects.iter().map(|k| mean[*k]));
             let omega = &priors[group].omega;
-            let own = nalgebra::DMatrix::from_fn(effects.len(), effects.len(), |i, j| {
+            let own = DMatrix::from_fn(effects.len(), effects.len(), |i, j| {
                 omega[(effects[i], effects[j])]
             });
             let factor = own.cholesky().map(|c| c.l());

@@ -59,8 +59,20 @@ fn weakest(information: &DMatrix<f64>) -> Vec<usize> {
 /// As for [`inverse`].
 pub fn sandwich(joint: &Joint, information: &Information) -> Result<DMatrix<f64>> {
     let bread = inverse(joint, &information.free, &information.observed)?;
+    Ok(filled(&bread, information))
+}
+
+/// `bread B bread`; what is not a number in the bread stays so.
+pub fn filled(bread: &DMatrix<f64>, information: &Information) -> DMatrix<f64> {
     let p = information.free.len();
     let rows = information.scores.len() / p.max(1);
     let scores = DMatrix::from_row_slice(rows, p, &information.scores);
-    Ok(&bread * (scores.transpose() * &scores) * &bread)
+    let known = bread.map(|x| if x.is_nan() { 0.0 } else { x });
+    let mut found = &known * (scores.transpose() * &scores) * &known;
+    for (x, bread) in found.iter_mut().zip(bread) {
+        if bread.is_nan() {
+            *x = f64::NAN;
+        }
+    }
+    found
 }

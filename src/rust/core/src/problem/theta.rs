@@ -45,6 +45,9 @@ impl Route {
     }
 }
 
+/// Part of the unit of a coordinate by which differences are taken.
+const PART: f64 = 1e-4;
+
 /// The coordinates of `theta`, all on the transformed scale: `names` to `routes` have one entry a coordinate.
 #[derive(Debug, Clone)]
 pub struct Theta {
@@ -160,6 +163,12 @@ impl Theta {
         value.max(self.lower[k]).min(self.upper[k])
     }
 
+    /// Whether a bound holds a coordinate against its score.
+    pub fn presses(&self, k: usize, value: f64, score: f64) -> bool {
+        let (low, high) = (value <= self.lower[k], value >= self.upper[k]);
+        low && high || low && score < 0.0 || high && score > 0.0
+    }
+
     /// The size of a coordinate, by which steps are measured: one on a transformed scale; on the identity scale the
     /// larger of its value and its start, one if both are zero.
     pub fn size(&self, k: usize, value: f64) -> f64 {
@@ -171,6 +180,24 @@ impl Theta {
             size
         } else {
             1.0
+        }
+    }
+
+    /// Step of central differences in a coordinate: a small part of the change that moves the log density of a batch by
+    /// about one, whatever its unit; `square`: the mean over batches of its squared score. Where that says nothing, a
+    /// small part of its size.
+    pub fn step(&self, k: usize, value: f64, square: f64) -> f64 {
+        let size = value.abs().max(self.start[k].abs());
+        let unit = 1.0 / square.sqrt();
+        if !unit.is_finite() {
+            return PART * self.size(k, value);
+        }
+        let step = PART * unit;
+        match (self.identity[k], size > 0.0) {
+            // Digits are lost below, curvature is missed above.
+            (true, true) => step.clamp(1e-7 * size, 1e-2 * size),
+            (true, false) => step,
+            (false, _) => step.clamp(1e-6, 1e-3),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::arrive::arrive;
 use super::history::{acceptance, refusals, trace};
 use super::method::Method;
 use super::report::{conditional_effects, Report};
@@ -96,8 +97,13 @@ fn by_saem(
     let ineligible = saem::choose_routes(problem, options);
     let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
     let threads = request.threads.unwrap_or(1);
+    let mut fit = saem::fit_on(problem, options, seed, threads, monitor, course)?;
+    let started = Instant::now();
+    let workers = request.workers()?;
+    arrive(problem, &mut fit, options, (seed, &workers), monitor);
+    fit.seconds += started.elapsed().as_secs_f64();
     Ok(Found {
-        fit: saem::fit_on(problem, options, seed, threads, monitor, course)?,
+        fit,
         seed,
         ineligible,
         variational: None,

@@ -60,7 +60,7 @@ pub fn covariances(
     let j = DMatrix::from_fn(elements.len(), free.len(), |a, b| {
         jacobian[elements[a]][free[b]]
     });
-    let natural = &j * transformed * j.transpose();
+    let natural = by_delta_method(&j, transformed);
     let rows = elements.iter().map(|e| names.elements[*e].name.clone());
     let coordinates = free.iter().map(|k| names.names[*k].clone());
     let square = |m: &DMatrix<f64>| Value::Matrix {
@@ -76,6 +76,20 @@ pub fn covariances(
         ("omega", omega_gradients(joint, theta, &free)),
         ("method", Value::Text(method.into())),
     ])
+}
+
+/// `J V J'`; an element that depends on a coordinate without a variance has none.
+fn by_delta_method(j: &DMatrix<f64>, v: &DMatrix<f64>) -> DMatrix<f64> {
+    let unknown: Vec<usize> = (0..v.nrows()).filter(|k| v[(*k, *k)].is_nan()).collect();
+    let known = v.map(|x| if x.is_nan() { 0.0 } else { x });
+    let mut found = j * known * j.transpose();
+    for a in 0..j.nrows() {
+        if unknown.iter().any(|k| j[(a, *k)] != 0.0) {
+            found.row_mut(a).fill(f64::NAN);
+            found.column_mut(a).fill(f64::NAN);
+        }
+    }
+    found
 }
 
 /// Gradients of the elements of `Omega` on the transformed scale: what the SDs and correlations need.

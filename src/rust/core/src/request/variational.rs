@@ -6,9 +6,8 @@ use super::method::Method;
 use super::{count, list};
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::importance::{Importance, Sampling};
-use crate::inference::louis::louis;
 use crate::inference::posterior::Posterior;
-use crate::inference::sandwich::{inverse, sandwich};
+use crate::maximum::Arrival;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::reply::Value;
@@ -24,6 +23,7 @@ pub struct Variational {
     proposal: Posterior,
     elbo: Elbo,
     points: usize,
+    arrival: Option<Arrival>,
     importance: Option<Importance>,
 }
 
@@ -78,6 +78,7 @@ impl Variational {
             proposal: found.proposal,
             elbo: found.elbo,
             points: found.fit.chains,
+            arrival: found.arrival,
             importance: None,
         };
         (found.fit, kept)
@@ -104,24 +105,14 @@ impl Variational {
             seed,
             draws: self.options.draws,
         };
-        let weighs = matches!(self.options.se, Errors::Louis | Errors::Sandwich);
-        if weighs {
-            match louis(&sampling, &self.proposal) {
-                Ok(information) => {
-                    let covariance = if self.options.se == Errors::Sandwich {
-                        sandwich(joint, &information)
-                    } else {
-                        inverse(joint, &information.free, &information.observed)
-                    };
-                    match covariance {
-                        Ok(covariance) => fit.covariance = Some(covariance),
-                        Err(error) => fit.warnings.push(error.to_string()),
-                    }
-                    self.importance = Some(information.importance);
-                    return;
-                }
-                Err(error) => fit.warnings.push(error.to_string()),
-            }
+        if let Some(arrival) = &self.arrival {
+            fit.covariance = match self.options.se {
+                Errors::Louis => arrival.covariance.clone(),
+                Errors::Sandwich => arrival.sandwich(),
+                Errors::Linear | Errors::None => None,
+            };
+            self.importance = Some(arrival.look.information.importance.clone());
+            return;
         }
         if self.options.log_lik == LogLik::Importance {
             match sampling.run(&self.proposal) {

@@ -9,13 +9,12 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::bent::{Bent, Slope};
-use super::bound::{factor, Population};
 use super::flow::{bend, Flow, Layer, Planar};
 use super::inner::{Limits, Solved};
-use super::metric::Metric;
 use super::rule::Points;
 use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{Coordinate, Gaussian, Posterior};
+use crate::inference::posterior::{factor, Coordinate, Gaussian, Posterior};
+use crate::maximum::{Metric, Population};
 use crate::parallel::Workers;
 
 /// Steps that are remembered, where a matrix of the coordinates would be larger than this many rows.

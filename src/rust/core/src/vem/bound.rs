@@ -11,18 +11,11 @@ use nalgebra::{DMatrix, DVector};
 
 use super::rule::Points;
 use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{Coordinate, Gaussian};
-use crate::ir::symmetric::at;
-use crate::problem::{Means, Prior};
+use crate::inference::posterior::{factor, Coordinate, Gaussian};
+use crate::maximum::Population;
 
 /// `ln(2 pi)`
 pub const LN_2PI: f64 = 1.837_877_066_409_345_5;
-
-/// The population distribution at one `theta`, one entry a grouping.
-pub struct Population<'p> {
-    pub priors: &'p [Prior],
-    pub means: &'p [Means],
-}
 
 /// The bound of a batch at its `q`.
 #[derive(Debug, Clone)]
@@ -124,13 +117,3 @@ pub fn local(
     }
 }
 
-/// The Cholesky factor of `q` as a matrix.
-pub fn factor(q: &Gaussian) -> DMatrix<f64> {
-    DMatrix::from_fn(q.dim(), q.dim(), |i, j| {
-        if j <= i {
-            q.chol[at(i, j)]
-        } else {
-            0.0
-        }
-    })
-}

@@ -3,14 +3,14 @@
 //! A `q` may use the gaps between the points of a rule: there the bound of the run is more than the bound that holds.
 
 use super::bending::bound_at;
-use super::bound::{local, Population};
+use super::bound::local;
 use super::flow::Flow;
-use super::population::priors;
 use super::rule::Rule;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::cloud::{layouts_of, Cloud, Slopes};
 use crate::inference::importance::groups;
 use crate::inference::posterior::Posterior;
+use crate::maximum::{priors, Population};
 use crate::parallel::Workers;
 use crate::problem::Joint;
 

@@ -1,18 +1,18 @@
 //! Maximize the bound at points that stay: EM sweeps, then quasi-Newton steps on the profiled bound.
 
-use super::ascent::{climb, Patience, Summit, Surface};
 use super::check::bound;
 use super::flow::{self, Flow};
 use super::inner::Limits;
 use super::options::{few, Family, Outer, VemOptions};
-use super::population::Maximizer;
 use super::profile::Profile;
 use super::rule::Rule;
-use super::start::{independent, start};
+use super::independent::independent;
 use crate::error::Result;
 use crate::fitted::Trace;
+use crate::inference::laplace;
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
 use crate::inference::posterior::{Batches, Gaussian, Posterior};
+use crate::maximum::{climb, Maximizer, Patience, Summit, Surface};
 use crate::monitor::{Monitor, Progress};
 use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
@@ -155,7 +155,7 @@ impl Course<'_> {
     /// peak. Whether some batch is better off; those that are stay there.
     fn restart(&mut self, profile: &mut Profile, theta: &[f64]) -> bool {
         let values = |profile: &Profile| profile.solved().map(|found| found.values.clone());
-        let fresh = start(
+        let fresh = laplace::posterior(
             self.joint,
             &Batches::new(self.joint),
             theta,

@@ -2,28 +2,24 @@
 
 use std::time::Instant;
 
-use super::ascent::{climb, Summit, Surface};
 use super::check::{verify, Elbo};
 use super::course::{around, Course};
 use super::flow::Flow;
+use super::independent::independent;
 use super::options::{Family, VemOptions};
-use super::polish::{Kept, Proposal, Sampled};
-use super::population::{free, priors, Maximizer};
 use super::rule::Rule;
-use super::start::{independent, start};
 use super::stochastic;
 use super::verdict::{judge, Run};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
-use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
-use crate::inference::importance::Sampling;
-use crate::inference::points::{LatticePoints, Source};
+use crate::inference::cloud::{Levels, Weighted};
+use crate::inference::laplace;
 use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
 use crate::inference::start::check_start;
+use crate::maximum::{free, priors, Arrival, Search, Summit};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points};
-use crate::random::{Purpose, Stream};
 
 /// What a run of VEM gives.
 pub struct VemFit {
@@ -35,6 +31,8 @@ pub struct VemFit {
     pub elbo: Elbo,
     /// Gaussians with the moments of the effects of every batch at the estimate: where draws are best made.
     pub proposal: Posterior,
+    /// What fresh draws say of the estimates.
+    pub arrival: Option<Arrival>,
 }
 
 /// Fit by VEM from the start of the problem; `first`: effects from which modes are searched, NaN for the mean.
@@ -63,7 +61,7 @@ pub fn fit(
         penalty: super::penalty::of(joint, options, &free)?,
     };
     let batches = Batches::new(joint);
-    let mut q = start(joint, &batches, &joint.theta.start, first, &workers)?;
+    let mut q = laplace::posterior(joint, &batches, &joint.theta.start, first, &workers)?;
     if options.family == Family::MeanField {
         q = independent(q);
     }
@@ -85,13 +83,22 @@ pub fn fit(
     let mut theta = found.theta;
     let mut moments = found.moments;
     let mut proposal = around(&moments, &found.q);
-    if options.polish && run.is_sound() {
-        if let Some((summit, weighted)) = course.polish(&theta, &proposal) {
-            theta.clone_from(&summit.theta);
-            proposal = around(&weighted, &proposal);
-            moments = weighted;
-            run.polished = Some(summit);
+    let mut warnings = Vec::new();
+    let mut arrival = None;
+    if run.is_sound() && free.len() <= MOST_INFORMED {
+        match course.arrive(&theta, &proposal, free.len()) {
+            Ok(found) => arrival = Some(found),
+            Err(error) => warnings.push(error.to_string()),
         }
+    } else if run.is_sound() && options.polish {
+        run.polished = course.polish(&theta, &proposal, free.len());
+    }
+    if let Some(arrival) = &arrival {
+        theta.clone_from(&arrival.look.theta);
+        proposal.clone_from(&arrival.look.proposal);
+        moments.clone_from(&arrival.look.information.moments);
+    } else if let Some(summit) = &run.polished {
+        theta.clone_from(&summit.theta);
     }
     // Bound and distributions are those at the estimates that are reported.
     let rule = Rule::new(options, &batches, seed).staying(&batches);
@@ -103,15 +110,18 @@ pub fn fit(
         (&found.q, found.flows.as_slice()),
     );
     let elbo = verify(joint, &theta, bent, (fitted, seed), &workers)?;
-    let (status, evidence) = judge(&run, &elbo, monitor.interrupted());
+    let polished = arrival.as_ref().filter(|_| options.polish);
+    let (status, evidence) = judge(&run, &elbo, polished, monitor.interrupted());
     let mut fit = course.report(theta, (status, evidence), &moments, copies);
     fit.seconds = started.elapsed().as_secs_f64();
+    fit.warnings = warnings;
     Ok(VemFit {
         fit,
         q: found.q,
         flows: found.flows,
         elbo,
         proposal,
+        arrival,
     })
 }
 
@@ -134,75 +144,41 @@ fn is_still(joint: &Joint, theta: &[f64], q: &Posterior) -> bool {
     q.iter().zip(&all).all(|(q, p)| near(q, p))
 }
 
-impl Course<'_> {
-    /// Maximize the importance-sampled likelihood; moments of the effects at its maximum.
-    fn polish(&mut self, theta: &[f64], q: &Posterior) -> Option<(Summit, Vec<Weighted>)> {
-        let (joint, options, penalty) = (self.joint, self.options, self.penalty.clone());
-        let kept = Kept::new(joint);
-        let most = MOST_LANES / joint.n_batches.max(1);
-        let layouts = layouts(joint, options.polish_draws.min(most.max(FEWEST)));
-        let mut cloud = Cloud::new(&kept.joint, &layouts);
-        let mut maximizer = Maximizer::new(&kept.joint, &layouts);
-        let free = maximizer.free.clone();
-        let lattice = self.lattice(&cloud);
-        let patience = self.patience(free.len());
-        let (mut theta, mut q) = (theta.to_vec(), q.clone());
-        let mut found = None;
-        for _ in 0..options.polish_rounds.max(1) {
-            q = self.moved(&theta, &q).unwrap_or(q);
-            let proposal = Proposal::new(&cloud, &q, &lattice);
-            kept.set(&mut cloud, &proposal.draws, &theta, self.workers);
-            let mut sampled = Sampled {
-                cloud: &mut cloud,
-                maximizer: &mut maximizer,
-                proposal: &proposal,
-                penalty: &penalty,
-                workers: self.workers,
-                there: None,
-            };
-            let bounds = (&joint.theta, free.as_slice());
-            let summit = climb(
-                &mut sampled,
-                bounds,
-                &theta,
-                patience,
-                &mut |theta, value| self.note(theta, value, "polish"),
-            )?;
-            sampled.at(&summit.theta)?;
-            let there = sampled.there.take()?;
-            theta.clone_from(&summit.theta);
-            let done = there.least_effective() >= DEGENERATE || summit.stopped;
-            found = Some((summit, there.moments));
-            if done {
-                break;
-            }
-        }
-        found
+impl<'c> Course<'c> {
+    /// Maximize the importance-sampled likelihood, or judge the estimates without moving them.
+    fn arrive(&mut self, theta: &[f64], q: &Posterior, n_free: usize) -> Result<Arrival> {
+        let penalty = self.penalty.clone();
+        let search = self.search(n_free, &penalty);
+        search.arrive(theta, q, &mut |theta, value| self.note(theta, value, "polish"))
     }
 
-    /// The same points in every round, so that rounds differ by their proposals alone.
-    fn lattice(&self, cloud: &Cloud) -> LatticePoints {
-        let stream = Stream {
-            seed: self.seed,
-            purpose: Purpose::Importance,
-        };
-        let source = Source {
-            stream,
-            replicate: POLISH,
-        };
-        LatticePoints::new(source, cloud.copies, cloud.batches.max_dim())
+    /// Climb without a judge, where there are too many parameters for one.
+    fn polish(&mut self, theta: &[f64], q: &Posterior, n_free: usize) -> Option<Summit> {
+        let penalty = self.penalty.clone();
+        let search = self.search(n_free, &penalty);
+        let watch = &mut |theta: &[f64], value: f64| self.note(theta, value, "polish");
+        search.climb((theta, q), &search.joint.theta, search.climbing, watch)
     }
 
-    /// Proposals with the conditional means and covariances at `theta`.
-    fn moved(&self, theta: &[f64], q: &Posterior) -> Option<Posterior> {
-        let sampling = Sampling {
+    fn search<'s>(&self, n_free: usize, penalty: &'s [f64]) -> Search<'s>
+    where
+        'c: 's,
+    {
+        let options = self.options;
+        Search {
             joint: self.joint,
-            theta,
             workers: self.workers,
             seed: self.seed,
-            draws: self.options.polish_draws,
-        };
-        sampling.moved(q).ok()
+            draws: options.draws,
+            climbing: options.polish_draws,
+            rounds: if options.polish {
+                options.polish_rounds.max(1)
+            } else {
+                0
+            },
+            penalty,
+            patience: self.patience(n_free),
+        }
     }
 
     fn report(
@@ -238,15 +214,8 @@ impl Course<'_> {
     }
 }
 
-/// The randomization of the polish's points, none that the likelihood is computed with.
-const POLISH: u32 = 1 << 16;
-
-/// Draws of all batches together that the polish holds, and the fewest of a batch.
-const MOST_LANES: usize = 1 << 22;
-const FEWEST: usize = 16;
+/// Most free parameters whose information is computed.
+const MOST_INFORMED: usize = 500;
 
 /// Distance from the population, in its standard deviations, below which a `q` has not moved.
 const STILL: f64 = 0.01;
-
-/// Effective part of the draws of a batch below which its draws are made anew.
-const DEGENERATE: f64 = 0.2;

@@ -7,13 +7,14 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::bound::{factor, local, Local, Population};
+use super::bound::{local, Local};
 use super::flow::Flow;
 use super::mixing::Mixing;
 use super::options::Family;
 use super::rule::Points;
 use crate::inference::cloud::{Cloud, Weighted};
-use crate::inference::posterior::{Gaussian, Posterior};
+use crate::inference::posterior::{factor, Gaussian, Posterior};
+use crate::maximum::Population;
 use crate::parallel::Workers;
 
 /// A step may shrink or widen `q` by this factor of the variance.

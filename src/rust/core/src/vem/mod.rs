@@ -2,7 +2,7 @@
 //!
 //! Sources: Opper & Archambeau (2009); Blei, Kucukelbir & McAuliffe (2017).
 
-mod ascent;
+
 mod bending;
 mod bent;
 mod bound;
@@ -11,18 +11,18 @@ mod course;
 mod fit;
 mod flow;
 mod inner;
-mod metric;
+
 mod mixing;
 mod noisy;
 pub mod options;
 mod penalty;
 mod plan;
-mod polish;
-mod population;
+
+
 mod profile;
 mod promise;
 mod rule;
-mod start;
+mod independent;
 mod stochastic;
 mod verdict;
 mod visits;

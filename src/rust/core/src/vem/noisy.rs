@@ -9,12 +9,13 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::bound::{factor, Population, LN_2PI};
+use super::bound::LN_2PI;
 use super::inner::reverse_root;
 use super::options::Family;
 use super::rule::Points;
 use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{Coordinate, Gaussian};
+use crate::inference::posterior::{factor, Coordinate, Gaussian};
+use crate::maximum::Population;
 
 /// A step may change the variance in a direction by this factor.
 const MOST: f64 = 4.0;

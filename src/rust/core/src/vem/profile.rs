@@ -2,16 +2,14 @@
 //!
 //! By the envelope theorem the gradient is that of the expected complete-data log density at the best `q`.
 
-use super::ascent::Surface;
 use super::bending;
-use super::bound::Population;
 use super::flow::Flow;
 use super::inner::{solve, Limits, Solved};
 use super::options::Family;
-use super::population::{priors, Ground, Maximizer};
 use super::rule::Points;
 use crate::inference::cloud::Cloud;
 use crate::inference::posterior::Posterior;
+use crate::maximum::{priors, Ground, Maximizer, Population, Surface};
 use crate::mstep::Preconditioner;
 use crate::parallel::Workers;
 use crate::problem::{Means, Prior};

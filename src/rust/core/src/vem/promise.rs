@@ -6,7 +6,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::ascent::{sizes, Surface};
+use crate::maximum::{sizes, Surface};
 use crate::mstep::MAX_PARAMETERS;
 use crate::problem::Theta;
 
@@ -39,10 +39,8 @@ impl<'p> Promise<'p> {
         theta: &[f64],
         gradient: Vec<f64>,
     ) -> Self {
-        let open = free.iter().zip(&gradient).map(|(k, g)| {
-            let (low, high) = (theta[*k] <= bounds.lower[*k], theta[*k] >= bounds.upper[*k]);
-            !(low && *g < 0.0 || high && *g > 0.0)
-        });
+        let open = free.iter().zip(&gradient);
+        let open = open.map(|(k, g)| !bounds.presses(*k, theta[*k], *g));
         let few = free.len() <= MAX_PARAMETERS;
         Self {
             open: open.collect(),

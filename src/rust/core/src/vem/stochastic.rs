@@ -7,13 +7,10 @@
 //! Juditsky 1992). There the `q` are found once more at points that stay: what one more step would gain is compared with
 //! what the noise of the gradients leaves open, and below that noise nothing is called converged.
 
-use super::ascent::{sizes, Summit, Surface};
-use super::bound::Population;
 use super::course::{Course, Maximum};
 use super::flow::Flow;
 use super::options::{slow, Family, Outer, RuleKind, VemOptions};
 use super::plan::{Plan, Stage, Window};
-use super::population::{priors, Maximizer};
 use super::profile::Profile;
 use super::promise::Promise;
 use super::rule::Rule;
@@ -22,6 +19,7 @@ use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::cloud::{layouts, layouts_of, Weighted};
 use crate::inference::posterior::{Batches, Posterior};
+use crate::maximum::{priors, sizes, Maximizer, Population, Summit, Surface};
 use crate::optimizer::Steps;
 use crate::problem::{Joint, Prior, Route};
 

@@ -1,8 +1,8 @@
 //! Judge how a run ended, and say on what evidence.
 
-use super::ascent::Summit;
 use super::check::Elbo;
 use crate::fitted::FitStatus;
+use crate::maximum::{Arrival, Summit};
 use crate::problem::{Joint, Route};
 
 /// Gain in twice the bound that one more step may promise after noisy ones, beside twice their noise; and the noise
@@ -35,9 +35,19 @@ impl Run<'_> {
 }
 
 /// Status of a run and the evidence in words.
-pub fn judge(run: &Run, elbo: &Elbo, interrupted: bool) -> (FitStatus, Vec<String>) {
+///
+/// `arrival`: what fresh draws say, where estimates no longer depend on the bound.
+pub fn judge(
+    run: &Run,
+    elbo: &Elbo,
+    arrival: Option<&Arrival>,
+    interrupted: bool,
+) -> (FitStatus, Vec<String>) {
     if interrupted {
         return (FitStatus::Interrupted, Vec::new());
+    }
+    if let Some(arrival) = arrival {
+        return (arrival.status, arrival.evidence.clone());
     }
     let Some(summit) = &run.summit else {
         let evidence = "The bound is not finite where the sweeps led.".to_string();

@@ -5,7 +5,6 @@
 //! that `n_groups` times the gradient of a group is an unbiased estimate of that of all.
 
 use super::bending;
-use super::bound::Population;
 use super::flow::Flow;
 use super::inner::{solve, Limits};
 use super::noisy::{estimate, moved, narrowed, sound};
@@ -15,6 +14,7 @@ use crate::data::Layout;
 use crate::error::Result;
 use crate::inference::cloud::{Cloud, Levels, Weighted};
 use crate::inference::posterior::Posterior;
+use crate::maximum::Population;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Prior, Problem, Route};
 use crate::random::{Purpose, Stream};

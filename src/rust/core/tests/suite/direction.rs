@@ -6,10 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "request",
     "vem",
     "saem",
+    "maximum",
     "inference",
     "mstep",
     "fitted",

@@ -15,6 +15,12 @@ pub struct Scored {
     pub batches: Vec<f64>,
     /// `p x p`: sum over the batches of the covariance of the scores.
     pub covariance: DMatrix<f64>,
+    /// The same from the draws of each replicate alone.
+    pub replicates: Vec<DMatrix<f64>>,
+    /// `p x p`: Monte-Carlo covariance of the total score, from the spread of the replicates.
+    pub noise: DMatrix<f64>,
+    /// Sum over the batches of the expected square of each score.
+    pub squares: Vec<f64>,
 }
 
 impl Scored {
@@ -86,12 +92,13 @@ impl Cloud<'_> {
         read.then(|| &self.parts[g])
     }
 
-    /// Scores of all free coordinates, with weights that add up to one in each batch.
+    /// Scores of all free coordinates, with weights that add up to one in each batch; `replicates`: independent sets of
+    /// draws that stand one after another in each batch.
     pub fn scores(
         &mut self,
         free: &[usize],
         (priors, means): (&[Prior], &[Means]),
-        weights: &[f64],
+        (weights, replicates): (&[f64], usize),
         workers: &Workers,
     ) -> Scored {
         if self.joint.main().constant_error.is_some() {
@@ -107,7 +114,7 @@ impl Cloud<'_> {
             })
         });
         let lanes: Vec<Vec<Vec<Column>>> = lanes.collect();
-        self.weigh(free.len(), &lanes, weights)
+        self.weigh(free.len(), &lanes, weights, replicates)
     }
 
     /// Scores of the lanes of a block, one column a coordinate.
@@ -139,7 +146,13 @@ impl Cloud<'_> {
     }
 
     /// Means and covariances of the scores of the batches.
-    fn weigh(&self, p: usize, lanes: &[Vec<Vec<Column>>], weights: &[f64]) -> Scored {
+    fn weigh(
+        &self,
+        p: usize,
+        lanes: &[Vec<Vec<Column>>],
+        weights: &[f64],
+        replicates: usize,
+    ) -> Scored {
         let mut draws = vec![0.0; self.batches.len() * self.copies * p];
         for (g, blocks) in lanes.iter().enumerate() {
             for (block, columns) in self.layouts[g].blocks.iter().zip(blocks) {
@@ -152,32 +165,102 @@ impl Cloud<'_> {
                 }
             }
         }
-        let mut found = Scored {
-            batches: vec![0.0; self.batches.len() * p],
-            covariance: DMatrix::zeros(p, p),
-        };
+        let mut found = Scored::none(self.batches.len(), p, replicates);
         for b in 0..self.batches.len() {
             let own = &weights[b * self.copies..(b + 1) * self.copies];
             let draws = &draws[b * self.copies * p..(b + 1) * self.copies * p];
-            let mean = &mut found.batches[b * p..(b + 1) * p];
-            let counted = own.iter().zip(draws.chunks_exact(p.max(1)));
-            let counted = counted.filter(|(weight, _)| **weight > 0.0);
-            for (weight, score) in counted.clone() {
-                for (mean, s) in mean.iter_mut().zip(score) {
-                    *mean += weight * s;
-                }
+            found.add(b, own, draws);
+        }
+        found.finish();
+        found
+    }
+}
+
+/// Moments of the scores of a batch, in the draws of a replicate.
+struct Share {
+    weight: f64,
+    mean: Vec<f64>,
+    /// Lower triangle alone.
+    covariance: DMatrix<f64>,
+}
+
+impl Share {
+    /// Draws without weight do not count; what they say may not be finite.
+    fn of(weights: &[f64], draws: &[f64], p: usize) -> Self {
+        let weight: f64 = weights.iter().sum();
+        let mut share = Self {
+            weight,
+            mean: vec![0.0; p],
+            covariance: DMatrix::zeros(p, p),
+        };
+        let counted = weights.iter().zip(draws.chunks_exact(p.max(1)));
+        let counted = counted.filter(|(weight, _)| **weight > 0.0);
+        for (own, score) in counted.clone() {
+            for (mean, s) in share.mean.iter_mut().zip(score) {
+                *mean += own / weight * s;
             }
-            for (weight, score) in counted {
-                for i in 0..p {
-                    let left = weight * (score[i] - mean[i]);
-                    for j in 0..=i {
-                        found.covariance[(i, j)] += left * (score[j] - mean[j]);
-                    }
+        }
+        for (own, score) in counted {
+            for i in 0..p {
+                let left = own / weight * (score[i] - share.mean[i]);
+                for j in 0..=i {
+                    share.covariance[(i, j)] += left * (score[j] - share.mean[j]);
                 }
             }
         }
-        found.covariance.fill_upper_triangle_with_lower_triangle();
-        found
+        share
+    }
+}
+
+impl Scored {
+    fn none(batches: usize, p: usize, replicates: usize) -> Self {
+        Self {
+            batches: vec![0.0; batches * p],
+            covariance: DMatrix::zeros(p, p),
+            replicates: vec![DMatrix::zeros(p, p); replicates.max(1)],
+            noise: DMatrix::zeros(p, p),
+            squares: vec![0.0; p],
+        }
+    }
+
+    /// Add a batch: its weights and the scores of its draws, draw by draw.
+    fn add(&mut self, batch: usize, weights: &[f64], draws: &[f64]) {
+        let (p, r) = (self.noise.nrows(), self.replicates.len());
+        let each = weights.len().div_ceil(r).max(1);
+        let shares: Vec<Share> = (weights.chunks(each).zip(draws.chunks((each * p).max(1))))
+            .map(|(weights, draws)| Share::of(weights, draws, p))
+            .collect();
+        let mean = &mut self.batches[batch * p..(batch + 1) * p];
+        for share in shares.iter().filter(|share| share.weight > 0.0) {
+            for (mean, own) in mean.iter_mut().zip(&share.mean) {
+                *mean += share.weight * own;
+            }
+        }
+        let unbiased = r as f64 / (r as f64 - 1.0).max(1.0);
+        for (share, total) in shares.iter().zip(&mut self.replicates) {
+            // A replicate without weight says nothing of the batch.
+            if share.weight <= 0.0 {
+                continue;
+            }
+            for i in 0..p {
+                let left = share.mean[i] - mean[i];
+                for j in 0..=i {
+                    let between = left * (share.mean[j] - mean[j]);
+                    let own = share.covariance[(i, j)];
+                    total[(i, j)] += own;
+                    self.covariance[(i, j)] += share.weight * (own + between);
+                    self.noise[(i, j)] += unbiased * share.weight * share.weight * between;
+                }
+                self.squares[i] += share.weight * (share.covariance[(i, i)] + share.mean[i] * share.mean[i]);
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        let all = self.replicates.iter_mut();
+        for matrix in all.chain([&mut self.covariance, &mut self.noise]) {
+            matrix.fill_upper_triangle_with_lower_triangle();
+        }
     }
 }
 

@@ -41,6 +41,13 @@ pub struct SaemOptions {
     pub ebe: EbeOptions,
     /// Whether the smoothing is preconditioned by the observed information.
     pub acceleration: bool,
+    /// Whether the estimates are brought to the maximum of the likelihood at importance draws, the draws of each batch
+    /// that a climb holds, and climbs at most.
+    pub polish: bool,
+    pub polish_draws: usize,
+    pub polish_rounds: usize,
+    /// Importance draws of each batch by which the estimates are judged.
+    pub draws: usize,
     /// Whether the log-likelihood is computed at the end.
     pub log_lik: bool,
     /// Quadrature nodes a dimension; absent: by dimension.
@@ -62,6 +69,10 @@ impl Default for SaemOptions {
             optimizer: OptimizerOptions::default(),
             ebe: EbeOptions::default(),
             acceleration: true,
+            polish: true,
+            polish_draws: 256,
+            polish_rounds: 5,
+            draws: 500,
             log_lik: true,
             nodes: None,
         }
@@ -71,11 +82,16 @@ impl Default for SaemOptions {
 impl SaemOptions {
     /// Whether the smoothing follows scores: not where parameters are maximized numerically or by functions of the user.
     pub fn accelerates(&self) -> bool {
-        let user = [Hook::Suffstats, Hook::QFromStats, Hook::MstepClosedForm];
         self.acceleration
             && self.optimizer == OptimizerOptions::Score
             && self.mstep.builtin_mean == BuiltinMean::None
-            && !user.iter().any(|hook| self.mstep.has(*hook))
+            && !self.maximizes_otherwise()
+    }
+
+    /// Whether functions of the user decide what is maximized.
+    pub fn maximizes_otherwise(&self) -> bool {
+        let user = [Hook::Suffstats, Hook::QFromStats, Hook::MstepClosedForm];
+        user.iter().any(|hook| self.mstep.has(*hook))
     }
 
     /// The two-phase schedule of saemix with these numbers of iterations, everything else by default.

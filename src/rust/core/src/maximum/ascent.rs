@@ -159,9 +159,7 @@ impl Climb<'_> {
     /// Coordinates that a bound holds against their gradient do not move.
     fn pressed(&self, i: usize, gradient: &DVector<f64>) -> bool {
         let k = self.free[i];
-        let (theta, bounds) = (self.theta[k], self.bounds);
-        (theta <= bounds.lower[k] && gradient[i] < 0.0)
-            || (theta >= bounds.upper[k] && gradient[i] > 0.0)
+        self.bounds.presses(k, self.theta[k], gradient[i])
     }
 
     /// The step, no longer than allowed, and the gain in twice the value it promises.

@@ -1,8 +1,7 @@
-//! Move the population parameters given the moments of the effects: the routes of the M-step, scores, information.
+//! Move the population parameters given weighted draws of the effects: the routes of the M-step, scores, information.
 
 use nalgebra::DMatrix;
 
-use super::bound::Population;
 use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
 use crate::inference::posterior::Batches;
 use crate::mstep::{
@@ -10,6 +9,12 @@ use crate::mstep::{
 };
 use crate::parallel::Workers;
 use crate::problem::{Joint, MeanProgram, Means, Prior, Route};
+
+/// The population distribution at one `theta`, one entry a grouping.
+pub struct Population<'p> {
+    pub priors: &'p [Prior],
+    pub means: &'p [Means],
+}
 
 /// A variance may fall to this part of its value in one sweep, and grow by its inverse.
 const BOUNDED: f64 = 0.25;
@@ -108,7 +113,7 @@ impl<'a> Maximizer<'a> {
     /// One sweep of the closed forms, and of steps on scores where there are none; each variance changes by a bounded
     /// factor.
     pub fn sweep(&mut self, cloud: &mut Cloud, ground: &Ground) -> Vec<f64> {
-        self.learn_information(cloud, ground);
+        self.learn_information(cloud, ground, None);
         self.learn(&cloud.batches, ground.moments);
         let gradient = cloud.theta_gradient(ground.weights, ground.workers);
         self.maximize(cloud.theta(), &gradient, &ground.population)
@@ -171,8 +176,8 @@ impl<'a> Maximizer<'a> {
         ground: &Ground,
         penalty: &[f64],
     ) -> Option<Preconditioner> {
-        self.learn_information(cloud, ground);
         let scored = self.scored(cloud, ground);
+        self.learn_information(cloud, ground, Some(&scored));
         let theta = cloud.theta().to_vec();
         let mut complete = DMatrix::zeros(self.free.len(), self.free.len());
         for (g, (mstep, _)) in self.parts.iter().enumerate() {
@@ -188,20 +193,28 @@ impl<'a> Maximizer<'a> {
 
     fn scored(&self, cloud: &mut Cloud, ground: &Ground) -> Scored {
         let Population { priors, means } = ground.population;
-        cloud.scores(&self.free, (priors, means), ground.weights, ground.workers)
+        let weights = (ground.weights, 1);
+        cloud.scores(&self.free, (priors, means), weights, ground.workers)
     }
 
     /// Second derivatives in the coordinates without closed form: central differences of the score at these draws. None
     /// where there are too many parameters for it.
-    fn learn_information(&mut self, cloud: &mut Cloud, ground: &Ground) {
+    fn learn_information(&mut self, cloud: &mut Cloud, ground: &Ground, known: Option<&Scored>) {
         let scored = self.parts[0].0.scored.clone();
         if scored.is_empty() || self.free.len() > MAX_PARAMETERS {
             return;
         }
         let theta = cloud.theta().to_vec();
+        let squares = match known {
+            Some(known) => known.squares.clone(),
+            None => self.scored(cloud, ground).squares,
+        };
+        let n = cloud.batches.len().max(1) as f64;
         let mut information = DMatrix::zeros(self.free.len(), scored.len());
         for (b, k) in scored.iter().enumerate() {
-            let h = 1e-4 * self.joint.theta.size(*k, theta[*k]);
+            let at = self.free.iter().position(|free| free == k);
+            let square = at.map_or(f64::NAN, |at| squares[at] / n);
+            let h = self.joint.theta.step(*k, theta[*k], square);
             let mut side = |sign: f64| {
                 let mut moved = theta.clone();
                 moved[*k] += sign * h;

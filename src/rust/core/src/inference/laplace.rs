@@ -1,16 +1,12 @@
-//! Start every `q` at Laplace's posterior, or at the population where there is none.
+//! Give every batch Laplace's posterior at a `theta`, or the population where there is none.
 
 use std::sync::Arc;
 
-use nalgebra::DMatrix;
-
-use super::bound::factor;
+use super::joint::joint_modes;
+use super::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use super::posterior::{population, Batches, Gaussian, Posterior};
+use super::proposal::around;
 use crate::error::Result;
-use crate::inference::joint::joint_modes;
-use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
-use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
-use crate::inference::proposal::around;
-use crate::ir::symmetric::at;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points, Prior, Problem};
 
@@ -18,7 +14,7 @@ use crate::problem::{Joint, Means, Points, Prior, Problem};
 ///
 /// # Errors
 /// A population distribution that does not exist.
-pub fn start(
+pub fn posterior(
     joint: &Joint,
     batches: &Batches,
     theta: &[f64],
@@ -46,23 +42,6 @@ pub fn start(
         }
     });
     Ok(chosen.collect())
-}
-
-/// Distributions whose effects are independent, each as wide as given the others.
-pub fn independent(posterior: Posterior) -> Posterior {
-    let each = posterior.into_iter().map(|q| {
-        let d = q.dim();
-        let root = factor(&q).solve_lower_triangular(&DMatrix::identity(d, d));
-        let mut chol = vec![0.0; q.chol.len()];
-        for i in 0..d {
-            let squares = root
-                .as_ref()
-                .map_or(f64::NAN, |r| r.column(i).norm_squared());
-            chol[at(i, i)] = squares.sqrt().recip();
-        }
-        Gaussian { chol, ..q }
-    });
-    each.collect()
 }
 
 fn is_finite(q: &Gaussian) -> bool {

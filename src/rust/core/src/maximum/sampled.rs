@@ -5,8 +5,7 @@
 //! normalized weights (Fisher's identity), its information Louis'.
 
 use super::ascent::Surface;
-use super::bound::Population;
-use super::population::{priors, Ground, Maximizer};
+use super::maximizer::{priors, Ground, Maximizer, Population};
 use crate::inference::cloud::{Cloud, Weighted};
 use crate::inference::points::LatticePoints;
 use crate::inference::posterior::Posterior;

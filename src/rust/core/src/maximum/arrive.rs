@@ -1,0 +1,275 @@
+//! Judge an estimate at fresh importance draws, and go on from it until these say that the maximum is reached.
+//!
+//! Each look computes score `s`, observed information `I` and log-likelihood at draws that no step has seen. One more
+//! Newton step would gain `s' I^-1 s` in `-2 log L`: to second order what is missing to the maximum. While that is more
+//! than the tolerance and its own noise, quasi-Newton steps climb the likelihood at draws that stay, and the next look
+//! judges where they led; steps after which fresh draws say that the likelihood has fallen are taken back.
+
+use super::ascent::{climb, Patience, Summit, Surface};
+use super::maximizer::Maximizer;
+use super::sampled::{Kept, Proposal, Sampled};
+use super::spectrum::Spectrum;
+use crate::error::Result;
+use crate::inference::cloud::{layouts, Cloud};
+use crate::inference::importance::Sampling;
+use crate::inference::laplace;
+use crate::inference::louis::{louis, Information};
+use crate::inference::points::{LatticePoints, Source};
+use crate::inference::posterior::{Batches, Posterior};
+use crate::parallel::Workers;
+use crate::problem::{Joint, Points, Theta};
+use crate::random::{Purpose, Stream};
+
+/// Gain in `-2 log L` that one more step may promise where the search ends.
+pub const TOLERANCE: f64 = 0.005;
+
+/// Monte-Carlo noise of that gain, and of `-2 log L`, above which a look takes more draws; how many times as many.
+const NOISY: f64 = 0.02;
+const MORE: usize = 4;
+
+/// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
+const MOST_LANES: usize = 1 << 22;
+const FEWEST: usize = 16;
+
+/// The randomization of the points of a climb, none that a likelihood is computed with.
+const CLIMB: u32 = 1 << 16;
+
+/// Effective part of the draws of a batch below which a climb is not believed beyond its round.
+const DEGENERATE: f64 = 0.2;
+
+/// How the maximum is searched.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    pub joint: &'a Joint,
+    pub workers: &'a Workers,
+    pub seed: u64,
+    /// Importance draws of each batch by which an estimate is judged, and that a climb holds.
+    pub draws: usize,
+    pub climbing: usize,
+    /// Climbs at most.
+    pub rounds: usize,
+    /// Precision of the prior of each free coordinate.
+    pub penalty: &'a [f64],
+    pub patience: Patience,
+}
+
+/// What fresh draws say of an estimate.
+pub struct Look {
+    pub theta: Vec<f64>,
+    pub information: Information,
+    /// Around which the draws were made.
+    pub proposal: Posterior,
+    /// Free coordinates that nothing holds: neither a bound against its score nor a variance of 0.
+    pub open: Vec<bool>,
+    pub spectrum: Option<Spectrum>,
+    /// What one more Newton step would gain in `-2 log L`, and the part of it that noise gives.
+    pub gain: f64,
+    pub noise: f64,
+}
+
+impl Look {
+    pub fn log_lik(&self) -> f64 {
+        self.information.importance.total()
+    }
+
+    pub fn error(&self) -> f64 {
+        self.information.importance.total_error()
+    }
+
+    /// Whether a further step promises more than tolerance and noise.
+    pub fn is_there(&self) -> bool {
+        let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
+        !saddle && self.gain <= TOLERANCE + self.noise
+    }
+
+    /// How much less likely than `other`, beyond what noise explains.
+    fn falls_from(&self, other: &Self) -> bool {
+        let noise = self.error().hypot(other.error());
+        self.log_lik().is_nan() || self.log_lik() < other.log_lik() - 3.0 * noise - TOLERANCE
+    }
+}
+
+/// Whether to go on: sees the estimates of each step and the log-likelihood at the draws that stay.
+pub type Watch<'w> = dyn FnMut(&[f64], f64) -> bool + 'w;
+
+impl<'a> Search<'a> {
+    /// Laplace's posterior of every batch; `first`: where modes are searched, NaN for the mean.
+    ///
+    /// # Errors
+    /// A population distribution that does not exist.
+    pub fn laplace(&self, theta: &[f64], first: Option<&Points>) -> Result<Posterior> {
+        laplace::posterior(
+            self.joint,
+            &Batches::new(self.joint),
+            theta,
+            first,
+            self.workers,
+        )
+    }
+
+    /// Draws of a round that no other has.
+    pub fn sampling<'s>(&'s self, theta: &'s [f64], round: usize, draws: usize) -> Sampling<'s> {
+        let most = MOST_LANES / self.joint.n_batches.max(1);
+        Sampling {
+            joint: self.joint,
+            theta,
+            workers: self.workers,
+            seed: self
+                .seed
+                .wrapping_add((round as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
+            draws: draws.min(most.max(FEWEST)),
+        }
+    }
+
+    /// Look at an estimate with draws of this round, around `q` moved to the conditional means; more draws where these
+    /// are too noisy to tell. `bounds`: where a coordinate has no room it does not take part.
+    ///
+    /// # Errors
+    /// A population distribution that does not exist, a batch without any draw of finite density, too many parameters.
+    pub fn look(&self, theta: &[f64], q: &Posterior, bounds: &Theta, round: usize) -> Result<Look> {
+        let mut draws = self.draws;
+        let mut q = q.clone();
+        loop {
+            let sampling = self.sampling(theta, round, draws);
+            q = sampling.moved(&q)?;
+            let information = louis(&sampling, &q)?;
+            let look = self.judge(theta, q.clone(), information, bounds);
+            let error = 2.0 * look.error();
+            let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
+            let noisy = look.noise > NOISY || error * error > NOISY || unsure;
+            let possible = sampling.draws == draws && draws < self.draws * MORE;
+            if !noisy || !possible {
+                return Ok(look);
+            }
+            draws *= MORE;
+        }
+    }
+
+    fn judge(
+        &self,
+        theta: &[f64],
+        proposal: Posterior,
+        mut information: Information,
+        bounds: &Theta,
+    ) -> Look {
+        let mut score = information.score();
+        for (i, k) in information.free.iter().enumerate() {
+            score[i] -= self.penalty[i] * theta[*k];
+            information.complete[(i, i)] += self.penalty[i];
+            information.observed[(i, i)] += self.penalty[i];
+        }
+        let open: Vec<bool> = (information.free.iter().zip(&score))
+            .map(|(k, s)| !bounds.presses(*k, theta[*k], *s))
+            .collect();
+        let spectrum = Spectrum::new(&information, &open);
+        let (gain, noise) = spectrum
+            .as_ref()
+            .map_or((f64::NAN, f64::NAN), |spectrum| {
+                spectrum.gain(&score, &information.noise)
+            });
+        Look {
+            theta: theta.to_vec(),
+            information,
+            proposal,
+            open,
+            spectrum,
+            gain,
+            noise,
+        }
+    }
+
+    /// Climb from `start` until fresh draws promise nothing more, at most so many rounds; the best look. The flag says
+    /// whether the watcher ended it.
+    pub fn go_on(
+        &self,
+        start: Look,
+        bounds: &Theta,
+        round: &mut usize,
+        watch: &mut Watch,
+    ) -> (Look, bool) {
+        let mut best = start;
+        let mut climbing = self.climbing;
+        for _ in 0..self.rounds {
+            if best.is_there() {
+                break;
+            }
+            let from = (best.theta.as_slice(), &best.proposal);
+            let Some(Summit { theta, stopped, .. }) = self.climb(from, bounds, climbing, watch)
+            else {
+                break;
+            };
+            *round += 1;
+            let Ok(next) = self.look(&theta, &best.proposal, bounds, *round) else {
+                break;
+            };
+            if next.falls_from(&best) {
+                // These draws were too few to show the way.
+                climbing *= MORE;
+            } else {
+                best = next;
+            }
+            if stopped {
+                return (best, true);
+            }
+        }
+        (best, false)
+    }
+
+    /// Climb the likelihood from a `theta`, at draws around these distributions of the effects; where that ends.
+    pub fn climb(
+        &self,
+        (start, q): (&[f64], &Posterior),
+        bounds: &Theta,
+        draws: usize,
+        watch: &mut Watch,
+    ) -> Option<Summit> {
+        let joint = self.joint;
+        let kept = Kept::new(joint);
+        let most = MOST_LANES / joint.n_batches.max(1);
+        let layouts = layouts(joint, draws.min(most.max(FEWEST)));
+        let mut cloud = Cloud::new(&kept.joint, &layouts);
+        let mut maximizer = Maximizer::new(&kept.joint, &layouts);
+        let free = maximizer.free.clone();
+        let lattice = self.lattice(&cloud);
+        let (mut theta, mut q) = (start.to_vec(), q.clone());
+        let mut found = None;
+        // A climb that ends where its draws no longer are begins again around where they should be.
+        for _ in 0..self.rounds.max(1) {
+            let proposal = Proposal::new(&cloud, &q, &lattice);
+            kept.set(&mut cloud, &proposal.draws, &theta, self.workers);
+            let mut sampled = Sampled {
+                cloud: &mut cloud,
+                maximizer: &mut maximizer,
+                proposal: &proposal,
+                penalty: self.penalty,
+                workers: self.workers,
+                there: None,
+            };
+            let summit = climb(&mut sampled, (bounds, &free), &theta, self.patience, watch)?;
+            sampled.at(&summit.theta)?;
+            let there = sampled.there.take()?;
+            let settled = there.least_effective() >= DEGENERATE;
+            theta.clone_from(&summit.theta);
+            let done = settled || summit.stopped;
+            found = Some(summit);
+            if done {
+                break;
+            }
+            q = self.sampling(&theta, 0, draws).moved(&q).unwrap_or(q);
+        }
+        found
+    }
+
+    /// The same points in every climb, so that climbs differ by their proposals alone.
+    fn lattice(&self, cloud: &Cloud) -> LatticePoints {
+        let stream = Stream {
+            seed: self.seed,
+            purpose: Purpose::Importance,
+        };
+        let source = Source {
+            stream,
+            replicate: CLIMB,
+        };
+        LatticePoints::new(source, cloud.copies, cloud.batches.max_dim())
+    }
+}

@@ -1,0 +1,20 @@
+//! Go to the maximum of the likelihood that importance draws give, and say whether it was reached.
+//!
+//! Both estimators end here: what they found is judged at draws that no step has seen, and a run that falls short goes on.
+
+mod arrival;
+mod arrive;
+mod ascent;
+mod maximizer;
+mod metric;
+mod sampled;
+mod sense;
+mod spectrum;
+mod zero;
+
+pub use arrival::Arrival;
+pub use arrive::{Look, Search, Watch};
+pub use ascent::{climb, sizes, Patience, Summit, Surface};
+pub use maximizer::{free, priors, Ground, Maximizer, Population};
+pub use metric::Metric;
+pub use sampled::{normalize, Kept, Proposal, Sampled};

@@ -1,0 +1,261 @@
+//! Read second derivatives at an estimate direction by direction, with their Monte-Carlo noise.
+//!
+//! In units of the complete data, `S = D (I_complete - I_missing) D` with `D = diag(I_complete)^-1/2`, has eigenvalues
+//! that are the observed share of the information of a direction. What lies below its own noise is not known to be
+//! more than 0: the data say nothing of this direction that draws could tell, and only the parameters in it lose their
+//! standard errors.
+
+use nalgebra::{DMatrix, DVector};
+
+use crate::inference::louis::Information;
+
+/// Observed share of a direction that differences and rounding may give where there is none.
+const FLAT: f64 = 1e-7;
+
+/// Standard deviations of its noise that an observed share must exceed.
+const SURE: f64 = 3.0;
+
+/// Part of the variance of a parameter from which a direction that is not observed counts.
+const MATTERS: f64 = 0.1;
+
+/// The observed information about some parameters.
+pub struct Spectrum {
+    /// Positions among the free coordinates.
+    open: Vec<usize>,
+    /// `diag(I_complete)^-1/2`
+    unit: DVector<f64>,
+    /// Eigenvalues, and what they are at least, for divisions.
+    values: DVector<f64>,
+    divisors: DVector<f64>,
+    vectors: DMatrix<f64>,
+    /// Deviations of the missing information of each replicate from their mean, in units.
+    deviations: Vec<DMatrix<f64>>,
+}
+
+impl Spectrum {
+    /// `open`: which free coordinates take part; `None` where numbers are not finite.
+    pub fn new(information: &Information, open: &[bool]) -> Option<Self> {
+        let open: Vec<usize> = (0..open.len()).filter(|k| open[*k]).collect();
+        let pick = |m: &DMatrix<f64>| m.select_rows(&open).select_columns(&open);
+        let (complete, observed) = (
+            pick(&information.complete),
+            pick(&information.observed),
+        );
+        if !observed.iter().chain(complete.iter()).all(|x| x.is_finite()) {
+            return None;
+        }
+        let unit = |k: usize| {
+            let most = complete[(k, k)].abs().max(observed[(k, k)].abs());
+            if most > 0.0 {
+                most.sqrt().recip()
+            } else {
+                1.0
+            }
+        };
+        let unit = DVector::from_fn(open.len(), |k, _| unit(k));
+        let scaled = |m: &DMatrix<f64>| {
+            DMatrix::from_fn(m.nrows(), m.ncols(), |a, b| unit[a] * m[(a, b)] * unit[b])
+        };
+        let n = information.missing.len() as f64;
+        let missing: Vec<DMatrix<f64>> = (information.missing.iter())
+            .map(|own| scaled(&pick(own)))
+            .collect();
+        let mean = missing
+            .iter()
+            .fold(DMatrix::zeros(open.len(), open.len()), |sum, m| sum + m / n);
+        let eigen = scaled(&observed).symmetric_eigen();
+        let mut found = Self {
+            deviations: missing.iter().map(|own| own - &mean).collect(),
+            divisors: eigen.eigenvalues.clone(),
+            values: eigen.eigenvalues,
+            vectors: eigen.eigenvectors,
+            open,
+            unit,
+        };
+        for j in 0..found.values.len() {
+            let noise = found.noise(&found.vectors.column(j).into_owned());
+            let least = (SURE * noise).max(FLAT);
+            found.divisors[j] = found.values[j].abs().max(least);
+        }
+        Some(found)
+    }
+
+    /// Standard deviation of `v' S v` over fresh draws.
+    fn noise(&self, v: &DVector<f64>) -> f64 {
+        let n = self.deviations.len() as f64;
+        let each = self.deviations.iter().map(|m| v.dot(&(m * v)).powi(2));
+        (each.sum::<f64>() / (n * (n - 1.0).max(1.0))).sqrt()
+    }
+
+    /// Whether a direction is observed.
+    fn is_sure(&self, j: usize) -> bool {
+        self.values[j] >= self.divisors[j]
+    }
+
+    /// Whether the likelihood curves up along some direction, beyond its noise.
+    pub fn is_saddle(&self) -> bool {
+        (self.values.iter().zip(&self.divisors)).any(|(value, divisor)| -value >= *divisor)
+    }
+
+    /// What one Newton step would gain in `-2 log L`, and the part of it that Monte-Carlo noise gives. `score`, `noise`:
+    /// of all free coordinates.
+    pub fn gain(&self, score: &[f64], noise: &DMatrix<f64>) -> (f64, f64) {
+        let p = self.open.len();
+        let score = DVector::from_fn(p, |a, _| self.unit[a] * score[self.open[a]]);
+        let noise = DMatrix::from_fn(p, p, |a, b| {
+            self.unit[a] * noise[(self.open[a], self.open[b])] * self.unit[b]
+        });
+        let along = self.vectors.tr_mul(&score);
+        let (mut gain, mut random) = (0.0, 0.0);
+        for j in 0..p {
+            let v = self.vectors.column(j);
+            gain += along[j] * along[j] / self.divisors[j];
+            random += v.dot(&(&noise * v)) / self.divisors[j];
+        }
+        (gain, random)
+    }
+
+    /// Covariance of the estimates in the order of all `n` free coordinates; not a number for those that do not take part
+    /// and for those about which some direction that is not observed decides.
+    pub fn covariance(&self, n: usize) -> DMatrix<f64> {
+        let p = self.open.len();
+        let mut own = DMatrix::zeros(p, p);
+        for j in (0..p).filter(|j| self.is_sure(*j)) {
+            let v = self.vectors.column(j);
+            own += v * v.transpose() / self.values[j];
+        }
+        let known: Vec<bool> = (0..p).map(|k| !self.is_lost(k, own[(k, k)])).collect();
+        let mut all = DMatrix::from_element(n, n, f64::NAN);
+        for a in (0..p).filter(|a| known[*a]) {
+            for b in (0..p).filter(|b| known[*b]) {
+                all[(self.open[a], self.open[b])] = self.unit[a] * own[(a, b)] * self.unit[b];
+            }
+        }
+        all
+    }
+
+    /// Whether directions that are not observed decide about a parameter with such a variance in the others.
+    fn is_lost(&self, k: usize, variance: f64) -> bool {
+        let unsure = (0..self.values.len()).filter(|j| !self.is_sure(*j));
+        let rest: f64 = unsure
+            .map(|j| self.vectors[(k, j)].powi(2) / self.divisors[j])
+            .sum();
+        rest > MATTERS * variance || variance.is_nan() || variance <= 0.0
+    }
+
+    /// Positions of the parameters that take part and have no standard error.
+    pub fn lost(&self, covariance: &DMatrix<f64>) -> Vec<usize> {
+        let each = self.open.iter().copied();
+        each.filter(|k| covariance[(*k, *k)].is_nan()).collect()
+    }
+
+    /// Positions of the parameters with a share in directions that show no information at all.
+    pub fn flat(&self) -> Vec<usize> {
+        let flat: Vec<usize> = (0..self.values.len())
+            .filter(|j| self.divisors[*j] <= FLAT)
+            .collect();
+        let share = |a: usize| flat.iter().any(|j| self.vectors[(a, *j)].powi(2) > FLAT);
+        let each = (0..self.open.len()).filter(|a| share(*a));
+        each.map(|a| self.open[a]).collect()
+    }
+
+    /// Whether more draws might show a direction that these do not.
+    pub fn is_unsure(&self) -> bool {
+        (0..self.values.len()).any(|j| !self.is_sure(j) && self.divisors[j] > FLAT)
+    }
+
+    /// The largest Monte-Carlo error of a standard error, relative to it.
+    pub fn error(&self, covariance: &DMatrix<f64>) -> f64 {
+        let p = self.open.len();
+        let known = |k: &usize| !covariance[(self.open[*k], self.open[*k])].is_nan();
+        let column = |k: usize| {
+            DVector::from_fn(p, |a, _| {
+                let value = covariance[(self.open[a], self.open[k])];
+                if value.is_nan() {
+                    0.0
+                } else {
+                    value / self.unit[a]
+                }
+            })
+        };
+        let relative = |k: usize| {
+            // d Var = -Cov dI Cov.
+            0.5 * self.noise(&column(k)) / covariance[(self.open[k], self.open[k])]
+        };
+        (0..p).filter(known).map(relative).fold(0.0, f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn information(complete: DMatrix<f64>, missing: DMatrix<f64>, wobble: f64) -> Information {
+        let p = complete.nrows();
+        let shift = |s: f64| &missing + DMatrix::identity(p, p) * (s * wobble);
+        Information {
+            free: (0..p).collect(),
+            observed: &complete - &missing,
+            complete,
+            missing: [1.0, -1.0, 1.0, -1.0].map(shift).to_vec(),
+            noise: DMatrix::identity(p, p),
+            scores: vec![1.0; p],
+            moments: Vec::new(),
+            importance: crate::inference::importance::Importance::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_observed_is_inverted() {
+        let complete = DMatrix::from_row_slice(2, 2, &[4e6, 1e3, 1e3, 2.0]);
+        let missing = DMatrix::from_row_slice(2, 2, &[1e6, 2e2, 2e2, 0.5]);
+        let found = information(complete, missing, 0.0);
+        let spectrum = Spectrum::new(&found, &[true, true]).unwrap();
+        let covariance = spectrum.covariance(2);
+        let product = &covariance * &found.observed;
+        assert!((product - DMatrix::identity(2, 2)).norm() < 1e-9);
+        let score = DVector::from_vec(vec![300.0, 0.2]);
+        let exact = score.dot(&(&covariance * &score));
+        let (gain, noise) = spectrum.gain(score.as_slice(), &found.noise);
+        assert!((gain / exact - 1.0).abs() < 1e-9);
+        assert!((noise / covariance.trace() - 1.0).abs() < 1e-9);
+        assert!(!spectrum.is_saddle() && spectrum.lost(&covariance).is_empty());
+    }
+
+    #[test]
+    fn a_direction_without_information_takes_its_own_parameters_alone() {
+        // Parameters 0 and 1 enter as their sum, 2 by itself.
+        let complete =
+            DMatrix::from_row_slice(3, 3, &[5.0, 5.0, 0.0, 5.0, 5.0, 0.0, 0.0, 0.0, 4.0]);
+        let found = information(complete, DMatrix::zeros(3, 3), 0.0);
+        let spectrum = Spectrum::new(&found, &[true; 3]).unwrap();
+        let covariance = spectrum.covariance(3);
+        assert_eq!(spectrum.lost(&covariance), [0, 1]);
+        assert!((covariance[(2, 2)] - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_drowns_in_noise_is_not_believed() {
+        let complete = DMatrix::from_row_slice(1, 1, &[1.0]);
+        let missing = DMatrix::from_row_slice(1, 1, &[0.95]);
+        let sure = information(complete.clone(), missing.clone(), 0.01);
+        let sure = Spectrum::new(&sure, &[true]).unwrap();
+        assert!(sure.lost(&sure.covariance(1)).is_empty());
+        // 0.02 / sqrt(3) is its noise, relative to twice the share of 0.05.
+        let error = sure.error(&sure.covariance(1));
+        assert!((error - 0.5 * 0.01 / 3f64.sqrt() / 0.05).abs() < 1e-9, "{error}");
+        let lost = information(complete, missing, 0.1);
+        let lost = Spectrum::new(&lost, &[true]).unwrap();
+        assert_eq!(lost.lost(&lost.covariance(1)), [0]);
+        assert!(!lost.is_saddle());
+    }
+
+    #[test]
+    fn a_saddle_is_seen() {
+        let complete = DMatrix::from_row_slice(2, 2, &[1.0, 0.0, 0.0, 1.0]);
+        let missing = DMatrix::from_row_slice(2, 2, &[0.5, 0.0, 0.0, 1.5]);
+        let found = information(complete, missing, 0.01);
+        assert!(Spectrum::new(&found, &[true, true]).unwrap().is_saddle());
+        assert!(!Spectrum::new(&found, &[true, false]).unwrap().is_saddle());
+    }
+}

@@ -1,0 +1,94 @@
+//! Bring the estimates of SAEM to the maximum of the likelihood, and let the fit say what fresh draws say of them.
+
+use crate::error::Result;
+use crate::fitted::{Fit, FitStatus};
+use crate::inference::cloud::Levels;
+use crate::inference::posterior::Batches;
+use crate::maximum::{free, Arrival, Patience, Search};
+use crate::monitor::{Monitor, Progress};
+use crate::mstep::MAX_PARAMETERS;
+use crate::parallel::Workers;
+use crate::problem::Joint;
+use crate::saem::SaemOptions;
+
+/// Steps of a climb, and the gain in twice the value at which it ends.
+const STEPS: usize = 100;
+const FLAT: f64 = 1e-4;
+
+/// Judge the estimates of a run that came to its end, and go on from them where the options say so; the arrival, where
+/// there is one. What keeps it from being computed becomes a warning.
+pub fn arrive(
+    joint: &Joint,
+    fit: &mut Fit,
+    options: &SaemOptions,
+    (seed, workers): (u64, &Workers),
+    monitor: &dyn Monitor,
+) -> Option<Arrival> {
+    let ended = !matches!(fit.status, FitStatus::NotFinite | FitStatus::Interrupted);
+    let n_free = free(joint).len();
+    if !ended || n_free > MAX_PARAMETERS || options.maximizes_otherwise() {
+        return None;
+    }
+    let penalty = vec![0.0; n_free];
+    let search = Search {
+        joint,
+        workers,
+        seed,
+        draws: options.draws,
+        climbing: options.polish_draws,
+        rounds: if options.polish { options.polish_rounds } else { 0 },
+        penalty: &penalty,
+        patience: Patience {
+            steps: STEPS,
+            tolerance: FLAT,
+            memory: None,
+        },
+    };
+    match run(&search, fit, monitor) {
+        Ok(arrival) => {
+            hand_over(joint, fit, &arrival);
+            Some(arrival)
+        }
+        Err(error) => {
+            fit.warnings
+                .push(format!("The estimates could not be judged by importance draws. {error}"));
+            None
+        }
+    }
+}
+
+fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival> {
+    let first = search.joint.points(fit.cond_mean.clone());
+    let q = search.laplace(&fit.theta, Some(&first))?;
+    let theta = fit.theta.clone();
+    let total = fit.trace.len();
+    let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
+    let trace = &mut fit.trace;
+    search.arrive(&theta, &q, &mut |theta, value| {
+        trace.push(theta, 0.0, "polish", objective);
+        monitor.report(&Progress {
+            iteration: trace.len(),
+            total: trace.len().max(total),
+            phase: "polish",
+            gain: 0.0,
+            objective: value,
+        });
+        !monitor.interrupted()
+    })
+}
+
+/// What the arrival says replaces what the run said of itself.
+fn hand_over(joint: &Joint, fit: &mut Fit, arrival: &Arrival) {
+    fit.theta.clone_from(&arrival.look.theta);
+    fit.status = arrival.status;
+    fit.evidence.clone_from(&arrival.evidence);
+    fit.covariance.clone_from(&arrival.covariance);
+    let batches = Batches::new(joint);
+    let levels = Levels {
+        joint,
+        batches: &batches,
+        moments: &arrival.look.information.moments,
+    };
+    let groups = 0..joint.parts.len();
+    (fit.cond_mean, fit.cond_sd) = groups.map(|group| levels.conditional(group)).unzip();
+}
