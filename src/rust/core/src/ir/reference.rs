@@ -3,6 +3,8 @@
 //! If every use of `phi[k]` is one sum `phi[k] + s`, where `s` holds no random effect and is constant within a
 //! subject, then the sum itself can be the individual Gaussian parameter: its mean is `mean[k] + s`, its covariance
 //! is unchanged, and the program reads it instead. `exp(tka + eta)` and a mean inside `mvnormal()` become the same.
+//! An effect that is kept apart goes the other way: its mean leaves its distribution and stands in the program, where
+//! the data pull at it however little the effect varies.
 
 use super::graph::{Graph, Node, Op};
 use super::level::{Extent, Levels};
@@ -20,11 +22,13 @@ pub struct Referenced {
 /// Shift every effect that allows it; `roots` are what the likelihood needs.
 ///
 /// `levels`: one for each grouping. `effects`: the grouping of each effect, `None` for one that must not be shifted.
+/// `apart`: the mean of each effect that is kept apart from it.
 pub fn reference(
     graph: &Graph,
     levels: &mut [Levels],
     roots: &[Node],
     effects: &[Option<usize>],
+    apart: &[Option<Node>],
 ) -> Referenced {
     let needed = graph.reachable(roots);
     let carried = graph.carries().iter().flat_map(|c| [c.initial, c.next]);
@@ -47,6 +51,9 @@ pub fn reference(
                 sums[k as usize] = terms;
             }
         }
+    }
+    for (terms, mean) in sums.iter_mut().zip(apart) {
+        terms.extend(mean.map(|mean| (mean, -1.0)));
     }
     rebuild(graph, &uses.random, &carriers, &sums)
 }

@@ -4,13 +4,16 @@ use nalgebra::DMatrix;
 
 use super::arrive::{Look, Search, Watch};
 use super::sense;
+use super::maximizer::free;
 use super::spectrum::Spectrum;
+use super::stance::Stance;
 use super::zero::{spreads, Spread};
 use crate::error::Result;
 use crate::fitted::FitStatus;
-use crate::inference::posterior::Posterior;
+use crate::inference::cloud::Levels;
+use crate::inference::posterior::{Batches, Posterior};
 use crate::inference::sandwich::filled;
-use crate::problem::{Joint, Theta};
+use crate::problem::Means;
 
 /// Turns of climbs and of trials with variances at 0 or above.
 const TURNS: usize = 4;
@@ -22,21 +25,38 @@ const MOST_NOISE: f64 = 0.25;
 
 /// An estimate and what is known of it.
 pub struct Arrival {
-    pub look: Look,
+    pub theta: Vec<f64>,
     pub status: FitStatus,
     pub evidence: Vec<String>,
-    /// Covariance of the estimate of the free coordinates, not a number where there is none.
+    /// What the last look says, in the form of the model in which it was taken.
+    pub look: Look,
+    /// Free coordinates of the model, and their covariance: not a number where there is none.
+    free: Vec<usize>,
     pub covariance: Option<DMatrix<f64>>,
     /// The largest Monte-Carlo error of a standard error, relative to it.
     pub covariance_error: f64,
+    /// Conditional means and standard deviations of `phi` of each grouping, `levels x d`, row-major.
+    pub conditional: Vec<(Vec<f64>, Vec<f64>)>,
 }
 
 impl Arrival {
     /// Robust covariance of the estimate.
     pub fn sandwich(&self) -> Option<DMatrix<f64>> {
-        let bread = self.covariance.as_ref()?;
-        Some(filled(bread, &self.look.information))
+        let look = &self.look;
+        let n = look.information.free.len();
+        let bread = look.spectrum.as_ref()?.covariance(n);
+        Some(among(&look.information.free, &self.free, &filled(&bread, &look.information)))
     }
+}
+
+/// A matrix about some coordinates in the order of more of them; not a number elsewhere.
+fn among(own: &[usize], all: &[usize], matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    let place = |k: &usize| own.iter().position(|o| o == k);
+    let places: Vec<Option<usize>> = all.iter().map(place).collect();
+    DMatrix::from_fn(all.len(), all.len(), |a, b| match (places[a], places[b]) {
+        (Some(a), Some(b)) => matrix[(a, b)],
+        _ => f64::NAN,
+    })
 }
 
 impl Search<'_> {
@@ -48,43 +68,60 @@ impl Search<'_> {
         let spreads = spreads(self.joint);
         let mut zero: Vec<bool> = spreads.iter().map(|s| s.is_zero(theta)).collect();
         let mut revived = vec![false; spreads.len()];
-        let mut bounds = held(self.joint, &spreads, &zero);
         let mut round = 1;
-        let mut look = self.look(theta, q, &bounds, round)?;
+        let mut stance = self.stance(theta, q, (&spreads, &zero))?;
+        let mut look = self.look_from(&stance, theta, round)?;
         let mut stopped = false;
         for _ in 0..TURNS {
-            (look, stopped) = self.go_on(look, &bounds, &mut round, watch);
+            let search = self.of(&stance);
+            (look, stopped) = search.go_on(look, &stance.bounds, &mut round, watch);
             if stopped || self.rounds == 0 {
                 break;
             }
-            let (next, now) = self.vanish(&look, &spreads, &mut round);
-            let next = if next == look.theta {
-                let mut open: Vec<bool> = zero.iter().zip(&revived).map(|(z, r)| *z && !r).collect();
-                let found = self.revive(&look, (&spreads, &mut open), &mut round);
-                for (i, open) in open.iter().enumerate() {
-                    revived[i] |= zero[i];
-                    zero[i] = zero[i] && *open;
+            let (mut next, now) = self.vanish(&look, &spreads, &mut round);
+            if now == zero {
+                let mut shut: Vec<bool> = zero.iter().zip(&revived).map(|(z, r)| *z && !r).collect();
+                let asked = shut.clone();
+                let Some(found) = self.revive(&look, (&spreads, &mut shut), &mut round) else {
+                    break;
+                };
+                next = found;
+                for i in (0..zero.len()).filter(|i| asked[*i]) {
+                    revived[i] = true;
+                    zero[i] = shut[i];
                 }
-                found
             } else {
                 zero = now;
-                Some(next)
-            };
-            let Some(next) = next else { break };
-            bounds = held(self.joint, &spreads, &zero);
+            }
             round += 1;
-            let q = self.laplace(&next, None)?;
-            look = self.look(&next, &q, &bounds, round)?;
+            stance = self.stance(&next, &self.laplace(&next, None)?, (&spreads, &zero))?;
+            look = self.look_from(&stance, &next, round)?;
         }
-        Ok(self.arrival(look, (&spreads, &zero), stopped))
+        self.arrival(look, &stance, (&spreads, &zero), stopped)
     }
 
-    fn arrival(&self, look: Look, (spreads, zero): (&[Spread], &[bool]), stopped: bool) -> Arrival {
+    fn look_from(&self, stance: &Stance, theta: &[f64], round: usize) -> Result<Look> {
+        self.of(stance).look(theta, &stance.q, &stance.bounds, round)
+    }
+
+    fn of<'s>(&'s self, stance: &'s Stance) -> Search<'s> {
+        Search {
+            joint: stance.joint.as_ref().unwrap_or(self.joint),
+            penalty: &stance.penalty,
+            ..*self
+        }
+    }
+
+    fn arrival(
+        &self,
+        look: Look,
+        stance: &Stance,
+        (spreads, zero): (&[Spread], &[bool]),
+        stopped: bool,
+    ) -> Result<Arrival> {
+        let named = |k: usize| format!("`{}`", self.joint.theta.names[k]);
         let names = |positions: &[usize]| {
-            let each = positions.iter().map(|i| {
-                let k = look.information.free[*i];
-                format!("`{}`", self.joint.theta.names[k])
-            });
+            let each = positions.iter().map(|i| named(look.information.free[*i]));
             each.collect::<Vec<_>>().join(", ")
         };
         let mut evidence = vec![format!(
@@ -93,25 +130,26 @@ impl Search<'_> {
         )];
         let mut status = self.status(&look);
         if look.spectrum.as_ref().is_some_and(Spectrum::is_saddle) {
-            evidence.push("The log-likelihood curves up along some direction: it is no maximum.".into());
+            evidence
+                .push("The log-likelihood curves up along some direction: it is no maximum.".into());
         }
         for (spread, _) in spreads.iter().zip(zero).filter(|(_, zero)| **zero) {
             evidence.push(format!(
-                "`{}` is 0 at the maximum: standard errors are those of the model without it.",
-                self.joint.theta.names[spread.coordinate]
+                "{} is 0 at the maximum: standard errors are those of the model without it.",
+                named(spread.coordinate)
             ));
         }
         let bound = self.at_bounds(&look, spreads, zero);
         if !bound.is_empty() {
             evidence.push(format!("At a bound: {}.", names(&bound)));
         }
-        let n = look.information.free.len();
-        let covariance = look.spectrum.as_ref().map(|s| s.covariance(n));
+        let free = free(self.joint);
+        let mut covariance = None;
         let mut covariance_error = f64::NAN;
-        if let (Some(spectrum), Some(covariance)) = (&look.spectrum, &covariance) {
-            covariance_error = spectrum.error(covariance);
-            let flat = spectrum.flat();
-            let lost = spectrum.lost(covariance);
+        if let Some(spectrum) = &look.spectrum {
+            let own = spectrum.covariance(look.information.free.len());
+            covariance_error = spectrum.error(&own);
+            let (flat, lost) = (spectrum.flat(), spectrum.lost(&own));
             if !flat.is_empty() {
                 evidence.push(format!(
                     "The data do not tell apart or do not depend on {}: other values are as likely.",
@@ -122,10 +160,11 @@ impl Search<'_> {
                 }
             } else if !lost.is_empty() {
                 evidence.push(format!(
-                    "Of {} the draws do not show how well the data know them: no standard errors.",
+                    "How well the data know {} is below the noise of the draws: no standard errors.",
                     names(&lost)
                 ));
             }
+            covariance = Some(among(&look.information.free, &free, &own));
         }
         let senseless = sense::objections(self.joint, &look);
         if !senseless.is_empty() && status == FitStatus::Converged {
@@ -135,13 +174,41 @@ impl Search<'_> {
         if stopped {
             status = FitStatus::Interrupted;
         }
-        Arrival {
+        Ok(Arrival {
+            theta: look.theta.clone(),
+            conditional: self.conditional(&look, stance),
             look,
             status,
             evidence,
+            free,
             covariance,
             covariance_error,
-        }
+        })
+    }
+
+    /// Conditional moments of all effects; those apart from their means are put back.
+    fn conditional(&self, look: &Look, stance: &Stance) -> Vec<(Vec<f64>, Vec<f64>)> {
+        let joint = stance.joint.as_ref().unwrap_or(self.joint);
+        let batches = Batches::new(joint);
+        let levels = Levels {
+            joint,
+            batches: &batches,
+            moments: &look.information.moments,
+        };
+        let each = self.joint.parts.iter().enumerate();
+        each.map(|(group, part)| {
+            let (mut mean, sd) = levels.conditional(group);
+            let d = part.n_phi();
+            let means = Means::new(part, &part.layout(1), &look.theta);
+            let moved: Vec<usize> = (0..d).filter(|k| stance.moved[part.form.offset + k]).collect();
+            for level in 0..part.n_subjects() {
+                for k in &moved {
+                    mean[level * d + k] += means.of(level)[*k];
+                }
+            }
+            (mean, sd)
+        })
+        .collect()
     }
 
     fn status(&self, look: &Look) -> FitStatus {
@@ -168,15 +235,4 @@ impl Search<'_> {
             .map(|(i, _)| i)
             .collect()
     }
-}
-
-/// The bounds of the model, without room for variances that are 0.
-fn held(joint: &Joint, spreads: &[Spread], zero: &[bool]) -> Theta {
-    let mut bounds = joint.theta.clone();
-    for (spread, _) in spreads.iter().zip(zero).filter(|(_, zero)| **zero) {
-        let k = spread.coordinate;
-        bounds.lower[k] = spread.lowest;
-        bounds.upper[k] = spread.lowest;
-    }
-    bounds
 }

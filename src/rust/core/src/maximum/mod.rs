@@ -10,6 +10,7 @@ mod metric;
 mod sampled;
 mod sense;
 mod spectrum;
+mod stance;
 mod zero;
 
 pub use arrival::Arrival;

@@ -63,12 +63,17 @@ impl Spectrum {
         let mean = missing
             .iter()
             .fold(DMatrix::zeros(open.len(), open.len()), |sum, m| sum + m / n);
-        let eigen = scaled(&observed).symmetric_eigen();
+        let (values, vectors) = if open.is_empty() {
+            (DVector::zeros(0), DMatrix::zeros(0, 0))
+        } else {
+            let eigen = scaled(&observed).symmetric_eigen();
+            (eigen.eigenvalues, eigen.eigenvectors)
+        };
         let mut found = Self {
             deviations: missing.iter().map(|own| own - &mean).collect(),
-            divisors: eigen.eigenvalues.clone(),
-            values: eigen.eigenvalues,
-            vectors: eigen.eigenvectors,
+            divisors: values.clone(),
+            values,
+            vectors,
             open,
             unit,
         };

@@ -24,50 +24,54 @@ const WORTH: f64 = 0.01;
 const TRIALS: [f64; 2] = [0.3, 1.0];
 
 /// A coordinate that says how far an effect varies.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Spread {
     pub coordinate: usize,
     /// Where it stands for a variance of 0.
     pub lowest: f64,
     /// Part of a standard deviation to the change of the coordinate: 1 on the logarithmic scale, 2 for variances.
     power: f64,
-    /// The grouping and its effect.
-    group: usize,
-    effect: usize,
+    /// The effects of the model that vary by it.
+    pub effects: Vec<usize>,
+    /// Whether they vary by nothing else.
+    pub alone: bool,
 }
 
 /// Free coordinates that alone say how far an effect varies, on a logarithmic scale.
 pub fn spreads(joint: &Joint) -> Vec<Spread> {
     let theta = &joint.theta;
     let mut found: Vec<Spread> = Vec::new();
-    let mut note = |coordinate: usize, power: f64, group: usize, effect: usize| {
-        let known = found.iter().any(|s| s.coordinate == coordinate);
-        if theta.free[coordinate] && !known {
+    let mut note = |coordinate: usize, power: f64, effects: Vec<usize>, alone: bool| {
+        if let Some(known) = found.iter_mut().find(|s| s.coordinate == coordinate) {
+            known.effects.extend(effects);
+        } else if theta.free[coordinate] {
             let lowest = theta.start[coordinate] + power * ZERO.ln();
             found.push(Spread {
                 coordinate,
                 lowest: lowest.max(theta.lower[coordinate]),
                 power,
-                group,
-                effect,
+                effects,
+                alone,
             });
         }
     };
-    for (group, part) in joint.parts.iter().enumerate() {
+    for part in &joint.parts {
         for block in &part.form.covariance {
+            let first = part.form.offset + block.first;
             match &block.update {
                 CovarianceUpdate::Diagonal(variances) => {
                     for (a, variance) in variances.iter().enumerate() {
                         match *variance {
-                            Variance::LogVariance(k) => note(k, 2.0, group, block.first + a),
-                            Variance::LogSd(k) => note(k, 1.0, group, block.first + a),
+                            Variance::LogVariance(k) => note(k, 2.0, vec![first + a], true),
+                            Variance::LogSd(k) => note(k, 1.0, vec![first + a], true),
                             Variance::Sd(_) | Variance::Known => {}
                         }
                     }
                 }
-                CovarianceUpdate::Full { first, .. } if is_cholesky(joint, *first) => {
+                CovarianceUpdate::Full { first: k, .. } if is_cholesky(joint, *k) => {
+                    let all: Vec<usize> = (first..first + block.len).collect();
                     for a in 0..block.len {
-                        note(first + at(a, a), 1.0, group, block.first + a);
+                        note(k + at(a, a), 1.0, all.clone(), false);
                     }
                 }
                 _ => {}
@@ -159,7 +163,7 @@ impl Search<'_> {
         theta
     }
 
-    /// Log-likelihood and its error.
+    /// Log-likelihood and its error, whatever varies.
     fn value(&self, theta: &[f64], round: &mut usize) -> Option<(f64, f64)> {
         *round += 1;
         let q = self.laplace(theta, None).ok()?;
@@ -177,10 +181,11 @@ impl Search<'_> {
         let omega = (self.joint.theta.start[spread.coordinate] / spread.power).exp();
         let q = self.laplace(&moved, None).ok()?;
         let batches = Batches::new(self.joint);
+        let effect = *spread.effects.first()?;
         let mut information: Vec<f64> = Vec::new();
         for (q, own) in q.iter().zip(&batches.coordinates) {
             for (i, c) in own.iter().enumerate() {
-                if (c.group, c.effect) == (spread.group, spread.effect) {
+                if self.joint.parts[c.group].form.offset + c.effect == effect {
                     information.push(1.0 / q.covariance(i, i) - 1.0 / (omega * omega));
                 }
             }

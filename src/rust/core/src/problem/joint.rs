@@ -1,5 +1,7 @@
 //! Hold the problems of all groupings together: what they share and how their levels hang together.
 
+use std::sync::Arc;
+
 use super::equations::Bound;
 use super::exchange::{exchanges, Exchange};
 use super::known::Points;
@@ -8,6 +10,7 @@ use super::theta::{Route, Theta};
 use super::{Given, Means, Problem};
 use crate::data::{Frame, Records};
 use crate::error::{Error, ErrorClass, Result};
+use crate::ir::graph::Graph;
 use crate::language::words;
 use crate::model::Model;
 
@@ -26,6 +29,17 @@ pub struct Joint {
     pub idle_effects: Vec<usize>,
     /// The model before groupings are told apart.
     form: NormalForm,
+    /// Of which the form was made.
+    source: Arc<Source>,
+}
+
+/// What a form is made of.
+#[derive(Debug)]
+struct Source {
+    graph: Graph,
+    /// Effects some of whose levels have given values, and effects that the request keeps apart from their means.
+    held: Vec<bool>,
+    apart: Vec<bool>,
 }
 
 /// Levels of random effects with given values: effect of the model, level, value of `phi`.
@@ -74,12 +88,19 @@ impl Joint {
         given: &Given,
     ) -> Result<Self> {
         let held = held_levels(model, &records, given)?;
-        let is_held: Vec<bool> = (model.effects.iter().enumerate())
-            .map(|(k, effect)| {
-                given.apart.contains(&effect.name) || held.iter().any(|(held, _, _)| *held == k)
-            })
-            .collect();
-        let mut form = NormalForm::new(model, &bound.graph, &records, &theta, &is_held)?;
+        let effects = model.effects.iter().enumerate();
+        let source = Source {
+            graph: bound.graph.clone(),
+            held: (effects.clone())
+                .map(|(k, _)| held.iter().any(|(held, _, _)| *held == k))
+                .collect(),
+            apart: effects
+                .map(|(_, effect)| given.apart.contains(&effect.name))
+                .collect(),
+        };
+        let graph = &source.graph;
+        let mut form =
+            NormalForm::new(model, graph, &records, &theta, &source.held, &source.apart)?;
         form.dynamics = bound.dynamics.clone();
         theta.routes = form.routes(model, &theta.free);
         theta.idle = (0..theta.len())
@@ -103,6 +124,59 @@ impl Joint {
             batches,
             n_batches,
             form,
+            source: Arc::new(source),
+        })
+    }
+
+    /// Whether `phi` of an effect of the model holds its mean.
+    pub fn is_centered(&self, effect: usize) -> bool {
+        !self.source.held[effect] && !self.source.apart[effect]
+    }
+
+    /// The same model in which more effects are kept apart from their means, and some are absent: they have their means
+    /// for values, and what says how far they vary is not free. `apart`, `absent`: one entry an effect of the model;
+    /// `fixed`: coordinates that are held at `theta`.
+    ///
+    /// # Errors
+    /// Those of a model that cannot be brought into this form.
+    pub fn recast(
+        &self,
+        apart: &[bool],
+        absent: &[bool],
+        (fixed, theta): (&[usize], &[f64]),
+    ) -> Result<Self> {
+        let model = self.model();
+        let records: Vec<Records> = self.parts.iter().map(|p| p.records.clone()).collect();
+        let out: Vec<bool> = (0..apart.len())
+            .map(|k| !self.source.held[k] && (self.source.apart[k] || apart[k] || absent[k]))
+            .collect();
+        let mut new = self.theta.clone();
+        for k in fixed {
+            new.free[*k] = false;
+            new.start[*k] = theta[*k];
+        }
+        let graph = &self.source.graph;
+        let mut form = NormalForm::new(model, graph, &records, &new, &self.source.held, &out)?;
+        form.dynamics.clone_from(&self.form.dynamics);
+        new.routes = form.routes(model, &new.free);
+        let mut parts: Vec<Problem> = (0..records.len())
+            .map(|group| Problem::new(model, &form, &records, &new, group))
+            .collect();
+        for (part, old) in parts.iter_mut().zip(&self.parts) {
+            part.held.clone_from(&old.held);
+            let own = model.effects_of(part.group);
+            for effect in own.filter(|k| absent[*k] && !self.source.held[*k]) {
+                for level in 0..part.n_subjects() {
+                    part.hold(effect, level, 0.0);
+                }
+            }
+        }
+        Ok(Self {
+            exchanges: exchanges(model, &form, &records),
+            parts,
+            theta: new,
+            form,
+            ..self.clone()
         })
     }
 

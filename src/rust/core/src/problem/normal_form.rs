@@ -74,30 +74,38 @@ impl NormalForm {
         records: &[Records],
         theta: &Theta,
         held: &[bool],
+        apart: &[bool],
     ) -> Result<Self> {
         let merged = merge_exponentials(graph, Levels::new(&finest(records)), &records[0].positive);
         let outcomes = model.outcomes.iter().map(|o| o.density.log_density);
         let laws = model.blocks.iter().filter_map(|b| b.law.as_ref());
         let effects = laws.flat_map(|law| law.densities.iter().map(|d| d.log_density));
         let wanted: Vec<Node> = outcomes.chain(effects).collect();
-        let movable: Vec<Option<usize>> = (model.effects.iter().zip(held))
-            .map(|(effect, held)| (!held && effect.gaussian).then_some(effect.group))
+        let movable: Vec<Option<usize>> = (model.effects.iter().zip(held).zip(apart))
+            .map(|((effect, held), apart)| {
+                (!held && !apart && effect.gaussian).then_some(effect.group)
+            })
             .collect();
+        let means = model.blocks.iter().flat_map(|b| &b.mean);
         let merged = regrouped(merged, model, records, &wanted, &movable);
         let roots: Vec<Node> = wanted.iter().map(|node| merged.1[node.index()]).collect();
         let mut levels = all_levels(model, records);
-        let referenced = reference(&merged.0, &mut levels, &roots, &movable);
+        let outside: Vec<Option<Node>> = means
+            .zip(apart)
+            .map(|(mean, apart)| apart.then(|| merged.1[mean.index()]))
+            .collect();
+        let referenced = reference(&merged.0, &mut levels, &roots, &movable, &outside);
         let moved = |node: Node| referenced.moved[merged.1[node.index()].index()];
         let mut graph = referenced.graph.clone();
         let mut levels = all_levels(model, records);
         let mut means = Vec::new();
-        for (mean, shift) in model
-            .blocks
-            .iter()
-            .flat_map(|b| &b.mean)
-            .zip(&referenced.shifts)
-        {
-            means.push(graph.add(moved(*mean), *shift));
+        let each = model.blocks.iter().flat_map(|b| &b.mean);
+        for ((mean, shift), apart) in each.zip(&referenced.shifts).zip(apart) {
+            means.push(if *apart {
+                graph.constant(0.0)
+            } else {
+                graph.add(moved(*mean), *shift)
+            });
         }
         let covariance = model
             .blocks

@@ -2,8 +2,6 @@
 
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
-use crate::inference::cloud::Levels;
-use crate::inference::posterior::Batches;
 use crate::maximum::{free, Arrival, Patience, Search};
 use crate::monitor::{Monitor, Progress};
 use crate::mstep::MAX_PARAMETERS;
@@ -46,7 +44,7 @@ pub fn arrive(
     };
     match run(&search, fit, monitor) {
         Ok(arrival) => {
-            hand_over(joint, fit, &arrival);
+            hand_over(fit, &arrival);
             Some(arrival)
         }
         Err(error) => {
@@ -78,17 +76,10 @@ fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival>
 }
 
 /// What the arrival says replaces what the run said of itself.
-fn hand_over(joint: &Joint, fit: &mut Fit, arrival: &Arrival) {
-    fit.theta.clone_from(&arrival.look.theta);
+fn hand_over(fit: &mut Fit, arrival: &Arrival) {
+    fit.theta.clone_from(&arrival.theta);
     fit.status = arrival.status;
     fit.evidence.clone_from(&arrival.evidence);
     fit.covariance.clone_from(&arrival.covariance);
-    let batches = Batches::new(joint);
-    let levels = Levels {
-        joint,
-        batches: &batches,
-        moments: &arrival.look.information.moments,
-    };
-    let groups = 0..joint.parts.len();
-    (fit.cond_mean, fit.cond_sd) = groups.map(|group| levels.conditional(group)).unzip();
+    (fit.cond_mean, fit.cond_sd) = arrival.conditional.iter().cloned().unzip();
 }

@@ -81,8 +81,8 @@ pub fn fit(
         polished: None,
     };
     let mut theta = found.theta;
-    let mut moments = found.moments;
-    let mut proposal = around(&moments, &found.q);
+    let moments = found.moments;
+    let proposal = around(&moments, &found.q);
     let mut warnings = Vec::new();
     let mut arrival = None;
     if run.is_sound() && free.len() <= MOST_INFORMED {
@@ -94,9 +94,7 @@ pub fn fit(
         run.polished = course.polish(&theta, &proposal, free.len());
     }
     if let Some(arrival) = &arrival {
-        theta.clone_from(&arrival.look.theta);
-        proposal.clone_from(&arrival.look.proposal);
-        moments.clone_from(&arrival.look.information.moments);
+        theta.clone_from(&arrival.theta);
     } else if let Some(summit) = &run.polished {
         theta.clone_from(&summit.theta);
     }
@@ -113,6 +111,9 @@ pub fn fit(
     let polished = arrival.as_ref().filter(|_| options.polish);
     let (status, evidence) = judge(&run, &elbo, polished, monitor.interrupted());
     let mut fit = course.report(theta, (status, evidence), &moments, copies);
+    if let Some(arrival) = &arrival {
+        (fit.cond_mean, fit.cond_sd) = arrival.conditional.iter().cloned().unzip();
+    }
     fit.seconds = started.elapsed().as_secs_f64();
     fit.warnings = warnings;
     Ok(VemFit {
