@@ -114,6 +114,15 @@
 #'   statistics are averaged as published. `NULL` is `TRUE` where it is possible: the
 #'   schedule `"saemix"`, the optimizer `score()`, all batches updated, the windowed test, no
 #'   functions of the user, no `builtin_mean` and no `anneal_to_fixed`.
+#' @param adaptive (logical or NULL) end the exploration when the estimates travel no further than
+#'   their noise explains, and smooth for 30 iterations then; `exploration` and `smoothing` are the most that is run.
+#'   `NULL` is `TRUE` unless some option says how long the run is, where the smoothing is accelerated.
+#' @param polish (logical) judge the estimates at fresh importance draws, and go on from them to the maximum of the
+#'   likelihood where these promise more. `FALSE` judges without moving them.
+#' @param polish_draws,polish_rounds (integer) importance draws of each subject (each batch) that a climb holds, and
+#'   climbs at most.
+#' @param draws (integer) importance draws of each subject (each batch) by which the estimates are judged and from which
+#'   standard errors are computed; four times as many where these are too noisy.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at the estimate.
 #' @param nodes (integer or NULL) quadrature nodes a dimension; `NULL` chooses by the number of
 #'   random effects.
@@ -203,7 +212,8 @@ saem <- function(exploration = 300, smoothing = 100, n_chains = 1, nbiter = NULL
                  ebe_multistart_k = 10, ebe_multistart_max_rounds = 5, ebe_multistart_sampling = "lhs",
                  ebe_rescue_on_high_grad = TRUE, ebe_rescue_multistart_n = 128, ebe_rescue_multistart_k = 32,
                  ebe_rescue_max_rounds = 8, ebe_rescue_grad_tol = "auto", ebe_rescue_multistart_sampling = "lhs",
-                 store_eb_modes = TRUE, acceleration = NULL, log_lik = TRUE, nodes = NULL, verbose = FALSE, ...) {
+                 store_eb_modes = TRUE, acceleration = NULL, adaptive = NULL, polish = TRUE, polish_draws = 256,
+                 polish_rounds = 5, draws = 500, log_lik = TRUE, nodes = NULL, verbose = FALSE, ...) {
   refuse_dots(...)
   asked <- mget(setdiff(names(formals()), "..."), environment())
   new_saem(asked, setdiff(names(match.call())[-1L], ""))
@@ -220,6 +230,11 @@ new_saem <- function(asked, given) {
   )
   options <- c(options, list(
     acceleration = acceleration_option(asked$acceleration, options),
+    adaptive = adaptive_option(asked, given, options),
+    polish = check_flag(asked$polish, "polish"),
+    polish_draws = check_count(asked$polish_draws, "polish_draws", 16),
+    polish_rounds = check_count(asked$polish_rounds, "polish_rounds", 1),
+    draws = check_count(asked$draws, "draws", 16),
     log_lik = check_flag(asked$log_lik, "log_lik"),
     nodes = if (!is.null(asked$nodes)) check_count(asked$nodes, "nodes", 1),
     verbose = check_flag(asked$verbose, "verbose")
@@ -232,8 +247,8 @@ new_saem <- function(asked, given) {
   structure(list(options = options, hooks = hooks), class = "nlme_method")
 }
 
-acceleration_option <- function(acceleration, options) {
-  obstacle <- c(
+acceleration_obstacle <- function(options) {
+  c(
     if (options$sa_schedule != "saemix") "the schedule is not \"saemix\"",
     if (options$optimizer$kind != "score") "the optimizer is not score()",
     if (!identical(options$update_schedule, "all")) "not all batches are updated",
@@ -242,6 +257,10 @@ acceleration_option <- function(acceleration, options) {
     if (options$convergence_test != "windowed") "the test of convergence is not \"windowed\"",
     if (length(options$anneal_to_fixed) > 0L) "`anneal_to_fixed` changes the model on the way"
   )
+}
+
+acceleration_option <- function(acceleration, options) {
+  obstacle <- acceleration_obstacle(options)
   if (is.null(acceleration)) return(length(obstacle) == 0L)
   if (check_flag(acceleration, "acceleration") && length(obstacle) > 0L) {
     stop_option(
@@ -250,4 +269,23 @@ acceleration_option <- function(acceleration, options) {
     )
   }
   acceleration
+}
+
+# Phases end by themselves unless the user says how long they are.
+adaptive_option <- function(asked, given, options) {
+  lengths <- intersect(given, c("exploration", "smoothing", "nbiter", "maxiters", "sa_anneal_iters"))
+  obstacle <- c(
+    if (options$sa_schedule != "saemix") "the schedule is not \"saemix\"",
+    if (length(lengths) > 0L) sprintf("`%s` says how long the run is", lengths[1L]),
+    acceleration_obstacle(options)
+  )
+  if (is.null(asked$adaptive)) return(length(obstacle) == 0L)
+  adaptive <- check_flag(asked$adaptive, "adaptive")
+  if (adaptive && options$sa_schedule != "saemix") {
+    stop_option(
+      "not_possible", sprintf("`adaptive = TRUE` is not possible: %s.", obstacle[1L]),
+      hint = "Leave `adaptive` out.", fields = list(name = "adaptive")
+    )
+  }
+  adaptive
 }

@@ -304,7 +304,7 @@ impl<'a> Population<'a> {
             let means = MeanProgram::new(part, layout).at(&part.theta.start);
             let mut statistics = Statistics::new(&means);
             levels.fill(part.group, &mut statistics);
-            (part, MStep::new(part, sums.free), statistics)
+            (part, MStep::new(part), statistics)
         });
         Self {
             free: sums.free,

@@ -1,5 +1,6 @@
 //! Say what a fit means: conditional modes, the exact likelihood by quadrature.
 
+mod better;
 pub mod climb;
 pub mod cloud;
 pub mod curvature;
@@ -20,5 +21,6 @@ pub mod posterior;
 pub mod proposal;
 pub mod quadrature;
 pub mod sandwich;
+pub mod scale;
 pub mod start;
 pub mod student;

@@ -108,6 +108,7 @@ impl Search<'_> {
         Search {
             joint: stance.joint.as_ref().unwrap_or(self.joint),
             penalty: &stance.penalty,
+            absent: &stance.absent,
             ..*self
         }
     }

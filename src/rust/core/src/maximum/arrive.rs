@@ -23,8 +23,10 @@ use crate::random::{Purpose, Stream};
 /// Gain in `-2 log L` that one more step may promise where the search ends.
 pub const TOLERANCE: f64 = 0.005;
 
-/// Monte-Carlo noise of that gain, and of `-2 log L`, above which a look takes more draws; how many times as many.
+/// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
+/// draws; how many times as many.
 const NOISY: f64 = 0.02;
+const VAGUE: f64 = 0.03;
 const MORE: usize = 4;
 
 /// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
@@ -50,6 +52,8 @@ pub struct Search<'a> {
     pub rounds: usize,
     /// Precision of the prior of each free coordinate.
     pub penalty: &'a [f64],
+    /// Log density of effects that are absent, one entry a batch, or none.
+    pub absent: &'a [f64],
     pub patience: Patience,
 }
 
@@ -136,7 +140,11 @@ impl<'a> Search<'a> {
             let look = self.judge(theta, q.clone(), information, bounds);
             let error = 2.0 * look.error();
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
-            let noisy = look.noise > NOISY || error * error > NOISY || unsure;
+            let vague = look.spectrum.as_ref().is_some_and(|spectrum| {
+                let n = look.information.free.len();
+                spectrum.error(&spectrum.covariance(n)) > VAGUE
+            });
+            let noisy = look.noise > NOISY || error * error > NOISY || unsure || vague;
             let possible = sampling.draws == draws && draws < self.draws * MORE;
             if !noisy || !possible {
                 return Ok(look);
@@ -152,6 +160,9 @@ impl<'a> Search<'a> {
         mut information: Information,
         bounds: &Theta,
     ) -> Look {
+        for (value, absent) in information.importance.log_lik.iter_mut().zip(self.absent) {
+            *value -= absent;
+        }
         let mut score = information.score();
         for (i, k) in information.free.iter().enumerate() {
             score[i] -= self.penalty[i] * theta[*k];

@@ -5,7 +5,8 @@ use nalgebra::DMatrix;
 use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
 use crate::inference::posterior::Batches;
 use crate::mstep::{
-    add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step, MAX_PARAMETERS,
+    add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step, Trust,
+    MAX_PARAMETERS,
 };
 use crate::parallel::Workers;
 use crate::problem::{Joint, MeanProgram, Means, Prior, Route};
@@ -40,6 +41,7 @@ pub struct Maximizer<'a> {
     pub free: Vec<usize>,
     parts: Vec<(MStep<'a>, Statistics)>,
     programs: Vec<MeanProgram<'a>>,
+    trust: Trust,
 }
 
 /// Where the parameters stand, with draws and weights in the cloud.
@@ -59,11 +61,12 @@ impl<'a> Maximizer<'a> {
         let parts = joint.parts.iter().zip(&mut programs);
         let parts = parts.map(|(part, program)| {
             let statistics = Statistics::new(&program.at(&theta.start));
-            (MStep::new(part, &free), statistics)
+            (MStep::new(part), statistics)
         });
         Self {
             parts: parts.collect(),
             programs,
+            trust: Trust::default(),
             joint,
             free,
         }
@@ -116,20 +119,58 @@ impl<'a> Maximizer<'a> {
         self.learn_information(cloud, ground, None);
         self.learn(&cloud.batches, ground.moments);
         let gradient = cloud.theta_gradient(ground.weights, ground.workers);
-        self.maximize(cloud.theta(), &gradient, &ground.population)
+        let old = cloud.theta().to_vec();
+        let followed = self.follow_scores(cloud, ground, &gradient).unwrap_or_else(|| old.clone());
+        self.maximize((&old, followed), &gradient, &ground.population)
     }
 
-    /// The same from what was learned and the gradient of the programs at `old`.
-    pub fn maximize(&mut self, old: &[f64], gradient: &[f64], population: &Population) -> Vec<f64> {
-        let mut theta = old.to_vec();
+    /// A checked step of what has no closed form, at the draws as they are.
+    fn follow_scores(
+        &mut self,
+        cloud: &mut Cloud,
+        ground: &Ground,
+        gradient: &[f64],
+    ) -> Option<Vec<f64>> {
+        let own = self.parts[0].0.scored.clone();
+        let theta = cloud.theta().to_vec();
+        let promise = self.parts[0].0.promise(&own, &self.free, gradient)?;
+        let joint = self.joint;
+        let mut value = |theta: &[f64]| {
+            let Some(priors) = priors(joint, theta) else {
+                return f64::NEG_INFINITY;
+            };
+            cloud.prepare(theta);
+            let means = cloud.means();
+            let prior = cloud.log_prior(&priors, &means);
+            let each = cloud.log_lik(ground.workers).into_iter().zip(prior).zip(ground.weights);
+            each.map(|((y, p), w)| if *w == 0.0 { 0.0 } else { w * (y + p) }).sum()
+        };
+        let at = (&joint.theta, own.as_slice(), theta.as_slice());
+        let found = self.trust.step(&promise, at, 1.0, &mut value);
+        cloud.prepare(&theta);
+        found.map(|(moved, _)| moved)
+    }
+
+    /// The closed forms from what was learned and the gradient of the programs at `old`; `theta`: what has none has
+    /// moved already.
+    pub fn maximize(
+        &mut self,
+        (old, mut theta): (&[f64], Vec<f64>),
+        gradient: &[f64],
+        population: &Population,
+    ) -> Vec<f64> {
         for (g, (mstep, statistics)) in self.parts.iter_mut().enumerate() {
             let step = Step {
+                old,
                 statistics,
                 means: &population.means[g],
                 prior: &population.priors[g],
                 gradient,
                 gain: 1.0,
-                annealing: Annealing { rate: BOUNDED },
+                annealing: Annealing {
+                    rate: BOUNDED,
+                    span: f64::INFINITY,
+                },
             };
             mstep.update(&step, &mut self.programs[g], &mut theta);
         }

@@ -9,6 +9,7 @@
 use super::arrive::Search;
 use super::maximizer::{free, priors};
 use super::zero::Spread;
+use crate::distributions::LN_SQRT_2PI;
 use crate::error::Result;
 use crate::inference::posterior::{Batches, Posterior};
 use crate::problem::{Joint, Theta};
@@ -27,6 +28,8 @@ pub struct Stance {
     /// Bounds, without room for variances that are 0 among others.
     pub bounds: Theta,
     pub q: Posterior,
+    /// Log density of the absent effects of each batch at their means, which is part of no likelihood.
+    pub absent: Vec<f64>,
 }
 
 impl Search<'_> {
@@ -79,12 +82,30 @@ impl Search<'_> {
             None => q.clone(),
         };
         Ok(Stance {
+            absent: self.density_of(&absent, theta),
             joint,
             moved,
             penalty,
             bounds,
             q,
         })
+    }
+
+    /// Log density at their means of effects that are absent, one entry a batch.
+    fn density_of(&self, absent: &[bool], theta: &[f64]) -> Vec<f64> {
+        let mut total = vec![0.0; self.joint.n_batches];
+        let Some(priors) = priors(self.joint, theta) else {
+            return total;
+        };
+        for (b, own) in Batches::new(self.joint).coordinates.iter().enumerate() {
+            for c in own {
+                if absent[self.joint.parts[c.group].form.offset + c.effect] {
+                    let variance = priors[c.group].omega[(c.effect, c.effect)];
+                    total[b] -= LN_SQRT_2PI + 0.5 * variance.ln();
+                }
+            }
+        }
+        total
     }
 
     /// Effects of the model about which the data of a level say less than the population, on average.

@@ -13,6 +13,9 @@ use crate::ir::column::{add_products, Column};
 /// Most parameters for which scores are kept by subject.
 pub const MAX_PARAMETERS: usize = 100;
 
+/// Least weight of a new iteration.
+const FORGETS: f64 = 0.03;
+
 /// Largest fraction of missing information that is believed; more would amplify noise without end.
 const MAX_MISSING: f64 = 0.98;
 
@@ -45,8 +48,9 @@ impl ScoreMoments {
         }
     }
 
+    /// What was said long ago, at other parameters, is forgotten.
     fn gain(&self) -> f64 {
-        1.0 / self.updates as f64
+        (1.0 / self.updates as f64).max(FORGETS)
     }
 
     /// Weight of the score of a lane.

@@ -5,6 +5,7 @@ use nalgebra::{DMatrix, DVector};
 use super::bare::Bare;
 use super::means::LinearMeans;
 use super::statistics::{Smoothed, Statistics};
+use super::trust::Promise;
 use crate::keep::keeps;
 use crate::problem::{
     CovarianceBlock, CovarianceUpdate, MeanProgram, Means, Prior, Problem, Residual, Route,
@@ -19,27 +20,35 @@ pub struct MStep<'a> {
     /// Coordinates on the score route, and behind them those that are maximized numerically: whoever has no closed form
     /// has its information learned.
     pub scored: Vec<usize>,
-    n_steps: usize,
     /// Smoothed information of the complete data: all free coordinates by the scored ones.
     pub information: Option<DMatrix<f64>>,
-    /// Positions of the scored coordinates among the free ones.
-    rows: Vec<usize>,
 }
 
 keeps!(MStep<'_>:
     values { residuals, information }
     parts { bare }
-    rebuilt { problem, linear, scored, n_steps, rows });
+    rebuilt { problem, linear, scored });
 
 /// How far variances may fall in this iteration.
 #[derive(Debug, Clone, Copy)]
 pub struct Annealing {
     /// Smallest ratio of a new variance to the old one; 0 when not annealing.
     pub rate: f64,
+    /// Largest ratio of an annealed variance to what the draws show: a start that is far too wide is no reason to keep it.
+    pub span: f64,
+}
+
+impl Annealing {
+    /// A variance that the draws show, kept up from an old one.
+    fn kept(&self, shown: f64, old: f64) -> f64 {
+        shown.max((self.rate * old).min(self.span * shown))
+    }
 }
 
 /// What the M-step reads.
 pub struct Step<'s> {
+    /// Where `means`, `prior` and `gradient` are taken.
+    pub old: &'s [f64],
     pub statistics: &'s Statistics,
     /// Means of `phi` before the step.
     pub means: &'s Means,
@@ -51,29 +60,17 @@ pub struct Step<'s> {
 }
 
 impl<'a> MStep<'a> {
-    pub fn new(problem: &'a Problem, free: &[usize]) -> Self {
+    pub fn new(problem: &'a Problem) -> Self {
         let mut scored = problem.theta.on_route(Route::Score);
-        let n_steps = scored.len();
         scored.extend(problem.theta.on_route(Route::Numeric));
-        let rows = scored
-            .iter()
-            .filter_map(|k| free.iter().position(|f| f == k))
-            .collect();
         Self {
-            rows,
             problem,
             linear: LinearMeans::new(problem),
             residuals: vec![Smoothed::default(); problem.form.residuals.len()],
             bare: Bare::new(problem),
             scored,
-            n_steps,
             information: None,
         }
-    }
-
-    /// Whether steps on the score route are taken.
-    pub fn follows_scores(&self) -> bool {
-        self.n_steps > 0
     }
 
     /// True when derivatives of the program are read.
@@ -93,14 +90,12 @@ impl<'a> MStep<'a> {
 
     /// Move `theta`.
     pub fn update(&mut self, step: &Step, program: &mut MeanProgram, theta: &mut [f64]) {
-        let old = theta.to_vec();
-        self.residual_errors(step, &old, theta);
+        self.residual_errors(step, step.old, theta);
         self.bare
             .update(self.problem, step.gradient, step.gain, theta);
-        self.score_route(step, &old, theta);
         let solved = self
             .linear
-            .solve(self.problem, step.prior, step.statistics, step.means, &old);
+            .solve(self.problem, step.prior, step.statistics, step.means, step.old);
         if let Some(values) = solved {
             for (k, value) in self.linear.coordinates.iter().zip(values) {
                 theta[*k] = self.problem.theta.clamp(*k, value);
@@ -127,31 +122,25 @@ impl<'a> MStep<'a> {
             let variance = (2.0 * old[*k]).exp();
             let squares = (variance * (gradient + n)).max(0.0);
             let new = smoothed.update(squares, step.gain) / n;
-            let new = new.max(step.annealing.rate * variance);
+            let new = step.annealing.kept(new, variance);
             let new = new.max(f64::MIN_POSITIVE);
             theta[*k] = self.problem.theta.clamp(*k, 0.5 * new.ln());
         }
     }
 
-    /// One step of stochastic approximation on score and information.
-    fn score_route(&self, step: &Step, old: &[f64], theta: &mut [f64]) {
-        let Some(information) = &self.information else {
-            return;
-        };
-        let n = self.n_steps;
-        if n == 0 {
-            return;
-        }
-        let steps = &self.scored[..n];
-        let score = DVector::from_iterator(n, steps.iter().map(|k| step.gradient[*k]));
-        let own = information.select_rows(&self.rows[..n]);
-        let own = own.columns(0, n).into_owned();
-        let change = damped_solve(&((&own + own.transpose()) * 0.5), &score);
-        for (k, change) in steps.iter().zip(change.iter()) {
-            let limit = 0.5 * self.problem.theta.size(*k, old[*k]);
-            let moved = old[*k] + step.gain * change.clamp(-limit, limit);
-            theta[*k] = self.problem.theta.clamp(*k, moved);
-        }
+    /// The promise of a step in some scored coordinates, by the information that was learned; `None` where there is none.
+    ///
+    /// `free`: all free coordinates; `gradient`: of the objective, one entry a coordinate.
+    pub fn promise(&self, own: &[usize], free: &[usize], gradient: &[f64]) -> Option<Promise> {
+        let learned = self.information.as_ref()?;
+        let place = |k: &usize| free.iter().position(|free| free == k);
+        let column = |k: &usize| self.scored.iter().position(|s| s == k);
+        let rows: Option<Vec<usize>> = own.iter().map(place).collect();
+        let columns: Option<Vec<usize>> = own.iter().map(column).collect();
+        let information = learned.select_rows(&rows?).select_columns(&columns?);
+        let score = own.iter().map(|k| gradient.get(*k).copied().unwrap_or(f64::NAN));
+        let score = DVector::from_iterator(own.len(), score);
+        Promise::new(&((&information + information.transpose()) * 0.5), score)
     }
 
     /// Smooth the information of the score route toward that of the current draws.
@@ -169,9 +158,7 @@ impl<'a> MStep<'a> {
                 .covariance(means, block.first + a, block.first + b)
         };
         let floor = |a: usize, value: f64| {
-            value
-                .max(step.annealing.rate * old(a))
-                .max(f64::MIN_POSITIVE)
+            step.annealing.kept(value, old(a)).max(f64::MIN_POSITIVE)
         };
         match &block.update {
             CovarianceUpdate::Numeric => {}
@@ -225,19 +212,4 @@ impl<'a> MStep<'a> {
             }
         }
     }
-}
-
-/// Solve with the positive part of a symmetric matrix: small and negative eigenvalues are replaced by their size.
-fn damped_solve(matrix: &DMatrix<f64>, right: &DVector<f64>) -> DVector<f64> {
-    let eigen = matrix.clone().symmetric_eigen();
-    let largest = eigen.eigenvalues.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-    let coefficients = eigen.eigenvectors.transpose() * right;
-    let scaled = DVector::from_iterator(
-        coefficients.len(),
-        coefficients
-            .iter()
-            .zip(eigen.eigenvalues.iter())
-            .map(|(c, x)| c / x.abs().max(1e-8 * largest).max(f64::MIN_POSITIVE)),
-    );
-    eigen.eigenvectors * scaled
 }

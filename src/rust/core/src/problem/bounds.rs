@@ -56,6 +56,11 @@ impl Joint {
         }
     }
 
+    /// Start from other values, transformed scale.
+    pub fn start_from(&mut self, values: &[f64]) {
+        self.each_theta(|theta| theta.start.copy_from_slice(values));
+    }
+
     fn each_theta(&mut self, change: impl Fn(&mut super::Theta)) {
         change(&mut self.theta);
         for part in &mut self.parts {

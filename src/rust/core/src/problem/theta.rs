@@ -150,6 +150,24 @@ impl Theta {
         }
     }
 
+    /// So many free coordinates of the identity scale that start at 0.
+    #[cfg(test)]
+    pub fn unbounded(n: usize) -> Self {
+        Self {
+            names: (0..n).map(|k| format!("x{k}")).collect(),
+            base: (0..n).map(|k| format!("x{k}")).collect(),
+            start: vec![0.0; n],
+            free: vec![true; n],
+            lower: vec![f64::NEG_INFINITY; n],
+            upper: vec![f64::INFINITY; n],
+            routes: vec![Route::Score; n],
+            mine: vec![true; n],
+            idle: Vec::new(),
+            elements: Vec::new(),
+            identity: vec![true; n],
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.start.len()
     }

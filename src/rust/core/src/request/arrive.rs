@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
+use crate::inference::posterior::Posterior;
 use crate::maximum::{free, Arrival, Patience, Search};
 use crate::monitor::{Monitor, Progress};
 use crate::mstep::MAX_PARAMETERS;
@@ -12,6 +13,9 @@ use crate::saem::SaemOptions;
 /// Steps of a climb, and the gain in twice the value at which it ends.
 const STEPS: usize = 100;
 const FLAT: f64 = 1e-4;
+
+/// Draws that tell whether a run has left its start for something worse.
+const FEW: usize = 128;
 
 /// Judge the estimates of a run that came to its end, and go on from them where the options say so; the arrival, where
 /// there is one. What keeps it from being computed becomes a warning.
@@ -36,6 +40,7 @@ pub fn arrive(
         climbing: options.polish_draws,
         rounds: if options.polish { options.polish_rounds } else { 0 },
         penalty: &penalty,
+        absent: &[],
         patience: Patience {
             steps: STEPS,
             tolerance: FLAT,
@@ -62,6 +67,7 @@ fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival>
     let total = fit.trace.len();
     let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
     let trace = &mut fit.trace;
+    let (theta, q) = better_start(search, (theta, q));
     search.arrive(&theta, &q, &mut |theta, value| {
         trace.push(theta, 0.0, "polish", objective);
         monitor.report(&Progress {
@@ -73,6 +79,24 @@ fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival>
         });
         !monitor.interrupted()
     })
+}
+
+/// The estimates, or the values from which the run started where these are more likely.
+fn better_start(search: &Search, (theta, q): (Vec<f64>, Posterior)) -> (Vec<f64>, Posterior) {
+    let start = search.joint.theta.start.clone();
+    let Ok(other) = search.laplace(&start, None) else {
+        return (theta, q);
+    };
+    let value = |theta: &[f64], q: &Posterior| {
+        let sampling = search.sampling(theta, 0, FEW);
+        let found = sampling.moved(q).and_then(|q| sampling.run(&q));
+        found.map_or(f64::NEG_INFINITY, |found| found.total() - 3.0 * found.total_error())
+    };
+    if value(&start, &other) > value(&theta, &q) {
+        (start, other)
+    } else {
+        (theta, q)
+    }
 }
 
 /// What the arrival says replaces what the run said of itself.

@@ -10,6 +10,8 @@ use super::variational::{AroundModes, Variational, Wanted};
 use super::{count, list, parameters, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
 use crate::fitted::Fit;
+use crate::inference::scale::matched_start;
+use crate::inference::start::check_start;
 use crate::monitor::Monitor;
 use crate::problem::{Given, Joint};
 use crate::reply::Value;
@@ -41,6 +43,10 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     problem.narrow(lower, upper)?;
     method.ebe().check(&problem)?;
     let built = started.elapsed().as_secs_f64();
+    let asked = problem.theta.start.clone();
+    check_start(&problem)?;
+    let matched = matched_start(&problem);
+    problem.start_from(&matched);
     let mut found = match &method {
         Method::Saem(options) => by_saem(request, &mut problem, options, &course, monitor)?,
         Method::Vem(options) => {
@@ -59,6 +65,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
             }
         }
     };
+    problem.start_from(&asked);
     let started = Instant::now();
     let workers = request.workers()?;
     if let Some(variational) = &mut found.variational {

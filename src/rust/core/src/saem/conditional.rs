@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
     fn new(joint: &'a Joint, theta: &'a [f64], layouts: &'a [Layout], seed: u64) -> Result<Self> {
         let parts = joint.parts.iter().zip(layouts);
         let mut parts: Vec<Part> = parts
-            .map(|(problem, layout)| Part::new(problem, layout, &[], theta))
+            .map(|(problem, layout)| Part::new(problem, layout, theta))
             .collect();
         let priors = all_priors(joint, theta).ok_or_else(|| {
             Error::new(

@@ -51,3 +51,31 @@ pub fn judge(theta: &Theta, trace: &Trace, smoothing: usize) -> (FitStatus, Vec<
     };
     (status, vec![evidence])
 }
+
+/// Iterations of each of two windows that are compared, and how often.
+const WINDOW: usize = 25;
+const EVERY: usize = 5;
+
+/// Distance of their means, in standard deviations within them, that noise explains.
+const STILL: f64 = 1.2;
+
+/// Whether estimates have stopped to travel at iteration `k`, as far as their noise shows: the last windows have the same
+/// means.
+pub fn stationary(trace: &Trace, k: usize) -> bool {
+    let n = trace.theta.len();
+    if n < 2 * WINDOW || !k.is_multiple_of(EVERY) {
+        return false;
+    }
+    let (before, after) = trace.theta[n - 2 * WINDOW..].split_at(WINDOW);
+    let moments = |window: &[Vec<f64>], k: usize| {
+        let size = window.len() as f64;
+        let mean = window.iter().map(|theta| theta[k]).sum::<f64>() / size;
+        let square = window.iter().map(|theta| (theta[k] - mean).powi(2));
+        (mean, square.sum::<f64>() / size)
+    };
+    (0..trace.theta[n - 1].len()).all(|k| {
+        let ((a, v), (b, w)) = (moments(before, k), moments(after, k));
+        let still = STILL * (0.5 * (v + w)).sqrt() + 1e-9 * (a.abs() + b.abs());
+        (b - a).abs() <= still
+    })
+}

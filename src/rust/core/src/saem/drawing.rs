@@ -61,7 +61,9 @@ impl Run<'_> {
         let draws = ChainDraws { parts: &self.parts };
         let part = &self.parts[group];
         let known = self.joint.known(part.problem, part.layout, &draws);
+        let asked = group == 0 && self.follower.asks_for_scores(turn.iteration);
         let keeps = self.smoother.is_some() && self.schedule.keeps_scores(turn.iteration);
+        let keeps = keeps || asked && !self.parts[0].mstep.scored.is_empty();
         let part = &mut self.parts[group];
         part.prepare(known, &theta);
         let derivatives = part.needs_derivatives().then_some(&part.derivatives);

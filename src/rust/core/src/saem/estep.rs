@@ -27,6 +27,11 @@ fn refreshes(iteration: usize) -> bool {
     }
 }
 
+/// Whether modes are searched from the means as well: a level may follow a mode that has become the lower one.
+fn looks_around(iteration: usize) -> bool {
+    iteration % 20 == 1
+}
+
 /// All chains of a fit.
 pub struct Chains {
     states: Vec<State>,
@@ -282,7 +287,15 @@ impl Chains {
             prior: target.prior,
             known: Arc::default(),
         };
-        let modes = Modes::find_by(workers, &conditional, start.as_deref(), options);
+        let mut modes = Modes::find_by(workers, &conditional, start.as_deref(), options);
+        if start.is_some() && looks_around(target.turn.iteration) {
+            let options = ModeOptions {
+                max_steps: 20,
+                ..options
+            };
+            let fresh = Modes::find_by(workers, &conditional, None, options);
+            modes.take_better(&fresh, &conditional, workers);
+        }
         // One lane a subject.
         let places = self.single.places();
         for (state, block) in self.states.iter_mut().zip(&target.layout.blocks) {

@@ -68,11 +68,10 @@ pub fn fit_on(
         (None, None) => {}
     }
     let mut status = FitStatus::MaxIterations;
-    for k in log.header.iteration + 1..=run.schedule.total() {
-        // The run that is continued may have passed the test for an early end.
-        if run.settled {
-            break;
-        }
+    let mut k = log.header.iteration;
+    // The run that is continued may have passed the test for an early end. The plan may change on the way.
+    while k < run.schedule.total() && !run.settled {
+        k += 1;
         match run.iterate(k, &workers) {
             Ok(Some(progress)) => monitor.report(&progress),
             Ok(None) => {

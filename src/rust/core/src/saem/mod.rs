@@ -13,6 +13,7 @@ mod exchange;
 mod finish;
 mod fit;
 mod floors;
+mod follow;
 mod gradient;
 mod hooks;
 mod numeric;

@@ -35,7 +35,7 @@ keeps!(Part<'_>:
     rebuilt { problem, layout, values, derivatives, mean_program, known, places });
 
 impl<'a> Part<'a> {
-    pub fn new(problem: &'a Problem, layout: &'a Layout, free: &[usize], theta: &[f64]) -> Self {
+    pub fn new(problem: &'a Problem, layout: &'a Layout, theta: &[f64]) -> Self {
         let mut mean_program = MeanProgram::new(problem, layout);
         let statistics = Statistics::new(&mean_program.at(theta));
         Self {
@@ -44,7 +44,7 @@ impl<'a> Part<'a> {
             values: Values::new(problem, layout, &problem.programs.likelihood),
             derivatives: Derivatives::new(problem, layout, &problem.programs.theta),
             mean_program,
-            mstep: MStep::new(problem, free),
+            mstep: MStep::new(problem),
             now: statistics.clone(),
             statistics,
             chains: None,

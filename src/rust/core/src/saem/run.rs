@@ -2,8 +2,10 @@
 
 use super::batches;
 use super::collapse::Collapses;
+use super::convergence::stationary;
 use super::estep::Report;
 use super::floors::Floors;
+use super::follow::Follower;
 use super::hooks::Hooks;
 use super::numeric::{Material, NumericStep};
 use super::options::{AnnealSchedule, ConvergenceTest, Hook, SaemOptions};
@@ -27,6 +29,9 @@ use crate::problem::{Joint, Means, Prior, Route};
 /// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
 
+/// An annealed variance is at most so many times what the draws show.
+const SPAN: f64 = 4.0;
+
 /// Everything that lives through the iterations.
 pub struct Run<'a> {
     pub(super) joint: &'a Joint,
@@ -49,6 +54,7 @@ pub struct Run<'a> {
     pub(super) floors: Floors,
     pub(super) collapses: Collapses,
     pub(super) streaks: Streaks,
+    pub(super) follower: Follower,
     /// Levels of each grouping that this iteration draws for; `None` stands for all.
     pub(super) active: Option<Vec<Vec<bool>>>,
     /// Whether the test for an early end has been passed.
@@ -57,8 +63,8 @@ pub struct Run<'a> {
 
 keeps!(Run<'_>:
     values { theta, trace, not_finite, streaks, settled }
-    parts { parts, smoother, store }
-    rebuilt { joint, options, schedule, hooks, numeric, free, seed, floors, collapses, active });
+    parts { schedule, parts, smoother, store, follower }
+    rebuilt { joint, options, hooks, numeric, free, seed, floors, collapses, active });
 
 impl<'a> Run<'a> {
     /// # Errors
@@ -83,7 +89,7 @@ impl<'a> Run<'a> {
         let parts = joint.parts.iter().zip(layouts);
         Ok(Self {
             parts: parts
-                .map(|(problem, layout)| Part::new(problem, layout, &free, &theta))
+                .map(|(problem, layout)| Part::new(problem, layout, &theta))
                 .collect(),
             // The scores of the built-in M-step say nothing of what functions of the user maximize.
             smoother: (!hooks.has(Hook::Suffstats) && free.len() <= MAX_PARAMETERS).then(smoother),
@@ -94,6 +100,7 @@ impl<'a> Run<'a> {
             floors: Floors::new(joint, &options.anneal)?,
             collapses: Collapses::new(joint, &options.anneal)?,
             streaks: Streaks::default(),
+            follower: Follower::default(),
             active: None,
             settled: false,
             joint,
@@ -157,6 +164,9 @@ impl<'a> Run<'a> {
         self.trace.push(&self.theta, gain, label, objective);
         self.trace.updated.extend(chosen);
         self.test(phase, &old, objective);
+        if self.schedule.is_adaptive() && phase == Phase::Exploration && stationary(&self.trace, k) {
+            self.schedule.smooth_from(k);
+        }
         Ok(sound.then(|| Progress {
             iteration: k,
             total: self.schedule.total(),
@@ -188,7 +198,10 @@ impl<'a> Run<'a> {
             return Ok(None);
         }
         let gradient = total_gradient(reports);
-        self.learn_information(k, workers);
+        let numeric = self.parts[0].mstep.scored.len() > 0 && self.schedule.keeps_scores(k);
+        if numeric && k.is_multiple_of(INFORMATION_EVERY) {
+            self.learn_information(workers);
+        }
         self.smooth(k, priors, means, reports, &gradient);
         let moved = match &self.smoother {
             Some(smoother) if phase == Phase::Smoothing && self.options.accelerates() => {
@@ -201,7 +214,9 @@ impl<'a> Run<'a> {
             return Ok(None);
         }
         let own = self.maximize_means(gain, workers);
-        self.update(k, priors, means, &gradient);
+        let old = self.theta.clone();
+        self.follow_scores((k, gain), (reports, &gradient), workers);
+        self.update(k, priors, (means, &old), &gradient);
         self.maximize(gain, own, workers)
     }
 
@@ -215,7 +230,13 @@ impl<'a> Run<'a> {
     }
 
     /// M-step by the routes of the exploration.
-    fn update(&mut self, k: usize, priors: &[Prior], means: &[Means], gradient: &[f64]) {
+    fn update(
+        &mut self,
+        k: usize,
+        priors: &[Prior],
+        (means, old): (&[Means], &[f64]),
+        gradient: &[f64],
+    ) {
         let (_, gain) = self.schedule.at(k);
         let anneal = &self.options.anneal;
         let by_rate = anneal.sa_anneal_schedule == AnnealSchedule::Rate;
@@ -227,11 +248,12 @@ impl<'a> Run<'a> {
         for ((part, prior), means) in self.parts.iter_mut().zip(priors).zip(means) {
             let step = Step {
                 statistics: &part.statistics,
+                old,
                 means,
                 prior,
                 gradient,
                 gain,
-                annealing: Annealing { rate },
+                annealing: Annealing { rate, span: SPAN },
             };
             part.mstep
                 .update(&step, &mut part.mean_program, &mut self.theta);
@@ -281,20 +303,16 @@ impl<'a> Run<'a> {
         Ok(Some(report.objective).filter(|q| q.is_finite()))
     }
 
-    /// Look at the second derivatives of the score route, every iteration at first, then now and then: minus the
-    /// derivative of the score of every free coordinate in each scored one, by central differences at fixed draws.
-    fn learn_information(&mut self, k: usize, workers: &Workers) {
-        let mstep = &self.parts[0].mstep;
-        let soon = mstep.follows_scores() && k <= 30;
-        let needed = mstep.follows_scores() || self.schedule.keeps_scores(k);
-        let due = soon || needed && k.is_multiple_of(INFORMATION_EVERY);
-        let scored = mstep.scored.clone();
-        if !due || scored.is_empty() {
+    /// Look at the second derivatives of what has no closed form: minus the derivative of the score of every free
+    /// coordinate in each such one, by central differences at fixed draws.
+    pub(super) fn learn_information(&mut self, workers: &Workers) {
+        let scored = self.parts[0].mstep.scored.clone();
+        if scored.is_empty() {
             return;
         }
         let mut information = DMatrix::zeros(self.free.len(), scored.len());
         for (b, k) in scored.iter().enumerate() {
-            let h = 1e-4 * self.joint.theta.size(*k, self.theta[*k]);
+            let h = (self.joint.theta).step(*k, self.theta[*k], self.follower.square(b));
             let mut side = |sign: f64| {
                 let mut moved = self.theta.clone();
                 moved[*k] += sign * h;
@@ -308,8 +326,7 @@ impl<'a> Run<'a> {
             }
         }
         if information.iter().all(|x| x.is_finite()) {
-            let gain = (1.0 / k as f64).max(0.1);
-            self.parts[0].mstep.learn_information(information, gain);
+            self.parts[0].mstep.learn_information(information, 1.0);
         }
     }
 

@@ -4,6 +4,7 @@
 //! Lavielle 2005).
 
 use super::options::{AnnealSchedule, SaemOptions, ScheduleKind, ScheduleOptions};
+use crate::keep::keeps;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -21,19 +22,34 @@ pub struct Schedule {
     options: ScheduleOptions,
     /// Iterations with annealed variances.
     annealed: usize,
+    /// The last iteration of an exploration that ended by itself.
+    ended: Option<usize>,
 }
+
+keeps!(Schedule: values { ended } parts {} rebuilt { options, annealed });
+
+/// Iterations of an exploration that may end by itself: with annealed variances, and the fewest.
+const ANNEALED: usize = 40;
+const FEWEST: usize = 60;
+
+/// Iterations of smoothing after it.
+const SMOOTHED: usize = 30;
 
 impl Schedule {
     pub fn new(options: &SaemOptions) -> Self {
         let schedule = Self {
             options: options.schedule.clone(),
             annealed: 0,
+            ended: None,
         };
         let annealed = match (
             options.anneal.sa_anneal_schedule,
             options.anneal.sa_anneal_iters,
         ) {
             (AnnealSchedule::None, _) => 0,
+            (AnnealSchedule::Rate, 0) if schedule.options.adaptive => {
+                ANNEALED.min(schedule.exploration() / 2)
+            }
             (AnnealSchedule::Rate, 0) => schedule.exploration() / 2,
             (_, 0) => (0.3 * schedule.total() as f64).round() as usize,
             (_, n) => n,
@@ -44,7 +60,22 @@ impl Schedule {
         }
     }
 
+    /// Whether phases end when they have done their work.
+    pub fn is_adaptive(&self) -> bool {
+        self.options.adaptive && self.options.sa_schedule == ScheduleKind::Saemix
+    }
+
+    /// Smooth from the iteration after `k` on, unless it is too early.
+    pub fn smooth_from(&mut self, k: usize) {
+        if k >= self.burnin() + FEWEST && self.ended.is_none() {
+            self.ended = Some(k);
+        }
+    }
+
     pub fn total(&self) -> usize {
+        if let Some(ended) = self.ended {
+            return ended + self.options.smoothing.min(SMOOTHED);
+        }
         match self.options.sa_schedule {
             ScheduleKind::Saemix => {
                 self.burnin() + self.options.exploration + self.options.smoothing
@@ -64,6 +95,9 @@ impl Schedule {
 
     /// Iterations before the gain decreases, burn-in included.
     pub fn exploration(&self) -> usize {
+        if let Some(ended) = self.ended {
+            return ended;
+        }
         let full = match self.options.sa_schedule {
             ScheduleKind::Saemix => self.options.exploration,
             ScheduleKind::RobbinsMonro | ScheduleKind::Power => self.options.t0,
@@ -138,7 +172,8 @@ impl Schedule {
     /// Whether the scores of the draws are kept: near the end of the exploration and after it.
     pub fn keeps_scores(&self, k: usize) -> bool {
         let exploration = self.exploration();
-        k > self.burnin() && k + (exploration / 3).min(100) > exploration
+        let soon = self.is_adaptive() && k > self.burnin() + FEWEST / 3;
+        k > self.burnin() && (soon || k + (exploration / 3).min(100) > exploration)
     }
 
     /// Whether variances are annealed in iteration `k`.

@@ -178,6 +178,7 @@ impl<'c> Course<'c> {
                 0
             },
             penalty,
+            absent: &[],
             patience: self.patience(n_free),
         }
     }

@@ -258,7 +258,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             score[i] -= course.penalty[i] * self.theta[*k];
         }
         let read = residual_gradient(self.joint.main(), &self.groups, &self.theta);
-        let next = self.maximizer.maximize(&self.theta, &read, &population);
+        let next = (self.maximizer).maximize((&self.theta, self.theta.clone()), &read, &population);
         let sound = score.iter().all(|s| s.is_finite());
         let steps = (stage == Stage::Free && sound).then(|| self.open_steps(&score, gain, course));
         for (i, k) in self.maximizer.free.iter().enumerate() {

@@ -111,7 +111,7 @@ fn with_material(
         .collect();
     let each = joint.parts.iter().zip(&layouts);
     let mut parts: Vec<Part> = each
-        .map(|(problem, layout)| Part::new(problem, layout, &free, &joint.theta.start))
+        .map(|(problem, layout)| Part::new(problem, layout, &joint.theta.start))
         .collect();
     let mut store = Store::new(options.mstep.max_store);
     for (seed, gain) in [1.0, 0.5, 0.25].into_iter().enumerate() {

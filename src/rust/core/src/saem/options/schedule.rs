@@ -22,6 +22,8 @@ pub enum ScheduleKind {
 #[serde(default)]
 pub struct ScheduleOptions {
     pub sa_schedule: ScheduleKind,
+    /// Whether exploration and smoothing, of `Saemix`, end when they have done their work.
+    pub adaptive: bool,
     pub exploration: usize,
     pub smoothing: usize,
     /// Iterations of all schedules but `Saemix`.
@@ -40,6 +42,7 @@ impl Default for ScheduleOptions {
     fn default() -> Self {
         Self {
             sa_schedule: ScheduleKind::Saemix,
+            adaptive: false,
             exploration: 300,
             smoothing: 100,
             maxiters: 300,

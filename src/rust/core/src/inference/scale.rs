@@ -1,0 +1,113 @@
+//! Bring the residual errors of a start to the scale of the residuals.
+//!
+//! With residuals `r` about the predictions of typical subjects and residual standard deviations `s` at the start,
+//! `c^2 = mean (r / s)^2` is what the data say of `s`. A start above it makes the likelihood flat, and no effect moves; one
+//! far below it ties every subject to its data before anything is known. Units of an outcome would decide which.
+
+use std::sync::Arc;
+
+use crate::ir::column::{Column, LANES};
+use crate::language::specification::Scale;
+use crate::problem::{Joint, Means, Points, Values};
+
+/// A residual error this part of what residuals about typical predictions say is too small to start from.
+const SMALLEST: f64 = 0.01;
+
+/// The starting values with the scale of every residual error in reach of the residuals, transformed scale.
+///
+/// Parameters of an outcome's standard deviation alone, on the logarithmic scale, move together: a combined error keeps
+/// its shape. Everything else stays.
+pub fn matched_start(joint: &Joint) -> Vec<f64> {
+    let mut theta = joint.theta.start.clone();
+    let roles = joint.roles();
+    let logs: Vec<usize> = (joint.model().parameters.iter())
+        .filter(|p| p.scale() == Some(Scale::Log))
+        .flat_map(|p| p.coordinates())
+        .filter(|k| roles[*k] == "residual" && joint.theta.free[*k])
+        .collect();
+    if logs.is_empty() {
+        return theta;
+    }
+    let mut shifts: Vec<Option<f64>> = vec![None; theta.len()];
+    let form = &joint.main().form;
+    for (density, ratio) in form.densities.iter().zip(ratios(joint)) {
+        let Some(ratio) = ratio.filter(|c| c.is_finite() && *c > 0.0) else {
+            continue;
+        };
+        let shift = ratio.ln().min(0.0).max((SMALLEST * ratio).ln());
+        let own = form.thetas_of(density.sd.into_iter().collect());
+        for k in own.into_iter().filter(|k| logs.contains(k)) {
+            // A parameter of several outcomes serves the one with the largest residuals.
+            shifts[k] = Some(shifts[k].map_or(shift, |known| known.max(shift)));
+        }
+    }
+    for (k, shift) in shifts.into_iter().enumerate() {
+        if let Some(shift) = shift {
+            theta[k] = joint.theta.clamp(k, theta[k] + shift);
+        }
+    }
+    theta
+}
+
+/// `c` of each normal or lognormal outcome.
+fn ratios(joint: &Joint) -> Vec<Option<f64>> {
+    let theta = &joint.theta.start;
+    let means = joint.parts.iter().map(|part| {
+        let layout = part.layout(1);
+        Means::new(part, &layout, theta).values
+    });
+    let points: Points = joint.points(means.collect());
+    let problem = joint.main();
+    let layout = problem.layout(1);
+    let mut values = Values::new(problem, &layout, &problem.programs.prediction);
+    values.set_known(Arc::new(joint.known(problem, &layout, &points)));
+    values.prepare(theta);
+    let places = places(&problem.programs.predicted);
+    let mut sums = vec![(0.0, 0.0f64); places.len()];
+    let mut work = Vec::new();
+    for (b, block) in layout.blocks.iter().enumerate() {
+        let phi = layout.columns(b, &points.values[0], problem.n_phi());
+        let mut rows: Vec<Vec<Column>> = Vec::new();
+        values.rows(b, &phi, &mut work, |row, root, column| {
+            rows.resize(rows.len().max(row + 1), Vec::new());
+            let own = &mut rows[row];
+            own.resize(own.len().max(root + 1), Column([f64::NAN; LANES]));
+            own[root] = *column;
+        });
+        for (o, outcome) in problem.model.outcomes.iter().enumerate() {
+            let (Some((mean, sd)), false) = (places[o], outcome.censored) else {
+                continue;
+            };
+            let logarithm = outcome.family == "lognormal";
+            if !logarithm && outcome.family != "normal" {
+                continue;
+            }
+            let column = &problem.records.columns[outcome.column as usize];
+            for (l, lane) in block.lanes.iter().enumerate() {
+                let records = &layout.rows[lane.subject as usize];
+                for (row, record) in rows.iter().zip(records) {
+                    let (y, f, s) = (column[*record], row[mean].0[l], row[sd].0[l]);
+                    let r = if logarithm { y.ln() - f.ln() } else { y - f };
+                    let square = (r / s) * (r / s);
+                    if square.is_finite() {
+                        sums[o].0 += square;
+                        sums[o].1 += 1.0;
+                    }
+                }
+            }
+        }
+    }
+    let mean = |(sum, n): (f64, f64)| (n > 0.0).then(|| (sum / n).sqrt());
+    sums.into_iter().map(mean).collect()
+}
+
+/// For each outcome with both the roots of its prediction and of its residual standard deviation.
+fn places(predicted: &[(bool, bool)]) -> Vec<Option<(usize, usize)>> {
+    let mut next = 0;
+    let mut found = Vec::new();
+    for (mean, sd) in predicted {
+        found.push((*mean && *sd).then_some((next, next + 1)));
+        next += usize::from(*mean) + usize::from(*sd);
+    }
+    found
+}
