@@ -213,7 +213,7 @@ saem <- function(exploration = 300, smoothing = 100, n_chains = 1, nbiter = NULL
                  ebe_rescue_on_high_grad = TRUE, ebe_rescue_multistart_n = 128, ebe_rescue_multistart_k = 32,
                  ebe_rescue_max_rounds = 8, ebe_rescue_grad_tol = "auto", ebe_rescue_multistart_sampling = "lhs",
                  store_eb_modes = TRUE, acceleration = NULL, adaptive = NULL, polish = TRUE, polish_draws = 256,
-                 polish_rounds = 5, draws = 500, log_lik = TRUE, nodes = NULL, verbose = FALSE, ...) {
+                 polish_rounds = 5, draws = 300, log_lik = TRUE, nodes = NULL, verbose = FALSE, ...) {
   refuse_dots(...)
   asked <- mget(setdiff(names(formals()), "..."), environment())
   new_saem(asked, setdiff(names(match.call())[-1L], ""))

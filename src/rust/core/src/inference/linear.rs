@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use nalgebra::{DMatrix, DVector};
 
-use super::louis::free;
+use super::information::free;
 use super::posterior::{Batches, Coordinate};
 use crate::data::Layout;
 use crate::distributions::LN_SQRT_2PI;

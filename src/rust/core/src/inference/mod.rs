@@ -12,7 +12,7 @@ pub mod laplace;
 mod lattice;
 pub mod linear;
 mod log_sum;
-pub mod louis;
+pub mod information;
 pub mod modes;
 pub mod multistart;
 pub mod pareto;

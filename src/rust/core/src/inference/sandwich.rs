@@ -5,7 +5,7 @@
 
 use nalgebra::DMatrix;
 
-use super::louis::Information;
+use super::information::Information;
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::Joint;
 

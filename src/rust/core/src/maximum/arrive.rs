@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::inference::cloud::{layouts, Cloud};
 use crate::inference::importance::Sampling;
 use crate::inference::laplace;
-use crate::inference::louis::{louis, Information};
+use crate::inference::information::{self, Information};
 use crate::inference::points::{LatticePoints, Source};
 use crate::inference::posterior::{Batches, Posterior};
 use crate::parallel::Workers;
@@ -38,6 +38,17 @@ const CLIMB: u32 = 1 << 16;
 
 /// Effective part of the draws of a batch below which a climb is not believed beyond its round.
 const DEGENERATE: f64 = 0.2;
+
+/// Most parameters for which Newton steps are taken, and how many of them at most.
+const FEW_PARAMETERS: usize = 40;
+const STEPS: usize = 20;
+
+/// The longest Newton step in standard errors, that after which a few draws look first, how many, and how often it is
+/// halved.
+const REACH: f64 = 3.0;
+const NEAR: f64 = 0.5;
+const TRIAL: usize = 64;
+const HALVINGS: i32 = 5;
 
 /// How the maximum is searched.
 #[derive(Clone, Copy)]
@@ -66,6 +77,8 @@ pub struct Look {
     /// Free coordinates that nothing holds: neither a bound against its score nor a variance of 0.
     pub open: Vec<bool>,
     pub spectrum: Option<Spectrum>,
+    /// Score of the free coordinates, with what priors say.
+    pub score: Vec<f64>,
     /// What one more Newton step would gain in `-2 log L`, and the part of it that noise gives.
     pub gain: f64,
     pub noise: f64,
@@ -136,7 +149,7 @@ impl<'a> Search<'a> {
         loop {
             let sampling = self.sampling(theta, round, draws);
             q = sampling.moved(&q)?;
-            let information = louis(&sampling, &q)?;
+            let information = information::information(&sampling, &q)?;
             let look = self.judge(theta, q.clone(), information, bounds);
             let error = 2.0 * look.error();
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
@@ -166,8 +179,10 @@ impl<'a> Search<'a> {
         let mut score = information.score();
         for (i, k) in information.free.iter().enumerate() {
             score[i] -= self.penalty[i] * theta[*k];
-            information.complete[(i, i)] += self.penalty[i];
             information.observed[(i, i)] += self.penalty[i];
+            for own in &mut information.replicates {
+                own[(i, i)] += self.penalty[i];
+            }
         }
         let open: Vec<bool> = (information.free.iter().zip(&score))
             .map(|(k, s)| !bounds.presses(*k, theta[*k], *s))
@@ -184,13 +199,16 @@ impl<'a> Search<'a> {
             proposal,
             open,
             spectrum,
+            score,
             gain,
             noise,
         }
     }
 
-    /// Climb from `start` until fresh draws promise nothing more, at most so many rounds; the best look. The flag says
+    /// Go on from `start` until fresh draws promise nothing more, at most so many rounds; the best look. The flag says
     /// whether the watcher ended it.
+    ///
+    /// A round is a Newton step, its draws made anew where it leads; where none rises, a climb at draws that stay.
     pub fn go_on(
         &self,
         start: Look,
@@ -200,9 +218,23 @@ impl<'a> Search<'a> {
     ) -> (Look, bool) {
         let mut best = start;
         let mut climbing = self.climbing;
-        for _ in 0..self.rounds {
-            if best.is_there() {
+        let mut newton = best.information.free.len() <= FEW_PARAMETERS;
+        let steps = if newton { STEPS } else { 0 };
+        for _ in 0..self.rounds + steps {
+            if best.is_there() || self.rounds == 0 {
                 break;
+            }
+            if newton {
+                match self.newton(&best, bounds, round) {
+                    Some(next) => {
+                        best = next;
+                        if !watch(&best.theta, best.log_lik()) {
+                            return (best, true);
+                        }
+                    }
+                    None => newton = false,
+                }
+                continue;
             }
             let from = (best.theta.as_slice(), &best.proposal);
             let Some(Summit { theta, stopped, .. }) = self.climb(from, bounds, climbing, watch)
@@ -217,6 +249,7 @@ impl<'a> Search<'a> {
                 // These draws were too few to show the way.
                 climbing *= MORE;
             } else {
+                newton = next.log_lik() > best.log_lik() + TOLERANCE && steps > 0;
                 best = next;
             }
             if stopped {
@@ -224,6 +257,47 @@ impl<'a> Search<'a> {
             }
         }
         (best, false)
+    }
+
+    /// A Newton step, or the first of its halves after which fresh draws say that the likelihood has risen.
+    fn newton(&self, from: &Look, bounds: &Theta, round: &mut usize) -> Option<Look> {
+        let spectrum = from.spectrum.as_ref().filter(|s| !s.is_saddle())?;
+        let mut step = spectrum.newton(&from.score);
+        let length = from.gain.max(0.0).sqrt();
+        if length > REACH {
+            step.iter_mut().for_each(|x| *x *= REACH / length);
+        }
+        for halving in 0..HALVINGS {
+            let part = 0.5f64.powi(halving);
+            let mut theta = from.theta.clone();
+            for (k, x) in from.information.free.iter().zip(&step) {
+                theta[*k] = bounds.clamp(*k, theta[*k] + part * x);
+            }
+            *round += 1;
+            let Ok(q) = self.laplace(&theta, None) else {
+                continue;
+            };
+            if length > NEAR && !self.rises(&theta, &q, from, *round) {
+                continue;
+            }
+            let Ok(next) = self.look(&theta, &q, bounds, *round) else {
+                continue;
+            };
+            if !next.falls_from(from) {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// Whether a few draws say that estimates are more likely than those of a look.
+    fn rises(&self, theta: &[f64], q: &Posterior, from: &Look, round: usize) -> bool {
+        let sampling = self.sampling(theta, round, TRIAL);
+        let found = sampling.moved(q).and_then(|q| sampling.run(&q));
+        found.is_ok_and(|found| {
+            let absent: f64 = self.absent.iter().sum();
+            found.total() - absent > from.log_lik() - 3.0 * found.total_error()
+        })
     }
 
     /// Climb the likelihood from a `theta`, at draws around these distributions of the effects; where that ends.

@@ -17,6 +17,9 @@ pub struct Population<'p> {
     pub means: &'p [Means],
 }
 
+/// Step of differences, in changes that move the log density of a batch by one.
+const DIFFERENCE: f64 = 1e-4;
+
 /// A variance may fall to this part of its value in one sweep, and grow by its inverse.
 const BOUNDED: f64 = 0.25;
 
@@ -255,7 +258,7 @@ impl<'a> Maximizer<'a> {
         for (b, k) in scored.iter().enumerate() {
             let at = self.free.iter().position(|free| free == k);
             let square = at.map_or(f64::NAN, |at| squares[at] / n);
-            let h = self.joint.theta.step(*k, theta[*k], square);
+            let h = self.joint.theta.step(*k, theta[*k], square, DIFFERENCE);
             let mut side = |sign: f64| {
                 let mut moved = theta.clone();
                 moved[*k] += sign * h;

@@ -1,13 +1,12 @@
 //! Read second derivatives at an estimate direction by direction, with their Monte-Carlo noise.
 //!
-//! In units of the complete data, `S = D (I_complete - I_missing) D` with `D = diag(I_complete)^-1/2`, has eigenvalues
-//! that are the observed share of the information of a direction. What lies below its own noise is not known to be
-//! more than 0: the data say nothing of this direction that draws could tell, and only the parameters in it lose their
-//! standard errors.
+//! In units of the complete data, `S = D I D` with `D = diag(E score^2)^-1/2`, has eigenvalues that are the observed share
+//! of the information of a direction. What lies below its own noise is not known to be more than 0: the data say nothing
+//! of this direction that draws could tell, and only the parameters in it lose their standard errors.
 
 use nalgebra::{DMatrix, DVector};
 
-use crate::inference::louis::Information;
+use crate::inference::information::Information;
 
 /// Observed share of a direction that differences and rounding may give where there is none.
 const FLAT: f64 = 1e-7;
@@ -22,13 +21,13 @@ const MATTERS: f64 = 0.1;
 pub struct Spectrum {
     /// Positions among the free coordinates.
     open: Vec<usize>,
-    /// `diag(I_complete)^-1/2`
+    /// The change of each coordinate that moves the log density of the complete data by about one.
     unit: DVector<f64>,
     /// Eigenvalues, and what they are at least, for divisions.
     values: DVector<f64>,
     divisors: DVector<f64>,
     vectors: DMatrix<f64>,
-    /// Deviations of the missing information of each replicate from their mean, in units.
+    /// Deviations of the information of each replicate from their mean, in units.
     deviations: Vec<DMatrix<f64>>,
 }
 
@@ -37,15 +36,12 @@ impl Spectrum {
     pub fn new(information: &Information, open: &[bool]) -> Option<Self> {
         let open: Vec<usize> = (0..open.len()).filter(|k| open[*k]).collect();
         let pick = |m: &DMatrix<f64>| m.select_rows(&open).select_columns(&open);
-        let (complete, observed) = (
-            pick(&information.complete),
-            pick(&information.observed),
-        );
-        if !observed.iter().chain(complete.iter()).all(|x| x.is_finite()) {
+        let observed = pick(&information.observed);
+        if !observed.iter().all(|x| x.is_finite()) {
             return None;
         }
         let unit = |k: usize| {
-            let most = complete[(k, k)].abs().max(observed[(k, k)].abs());
+            let most = information.squares[open[k]].max(observed[(k, k)].abs());
             if most > 0.0 {
                 most.sqrt().recip()
             } else {
@@ -56,11 +52,11 @@ impl Spectrum {
         let scaled = |m: &DMatrix<f64>| {
             DMatrix::from_fn(m.nrows(), m.ncols(), |a, b| unit[a] * m[(a, b)] * unit[b])
         };
-        let n = information.missing.len() as f64;
-        let missing: Vec<DMatrix<f64>> = (information.missing.iter())
+        let n = information.replicates.len() as f64;
+        let each: Vec<DMatrix<f64>> = (information.replicates.iter())
             .map(|own| scaled(&pick(own)))
             .collect();
-        let mean = missing
+        let mean = each
             .iter()
             .fold(DMatrix::zeros(open.len(), open.len()), |sum, m| sum + m / n);
         let (values, vectors) = if open.is_empty() {
@@ -70,7 +66,7 @@ impl Spectrum {
             (eigen.eigenvalues, eigen.eigenvectors)
         };
         let mut found = Self {
-            deviations: missing.iter().map(|own| own - &mean).collect(),
+            deviations: each.iter().map(|own| own - &mean).collect(),
             divisors: values.clone(),
             values,
             vectors,
@@ -118,6 +114,18 @@ impl Spectrum {
             random += v.dot(&(&noise * v)) / self.divisors[j];
         }
         (gain, random)
+    }
+
+    /// Newton's step for a score of all free coordinates; 0 where a coordinate does not take part.
+    pub fn newton(&self, score: &[f64]) -> Vec<f64> {
+        let own = DVector::from_fn(self.open.len(), |a, _| self.unit[a] * score[self.open[a]]);
+        let along = self.vectors.tr_mul(&own).component_div(&self.divisors);
+        let back = &self.vectors * along;
+        let mut step = vec![0.0; score.len()];
+        for (a, k) in self.open.iter().enumerate() {
+            step[*k] = self.unit[a] * back[a];
+        }
+        step
     }
 
     /// Covariance of the estimates in the order of all `n` free coordinates; not a number for those that do not take part
@@ -197,12 +205,13 @@ mod tests {
 
     fn information(complete: DMatrix<f64>, missing: DMatrix<f64>, wobble: f64) -> Information {
         let p = complete.nrows();
-        let shift = |s: f64| &missing + DMatrix::identity(p, p) * (s * wobble);
+        let observed = &complete - &missing;
+        let shift = |s: f64| &observed + DMatrix::identity(p, p) * (s * wobble);
         Information {
             free: (0..p).collect(),
-            observed: &complete - &missing,
-            complete,
-            missing: [1.0, -1.0, 1.0, -1.0].map(shift).to_vec(),
+            squares: complete.diagonal().as_slice().to_vec(),
+            replicates: [1.0, -1.0, 1.0, -1.0].map(shift).to_vec(),
+            observed,
             noise: DMatrix::identity(p, p),
             scores: vec![1.0; p],
             moments: Vec::new(),

@@ -45,8 +45,8 @@ impl Route {
     }
 }
 
-/// Part of the unit of a coordinate by which differences are taken.
-const PART: f64 = 1e-4;
+/// Part of the size of a coordinate by which differences are taken where nothing else is known.
+const SMALL: f64 = 1e-4;
 
 /// The coordinates of `theta`, all on the transformed scale: `names` to `routes` have one entry a coordinate.
 #[derive(Debug, Clone)]
@@ -201,21 +201,20 @@ impl Theta {
         }
     }
 
-    /// Step of central differences in a coordinate: a small part of the change that moves the log density of a batch by
-    /// about one, whatever its unit; `square`: the mean over batches of its squared score. Where that says nothing, a
-    /// small part of its size.
-    pub fn step(&self, k: usize, value: f64, square: f64) -> f64 {
+    /// Step of central differences in a coordinate: a part of the change that moves a log density by about one, whatever
+    /// its unit; `square`: the squared score of that density. Where it says nothing, a small part of its size.
+    pub fn step(&self, k: usize, value: f64, square: f64, part: f64) -> f64 {
         let size = value.abs().max(self.start[k].abs());
         let unit = 1.0 / square.sqrt();
         if !unit.is_finite() {
-            return PART * self.size(k, value);
+            return SMALL * self.size(k, value);
         }
-        let step = PART * unit;
+        let step = part * unit;
         match (self.identity[k], size > 0.0) {
             // Digits are lost below, curvature is missed above.
             (true, true) => step.clamp(1e-7 * size, 1e-2 * size),
             (true, false) => step,
-            (false, _) => step.clamp(1e-6, 1e-3),
+            (false, _) => step.clamp(1e-6, 1e-2),
         }
     }
 

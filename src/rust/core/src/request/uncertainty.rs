@@ -7,7 +7,7 @@ use super::importance::{proposal, sampling};
 use super::{list, matrix, modes, parameters, Columns, Request};
 use crate::error::Result;
 use crate::inference::linear::Linearized;
-use crate::inference::louis::{free, louis};
+use crate::inference::information::{free, information};
 use crate::inference::sandwich::{inverse, sandwich};
 use crate::problem::{Joint, Points};
 use crate::reply::Value;
@@ -25,7 +25,7 @@ pub fn uncertainty(request: &Request, columns: Columns) -> Result<Value> {
         Covariance::Linear => linearized(&joint, &theta, &modes)?,
         asked => {
             let sampling = sampling(request, &joint, &theta, &workers);
-            let found = louis(&sampling, &proposal(&sampling, &modes)?)?;
+            let found = information(&sampling, &proposal(&sampling, &modes)?)?;
             match asked {
                 Covariance::Sandwich => sandwich(&joint, &found)?,
                 _ => inverse(&joint, &found.free, &found.observed)?,

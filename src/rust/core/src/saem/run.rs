@@ -29,6 +29,9 @@ use crate::problem::{Joint, Means, Prior, Route};
 /// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
 
+/// Step of differences, in changes that move the log density of a level by one.
+const DIFFERENCE: f64 = 1e-4;
+
 /// An annealed variance is at most so many times what the draws show.
 const SPAN: f64 = 4.0;
 
@@ -312,7 +315,7 @@ impl<'a> Run<'a> {
         }
         let mut information = DMatrix::zeros(self.free.len(), scored.len());
         for (b, k) in scored.iter().enumerate() {
-            let h = (self.joint.theta).step(*k, self.theta[*k], self.follower.square(b));
+            let h = (self.joint.theta).step(*k, self.theta[*k], self.follower.square(b), DIFFERENCE);
             let mut side = |sign: f64| {
                 let mut moved = self.theta.clone();
                 moved[*k] += sign * h;

@@ -8,14 +8,14 @@ use crate::common::{joint, position};
 use nalgebra::DMatrix;
 use nlmers_core::inference::importance::Sampling;
 use nlmers_core::inference::joint::joint_modes;
-use nlmers_core::inference::louis::{louis, Information};
+use nlmers_core::inference::information::{self, Information};
 use nlmers_core::inference::proposal::around;
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::inference::sandwich::{inverse, sandwich};
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::Joint;
 
-fn information(joint: &Joint, theta: &[f64], draws: usize) -> Information {
+fn informed(joint: &Joint, theta: &[f64], draws: usize) -> Information {
     let workers = Workers::single();
     let sampling = Sampling {
         joint,
@@ -26,7 +26,7 @@ fn information(joint: &Joint, theta: &[f64], draws: usize) -> Information {
     };
     let modes = joint_modes(joint, theta).unwrap();
     let posterior = around(joint, theta, &modes.points).unwrap();
-    louis(&sampling, &posterior).unwrap()
+    information::information(&sampling, &posterior).unwrap()
 }
 
 fn log_lik(joint: &Joint, theta: &[f64], nodes: usize) -> f64 {
@@ -68,7 +68,7 @@ fn standard_errors_of_the_absorption_model_are_those_of_the_hessian() {
         -2.0 * log_lik(&joint, &with(&joint, x), 7)
     });
     let theta = with(&joint, &x);
-    let found = information(&joint, &theta, 1000);
+    let found = informed(&joint, &theta, 1000);
     let exact = curvature(&x, 1e-3, |x| log_lik(&joint, &with(&joint, x), 9));
     let (covariance, exact) = (
         inverse(&joint, &found.free, &found.observed).unwrap(),
@@ -90,7 +90,7 @@ fn standard_errors_of_the_absorption_model_are_those_of_the_hessian() {
 /// Information and scores of all subjects at the start are those of the log-likelihood by quadrature.
 fn agrees_with_quadrature(joint: &Joint, draws: usize) {
     let x = free_start(joint);
-    let found = information(joint, &joint.theta.start, draws);
+    let found = informed(joint, &joint.theta.start, draws);
     let value = |x: &[f64]| log_lik(joint, &with(joint, x), 15);
     let exact = curvature(&x, 1e-3, value);
     let far = distance(&found.observed, &exact);
@@ -193,7 +193,7 @@ fn a_linear_model_has_its_exact_hessian_where_the_draws_are_many() {
     let value = |theta: &[f64]| (0..15).map(|i| intercept(theta, &of(i))).sum::<f64>();
     let exact = curvature(&[0.0; 3], 1e-2, value);
     // One dimension of effects and one of distance: a lattice of so many points leaves almost five digits.
-    let found = information(&joint, &[0.0; 3], 200_000);
+    let found = informed(&joint, &[0.0; 3], 200_000);
     let far = distance(&found.observed, &exact);
     assert!(far < 3e-5, "{far:.1e}\n{}\n{exact}", found.observed);
     for i in 0..15 {
@@ -214,7 +214,7 @@ fn the_sandwich_of_a_mean_is_its_empirical_variance() {
     let joint = common::joint_with_fixed(&text, &data, &["o", "s"]);
     let mean = y.iter().sum::<f64>() / 40.0;
     let theta = [mean, 0.0, 0.0];
-    let found = information(&joint, &theta, 20_000);
+    let found = informed(&joint, &theta, 20_000);
     let model = inverse(&joint, &found.free, &found.observed).unwrap()[(0, 0)];
     assert!(relative(model, 2.0 / 40.0, 0.0) < 1e-4, "{model}");
     let robust = sandwich(&joint, &found).unwrap()[(0, 0)];
@@ -272,7 +272,7 @@ fn a_subject_whose_likelihood_is_lost_is_named() {
     };
     let modes = joint_modes(&joint, &theta).unwrap();
     let posterior = around(&joint, &theta, &modes.points).unwrap();
-    let error = louis(&sampling, &posterior).unwrap_err();
+    let error = information::information(&sampling, &posterior).unwrap_err();
     assert_eq!(error.reason, "no_density");
     assert!(error.problem.contains("`id` s2 is not finite"), "{error}");
 }

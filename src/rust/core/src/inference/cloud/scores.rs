@@ -15,8 +15,8 @@ pub struct Scored {
     pub batches: Vec<f64>,
     /// `p x p`: sum over the batches of the covariance of the scores.
     pub covariance: DMatrix<f64>,
-    /// The same from the draws of each replicate alone.
-    pub replicates: Vec<DMatrix<f64>>,
+    /// Number of replicates.
+    replicates: usize,
     /// `p x p`: Monte-Carlo covariance of the total score, from the spread of the replicates.
     pub noise: DMatrix<f64>,
     /// Sum over the batches of the expected square of each score.
@@ -97,24 +97,52 @@ impl Cloud<'_> {
     pub fn scores(
         &mut self,
         free: &[usize],
-        (priors, means): (&[Prior], &[Means]),
+        population: (&[Prior], &[Means]),
         (weights, replicates): (&[f64], usize),
         workers: &Workers,
     ) -> Scored {
+        let draws = self.draw_scores(free, population, workers);
+        let (p, copies) = (free.len(), self.copies);
+        let mut found = Scored::none(self.batches.len(), p, replicates);
+        for b in 0..self.batches.len() {
+            let own = &weights[b * copies..(b + 1) * copies];
+            found.add(b, own, &draws[b * copies * p..(b + 1) * copies * p]);
+        }
+        found.finish();
+        found
+    }
+
+    /// Scores of every draw, `batches x copies x p`.
+    pub fn draw_scores(
+        &mut self,
+        free: &[usize],
+        (priors, means): (&[Prior], &[Means]),
+        workers: &Workers,
+    ) -> Vec<f64> {
         if self.joint.main().constant_error.is_some() {
             self.ready();
         }
         let this = &*self;
-        let lanes = (0..this.parts.len()).map(|g| {
+        let p = free.len();
+        let mut draws = vec![0.0; self.batches.len() * self.copies * p];
+        for g in 0..this.parts.len() {
             let derivatives = this.differentiated(g).map(|part| &part.by_theta);
             let problem = &this.joint.parts[g];
             let scores = Scores::new(problem, free, &priors[g], derivatives, &this.theta);
-            workers.map_range(this.phi[g].len(), Scratch::default, |scratch, b| {
+            let lanes = workers.map_range(this.phi[g].len(), Scratch::default, |scratch, b| {
                 this.lane_scores((g, b), &scores, &means[g], scratch)
-            })
-        });
-        let lanes: Vec<Vec<Vec<Column>>> = lanes.collect();
-        self.weigh(free.len(), &lanes, weights, replicates)
+            });
+            for (block, columns) in self.layouts[g].blocks.iter().zip(&lanes) {
+                for (l, lane) in block.lanes.iter().enumerate() {
+                    let batch = self.levels[g][lane.subject as usize];
+                    let first = (batch * self.copies + lane.copy as usize) * p;
+                    for (sum, column) in draws[first..first + p].iter_mut().zip(columns) {
+                        *sum += column.0[l];
+                    }
+                }
+            }
+        }
+        draws
     }
 
     /// Scores of the lanes of a block, one column a coordinate.
@@ -143,36 +171,6 @@ impl Cloud<'_> {
             log_lik: &log_lik,
         };
         scores.lanes(&at, &layout.blocks[b], columns)
-    }
-
-    /// Means and covariances of the scores of the batches.
-    fn weigh(
-        &self,
-        p: usize,
-        lanes: &[Vec<Vec<Column>>],
-        weights: &[f64],
-        replicates: usize,
-    ) -> Scored {
-        let mut draws = vec![0.0; self.batches.len() * self.copies * p];
-        for (g, blocks) in lanes.iter().enumerate() {
-            for (block, columns) in self.layouts[g].blocks.iter().zip(blocks) {
-                for (l, lane) in block.lanes.iter().enumerate() {
-                    let batch = self.levels[g][lane.subject as usize];
-                    let first = (batch * self.copies + lane.copy as usize) * p;
-                    for (sum, column) in draws[first..first + p].iter_mut().zip(columns) {
-                        *sum += column.0[l];
-                    }
-                }
-            }
-        }
-        let mut found = Scored::none(self.batches.len(), p, replicates);
-        for b in 0..self.batches.len() {
-            let own = &weights[b * self.copies..(b + 1) * self.copies];
-            let draws = &draws[b * self.copies * p..(b + 1) * self.copies * p];
-            found.add(b, own, draws);
-        }
-        found.finish();
-        found
     }
 }
 
@@ -217,7 +215,7 @@ impl Scored {
         Self {
             batches: vec![0.0; batches * p],
             covariance: DMatrix::zeros(p, p),
-            replicates: vec![DMatrix::zeros(p, p); replicates.max(1)],
+            replicates: replicates.max(1),
             noise: DMatrix::zeros(p, p),
             squares: vec![0.0; p],
         }
@@ -225,7 +223,7 @@ impl Scored {
 
     /// Add a batch: its weights and the scores of its draws, draw by draw.
     fn add(&mut self, batch: usize, weights: &[f64], draws: &[f64]) {
-        let (p, r) = (self.noise.nrows(), self.replicates.len());
+        let (p, r) = (self.noise.nrows(), self.replicates);
         let each = weights.len().div_ceil(r).max(1);
         let shares: Vec<Share> = (weights.chunks(each).zip(draws.chunks((each * p).max(1))))
             .map(|(weights, draws)| Share::of(weights, draws, p))
@@ -237,7 +235,7 @@ impl Scored {
             }
         }
         let unbiased = r as f64 / (r as f64 - 1.0).max(1.0);
-        for (share, total) in shares.iter().zip(&mut self.replicates) {
+        for share in &shares {
             // A replicate without weight says nothing of the batch.
             if share.weight <= 0.0 {
                 continue;
@@ -247,7 +245,6 @@ impl Scored {
                 for j in 0..=i {
                     let between = left * (share.mean[j] - mean[j]);
                     let own = share.covariance[(i, j)];
-                    total[(i, j)] += own;
                     self.covariance[(i, j)] += share.weight * (own + between);
                     self.noise[(i, j)] += unbiased * share.weight * share.weight * between;
                 }
@@ -257,8 +254,7 @@ impl Scored {
     }
 
     fn finish(&mut self) {
-        let all = self.replicates.iter_mut();
-        for matrix in all.chain([&mut self.covariance, &mut self.noise]) {
+        for matrix in [&mut self.covariance, &mut self.noise] {
             matrix.fill_upper_triangle_with_lower_triangle();
         }
     }

@@ -72,7 +72,7 @@ impl Default for SaemOptions {
             polish: true,
             polish_draws: 256,
             polish_rounds: 5,
-            draws: 500,
+            draws: 300,
             log_lik: true,
             nodes: None,
         }

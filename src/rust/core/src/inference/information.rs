@@ -1,0 +1,350 @@
+//! Take the observed information and the scores of all batches from weighted draws.
+//!
+//! The score of the likelihood is the mean of those of the complete data under the weights (Fisher's identity),
+//! `S(theta) = sum_b E_w[score_b]`. Its derivative, by central differences, is minus the observed information. The draws
+//! move along with `theta`, `phi(theta') = phi + Cov_w(phi, score) (theta' - theta)`, as the conditional means do: weights
+//! then stay nearly what they are, and the information is no small difference of two large numbers, as it is in the
+//! formula of Louis (1982) for draws that stay, of which this is the limit. Replicates tell its Monte-Carlo noise.
+
+use nalgebra::DMatrix;
+
+use super::cloud::{Cloud, Weighted};
+use super::importance::{Drawn, Importance, Sampling, REPLICATES};
+use super::posterior::{Batches, Posterior};
+use crate::error::{Error, ErrorClass, Result};
+use crate::problem::{Joint, Means, Prior, Route};
+
+/// Most free parameters whose information is computed.
+const MAX_PARAMETERS: usize = 500;
+
+/// Draws of each batch by which scores are differentiated, where there are more.
+const DIFFERENTIATED: usize = 128;
+
+/// Step of the differences in standard errors: exact programs, and differential equations that were solved.
+const STEP: f64 = 5e-3;
+const SOLVED_STEP: f64 = 3e-2;
+
+/// What weighted draws say of the free coordinates.
+#[derive(Debug, Clone)]
+pub struct Information {
+    /// The free coordinates of `theta`, in the order of the rows.
+    pub free: Vec<usize>,
+    /// Observed information of the data, and the same from the draws of each replicate alone.
+    pub observed: DMatrix<f64>,
+    pub replicates: Vec<DMatrix<f64>>,
+    /// Sum over the batches of the expected square of each score of the complete data.
+    pub squares: Vec<f64>,
+    /// Monte-Carlo covariance of the total score.
+    pub noise: DMatrix<f64>,
+    /// Score of the log-likelihood of each batch, `batches x p`, row-major.
+    pub scores: Vec<f64>,
+    /// Moments of the effects of every batch given its data.
+    pub moments: Vec<Weighted>,
+    pub importance: Importance,
+}
+
+/// Coordinates of `theta` that are estimated.
+pub fn free(joint: &Joint) -> Vec<usize> {
+    let routes = joint.theta.routes.iter().enumerate();
+    routes
+        .filter(|(_, route)| **route != Route::Fixed)
+        .map(|(k, _)| k)
+        .collect()
+}
+
+/// # Errors
+/// Too many parameters, a population distribution that does not exist, a batch without any draw of finite density.
+pub fn information(sampling: &Sampling, posterior: &Posterior) -> Result<Information> {
+    let joint = sampling.joint;
+    let free = free(joint);
+    if free.len() > MAX_PARAMETERS {
+        return Err(Error::new(
+            ErrorClass::Option,
+            "too_many_parameters",
+            format!(
+                "The model has {} free parameters; standard errors are computed for at most {MAX_PARAMETERS}.",
+                free.len()
+            ),
+        )
+        .hint("The estimates do not need them: use se = \"none\"."));
+    }
+    let mut found = scores(sampling, posterior, free)?;
+    let fewer = Sampling {
+        draws: sampling.draws.min(DIFFERENTIATED),
+        ..*sampling
+    };
+    let mut differences = Differences::new(&found, joint, sampling.theta);
+    let mut failed = None;
+    fewer.visit(posterior, |cloud, drawn| {
+        if let Err(error) = differences.add(&fewer, cloud, drawn) {
+            failed.get_or_insert(error);
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let mut all = differences.finish();
+    found.observed = all.pop().unwrap_or_else(|| DMatrix::zeros(0, 0));
+    found.replicates = all;
+    Ok(found)
+}
+
+/// Everything but the second derivatives.
+fn scores(sampling: &Sampling, posterior: &Posterior, free: Vec<usize>) -> Result<Information> {
+    let joint = sampling.joint;
+    let p = free.len();
+    let mut found = Information {
+        observed: DMatrix::zeros(p, p),
+        replicates: Vec::new(),
+        squares: vec![0.0; p],
+        noise: DMatrix::zeros(p, p),
+        scores: vec![0.0; joint.n_batches * p],
+        moments: Weighted::none(&Batches::new(joint)),
+        importance: Importance::default(),
+        free,
+    };
+    let mut failed = None;
+    let importance = sampling.visit(posterior, |cloud, drawn| {
+        let priors = match priors(joint, sampling.theta) {
+            Ok(priors) => priors,
+            Err(error) => {
+                failed.get_or_insert(error);
+                return;
+            }
+        };
+        let means = cloud.means();
+        let weights = (drawn.weights, REPLICATES);
+        let scored = cloud.scores(&found.free, (&priors, &means), weights, sampling.workers);
+        found.noise += &scored.noise;
+        for (total, own) in found.squares.iter_mut().zip(&scored.squares) {
+            *total += own;
+        }
+        let moments = cloud.moments(drawn.draws, drawn.weights);
+        for (i, b) in drawn.members.iter().enumerate() {
+            found.scores[b * p..(b + 1) * p].copy_from_slice(&scored.batches[i * p..(i + 1) * p]);
+            found.moments[*b].copy(&moments[i]);
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if let Some(batch) = importance.log_lik.iter().position(|x| !x.is_finite()) {
+        return Err(without_density(joint, batch));
+    }
+    found.importance = importance;
+    Ok(found)
+}
+
+impl Information {
+    /// Score of the log-likelihood: the sum over the batches.
+    pub fn score(&self) -> Vec<f64> {
+        let p = self.free.len();
+        let mut total = vec![0.0; p];
+        for own in self.scores.chunks_exact(p.max(1)) {
+            for (total, own) in total.iter_mut().zip(own) {
+                *total += own;
+            }
+        }
+        total
+    }
+}
+
+fn without_density(joint: &Joint, batch: usize) -> Error {
+    let records = &joint.main().records;
+    let level = joint.batches[0].iter().position(|b| *b == batch);
+    let label = level.map_or("", |level| records.labels[level].as_str());
+    Error::new(
+        ErrorClass::Numeric,
+        "no_density",
+        format!(
+            "The likelihood of `{}` {label} is not finite at any draw of its random effects.",
+            records.group
+        ),
+    )
+    .field("level", label)
+    .hint("Look at its data and at what the model predicts of it at the estimates.")
+}
+
+fn priors(joint: &Joint, theta: &[f64]) -> Result<Vec<Prior>> {
+    let each = joint.parts.iter();
+    each.map(|part| Prior::new(part, theta)).collect()
+}
+
+/// Differences of the score, a step up less a step down in each free coordinate.
+struct Differences<'a> {
+    joint: &'a Joint,
+    theta: &'a [f64],
+    free: Vec<usize>,
+    steps: Vec<f64>,
+    /// From the draws of each replicate, and from all: column `k` for the coordinate that moved.
+    sums: Vec<DMatrix<f64>>,
+}
+
+/// Where the draws stand, and what they weigh there.
+struct Ground<'g> {
+    draws: &'g [f64],
+    weights: &'g [f64],
+    /// Log density of data and effects at each draw.
+    log: Vec<f64>,
+    /// Change of each effect of each draw of a batch with each coordinate, `effects x p` a batch.
+    drift: Vec<DMatrix<f64>>,
+}
+
+impl<'a> Differences<'a> {
+    fn new(found: &Information, joint: &'a Joint, theta: &'a [f64]) -> Self {
+        let p = found.free.len();
+        // Between batches the scores vary as the observed information says.
+        let mut squares = vec![0.0; p];
+        for own in found.scores.chunks_exact(p.max(1)) {
+            for (square, s) in squares.iter_mut().zip(own) {
+                *square += s * s;
+            }
+        }
+        let solved = joint.main().form.dynamics.is_some();
+        let part = if solved { SOLVED_STEP } else { STEP };
+        let each = found.free.iter().zip(squares);
+        Self {
+            steps: each
+                .map(|(k, square)| joint.theta.step(*k, theta[*k], square, part))
+                .collect(),
+            sums: vec![DMatrix::zeros(p, p); REPLICATES + 1],
+            free: found.free.clone(),
+            joint,
+            theta,
+        }
+    }
+
+    fn add(&mut self, sampling: &Sampling, cloud: &mut Cloud, drawn: &Drawn) -> Result<()> {
+        let priors = priors(self.joint, self.theta)?;
+        let means = cloud.means();
+        let scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
+        let ground = Ground {
+            draws: drawn.draws,
+            weights: drawn.weights,
+            log: log_densities(cloud, (&priors, &means), sampling),
+            drift: drift(cloud, drawn, &scores, self.free.len()),
+        };
+        for k in 0..self.free.len() {
+            for sign in [1.0, -1.0] {
+                self.side((k, sign), sampling, cloud, &ground)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Add the scores a step to one side.
+    fn side(
+        &mut self,
+        (k, sign): (usize, f64),
+        sampling: &Sampling,
+        cloud: &mut Cloud,
+        ground: &Ground,
+    ) -> Result<()> {
+        let p = self.free.len();
+        let step = sign * self.steps[k];
+        let mut theta = self.theta.to_vec();
+        theta[self.free[k]] += step;
+        let mut draws = ground.draws.to_vec();
+        for (b, drift) in ground.drift.iter().enumerate() {
+            for c in 0..cloud.copies {
+                let first = cloud.first(b, c);
+                for (phi, drift) in draws[first..].iter_mut().zip(drift.column(k).iter()) {
+                    *phi += step * drift;
+                }
+            }
+        }
+        cloud.set(&draws);
+        cloud.prepare(&theta);
+        let priors = priors(self.joint, &theta)?;
+        let means: Vec<Means> = cloud.means();
+        let logs = log_densities(cloud, (&priors, &means), sampling);
+        let scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
+        let copies = cloud.copies;
+        for b in 0..cloud.batches.len() {
+            let own = b * copies..(b + 1) * copies;
+            let changes = own.clone().map(|i| logs[i] - ground.log[i]);
+            let weights: Vec<f64> = (ground.weights[own.clone()].iter().zip(changes))
+                .map(|(w, change)| if *w > 0.0 { w * change.exp() } else { 0.0 })
+                .collect();
+            let scores = &scores[own.start * p..own.end * p];
+            let each = copies.div_ceil(REPLICATES).max(1);
+            let parts = weights.chunks(each).zip(scores.chunks((each * p).max(1)));
+            for (r, (weights, scores)) in parts.enumerate() {
+                add_mean(&mut self.sums[r], k, sign, weights, scores);
+            }
+            add_mean(&mut self.sums[REPLICATES], k, sign, &weights, scores);
+        }
+        Ok(())
+    }
+
+    /// Minus the derivatives, symmetric.
+    fn finish(self) -> Vec<DMatrix<f64>> {
+        let steps = &self.steps;
+        let each = self.sums.into_iter().map(|sums| {
+            let slopes = DMatrix::from_fn(sums.nrows(), sums.ncols(), |a, k| {
+                -sums[(a, k)] / (2.0 * steps[k])
+            });
+            (&slopes + slopes.transpose()) * 0.5
+        });
+        each.collect()
+    }
+}
+
+/// Log density of data and effects at each draw.
+fn log_densities(
+    cloud: &mut Cloud,
+    (priors, means): (&[Prior], &[Means]),
+    sampling: &Sampling,
+) -> Vec<f64> {
+    let log_lik = cloud.log_lik(sampling.workers);
+    let log_prior = cloud.log_prior(priors, means);
+    let each = log_lik.into_iter().zip(log_prior);
+    each.map(|(y, prior)| y + prior).collect()
+}
+
+/// `Cov_w(phi, score)` of every batch: the derivative of its conditional means.
+fn drift(cloud: &Cloud, drawn: &Drawn, scores: &[f64], p: usize) -> Vec<DMatrix<f64>> {
+    let batch = |b: usize| {
+        let d = cloud.batches.dim(b);
+        let (mut phi, mut score) = (vec![0.0; d], vec![0.0; p]);
+        let mut product = DMatrix::<f64>::zeros(d, p);
+        for c in 0..cloud.copies {
+            let draw = b * cloud.copies + c;
+            let weight = drawn.weights[draw];
+            if weight <= 0.0 {
+                continue;
+            }
+            let first = cloud.first(b, c);
+            let own = &drawn.draws[first..first + d];
+            let scores = &scores[draw * p..(draw + 1) * p];
+            for (i, x) in own.iter().enumerate() {
+                phi[i] += weight * x;
+                for (k, s) in scores.iter().enumerate() {
+                    product[(i, k)] += weight * x * s;
+                }
+            }
+            for (total, s) in score.iter_mut().zip(scores) {
+                *total += weight * s;
+            }
+        }
+        let found = DMatrix::from_fn(d, p, |i, k| product[(i, k)] - phi[i] * score[k]);
+        found.map(|x| if x.is_finite() { x } else { 0.0 })
+    };
+    (0..cloud.batches.len()).map(batch).collect()
+}
+
+/// Add the weighted mean of the scores of some draws to a column.
+fn add_mean(sums: &mut DMatrix<f64>, k: usize, sign: f64, weights: &[f64], scores: &[f64]) {
+    let p = sums.nrows();
+    let total: f64 = weights.iter().sum();
+    if total.is_nan() || total <= 0.0 {
+        return;
+    }
+    for (weight, score) in weights.iter().zip(scores.chunks_exact(p.max(1))) {
+        if *weight > 0.0 {
+            for (a, s) in score.iter().enumerate() {
+                sums[(a, k)] += sign * weight / total * s;
+            }
+        }
+    }
+}
