@@ -2,13 +2,18 @@
 //!
 //! The score of the likelihood is the mean of those of the complete data under the weights (Fisher's identity),
 //! `S(theta) = sum_b E_w[score_b]`. Its derivative, by central differences, is minus the observed information. The draws
-//! move along with `theta`, `phi(theta') = phi + Cov_w(phi, score) (theta' - theta)`, as the conditional means do: weights
-//! then stay nearly what they are, and the information is no small difference of two large numbers, as it is in the
-//! formula of Louis (1982) for draws that stay, of which this is the limit. Replicates tell its Monte-Carlo noise.
+//! move along with `theta` as conditional means and variances do, whose derivatives are covariances with the score:
+//! `phi(theta') = phi + [Cov_w(phi, score) + e (phi - E_w phi)] (theta' - theta)`, `e = Cov_w((phi - E_w phi)^2, score) / (2
+//! Var_w phi)`. Weights then stay nearly what they are, and the information is no small difference of two large numbers,
+//! as it is in the formula of Louis (1982) for draws that stay, of which this is the limit. Replicates tell its noise.
+//!
+//! The gradient `g` of the log density in the effects has mean 0 given the data; `score + Cov_w(phi, score)' g` has the
+//! same mean as the score and hardly any variance where the conditional distribution is nearly Gaussian. Source: Assaraf &
+//! Caffarel (1999), Zero-variance principle for Monte Carlo algorithms.
 
 use nalgebra::DMatrix;
 
-use super::cloud::{Cloud, Weighted};
+use super::cloud::{Cloud, Scored, Weighted};
 use super::importance::{Drawn, Importance, Sampling, REPLICATES};
 use super::posterior::{Batches, Posterior};
 use crate::error::{Error, ErrorClass, Result};
@@ -113,12 +118,15 @@ fn scores(sampling: &Sampling, posterior: &Posterior, free: Vec<usize>) -> Resul
             }
         };
         let means = cloud.means();
-        let weights = (drawn.weights, REPLICATES);
-        let scored = cloud.scores(&found.free, (&priors, &means), weights, sampling.workers);
-        found.noise += &scored.noise;
-        for (total, own) in found.squares.iter_mut().zip(&scored.squares) {
+        let workers = sampling.workers;
+        let mut draws = cloud.draw_scores(&found.free, (&priors, &means), workers);
+        let plain = Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES));
+        for (total, own) in found.squares.iter_mut().zip(&plain.squares) {
             *total += own;
         }
+        steady(cloud, drawn, (&priors, &means), &mut draws, sampling);
+        let scored = Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES));
+        found.noise += &scored.noise;
         let moments = cloud.moments(drawn.draws, drawn.weights);
         for (i, b) in drawn.members.iter().enumerate() {
             found.scores[b * p..(b + 1) * p].copy_from_slice(&scored.batches[i * p..(i + 1) * p]);
@@ -186,8 +194,15 @@ struct Ground<'g> {
     weights: &'g [f64],
     /// Log density of data and effects at each draw.
     log: Vec<f64>,
-    /// Change of each effect of each draw of a batch with each coordinate, `effects x p` a batch.
-    drift: Vec<DMatrix<f64>>,
+    drift: Vec<Drift>,
+}
+
+/// Change of the effects of a batch with each coordinate, `effects x p`: of their means, and relative to the distance
+/// from them.
+struct Drift {
+    mean: Vec<f64>,
+    shift: DMatrix<f64>,
+    stretch: DMatrix<f64>,
 }
 
 impl<'a> Differences<'a> {
@@ -248,8 +263,9 @@ impl<'a> Differences<'a> {
         for (b, drift) in ground.drift.iter().enumerate() {
             for c in 0..cloud.copies {
                 let first = cloud.first(b, c);
-                for (phi, drift) in draws[first..].iter_mut().zip(drift.column(k).iter()) {
-                    *phi += step * drift;
+                for (i, phi) in draws[first..].iter_mut().take(drift.mean.len()).enumerate() {
+                    let away = *phi - drift.mean[i];
+                    *phi += step * (drift.shift[(i, k)] + drift.stretch[(i, k)] * away);
                 }
             }
         }
@@ -302,35 +318,117 @@ fn log_densities(
     each.map(|(y, prior)| y + prior).collect()
 }
 
-/// `Cov_w(phi, score)` of every batch: the derivative of its conditional means.
-fn drift(cloud: &Cloud, drawn: &Drawn, scores: &[f64], p: usize) -> Vec<DMatrix<f64>> {
+/// How the conditional distributions of every batch move.
+fn drift(cloud: &Cloud, drawn: &Drawn, scores: &[f64], p: usize) -> Vec<Drift> {
     let batch = |b: usize| {
         let d = cloud.batches.dim(b);
-        let (mut phi, mut score) = (vec![0.0; d], vec![0.0; p]);
-        let mut product = DMatrix::<f64>::zeros(d, p);
-        for c in 0..cloud.copies {
-            let draw = b * cloud.copies + c;
-            let weight = drawn.weights[draw];
-            if weight <= 0.0 {
-                continue;
-            }
-            let first = cloud.first(b, c);
-            let own = &drawn.draws[first..first + d];
-            let scores = &scores[draw * p..(draw + 1) * p];
-            for (i, x) in own.iter().enumerate() {
-                phi[i] += weight * x;
-                for (k, s) in scores.iter().enumerate() {
-                    product[(i, k)] += weight * x * s;
-                }
-            }
-            for (total, s) in score.iter_mut().zip(scores) {
-                *total += weight * s;
+        let mut mean = vec![0.0; d];
+        for (weight, phi, _) in counted(cloud, drawn, scores, (b, p)) {
+            for (mean, x) in mean.iter_mut().zip(phi) {
+                *mean += weight * x;
             }
         }
-        let found = DMatrix::from_fn(d, p, |i, k| product[(i, k)] - phi[i] * score[k]);
-        found.map(|x| if x.is_finite() { x } else { 0.0 })
+        let mut center = vec![0.0; p];
+        for (weight, _, score) in counted(cloud, drawn, scores, (b, p)) {
+            for (center, s) in center.iter_mut().zip(score) {
+                *center += weight * s;
+            }
+        }
+        let mut variance = vec![0.0; d];
+        let (mut shift, mut stretch) = (DMatrix::<f64>::zeros(d, p), DMatrix::<f64>::zeros(d, p));
+        for (weight, phi, score) in counted(cloud, drawn, scores, (b, p)) {
+            for (i, x) in phi.iter().enumerate() {
+                let away = x - mean[i];
+                variance[i] += weight * away * away;
+                for (k, s) in score.iter().enumerate() {
+                    let along = weight * (s - center[k]);
+                    shift[(i, k)] += along * away;
+                    stretch[(i, k)] += 0.5 * along * away * away;
+                }
+            }
+        }
+        let sound = |x: f64| if x.is_finite() { x } else { 0.0 };
+        Drift {
+            stretch: DMatrix::from_fn(d, p, |i, k| sound(stretch[(i, k)] / variance[i])),
+            shift: shift.map(sound),
+            mean,
+        }
     };
     (0..cloud.batches.len()).map(batch).collect()
+}
+
+/// Weight, effects and scores of the draws of a batch that count.
+fn counted<'c>(
+    cloud: &'c Cloud,
+    drawn: &'c Drawn,
+    scores: &'c [f64],
+    (b, p): (usize, usize),
+) -> impl Iterator<Item = (f64, &'c [f64], &'c [f64])> {
+    let d = cloud.batches.dim(b);
+    (0..cloud.copies).filter_map(move |c| {
+        let draw = b * cloud.copies + c;
+        let weight = drawn.weights[draw];
+        let first = cloud.first(b, c);
+        let phi = &drawn.draws[first..first + d];
+        (weight > 0.0).then(|| (weight, phi, &scores[draw * p..(draw + 1) * p]))
+    })
+}
+
+/// Add to the scores of every draw what has mean 0 and takes most of their variance away.
+fn steady(
+    cloud: &mut Cloud,
+    drawn: &Drawn,
+    (priors, means): (&[Prior], &[Means]),
+    scores: &mut [f64],
+    sampling: &Sampling,
+) {
+    let n = cloud.batches.len();
+    let p = scores.len() / (n * cloud.copies).max(1);
+    let slopes = cloud.slopes(&vec![true; n], sampling.workers).gradient;
+    let drifts = drift(cloud, drawn, scores, p);
+    for (b, drift) in drifts.iter().enumerate() {
+        let d = cloud.batches.dim(b);
+        for c in 0..cloud.copies {
+            let first = cloud.first(b, c);
+            let mut slope = slopes[first..first + d].to_vec();
+            pull(cloud, (b, &drawn.draws[first..first + d]), (priors, means), &mut slope);
+            if !slope.iter().all(|g| g.is_finite()) {
+                continue;
+            }
+            let draw = b * cloud.copies + c;
+            let own = &mut scores[draw * p..(draw + 1) * p];
+            for (k, s) in own.iter_mut().enumerate() {
+                *s += (0..d).map(|i| drift.shift[(i, k)] * slope[i]).sum::<f64>();
+            }
+        }
+    }
+}
+
+/// Add the gradient of the log density of the effects of a draw; given effects pull too.
+fn pull(
+    cloud: &Cloud,
+    (b, phi): (usize, &[f64]),
+    (priors, means): (&[Prior], &[Means]),
+    slope: &mut [f64],
+) {
+    let mut first = 0;
+    for level in cloud.batches.levels(b) {
+        let (group, index) = (level[0].group, level[0].level);
+        let (prior, mean) = (&priors[group], means[group].of(index));
+        let held = cloud.joint.parts[group].held.as_ref();
+        let mut miss: Vec<f64> = (0..mean.len())
+            .map(|k| held.map_or(0.0, |held| held[index * mean.len() + k] - mean[k]))
+            .collect();
+        for (i, c) in level.iter().enumerate() {
+            miss[c.effect] = phi[first + i] - mean[c.effect];
+        }
+        for (i, c) in level.iter().enumerate() {
+            let row = prior.precision.row(c.effect);
+            let own: f64 = row.iter().zip(&miss).map(|(p, r)| p * r).sum();
+            slope[first + i] -= own;
+        }
+        first += level.len();
+    }
 }
 
 /// Add the weighted mean of the scores of some draws to a column.

@@ -23,8 +23,9 @@ pub struct Spectrum {
     open: Vec<usize>,
     /// The change of each coordinate that moves the log density of the complete data by about one.
     unit: DVector<f64>,
-    /// Eigenvalues, and what they are at least, for divisions.
+    /// Eigenvalues, their noise, and what they are at least, for divisions.
     values: DVector<f64>,
+    noises: Vec<f64>,
     divisors: DVector<f64>,
     vectors: DMatrix<f64>,
     /// Deviations of the information of each replicate from their mean, in units.
@@ -68,6 +69,7 @@ impl Spectrum {
         let mut found = Self {
             deviations: each.iter().map(|own| own - &mean).collect(),
             divisors: values.clone(),
+            noises: Vec::new(),
             values,
             vectors,
             open,
@@ -75,8 +77,8 @@ impl Spectrum {
         };
         for j in 0..found.values.len() {
             let noise = found.noise(&found.vectors.column(j).into_owned());
-            let least = (SURE * noise).max(FLAT);
-            found.divisors[j] = found.values[j].abs().max(least);
+            found.noises.push(noise);
+            found.divisors[j] = found.values[j].abs().max(noise).max(FLAT);
         }
         Some(found)
     }
@@ -90,12 +92,13 @@ impl Spectrum {
 
     /// Whether a direction is observed.
     fn is_sure(&self, j: usize) -> bool {
-        self.values[j] >= self.divisors[j]
+        self.values[j] >= (SURE * self.noises[j]).max(FLAT)
     }
 
     /// Whether the likelihood curves up along some direction, beyond its noise.
     pub fn is_saddle(&self) -> bool {
-        (self.values.iter().zip(&self.divisors)).any(|(value, divisor)| -value >= *divisor)
+        let each = self.values.iter().zip(&self.noises);
+        each.into_iter().any(|(value, noise)| -value >= (SURE * noise).max(FLAT))
     }
 
     /// What one Newton step would gain in `-2 log L`, and the part of it that Monte-Carlo noise gives. `score`, `noise`:

@@ -14,7 +14,7 @@ use crate::problem::{CovarianceUpdate, Joint, Variance};
 const ZERO: f64 = 1e-5;
 
 /// Information about the logarithm of a standard deviation below which it may be 0.
-const VAGUE: f64 = 0.5;
+const VAGUE: f64 = 4.0;
 
 /// Log-likelihood that a variance of 0 may cost, and that one above 0 must bring.
 const COST: f64 = 0.003;

@@ -102,14 +102,7 @@ impl Cloud<'_> {
         workers: &Workers,
     ) -> Scored {
         let draws = self.draw_scores(free, population, workers);
-        let (p, copies) = (free.len(), self.copies);
-        let mut found = Scored::none(self.batches.len(), p, replicates);
-        for b in 0..self.batches.len() {
-            let own = &weights[b * copies..(b + 1) * copies];
-            found.add(b, own, &draws[b * copies * p..(b + 1) * copies * p]);
-        }
-        found.finish();
-        found
+        Scored::of(&draws, (weights, self.copies), (free.len(), replicates))
     }
 
     /// Scores of every draw, `batches x copies x p`.
@@ -211,6 +204,22 @@ impl Share {
 }
 
 impl Scored {
+    /// Moments of the scores of all draws, `batches x copies x p`.
+    pub fn of(
+        draws: &[f64],
+        (weights, copies): (&[f64], usize),
+        (p, replicates): (usize, usize),
+    ) -> Self {
+        let batches = weights.len() / copies.max(1);
+        let mut found = Self::none(batches, p, replicates);
+        for b in 0..batches {
+            let own = &weights[b * copies..(b + 1) * copies];
+            found.add(b, own, &draws[b * copies * p..(b + 1) * copies * p]);
+        }
+        found.finish();
+        found
+    }
+
     fn none(batches: usize, p: usize, replicates: usize) -> Self {
         Self {
             batches: vec![0.0; batches * p],
