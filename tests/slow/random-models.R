@@ -34,7 +34,8 @@ limited <- function(code, seconds) {
   setTimeLimit(elapsed = seconds, transient = TRUE)
   on.exit(setTimeLimit())
   tryCatch(code, error = function(error) {
-    if (grepl("time limit", conditionMessage(error))) "cut" else paste("error:", conditionMessage(error)[1L])
+    message <- conditionMessage(error)
+    if (grepl("time limit", message)) "cut" else paste("error:", sub("\n.*", "", message))
   })
 }
 
@@ -70,7 +71,8 @@ one_fit <- function(design, method, seed, from, limit) {
   fit <- limited(fit_design(design, if (method == "saem") saem() else vem(), seed, from), limit)
   row <- data.frame(
     design = design$seed, family = design$kind$family, curve = design$kind$curve, subjects = design$size$subjects,
-    rows = nrow(design$data), effects = length(random_terms(design)), method = method, from = from, seed = seed,
+    rows = nrow(design$data), effects = length(random_terms(design)),
+    zero = any(vapply(random_terms(design), `[[`, 0, "sd") == 0), method = method, from = from, seed = seed,
     seconds = round(proc.time()[["elapsed"]] - started, 2)
   )
   if (is.character(fit)) {
@@ -119,8 +121,9 @@ print_design <- function(rows, k) {
   codes <- ifelse(own$code %in% names(short), short[own$code], paste0(" ", substr(own$code, 1, 60)))
   text <- paste0(own$method, " ", sprintf("%.3f", own$excess), codes)
   cat(sprintf(
-    "%3d %-10s %-13s n %3d rows %4d effects %d | %s | %.1f s%s\n", k, own$family[1L], own$curve[1L], own$subjects[1L],
-    own$rows[1L], own$effects[1L], paste(text, collapse = ", "), sum(rows$seconds), disagreement(rows)
+    "%3d %-10s %-13s n %3d rows %4d effects %d%s | %s | %.1f s%s\n", k, own$family[1L], own$curve[1L], own$subjects[1L],
+    own$rows[1L], own$effects[1L], if (own$zero[1L]) " (an SD is 0)" else "", paste(text, collapse = ", "),
+    sum(rows$seconds), disagreement(rows)
   ))
 }
 

@@ -3,6 +3,7 @@
 # A model that starts at the `start` of the table of parameters, or at its `truth`.
 write_model <- function(design, from = "start") {
   values <- in_units(design, starting_values(design, from))
+  if (!is.null(design$units$error)) values[["sd_a"]] <- design$units$error
   fixed <- written_fixed(design, values)
   random <- written_random(design)
   code <- as.call(c(quote(`{`), written_code(design)))
@@ -174,6 +175,8 @@ data_in_units <- function(design) {
   if (has_unit(design)) data$y <- data$y * units$response
   data
 }
+
+has_error <- function(design) "sd_a" %in% design$parameters$name
 
 has_unit <- function(design) design$kind$family %in% c("normal", "lognormal")
 

@@ -3,8 +3,9 @@
 # A design holds the terms of its curve with their typical values, SDs of effects and coefficients of covariates, the
 # table of its parameters (`design_parameters()`), the data, and the units both are written in.
 
-design_units <- function(response = 1, time = 1, covariate = 1, center = FALSE, log = FALSE) {
-  list(response = response, time = time, covariate = covariate, center = center, log = log)
+# `error` is a start of the constant residual error that does not go with the unit.
+design_units <- function(response = 1, time = 1, covariate = 1, center = FALSE, log = FALSE, error = NULL) {
+  list(response = response, time = time, covariate = covariate, center = center, log = log, error = error)
 }
 
 # Families and curves in the order of the designs, so that any twenty in a row hold them all.
@@ -101,6 +102,8 @@ drawn_effects <- function(terms, n, family, zero) {
       stats::runif(1, 0.5, 1) * (if (term$t == 0) 1 else 0.15)
     }
   }
+  # What a start is measured by where the truth is 0.
+  for (name in chosen) terms[[name]]$usual <- terms[[name]]$sd
   if (zero) terms[[sample(chosen, 1L)]]$sd <- 0
   terms
 }
@@ -112,7 +115,9 @@ drawn_covariates <- function(terms, n, subjects, family) {
   if (subjects < 10 || n == 0L) return(terms)
   reach <- c(wt = 0.012, lwt = 0.6, sex = 0.35)
   open <- setdiff(names(terms), if (family == "normal") c("h", "b") else "b")
-  for (covariate in sample(names(reach), n)) {
+  # Weight and its logarithm together would be the same covariate twice.
+  candidates <- c(sample(c("wt", "lwt"), 1L), "sex")
+  for (covariate in sample(candidates, n)) {
     name <- open[sample.int(length(open), 1L)]
     beta <- reach[[covariate]] * stats::runif(1, 0.3, 1) * sample(c(-1, 1), 1L)
     term <- terms[[name]]
@@ -199,12 +204,11 @@ spread_parameters <- function(design) {
 # Starts away from the truth: a factor of 0.4 to 2.5 on what is positive, 0 for coefficients, correlations of 0. A
 # variance that is 0 starts where one of its size would.
 with_starts <- function(design, table) {
-  values <- vapply(design$terms, `[[`, 0, "value")
   n <- nrow(table)
   for (attempt in 1:1000) {
     factor <- exp(stats::runif(n, log(0.4), log(2.5)))
-    typical <- match(names(values), table$name)
-    if (design$curve$sensible(values * ifelse(is.na(typical), 1, factor[typical]))) break
+    # Coefficients start at 0, so this is the start at any weight.
+    if (design$curve$sensible(stats::setNames(table$truth * factor, table$name))) break
   }
   start <- table$truth * factor
   real <- !table$positive & table$role != "spread"
@@ -215,10 +219,10 @@ with_starts <- function(design, table) {
   start[table$role == "spread" & !table$positive] <- 0
   none <- table$role == "spread" & table$truth == 0
   if (any(none & table$positive)) {
-    typical <- vapply(random_terms(design), function(term) if (term$scale == "log") 0.3 else abs(term$value) / 5, 0)
+    usual <- vapply(random_terms(design), `[[`, 0, "usual")
     power <- if (design$form$spread == "variances") 2 else 1
     spreads <- which(table$role == "spread")
-    start[none] <- (typical^power * factor[spreads])[none[spreads]]
+    start[none] <- (usual^power * factor[spreads])[none[spreads]]
   }
   table$start <- signif(start, 3)
   table
