@@ -113,7 +113,7 @@ with_best <- function(rows) {
 # The line of a design: the excess of each fit from a distant start with its status.
 print_design <- function(rows, k) {
   if (nrow(rows) == 0L) {
-    cat(sprintf("%3d no result: the process ended or was cut\n", k))
+    cat(sprintf("%3d no result\n", k))
     return(invisible())
   }
   own <- rows[rows$from == "start", ]
@@ -155,10 +155,8 @@ run_coverage <- function(k, arguments) {
   table <- design$parameters
   truth <- in_units(design, stats::setNames(table$truth, table$name))
   for (i in seq_len(arguments$coverage)) {
-    withr::with_seed(10000L * k + i, {
-      design$seed <- 10000L * k + i
-      design$data <- drawn_data(design)
-    })
+    design$seed <- 10000L * k + i
+    design$data <- seeded(design$seed, drawn_data(design))
     for (method in c("saem", "vem")) {
       fit <- limited(fit_design(design, if (method == "saem") saem() else vem(), i), arguments$limit)
       bounds <- if (is.list(fit)) tryCatch(stats::confint(fit), nlmers_error = function(error) NULL)
@@ -227,7 +225,8 @@ run_all <- function(arguments) {
   designs <- if (is.na(arguments$only)) seq_len(arguments$designs) else arguments$only
   unlink(c(arguments$output, coverage_file(arguments$output)))
   for (k in designs) {
-    run_apart("design", k, arguments, (arguments$seeds + 3) * (arguments$limit + 60))
+    status <- run_apart("design", k, arguments, (arguments$seeds + 3) * (arguments$limit + 60))
+    if (status != 0L) cat(sprintf("%3d ended with status %d (124: cut)\n", k, status))
     rows <- read_rows(arguments$output)
     print_design(rows[rows$design == k, ], k)
   }

@@ -58,7 +58,7 @@ written_mean <- function(design, name) {
   mean
 }
 
-effect_name <- function(design, name) as.name(paste0(if (design$form$reference) "phi_" else "eta_", name))
+effect_symbol <- function(design, name) as.name(paste0(if (design$form$reference) "phi_" else "eta_", name))
 
 written_random <- function(design) {
   names <- names(random_terms(design))
@@ -66,7 +66,7 @@ written_random <- function(design) {
     mean <- if (design$form$reference) written_mean(design, name)
     if (is.null(mean)) 0 else mean
   })
-  effects <- lapply(names, effect_name, design = design)
+  effects <- lapply(names, effect_symbol, design = design)
   lines <- if (design$form$spread == "sd") {
     Map(function(name, effect, mean) {
       bquote(.(effect) ~ normal(.(mean), .(as.name(paste0("o_", name)))) | id)
@@ -85,7 +85,7 @@ written_individual <- function(design, name) {
   term <- design$terms[[name]]
   mean <- written_mean(design, name)
   varied <- !is.na(term$sd)
-  effect <- effect_name(design, name)
+  effect <- effect_symbol(design, name)
   value <- if (varied && design$form$reference) {
     effect
   } else if (varied && is.null(mean)) {

@@ -20,10 +20,19 @@ design_kinds <- function() {
   data.frame(family = vapply(parts, `[[`, "", 1L), curve = vapply(parts, `[[`, "", 2L))
 }
 
+# R's generator is left as it was.
+seeded <- function(seed, code) {
+  old <- get0(".Random.seed", globalenv(), inherits = FALSE)
+  on.exit(if (is.null(old)) rm(".Random.seed", envir = globalenv()) else assign(".Random.seed", old, globalenv()))
+  set.seed(seed)
+  code
+}
+
+random_design <- function(seed, ...) seeded(seed, drawn_design(seed, ...))
+
 # An argument that is NULL is drawn.
-random_design <- function(seed, kind = design_kinds()[(seed - 1L) %% 20L + 1L, ], subjects = NULL, rows = NULL,
-                          effects = NULL, covariates = NULL, zero = NULL, full = NULL, error = NULL) {
-  withr::local_seed(seed)
+drawn_design <- function(seed, kind = design_kinds()[(seed - 1L) %% 20L + 1L, ], subjects = NULL, rows = NULL,
+                         effects = NULL, covariates = NULL, zero = NULL, full = NULL, error = NULL) {
   curve <- random_curves()[[kind$curve]]
   family <- sub("_once", "", kind$family)
   terms <- drawn_terms(curve, family)
