@@ -115,8 +115,8 @@
 #'   schedule `"saemix"`, the optimizer `score()`, all batches updated, the windowed test, no
 #'   functions of the user, no `builtin_mean` and no `anneal_to_fixed`.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at the estimate.
-#' @param nodes (integer or NULL) quadrature nodes a dimension; `NULL` chooses by the number of
-#'   random effects.
+#' @param nodes (integer or NULL) quadrature nodes a dimension; `NULL` takes as many as it needs,
+#'   see [logLik.nlme_fit()].
 #' @param verbose (logical) one line for each iteration that is reported.
 #' @param ... nothing; an unknown option is refused with the nearest known one.
 #' @section Groups of options:

@@ -60,6 +60,26 @@ test_that("a wide gap is worse where the estimates depend on it", {
   expect_match(capture.output(print(table)), "bound gap +1 +PROBLEM", all = FALSE)
 })
 
+test_that("a likelihood below its bound, or far from another way to compute it, is told", {
+  sick <- fit
+  sick$elbo$subjects[2] <- sick$importance$log_lik[2] + 0.5
+  table <- health(sick)
+  row <- table[table$check == "lower bound", ]
+  expect_equal(row[c("value", "status")], data.frame(value = 1, status = "problem", row.names = rownames(row)))
+  expect_match(row$detail, sick$effects$labels[2])
+  expect_equal(status_of(fit)[["lower bound"]], "ok")
+  expect_false("likelihood" %in% names(status_of(fit)))
+  by_nodes <- fit
+  by_nodes$log_lik$method <- "quadrature"
+  expect_equal(status_of(by_nodes)[["likelihood"]], "ok")
+  by_nodes$log_lik$value <- by_nodes$log_lik$value + 0.5
+  expect_equal(status_of(by_nodes)[["likelihood"]], "note")
+  by_nodes$log_lik$value <- by_nodes$log_lik$value + 2
+  expect_equal(status_of(by_nodes)[["likelihood"]], "problem")
+  by_nodes$log_lik$error <- 1
+  expect_equal(status_of(by_nodes)[["likelihood"]], "ok")
+})
+
 test_that("random effects that collapse, coincide or hide are told", {
   sick <- fit
   sick$covariance$value[2, 2] <- 1e-8

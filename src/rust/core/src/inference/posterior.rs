@@ -97,6 +97,55 @@ impl Gaussian {
         }
     }
 
+    /// Squared distance of `x` from the mean, `|chol^-1 (x - mean)|^2`.
+    pub fn square(&self, x: &[f64]) -> f64 {
+        self.standardized(x).iter().map(|z| z * z).sum()
+    }
+
+    /// `chol^-1 (x - mean)`
+    pub fn standardized(&self, x: &[f64]) -> Vec<f64> {
+        let mut z: Vec<f64> = x.iter().zip(&self.mean).map(|(x, m)| x - m).collect();
+        self.solve(&mut z);
+        z
+    }
+
+    /// `chol^-1 z` in place.
+    fn solve(&self, z: &mut [f64]) {
+        for i in 0..z.len() {
+            let before: f64 = (0..i).map(|j| self.chol[at(i, j)] * z[j]).sum();
+            z[i] = (z[i] - before) / self.chol[at(i, i)];
+        }
+    }
+
+    /// The distribution of `chol^-1 (x - mean)` when `x` has the distribution `other`.
+    pub fn seen(&self, other: &Self) -> Self {
+        let d = self.dim();
+        let mut chol = other.chol.clone();
+        for j in 0..d {
+            let mut column: Vec<f64> = (0..d).map(|i| lower(&other.chol, i, j)).collect();
+            self.solve(&mut column);
+            (j..d).for_each(|i| chol[at(i, j)] = column[i]);
+        }
+        Self {
+            mean: self.standardized(&other.mean),
+            chol,
+        }
+    }
+
+    /// The distribution of `mean + chol z` when `z` has the distribution `inner`.
+    pub fn carried(&self, inner: &Self) -> Self {
+        let d = self.dim();
+        let mut found = inner.clone();
+        self.place(&inner.mean, &mut found.mean);
+        for i in 0..d {
+            for j in 0..=i {
+                let product = (j..=i).map(|k| self.chol[at(i, k)] * inner.chol[at(k, j)]);
+                found.chol[at(i, j)] = product.sum();
+            }
+        }
+        found
+    }
+
     /// `ln det(chol)`
     pub fn log_det(&self) -> f64 {
         (0..self.dim()).map(|i| self.chol[at(i, i)].ln()).sum()
@@ -109,6 +158,15 @@ impl Gaussian {
             &self.chol[at(j, 0)..=at(j, j)],
         );
         a.iter().zip(b).map(|(x, y)| x * y).sum()
+    }
+}
+
+/// Element `(i, j)` of a lower triangle.
+fn lower(chol: &[f64], i: usize, j: usize) -> f64 {
+    if j <= i {
+        chol[at(i, j)]
+    } else {
+        0.0
     }
 }
 

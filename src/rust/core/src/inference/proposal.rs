@@ -34,12 +34,23 @@ pub fn around(joint: &Joint, theta: &[f64], modes: &Points) -> Result<Posterior>
 }
 
 /// Lower Cholesky factor, by rows, of the inverse of a symmetric matrix.
-fn factor_of_inverse(matrix: DMatrix<f64>) -> Vec<f64> {
+///
+/// With `J` the reversal of the order and `J A J = M M'`, it is `J M'^-1 J`: the inverse itself, in which small variances
+/// drown, is never formed.
+pub fn factor_of_inverse(matrix: DMatrix<f64>) -> Vec<f64> {
     let d = matrix.nrows();
-    let inverse = matrix.clone().cholesky().map(|c| c.inverse());
-    let inverse = inverse.unwrap_or_else(|| inverse_of_size(matrix));
-    let factor = inverse.cholesky().map(|c| c.l());
-    let factor = factor.unwrap_or_else(|| DMatrix::identity(d, d));
+    let reversed = DMatrix::from_fn(d, d, |i, j| matrix[(d - 1 - i, d - 1 - j)]);
+    let factor = reversed.cholesky().and_then(|c| {
+        let upper = c.l().transpose();
+        let inverse = upper.solve_upper_triangular(&DMatrix::identity(d, d))?;
+        Some(DMatrix::from_fn(d, d, |i, j| {
+            inverse[(d - 1 - i, d - 1 - j)]
+        }))
+    });
+    let factor = factor.unwrap_or_else(|| {
+        let inverse = inverse_of_size(matrix).cholesky();
+        inverse.map_or_else(|| DMatrix::identity(d, d), |c| c.l())
+    });
     let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
     pairs.map(|at| factor[at]).collect()
 }

@@ -25,7 +25,24 @@ pub struct Variational {
     elbo: Elbo,
     points: usize,
     importance: Option<Importance>,
+    /// The importance-sampled likelihood is below its own lower bound.
+    refuted: bool,
 }
+
+/// What weighted draws say.
+#[derive(Default)]
+struct Weighed {
+    importance: Option<Importance>,
+    covariance: Option<nalgebra::DMatrix<f64>>,
+    warnings: Vec<String>,
+}
+
+/// Difference of a likelihood from its bound that is rounding.
+const ROUNDING: f64 = 1e-3;
+
+const REFUTED: &str = "The log-likelihood by importance sampling came out below its own lower bound, and is left out: the \
+                       draws do not cover the conditional distributions of the random effects. See health(); \
+                       logLik(method = \"quadrature\") does not draw.";
 
 /// What a method computes around the conditional modes at the end.
 pub struct Wanted {
@@ -79,6 +96,7 @@ impl Variational {
             elbo: found.elbo,
             points: found.fit.chains,
             importance: None,
+            refuted: false,
         };
         (found.fit, kept)
     }
@@ -104,36 +122,68 @@ impl Variational {
             seed,
             draws: self.options.draws,
         };
-        let weighs = matches!(self.options.se, Errors::Louis | Errors::Sandwich);
-        if weighs {
-            match louis(&sampling, &self.proposal) {
+        let mut found = self.weighed_by(&sampling, &self.proposal);
+        let low = found.importance.as_ref().map(|i| self.below(i));
+        if let Some(low) = low.filter(|low| !low.is_empty()) {
+            let mut other = self.proposal.clone();
+            low.iter().for_each(|b| other[*b] = self.q[*b].clone());
+            found = self.weighed_by(&sampling, &other);
+            self.refuted = (found.importance.as_ref()).is_none_or(|i| !self.below(i).is_empty());
+            self.proposal = other;
+        }
+        if self.refuted {
+            found.warnings.push(REFUTED.into());
+        }
+        fit.covariance = found.covariance.or(fit.covariance.take());
+        fit.warnings.extend(found.warnings);
+        self.importance = found.importance;
+    }
+
+    /// Batches whose likelihood is below the bound by more than the errors of both.
+    fn below(&self, found: &Importance) -> Vec<usize> {
+        let bound = self.elbo.batches.iter().zip(&self.elbo.errors);
+        let sampled = found.log_lik.iter().zip(&found.mc_error);
+        let each = bound.zip(sampled).enumerate();
+        let low = each.filter(|(_, ((bound, slack), (value, error)))| {
+            let errors = 3.0 * (error.max(0.0) + *slack);
+            **value + errors + ROUNDING < **bound
+        });
+        low.map(|(b, _)| b).collect()
+    }
+
+    /// Likelihood and covariance of the estimates by draws around `proposal`, as the options ask.
+    fn weighed_by(&self, sampling: &Sampling, proposal: &Posterior) -> Weighed {
+        let mut found = Weighed::default();
+        if matches!(self.options.se, Errors::Louis | Errors::Sandwich) {
+            match louis(sampling, proposal) {
                 Ok(information) => {
                     let covariance = if self.options.se == Errors::Sandwich {
-                        sandwich(joint, &information)
+                        sandwich(sampling.joint, &information)
                     } else {
-                        inverse(joint, &information.free, &information.observed)
+                        inverse(sampling.joint, &information.free, &information.observed)
                     };
                     match covariance {
-                        Ok(covariance) => fit.covariance = Some(covariance),
-                        Err(error) => fit.warnings.push(error.to_string()),
+                        Ok(covariance) => found.covariance = Some(covariance),
+                        Err(error) => found.warnings.push(error.to_string()),
                     }
-                    self.importance = Some(information.importance);
-                    return;
+                    found.importance = Some(information.importance);
+                    return found;
                 }
-                Err(error) => fit.warnings.push(error.to_string()),
+                Err(error) => found.warnings.push(error.to_string()),
             }
         }
         if self.options.log_lik == LogLik::Importance {
-            match sampling.run(&self.proposal) {
-                Ok(importance) => self.importance = Some(importance),
-                Err(error) => fit.warnings.push(error.to_string()),
+            match sampling.run(proposal) {
+                Ok(importance) => found.importance = Some(importance),
+                Err(error) => found.warnings.push(error.to_string()),
             }
         }
+        found
     }
 
     /// The log-likelihood by importance sampling, where the options ask for it.
     pub fn log_lik(&self) -> Option<Value> {
-        let importance = self.weighed()?;
+        let importance = self.weighed().filter(|_| !self.refuted)?;
         importance.total().is_finite().then(|| by_draws(importance))
     }
 
@@ -182,6 +232,7 @@ impl Variational {
             ("value", Value::Number(self.elbo.value())),
             ("subjects", Value::Numbers(self.elbo.batches.clone())),
             ("mc_error", Value::Number(self.elbo.error)),
+            ("errors", Value::Numbers(self.elbo.errors.clone())),
             ("fitted", Value::Number(self.elbo.fitted)),
             ("points", count(self.points)),
             ("family", Value::Text(family.into())),
