@@ -12,10 +12,11 @@ check_bound <- function(fit, batches) {
   slack <- if (is.null(fit$elbo$errors)) fit$elbo$mc_error else fit$elbo$errors
   errors <- 3 * (ifelse(is.na(batches$mc_error), 0, batches$mc_error) + slack)
   short <- which(batches$gap + errors < -1e-3)
+  who <- batch_words(fit, batches$batch)
   health_row(
     "lower bound", length(short), graded(length(short), 1, 1),
     if (length(short) > 0L) {
-      sprintf("log-likelihoods below it, %s by %.3g", batch_words(fit, batches$batch)[short[1L]], -batches$gap[short[1L]])
+      sprintf("log-likelihoods below it, %s by %.3g", who[short[1L]], -batches$gap[short[1L]])
     } else {
       "log-likelihoods below it"
     },

@@ -138,14 +138,12 @@ likelihood_method <- function(log_lik) {
     importance = sprintf("importance sampling, %d draws", as.integer(attr(log_lik, "draws"))),
     if (nodes == 1) "Laplace approximation" else sprintf("quadrature, %d nodes per dimension", as.integer(nodes))
   )
-  paste0(
-    words, if (attr(log_lik, "method") == "quadrature+importance") sprintf(", %d terms by importance sampling", sampled),
-    error_words(log_lik)
-  )
+  mixed <- attr(log_lik, "method") == "quadrature+importance"
+  paste0(words, if (mixed) sprintf(", %d terms by importance sampling", as.integer(sampled)), error_shown(log_lik))
 }
 
 # The Monte-Carlo error is always shown, that of quadrature where it is seen in two digits of the value.
-error_words <- function(log_lik) {
+error_shown <- function(log_lik) {
   shown <- function(x) format(signif(x, 2), scientific = FALSE)
   monte_carlo <- attr(log_lik, "mc_error")
   error <- attr(log_lik, "error")

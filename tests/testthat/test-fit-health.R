@@ -57,7 +57,7 @@ test_that("a wide gap is worse where the estimates depend on it", {
   table <- health(wide)
   expect_equal(table$status[table$check == "bound gap"], "problem")
   expect_match(table$advice[table$check == "bound gap"], "polish = TRUE", fixed = TRUE)
-  expect_match(capture.output(print(table)), "bound gap +1 +PROBLEM", all = FALSE)
+  expect_match(capture.output(print(table)), "bound gap +1([.]00)? +PROBLEM", all = FALSE)
 })
 
 test_that("a likelihood below its bound, or far from another way to compute it, is told", {
@@ -65,7 +65,8 @@ test_that("a likelihood below its bound, or far from another way to compute it, 
   sick$elbo$subjects[2] <- sick$importance$log_lik[2] + 0.5
   table <- health(sick)
   row <- table[table$check == "lower bound", ]
-  expect_equal(row[c("value", "status")], data.frame(value = 1, status = "problem", row.names = rownames(row)))
+  expect_equal(row$value, 1)
+  expect_equal(row$status, "problem")
   expect_match(row$detail, sick$effects$labels[2])
   expect_equal(status_of(fit)[["lower bound"]], "ok")
   expect_false("likelihood" %in% names(status_of(fit)))

@@ -248,7 +248,10 @@ impl<'a> Ground<'a> {
     pub fn gaussian(&self, batch: usize, phi: &[f64], weights: &[f64]) -> Option<Gaussian> {
         let home = &self.population[batch];
         let d = home.dim();
-        let z: Vec<f64> = (phi.chunks_exact(d.max(1)))
+        if d == 0 {
+            return None;
+        }
+        let z: Vec<f64> = (phi.chunks_exact(d))
             .flat_map(|phi| home.standardized(phi))
             .collect();
         let inner = gaussian(&moments(&z, weights, d), 1.0)?;

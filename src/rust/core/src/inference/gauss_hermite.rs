@@ -50,3 +50,20 @@ fn log_weight(x: f64, nodes: usize) -> f64 {
     }
     -sum.ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_rules_integrate_a_gaussian_times_a_square() {
+        let integral = |points: &[(f64, f64)]| -> f64 {
+            let term = |(x, log): &(f64, f64)| (log - x * x).exp() * (1.0 + x * x);
+            points.iter().map(term).sum()
+        };
+        let exact = 1.5 * std::f64::consts::PI.sqrt();
+        for points in [rule(3).unwrap(), rule(101).unwrap(), trapezoid(65)] {
+            assert!((integral(&points) / exact - 1.0).abs() < 1e-12);
+        }
+    }
+}

@@ -8,10 +8,11 @@
 //! left alone. Batches are taken in groups, so that memory does not grow with their number. Source: Pinheiro & Bates
 //! (1995), Approximations to the log-likelihood function in the nonlinear mixed-effects model.
 
-use super::adaptive::{Ground, Sample, MOST_EFFECTS};
+use super::adaptive::Ground;
 use super::cloud::{layouts_of, Cloud};
 use super::points::{LatticePoints, Source};
 use super::posterior::{Batches, Gaussian, Posterior};
+use super::redraw::{better, mixes, Group};
 use super::weights::Weight;
 use crate::error::Result;
 use crate::parallel::Workers;
@@ -90,9 +91,6 @@ impl Importance {
         self.khat.push(weight.khat);
     }
 }
-
-/// Effective part of the draws of a batch below which better ones are looked for.
-const POOR: f64 = 0.1;
 
 /// Draws of some of the batches and their weights, in the order of the cloud that holds them.
 pub struct Drawn<'d> {
@@ -297,95 +295,6 @@ fn place(lattices: &[LatticePoints], batch: usize, q: &Gaussian) -> (Vec<f64>, V
         logs.extend(densities.iter().map(|log| log - log_det));
     }
     (draws, logs)
-}
-
-/// Weighted draws of batches that are held together.
-struct Group {
-    members: Vec<usize>,
-    batches: Batches,
-    copies: usize,
-    found: Vec<Weight>,
-    draws: Vec<f64>,
-    weights: Vec<f64>,
-}
-
-impl Group {
-    fn drawn(&self) -> Drawn<'_> {
-        Drawn {
-            members: &self.members,
-            draws: &self.draws,
-            weights: &self.weights,
-        }
-    }
-
-    /// Draws and weights of a member.
-    fn own(&self, i: usize) -> (&[f64], &[f64]) {
-        let (draws, weights) = (self.draws_of(i), self.weights_of(i));
-        (&self.draws[draws], &self.weights[weights])
-    }
-
-    fn draws_of(&self, i: usize) -> std::ops::Range<usize> {
-        self.copies * self.batches.offsets[i]..self.copies * self.batches.offsets[i + 1]
-    }
-
-    fn weights_of(&self, i: usize) -> std::ops::Range<usize> {
-        i * self.copies..(i + 1) * self.copies
-    }
-
-    /// Take better draws where the weights are poor or miss something; whether there are any.
-    fn improve(&mut self, ground: &Ground, posterior: &Posterior) -> bool {
-        let poor = |i: usize| {
-            let weight = &self.found[i];
-            !weight.is_sound(self.copies) || weight.ess < POOR * self.copies as f64
-        };
-        let mixed = (0..self.members.len()).filter(|i| mixes(&posterior[self.members[*i]]));
-        let (mut wanted, fine): (Vec<usize>, Vec<usize>) = mixed.partition(|i| poor(*i));
-        let checked: Vec<usize> = fine.iter().map(|i| self.members[*i]).collect();
-        let values: Vec<f64> = fine.iter().map(|i| self.found[*i].log_lik).collect();
-        let missed = ground.missed(&checked, posterior, (&values, self.copies));
-        let is_missed = |i: &usize| missed.binary_search(&self.members[*i]).is_ok();
-        let again: Vec<usize> = fine.into_iter().filter(is_missed).collect();
-        let mut taken = false;
-        let certain = again.clone();
-        wanted.extend(again);
-        wanted.sort_unstable();
-        let numbers: Vec<usize> = wanted.iter().map(|i| self.members[*i]).collect();
-        for (i, sample) in wanted
-            .iter()
-            .zip(better(ground, &numbers, posterior, self.copies))
-        {
-            taken |= self.take(*i, &sample, certain.contains(i));
-        }
-        taken
-    }
-
-    /// Put other draws in the place of those of a member, if they are better or those are known to be wrong.
-    fn take(&mut self, i: usize, sample: &Sample, certain: bool) -> bool {
-        let mut weights = sample.log_weights();
-        let weight = Weight::of(&mut weights);
-        let better = weight.is_sound(self.copies) || weight.ess > self.found[i].ess;
-        if !(certain || better) {
-            return false;
-        }
-        let (draws, places) = (self.draws_of(i), self.weights_of(i));
-        self.draws[draws].copy_from_slice(&sample.phi);
-        self.weights[places].copy_from_slice(&weights);
-        self.found[i] = weight;
-        true
-    }
-}
-
-/// Better draws of some batches; none for none.
-fn better(ground: &Ground, members: &[usize], posterior: &Posterior, draws: usize) -> Vec<Sample> {
-    if members.is_empty() {
-        return Vec::new();
-    }
-    ground.improved(members, posterior, draws)
-}
-
-/// Whether mixtures are fitted to the draws of a batch.
-fn mixes(q: &Gaussian) -> bool {
-    (1..=MOST_EFFECTS).contains(&q.dim())
 }
 
 /// Effective draws from which moments of `d` effects are taken.

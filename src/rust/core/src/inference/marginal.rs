@@ -182,28 +182,48 @@ impl<'a> Wanted<'a> {
             draws: 0,
             converged: refined.converged.clone(),
         };
+        self.draw(&mut found, &refined, &missed, effort.tolerance)?;
+        Ok(found)
+    }
+
+    /// Sample the subjects that quadrature left open.
+    fn draw(
+        &self,
+        found: &mut Marginal,
+        refined: &Refined,
+        missed: &[bool],
+        tolerance: f64,
+    ) -> Result<()> {
         let mut open: Vec<usize> = (0..missed.len())
             .filter(|i| missed[*i] || !refined.settled[*i])
             .collect();
+        if open.is_empty() || refined.places.dim > MOST_EFFECTS {
+            return Ok(());
+        }
         let draws: &[usize] = if self.is_dynamic() {
             &[DRAWS_OF_SOLUTIONS]
         } else {
             &[DRAWS, MORE_DRAWS]
         };
-        let posterior = self.around(&refined);
+        let posterior = self.around(refined);
         for draws in draws {
-            if open.is_empty() || refined.places.dim > MOST_EFFECTS {
+            if open.is_empty() {
                 break;
             }
-            let batches: Vec<usize> = open.iter().map(|i| self.joint.batches[0][*i]).collect();
-            let drawn = self.sampling(*draws).some(&posterior, &batches)?;
-            for (k, i) in open.iter().enumerate() {
+            let mut batches: Vec<(usize, usize)> = open
+                .iter()
+                .map(|i| (self.joint.batches[0][*i], *i))
+                .collect();
+            batches.sort_unstable();
+            let members: Vec<usize> = batches.iter().map(|(b, _)| *b).collect();
+            let drawn = self.sampling(*draws).some(&posterior, &members)?;
+            for (k, (_, i)) in batches.iter().enumerate() {
                 found.weigh(*i, k, &drawn, missed[*i] || found.sampled[*i]);
             }
             found.draws = drawn.draws;
-            open.retain(|i| found.errors[*i].is_nan() || found.errors[*i] > effort.tolerance);
+            open.retain(|i| found.errors[*i].is_nan() || found.errors[*i] > tolerance);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Subjects with mass outside their last rule.

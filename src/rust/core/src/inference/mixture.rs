@@ -223,3 +223,85 @@ fn log_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
     }
     largest + terms.map(|t| (t - largest).exp()).sum::<f64>().ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inference::points::Source;
+    use crate::random::{Purpose, Stream};
+
+    fn lattices(n: usize) -> Vec<LatticePoints> {
+        let source = Source {
+            stream: Stream {
+                seed: 3,
+                purpose: Purpose::Importance,
+            },
+            replicate: 0,
+        };
+        vec![LatticePoints::new(source, n, 3)]
+    }
+
+    fn round(share: f64, mean: [f64; 2], sd: f64) -> Component {
+        Component {
+            share,
+            place: Gaussian {
+                mean: mean.to_vec(),
+                chol: vec![sd, 0.0, sd],
+            },
+        }
+    }
+
+    fn log_normal(x: &[f64], mean: [f64; 2], sd: f64) -> f64 {
+        let square: f64 = x.iter().zip(mean).map(|(x, m)| (x - m).powi(2)).sum();
+        -0.5 * square / (sd * sd) - 2.0 * sd.ln() - (2.0 * std::f64::consts::PI).ln()
+    }
+
+    /// Draws of a wide mixture, weighted by two narrow peaks of unequal mass.
+    fn peaks() -> (Vec<f64>, Vec<f64>) {
+        let wide = Mixture {
+            components: vec![round(0.5, [0.0, 0.0], 2.0), round(0.5, [1.0, 0.0], 1.0)],
+        };
+        let (draws, logs) = wide.draw(&lattices(4096), 0);
+        let weight = |(x, log): (&[f64], &f64)| {
+            let one = (0.7f64).ln() + log_normal(x, [-2.0, 1.0], 0.2) - log;
+            let two = (0.3f64).ln() + log_normal(x, [2.0, -1.0], 0.3) - log;
+            one.exp() + two.exp()
+        };
+        let weights = draws.chunks_exact(2).zip(&logs).map(weight).collect();
+        (draws, weights)
+    }
+
+    #[test]
+    fn the_density_is_that_of_the_draws() {
+        let (_, weights) = peaks();
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
+    }
+
+    #[test]
+    fn two_peaks_are_found_with_their_mass() {
+        let (draws, weights) = peaks();
+        let total: f64 = weights.iter().sum();
+        let weights: Vec<f64> = weights.iter().map(|w| w / total).collect();
+        let found = Mixture::fitted(&draws, &weights, 2).unwrap();
+        let near = |mean: [f64; 2]| -> f64 {
+            let close = |c: &&Component| {
+                let distance = c.place.mean.iter().zip(mean).map(|(a, b)| (a - b).powi(2));
+                distance.sum::<f64>() < 0.25
+            };
+            let own = found.components.iter().filter(close);
+            own.map(|c| c.share).sum()
+        };
+        let (one, two) = (near([-2.0, 1.0]), near([2.0, -1.0]));
+        assert!(
+            (one - 0.7).abs() < 0.05 && (two - 0.3).abs() < 0.05,
+            "{one} {two}"
+        );
+    }
+
+    #[test]
+    fn draws_in_a_plane_have_no_mixture() {
+        let draws = [0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0];
+        assert!(Mixture::fitted(&draws, &[0.25; 4], 2).is_none());
+    }
+}

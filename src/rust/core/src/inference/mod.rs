@@ -23,6 +23,7 @@ pub mod posterior;
 mod product_rule;
 pub mod proposal;
 pub mod quadrature;
+mod redraw;
 mod refinement;
 pub mod sandwich;
 pub mod start;

@@ -205,3 +205,28 @@ pub fn population(batches: &Batches, means: &[Means], priors: &[Prior]) -> Poste
     };
     (0..batches.len()).map(batch).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seen_from_a_distribution_is_carried_back() {
+        let home = Gaussian {
+            mean: vec![1.0, -2.0],
+            chol: vec![2.0, -1.0, 1e-6],
+        };
+        let other = Gaussian {
+            mean: vec![1.5, -2.25],
+            chol: vec![0.5, -0.25, 3e-6],
+        };
+        let seen = home.seen(&other);
+        assert!((seen.chol[2] - 3.0).abs() < 1e-9, "{seen:?}");
+        let back = home.carried(&seen);
+        let pairs = back.mean.iter().chain(&back.chol);
+        for (a, b) in pairs.zip(other.mean.iter().chain(&other.chol)) {
+            assert!((a - b).abs() < 1e-12, "{back:?}");
+        }
+        assert!((home.square(&[3.0, -3.0]) - 1.0).abs() < 1e-12);
+    }
+}

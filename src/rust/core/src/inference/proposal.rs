@@ -65,3 +65,18 @@ fn inverse_of_size(matrix: DMatrix<f64>) -> DMatrix<f64> {
     });
     &eigen.eigenvectors * DMatrix::from_diagonal(&inverse) * eigen.eigenvectors.transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_factor_of_an_inverse_keeps_small_variances() {
+        let lower = DMatrix::from_row_slice(3, 3, &[1.0, 0.0, 0.0, 0.5, 2.0, 0.0, 0.3, 1e3, 1e7]);
+        let found = factor_of_inverse(&lower * lower.transpose());
+        // With A = L L' the inverse has the last variance 1e-14.
+        let last = found[3].hypot(found[4]).hypot(found[5]);
+        assert!((last / 1e-7 - 1.0).abs() < 1e-6, "{last:e}");
+        assert!(found[0] > 0.0 && found[2] > 0.0 && found[5] > 0.0);
+    }
+}

@@ -123,12 +123,13 @@ impl Variational {
             draws: self.options.draws,
         };
         let mut found = self.weighed_by(&sampling, &self.proposal);
-        let low = found.importance.as_ref().map(|i| self.below(i));
+        let low = found.importance.as_ref().map(|i| below(&self.elbo, i));
         if let Some(low) = low.filter(|low| !low.is_empty()) {
             let mut other = self.proposal.clone();
             low.iter().for_each(|b| other[*b] = self.q[*b].clone());
             found = self.weighed_by(&sampling, &other);
-            self.refuted = (found.importance.as_ref()).is_none_or(|i| !self.below(i).is_empty());
+            self.refuted =
+                (found.importance.as_ref()).is_none_or(|i| !below(&self.elbo, i).is_empty());
             self.proposal = other;
         }
         if self.refuted {
@@ -137,18 +138,6 @@ impl Variational {
         fit.covariance = found.covariance.or(fit.covariance.take());
         fit.warnings.extend(found.warnings);
         self.importance = found.importance;
-    }
-
-    /// Batches whose likelihood is below the bound by more than the errors of both.
-    fn below(&self, found: &Importance) -> Vec<usize> {
-        let bound = self.elbo.batches.iter().zip(&self.elbo.errors);
-        let sampled = found.log_lik.iter().zip(&found.mc_error);
-        let each = bound.zip(sampled).enumerate();
-        let low = each.filter(|(_, ((bound, slack), (value, error)))| {
-            let errors = 3.0 * (error.max(0.0) + *slack);
-            **value + errors + ROUNDING < **bound
-        });
-        low.map(|(b, _)| b).collect()
     }
 
     /// Likelihood and covariance of the estimates by draws around `proposal`, as the options ask.
@@ -241,5 +230,38 @@ impl Variational {
         let importance = self.importance.as_ref();
         entries.extend(importance.map(|found| ("importance", weights(found))));
         entries
+    }
+}
+
+/// Batches whose likelihood is below the bound by more than the errors of both.
+fn below(elbo: &Elbo, found: &Importance) -> Vec<usize> {
+    let bound = elbo.batches.iter().zip(&elbo.errors);
+    let sampled = found.log_lik.iter().zip(&found.mc_error);
+    let each = bound.zip(sampled).enumerate();
+    let low = each.filter(|(_, ((bound, slack), (value, error)))| {
+        // A likelihood without any density has no error.
+        let errors = 3.0 * (error.max(0.0) + *slack);
+        **value + errors + ROUNDING < **bound
+    });
+    low.map(|(b, _)| b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn likelihoods_below_their_bound_are_found_but_for_the_errors_of_both() {
+        let elbo = Elbo {
+            batches: vec![-10.0, -20.0, -30.0, -40.0, -50.0],
+            errors: vec![0.0, 0.0, 0.1, 0.0, 0.0],
+            ..Elbo::default()
+        };
+        let found = Importance {
+            log_lik: vec![-9.9, -20.2, -30.2, f64::NEG_INFINITY, -50.2],
+            mc_error: vec![0.01, 0.01, 0.01, f64::NAN, 0.1],
+            ..Importance::default()
+        };
+        assert_eq!(below(&elbo, &found), [1, 3]);
     }
 }
