@@ -22,6 +22,8 @@
 #' | Pareto k | the largest of a batch | 0.7 | 1, or 0.7 in every tenth batch |
 #' | effective sample size | the smallest of a batch | a tenth of the draws | 20 |
 #' | Monte-Carlo error | of the log-likelihood by importance | 0.1 | 1 |
+#' | lower bound | batches whose log-likelihood is below their ELBO ([vem()] only) | | 1 |
+#' | likelihood | that of the fit by another method, less that by importance, beyond their errors | 0.1 | 1 |
 #' | modes | batches whose modes were not found | 1 | |
 #' | shrinkage | the largest, percent | 30 | |
 #' | correlation | the largest of random effects, in size | 0.95 | 0.99 |
@@ -62,8 +64,8 @@ health <- function(fit, by = c("check", "subject"), draws = NULL, seed = NULL) {
   if (by == "subject") return(batches)
   fit <- with_modes(fit)
   rows <- c(
-    list(check_convergence(fit)), importance_checks(fit, batches, weights$draws), effect_checks(fit),
-    parameter_checks(fit)
+    list(check_convergence(fit)), importance_checks(fit, batches, weights$draws), likelihood_checks(fit, batches),
+    effect_checks(fit), parameter_checks(fit)
   )
   structure(do.call(rbind, rows), class = c("nlme_health", "data.frame"))
 }

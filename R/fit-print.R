@@ -131,19 +131,24 @@ bound_line <- function(fit) {
 
 likelihood_method <- function(log_lik) {
   nodes <- attr(log_lik, "nodes")
-  switch(attr(log_lik, "method"),
+  sampled <- attr(log_lik, "sampled")
+  words <- switch(attr(log_lik, "method"),
     laplace = "Laplace approximation",
     linear = "linearized model",
-    importance = sprintf(
-      "importance sampling, %d draws, Monte-Carlo error %s", as.integer(attr(log_lik, "draws")),
-      format(signif(attr(log_lik, "mc_error"), 2), scientific = FALSE)
-    ),
-    if (nodes == 1) {
-      "Laplace approximation"
-    } else {
-      sprintf("adaptive Gauss-Hermite quadrature, %d nodes per dimension", as.integer(nodes))
-    }
+    importance = sprintf("importance sampling, %d draws", as.integer(attr(log_lik, "draws"))),
+    if (nodes == 1) "Laplace approximation" else sprintf("quadrature, %d nodes per dimension", as.integer(nodes))
   )
+  mixed <- attr(log_lik, "method") == "quadrature+importance"
+  paste0(words, if (mixed) sprintf(", %d terms by importance sampling", as.integer(sampled)), error_shown(log_lik))
+}
+
+# The Monte-Carlo error is always shown, that of quadrature where it is seen in two digits of the value.
+error_shown <- function(log_lik) {
+  shown <- function(x) format(signif(x, 2), scientific = FALSE)
+  monte_carlo <- attr(log_lik, "mc_error")
+  error <- attr(log_lik, "error")
+  if (!is.null(monte_carlo)) return(paste0(", Monte-Carlo error ", shown(monte_carlo)))
+  if (isTRUE(error > 0.01)) paste0(", error ", shown(error))
 }
 
 warning_texts <- function(fit) {

@@ -124,8 +124,8 @@
 #' @param draws (integer) importance draws of each subject (each batch) by which the estimates are judged and from which
 #'   standard errors are computed; four times as many where these are too noisy.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at the estimate.
-#' @param nodes (integer or NULL) quadrature nodes a dimension; `NULL` chooses by the number of
-#'   random effects.
+#' @param nodes (integer or NULL) quadrature nodes a dimension; `NULL` takes as many as it needs,
+#'   see [logLik.nlme_fit()].
 #' @param verbose (logical) one line for each iteration that is reported.
 #' @param ... nothing; an unknown option is refused with the nearest known one.
 #' @section Groups of options:

@@ -48,8 +48,8 @@
 #'   `"importance"`, `"quadrature"`, `"laplace"`, `"linear"` or `"none"`; see [logLik.nlme_fit()].
 #' @param draws (integer) importance draws for each batch of the log-likelihood and of the
 #'   standard errors.
-#' @param nodes (integer or NULL) nodes a dimension of `log_lik = "quadrature"`; `NULL` chooses by
-#'   the number of random effects.
+#' @param nodes (integer or NULL) nodes a dimension of `log_lik = "quadrature"`; `NULL` takes as many
+#'   as it needs.
 #' @param se (character) the covariance matrix of the estimates: `"louis"`, `"linear"`,
 #'   `"sandwich"` or `"none"`; see [vcov.nlme_fit()].
 #' @inheritParams saem

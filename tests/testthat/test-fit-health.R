@@ -57,7 +57,28 @@ test_that("a wide gap is worse where the estimates depend on it", {
   table <- health(wide)
   expect_equal(table$status[table$check == "bound gap"], "problem")
   expect_match(table$advice[table$check == "bound gap"], "polish = TRUE", fixed = TRUE)
-  expect_match(capture.output(print(table)), "bound gap +1 +PROBLEM", all = FALSE)
+  expect_match(capture.output(print(table)), "bound gap +1([.]00)? +PROBLEM", all = FALSE)
+})
+
+test_that("a likelihood below its bound, or far from another way to compute it, is told", {
+  sick <- fit
+  sick$elbo$subjects[2] <- sick$importance$log_lik[2] + 0.5
+  table <- health(sick)
+  row <- table[table$check == "lower bound", ]
+  expect_equal(row$value, 1)
+  expect_equal(row$status, "problem")
+  expect_match(row$detail, sick$effects$labels[2])
+  expect_equal(status_of(fit)[["lower bound"]], "ok")
+  expect_false("likelihood" %in% names(status_of(fit)))
+  by_nodes <- fit
+  by_nodes$log_lik$method <- "quadrature"
+  expect_equal(status_of(by_nodes)[["likelihood"]], "ok")
+  by_nodes$log_lik$value <- by_nodes$log_lik$value + 0.5
+  expect_equal(status_of(by_nodes)[["likelihood"]], "note")
+  by_nodes$log_lik$value <- by_nodes$log_lik$value + 2
+  expect_equal(status_of(by_nodes)[["likelihood"]], "problem")
+  by_nodes$log_lik$error <- 1
+  expect_equal(status_of(by_nodes)[["likelihood"]], "ok")
 })
 
 test_that("random effects that collapse, coincide or hide are told", {

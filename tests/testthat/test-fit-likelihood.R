@@ -31,6 +31,9 @@ test_that("attributes say how it was computed", {
   expect_equal(caught(logLik(fit, method = "linearized"))$name, "method")
   expect_equal(caught(logLik(fit, nodes = 0))$name, "nodes")
   expect_null(attr(value, "mc_error"))
+  expect_lt(attr(value, "error"), 0.005)
+  expect_equal(as.numeric(value), as.numeric(logLik(fit, nodes = 25)), tolerance = 1e-6)
+  expect_null(attr(logLik(fit, nodes = 1), "error"))
 })
 
 test_that("what a method does not read is refused", {
@@ -143,4 +146,76 @@ test_that("the linearized model is exact where the model is linear, and close wh
   expect_lt(abs(logLik(bent, method = "linear") - logLik(bent)), 2)
   counted <- suppressWarnings(fit_nlme(counts(), data.frame(subject = 1:4, y = c(0, 4, 1, 9)), vem(), seed = 1))
   expect_match(caught(logLik(counted, method = "linear"))$hint, "importance")
+})
+
+# log of the integral of exp(f) by the trapezoid rule.
+log_trapezoid <- function(f, from, to, n) {
+  x <- seq(from, to, length.out = n)
+  terms <- vapply(x, f, 0)
+  max(terms) + log(sum(exp(terms - max(terms))) * (x[2L] - x[1L]))
+}
+
+test_that("the likelihood of binary data with a large variance is that of a fine grid", {
+  data <- withr::with_seed(4, {
+    data <- data.frame(subject = rep(1:30, each = 12))
+    data$y <- stats::rbinom(360, 1, stats::plogis(0.5 + 6 * stats::rnorm(30))[data$subject])
+    data
+  })
+  model <- nlme_model(
+    fixed(a = 0.5, o = positive(6)), random(e ~ normal(0, o) | subject), y ~ bernoulli(plogis(a + e))
+  )
+  fit <- suppressWarnings(fit_nlme(model, data, saem(20, 10), id = "subject", seed = 1, progress = FALSE))
+  at <- c(fixef(fit)[["a"]], sqrt(attr(VarCorr(fit), "covariance")[1L, 1L]))
+  exact <- sum(vapply(split(data$y, data$subject), function(y) {
+    log_trapezoid(function(e) {
+      sum(stats::dbinom(y, 1, stats::plogis(at[1L] + e), log = TRUE)) + stats::dnorm(e, 0, at[2L], log = TRUE)
+    }, -10 * at[2L], 10 * at[2L], 4000)
+  }, 0))
+  expect_lt(abs(as.numeric(logLik(fit)) - exact), 0.005)
+  expect_lt(attr(logLik(fit), "error"), 0.005)
+  few <- logLik(fit, nodes = 5)
+  expect_gt(abs(few - exact), 0.05)
+  expect_lt(abs(few - exact), 3 * attr(few, "error"))
+  drawn <- logLik(fit, method = "importance")
+  expect_lt(abs(drawn - exact), 4 * attr(drawn, "mc_error"))
+})
+
+test_that("a model with kinks has subjects that are sampled, and the likelihood of a grid", {
+  data <- withr::with_seed(1, {
+    data <- expand.grid(dose = c(0, 50, 100, 150, 200, 250), site = 1:20)
+    top <- 9 + 1.1 * stats::rnorm(20)
+    knee <- 130 + 40 * stats::rnorm(20)
+    slope <- 0.027 + 0.005 * stats::rnorm(20)
+    data$y <- top[data$site] + slope[data$site] * pmin(data$dose - knee[data$site], 0) + 0.3 * stats::rnorm(120)
+    data
+  })
+  fit <- suppressWarnings(fit_nlme(
+    y ~ ifelse(dose > Xmax, Ymax, Ymax + slope * (dose - Xmax)), data, saem(60, 20),
+    start = c(Ymax = 9, Xmax = 130, slope = 0.027, omega_sd_Ymax = 1, omega_sd_Xmax = 40, omega_sd_slope = 0.005),
+    random = Ymax + Xmax + slope ~ 1 | site, error = add(a = 0.3), time = "dose", seed = 1, progress = FALSE
+  ))
+  mean <- fixef(fit)
+  sd <- sqrt(diag(attr(VarCorr(fit), "covariance")))
+  names(sd) <- VarCorr(fit)$term
+  # Linear in two effects given the third.
+  exact <- sum(vapply(split(data, data$site), function(own) {
+    log_trapezoid(function(knee) {
+      design <- cbind(1, pmin(own$dose - knee, 0))
+      omega <- diag(sd[grep("Ymax|slope", names(sd))]^2)
+      covariance <- design %*% omega %*% t(design) + diag(sigma(fit)^2, nrow(own))
+      residual <- own$y - design %*% mean[c("Ymax", "slope")]
+      -0.5 * (nrow(own) * log(2 * pi) + as.numeric(determinant(covariance)$modulus) +
+                sum(residual * solve(covariance, residual))) +
+        stats::dnorm(knee, mean[["Xmax"]], sd[grep("Xmax", names(sd))], log = TRUE)
+    }, mean[["Xmax"]] - 9 * sd[[grep("Xmax", names(sd))]], mean[["Xmax"]] + 9 * sd[[grep("Xmax", names(sd))]], 4000)
+  }, 0))
+  value <- logLik(fit)
+  expect_match(attr(value, "method"), "importance")
+  error <- max(attr(value, "error"), attr(value, "mc_error"))
+  expect_lt(abs(value - exact), max(3 * error, 0.005))
+  expect_lt(error, 0.05)
+  expect_identical(logLik(fit), value)
+  expect_match(capture.output(print(fit)), "importance sampling", all = FALSE)
+  drawn <- logLik(fit, method = "importance", draws = 2000)
+  expect_lt(abs(drawn - exact), max(4 * attr(drawn, "mc_error"), 0.02))
 })

@@ -41,6 +41,20 @@ test_that("a fit by vem() says how, with its bound and the error of its likeliho
   expect_match(capture.output(print(plain)), "^Log-likelihood not computed", all = FALSE)
 })
 
+test_that("the error of the likelihood is shown where it is seen, and what was sampled", {
+  shown <- function(...) {
+    known <- utils::modifyList(fit$log_lik, list(...))
+    nlmers:::likelihood_method(structure(known$value, method = known$method, nodes = known$nodes, error = known$error,
+                                         sampled = known$sampled))
+  }
+  expect_equal(shown(nodes = 15, error = 0.004), "quadrature, 15 nodes per dimension")
+  expect_equal(shown(nodes = 15, error = 0.234), "quadrature, 15 nodes per dimension, error 0.23")
+  expect_equal(
+    shown(method = "quadrature+importance", nodes = 29, error = 0.02, sampled = 3),
+    "quadrature, 29 nodes per dimension, 3 terms by importance sampling, error 0.02"
+  )
+})
+
 # The fit as if every table were many times longer.
 enlarged <- function(fit, n_warnings) {
   rows <- rep(1:3, 8)

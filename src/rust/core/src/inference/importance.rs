@@ -3,14 +3,17 @@
 //! `log p(y_b) = log (1/K) sum_k w_bk`, `w_bk = p(y_b | phi_bk) N(phi_bk; m_b, Omega) / t(phi_bk)`, with draws of the
 //! multivariate t distribution of 5 degrees of freedom that has location and scale of a Gaussian approximation of
 //! `p(phi_b | y_b)`. The draws are several independent randomizations of one lattice; the spread of their means gives the
-//! Monte-Carlo error, to first order that of the logarithm. Batches are taken in groups, so that memory does not grow with
-//! their number. Source: Pinheiro & Bates (1995), Approximations to the log-likelihood function in the nonlinear
-//! mixed-effects model.
+//! Monte-Carlo error, to first order that of the logarithm. Batches whose weights are poor, or whose draws miss what a few
+//! draws from the population find, are drawn again from mixtures that are fitted to them (`adaptive.rs`); the others are
+//! left alone. Batches are taken in groups, so that memory does not grow with their number. Source: Pinheiro & Bates
+//! (1995), Approximations to the log-likelihood function in the nonlinear mixed-effects model.
 
-use super::cloud::{layouts_of, Cloud, Weighted};
-use super::pareto::khat;
+use super::adaptive::Ground;
+use super::cloud::{layouts_of, Cloud};
 use super::points::{LatticePoints, Source};
 use super::posterior::{Batches, Gaussian, Posterior};
+use super::redraw::{better, mixes, Group};
+use super::weights::Weight;
 use crate::error::Result;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Prior};
@@ -65,20 +68,29 @@ impl Importance {
 
     /// Whether the weights of each batch can be relied on.
     pub fn sound(&self) -> Vec<bool> {
-        // Up to this shape averages of n weights have useful errors (Vehtari et al. 2024).
-        let limit = (1.0 - 1.0 / (self.draws as f64).log10()).clamp(0.0, 0.7);
-        let each = self.log_lik.iter().zip(&self.ess).zip(&self.khat);
-        each.map(|((value, ess), k)| {
-            // Not a number is no tail.
-            let heavy = *k > limit;
-            value.is_finite() && *ess >= FEWEST && !heavy
-        })
-        .collect()
+        (0..self.log_lik.len()).map(|b| self.is_sound(b)).collect()
+    }
+
+    pub fn is_sound(&self, batch: usize) -> bool {
+        self.of(batch).is_sound(self.draws)
+    }
+
+    fn of(&self, batch: usize) -> Weight {
+        Weight {
+            log_lik: self.log_lik[batch],
+            mc_error: self.mc_error[batch],
+            ess: self.ess[batch],
+            khat: self.khat[batch],
+        }
+    }
+
+    fn push(&mut self, weight: Weight) {
+        self.log_lik.push(weight.log_lik);
+        self.mc_error.push(weight.mc_error);
+        self.ess.push(weight.ess);
+        self.khat.push(weight.khat);
     }
 }
-
-/// Fewest effective draws of a batch that are relied on.
-const FEWEST: f64 = 10.0;
 
 /// Draws of some of the batches and their weights, in the order of the cloud that holds them.
 pub struct Drawn<'d> {
@@ -96,7 +108,15 @@ impl<'a> Sampling<'a> {
         self.visit(posterior, |_, _| {})
     }
 
-    /// The same, and `visit` the weighted draws of all batches, group by group.
+    /// The same for some of the batches, ascending: one entry each.
+    ///
+    /// # Errors
+    /// A population distribution that does not exist.
+    pub fn some(&self, posterior: &Posterior, members: &[usize]) -> Result<Importance> {
+        self.visit_some(posterior, members, |_, _| {})
+    }
+
+    /// The same for all, and `visit` their weighted draws, group by group.
     ///
     /// # Errors
     /// A population distribution that does not exist.
@@ -105,51 +125,97 @@ impl<'a> Sampling<'a> {
         posterior: &Posterior,
         visit: impl FnMut(&mut Cloud, &Drawn),
     ) -> Result<Importance> {
-        self.pass(posterior, self.draws, 0, visit)
+        self.visit_some(posterior, &self.all(), visit)
     }
 
-    /// Move every proposal to the conditional mean and covariance that a first sample finds, where it finds them.
+    fn all(&self) -> Vec<usize> {
+        (0..self.joint.n_batches).collect()
+    }
+
+    fn visit_some(
+        &self,
+        posterior: &Posterior,
+        members: &[usize],
+        mut visit: impl FnMut(&mut Cloud, &Drawn),
+    ) -> Result<Importance> {
+        let priors = self.priors()?;
+        let ground = Ground::new(*self, &priors);
+        let set = (self.draws, 0);
+        self.pass(posterior, members, set, &priors, |cloud, group| {
+            let better = group.improve(&ground, posterior);
+            if better {
+                cloud.set(&group.draws);
+            }
+            visit(cloud, &group.drawn());
+        })
+    }
+
+    /// Move every proposal to the conditional mean and covariance that a first sample finds, where it finds them; where
+    /// its weights are poor, to those that a fitted mixture finds.
     ///
     /// # Errors
     /// A population distribution that does not exist.
     pub fn moved(&self, posterior: &Posterior) -> Result<Posterior> {
-        let mut found = Weighted::none(&Batches::new(self.joint));
-        let draws = self.draws.min(PILOT);
-        let summary = self.pass(posterior, draws, REPLICATES, |cloud, drawn| {
-            let moments = cloud.moments(drawn.draws, drawn.weights);
-            for (b, moments) in drawn.members.iter().zip(&moments) {
-                found[*b].copy(moments);
+        let priors = self.priors()?;
+        let ground = Ground::new(*self, &priors);
+        let mut found = posterior.clone();
+        let draws = (self.draws.min(PILOT), 1);
+        self.pass(posterior, &self.all(), draws, &priors, |_, group| {
+            let mut lost = Vec::new();
+            for (i, b) in group.members.iter().enumerate() {
+                let (phi, weights) = group.own(i);
+                let known = group.found[i].ess >= enough(posterior[*b].dim());
+                let moved = known.then(|| ground.gaussian(*b, phi, weights)).flatten();
+                match moved {
+                    Some(moved) => found[*b] = moved,
+                    None if mixes(&posterior[*b]) => lost.push(*b),
+                    None => (),
+                }
+            }
+            for (b, sample) in lost
+                .iter()
+                .zip(better(&ground, &lost, posterior, self.draws))
+            {
+                let mut weights = sample.log_weights();
+                let known = Weight::of(&mut weights).ess >= enough(posterior[*b].dim());
+                let moved = known.then(|| ground.gaussian(*b, &sample.phi, &weights));
+                if let Some(moved) = moved.flatten() {
+                    found[*b] = moved;
+                }
             }
         })?;
-        let each = posterior.iter().zip(found).zip(summary.ess);
-        Ok(each
-            .map(|((old, moments), ess)| {
-                let d = old.dim() as f64;
-                let known = ess >= PER_ELEMENT * (d + 0.5 * d * (d + 1.0));
-                let moved = known.then(|| moments.gaussian()).flatten();
-                moved.unwrap_or_else(|| old.clone())
-            })
-            .collect())
+        Ok(found)
     }
 
-    /// `first`: number of the first randomization.
+    fn priors(&self) -> Result<Vec<Prior>> {
+        let parts = self.joint.parts.iter();
+        parts.map(|part| Prior::new(part, self.theta)).collect()
+    }
+
+    /// Draws around `posterior`, group by group. `set`: number of the set of randomizations.
     fn pass(
         &self,
         posterior: &Posterior,
-        draws: usize,
-        first: usize,
-        mut visit: impl FnMut(&mut Cloud, &Drawn),
+        members: &[usize],
+        (draws, set): (usize, usize),
+        priors: &[Prior],
+        mut visit: impl FnMut(&mut Cloud, &mut Group),
     ) -> Result<Importance> {
         let Self { joint, theta, .. } = *self;
-        let lattices = self.lattices(draws, first);
+        let lattices = self.lattices(draws, set, 0);
         let copies = draws.div_ceil(REPLICATES).max(1) * REPLICATES;
-        let priors: Result<Vec<Prior>> = joint.parts.iter().map(|p| Prior::new(p, theta)).collect();
-        let priors = priors?;
         let mut found = Importance {
             draws: copies,
             ..Importance::default()
         };
-        for members in groups(joint, copies) {
+        for members in groups(joint, copies)
+            .into_iter()
+            .map(|group| {
+                let wanted = |b: &usize| members.binary_search(b).is_ok();
+                group.into_iter().filter(wanted).collect::<Vec<usize>>()
+            })
+            .filter(|group| !group.is_empty())
+        {
             let layouts = layouts_of(joint, &members, copies);
             let mut cloud = Cloud::of(joint, &layouts, &members);
             let (draws, log_q) = self.draw(&lattices, &members, posterior);
@@ -157,25 +223,29 @@ impl<'a> Sampling<'a> {
             cloud.set(&draws);
             let mut logs = cloud.log_lik(self.workers);
             let means = cloud.means();
-            let prior = cloud.log_prior(&priors, &means);
+            let prior = cloud.log_prior(priors, &means);
             for ((log, prior), q) in logs.iter_mut().zip(prior).zip(log_q) {
                 *log += prior - q;
             }
-            for own in logs.chunks_mut(copies) {
-                found.weigh(own);
-            }
-            let drawn = Drawn {
-                members: &members,
-                draws: &draws,
-                weights: &logs,
+            let mut group = Group {
+                found: logs.chunks_mut(copies).map(Weight::of).collect(),
+                batches: cloud.batches.clone(),
+                members,
+                copies,
+                draws,
+                weights: logs,
             };
-            visit(&mut cloud, &drawn);
+            visit(&mut cloud, &mut group);
+            group
+                .found
+                .into_iter()
+                .for_each(|weight| found.push(weight));
         }
         Ok(found)
     }
 
-    /// As many randomizations of a lattice as there are replicates.
-    fn lattices(&self, draws: usize, first: usize) -> Vec<LatticePoints> {
+    /// As many randomizations of a lattice as there are replicates; `more`: dimensions beyond those of a t distribution.
+    pub(super) fn lattices(&self, draws: usize, set: usize, more: usize) -> Vec<LatticePoints> {
         let source = Source {
             stream: Stream {
                 seed: self.seed,
@@ -183,9 +253,9 @@ impl<'a> Sampling<'a> {
             },
             replicate: 0,
         };
-        let most = Batches::new(self.joint).max_dim();
+        let most = Batches::new(self.joint).max_dim() + more;
         let lattice = LatticePoints::new(source, draws.div_ceil(REPLICATES), most);
-        let replicates = first..first + REPLICATES;
+        let replicates = set * REPLICATES..(set + 1) * REPLICATES;
         replicates
             .map(|r| lattice.replicate(u32::try_from(r).unwrap_or(0)))
             .collect()
@@ -227,39 +297,10 @@ fn place(lattices: &[LatticePoints], batch: usize, q: &Gaussian) -> (Vec<f64>, V
     (draws, logs)
 }
 
-impl Importance {
-    /// Add a batch; its log weights become weights.
-    fn weigh(&mut self, logs: &mut [f64]) {
-        // A draw whose density is not a number has none.
-        for log in logs.iter_mut().filter(|log| log.is_nan()) {
-            *log = f64::NEG_INFINITY;
-        }
-        let largest = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        self.khat.push(khat(logs).unwrap_or(f64::NAN));
-        if !largest.is_finite() {
-            logs.fill(0.0);
-            self.log_lik.push(f64::NEG_INFINITY);
-            self.mc_error.push(f64::NAN);
-            self.ess.push(0.0);
-            return;
-        }
-        for log in logs.iter_mut() {
-            *log = (*log - largest).exp();
-        }
-        let n = logs.len() as f64;
-        let total: f64 = logs.iter().sum();
-        let squares: f64 = logs.iter().map(|w| w * w).sum();
-        let replicates = REPLICATES as f64;
-        let spread: f64 = logs
-            .chunks(logs.len() / REPLICATES)
-            .map(|own| (replicates * own.iter().sum::<f64>() / total - 1.0).powi(2))
-            .sum();
-        self.log_lik.push(largest + (total / n).ln());
-        self.mc_error
-            .push((spread / (replicates * (replicates - 1.0))).sqrt());
-        self.ess.push(total * total / squares);
-        logs.iter_mut().for_each(|w| *w /= total);
-    }
+/// Effective draws from which moments of `d` effects are taken.
+fn enough(d: usize) -> f64 {
+    let d = d as f64;
+    PER_ELEMENT * (d + 0.5 * d * (d + 1.0))
 }
 
 /// Batches that are held together: as many as the lanes of `copies` draws allow, in their order.

@@ -93,6 +93,7 @@ pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Q
     let converged = ground.by_batch(&modes.converged);
     Ok(Quadrature {
         log_lik: subjects.iter().sum(),
+        errors: vec![f64::NAN; subjects.len()],
         subjects,
         nodes: 1,
         converged,

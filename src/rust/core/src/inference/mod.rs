@@ -1,26 +1,34 @@
-//! Say what a fit means: conditional modes, the exact likelihood by quadrature.
+//! Say what a fit means: conditional modes, likelihoods that check themselves, information.
 
+mod adaptive;
 mod better;
 pub mod climb;
 pub mod cloud;
 pub mod curvature;
 pub mod density;
 pub mod ebe;
+mod gauss_hermite;
 pub mod importance;
+pub mod information;
 pub mod joint;
 pub mod laplace;
 mod lattice;
 pub mod linear;
 mod log_sum;
-pub mod information;
+pub mod marginal;
+mod mixture;
 pub mod modes;
 pub mod multistart;
 pub mod pareto;
 pub mod points;
 pub mod posterior;
+mod product_rule;
 pub mod proposal;
 pub mod quadrature;
+mod redraw;
+mod refinement;
 pub mod sandwich;
 pub mod scale;
 pub mod start;
 pub mod student;
+mod weights;

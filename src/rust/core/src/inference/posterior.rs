@@ -99,6 +99,55 @@ impl Gaussian {
         }
     }
 
+    /// Squared distance of `x` from the mean, `|chol^-1 (x - mean)|^2`.
+    pub fn square(&self, x: &[f64]) -> f64 {
+        self.standardized(x).iter().map(|z| z * z).sum()
+    }
+
+    /// `chol^-1 (x - mean)`
+    pub fn standardized(&self, x: &[f64]) -> Vec<f64> {
+        let mut z: Vec<f64> = x.iter().zip(&self.mean).map(|(x, m)| x - m).collect();
+        self.solve(&mut z);
+        z
+    }
+
+    /// `chol^-1 z` in place.
+    fn solve(&self, z: &mut [f64]) {
+        for i in 0..z.len() {
+            let before: f64 = (0..i).map(|j| self.chol[at(i, j)] * z[j]).sum();
+            z[i] = (z[i] - before) / self.chol[at(i, i)];
+        }
+    }
+
+    /// The distribution of `chol^-1 (x - mean)` when `x` has the distribution `other`.
+    pub fn seen(&self, other: &Self) -> Self {
+        let d = self.dim();
+        let mut chol = other.chol.clone();
+        for j in 0..d {
+            let mut column: Vec<f64> = (0..d).map(|i| lower(&other.chol, i, j)).collect();
+            self.solve(&mut column);
+            (j..d).for_each(|i| chol[at(i, j)] = column[i]);
+        }
+        Self {
+            mean: self.standardized(&other.mean),
+            chol,
+        }
+    }
+
+    /// The distribution of `mean + chol z` when `z` has the distribution `inner`.
+    pub fn carried(&self, inner: &Self) -> Self {
+        let d = self.dim();
+        let mut found = inner.clone();
+        self.place(&inner.mean, &mut found.mean);
+        for i in 0..d {
+            for j in 0..=i {
+                let product = (j..=i).map(|k| self.chol[at(i, k)] * inner.chol[at(k, j)]);
+                found.chol[at(i, j)] = product.sum();
+            }
+        }
+        found
+    }
+
     /// `ln det(chol)`
     pub fn log_det(&self) -> f64 {
         (0..self.dim()).map(|i| self.chol[at(i, i)].ln()).sum()
@@ -116,13 +165,16 @@ impl Gaussian {
 
 /// The Cholesky factor of `q` as a matrix.
 pub fn factor(q: &Gaussian) -> DMatrix<f64> {
-    DMatrix::from_fn(q.dim(), q.dim(), |i, j| {
-        if j <= i {
-            q.chol[at(i, j)]
-        } else {
-            0.0
-        }
-    })
+    DMatrix::from_fn(q.dim(), q.dim(), |i, j| lower(&q.chol, i, j))
+}
+
+/// Element `(i, j)` of a lower triangle.
+fn lower(chol: &[f64], i: usize, j: usize) -> f64 {
+    if j <= i {
+        chol[at(i, j)]
+    } else {
+        0.0
+    }
 }
 
 /// A distribution for every batch.
@@ -159,4 +211,29 @@ pub fn population(batches: &Batches, means: &[Means], priors: &[Prior]) -> Poste
         found
     };
     (0..batches.len()).map(batch).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seen_from_a_distribution_is_carried_back() {
+        let home = Gaussian {
+            mean: vec![1.0, -2.0],
+            chol: vec![2.0, -1.0, 1e-6],
+        };
+        let other = Gaussian {
+            mean: vec![1.5, -2.25],
+            chol: vec![0.5, -0.25, 3e-6],
+        };
+        let seen = home.seen(&other);
+        assert!((seen.chol[2] - 3.0).abs() < 1e-9, "{seen:?}");
+        let back = home.carried(&seen);
+        let pairs = back.mean.iter().chain(&back.chol);
+        for (a, b) in pairs.zip(other.mean.iter().chain(&other.chol)) {
+            assert!((a - b).abs() < 1e-12, "{back:?}");
+        }
+        assert!((home.square(&[3.0, -3.0]) - 1.0).abs() < 1e-12);
+    }
 }

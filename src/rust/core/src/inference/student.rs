@@ -57,7 +57,7 @@ const SIDE: usize = 272;
 const STEP: f64 = 1.0 / 32.0;
 
 /// The quantile of `s` at `Phi(x)`, by cubic interpolation: within `1e-8`, which moves a draw but not its density.
-fn root_of_chi_square(x: f64) -> f64 {
+pub fn root_of_chi_square(x: f64) -> f64 {
     static TABLE: OnceLock<Vec<(f64, f64)>> = OnceLock::new();
     let table = TABLE.get_or_init(table);
     let place = (x / STEP + SIDE as f64).clamp(0.0, (2 * SIDE) as f64 - 1e-9);

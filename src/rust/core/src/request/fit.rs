@@ -167,7 +167,7 @@ fn report(
     let wanted = Wanted::of(method);
     let modes = report.modes(method, found.seed, wanted.modes());
     let mut log_lik = match wanted.log_lik {
-        AroundModes::Nodes(nodes) => report.log_lik(nodes, modes.as_ref()),
+        AroundModes::Nodes(nodes) => report.log_lik(nodes, modes.as_ref(), found.seed),
         AroundModes::Linear => report.linear_log_lik(modes.as_ref()),
         AroundModes::Nothing => Value::Null,
     };

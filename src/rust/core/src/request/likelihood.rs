@@ -7,8 +7,8 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::inference::importance::Importance;
 use crate::inference::joint::laplace;
 use crate::inference::linear::Linearized;
-use crate::inference::quadrature::{default_nodes, quadrature_by, Quadrature};
-use crate::parallel::Workers;
+use crate::inference::marginal::{self, Marginal, Wanted};
+use crate::inference::quadrature::quadrature_by;
 use crate::problem::{Joint, Points};
 use crate::reply::Value;
 
@@ -21,13 +21,20 @@ pub fn log_likelihood(request: &Request, columns: Columns) -> Result<Value> {
     let (joint, theta) = request.evaluated(columns)?;
     let workers = request.workers()?;
     let modes = modes::points(request, &joint, &theta, &workers)?;
+    let wanted = Wanted {
+        joint: &joint,
+        theta: &theta,
+        modes: &modes,
+        workers: &workers,
+        seed: request.seed.unwrap_or(1.0) as u64,
+    };
     match request.likelihood {
         Likelihood::Quadrature => {
-            let found = marginal(&joint, &theta, request.nodes, &modes, &workers)?;
+            let found = integrated(&wanted, request.nodes)?;
             Ok(by_nodes("quadrature", &found))
         }
         Likelihood::Laplace => {
-            let found = marginal(&joint, &theta, Some(1), &modes, &workers)?;
+            let found = integrated(&wanted, Some(1))?;
             Ok(by_nodes("laplace", &found))
         }
         Likelihood::Importance => {
@@ -38,15 +45,36 @@ pub fn log_likelihood(request: &Request, columns: Columns) -> Result<Value> {
     }
 }
 
-/// By quadrature or Laplace's approximation.
-pub fn by_nodes(method: &str, found: &Quadrature) -> Value {
-    list(vec![
-        ("value", Value::Number(found.log_lik)),
+/// By quadrature or Laplace's approximation; terms that these could not settle are sampled, and counted.
+pub fn by_nodes(method: &str, found: &Marginal) -> Value {
+    let sampled = found.n_sampled();
+    let method = match sampled {
+        0 => method,
+        n if n == found.subjects.len() => "importance",
+        _ => "quadrature+importance",
+    };
+    let mut entries = vec![
+        ("value", Value::Number(found.log_lik())),
         ("subjects", Value::Numbers(found.subjects.clone())),
         ("method", Value::Text(method.into())),
-        ("nodes", count(found.nodes)),
-        ("converged", Value::Flags(found.converged.clone())),
-    ])
+    ];
+    if method != "importance" {
+        entries.push(("nodes", count(found.nodes)));
+    }
+    if sampled > 0 {
+        entries.extend([("draws", count(found.draws)), ("sampled", count(sampled))]);
+    }
+    let error = found.error();
+    if error.is_finite() {
+        let name = if method == "importance" {
+            "mc_error"
+        } else {
+            "error"
+        };
+        entries.push((name, Value::Number(error)));
+    }
+    entries.push(("converged", Value::Flags(found.converged.clone())));
+    list(entries)
 }
 
 /// By importance sampling; `converged` where the weights can be relied on.
@@ -76,23 +104,27 @@ pub fn linearized(joint: &Joint, theta: &[f64], modes: &Points) -> Result<Value>
     ]))
 }
 
-/// The log-likelihood: by quadrature around the conditional `modes` with one grouping, else by Laplace's approximation.
+/// The log-likelihood with the random effects integrated out: by so many `nodes` around the conditional modes where they
+/// are given, else by as many as it takes.
 ///
 /// # Errors
 /// Too many nodes, too many effects, or a population distribution that does not exist.
-pub fn marginal(
-    joint: &Joint,
-    theta: &[f64],
-    nodes: Option<usize>,
-    modes: &Points,
-    workers: &Workers,
-) -> Result<Quadrature> {
+pub fn integrated(wanted: &Wanted, nodes: Option<usize>) -> Result<Marginal> {
+    let Some(nodes) = nodes else {
+        return marginal::marginal(wanted);
+    };
+    let Wanted {
+        joint,
+        theta,
+        modes,
+        workers,
+        ..
+    } = *wanted;
     if joint.is_simple() {
-        let problem = joint.main();
-        let nodes = nodes.unwrap_or_else(|| default_nodes(problem.n_phi(), problem.n_subjects()));
-        return quadrature_by(workers, problem, theta, nodes, Some(&modes.values[0]));
+        let start = Some(modes.values[0].as_slice());
+        return quadrature_by(workers, joint.main(), theta, nodes, start).map(Marginal::of);
     }
-    if nodes.is_some_and(|n| n > 1) {
+    if nodes > 1 {
         return Err(Error::new(
             ErrorClass::Option,
             "one_grouping_only",
@@ -100,5 +132,5 @@ pub fn marginal(
         )
         .hint("Use nodes = 1, Laplace's approximation."));
     }
-    laplace(joint, theta, Some(modes))
+    laplace(joint, theta, Some(modes)).map(Marginal::of)
 }

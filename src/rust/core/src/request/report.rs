@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::likelihood::{self, by_nodes, marginal};
+use super::likelihood::{self, by_nodes, integrated};
 use super::method::Method;
 use super::modes::{self, Asked};
 use super::predict::{
@@ -14,6 +14,7 @@ use crate::data::event_use;
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::ebe::EbModes;
+use crate::inference::marginal::Wanted;
 use crate::model::Transform;
 use crate::parallel::Workers;
 use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem};
@@ -88,22 +89,22 @@ impl Report<'_> {
         )
     }
 
-    /// The log-likelihood around the modes, by so many nodes.
-    pub fn log_lik(&mut self, nodes: Option<usize>, modes: Option<&EbModes>) -> Value {
+    /// The log-likelihood around the modes, by so many nodes or as many as it takes.
+    pub fn log_lik(&mut self, nodes: Option<usize>, modes: Option<&EbModes>, seed: u64) -> Value {
         // Without a population distribution there are no modes, and no likelihood.
         let Some(modes) = modes.filter(|_| self.is_finished()) else {
             return Value::Null;
         };
-        let found = marginal(
-            self.problem,
-            self.theta,
-            nodes,
-            &modes.points,
-            &self.workers,
-        );
-        match found {
+        let wanted = Wanted {
+            joint: self.problem,
+            theta: self.theta,
+            modes: &modes.points,
+            workers: &self.workers,
+            seed,
+        };
+        match integrated(&wanted, nodes) {
             Ok(result) => {
-                self.unlikely = !result.log_lik.is_finite();
+                self.unlikely = !result.log_lik().is_finite();
                 if self.unlikely {
                     Value::Null
                 } else {

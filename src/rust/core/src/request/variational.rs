@@ -25,7 +25,16 @@ pub struct Variational {
     points: usize,
     arrival: Option<Arrival>,
     importance: Option<Importance>,
+    /// The importance-sampled likelihood is below its own lower bound.
+    refuted: bool,
 }
+
+/// Difference of a likelihood from its bound that is rounding.
+const ROUNDING: f64 = 1e-3;
+
+const REFUTED: &str = "The log-likelihood by importance sampling came out below its own lower bound, and is left out: the \
+                       draws do not cover the conditional distributions of the random effects. See health(); \
+                       logLik(method = \"quadrature\") does not draw.";
 
 /// What a method computes around the conditional modes at the end.
 pub struct Wanted {
@@ -80,6 +89,7 @@ impl Variational {
             points: found.fit.chains,
             arrival: found.arrival,
             importance: None,
+            refuted: false,
         };
         (found.fit, kept)
     }
@@ -112,19 +122,31 @@ impl Variational {
                 Errors::Linear | Errors::None => None,
             };
             self.importance = Some(arrival.look.information.importance.clone());
-            return;
-        }
-        if self.options.log_lik == LogLik::Importance {
+        } else if self.options.log_lik == LogLik::Importance {
             match sampling.run(&self.proposal) {
                 Ok(importance) => self.importance = Some(importance),
                 Err(error) => fit.warnings.push(error.to_string()),
             }
         }
+        let low = self.importance.as_ref().map(|i| below(&self.elbo, i));
+        let Some(low) = low.filter(|low| !low.is_empty()) else {
+            return;
+        };
+        // The bound has seen mass where no draw was.
+        let mut other = self.proposal.clone();
+        low.iter().for_each(|b| other[*b] = self.q[*b].clone());
+        if let Ok(importance) = sampling.run(&other) {
+            self.refuted = !below(&self.elbo, &importance).is_empty();
+            self.importance = Some(importance);
+        }
+        if self.refuted {
+            fit.warnings.push(REFUTED.into());
+        }
     }
 
     /// The log-likelihood by importance sampling, where the options ask for it.
     pub fn log_lik(&self) -> Option<Value> {
-        let importance = self.weighed()?;
+        let importance = self.weighed().filter(|_| !self.refuted)?;
         importance.total().is_finite().then(|| by_draws(importance))
     }
 
@@ -173,6 +195,7 @@ impl Variational {
             ("value", Value::Number(self.elbo.value())),
             ("subjects", Value::Numbers(self.elbo.batches.clone())),
             ("mc_error", Value::Number(self.elbo.error)),
+            ("errors", Value::Numbers(self.elbo.errors.clone())),
             ("fitted", Value::Number(self.elbo.fitted)),
             ("points", count(self.points)),
             ("family", Value::Text(family.into())),
@@ -181,5 +204,38 @@ impl Variational {
         let importance = self.importance.as_ref();
         entries.extend(importance.map(|found| ("importance", weights(found))));
         entries
+    }
+}
+
+/// Batches whose likelihood is below the bound by more than the errors of both.
+fn below(elbo: &Elbo, found: &Importance) -> Vec<usize> {
+    let bound = elbo.batches.iter().zip(&elbo.errors);
+    let sampled = found.log_lik.iter().zip(&found.mc_error);
+    let each = bound.zip(sampled).enumerate();
+    let low = each.filter(|(_, ((bound, slack), (value, error)))| {
+        // A likelihood without any density has no error.
+        let errors = 3.0 * (error.max(0.0) + *slack);
+        **value + errors + ROUNDING < **bound
+    });
+    low.map(|(b, _)| b).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn likelihoods_below_their_bound_are_found_but_for_the_errors_of_both() {
+        let elbo = Elbo {
+            batches: vec![-10.0, -20.0, -30.0, -40.0, -50.0],
+            errors: vec![0.0, 0.0, 0.1, 0.0, 0.0],
+            ..Elbo::default()
+        };
+        let found = Importance {
+            log_lik: vec![-9.9, -20.2, -30.2, f64::NEG_INFINITY, -50.2],
+            mc_error: vec![0.01, 0.01, 0.01, f64::NAN, 0.1],
+            ..Importance::default()
+        };
+        assert_eq!(below(&elbo, &found), [1, 3]);
     }
 }

@@ -23,6 +23,8 @@ const POINTS: usize = 64;
 pub struct Elbo {
     /// Mean over the fresh points; one a batch.
     pub batches: Vec<f64>,
+    /// Monte-Carlo error of each.
+    pub errors: Vec<f64>,
     /// Monte-Carlo error of their sum.
     pub error: f64,
     /// The sum at the points of the run.
@@ -50,18 +52,24 @@ pub fn verify(
     let rule = Rule::verifying(POINTS.max(4 * most), seed);
     let n = f64::from(REPLICATES);
     let mut batches = vec![0.0; q.len()];
+    let mut squares = vec![0.0; q.len()];
     let mut totals = Vec::new();
     for replicate in 1..=REPLICATES {
         let values = bound(joint, theta, (q, flows), (&rule, replicate), workers)?;
         totals.push(values.iter().sum::<f64>());
-        for (mean, value) in batches.iter_mut().zip(values) {
-            *mean += value / n;
+        for ((mean, square), value) in batches.iter_mut().zip(&mut squares).zip(values) {
+            // Welford's recursion: squares about the mean so far.
+            let step = value - *mean;
+            *mean += step / f64::from(replicate);
+            *square += step * (value - *mean);
         }
     }
     let mean = totals.iter().sum::<f64>() / n;
     let variance = totals.iter().map(|t| (t - mean) * (t - mean)).sum::<f64>() / (n - 1.0);
+    let error = |square: &f64| (square / (n - 1.0) / n).sqrt();
     Ok(Elbo {
         batches,
+        errors: squares.iter().map(error).collect(),
         error: (variance / n).sqrt(),
         fitted,
     })

@@ -33,6 +33,7 @@ mod kernels;
 mod language;
 mod likelihood;
 mod linearized;
+mod marginals;
 mod maximization;
 mod missing;
 mod modes;

@@ -1,0 +1,307 @@
+//! Compute the log-likelihood by means that check each other, and tell what error remains.
+//!
+//! With one grouping: quadrature, its nodes raised subject by subject until two rules agree (`refinement.rs`). A few
+//! draws from the population look for mass that lies outside the last rule. Subjects whose rules do not agree, or miss
+//! something, are integrated by importance sampling, which has no trouble with kinks, several modes or many effects.
+//! With several groupings: Laplace's approximation, and importance sampling where the two differ.
+
+use super::adaptive::{Ground, MOST_EFFECTS};
+use super::importance::{Importance, Sampling};
+use super::joint::laplace;
+use super::posterior::{Batches, Gaussian, Posterior};
+use super::product_rule::Integrand;
+use super::proposal::{around, factor_of_inverse};
+use super::quadrature::Quadrature;
+use super::refinement::{refine, Effort, Refined, REACH};
+use crate::error::Result;
+use crate::ir::symmetric::at;
+use crate::parallel::Workers;
+use crate::problem::{Joint, Points, Prior};
+
+/// The log-likelihood, its error, and how it was computed.
+#[derive(Debug, Clone)]
+pub struct Marginal {
+    /// One term a subject, or a batch.
+    pub subjects: Vec<f64>,
+    /// What the terms by quadrature were last moved by, and the Monte-Carlo errors of the others.
+    pub errors: Vec<f64>,
+    /// Which terms were computed by importance sampling.
+    pub sampled: Vec<bool>,
+    pub nodes: usize,
+    /// Draws of these terms.
+    pub draws: usize,
+    /// Whether the conditional mode was found, or the weights of the draws can be relied on.
+    pub converged: Vec<bool>,
+}
+
+impl Marginal {
+    pub fn log_lik(&self) -> f64 {
+        self.subjects.iter().sum()
+    }
+
+    /// Changes of rules may have the same sign and add up; Monte-Carlo errors are independent.
+    pub fn error(&self) -> f64 {
+        let each = || self.errors.iter().zip(&self.sampled);
+        let changes: f64 = each().filter(|(_, s)| !**s).map(|(e, _)| e).sum();
+        let squares: f64 = each().filter(|(_, s)| **s).map(|(e, _)| e * e).sum();
+        changes + squares.sqrt()
+    }
+
+    pub fn n_sampled(&self) -> usize {
+        self.sampled.iter().filter(|s| **s).count()
+    }
+
+    /// A value of one rule.
+    pub fn of(found: Quadrature) -> Self {
+        Self {
+            sampled: vec![false; found.subjects.len()],
+            subjects: found.subjects,
+            errors: found.errors,
+            nodes: found.nodes,
+            draws: 0,
+            converged: found.converged,
+        }
+    }
+
+    /// Take what importance sampling says of a term, unless the other value is as good.
+    ///
+    /// The change of the last rule is the error of its value where draws that can be relied on do not say otherwise.
+    fn weigh(&mut self, i: usize, batch: usize, drawn: &Importance, certain: bool) {
+        let (value, error) = (drawn.log_lik[batch], drawn.mc_error[batch]);
+        let apart = (value - self.subjects[i]).abs();
+        let agrees = !certain && apart <= 3.0 * error && self.errors[i] <= error;
+        if drawn.is_sound(batch) && !agrees {
+            self.subjects[i] = value;
+            self.errors[i] = error;
+            self.sampled[i] = true;
+            self.converged[i] = true;
+        } else if !drawn.is_sound(batch) && apart.is_finite() {
+            // Neither can be relied on.
+            self.errors[i] = apart.max(if self.errors[i].is_nan() {
+                0.0
+            } else {
+                self.errors[i]
+            });
+            self.converged[i] = false;
+        }
+    }
+}
+
+/// Change of a term below which a subject is settled, and of the sum.
+const TOLERANCE: f64 = 1e-4;
+const TOLERANCE_OF_ALL: f64 = 0.005;
+
+/// Most points of a rule a subject; points of all rules a subject, on average; points in all.
+const MOST_POINTS: usize = 30_000;
+const POINTS: usize = 20_000;
+const POINTS_IN_ALL: usize = 10_000_000;
+
+/// The same where every point asks for the solution of differential equations.
+const MOST_SOLUTIONS: usize = 3_400;
+const SOLUTIONS: usize = 3_000;
+
+/// Draws of subjects that quadrature leaves open, and of those that are still not settled.
+const DRAWS: usize = 4_096;
+const MORE_DRAWS: usize = 32_768;
+const DRAWS_OF_SOLUTIONS: usize = 2_048;
+
+/// Mass outside a rule, as part of the likelihood, that is looked into.
+const OUTSIDE: f64 = 1e-3;
+
+/// What is integrated: a model at estimates, and where its conditional modes are.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    pub joint: &'a Joint,
+    pub theta: &'a [f64],
+    pub modes: &'a Points,
+    pub workers: &'a Workers,
+    pub seed: u64,
+}
+
+/// # Errors
+/// A population distribution that does not exist, or too many effects that hang together.
+pub fn marginal(wanted: &Wanted) -> Result<Marginal> {
+    if wanted.joint.is_simple() {
+        wanted.by_subject()
+    } else {
+        wanted.by_batch()
+    }
+}
+
+impl<'a> Wanted<'a> {
+    fn sampling(&self, draws: usize) -> Sampling<'a> {
+        Sampling {
+            joint: self.joint,
+            theta: self.theta,
+            workers: self.workers,
+            seed: self.seed,
+            draws,
+        }
+    }
+
+    fn is_dynamic(&self) -> bool {
+        self.joint.main().form.dynamics.is_some()
+    }
+
+    fn effort(&self) -> Effort {
+        let n = self.joint.main().n_subjects().max(1);
+        let (most_points, points) = if self.is_dynamic() {
+            (MOST_SOLUTIONS, SOLUTIONS)
+        } else {
+            (MOST_POINTS, POINTS)
+        };
+        Effort {
+            tolerance: TOLERANCE.max(TOLERANCE_OF_ALL / n as f64),
+            most_points,
+            budget: POINTS_IN_ALL.min(points * n),
+        }
+    }
+
+    fn by_subject(&self) -> Result<Marginal> {
+        let problem = self.joint.main();
+        let prior = Prior::new(problem, self.theta)?;
+        let integrand = Integrand {
+            workers: self.workers,
+            problem,
+            theta: self.theta,
+            prior: &prior,
+        };
+        let effort = self.effort();
+        let mut refined = refine(&integrand, Some(&self.modes.values[0]), effort)?;
+        let mut missed = self.missed(&refined, &prior);
+        if refined.places.dim == 1 {
+            let members: Vec<usize> = (0..missed.len()).filter(|i| missed[*i]).collect();
+            refined.sweep(&integrand, &members, effort.tolerance);
+            missed.fill(false);
+        }
+        let mut found = Marginal {
+            subjects: refined.values.clone(),
+            errors: refined.errors.clone(),
+            sampled: vec![false; refined.values.len()],
+            nodes: refined.nodes,
+            draws: 0,
+            converged: refined.converged.clone(),
+        };
+        self.draw(&mut found, &refined, &missed, effort.tolerance)?;
+        Ok(found)
+    }
+
+    /// Sample the subjects that quadrature left open.
+    fn draw(
+        &self,
+        found: &mut Marginal,
+        refined: &Refined,
+        missed: &[bool],
+        tolerance: f64,
+    ) -> Result<()> {
+        let mut open: Vec<usize> = (0..missed.len())
+            .filter(|i| missed[*i] || !refined.settled[*i])
+            .collect();
+        if open.is_empty() || refined.places.dim > MOST_EFFECTS {
+            return Ok(());
+        }
+        let draws: &[usize] = if self.is_dynamic() {
+            &[DRAWS_OF_SOLUTIONS]
+        } else {
+            &[DRAWS, MORE_DRAWS]
+        };
+        let posterior = self.around(refined);
+        for draws in draws {
+            if open.is_empty() {
+                break;
+            }
+            let mut batches: Vec<(usize, usize)> = open
+                .iter()
+                .map(|i| (self.joint.batches[0][*i], *i))
+                .collect();
+            batches.sort_unstable();
+            let members: Vec<usize> = batches.iter().map(|(b, _)| *b).collect();
+            let drawn = self.sampling(*draws).some(&posterior, &members)?;
+            for (k, (_, i)) in batches.iter().enumerate() {
+                found.weigh(*i, k, &drawn, missed[*i] || found.sampled[*i]);
+            }
+            found.draws = drawn.draws;
+            open.retain(|i| found.errors[*i].is_nan() || found.errors[*i] > tolerance);
+        }
+        Ok(())
+    }
+
+    /// Subjects with mass outside their last rule.
+    fn missed(&self, refined: &Refined, prior: &Prior) -> Vec<bool> {
+        let mut missed = vec![false; refined.values.len()];
+        if refined.places.dim == 0 || refined.places.dim > MOST_EFFECTS {
+            return missed;
+        }
+        let ground = Ground::new(self.sampling(DRAWS), std::slice::from_ref(prior));
+        let batches = &self.joint.batches[0];
+        let members: Vec<usize> = (0..self.joint.n_batches).collect();
+        let mut subject = vec![0; members.len()];
+        batches
+            .iter()
+            .enumerate()
+            .for_each(|(i, b)| subject[*b] = i);
+        let values: Vec<f64> = subject.iter().map(|i| refined.values[*i]).collect();
+        let beyond = |b: usize, phi: &[f64]| {
+            let i = subject[b];
+            refined.places.distance(i, phi) > REACH
+        };
+        let mass = ground.outside(&members, &values, beyond);
+        for (b, mass) in mass.iter().enumerate() {
+            missed[subject[b]] = *mass > OUTSIDE;
+        }
+        missed
+    }
+
+    /// The Gaussians of the last rules, batch by batch.
+    fn around(&self, refined: &Refined) -> Posterior {
+        let d = refined.places.dim;
+        let batches = Batches::new(self.joint);
+        let batch = |b: usize| {
+            let i = batches.coordinates[b].first().map_or(0, |c| c.level);
+            let factor = refined.places.factor(i);
+            let lower =
+                nalgebra::DMatrix::from_fn(
+                    d,
+                    d,
+                    |i, j| {
+                        if j <= i {
+                            factor[at(i, j)]
+                        } else {
+                            0.0
+                        }
+                    },
+                );
+            Gaussian {
+                mean: refined.places.center(i).to_vec(),
+                chol: factor_of_inverse(&lower * lower.transpose()),
+            }
+        };
+        (0..batches.len()).map(batch).collect()
+    }
+
+    fn by_batch(&self) -> Result<Marginal> {
+        let mut found = Marginal::of(laplace(self.joint, self.theta, Some(self.modes))?);
+        if Batches::new(self.joint).max_dim() > MOST_EFFECTS {
+            return Ok(found);
+        }
+        let draws = if self.is_dynamic() {
+            DRAWS_OF_SOLUTIONS
+        } else {
+            DRAWS
+        };
+        let sampling = self.sampling(draws);
+        let posterior = sampling.moved(&around(self.joint, self.theta, self.modes)?)?;
+        let drawn = sampling.run(&posterior)?;
+        for b in 0..found.subjects.len() {
+            let apart = (drawn.log_lik[b] - found.subjects[b]).abs();
+            // Laplace's approximation is exact for linear models; draws are not.
+            found.errors[b] = drawn.mc_error[b];
+            if !drawn.is_sound(b) || apart > 3.0 * drawn.mc_error[b] {
+                found.errors[b] = f64::NAN;
+                found.weigh(b, b, &drawn, true);
+            }
+        }
+        found.draws = drawn.draws;
+        Ok(found)
+    }
+}
