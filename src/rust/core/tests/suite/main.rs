@@ -19,6 +19,7 @@ mod equations;
 mod estimates;
 mod events;
 mod families;
+mod floors;
 mod fuzz;
 mod fuzz_specifications;
 mod groups;
