@@ -76,8 +76,14 @@ impl Schedule {
         (self.burnin() + full).min(self.total())
     }
 
-    pub fn smoothing(&self) -> usize {
+    /// Iterations of the smoothing that are planned; a run may end before them.
+    fn smoothing(&self) -> usize {
         self.total() - self.exploration()
+    }
+
+    /// Iterations of the smoothing among the first `n` of a run.
+    pub fn smoothed(&self, n: usize) -> usize {
+        n.saturating_sub(self.exploration())
     }
 
     /// Phase and gain of iteration `k`, counted from one.
