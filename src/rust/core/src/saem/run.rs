@@ -1,12 +1,13 @@
 //! Take SAEM through its iterations.
 
+use super::averaged::Averaged;
 use super::batches;
 use super::collapse::Collapses;
 use super::estep::Report;
 use super::floors::Floors;
 use super::hooks::Hooks;
 use super::numeric::{Material, NumericStep};
-use super::options::{AnnealSchedule, ConvergenceTest, Hook, SaemOptions};
+use super::options::{AnnealSchedule, Hook, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, Part};
 use super::schedule::{Phase, Schedule};
 use super::smoother::{LaneScores, Smoother};
@@ -49,6 +50,8 @@ pub struct Run<'a> {
     pub(super) floors: Floors,
     pub(super) collapses: Collapses,
     pub(super) streaks: Streaks,
+    /// The objective, where the M-step does not compute it.
+    pub(super) average: Averaged,
     /// Levels of each grouping that this iteration draws for; `None` stands for all.
     pub(super) active: Option<Vec<Vec<bool>>>,
     /// Whether the test for an early end has been passed.
@@ -56,7 +59,7 @@ pub struct Run<'a> {
 }
 
 keeps!(Run<'_>:
-    values { theta, trace, not_finite, streaks, settled }
+    values { theta, trace, not_finite, streaks, average, settled }
     parts { parts, smoother, store }
     rebuilt { joint, options, schedule, hooks, numeric, free, seed, floors, collapses, active });
 
@@ -94,6 +97,7 @@ impl<'a> Run<'a> {
             floors: Floors::new(joint, &options.anneal)?,
             collapses: Collapses::new(joint, &options.anneal)?,
             streaks: Streaks::default(),
+            average: Averaged::default(),
             active: None,
             settled: false,
             joint,
@@ -135,11 +139,12 @@ impl<'a> Run<'a> {
             return Ok(None);
         };
         let means = all_means(&mut self.parts, &old);
+        let before = self.accepted();
         let reports = self.draw(k, &priors, &means, workers);
         if self.hooks.has(Hook::Suffstats) {
             self.hooks.statistics(&self.parts, &old, gain)?;
         }
-        let averaged = if phase == Phase::Burnin {
+        let numeric = if phase == Phase::Burnin {
             None
         } else {
             self.learn(k, (&priors, &means), &reports, workers)?
@@ -147,16 +152,16 @@ impl<'a> Run<'a> {
         self.floors
             .raise(self.joint, &self.schedule, k, &mut self.theta);
         let sound = self.shorten(&old);
-        let others = reports[1..].iter().map(|report| report.log_prior);
-        let current = reports[0].objective + others.sum::<f64>();
-        let mut objective = averaged.unwrap_or(current);
+        let mut objective = self.averaged(k, &old, &reports, numeric, workers);
         if self.hooks.has(Hook::QFromStats) {
             objective = self.hooks.objective(&self.theta)?;
         }
         let label = self.schedule.label(k);
         self.trace.push(&self.theta, gain, label, objective);
         self.trace.updated.extend(chosen);
-        self.test(phase, &old, objective);
+        if gain > 0.0 && self.moved(before) {
+            self.test(phase, &old, objective);
+        }
         Ok(sound.then(|| Progress {
             iteration: k,
             total: self.schedule.total(),
@@ -203,15 +208,6 @@ impl<'a> Run<'a> {
         let own = self.maximize_means(gain, workers);
         self.update(k, priors, means, &gradient);
         self.maximize(gain, own, workers)
-    }
-
-    /// Whether the run may end here.
-    fn test(&mut self, phase: Phase, old: &[f64], objective: f64) {
-        let stop = &self.options.stop;
-        if stop.convergence_test == ConvergenceTest::Consecutive {
-            let still = self.streaks.count(stop, old, &self.theta, objective);
-            self.settled = still && phase == Phase::Smoothing;
-        }
     }
 
     /// M-step by the routes of the exploration.
