@@ -3,7 +3,7 @@
 use super::equations::Bound;
 use super::exchange::{exchanges, Exchange};
 use super::known::Points;
-use super::normal_form::NormalForm;
+use super::normal_form::{NormalForm, Standing};
 use super::theta::{Route, Theta};
 use super::{Given, Means, Problem};
 use crate::data::{Frame, Records};
@@ -74,12 +74,18 @@ impl Joint {
         given: &Given,
     ) -> Result<Self> {
         let held = held_levels(model, &records, given)?;
-        let is_held: Vec<bool> = (model.effects.iter().enumerate())
+        let standings: Vec<Standing> = (model.effects.iter().enumerate())
             .map(|(k, effect)| {
-                given.apart.contains(&effect.name) || held.iter().any(|(held, _, _)| *held == k)
+                if held.iter().any(|(held, _, _)| *held == k) {
+                    Standing::Held
+                } else if given.apart.contains(&effect.name) {
+                    Standing::Apart
+                } else {
+                    Standing::Free
+                }
             })
             .collect();
-        let mut form = NormalForm::new(model, &bound.graph, &records, &theta, &is_held)?;
+        let mut form = NormalForm::new(model, &bound.graph, &records, &theta, &standings)?;
         form.dynamics = bound.dynamics.clone();
         theta.routes = form.routes(model, &theta.free);
         theta.idle = (0..theta.len())

@@ -139,6 +139,7 @@ impl<'a> Run<'a> {
             return Ok(None);
         };
         let means = all_means(&mut self.parts, &old);
+        (self.collapses).follow(&mut self.parts, &means, &self.schedule, k);
         let before = self.accepted();
         let reports = self.draw(k, &priors, &means, workers);
         if self.hooks.has(Hook::Suffstats) {
