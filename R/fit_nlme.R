@@ -21,8 +21,10 @@
 #' @param seed (integer or NULL) seed of all random numbers of the fit. `NULL`
 #'   draws one from R's generator; R's generator is otherwise left alone.
 #' @param threads (integer or NULL) threads. `NULL` is
-#'   `getOption("nlmers.threads")`, else the smaller of 2 and the cores there are.
-#'   The result does not depend on it.
+#'   `getOption("nlmers.threads")`, else the smaller of 2 and the cores there are. More than
+#'   these are never started: as `parallelly::availableCores()` counts them, or, without that
+#'   package, as quotas of containers, options and variables of the schedulers of clusters and
+#'   the system allow. The result does not depend on it.
 #' @param progress (logical) show a progress bar. Handlers of the progressr
 #'   package are told of the progress in any case.
 #' @param start_from (`nlme_fit`, character or NULL) where to start. The estimates of
@@ -334,13 +336,6 @@ stop_value_length <- function(value, parameter, argument) {
     hint = sprintf("Write `%s = list(%s = %s)`.", argument, parameter$name, code_text(parameter$value)),
     fields = list(name = parameter$name)
   )
-}
-
-thread_count <- function(threads) {
-  if (is.null(threads)) threads <- getOption("nlmers.threads")
-  if (!is.null(threads)) return(check_count(threads, "threads", 1))
-  available <- parallel::detectCores()
-  if (is.na(available)) 1 else min(2, available)
 }
 
 # Trouble of a finished fit is a value in it, and a warning once.
