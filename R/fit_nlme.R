@@ -153,15 +153,21 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     course$first <- lent$first
   }
   request <- fit_request(model, bound, method, settings, course)
-  reply <- core_call(
-    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose),
-    hook_dispatcher(method$hooks, hook_setting(model, data, settings))
-  )
-  settings$seed <- reply$seed
-  fit <- new_nlme_fit(call, model, bound, method, settings, reply)
-  warn_of_fit(fit)
+  shown <- check_flag(progress, "progress")
+  hooks <- hook_dispatcher(method$hooks, hook_setting(model, data, settings))
+  # The core looks for interrupts itself. None that comes while R shows the progress or lays out the fit may lose it.
+  suspendInterrupts({
+    reply <- reported_call(request, bound$columns, shown, method$options$verbose, hooks)
+    settings$seed <- reply$seed
+    fit <- new_nlme_fit(call, model, bound, method, settings, reply)
+    forget_interrupt()
+    warn_of_fit(fit)
+  })
   fit
 }
+
+# Whoever interrupts a fit that is done finds it done.
+forget_interrupt <- function() tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(condition) NULL)
 
 # A fit that goes on has the seed of its beginning, which the core knows.
 fit_seed <- function(seed, origin) {
