@@ -305,7 +305,12 @@ impl<'a> Run<'a> {
             }
         }
         if information.iter().all(|x| x.is_finite()) {
-            let gain = (1.0 / k as f64).max(0.1);
+            // While the residual error falls, an information that lags behind it makes steps too long to settle.
+            let least = match self.schedule.at(k).0 {
+                Phase::Smoothing => 0.1,
+                Phase::Burnin | Phase::Exploration => 0.5,
+            };
+            let gain = (1.0 / k as f64).max(least);
             self.parts[0].mstep.learn_information(information, gain);
         }
     }
