@@ -1,5 +1,5 @@
-# A hundred fits with a progress bar, each interrupted by Ctrl-C at a random time, as a user at a terminal does: every one
-# must be returned.
+# A hundred fits with a progress bar, each interrupted by Ctrl-C at a random time, as a user at a terminal does: every
+# one must be returned.
 # tests/slow/interrupts.R
 
 python <- Sys.which("python3")
