@@ -132,7 +132,8 @@ test_that("the mean of an effect that collapses is that of least squares", {
           )))
           2 * (case[[3L]] - as.numeric(logLik(fit)))
         }, numeric(1L))
-        expect_lt(max(abs(lost)), 0.2)
+        # One chain estimates the variance of the effect that stays with noise of its own.
+        expect_lt(max(abs(lost)), if ("om" %in% case[[1L]]$described$parameters$base) 0.5 else 0.05)
       }
     }
   }
