@@ -1,9 +1,9 @@
 #' What happened during a fit
 #'
 #' @param fit (`nlme_fit`) a fit.
-#' @returns `objective()` of a fit by [saem()] the complete-data log-likelihood at the last draws, as
-#'   the algorithm averaged it; of a fit by [vem()] the [elbo()]. Larger is better. It is not the
-#'   log-likelihood of the data, which is [logLik()]. `notes()` a list:
+#' @returns `objective()` of a fit by [saem()] the expected complete-data log-likelihood `Q` by
+#'   stochastic approximation, see Details; of a fit by [vem()] the [elbo()]. Larger is better. It is
+#'   not the log-likelihood of the data, which is [logLik()]. `notes()` a list:
 #'   * `closed_form_mstep_used` (logical), `closed_form_mstep_mode`: `"numeric_only"`, `"hybrid"` or
 #'     `"closed_form_only"`, and `closed_form_mstep_sources`: any of `"builtin_stats"` and
 #'     `"custom_mstep_closed_form"`;
@@ -17,6 +17,14 @@
 #'     `anneal_active` (whether variances were kept up). `gain` and `n_chains_used` are
 #'     missing where a method has no such thing.
 #' @details
+#' `Q` averages over the draws of all iterations, by their gains, whatever the route of the M-step, and so
+#' does the `objective` of every iteration. The part of the distribution of normal random effects is that
+#' of their averaged moments at the parameters of the iteration. The part of the outcomes is averaged as a number,
+#' and follows the SDs of normal residual errors to their values of the iteration exactly; where other parameters
+#' of the outcomes moved, it is right to second order near a maximum. With an optimizer `Q` is computed
+#' over the draws that are kept, at the parameters of the iteration; with `q_from_stats` it is that function's.
+#' During a burn-in nothing is averaged yet: there it is the log-likelihood at the current draws.
+#'
 #' Changes of the estimates are on the transformed scale, those of the elements of
 #' matrices and simplexes on the natural one. Relative changes are to the largest element, or
 #' the objective, of the iteration before, if that exceeds 1.

@@ -30,7 +30,8 @@ mode_fields <- function(fit, bound) {
     random = if (all(is.finite(unlist(means)))) unname(means),
     method = fit$method$options,
     seed = fit$settings$seed,
-    threads = fit$settings$threads
+    # The fit may come from a larger machine.
+    threads = min(fit$settings$threads, available_cores())
   )
 }
 

@@ -21,8 +21,10 @@
 #' @param seed (integer or NULL) seed of all random numbers of the fit. `NULL`
 #'   draws one from R's generator; R's generator is otherwise left alone.
 #' @param threads (integer or NULL) threads. `NULL` is
-#'   `getOption("nlmers.threads")`, else the smaller of 2 and the cores there are.
-#'   The result does not depend on it.
+#'   `getOption("nlmers.threads")`, else the smaller of 2 and the cores there are. More than
+#'   these are never started: as `parallelly::availableCores()` counts them, or, without that
+#'   package, as quotas of containers, options and variables of the schedulers of clusters and
+#'   the system allow. The result does not depend on it.
 #' @param progress (logical) show a progress bar. Handlers of the progressr
 #'   package are told of the progress in any case.
 #' @param start_from (`nlme_fit`, character or NULL) where to start. The estimates of
@@ -151,15 +153,21 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     course$first <- lent$first
   }
   request <- fit_request(model, bound, method, settings, course)
-  reply <- core_call(
-    request, bound$columns, progress_reporter(check_flag(progress, "progress"), method$options$verbose),
-    hook_dispatcher(method$hooks, hook_setting(model, data, settings))
-  )
-  settings$seed <- reply$seed
-  fit <- new_nlme_fit(call, model, bound, method, settings, reply)
-  warn_of_fit(fit)
+  shown <- check_flag(progress, "progress")
+  hooks <- hook_dispatcher(method$hooks, hook_setting(model, data, settings))
+  # The core looks for interrupts itself. None that comes while R shows the progress or lays out the fit may lose it.
+  suspendInterrupts({
+    reply <- reported_call(request, bound$columns, shown, method$options$verbose, hooks)
+    settings$seed <- reply$seed
+    fit <- new_nlme_fit(call, model, bound, method, settings, reply)
+    forget_interrupt()
+    warn_of_fit(fit)
+  })
   fit
 }
+
+# Whoever interrupts a fit that is done finds it done.
+forget_interrupt <- function() tryCatch(allowInterrupts(Sys.sleep(0)), interrupt = function(condition) NULL)
 
 # A fit that goes on has the seed of its beginning, which the core knows.
 fit_seed <- function(seed, origin) {
@@ -334,13 +342,6 @@ stop_value_length <- function(value, parameter, argument) {
     hint = sprintf("Write `%s = list(%s = %s)`.", argument, parameter$name, code_text(parameter$value)),
     fields = list(name = parameter$name)
   )
-}
-
-thread_count <- function(threads) {
-  if (is.null(threads)) threads <- getOption("nlmers.threads")
-  if (!is.null(threads)) return(check_count(threads, "threads", 1))
-  available <- parallel::detectCores()
-  if (is.na(available)) 1 else min(2, available)
 }
 
 # Trouble of a finished fit is a value in it, and a warning once.

@@ -32,8 +32,9 @@
 #'
 #' @section `q_from_stats(s, parameters, data)`:
 #' Returns one number, the objective at `parameters` given the statistics `s`; larger is better. An optimizer
-#' maximizes it when there is no `mstep_closed_form`; the fit reports it in any case. It may be infinite or not a
-#' number where parameters are impossible, but not at an estimate.
+#' maximizes it when there is no `mstep_closed_form`, over all parameters that are not held by `fix`: closed forms of
+#' the package are taken only for those named with `builtin_stats = "closed_form"`. The fit reports it in any case. It
+#' may be infinite or not a number where parameters are impossible, but not at an estimate.
 #'
 #' @section Errors and random numbers:
 #' An error in one of the functions stops the fit with its message, and so does a result that is not as described.
@@ -118,9 +119,10 @@ hook_dispatcher <- function(hooks, setting) {
       natural_elements(run("mstep_closed_form", statistics$current(), setting$data), setting$parameters)
     }
   )
+  # Functions of the user may take long, so that an interrupt ends them at once; the core then learns of it.
   function(name, arguments) {
     tryCatch(
-      list(ok = TRUE, value = as.double(answers[[name]](arguments))),
+      list(ok = TRUE, value = allowInterrupts(as.double(answers[[name]](arguments)))),
       nlmers_hook = function(condition) condition$answer,
       error = function(condition) hook_answer(name, conditionMessage(condition), stopped = TRUE)
     )

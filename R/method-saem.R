@@ -50,9 +50,9 @@
 #' @param max_store (integer) iterations whose draws are kept for the numerical maximization.
 #' @param suffstats,q_from_stats,mstep_closed_form (function or NULL) the user's own statistics
 #'   and M-step; see the section on functions.
-#' @param builtin_stats (character) closed forms: `"auto"` for every parameter that has one,
-#'   `"closed_form"` for those that the next three name, `"none"`. `"gaussian_re"` is another
-#'   name of `"closed_form"`.
+#' @param builtin_stats (character) closed forms: `"auto"` for every parameter that has one, unless
+#'   an optimizer maximizes `q_from_stats`, `"closed_form"` for those that the next three name,
+#'   `"none"`. `"gaussian_re"` is another name of `"closed_form"`.
 #' @param builtin_mean (character) `"glm"` maximizes over the parameters of the outcomes' means
 #'   by themselves before the others, `"none"` does not.
 #' @param resid_var_param (names or NULL) parameters of the residual errors that take closed
@@ -65,8 +65,8 @@
 #'   hold in any case.
 #' @param sa_anneal_schedule (character) how variances are kept up at first: `"rate"` lets them
 #'   shrink by `sa_anneal_alpha` an iteration at most, `"exponential"` and `"linear"` put a floor
-#'   under the SDs of normal and lognormal effects, `"none"`. The floors are
-#'   `alpha |start| exp(-3 f)` and `alpha |start| (1 - f)`, where `f` goes from 0 to 1.
+#'   under the SDs of normal and lognormal effects, those of a covariance matrix included, `"none"`.
+#'   The floors are `alpha |start| exp(-3 f)` and `alpha |start| (1 - f)`, where `f` goes from 0 to 1.
 #' @param sa_anneal_iters (integer) iterations of that; 0 is half of those with gain 1 for
 #'   `"rate"`, else 0.3 of all.
 #' @param sa_anneal_alpha (number in (0, 1) or NULL) see there; `NULL` is 0.95 for `"rate"`, else
@@ -76,20 +76,22 @@
 #' @param sa_anneal_fn reserved; anything but `NULL` is refused.
 #' @param auto_var_lb (logical) a floor for good under the SDs of random effects and of residual
 #'   errors.
-#' @param var_lb_value (number or NULL) that floor on the natural scale; `NULL` is 1e-5 of each
-#'   starting value.
+#' @param var_lb_value (number or NULL) that floor, an SD on the natural scale also where the
+#'   parameter is a variance or a covariance matrix; `NULL` is 1e-5 of each starting SD.
 #' @param anneal_to_fixed (names) normal random effects, their SD a number in the model, whose
-#'   SD is taken to `anneal_min_sd`, so that the effect becomes its mean.
+#'   SD is taken to `anneal_min_sd` while the gain is 1, so that the effect becomes its mean.
 #' @param anneal_schedule (character) the way there: `"exponential"`, `"linear"`, or `"gamma"`
-#'   as the gain of `"power"` with `t0` and `kappa`, which ends above `anneal_min_sd`.
-#' @param anneal_min_sd (number) the SD at the end.
+#'   as the gain of `"power"` with `t0` and `kappa` goes in the whole run. `"gamma"` ends above
+#'   `anneal_min_sd`, and the first iteration with a smaller gain takes the SD to the rest.
+#' @param anneal_min_sd (number) the SD from the first iteration with a gain below 1 on.
 #' @param convergence_test (character or NULL) `"windowed"` runs all iterations and judges
 #'   what one more step would gain, `"consecutive"` stops when estimates and objective have hardly
 #'   moved for some iterations in a row. `NULL` is the latter if any of its tolerances is given.
 #' @param rtol_theta,atol_theta,rtol_Q,atol_Q (number, 0 to Inf) the largest relative and
 #'   absolute change of the estimates (transformed scale) and of the objective that counts as
 #'   hardly moved. Draws are noisy: they are met only where the gain is nearly 0.
-#' @param consecutive_params (integer) iterations in a row.
+#' @param consecutive_params (integer) iterations in a row. Those whose gain is 0, or in which no draw
+#'   moved, say nothing: they neither count nor end a row.
 #' @param ebe_optimizer (character) how modes of the random effects are found at the end:
 #'   `"newton"`, `"lbfgs"` or `"nelder_mead"`. Newton's method takes all subjects together; the
 #'   others are slower, and `"nelder_mead"` seldom reaches a gradient below 0.01. With random
@@ -165,7 +167,8 @@
 #' shape at every call. They are averaged with the gain. `mstep_closed_form` makes the parameters
 #' of them, which has priority over the closed forms of the package; `q_from_stats` gives the
 #' objective, larger being better, which an optimizer maximizes where there is no
-#' `mstep_closed_form` (`lbfgs()` with finite differences unless another is given). `suffstats`
+#' `mstep_closed_form` (`lbfgs()` with finite differences unless another is given), over all parameters
+#' but those whose closed forms `builtin_stats = "closed_form"` names. `suffstats`
 #' alone is refused. They stop the fit with their own message.
 #' @section Options of NoLimits.jl:
 #' The options have the names of its documentation. [saem_page_defaults()] has its defaults.

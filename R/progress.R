@@ -1,12 +1,19 @@
 # Report the progress of a fit: a cli bar, and progressr's handlers when that
 # package is loaded. The core calls `update` from the main thread.
 
-# A function of (iteration, total, phase, gain, objective), or NULL for silence.
-progress_reporter <- function(show, verbose = FALSE) {
+# Call the core and tell the progress; bars live as long as this call.
+reported_call <- function(request, columns, show, verbose, hooks) {
+  core_call(request, columns, progress_reporter(show, verbose, environment()), hooks)
+}
+
+# A function of (iteration, total, phase, gain, objective), or NULL for silence. `total` is what was planned; a run that
+# ends before it closes its bars when `frame` ends.
+progress_reporter <- function(show, verbose = FALSE, frame = parent.frame()) {
+  force(frame)
   reporters <- c(
-    if (show) bar_reporter(),
+    if (show) bar_reporter(frame),
     if (isTRUE(verbose)) line_reporter,
-    if (isNamespaceLoaded("progressr")) progressr_reporter()
+    if (isNamespaceLoaded("progressr")) progressr_reporter(frame)
   )
   if (length(reporters) == 0L) return(NULL)
   function(iteration, total, phase, gain, objective) {
@@ -14,8 +21,8 @@ progress_reporter <- function(show, verbose = FALSE) {
   }
 }
 
-# The bar lives as long as the frame of fit_nlme(), so an interrupt closes it.
-bar_reporter <- function(frame = parent.frame(2L)) {
+bar_reporter <- function(frame) {
+  force(frame)
   bar <- NULL
   function(iteration, total, phase, gain, objective) {
     if (is.null(bar)) {
@@ -45,12 +52,13 @@ line_reporter <- function(iteration, total, phase, gain, objective) {
   ))
 }
 
-progressr_reporter <- function() {
+progressr_reporter <- function(frame) {
+  force(frame)
   progressor <- NULL
   done <- 0
   function(iteration, total, phase, gain, objective) {
     if (is.null(progressor)) {
-      progressor <<- progressr::progressor(steps = total, on_exit = FALSE)
+      progressor <<- progressr::progressor(steps = total, on_exit = TRUE, envir = frame)
     }
     # Some iterations are not reported; the step covers them.
     progressor(message = phase, amount = iteration - done)

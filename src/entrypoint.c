@@ -9,14 +9,21 @@
 void R_init_nlmers_extendr(DllInfo *dll);
 void register_extendr_panic_hook(void);
 
-static void check_interrupt(void *unused) {
-    (void) unused;
+// The code around the .Call may have suspended interrupts, so that they are taken here and nowhere else: they are
+// allowed for as long as R sleeps for no time, which looks for them.
+static void check_interrupt(void *look) {
+    Rf_eval((SEXP) look, R_BaseEnv);
     R_CheckUserInterrupt();
 }
 
 // An interrupt jumps out of check_interrupt: the jump stays inside this file, no Rust frame is skipped.
 int nlmers_user_interrupted(void) {
-    return !R_ToplevelExec(check_interrupt, NULL);
+    SEXP zero = PROTECT(Rf_ScalarReal(0));
+    SEXP sleep = PROTECT(Rf_lang2(Rf_install("Sys.sleep"), zero));
+    SEXP look = PROTECT(Rf_lang2(Rf_install("allowInterrupts"), sleep));
+    int interrupted = !R_ToplevelExec(check_interrupt, look);
+    UNPROTECT(3);
+    return interrupted;
 }
 
 static SEXP evaluate(void *call) {

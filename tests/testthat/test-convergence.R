@@ -48,3 +48,18 @@ test_that("the advice on a fit by vem() speaks of its own options", {
     expect_gt(nchar(convergence(fit)$advice[1L]), 20L)
   }
 })
+
+test_that("a log-likelihood that could not be computed is a warning, and the status that of the estimates", {
+  # The modes lie at the border of the domain of sqrt(): densities are finite there, curvatures are not.
+  withr::local_seed(1)
+  data <- data.frame(id = rep(1:8, each = 4), site = rep(1:4, 8), y = -0.5 + 0.2 * stats::rnorm(32))
+  model <- nlme_model(
+    fixed(s = positive(0.3)), random(e ~ normal(0.5, 1) | id, g ~ normal(0, 0.1) | site),
+    y ~ normal(0.1 + sqrt(e) + g, s)
+  )
+  fit <- suppressWarnings(fit_nlme(model, data, short_saem(), seed = 1, progress = FALSE))
+  expect_equal(fit$status$code, "converged")
+  expect_match(fit$warnings, "log-likelihood could not be computed", all = FALSE)
+  expect_null(fit$log_lik)
+  expect_false(anyNA(vcov(fit)))
+})

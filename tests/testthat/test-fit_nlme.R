@@ -87,15 +87,6 @@ test_that("a covariance matrix is given whole and sent as its lower triangle", {
   expect_equal(caught(fit_nlme(model, theo, fix = list(omega = value)))$reason, "bad_value")
 })
 
-test_that("threads come from the argument, the option, or the machine", {
-  expect_equal(nlmers:::thread_count(3), 3)
-  old <- options(nlmers.threads = 4)
-  on.exit(options(old))
-  expect_equal(nlmers:::thread_count(NULL), 4)
-  options(nlmers.threads = NULL)
-  expect_lte(nlmers:::thread_count(NULL), 2)
-})
-
 # Runs in its own R process: a fit without end gets SIGINT after one second.
 interrupted_fit <- function() {
   signal <- tempfile()

@@ -146,7 +146,15 @@ test_that("an optimizer that maximizes `q_from_stats` does what the closed form 
       suffstats = moments, q_from_stats = expected, builtin_stats = "none", optimizer = optimizer
     ))
     expect_equal(trace_of(climbed), trace_of(closed), tolerance = 1e-3)
+    # Closed forms of the package maximize another objective: they are left out unless named.
+    auto <- fit_rows(short(suffstats = moments, q_from_stats = expected, optimizer = optimizer))
+    expect_equal(trace_of(auto), trace_of(climbed))
+    expect_equal(notes(auto)$closed_form_mstep_mode, "numeric_only")
   }
+  named <- fit_rows(short(
+    suffstats = moments, q_from_stats = expected, builtin_stats = "closed_form", resid_var_param = "sigma"
+  ))
+  expect_equal(mstep_routes(named)$route, c("numeric", "numeric", "closed form"))
 })
 
 test_that("parameters that are fixed keep their values, and bounds hold", {

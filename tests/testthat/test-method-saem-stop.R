@@ -49,3 +49,34 @@ test_that("effects that become their means are named, with a schedule that ends"
   )
   expect_silent(saem(anneal_to_fixed = "eta", anneal_schedule = "gamma"))
 })
+
+test_that("a run may end early anywhere, and is shown by what was run", {
+  for (t0 in c(0, 1, 6, 20)) {
+    for (row in c(1, 3, 9)) {
+      method <- saem_page_defaults(
+        t0 = t0, maxiters = 300, mcmc_steps = 20, rtol_theta = Inf, atol_theta = Inf, rtol_Q = Inf, atol_Q = Inf,
+        consecutive_params = row
+      )
+      fit <- suppressMessages(suppressWarnings(fit_orange(method = method, seed = 1)))
+      run <- max(t0 + 1, row)
+      expect_equal(nrow(fit$trace$value), run)
+      expect_equal(nrow(notes(fit)$diagnostics), run)
+      expect_equal(max(plot(fit, "trace")$data$iteration), run)
+      expect_match(capture.output(print(fit)), sprintf("after %d iteration", run), all = FALSE)
+      expect_match(fit$status$evidence, sprintf("^%d smoothing iterations are too few", run - t0), all = FALSE)
+    }
+  }
+})
+
+test_that("a page's example does not stop where no draw moves", {
+  model <- nlme_model(
+    fixed(a = 0.2, sigma = positive(0.3)), random(eta ~ normal(0, 1) | ID), y ~ lognormal(a + eta, sigma)
+  )
+  data <- data.frame(ID = rep(1:3, each = 2), y = c(1.0, 1.1, 0.9, 1.0, 1.05, 1.2))
+  for (seed in 1:3) {
+    method <- saem_page_defaults(t0 = 30, maxiters = 300, mcmc_steps = 2)
+    fit <- suppressMessages(suppressWarnings(fit_nlme(model, data, method, seed = seed, progress = FALSE)))
+    expect_equal(nrow(fit$trace$value), 300)
+    expect_false(converged(fit))
+  }
+})

@@ -11,7 +11,7 @@ pub struct Progress {
     pub phase: &'static str,
     /// Step size of the stochastic approximation.
     pub gain: f64,
-    /// Complete-data log-likelihood at the current draws.
+    /// `Q` as the gain averages it over the draws, or what else the estimator maximizes.
     pub objective: f64,
 }
 

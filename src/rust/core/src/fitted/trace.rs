@@ -11,7 +11,7 @@ pub struct Trace {
     /// Names of the schedule's phases, which gives them again.
     #[serde(skip)]
     pub phase: Vec<&'static str>,
-    /// Complete-data log-likelihood at the draws, mean over chains.
+    /// `Q` as the gain averages it over the draws, or what else the estimator maximizes.
     pub objective: Vec<f64>,
     /// Batches that were drawn for, where not all were.
     pub updated: Vec<Vec<usize>>,

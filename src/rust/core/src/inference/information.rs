@@ -23,7 +23,7 @@ use crate::problem::{Joint, Means, Prior, Route};
 const MAX_PARAMETERS: usize = 500;
 
 /// Draws of each batch by which scores are differentiated, where there are more.
-const DIFFERENTIATED: usize = 128;
+const DIFFERENTIATED: usize = 64;
 
 /// Step of the differences in standard errors: exact programs, and differential equations that were solved.
 const STEP: f64 = 5e-3;
@@ -60,6 +60,45 @@ pub fn free(joint: &Joint) -> Vec<usize> {
 /// # Errors
 /// Too many parameters, a population distribution that does not exist, a batch without any draw of finite density.
 pub fn information(sampling: &Sampling, posterior: &Posterior) -> Result<Information> {
+    let mut found = scores(sampling, posterior)?;
+    differentiate(sampling, posterior, &mut found)?;
+    Ok(found)
+}
+
+/// Fill in the second derivatives of what weighted draws say.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn differentiate(
+    sampling: &Sampling,
+    posterior: &Posterior,
+    found: &mut Information,
+) -> Result<()> {
+    let fewer = Sampling {
+        draws: sampling.draws.min(DIFFERENTIATED),
+        ..*sampling
+    };
+    let mut differences = Differences::new(found, sampling.joint, sampling.theta);
+    let mut failed = None;
+    fewer.visit(posterior, |cloud, drawn| {
+        if let Err(error) = differences.add(&fewer, cloud, drawn) {
+            failed.get_or_insert(error);
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let mut all = differences.finish();
+    found.observed = all.pop().unwrap_or_else(|| DMatrix::zeros(0, 0));
+    found.replicates = all;
+    Ok(())
+}
+
+/// Everything but the second derivatives.
+///
+/// # Errors
+/// Too many parameters, a population distribution that does not exist, a batch without any draw of finite density.
+pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information> {
     let joint = sampling.joint;
     let free = free(joint);
     if free.len() > MAX_PARAMETERS {
@@ -73,30 +112,6 @@ pub fn information(sampling: &Sampling, posterior: &Posterior) -> Result<Informa
         )
         .hint("The estimates do not need them: use se = \"none\"."));
     }
-    let mut found = scores(sampling, posterior, free)?;
-    let fewer = Sampling {
-        draws: sampling.draws.min(DIFFERENTIATED),
-        ..*sampling
-    };
-    let mut differences = Differences::new(&found, joint, sampling.theta);
-    let mut failed = None;
-    fewer.visit(posterior, |cloud, drawn| {
-        if let Err(error) = differences.add(&fewer, cloud, drawn) {
-            failed.get_or_insert(error);
-        }
-    })?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    let mut all = differences.finish();
-    found.observed = all.pop().unwrap_or_else(|| DMatrix::zeros(0, 0));
-    found.replicates = all;
-    Ok(found)
-}
-
-/// Everything but the second derivatives.
-fn scores(sampling: &Sampling, posterior: &Posterior, free: Vec<usize>) -> Result<Information> {
-    let joint = sampling.joint;
     let p = free.len();
     let mut found = Information {
         observed: DMatrix::zeros(p, p),
@@ -124,7 +139,9 @@ fn scores(sampling: &Sampling, posterior: &Posterior, free: Vec<usize>) -> Resul
         for (total, own) in found.squares.iter_mut().zip(&plain.squares) {
             *total += own;
         }
-        steady(cloud, drawn, (&priors, &means), &mut draws, sampling);
+        let drifts = drift(cloud, drawn, &draws, p);
+        let at = (drawn.draws, &priors[..], &means[..]);
+        steady(cloud, at, &drifts, &mut draws, sampling);
         let scored = Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES));
         found.noise += &scored.noise;
         let moments = cloud.moments(drawn.draws, drawn.weights);
@@ -274,7 +291,9 @@ impl<'a> Differences<'a> {
         let priors = priors(self.joint, &theta)?;
         let means: Vec<Means> = cloud.means();
         let logs = log_densities(cloud, (&priors, &means), sampling);
-        let scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
+        let mut scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
+        let at = (&draws[..], &priors[..], &means[..]);
+        steady(cloud, at, &ground.drift, &mut scores, sampling);
         let copies = cloud.copies;
         for b in 0..cloud.batches.len() {
             let own = b * copies..(b + 1) * copies;
@@ -374,24 +393,28 @@ fn counted<'c>(
     })
 }
 
-/// Add to the scores of every draw what has mean 0 and takes most of their variance away.
+/// Add to the scores of the draws that a cloud holds what has mean 0 and takes most of their variance away.
 fn steady(
     cloud: &mut Cloud,
-    drawn: &Drawn,
-    (priors, means): (&[Prior], &[Means]),
+    (phi, priors, means): (&[f64], &[Prior], &[Means]),
+    drifts: &[Drift],
     scores: &mut [f64],
     sampling: &Sampling,
 ) {
     let n = cloud.batches.len();
     let p = scores.len() / (n * cloud.copies).max(1);
     let slopes = cloud.slopes(&vec![true; n], sampling.workers).gradient;
-    let drifts = drift(cloud, drawn, scores, p);
     for (b, drift) in drifts.iter().enumerate() {
         let d = cloud.batches.dim(b);
         for c in 0..cloud.copies {
             let first = cloud.first(b, c);
             let mut slope = slopes[first..first + d].to_vec();
-            pull(cloud, (b, &drawn.draws[first..first + d]), (priors, means), &mut slope);
+            pull(
+                cloud,
+                (b, &phi[first..first + d]),
+                (priors, means),
+                &mut slope,
+            );
             if !slope.iter().all(|g| g.is_finite()) {
                 continue;
             }

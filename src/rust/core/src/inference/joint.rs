@@ -115,6 +115,14 @@ pub fn joint_curvatures(
     Ok(ground.hessians(points))
 }
 
+/// The complete-data log density of every batch at `points`; not finite where these effects cannot be.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn log_density(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec<f64>> {
+    Ok(Ground::new(joint, theta)?.log_density(points))
+}
+
 /// # Errors
 /// A batch with too many effects.
 fn check_size(ground: &Ground) -> Result<()> {

@@ -3,8 +3,6 @@
 //! If every use of `phi[k]` is one sum `phi[k] + s`, where `s` holds no random effect and is constant within a
 //! subject, then the sum itself can be the individual Gaussian parameter: its mean is `mean[k] + s`, its covariance
 //! is unchanged, and the program reads it instead. `exp(tka + eta)` and a mean inside `mvnormal()` become the same.
-//! An effect that is kept apart goes the other way: its mean leaves its distribution and stands in the program, where
-//! the data pull at it however little the effect varies.
 
 use super::graph::{Graph, Node, Op};
 use super::level::{Extent, Levels};
@@ -19,16 +17,25 @@ pub struct Referenced {
     pub shifts: Vec<Node>,
 }
 
-/// Shift every effect that allows it; `roots` are what the likelihood needs.
+/// What may be done with an effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Keep,
+    /// Take in what it is added to; the grouping whose levels it has.
+    Join(usize),
+    /// Put its mean, this node, outside: the other way round, so that the deviation alone is left.
+    Leave(Node),
+}
+
+/// Shift every effect as it allows; `roots` are what the likelihood needs.
 ///
-/// `levels`: one for each grouping. `effects`: the grouping of each effect, `None` for one that must not be shifted.
-/// `apart`: the mean of each effect that is kept apart from it.
+/// `levels`: one for each grouping. `effects`: one for each effect.
 pub fn reference(
     graph: &Graph,
     levels: &mut [Levels],
     roots: &[Node],
-    effects: &[Option<usize>],
-    apart: &[Option<Node>],
+    effects: &[Change],
 ) -> Referenced {
     let needed = graph.reachable(roots);
     let carried = graph.carries().iter().flat_map(|c| [c.initial, c.next]);
@@ -42,8 +49,13 @@ pub fn reference(
     let mut sums: Vec<Vec<(Node, f64)>> = vec![Vec::new(); effects.len()];
     for node in graph.nodes().filter(|node| needed[node.index()]) {
         if let Op::Phi(k) = graph.op(node) {
-            let Some(group) = effects[k as usize] else {
-                continue;
+            let group = match effects[k as usize] {
+                Change::Keep => continue,
+                Change::Join(group) => group,
+                Change::Leave(mean) => {
+                    sums[k as usize] = vec![(mean, -1.0)];
+                    continue;
+                }
             };
             let (carrier, terms) = follow(graph, &mut levels[group], &uses, node);
             if !terms.is_empty() {
@@ -51,9 +63,6 @@ pub fn reference(
                 sums[k as usize] = terms;
             }
         }
-    }
-    for (terms, mean) in sums.iter_mut().zip(apart) {
-        terms.extend(mean.map(|mean| (mean, -1.0)));
     }
     rebuild(graph, &uses.random, &carriers, &sums)
 }

@@ -3,8 +3,8 @@
 use nalgebra::DMatrix;
 
 use super::arrive::{Look, Search, Watch};
-use super::sense;
 use super::maximizer::free;
+use super::sense;
 use super::spectrum::Spectrum;
 use super::stance::Stance;
 use super::zero::{spreads, Spread};
@@ -45,7 +45,11 @@ impl Arrival {
         let look = &self.look;
         let n = look.information.free.len();
         let bread = look.spectrum.as_ref()?.covariance(n);
-        Some(among(&look.information.free, &self.free, &filled(&bread, &look.information)))
+        Some(among(
+            &look.information.free,
+            &self.free,
+            &filled(&bread, &look.information),
+        ))
     }
 }
 
@@ -80,7 +84,8 @@ impl Search<'_> {
             }
             let (mut next, now) = self.vanish(&look, &spreads, &mut round);
             if now == zero {
-                let mut shut: Vec<bool> = zero.iter().zip(&revived).map(|(z, r)| *z && !r).collect();
+                let mut shut: Vec<bool> =
+                    zero.iter().zip(&revived).map(|(z, r)| *z && !r).collect();
                 let asked = shut.clone();
                 let Some(found) = self.revive(&look, (&spreads, &mut shut), &mut round) else {
                     break;
@@ -101,7 +106,8 @@ impl Search<'_> {
     }
 
     fn look_from(&self, stance: &Stance, theta: &[f64], round: usize) -> Result<Look> {
-        self.of(stance).look(theta, &stance.q, &stance.bounds, round)
+        self.of(stance)
+            .look(theta, &stance.q, &stance.bounds, round)
     }
 
     fn of<'s>(&'s self, stance: &'s Stance) -> Search<'s> {
@@ -131,8 +137,9 @@ impl Search<'_> {
         )];
         let mut status = self.status(&look);
         if look.spectrum.as_ref().is_some_and(Spectrum::is_saddle) {
-            evidence
-                .push("The log-likelihood curves up along some direction: it is no maximum.".into());
+            evidence.push(
+                "The log-likelihood curves up along some direction: it is no maximum.".into(),
+            );
         }
         for (spread, _) in spreads.iter().zip(zero).filter(|(_, zero)| **zero) {
             evidence.push(format!(
@@ -201,7 +208,9 @@ impl Search<'_> {
             let (mut mean, sd) = levels.conditional(group);
             let d = part.n_phi();
             let means = Means::new(part, &part.layout(1), &look.theta);
-            let moved: Vec<usize> = (0..d).filter(|k| stance.moved[part.form.offset + k]).collect();
+            let moved: Vec<usize> = (0..d)
+                .filter(|k| stance.moved[part.form.offset + k])
+                .collect();
             for level in 0..part.n_subjects() {
                 for k in &moved {
                     mean[level * d + k] += means.of(level)[*k];

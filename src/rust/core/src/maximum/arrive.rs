@@ -12,8 +12,8 @@ use super::spectrum::Spectrum;
 use crate::error::Result;
 use crate::inference::cloud::{layouts, Cloud};
 use crate::inference::importance::Sampling;
-use crate::inference::laplace;
 use crate::inference::information::{self, Information};
+use crate::inference::laplace;
 use crate::inference::points::{LatticePoints, Source};
 use crate::inference::posterior::{Batches, Posterior};
 use crate::parallel::Workers;
@@ -82,6 +82,8 @@ pub struct Look {
     /// What one more Newton step would gain in `-2 log L`, and the part of it that noise gives.
     pub gain: f64,
     pub noise: f64,
+    /// Whether second derivatives are those of these estimates.
+    is_full: bool,
 }
 
 impl Look {
@@ -138,6 +140,26 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Look at an estimate with second derivatives of an earlier look, which tell where to go but not whether one is there.
+    fn glance(
+        &self,
+        theta: &[f64],
+        q: &Posterior,
+        bounds: &Theta,
+        (round, known): (usize, &Look),
+    ) -> Result<Look> {
+        let sampling = self.sampling(theta, round, self.draws);
+        let q = sampling.moved(q)?;
+        let mut information = information::scores(&sampling, &q)?;
+        information.observed.clone_from(&known.information.observed);
+        information
+            .replicates
+            .clone_from(&known.information.replicates);
+        let mut look = self.judge(theta, q, information, bounds);
+        look.is_full = false;
+        Ok(look)
+    }
+
     /// Look at an estimate with draws of this round, around `q` moved to the conditional means; more draws where these
     /// are too noisy to tell. `bounds`: where a coordinate has no room it does not take part.
     ///
@@ -188,11 +210,9 @@ impl<'a> Search<'a> {
             .map(|(k, s)| !bounds.presses(*k, theta[*k], *s))
             .collect();
         let spectrum = Spectrum::new(&information, &open);
-        let (gain, noise) = spectrum
-            .as_ref()
-            .map_or((f64::NAN, f64::NAN), |spectrum| {
-                spectrum.gain(&score, &information.noise)
-            });
+        let (gain, noise) = spectrum.as_ref().map_or((f64::NAN, f64::NAN), |spectrum| {
+            spectrum.gain(&score, &information.noise)
+        });
         Look {
             theta: theta.to_vec(),
             information,
@@ -202,6 +222,7 @@ impl<'a> Search<'a> {
             score,
             gain,
             noise,
+            is_full: true,
         }
     }
 
@@ -232,7 +253,14 @@ impl<'a> Search<'a> {
                             return (best, true);
                         }
                     }
-                    None => newton = false,
+                    None if best.is_full => newton = false,
+                    None => best.gain = f64::INFINITY,
+                }
+                if !best.is_full && (best.is_there() || !best.gain.is_finite()) {
+                    let Ok(full) = self.look(&best.theta, &best.proposal, bounds, *round) else {
+                        break;
+                    };
+                    best = full;
                 }
                 continue;
             }
@@ -255,6 +283,9 @@ impl<'a> Search<'a> {
             if stopped {
                 return (best, true);
             }
+        }
+        if !best.is_full {
+            best = (self.look(&best.theta, &best.proposal, bounds, *round)).unwrap_or(best);
         }
         (best, false)
     }
@@ -280,10 +311,12 @@ impl<'a> Search<'a> {
             if length > NEAR && !self.rises(&theta, &q, from, *round) {
                 continue;
             }
-            let Ok(next) = self.look(&theta, &q, bounds, *round) else {
+            let Ok(next) = self.glance(&theta, &q, bounds, (*round, from)) else {
                 continue;
             };
-            if !next.falls_from(from) {
+            let promised = part * (1.0 - 0.5 * part) * length.min(REACH) * length;
+            let kept = next.log_lik() - from.log_lik() + 3.0 * from.error().hypot(next.error());
+            if kept >= 0.1 * promised.min(10.0) || promised < TOLERANCE && !next.falls_from(from) {
                 return Some(next);
             }
         }

@@ -5,8 +5,7 @@ use nalgebra::DMatrix;
 use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
 use crate::inference::posterior::Batches;
 use crate::mstep::{
-    add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step, Trust,
-    MAX_PARAMETERS,
+    add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step, Trust, MAX_PARAMETERS,
 };
 use crate::parallel::Workers;
 use crate::problem::{Joint, MeanProgram, Means, Prior, Route};
@@ -123,7 +122,9 @@ impl<'a> Maximizer<'a> {
         self.learn(&cloud.batches, ground.moments);
         let gradient = cloud.theta_gradient(ground.weights, ground.workers);
         let old = cloud.theta().to_vec();
-        let followed = self.follow_scores(cloud, ground, &gradient).unwrap_or_else(|| old.clone());
+        let followed = self
+            .follow_scores(cloud, ground, &gradient)
+            .unwrap_or_else(|| old.clone());
         self.maximize((&old, followed), &gradient, &ground.population)
     }
 
@@ -145,8 +146,13 @@ impl<'a> Maximizer<'a> {
             cloud.prepare(theta);
             let means = cloud.means();
             let prior = cloud.log_prior(&priors, &means);
-            let each = cloud.log_lik(ground.workers).into_iter().zip(prior).zip(ground.weights);
-            each.map(|((y, p), w)| if *w == 0.0 { 0.0 } else { w * (y + p) }).sum()
+            let each = cloud
+                .log_lik(ground.workers)
+                .into_iter()
+                .zip(prior)
+                .zip(ground.weights);
+            each.map(|((y, p), w)| if *w == 0.0 { 0.0 } else { w * (y + p) })
+                .sum()
         };
         let at = (&joint.theta, own.as_slice(), theta.as_slice());
         let found = self.trust.step(&promise, at, 1.0, &mut value);

@@ -98,7 +98,8 @@ impl Spectrum {
     /// Whether the likelihood curves up along some direction, beyond its noise.
     pub fn is_saddle(&self) -> bool {
         let each = self.values.iter().zip(&self.noises);
-        each.into_iter().any(|(value, noise)| -value >= (SURE * noise).max(FLAT))
+        each.into_iter()
+            .any(|(value, noise)| -value >= (SURE * noise).max(FLAT))
     }
 
     /// What one Newton step would gain in `-2 log L`, and the part of it that Monte-Carlo noise gives. `score`, `noise`:
@@ -260,7 +261,10 @@ mod tests {
         assert!(sure.lost(&sure.covariance(1)).is_empty());
         // 0.02 / sqrt(3) is its noise, relative to twice the share of 0.05.
         let error = sure.error(&sure.covariance(1));
-        assert!((error - 0.5 * 0.01 / 3f64.sqrt() / 0.05).abs() < 1e-9, "{error}");
+        assert!(
+            (error - 0.5 * 0.01 / 3f64.sqrt() / 0.05).abs() < 1e-9,
+            "{error}"
+        );
         let lost = information(complete, missing, 0.1);
         let lost = Spectrum::new(&lost, &[true]).unwrap();
         assert_eq!(lost.lost(&lost.covariance(1)), [0]);

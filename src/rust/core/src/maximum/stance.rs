@@ -47,7 +47,11 @@ impl Search<'_> {
         let (mut absent, mut apart) = (vec![false; n], self.shrunk(theta, q));
         let mut fixed = Vec::new();
         for (spread, _) in spreads.iter().zip(zero).filter(|(_, zero)| **zero) {
-            let among = if spread.alone { &mut absent } else { &mut apart };
+            let among = if spread.alone {
+                &mut absent
+            } else {
+                &mut apart
+            };
             spread.effects.iter().for_each(|k| among[*k] = true);
             if spread.alone {
                 fixed.push(spread.coordinate);
@@ -122,6 +126,8 @@ impl Search<'_> {
                 count[effect] += 1.0;
             }
         }
-        (0..n).map(|k| left[k] > SHRUNK * count[k].max(1.0)).collect()
+        (0..n)
+            .map(|k| left[k] > SHRUNK * count[k].max(1.0))
+            .collect()
     }
 }

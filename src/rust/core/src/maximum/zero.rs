@@ -90,7 +90,12 @@ fn is_cholesky(joint: &Joint, first: usize) -> bool {
 impl Search<'_> {
     /// Estimates with those variances at 0 that the likelihood does not miss there, and which these are; the others
     /// stay. Those that are at 0 already are among them.
-    pub fn vanish(&self, look: &Look, spreads: &[Spread], round: &mut usize) -> (Vec<f64>, Vec<bool>) {
+    pub fn vanish(
+        &self,
+        look: &Look,
+        spreads: &[Spread],
+        round: &mut usize,
+    ) -> (Vec<f64>, Vec<bool>) {
         let mut zero: Vec<bool> = spreads.iter().map(|s| s.is_zero(&look.theta)).collect();
         let doubtful: Vec<usize> = (0..spreads.len())
             .filter(|i| !zero[*i] && spreads[*i].is_doubtful(look))
@@ -137,16 +142,21 @@ impl Search<'_> {
         round: &mut usize,
     ) -> Option<Vec<f64>> {
         let (mut best, mut theta) = (look.log_lik() + WORTH + 3.0 * look.error(), None);
-        for (i, spread) in spreads.iter().enumerate().filter(|(i, _)| zero[*i]).collect::<Vec<_>>() {
+        for (i, spread) in spreads
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| zero[*i])
+            .collect::<Vec<_>>()
+        {
             let Some(resolved) = self.resolved(&look.theta, spread) else {
                 continue;
             };
             for part in TRIALS {
                 let mut trial: Vec<f64> = theta.clone().unwrap_or_else(|| look.theta.clone());
-                let value = self.joint.theta.clamp(
-                    spread.coordinate,
-                    spread.power * (part * resolved).ln(),
-                );
+                let value = self
+                    .joint
+                    .theta
+                    .clamp(spread.coordinate, spread.power * (part * resolved).ln());
                 trial[spread.coordinate] = value;
                 if value <= spread.lowest {
                     continue;

@@ -93,9 +93,13 @@ impl<'a> MStep<'a> {
         self.residual_errors(step, step.old, theta);
         self.bare
             .update(self.problem, step.gradient, step.gain, theta);
-        let solved = self
-            .linear
-            .solve(self.problem, step.prior, step.statistics, step.means, step.old);
+        let solved = self.linear.solve(
+            self.problem,
+            step.prior,
+            step.statistics,
+            step.means,
+            step.old,
+        );
         if let Some(values) = solved {
             for (k, value) in self.linear.coordinates.iter().zip(values) {
                 theta[*k] = self.problem.theta.clamp(*k, value);
@@ -138,7 +142,9 @@ impl<'a> MStep<'a> {
         let rows: Option<Vec<usize>> = own.iter().map(place).collect();
         let columns: Option<Vec<usize>> = own.iter().map(column).collect();
         let information = learned.select_rows(&rows?).select_columns(&columns?);
-        let score = own.iter().map(|k| gradient.get(*k).copied().unwrap_or(f64::NAN));
+        let score = own
+            .iter()
+            .map(|k| gradient.get(*k).copied().unwrap_or(f64::NAN));
         let score = DVector::from_iterator(own.len(), score);
         Promise::new(&((&information + information.transpose()) * 0.5), score)
     }
@@ -157,9 +163,8 @@ impl<'a> MStep<'a> {
             step.statistics
                 .covariance(means, block.first + a, block.first + b)
         };
-        let floor = |a: usize, value: f64| {
-            step.annealing.kept(value, old(a)).max(f64::MIN_POSITIVE)
-        };
+        let floor =
+            |a: usize, value: f64| step.annealing.kept(value, old(a)).max(f64::MIN_POSITIVE);
         match &block.update {
             CovarianceUpdate::Numeric => {}
             CovarianceUpdate::Diagonal(variances) => {

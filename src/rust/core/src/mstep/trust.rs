@@ -68,9 +68,8 @@ impl Promise {
         let sizes = eigen.eigenvalues.map(|x| x.abs().max(FLAT * largest));
         let along = eigen.eigenvectors.tr_mul(&score.component_mul(&unit));
         let back = &eigen.eigenvectors * along.component_div(&sizes);
-        let size = &eigen.eigenvectors
-            * DMatrix::from_diagonal(&sizes)
-            * eigen.eigenvectors.transpose();
+        let size =
+            &eigen.eigenvectors * DMatrix::from_diagonal(&sizes) * eigen.eigenvectors.transpose();
         let positive = DMatrix::from_fn(n, n, |a, b| size[(a, b)] / unit[a] / unit[b]);
         Some(Self {
             score,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::equations::Bound;
 use super::exchange::{exchanges, Exchange};
 use super::known::Points;
-use super::normal_form::NormalForm;
+use super::normal_form::{NormalForm, Standing};
 use super::theta::{Route, Theta};
 use super::{Given, Means, Problem};
 use crate::data::{Frame, Records};
@@ -37,9 +37,7 @@ pub struct Joint {
 #[derive(Debug)]
 struct Source {
     graph: Graph,
-    /// Effects some of whose levels have given values, and effects that the request keeps apart from their means.
-    held: Vec<bool>,
-    apart: Vec<bool>,
+    standings: Vec<Standing>,
 }
 
 /// Levels of random effects with given values: effect of the model, level, value of `phi`.
@@ -88,19 +86,22 @@ impl Joint {
         given: &Given,
     ) -> Result<Self> {
         let held = held_levels(model, &records, given)?;
-        let effects = model.effects.iter().enumerate();
+        let standings: Vec<Standing> = (model.effects.iter().enumerate())
+            .map(|(k, effect)| {
+                if held.iter().any(|(held, _, _)| *held == k) {
+                    Standing::Held
+                } else if given.apart.contains(&effect.name) {
+                    Standing::Apart
+                } else {
+                    Standing::Free
+                }
+            })
+            .collect();
         let source = Source {
             graph: bound.graph.clone(),
-            held: (effects.clone())
-                .map(|(k, _)| held.iter().any(|(held, _, _)| *held == k))
-                .collect(),
-            apart: effects
-                .map(|(_, effect)| given.apart.contains(&effect.name))
-                .collect(),
+            standings,
         };
-        let graph = &source.graph;
-        let mut form =
-            NormalForm::new(model, graph, &records, &theta, &source.held, &source.apart)?;
+        let mut form = NormalForm::new(model, &source.graph, &records, &theta, &source.standings)?;
         form.dynamics = bound.dynamics.clone();
         theta.routes = form.routes(model, &theta.free);
         theta.idle = (0..theta.len())
@@ -130,7 +131,7 @@ impl Joint {
 
     /// Whether `phi` of an effect of the model holds its mean.
     pub fn is_centered(&self, effect: usize) -> bool {
-        !self.source.held[effect] && !self.source.apart[effect]
+        self.source.standings[effect] == Standing::Free
     }
 
     /// The same model in which more effects are kept apart from their means, and some are absent: they have their means
@@ -147,16 +148,19 @@ impl Joint {
     ) -> Result<Self> {
         let model = self.model();
         let records: Vec<Records> = self.parts.iter().map(|p| p.records.clone()).collect();
-        let out: Vec<bool> = (0..apart.len())
-            .map(|k| !self.source.held[k] && (self.source.apart[k] || apart[k] || absent[k]))
-            .collect();
+        let held = |k: usize| self.source.standings[k] == Standing::Held;
+        let standing = |k: usize| match self.source.standings[k] {
+            Standing::Free if apart[k] || absent[k] => Standing::Apart,
+            known => known,
+        };
+        let standings: Vec<Standing> = (0..apart.len()).map(standing).collect();
         let mut new = self.theta.clone();
         for k in fixed {
             new.free[*k] = false;
             new.start[*k] = theta[*k];
         }
         let graph = &self.source.graph;
-        let mut form = NormalForm::new(model, graph, &records, &new, &self.source.held, &out)?;
+        let mut form = NormalForm::new(model, graph, &records, &new, &standings)?;
         form.dynamics.clone_from(&self.form.dynamics);
         new.routes = form.routes(model, &new.free);
         let mut parts: Vec<Problem> = (0..records.len())
@@ -165,7 +169,7 @@ impl Joint {
         for (part, old) in parts.iter_mut().zip(&self.parts) {
             part.held.clone_from(&old.held);
             let own = model.effects_of(part.group);
-            for effect in own.filter(|k| absent[*k] && !self.source.held[*k]) {
+            for effect in own.filter(|k| absent[*k] && !held(*k)) {
                 for level in 0..part.n_subjects() {
                     part.hold(effect, level, 0.0);
                 }

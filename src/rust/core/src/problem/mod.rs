@@ -106,8 +106,8 @@ pub struct Given {
     pub fix: Vec<(String, Option<Vec<f64>>)>,
     /// Values of random effects held fixed: effect, level, value.
     pub levels: Vec<(String, String, f64)>,
-    /// Effects that move by themselves, not as `mean + effect`: whose variance the estimator takes to zero, and with it
-    /// all that their draws say of the mean.
+    /// Effects that move as deviations from their means, not as `mean + effect`: whose variance the estimator takes to
+    /// zero, and with it all that their draws say of the mean.
     pub apart: Vec<String>,
 }
 

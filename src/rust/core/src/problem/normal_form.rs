@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
 use crate::ir::merge::merge_exponentials;
-use crate::ir::reference::reference;
+use crate::ir::reference::{reference, Change};
 use crate::ir::scalar::{Leaves, ScalarProgram};
 use crate::model::{Covariance, Model};
 use crate::ode::Dynamics;
@@ -62,9 +62,20 @@ pub struct CovarianceBlock {
     pub update: CovarianceUpdate,
 }
 
+/// How an effect stands to its mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// `phi` is their sum, wherever the model can be written so.
+    Free,
+    /// `phi` is the effect as it is written, some of its levels having given values.
+    Held,
+    /// `phi` is the deviation alone: the mean moves as a parameter of what reads the effect.
+    Apart,
+}
+
 impl NormalForm {
-    /// `graph`: that of the model, whose states know their inputs. `records`: one for each grouping. `held`: effects some
-    /// of whose levels have given values.
+    /// `graph`: that of the model, whose states know their inputs. `records`: one for each grouping. `standings`: one for
+    /// each effect.
     ///
     /// # Errors
     /// A covariate that varies within a level where a constant one is needed.
@@ -73,38 +84,46 @@ impl NormalForm {
         graph: &Graph,
         records: &[Records],
         theta: &Theta,
-        held: &[bool],
-        apart: &[bool],
+        standings: &[Standing],
     ) -> Result<Self> {
         let merged = merge_exponentials(graph, Levels::new(&finest(records)), &records[0].positive);
         let outcomes = model.outcomes.iter().map(|o| o.density.log_density);
         let laws = model.blocks.iter().filter_map(|b| b.law.as_ref());
         let effects = laws.flat_map(|law| law.densities.iter().map(|d| d.log_density));
         let wanted: Vec<Node> = outcomes.chain(effects).collect();
-        let movable: Vec<Option<usize>> = (model.effects.iter().zip(held).zip(apart))
-            .map(|((effect, held), apart)| {
-                (!held && !apart && effect.gaussian).then_some(effect.group)
+        let movable: Vec<Option<usize>> = (model.effects.iter().zip(standings))
+            .map(|(effect, standing)| {
+                (*standing == Standing::Free && effect.gaussian).then_some(effect.group)
             })
             .collect();
-        let means = model.blocks.iter().flat_map(|b| &b.mean);
         let merged = regrouped(merged, model, records, &wanted, &movable);
         let roots: Vec<Node> = wanted.iter().map(|node| merged.1[node.index()]).collect();
         let mut levels = all_levels(model, records);
-        let outside: Vec<Option<Node>> = means
-            .zip(apart)
-            .map(|(mean, apart)| apart.then(|| merged.1[mean.index()]))
+        let written = || model.blocks.iter().flat_map(|b| &b.mean);
+        let changes: Vec<Change> = (movable.iter().zip(standings).zip(written()))
+            .map(|((movable, standing), mean)| match (standing, movable) {
+                (Standing::Apart, _) => Change::Leave(merged.1[mean.index()]),
+                (_, Some(group)) => Change::Join(*group),
+                _ => Change::Keep,
+            })
             .collect();
-        let referenced = reference(&merged.0, &mut levels, &roots, &movable, &outside);
+        let referenced = reference(&merged.0, &mut levels, &roots, &changes);
         let moved = |node: Node| referenced.moved[merged.1[node.index()].index()];
         let mut graph = referenced.graph.clone();
         let mut levels = all_levels(model, records);
+        let mut extents = Vec::new();
         let mut means = Vec::new();
-        let each = model.blocks.iter().flat_map(|b| &b.mean);
-        for ((mean, shift), apart) in each.zip(&referenced.shifts).zip(apart) {
-            means.push(if *apart {
-                graph.constant(0.0)
+        for ((mean, shift), standing) in written().zip(&referenced.shifts).zip(standings) {
+            let mean = moved(*mean);
+            let whole = match standing {
+                Standing::Apart => graph.constant(0.0),
+                _ => graph.add(mean, *shift),
+            };
+            means.push(whole);
+            extents.push(if *standing == Standing::Apart {
+                mean
             } else {
-                graph.add(moved(*mean), *shift)
+                whole
             });
         }
         let covariance = model
@@ -148,7 +167,7 @@ impl NormalForm {
             offset: 0,
         };
         form.refer(model, records, &theta.start, &moved)?;
-        form.check_extents(model, records, &mut levels)?;
+        form.check_extents(model, records, &extents, &mut levels)?;
         form.recognise(model, records, &theta.free, &mut levels[0]);
         Ok(form)
     }
@@ -175,14 +194,16 @@ impl NormalForm {
         form
     }
 
+    /// `means`: those of all effects, wherever they stand.
     fn check_extents(
         &self,
         model: &Model,
         records: &[Records],
+        means: &[Node],
         levels: &mut [Levels],
     ) -> Result<()> {
         for block in &model.blocks {
-            let means = &self.means[block.first..block.first + block.len()];
+            let means = &means[block.first..block.first + block.len()];
             let covariance = self.covariance.iter().find(|c| c.first == block.first);
             let nodes = covariance.map(|c| c.nodes.as_slice()).unwrap_or_default();
             self.check_law(model, records, levels, block)?;

@@ -38,7 +38,11 @@ pub fn arrive(
         seed,
         draws: options.draws,
         climbing: options.polish_draws,
-        rounds: if options.polish { options.polish_rounds } else { 0 },
+        rounds: if options.polish {
+            options.polish_rounds
+        } else {
+            0
+        },
         penalty: &penalty,
         absent: &[],
         patience: Patience {
@@ -53,8 +57,9 @@ pub fn arrive(
             Some(arrival)
         }
         Err(error) => {
-            fit.warnings
-                .push(format!("The estimates could not be judged by importance draws. {error}"));
+            fit.warnings.push(format!(
+                "The estimates could not be judged by importance draws. {error}"
+            ));
             None
         }
     }
@@ -90,7 +95,9 @@ fn better_start(search: &Search, (theta, q): (Vec<f64>, Posterior)) -> (Vec<f64>
     let value = |theta: &[f64], q: &Posterior| {
         let sampling = search.sampling(theta, 0, FEW);
         let found = sampling.moved(q).and_then(|q| sampling.run(&q));
-        found.map_or(f64::NEG_INFINITY, |found| found.total() - 3.0 * found.total_error())
+        found.map_or(f64::NEG_INFINITY, |found| {
+            found.total() - 3.0 * found.total_error()
+        })
     };
     if value(&start, &other) > value(&theta, &q) {
         (start, other)

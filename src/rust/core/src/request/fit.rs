@@ -157,12 +157,13 @@ fn report(
             .as_ref()
             .map_or("louis", Variational::errors),
         warnings: fit.warnings.clone(),
-        unlikely: found
-            .variational
-            .as_ref()
-            .is_some_and(Variational::is_unlikely),
+        unlikely: false,
         workers,
     };
+    let weighed = found.variational.as_ref();
+    if weighed.is_some_and(Variational::is_unlikely) {
+        report.doubt(&problem.points(fit.cond_mean.clone()));
+    }
     report.warn_of_idle();
     let wanted = Wanted::of(method);
     let modes = report.modes(method, found.seed, wanted.modes());

@@ -14,6 +14,7 @@ use crate::data::event_use;
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::ebe::EbModes;
+use crate::inference::joint::log_density;
 use crate::inference::marginal::Wanted;
 use crate::model::Transform;
 use crate::parallel::Workers;
@@ -103,19 +104,34 @@ impl Report<'_> {
             seed,
         };
         match integrated(&wanted, nodes) {
-            Ok(result) => {
-                self.unlikely = !result.log_lik().is_finite();
-                if self.unlikely {
-                    Value::Null
-                } else {
-                    by_nodes("quadrature", &result)
-                }
+            Ok(result) if result.log_lik().is_finite() => by_nodes("quadrature", &result),
+            Ok(_) => {
+                self.doubt(&modes.points);
+                Value::Null
             }
             Err(error) => {
                 self.warnings
                     .push(format!("The log-likelihood was not computed. {error}"));
                 Value::Null
             }
+        }
+    }
+
+    /// The number for the log-likelihood is not finite: either the likelihood is not, no density being finite at effects
+    /// where it should be largest, or equations without solution hid a part of it, and then the estimates maximize
+    /// nothing; or it could not be computed around these effects.
+    pub fn doubt(&mut self, points: &Points) {
+        let dynamics = self.problem.main().form.dynamics.as_ref();
+        let failed = dynamics.is_some_and(|d| d.counts().failed().iter().any(|(_, n)| *n > 0));
+        let found = log_density(self.problem, self.theta, points);
+        let finite = found.is_ok_and(|batches| batches.iter().all(|x| x.is_finite())) && !failed;
+        self.unlikely = !finite;
+        if finite {
+            self.warnings.push(
+                "The log-likelihood could not be computed, although the densities are finite at the random effects \
+                 around which it was tried. Ask for it another way, as by `logLik(fit, method = \"importance\")`."
+                    .into(),
+            );
         }
     }
 

@@ -150,7 +150,7 @@ impl Variational {
         importance.total().is_finite().then(|| by_draws(importance))
     }
 
-    /// Whether it is asked for and not finite.
+    /// Whether it is asked for and its number is not finite.
     pub fn is_unlikely(&self) -> bool {
         self.weighed()
             .is_some_and(|importance| !importance.total().is_finite())

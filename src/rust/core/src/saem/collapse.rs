@@ -1,17 +1,30 @@
-//! Take the standard deviations of chosen random effects to zero over the run.
+//! Take the standard deviations of chosen random effects to zero while the run explores.
 //!
 //! `sd(1)` is that of the model; `exponential`: `sd0 (min/sd0)^frac`, `linear`: `sd0 - (sd0 - min) frac`, with `frac`
-//! from 0 to 1 over all iterations; `gamma`: `sd0 g(k)`, `g` the classical gains, which need not come to `min`.
+//! from 0 to 1 over the exploration; `gamma`: `sd0 g(k)`, `g` the classical gains, gone through in the exploration as they
+//! else are in the whole run, so that they need not come to `min`. Behind the exploration it is `min`: the smoothing
+//! averages over draws of one model only if nothing collapses while it does. Such effects move as deviations from their
+//! means, which are parameters of the outcomes and so go on moving when the deviations vanish.
 
 use super::options::{AnnealOptions, CollapseSchedule};
+use super::part::Part;
 use super::schedule::Schedule;
 use crate::error::{Error, ErrorClass, Result};
-use crate::problem::{coordinate_at, Joint};
+use crate::problem::{coordinate_at, Joint, Means, Problem};
 
-/// The effects that collapse: the coordinate that stands for the standard deviation, and its first value.
+/// An effect that collapses.
+#[derive(Debug, Clone)]
+struct Collapsing {
+    effect: String,
+    /// The coordinate that stands for its standard deviation, and the first value of that.
+    coordinate: usize,
+    start: f64,
+}
+
+/// The effects that collapse.
 #[derive(Debug, Clone)]
 pub struct Collapses {
-    list: Vec<(usize, f64)>,
+    list: Vec<Collapsing>,
     schedule: CollapseSchedule,
     min_sd: f64,
 }
@@ -31,8 +44,14 @@ impl Collapses {
                 )
             })
         };
-        let list: Result<Vec<(usize, f64)>> = (options.anneal_to_fixed.iter())
-            .map(|collapse| Ok((find(&collapse.parameter)?, collapse.sd)))
+        let list: Result<Vec<Collapsing>> = (options.anneal_to_fixed.iter())
+            .map(|collapse| {
+                Ok(Collapsing {
+                    effect: collapse.effect.clone(),
+                    coordinate: find(&collapse.parameter)?,
+                    start: collapse.sd,
+                })
+            })
             .collect();
         Ok(Self {
             list: list?,
@@ -43,25 +62,62 @@ impl Collapses {
 
     /// Set the standard deviations of iteration `k`.
     pub fn set(&self, joint: &Joint, schedule: &Schedule, k: usize, theta: &mut [f64]) {
-        for (coordinate, start) in &self.list {
-            let sd = self.sd(*start, schedule, k);
-            theta[*coordinate] = coordinate_at(joint.model(), *coordinate, sd, theta);
+        for one in &self.list {
+            let sd = self.sd(one.start, schedule, k);
+            theta[one.coordinate] = coordinate_at(joint.model(), one.coordinate, sd, theta);
         }
     }
 
     /// Set them to what they end at, wherever the run ended.
     pub fn finish(&self, joint: &Joint, theta: &mut [f64]) {
-        for (coordinate, _) in &self.list {
-            theta[*coordinate] = coordinate_at(joint.model(), *coordinate, self.min_sd, theta);
+        for one in &self.list {
+            let k = one.coordinate;
+            theta[k] = coordinate_at(joint.model(), k, self.min_sd, theta);
         }
     }
 
+    /// Let the draws of iteration `k` begin as far from their means as the standard deviations have left them: a draw of
+    /// the wider distribution would be many deviations away from the narrower one.
+    pub fn follow(&self, parts: &mut [Part], means: &[Means], schedule: &Schedule, k: usize) {
+        for one in self.list.iter().filter(|_| k > 1) {
+            let ratio = self.sd(one.start, schedule, k) / self.sd(one.start, schedule, k - 1);
+            for (part, means) in parts.iter_mut().zip(means) {
+                let effects = part.problem.effects().iter();
+                if let Some(d) = effects
+                    .map(|e| &e.name)
+                    .position(|name| *name == one.effect)
+                {
+                    part.draw_in(d, means, ratio);
+                }
+            }
+        }
+    }
+
+    /// What is left of the first standard deviation of each effect of a grouping in iteration `k`; empty where none
+    /// collapses.
+    pub fn pace(&self, problem: &Problem, schedule: &Schedule, k: usize) -> Vec<f64> {
+        if self.list.is_empty() {
+            return Vec::new();
+        }
+        let left = |name: &str| {
+            let found = self.list.iter().find(|one| one.effect == name);
+            found.map_or(1.0, |one| self.sd(one.start, schedule, k) / one.start)
+        };
+        problem.effects().iter().map(|e| left(&e.name)).collect()
+    }
+
     fn sd(&self, start: f64, schedule: &Schedule, k: usize) -> f64 {
-        let fraction = schedule.progress(k);
+        let fraction = schedule.exploring(k);
+        if fraction > 1.0 {
+            return self.min_sd.min(start);
+        }
         let sd = match self.schedule {
             CollapseSchedule::Exponential => start * (self.min_sd / start).powf(fraction),
             CollapseSchedule::Linear => start - (start - self.min_sd) * fraction,
-            CollapseSchedule::Gamma => start * schedule.classical(k) / schedule.classical(1),
+            CollapseSchedule::Gamma => {
+                let last = schedule.total() as f64;
+                start * schedule.classical(1.0 + fraction * (last - 1.0)) / schedule.classical(1.0)
+            }
         };
         sd.clamp(self.min_sd.min(start), start)
     }
@@ -89,13 +145,15 @@ mod tests {
         for schedule in [CollapseSchedule::Exponential, CollapseSchedule::Linear] {
             let sds = sds(schedule);
             assert_eq!(sds[0], 0.8);
-            assert!((sds[299] - 1e-5).abs() < 1e-16, "{}", sds[299]);
-            assert!(sds.windows(2).all(|pair| pair[1] < pair[0]));
+            // The smoothing begins at iteration 151.
+            assert!(sds[..150].windows(2).all(|pair| pair[1] < pair[0]));
+            assert!(sds[149..].iter().all(|sd| (sd - 1e-5).abs() < 1e-16));
         }
         let gamma = sds(CollapseSchedule::Gamma);
-        assert_eq!((gamma[0], gamma[149]), (0.8, 0.8));
-        // t0 = 150, kappa = 0.65.
-        assert!((gamma[299] - 0.8 * 150f64.powf(-0.65)).abs() < 1e-15);
-        assert!((gamma[299] / 0.8 - 0.0385).abs() < 5e-5);
+        assert_eq!((gamma[0], gamma[74]), (0.8, 0.8));
+        // t0 = 150, kappa = 0.65, at iteration 300 of 300, which is the last of the exploration.
+        assert!((gamma[149] - 0.8 * 150f64.powf(-0.65)).abs() < 1e-15);
+        assert!((gamma[149] / 0.8 - 0.0385).abs() < 5e-5);
+        assert!(gamma[150..].iter().all(|sd| *sd == 1e-5));
     }
 }

@@ -9,7 +9,8 @@ use crate::problem::{Route, Theta};
 /// Largest drift between the windows that counts as settled.
 const DRIFT: f64 = 0.02;
 
-/// Status of a run that used all its iterations, and the evidence in words.
+/// Status of a run, and the evidence in words; `smoothing`: iterations of the smoothing that were run, the last of the
+/// trace.
 pub fn judge(theta: &Theta, trace: &Trace, smoothing: usize) -> (FitStatus, Vec<String>) {
     let window = smoothing / 4;
     if window < 5 {

@@ -85,9 +85,11 @@ impl Run<'_> {
             turn,
         };
         let plan = plan(self.options, self.joint, phase, turn.iteration);
-        part.chains
-            .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler))
-            .step(&target, plan, workers)
+        let chains = part
+            .chains
+            .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler));
+        chains.pace = (self.collapses).pace(part.problem, &self.schedule, turn.iteration);
+        chains.step(&target, plan, workers)
     }
 
     /// Start the chains of every grouping at the means, so that each can be known to the others.

@@ -42,12 +42,14 @@ pub struct Chains {
     modes: Option<Modes>,
     stream: Stream,
     tallies: Vec<Tally>,
+    /// Parts of their usual size that steps of a fixed size take in each coordinate; empty where they take all of it.
+    pub pace: Vec<f64>,
 }
 
 keeps!(Chains:
     values { modes, tallies }
     parts { sampler, states }
-    rebuilt { options, single, stream });
+    rebuilt { options, single, stream, pace });
 
 /// What one block reports after its sweeps.
 struct BlockReport {
@@ -121,6 +123,7 @@ impl Chains {
             modes: None,
             stream,
             tallies: Vec::new(),
+            pace: Vec::new(),
         };
         for b in 0..target.layout.blocks.len() {
             let mean = target.means.columns(target.layout, b);
@@ -185,6 +188,7 @@ impl Chains {
         if restarts {
             self.sampler = self.options.sampler(target.problem.n_phi());
         }
+        self.sampler.shorten(&self.pace);
         let refreshes = refreshes(target.turn.iteration) || self.modes.is_none();
         if self.sampler.wants_posterior(&plan) && refreshes {
             self.refresh(target, workers);

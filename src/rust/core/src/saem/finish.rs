@@ -54,7 +54,8 @@ impl Run<'_> {
         let (status, evidence) = match (status, self.lost()) {
             (FitStatus::MaxIterations | FitStatus::NotFinite, Some(lost)) => lost,
             (FitStatus::MaxIterations, None) => {
-                verdict.unwrap_or_else(|| judge(names, &self.trace, self.schedule.smoothing()))
+                let smoothing = self.schedule.smoothed(self.trace.len());
+                verdict.unwrap_or_else(|| judge(names, &self.trace, smoothing))
             }
             (other, _) => (other, Vec::new()),
         };

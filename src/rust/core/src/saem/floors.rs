@@ -1,27 +1,41 @@
 //! Keep standard deviations and variances above a floor.
 //!
-//! While annealing the floor of a parameter is `alpha |start| exp(-3 frac)` or `alpha |start| (1 - frac)`, natural
-//! scale, element by element; `frac` goes from 0 to 1. A floor for good is far lower and keeps a variance from
-//! vanishing for numerical reasons. Both hold for every route of the M-step.
+//! While annealing the floor of a standard deviation is `alpha |start| exp(-3 frac)` or `alpha |start| (1 - frac)`;
+//! `frac` goes from 0 to 1. A floor for good is far lower and keeps a variance from vanishing for numerical reasons. Both
+//! hold for every route of the M-step. An effect is floored by its standard deviation, whatever the parameter is: its
+//! square where that is the variance, and in a covariance matrix row and column are stretched, which leaves correlations.
+//! A target of the user's is floored as the parameter that it is.
 
 use super::options::{AnnealOptions, AnnealSchedule};
 use super::schedule::Schedule;
 use crate::error::{Error, ErrorClass, Result};
 use crate::language::words;
-use crate::problem::{coordinate_at, natural_at, CovarianceUpdate, Joint, Route};
+use crate::model::covariance::{full_matrix, triangle};
+use crate::model::parameter::{Parameter, Shape};
+use crate::problem::{coordinate_at, natural_at, CovarianceUpdate, Joint, Route, Variance};
 
 /// Floor for good, relative to the start, where none is given: variances then span twenty orders of magnitude.
 const RELATIVE_FLOOR: f64 = 1e-5;
 
-/// A coordinate with a floor.
+/// What has a floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// The natural value of a coordinate.
+    Value(usize),
+    /// The root of it, a standard deviation.
+    Root(usize),
+    /// The root of a diagonal element of the covariance matrix with this first coordinate.
+    Diagonal { first: usize, row: usize },
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Floor {
-    coordinate: usize,
-    /// Natural value at the start, without its sign.
+    place: Place,
+    /// Value at the start, without its sign.
     start: f64,
     /// Of the annealing; 0 when it is not annealed.
     alpha: f64,
-    /// Natural value of the floor for good; 0 for none.
+    /// The floor for good; 0 for none.
     lowest: f64,
 }
 
@@ -30,6 +44,65 @@ struct Floor {
 pub struct Floors {
     list: Vec<Floor>,
     schedule: AnnealSchedule,
+}
+
+impl Place {
+    /// The coordinate that names it.
+    fn coordinate(self) -> usize {
+        match self {
+            Self::Value(k) | Self::Root(k) => k,
+            Self::Diagonal { first, row } => first + row * (row + 1) / 2 + row,
+        }
+    }
+
+    /// Its size at `theta`.
+    fn size(self, joint: &Joint, theta: &[f64]) -> f64 {
+        let natural = natural_at(joint.model(), self.coordinate(), theta).abs();
+        match self {
+            Self::Value(_) => natural,
+            Self::Root(_) | Self::Diagonal { .. } => natural.sqrt(),
+        }
+    }
+
+    /// Raise it from `size` to `lowest`, as far as bounds allow.
+    fn raise(self, joint: &Joint, (size, lowest): (f64, f64), theta: &mut [f64]) {
+        let model = joint.model();
+        let element = match self {
+            Self::Value(k) => lowest.copysign(natural_at(model, k, theta)),
+            Self::Root(_) => lowest * lowest,
+            Self::Diagonal { first, row } => {
+                let own = model.parameters.iter().find(|p| p.first == first);
+                if let Some(parameter) = own {
+                    stretch(parameter, row, lowest / size, theta);
+                }
+                return;
+            }
+        };
+        let k = self.coordinate();
+        theta[k] = joint
+            .theta
+            .clamp(k, coordinate_at(model, k, element, theta));
+    }
+}
+
+/// Multiply row and column of a covariance matrix.
+fn stretch(parameter: &Parameter, row: usize, factor: f64, theta: &mut [f64]) {
+    let mut elements = parameter.natural(&theta[parameter.coordinates()]);
+    let dim = (0..)
+        .take_while(|n| n * (n + 1) / 2 < elements.len())
+        .count();
+    for ((i, j), value) in triangle(dim).zip(&mut elements) {
+        for _ in [i, j].iter().filter(|at| **at == row) {
+            *value *= factor;
+        }
+    }
+    if full_matrix(&elements, dim).cholesky().is_none() {
+        return;
+    }
+    let coordinates = parameter.transform(&elements);
+    if coordinates.iter().all(|x| x.is_finite()) {
+        theta[parameter.coordinates()].copy_from_slice(&coordinates);
+    }
 }
 
 impl Floors {
@@ -46,36 +119,37 @@ impl Floors {
             AnnealSchedule::Exponential | AnnealSchedule::Linear
         );
         if anneals && options.sa_anneal_targets.is_empty() {
-            for k in &effects {
-                floors.at(joint, *k).alpha = options.sa_anneal_alpha;
+            for place in &effects {
+                floors.at(joint, *place).alpha = options.sa_anneal_alpha;
             }
         }
         for (name, alpha) in &options.sa_anneal_targets {
-            for k in coordinates(joint, name)? {
-                floors.at(joint, k).alpha = *alpha;
+            for place in places(joint, name)? {
+                floors.at(joint, place).alpha = *alpha;
             }
         }
         if options.auto_var_lb {
-            let residuals = joint.main().form.residuals.iter().map(|r| r.theta);
-            for k in effects.into_iter().chain(residuals) {
-                let floor = floors.at(joint, k);
+            let residuals = joint.main().form.residuals.iter();
+            let residuals = residuals.map(|r| Place::Value(r.theta));
+            for place in effects.into_iter().chain(residuals) {
+                let floor = floors.at(joint, place);
                 let relative = RELATIVE_FLOOR * floor.start;
                 floor.lowest = options.var_lb_value.unwrap_or(relative);
             }
         }
-        floors
-            .list
-            .retain(|floor| joint.theta.routes[floor.coordinate] != Route::Fixed);
+        let routes = &joint.theta.routes;
+        let free = |floor: &Floor| routes[floor.place.coordinate()] != Route::Fixed;
+        floors.list.retain(free);
         Ok(floors)
     }
 
-    /// The floor of a coordinate, made when there is none.
-    fn at(&mut self, joint: &Joint, k: usize) -> &mut Floor {
-        let position = self.list.iter().position(|floor| floor.coordinate == k);
+    /// The floor of a place, made when there is none.
+    fn at(&mut self, joint: &Joint, place: Place) -> &mut Floor {
+        let position = self.list.iter().position(|floor| floor.place == place);
         let position = position.unwrap_or_else(|| {
             self.list.push(Floor {
-                coordinate: k,
-                start: natural_at(joint.model(), k, &joint.theta.start).abs(),
+                place,
+                start: place.size(joint, &joint.theta.start),
                 alpha: 0.0,
                 lowest: 0.0,
             });
@@ -87,11 +161,10 @@ impl Floors {
     /// Coordinates at their floor for good.
     pub fn reached(&self, joint: &Joint, theta: &[f64]) -> Vec<usize> {
         let low = |floor: &&Floor| {
-            let value = natural_at(joint.model(), floor.coordinate, theta);
-            floor.lowest > 0.0 && value <= floor.lowest * (1.0 + 1e-6)
+            floor.lowest > 0.0 && floor.place.size(joint, theta) <= floor.lowest * (1.0 + 1e-6)
         };
         let reached = self.list.iter().filter(low);
-        reached.map(|floor| floor.coordinate).collect()
+        reached.map(|floor| floor.place.coordinate()).collect()
     }
 
     /// Raise `theta` to the floors of iteration `k`.
@@ -108,9 +181,9 @@ impl Floors {
                 0.0
             };
             let lowest = annealed.max(floor.lowest);
-            if lowest > 0.0 && natural_at(joint.model(), floor.coordinate, theta) < lowest {
-                let value = coordinate_at(joint.model(), floor.coordinate, lowest, theta);
-                theta[floor.coordinate] = joint.theta.clamp(floor.coordinate, value);
+            let size = floor.place.size(joint, theta);
+            if lowest > 0.0 && size < lowest {
+                floor.place.raise(joint, (size, lowest), theta);
             }
         }
     }
@@ -126,26 +199,49 @@ fn annealed(schedule: AnnealSchedule, alpha: f64, start: f64, fraction: f64) -> 
     alpha * start.abs() * left
 }
 
-/// Coordinates that stand alone for the standard deviation or variance of an effect.
-fn effect_deviations(joint: &Joint) -> Vec<usize> {
+/// The standard deviations of effects that are parameters, or the roots of such.
+fn effect_deviations(joint: &Joint) -> Vec<Place> {
     let blocks = joint.parts.iter().flat_map(|part| &part.form.covariance);
-    let mut list: Vec<usize> = blocks
-        .filter_map(|block| match &block.update {
-            CovarianceUpdate::Diagonal(variances) => Some(variances),
-            _ => None,
-        })
-        .flatten()
-        .filter_map(|variance| variance.coordinate())
-        .collect();
-    list.sort_unstable();
-    list.dedup();
+    let mut list: Vec<Place> = Vec::new();
+    for block in blocks {
+        let own: Vec<Place> = match &block.update {
+            CovarianceUpdate::Diagonal(variances) => {
+                variances.iter().filter_map(|v| deviation(*v)).collect()
+            }
+            CovarianceUpdate::Full { first, .. } => diagonal(*first, block.len).collect(),
+            CovarianceUpdate::Numeric => Vec::new(),
+        };
+        for place in own {
+            if !list.contains(&place) {
+                list.push(place);
+            }
+        }
+    }
     list
 }
 
-fn coordinates(joint: &Joint, name: &str) -> Result<Vec<usize>> {
+fn deviation(variance: Variance) -> Option<Place> {
+    match variance {
+        Variance::LogVariance(k) => Some(Place::Root(k)),
+        Variance::LogSd(k) | Variance::Sd(k) => Some(Place::Value(k)),
+        Variance::Known => None,
+    }
+}
+
+fn diagonal(first: usize, dim: usize) -> impl Iterator<Item = Place> {
+    (0..dim).map(move |row| Place::Diagonal { first, row })
+}
+
+/// What the user means by a parameter: all its elements, of a covariance matrix the standard deviations.
+fn places(joint: &Joint, name: &str) -> Result<Vec<Place>> {
     let parameters = &joint.model().parameters;
     match parameters.iter().find(|p| p.name == name) {
-        Some(parameter) => Ok(parameter.coordinates().collect()),
+        Some(parameter) => Ok(match parameter.shape {
+            Shape::Covariance { dim } | Shape::MatrixLog { dim } => {
+                diagonal(parameter.first, dim).collect()
+            }
+            _ => parameter.coordinates().map(Place::Value).collect(),
+        }),
         None => Err(Error::new(
             ErrorClass::Option,
             "unknown_parameter",

@@ -138,7 +138,9 @@ impl Run<'_> {
         let residuals = self.joint.main().form.residuals.iter().map(|r| r.theta);
         let residuals: Vec<usize> = residuals.collect();
         let smoothing = self.schedule.at(k).0 == Phase::Smoothing;
-        if self.follower.is_stale(&self.theta, &residuals) || smoothing && self.follower.age >= STALE / 4 {
+        if self.follower.is_stale(&self.theta, &residuals)
+            || smoothing && self.follower.age >= STALE / 4
+        {
             self.learn_information(workers);
             self.follower.learned(&self.theta);
         }

@@ -2,6 +2,7 @@
 //!
 //! Sources: Delyon, Lavielle & Moulines (1999); Kuhn & Lavielle (2005).
 
+mod averaged;
 mod batches;
 mod checkpoint;
 mod collapse;

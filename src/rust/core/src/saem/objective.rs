@@ -14,7 +14,7 @@ use crate::data::Layout;
 use crate::ir::column::Column;
 use crate::mstep::{Scores, Statistics};
 use crate::parallel::Workers;
-use crate::problem::{Joint, Known, Prior, Problem, Scratch, Values};
+use crate::problem::{Joint, Known, Means, Prior, Problem, Scratch, Values};
 
 /// The objective over some draws; `parts` are used as memory, and what they know is set anew by the next E-step.
 pub struct Q<'q, 'a> {
@@ -78,19 +78,25 @@ impl<'q, 'a> Q<'q, 'a> {
             let Ok(prior) = Prior::new(part.problem, theta) else {
                 return f64::NEG_INFINITY;
             };
-            let means = part.mean_program.at(theta);
-            let n = part.problem.n_subjects() as f64;
-            let d = means.dim;
-            let spread = DMatrix::from_fn(d, d, |a, b| moments.covariance(&means, a, b));
-            total += n * (prior.log_norm - 0.5 * (&prior.precision * spread).trace());
+            total += population(&prior, moments, &part.mean_program.at(theta));
         }
         total
     }
 
     /// The part of the outcomes and of the effects that are not Gaussian.
     pub fn likelihood(&mut self, theta: &[f64]) -> f64 {
+        self.programs(0, theta)
+    }
+
+    /// The part of the effects that are not Gaussian, of the groupings after the first.
+    pub fn laws(&mut self, theta: &[f64]) -> f64 {
+        self.programs(1, theta)
+    }
+
+    /// What the programs of the groupings from `first` on give.
+    fn programs(&mut self, first: usize, theta: &[f64]) -> f64 {
         let mut total = 0.0;
-        for g in 0..self.parts.len() {
+        for g in first..self.parts.len() {
             let part = &mut self.parts[g];
             let copies = part.layout.copies as f64;
             let own = self.corrections[g].as_mut();
@@ -221,6 +227,17 @@ impl<'q, 'a> Q<'q, 'a> {
         }
         (all, bent)
     }
+}
+
+/// `sum_i E log N(phi_i; m_i, Omega)` by the moments of the draws.
+pub fn population(prior: &Prior, moments: &Statistics, means: &Means) -> f64 {
+    let d = means.dim;
+    if d == 0 {
+        return 0.0;
+    }
+    let n = (means.values.len() / d) as f64;
+    let spread = DMatrix::from_fn(d, d, |a, b| moments.covariance(means, a, b));
+    n * (prior.log_norm - 0.5 * (&prior.precision * spread).trace())
 }
 
 fn weighted<'q>(

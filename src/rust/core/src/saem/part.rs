@@ -79,6 +79,20 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// Multiply by `ratio` the distances of the draws of an effect from their means, where the draws are free.
+    pub fn draw_in(&mut self, k: usize, means: &Means, ratio: f64) {
+        for level in (0..self.problem.n_subjects()).filter(|i| !self.problem.is_held(*i, k)) {
+            let mean = means.of(level)[k];
+            for copy in 0..self.layout.copies {
+                let (block, lane) = self.place(level, copy);
+                if let Some(chains) = &mut self.chains {
+                    let phi = chains.phi_mut(block, lane, k);
+                    *phi = mean + ratio * (*phi - mean);
+                }
+            }
+        }
+    }
+
     /// Block and lane of a level in a copy.
     pub fn place(&self, level: usize, copy: usize) -> (usize, usize) {
         self.places[level * self.layout.copies + copy]

@@ -61,7 +61,8 @@ fn targets(options: &MStepOptions, route: Route) -> &[String] {
 /// Whether a coordinate keeps its closed form.
 fn keeps(joint: &Joint, options: &MStepOptions, k: usize) -> bool {
     match options.builtin_stats {
-        BuiltinStats::Auto => true,
+        // An objective of the user is not what the closed forms maximize.
+        BuiltinStats::Auto => !options.maximizes_users(),
         BuiltinStats::None => false,
         BuiltinStats::ClosedForm => {
             let base = &joint.theta.base[k];

@@ -1,5 +1,6 @@
 //! Take SAEM through its iterations.
 
+use super::averaged::Averaged;
 use super::batches;
 use super::collapse::Collapses;
 use super::convergence::stationary;
@@ -8,7 +9,7 @@ use super::floors::Floors;
 use super::follow::Follower;
 use super::hooks::Hooks;
 use super::numeric::{Material, NumericStep};
-use super::options::{AnnealSchedule, ConvergenceTest, Hook, SaemOptions};
+use super::options::{AnnealSchedule, Hook, SaemOptions};
 use super::part::{all_means, all_priors, total_gradient, total_score, Part};
 use super::schedule::{Phase, Schedule};
 use super::smoother::{LaneScores, Smoother};
@@ -58,6 +59,8 @@ pub struct Run<'a> {
     pub(super) collapses: Collapses,
     pub(super) streaks: Streaks,
     pub(super) follower: Follower,
+    /// The objective, where the M-step does not compute it.
+    pub(super) average: Averaged,
     /// Levels of each grouping that this iteration draws for; `None` stands for all.
     pub(super) active: Option<Vec<Vec<bool>>>,
     /// Whether the test for an early end has been passed.
@@ -65,7 +68,7 @@ pub struct Run<'a> {
 }
 
 keeps!(Run<'_>:
-    values { theta, trace, not_finite, streaks, settled }
+    values { theta, trace, not_finite, streaks, average, settled }
     parts { schedule, parts, smoother, store, follower }
     rebuilt { joint, options, hooks, numeric, free, seed, floors, collapses, active });
 
@@ -104,6 +107,7 @@ impl<'a> Run<'a> {
             collapses: Collapses::new(joint, &options.anneal)?,
             streaks: Streaks::default(),
             follower: Follower::default(),
+            average: Averaged::default(),
             active: None,
             settled: false,
             joint,
@@ -145,11 +149,13 @@ impl<'a> Run<'a> {
             return Ok(None);
         };
         let means = all_means(&mut self.parts, &old);
+        (self.collapses).follow(&mut self.parts, &means, &self.schedule, k);
+        let before = self.accepted();
         let reports = self.draw(k, &priors, &means, workers);
         if self.hooks.has(Hook::Suffstats) {
             self.hooks.statistics(&self.parts, &old, gain)?;
         }
-        let averaged = if phase == Phase::Burnin {
+        let numeric = if phase == Phase::Burnin {
             None
         } else {
             self.learn(k, (&priors, &means), &reports, workers)?
@@ -157,17 +163,18 @@ impl<'a> Run<'a> {
         self.floors
             .raise(self.joint, &self.schedule, k, &mut self.theta);
         let sound = self.shorten(&old);
-        let others = reports[1..].iter().map(|report| report.log_prior);
-        let current = reports[0].objective + others.sum::<f64>();
-        let mut objective = averaged.unwrap_or(current);
+        let mut objective = self.averaged(k, &old, &reports, numeric, workers);
         if self.hooks.has(Hook::QFromStats) {
             objective = self.hooks.objective(&self.theta)?;
         }
         let label = self.schedule.label(k);
         self.trace.push(&self.theta, gain, label, objective);
         self.trace.updated.extend(chosen);
-        self.test(phase, &old, objective);
-        if self.schedule.is_adaptive() && phase == Phase::Exploration && stationary(&self.trace, k) {
+        if gain > 0.0 && self.moved(before) {
+            self.test(phase, &old, objective);
+        }
+        if self.schedule.is_adaptive() && phase == Phase::Exploration && stationary(&self.trace, k)
+        {
             self.schedule.smooth_from(k);
         }
         Ok(sound.then(|| Progress {
@@ -221,15 +228,6 @@ impl<'a> Run<'a> {
         self.follow_scores((k, gain), (reports, &gradient), workers);
         self.update(k, priors, (means, &old), &gradient);
         self.maximize(gain, own, workers)
-    }
-
-    /// Whether the run may end here.
-    fn test(&mut self, phase: Phase, old: &[f64], objective: f64) {
-        let stop = &self.options.stop;
-        if stop.convergence_test == ConvergenceTest::Consecutive {
-            let still = self.streaks.count(stop, old, &self.theta, objective);
-            self.settled = still && phase == Phase::Smoothing;
-        }
     }
 
     /// M-step by the routes of the exploration.
@@ -315,7 +313,8 @@ impl<'a> Run<'a> {
         }
         let mut information = DMatrix::zeros(self.free.len(), scored.len());
         for (b, k) in scored.iter().enumerate() {
-            let h = (self.joint.theta).step(*k, self.theta[*k], self.follower.square(b), DIFFERENCE);
+            let h =
+                (self.joint.theta).step(*k, self.theta[*k], self.follower.square(b), DIFFERENCE);
             let mut side = |sign: f64| {
                 let mut moved = self.theta.clone();
                 moved[*k] += sign * h;

@@ -110,8 +110,14 @@ impl Schedule {
         (self.burnin() + full).min(self.total())
     }
 
-    pub fn smoothing(&self) -> usize {
+    /// Iterations of the smoothing that are planned; a run may end before them.
+    fn smoothing(&self) -> usize {
         self.total() - self.exploration()
+    }
+
+    /// Iterations of the smoothing among the first `n` of a run.
+    pub fn smoothed(&self, n: usize) -> usize {
+        n.saturating_sub(self.exploration())
     }
 
     /// Phase and gain of iteration `k`, counted from one.
@@ -186,16 +192,24 @@ impl Schedule {
         fraction(k, self.annealed)
     }
 
-    /// How far the run has come at iteration `k`: 0 at the first, 1 at the last.
-    pub fn progress(&self, k: usize) -> f64 {
-        fraction(k, self.total())
+    /// How far the exploration has come at iteration `k`: 0 at the first, 1 at its last, more after it. It is the whole
+    /// run where nothing is smoothed.
+    pub fn exploring(&self, k: usize) -> f64 {
+        let n = self.exploration();
+        if k > n {
+            f64::INFINITY
+        } else {
+            fraction(k, n)
+        }
     }
 
-    /// The classical sequence: 1 for `t0` iterations, then `k^-kappa`.
-    pub fn classical(&self, k: usize) -> f64 {
-        match k.saturating_sub(self.options.t0) {
-            0 => 1.0,
-            past => (past as f64).powf(-self.options.kappa),
+    /// The classical sequence: 1 for `t0` iterations, then `k^-kappa`; also between iterations.
+    pub fn classical(&self, k: f64) -> f64 {
+        let past = k - self.options.t0 as f64;
+        if past <= 1.0 {
+            1.0
+        } else {
+            past.powf(-self.options.kappa)
         }
     }
 }

@@ -2,10 +2,15 @@
 //!
 //! An iteration counts for the parameters when `max |theta - theta_old|` is at most `atol_theta` and, divided by
 //! `max(1, max |theta_old|)`, at most `rtol_theta`; likewise for the objective. Both streaks must be long enough.
+//!
+//! An iteration that learned nothing, because its gain is 0 or because no draw moved, changes nothing whatever the
+//! parameters: it neither counts nor ends a streak, and no run ends at it.
 
 use serde::{Deserialize, Serialize};
 
-use super::options::StopOptions;
+use super::options::{ConvergenceTest, StopOptions};
+use super::run::Run;
+use super::schedule::Phase;
 
 /// Iterations in a row with a small change.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -16,7 +21,7 @@ pub struct Streaks {
 }
 
 impl Streaks {
-    /// Count an iteration; true when both streaks are long enough.
+    /// Count an iteration that learned something; true when both streaks are long enough.
     pub fn count(
         &mut self,
         options: &StopOptions,
@@ -37,6 +42,34 @@ impl Streaks {
         self.objective = if still { self.objective + 1 } else { 0 };
         self.last_objective = Some(objective);
         self.theta.min(self.objective) >= options.consecutive_params
+    }
+}
+
+impl Run<'_> {
+    /// Proposals of all kernels so far, and those among them that were accepted.
+    pub(super) fn accepted(&self) -> (u64, u64) {
+        let chains = self.parts.iter().filter_map(|part| part.chains.as_ref());
+        let tallies = chains.flat_map(|chains| chains.acceptance().map(|(_, tally)| tally));
+        tallies.fold((0, 0), |(proposed, accepted), tally| {
+            (proposed + tally.proposed, accepted + tally.accepted)
+        })
+    }
+
+    /// Whether some draw has moved since `before`. Where nothing is ever proposed, all effects being held, every
+    /// iteration tells what there is to tell; chains that start anew have moved.
+    pub(super) fn moved(&self, before: (u64, u64)) -> bool {
+        let now = self.accepted();
+        let idle = now.0 == before.0 && self.active.is_none();
+        now.1 > before.1 || idle || !self.options.warm_start
+    }
+
+    /// Whether the run may end here, after an iteration that learned something.
+    pub(super) fn test(&mut self, phase: Phase, old: &[f64], objective: f64) {
+        let stop = &self.options.stop;
+        if stop.convergence_test == ConvergenceTest::Consecutive {
+            let still = self.streaks.count(stop, old, &self.theta, objective);
+            self.settled = still && phase == Phase::Smoothing;
+        }
     }
 }
 

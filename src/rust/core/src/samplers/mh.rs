@@ -8,12 +8,14 @@ use super::{Context, Draw, Kernel, Plan, Report, Sampler, ShapedWalk, State, Tal
 pub const SPACING: usize = 10;
 
 pub struct Mh {
+    scale: f64,
     factor: DMatrix<f64>,
 }
 
 impl Mh {
     pub fn new(scale: f64, d: usize) -> Self {
         Self {
+            scale,
             factor: DMatrix::identity(d, d) * scale,
         }
     }
@@ -41,6 +43,12 @@ impl Sampler for Mh {
 
     fn draws(&self, plan: &Plan) -> f64 {
         walked(plan)
+    }
+
+    fn shorten(&mut self, parts: &[f64]) {
+        for (k, part) in parts.iter().enumerate() {
+            self.factor[(k, k)] = self.scale * part;
+        }
     }
 }
 

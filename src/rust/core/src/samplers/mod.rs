@@ -134,6 +134,10 @@ pub trait Sampler: Send + Sync {
         false
     }
 
+    /// Shorten the steps in each coordinate, a part of those chosen, where their size is neither adapted nor that of the
+    /// distribution of the effects.
+    fn shorten(&mut self, _parts: &[f64]) {}
+
     /// What all lanes share, as numbers to be kept with a fit and given back to [`Sampler::recall`].
     fn learned(&self) -> Vec<f64> {
         Vec::new()

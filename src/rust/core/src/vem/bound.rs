@@ -116,4 +116,3 @@ pub fn local(
         shape,
     }
 }
-

@@ -2,15 +2,15 @@
 
 use super::check::bound;
 use super::flow::{self, Flow};
+use super::independent::independent;
 use super::inner::Limits;
 use super::options::{few, Family, Outer, VemOptions};
 use super::profile::Profile;
 use super::rule::Rule;
-use super::independent::independent;
 use crate::error::Result;
 use crate::fitted::Trace;
-use crate::inference::laplace;
 use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
+use crate::inference::laplace;
 use crate::inference::posterior::{Batches, Gaussian, Posterior};
 use crate::maximum::{climb, Maximizer, Patience, Summit, Surface};
 use crate::monitor::{Monitor, Progress};

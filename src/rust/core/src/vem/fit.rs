@@ -150,7 +150,9 @@ impl<'c> Course<'c> {
     fn arrive(&mut self, theta: &[f64], q: &Posterior, n_free: usize) -> Result<Arrival> {
         let penalty = self.penalty.clone();
         let search = self.search(n_free, &penalty);
-        search.arrive(theta, q, &mut |theta, value| self.note(theta, value, "polish"))
+        search.arrive(theta, q, &mut |theta, value| {
+            self.note(theta, value, "polish")
+        })
     }
 
     /// Climb without a judge, where there are too many parameters for one.

@@ -2,7 +2,6 @@
 //!
 //! Sources: Opper & Archambeau (2009); Blei, Kucukelbir & McAuliffe (2017).
 
-
 mod bending;
 mod bent;
 mod bound;
@@ -18,11 +17,10 @@ pub mod options;
 mod penalty;
 mod plan;
 
-
+mod independent;
 mod profile;
 mod promise;
 mod rule;
-mod independent;
 mod stochastic;
 mod verdict;
 mod visits;

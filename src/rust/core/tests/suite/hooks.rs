@@ -158,11 +158,17 @@ fn bowl(parameters: &[f64]) -> f64 {
 }
 
 #[test]
-fn the_objective_of_the_user_is_maximized_over_what_has_no_closed_form() {
-    for (stats, expected) in [(BuiltinStats::None, 3), (BuiltinStats::Auto, 0)] {
+fn the_objective_of_the_user_is_maximized_except_over_targets_by_name() {
+    let cases: [(BuiltinStats, &[&str], usize); 3] = [
+        (BuiltinStats::None, &[], 3),
+        (BuiltinStats::Auto, &[], 3),
+        (BuiltinStats::ClosedForm, &["s"], 2),
+    ];
+    for (stats, targets, expected) in cases {
         let hooks = [Hook::Suffstats, Hook::QFromStats];
         let mut options = options(&hooks);
         options.mstep.builtin_stats = stats;
+        options.mstep.resid_var_param = targets.iter().map(ToString::to_string).collect();
         options.optimizer = OptimizerOptions::NelderMead {
             maxiters: 500,
             f_tol: 1e-14,
@@ -174,7 +180,7 @@ fn the_objective_of_the_user_is_maximized_over_what_has_no_closed_form() {
         let values = natural(joint.model(), &fit.trace.theta[0]);
         let near = values.iter().zip([2.5, 0.6, 0.3]);
         let near = near.filter(|(x, best)| (*x - best).abs() < 1e-4).count();
-        assert_eq!(near, expected, "{values:?}");
+        assert_eq!(near, expected, "{stats:?}: {values:?}");
         assert!(fit.trace.objective.iter().all(|q| *q <= 0.0));
     }
 }

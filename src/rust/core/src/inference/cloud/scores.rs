@@ -257,7 +257,8 @@ impl Scored {
                     self.covariance[(i, j)] += share.weight * (own + between);
                     self.noise[(i, j)] += unbiased * share.weight * share.weight * between;
                 }
-                self.squares[i] += share.weight * (share.covariance[(i, i)] + share.mean[i] * share.mean[i]);
+                self.squares[i] +=
+                    share.weight * (share.covariance[(i, i)] + share.mean[i] * share.mean[i]);
             }
         }
     }

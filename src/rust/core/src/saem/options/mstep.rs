@@ -85,4 +85,9 @@ impl MStepOptions {
     pub fn has(&self, hook: Hook) -> bool {
         self.hooks.contains(&hook)
     }
+
+    /// Whether an optimizer maximizes the objective of the user.
+    pub fn maximizes_users(&self) -> bool {
+        self.has(Hook::QFromStats) && !self.has(Hook::MstepClosedForm)
+    }
 }
