@@ -11,7 +11,7 @@ use nlmers_core::inference::information::{self, Information};
 use nlmers_core::inference::joint::joint_modes;
 use nlmers_core::inference::proposal::around;
 use nlmers_core::inference::quadrature::quadrature;
-use nlmers_core::inference::sandwich::{inverse, sandwich};
+use nlmers_core::inference::sandwich::{filled, inverse};
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::Joint;
 
@@ -215,9 +215,10 @@ fn the_sandwich_of_a_mean_is_its_empirical_variance() {
     let mean = y.iter().sum::<f64>() / 40.0;
     let theta = [mean, 0.0, 0.0];
     let found = informed(&joint, &theta, 20_000);
-    let model = inverse(&joint, &found.free, &found.observed).unwrap()[(0, 0)];
+    let bread = inverse(&joint, &found.free, &found.observed).unwrap();
+    let model = bread[(0, 0)];
     assert!(relative(model, 2.0 / 40.0, 0.0) < 1e-4, "{model}");
-    let robust = sandwich(&joint, &found).unwrap()[(0, 0)];
+    let robust = filled(&bread, &found)[(0, 0)];
     let empirical = y.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / 1600.0;
     assert!(
         relative(robust, empirical, 0.0) < 1e-3,
