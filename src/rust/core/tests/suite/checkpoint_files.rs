@@ -179,8 +179,6 @@ fn chains_start_at_given_effects() {
     let first = |label: &str| {
         // Interrupted, so that nothing but the chains says where the effects are.
         let result = answer(MODEL, &Stopper::after(1), |request| {
-            request["method"]["exploration"] = json!(1);
-            request["method"]["smoothing"] = json!(0);
             request["method"]["sampler"] = json!({
                 "kind": "independence", "prior": 0, "random_walk": 1, "block": 0, "independence": 0
             });

@@ -26,7 +26,7 @@ fn informed(joint: &Joint, theta: &[f64], draws: usize) -> Information {
     };
     let modes = joint_modes(joint, theta).unwrap();
     let posterior = around(joint, theta, &modes.points).unwrap();
-    information::information(&sampling, &posterior).unwrap()
+    information::information(&sampling, &posterior, draws).unwrap()
 }
 
 fn log_lik(joint: &Joint, theta: &[f64], nodes: usize) -> f64 {
@@ -273,7 +273,7 @@ fn a_subject_whose_likelihood_is_lost_is_named() {
     };
     let modes = joint_modes(&joint, &theta).unwrap();
     let posterior = around(&joint, &theta, &modes.points).unwrap();
-    let error = information::information(&sampling, &posterior).unwrap_err();
+    let error = information::information(&sampling, &posterior, sampling.draws).unwrap_err();
     assert_eq!(error.reason, "no_density");
     assert!(error.problem.contains("`id` s2 is not finite"), "{error}");
 }
