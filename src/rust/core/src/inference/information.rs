@@ -22,7 +22,7 @@ use crate::problem::{Joint, Means, Prior, Route};
 /// Most free parameters whose information is computed.
 const MAX_PARAMETERS: usize = 500;
 
-/// Draws of each batch by which scores are differentiated, where there are more.
+/// Draws of each batch by which scores are differentiated are a quarter of all, but not fewer than these.
 const DIFFERENTIATED: usize = 64;
 
 /// Step of the differences in standard errors: exact programs, and differential equations that were solved.
@@ -75,7 +75,7 @@ pub fn differentiate(
     found: &mut Information,
 ) -> Result<()> {
     let fewer = Sampling {
-        draws: sampling.draws.min(DIFFERENTIATED),
+        draws: (sampling.draws / 4).max(DIFFERENTIATED).min(sampling.draws),
         ..*sampling
     };
     let mut differences = Differences::new(found, sampling.joint, sampling.theta);
