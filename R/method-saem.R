@@ -63,10 +63,11 @@
 #' @param lb,ub (named numeric or list) bounds by parameter on the transformed scale (the
 #'   logarithm of positive parameters), one number or one a coordinate. The bounds of the model
 #'   hold in any case.
-#' @param sa_anneal_schedule (character) how variances are kept up at first: `"rate"` lets them
-#'   shrink by `sa_anneal_alpha` an iteration at most, `"exponential"` and `"linear"` put a floor
-#'   under the SDs of normal and lognormal effects, those of a covariance matrix included, `"none"`.
-#'   The floors are `alpha |start| exp(-3 f)` and `alpha |start| (1 - f)`, where `f` goes from 0 to 1.
+#' @param sa_anneal_schedule (character) how variances are kept up at first: `"none"`, not at all;
+#'   `"rate"` lets them shrink by `sa_anneal_alpha` an iteration at most, `"exponential"` and
+#'   `"linear"` put a floor under the SDs of normal and lognormal effects, those of a covariance
+#'   matrix included. The floors are `alpha |start| exp(-3 f)` and `alpha |start| (1 - f)`, where
+#'   `f` goes from 0 to 1. Held up by a start that is far too wide, means may wander off.
 #' @param sa_anneal_iters (integer) iterations of that; 0 is half of those with gain 1 for
 #'   `"rate"`, else 0.3 of all.
 #' @param sa_anneal_alpha (number in (0, 1) or NULL) see there; `NULL` is 0.95 for `"rate"`, else

@@ -156,8 +156,10 @@ impl Spectrum {
         let Some(k) = self.open.iter().position(|open| *open == coordinate) else {
             return f64::NAN;
         };
-        let each = self.vectors.row(k).iter().zip(&self.divisors);
-        let sum: f64 = each.map(|(v, divisor)| v * v / divisor).sum();
+        let each = self.divisors.iter().enumerate();
+        let sum: f64 = each
+            .map(|(j, divisor)| self.vectors[(k, j)].powi(2) / divisor)
+            .sum();
         self.unit[k] * self.unit[k] * sum
     }
 
