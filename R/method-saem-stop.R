@@ -15,7 +15,10 @@ variance_options <- function(asked, given) {
   targets <- anneal_targets(asked$sa_anneal_targets)
   schedule <- check_word(asked$sa_anneal_schedule, "sa_anneal_schedule", c("rate", "exponential", "linear", "none"))
   # Floors of their own belong to the schedules that have floors.
-  if (length(targets) > 0L && !"sa_anneal_schedule" %in% given) schedule <- "exponential"
+  if (!"sa_anneal_schedule" %in% given) {
+    rate <- c("sa_anneal_iters", "sa_anneal_alpha")
+    if (length(targets) > 0L) schedule <- "exponential" else if (any(rate %in% given)) schedule <- "rate"
+  }
   if (schedule == "none") {
     refuse_idle(given, c("sa_anneal_iters", "sa_anneal_alpha", "sa_anneal_targets"), "`sa_anneal_schedule` is \"none\"")
   } else if (schedule == "rate" && length(targets) > 0L) {

@@ -63,10 +63,11 @@
 #' @param lb,ub (named numeric or list) bounds by parameter on the transformed scale (the
 #'   logarithm of positive parameters), one number or one a coordinate. The bounds of the model
 #'   hold in any case.
-#' @param sa_anneal_schedule (character) how variances are kept up at first: `"rate"` lets them
-#'   shrink by `sa_anneal_alpha` an iteration at most, `"exponential"` and `"linear"` put a floor
-#'   under the SDs of normal and lognormal effects, those of a covariance matrix included, `"none"`.
-#'   The floors are `alpha |start| exp(-3 f)` and `alpha |start| (1 - f)`, where `f` goes from 0 to 1.
+#' @param sa_anneal_schedule (character) how variances are kept up at first: `"none"`, not at all;
+#'   `"rate"` lets them shrink by `sa_anneal_alpha` an iteration at most, `"exponential"` and
+#'   `"linear"` put a floor under the SDs of normal and lognormal effects, those of a covariance
+#'   matrix included. The floors are `alpha |start| exp(-3 f)` and `alpha |start| (1 - f)`, where
+#'   `f` goes from 0 to 1. Held up by a start that is far too wide, means may wander off.
 #' @param sa_anneal_iters (integer) iterations of that; 0 is half of those with gain 1 for
 #'   `"rate"`, else 0.3 of all.
 #' @param sa_anneal_alpha (number in (0, 1) or NULL) see there; `NULL` is 0.95 for `"rate"`, else
@@ -206,7 +207,7 @@ saem <- function(exploration = 300, smoothing = 100, n_chains = 1, nbiter = NULL
                  optimizer = score(), optim_kwargs = list(), adtype = NULL, mstep_sa_on_params = FALSE,
                  max_store = 50, suffstats = NULL, q_from_stats = NULL, mstep_closed_form = NULL,
                  builtin_stats = "auto", builtin_mean = "none", resid_var_param = NULL, re_cov_params = NULL,
-                 re_mean_params = NULL, lb = NULL, ub = NULL, sa_anneal_schedule = "rate", sa_anneal_iters = 0,
+                 re_mean_params = NULL, lb = NULL, ub = NULL, sa_anneal_schedule = "none", sa_anneal_iters = 0,
                  sa_anneal_alpha = NULL, sa_anneal_targets = NULL, sa_anneal_fn = NULL, auto_var_lb = TRUE,
                  var_lb_value = NULL, anneal_to_fixed = character(), anneal_schedule = "exponential",
                  anneal_min_sd = 1e-5, convergence_test = NULL,

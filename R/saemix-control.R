@@ -69,6 +69,7 @@ saemix_method <- function(options) {
   if (identical(annealed, 0)) {
     args$sa_anneal_schedule <- "none"
   } else {
+    args$sa_anneal_schedule <- "rate"
     args$sa_anneal_iters <- annealed
     if (!is.null(options[["alpha.sa"]])) args$sa_anneal_alpha <- check_fraction(options[["alpha.sa"]], "alpha.sa")
   }

@@ -29,8 +29,9 @@ const NOISY: f64 = 0.02;
 const VAGUE: f64 = 0.03;
 const MORE: usize = 4;
 
-/// Draws of each batch by which scores are differentiated in the course of a fit.
-pub const SLOPES: usize = 64;
+/// One of so many draws takes part in second derivatives, which evaluate twice for each parameter; the fewest of a batch.
+const SLOPES: usize = 4;
+const FEWEST_SLOPES: usize = 64;
 
 /// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
 const MOST_LANES: usize = 1 << 22;
@@ -62,8 +63,6 @@ pub struct Search<'a> {
     /// Importance draws of each batch by which an estimate is judged, and that a climb holds.
     pub draws: usize,
     pub climbing: usize,
-    /// Draws among them by which scores are differentiated.
-    pub slopes: usize,
     /// Climbs at most.
     pub rounds: usize,
     /// Precision of the prior of each free coordinate.
@@ -176,7 +175,7 @@ impl<'a> Search<'a> {
         loop {
             let sampling = self.sampling(theta, round, draws);
             q = sampling.moved(&q)?;
-            let information = information::information(&sampling, &q, self.slopes * draws / self.draws)?;
+            let information = information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
             let look = self.judge(theta, q.clone(), information, bounds);
             let error = 2.0 * look.error();
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);

@@ -176,10 +176,7 @@ impl<'a> Maximizer<'a> {
                 prior: &population.priors[g],
                 gradient,
                 gain: 1.0,
-                annealing: Annealing {
-                    rate: BOUNDED,
-                    span: f64::INFINITY,
-                },
+                annealing: Annealing { rate: BOUNDED },
             };
             mstep.update(&step, &mut self.programs[g], &mut theta);
         }

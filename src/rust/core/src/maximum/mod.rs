@@ -14,7 +14,7 @@ mod stance;
 mod zero;
 
 pub use arrival::Arrival;
-pub use arrive::{Look, Search, Watch, SLOPES};
+pub use arrive::{Look, Search, Watch};
 pub use ascent::{climb, sizes, Patience, Summit, Surface};
 pub use maximizer::{free, priors, Ground, Maximizer, Population};
 pub use metric::Metric;

@@ -151,6 +151,18 @@ impl Spectrum {
         all
     }
 
+    /// Variance of one of all free coordinates, at least; not a number where it does not take part.
+    pub fn variance(&self, coordinate: usize) -> f64 {
+        let Some(k) = self.open.iter().position(|open| *open == coordinate) else {
+            return f64::NAN;
+        };
+        let each = self.divisors.iter().enumerate();
+        let sum: f64 = each
+            .map(|(j, divisor)| self.vectors[(k, j)].powi(2) / divisor)
+            .sum();
+        self.unit[k] * self.unit[k] * sum
+    }
+
     /// Whether directions that are not observed decide about a parameter with such a variance in the others.
     fn is_lost(&self, k: usize, variance: f64) -> bool {
         let unsure = (0..self.values.len()).filter(|j| !self.is_sure(*j));

@@ -13,8 +13,8 @@ use crate::problem::{CovarianceUpdate, Joint, Variance};
 /// A standard deviation this part of its start is 0.
 const ZERO: f64 = 1e-5;
 
-/// Information about the logarithm of a standard deviation below which it may be 0.
-const VAGUE: f64 = 4.0;
+/// Variance of the logarithm of a standard deviation above which it may be 0.
+const VAGUE: f64 = 0.15;
 
 /// Log-likelihood that a variance of 0 may cost, and that one above 0 must bring.
 const COST: f64 = 0.003;
@@ -212,15 +212,14 @@ impl Spread {
         theta[self.coordinate] <= self.lowest + 1e-6
     }
 
-    /// Whether the draws of a look leave it open that it is 0.
+    /// Whether a look leaves it open that it is 0: its logarithm, the other parameters moving along, is hardly known.
     fn is_doubtful(&self, look: &Look) -> bool {
         let free = &look.information.free;
-        let Some(i) = free.iter().position(|k| *k == self.coordinate) else {
+        let at = free.iter().position(|k| *k == self.coordinate);
+        let (Some(i), Some(spectrum)) = (at, &look.spectrum) else {
             return false;
         };
-        let score = look.information.score()[i];
-        let noise = look.information.noise[(i, i)].sqrt();
-        let known = look.information.observed[(i, i)] / (self.power * self.power);
-        score <= 2.0 * noise + 0.1 && known.is_finite() && known < VAGUE
+        let variance = spectrum.variance(i) / (self.power * self.power);
+        variance.is_nan() || variance > VAGUE
     }
 }

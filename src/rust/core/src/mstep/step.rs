@@ -34,14 +34,12 @@ keeps!(MStep<'_>:
 pub struct Annealing {
     /// Smallest ratio of a new variance to the old one; 0 when not annealing.
     pub rate: f64,
-    /// Largest ratio of an annealed variance to what the draws show: a start that is far too wide is no reason to keep it.
-    pub span: f64,
 }
 
 impl Annealing {
     /// A variance that the draws show, kept up from an old one.
     fn kept(&self, shown: f64, old: f64) -> f64 {
-        shown.max((self.rate * old).min(self.span * shown))
+        shown.max(self.rate * old)
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::posterior::Posterior;
-use crate::maximum::{free, Arrival, Patience, Search, SLOPES};
+use crate::maximum::{free, Arrival, Patience, Search};
 use crate::monitor::{Monitor, Progress};
 use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
@@ -38,7 +38,6 @@ pub fn arrive(
         seed,
         draws: options.draws,
         climbing: options.polish_draws,
-        slopes: SLOPES,
         rounds: if options.polish {
             options.polish_rounds
         } else {

@@ -10,7 +10,7 @@ use crate::inference::information::free;
 use crate::inference::linear::Linearized;
 use crate::inference::proposal::around;
 use crate::inference::sandwich::{inverse, unidentified};
-use crate::maximum::{Patience, Search, SLOPES};
+use crate::maximum::{Patience, Search};
 use crate::parallel::Workers;
 use crate::problem::{Joint, Points};
 use crate::reply::Value;
@@ -18,9 +18,6 @@ use crate::vem;
 
 /// What is there for outcomes that are not normal.
 const INSTEAD: &str = "Ask for standard errors by \"louis\" or \"sandwich\".";
-
-/// One of so many draws takes part in second derivatives, which need an evaluation of each parameter.
-const DIFFERENTIATED: usize = 4;
 
 /// # Errors
 /// Everything wrong with model, data or options, and estimates about which the data say too little.
@@ -68,7 +65,6 @@ fn by_draws(
         seed: request.seed.unwrap_or(1.0) as u64,
         draws,
         climbing: draws,
-        slopes: SLOPES.max(draws / DIFFERENTIATED),
         rounds: 0,
         penalty: &penalty,
         absent: &[],

@@ -33,9 +33,6 @@ const INFORMATION_EVERY: usize = 5;
 /// Step of differences, in changes that move the log density of a level by one.
 const DIFFERENCE: f64 = 1e-4;
 
-/// An annealed variance is at most so many times what the draws show.
-const SPAN: f64 = 4.0;
-
 /// Everything that lives through the iterations.
 pub struct Run<'a> {
     pub(super) joint: &'a Joint,
@@ -254,7 +251,7 @@ impl<'a> Run<'a> {
                 prior,
                 gradient,
                 gain,
-                annealing: Annealing { rate, span: SPAN },
+                annealing: Annealing { rate },
             };
             part.mstep
                 .update(&step, &mut part.mean_program, &mut self.theta);

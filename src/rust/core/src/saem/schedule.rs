@@ -28,8 +28,7 @@ pub struct Schedule {
 
 keeps!(Schedule: values { ended } parts {} rebuilt { options, annealed });
 
-/// Iterations of an exploration that may end by itself: with annealed variances, and the fewest.
-const ANNEALED: usize = 40;
+/// Fewest iterations of an exploration that may end by itself.
 const FEWEST: usize = 60;
 
 /// Iterations of smoothing after it.
@@ -47,9 +46,6 @@ impl Schedule {
             options.anneal.sa_anneal_iters,
         ) {
             (AnnealSchedule::None, _) => 0,
-            (AnnealSchedule::Rate, 0) if schedule.options.adaptive => {
-                ANNEALED.min(schedule.exploration() / 2)
-            }
             (AnnealSchedule::Rate, 0) => schedule.exploration() / 2,
             (_, 0) => (0.3 * schedule.total() as f64).round() as usize,
             (_, n) => n,

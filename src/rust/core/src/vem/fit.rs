@@ -16,7 +16,7 @@ use crate::inference::cloud::{Levels, Weighted};
 use crate::inference::laplace;
 use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
 use crate::inference::start::check_start;
-use crate::maximum::{free, priors, Arrival, Search, Summit, SLOPES};
+use crate::maximum::{free, priors, Arrival, Search, Summit};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points};
@@ -174,7 +174,6 @@ impl<'c> Course<'c> {
             seed: self.seed,
             draws: options.draws,
             climbing: options.polish_draws,
-            slopes: SLOPES,
             rounds: if options.polish {
                 options.polish_rounds.max(1)
             } else {

@@ -6,12 +6,13 @@ use serde::Deserialize;
 #[serde(rename_all = "snake_case")]
 pub enum AnnealSchedule {
     /// A variance is at least `sa_anneal_alpha` times that of the iteration before.
-    #[default]
     Rate,
     /// A floor of `alpha |start| exp(-3 frac)` under standard deviations.
     Exponential,
     /// A floor of `alpha |start| (1 - frac)`.
     Linear,
+    /// A start that is too wide would hold variances up while means wander off.
+    #[default]
     None,
 }
 
@@ -57,7 +58,7 @@ pub struct AnnealOptions {
 impl Default for AnnealOptions {
     fn default() -> Self {
         Self {
-            sa_anneal_schedule: AnnealSchedule::Rate,
+            sa_anneal_schedule: AnnealSchedule::None,
             sa_anneal_iters: 0,
             sa_anneal_alpha: 0.95,
             sa_anneal_targets: Vec::new(),
