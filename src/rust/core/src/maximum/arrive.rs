@@ -279,7 +279,7 @@ impl<'a> Search<'a> {
             };
             if next.falls_from(&best) {
                 // These draws were too few to show the way.
-                climbing *= MORE;
+                climbing = (climbing * MORE).min(self.climbing * MORE * MORE);
             } else {
                 newton = next.log_lik() > best.log_lik() + TOLERANCE && steps > 0;
                 best = next;

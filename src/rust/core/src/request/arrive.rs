@@ -17,6 +17,23 @@ const FLAT: f64 = 1e-4;
 /// Draws that tell whether a run has left its start for something worse.
 const FEW: usize = 128;
 
+/// Part of its starting value below which a residual error does not fall where the options do not say.
+const SMALLEST: f64 = 1e-5;
+
+/// The least value of a residual error, logarithmic scale.
+fn least(options: &SaemOptions, start: f64) -> Option<f64> {
+    let given = options.anneal.var_lb_value.map(f64::ln);
+    let kept = options.anneal.auto_var_lb;
+    kept.then(|| given.unwrap_or(start + SMALLEST.ln()))
+}
+
+/// Keep residual errors where the options want them: a likelihood without bound has no maximum to go to.
+pub fn keep_errors(joint: &mut Joint, options: &SaemOptions) {
+    joint.floor(&["residual"], |start| {
+        least(options, start).unwrap_or(f64::NEG_INFINITY)
+    });
+}
+
 /// Judge the estimates of a run that came to its end, and go on from them where the options say so; the arrival, where
 /// there is one. What keeps it from being computed becomes a warning.
 pub fn arrive(
@@ -54,6 +71,7 @@ pub fn arrive(
     match run(&search, fit, monitor) {
         Ok(arrival) => {
             hand_over(fit, &arrival);
+            doubt(joint, fit, options);
             Some(arrival)
         }
         Err(error) => {
@@ -113,4 +131,20 @@ fn hand_over(fit: &mut Fit, arrival: &Arrival) {
     fit.evidence.clone_from(&arrival.evidence);
     fit.covariance.clone_from(&arrival.covariance);
     (fit.cond_mean, fit.cond_sd) = arrival.conditional.iter().cloned().unzip();
+}
+
+/// A residual error that has fallen to its floor explains nothing: the likelihood has no bound.
+fn doubt(joint: &Joint, fit: &mut Fit, options: &SaemOptions) {
+    let theta = &joint.theta;
+    for k in joint.main().form.residuals.iter().map(|r| r.theta) {
+        let floor = least(options, theta.start[k]).unwrap_or(f64::NEG_INFINITY);
+        if !theta.free[k] || fit.theta[k] > floor + 1e-6 {
+            continue;
+        }
+        fit.evidence
+            .push(format!("`{}` has fallen to its floor.", theta.names[k]));
+        if fit.status == FitStatus::Converged {
+            fit.status = FitStatus::Stalled;
+        }
+    }
 }
