@@ -9,10 +9,10 @@
 #' `kappa = 0.65` and `maxiters = 300`; one chain; floors under variances by
 #' `sa_anneal_schedule = "exponential"` with `sa_anneal_alpha = 0.9`, and `var_lb_value = 1e-5`;
 #' the consecutive test of convergence with relative tolerances of 5e-5, absolute ones of
-#' 5e-7 and 4 iterations in a row; the optimizer `lbfgs()`; no acceleration, and phases as long as the schedule says. The modes are found by
-#' Newton's method, which ends where that documentation's L-BFGS does. `mh()` walks on the
-#' unconstrained scale, as that documentation says. Draws of several chains enter the statistics
-#' one by one rather than averaged, which would shrink the variances of the random effects.
+#' 5e-7 and 4 iterations in a row; the optimizer `lbfgs()`; no acceleration, and phases as long as the
+#' schedule says. The modes are found by Newton's method, which ends where that documentation's L-BFGS
+#' does. `mh()` walks on the unconstrained scale, as that documentation says. Draws of several chains enter
+#' the statistics one by one rather than averaged, which would shrink the variances of the random effects.
 #' @returns An object of class `nlme_method` for [fit_nlme()].
 #' @seealso [saem()]
 #' @examples

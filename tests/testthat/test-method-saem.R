@@ -17,8 +17,8 @@ test_that("the request has every field the algorithm reads, and no other", {
     "ebe_optimizer", "ebe_maxiters", "ebe_grad_tol", "ebe_multistart_n", "ebe_multistart_k",
     "ebe_multistart_max_rounds", "ebe_multistart_sampling", "ebe_rescue_on_high_grad", "ebe_rescue_multistart_n",
     "ebe_rescue_multistart_k", "ebe_rescue_max_rounds", "ebe_rescue_grad_tol", "ebe_rescue_multistart_sampling",
-    "store_eb_modes", "acceleration", "adaptive", "polish", "polish_draws", "polish_rounds", "draws", "log_lik", "nodes",
-    "verbose"
+    "store_eb_modes", "acceleration", "adaptive", "polish", "polish_draws", "polish_rounds", "draws", "log_lik",
+    "nodes", "verbose"
   )
   expect_setequal(names(saem()$options), fields)
   expect_match(nlmers:::request_json(saem()$options), "\"hooks\":[],", fixed = TRUE)

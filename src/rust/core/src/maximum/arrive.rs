@@ -21,7 +21,7 @@ use crate::problem::{Joint, Points, Theta};
 use crate::random::{Purpose, Stream};
 
 /// Gain in `-2 log L` that one more step may promise where the search ends.
-pub const TOLERANCE: f64 = 0.005;
+pub const TOLERANCE: f64 = 0.003;
 
 /// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
 /// draws; how many times as many.
@@ -175,7 +175,8 @@ impl<'a> Search<'a> {
         loop {
             let sampling = self.sampling(theta, round, draws);
             q = sampling.moved(&q)?;
-            let information = information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
+            let information =
+                information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
             let look = self.judge(theta, q.clone(), information, bounds);
             let error = 2.0 * look.error();
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
