@@ -169,11 +169,19 @@ transformed_trace <- function(fit) {
   values
 }
 
-# The trace has the batches of each iteration where they were not all.
+# The trace has the batches of each iteration where they were not all. All take part in the way to the maximum.
 updated_batches <- function(fit) {
-  if (!is.null(fit$method$options$batch_size)) return(min(fit$method$options$batch_size, count_batches(fit)))
-  if (length(fit$trace$updated) > 0L) return(as.numeric(lengths(fit$trace$updated)))
-  count_batches(fit)
+  size <- fit$method$options$batch_size
+  updated <- lengths(fit$trace$updated)
+  if (is.null(size) && length(updated) == 0L) return(count_batches(fit))
+  all <- rep(count_batches(fit), nrow(fit$trace$value))
+  polished <- fit$trace$phase == "polish"
+  if (is.null(size)) {
+    all[seq_along(updated)] <- as.numeric(updated)
+  } else {
+    all[!polished] <- pmin(size, all[!polished])
+  }
+  all
 }
 
 # What shares levels of any random effect belongs together.

@@ -61,8 +61,10 @@ test_that("diagnostics have one row an iteration", {
   expect_true(is.na(table$dtheta_abs[1L]))
   expect_equal(unique(table$n_updated), 5)
   expect_equal(unique(table$n_chains_used), 10L)
+  expect_false(any(table$anneal_active))
   # Half of the exploration.
-  expect_equal(which(table$anneal_active), 1:50)
+  annealed <- fit_orange(method = short_saem(sa_anneal_schedule = "rate"), seed = 1)
+  expect_equal(which(notes(annealed)$diagnostics$anneal_active), 1:50)
 })
 
 test_that("the iterations of the annealing follow the options", {
@@ -70,8 +72,10 @@ test_that("the iterations of the annealing follow the options", {
   expect_equal(annealed(sa_anneal_schedule = "none"), 0)
   expect_equal(annealed(sa_anneal_iters = 7), 7)
   expect_equal(annealed(sa_anneal_schedule = "linear", sa_schedule = "power", maxiters = 200), 60)
-  expect_equal(annealed(sa_schedule = "power", maxiters = 200), 75)
-  expect_equal(annealed(sa_schedule = function(iter, opts) if (iter < 3) 0 else min(1, 8 / iter), maxiters = 20), 4)
+  expect_equal(annealed(sa_schedule = "power", maxiters = 200), 0)
+  expect_equal(annealed(sa_schedule = "power", maxiters = 200, sa_anneal_schedule = "rate"), 75)
+  gains <- function(iter, opts) if (iter < 3) 0 else min(1, 8 / iter)
+  expect_equal(annealed(sa_schedule = gains, maxiters = 20, sa_anneal_schedule = "rate"), 4)
 })
 
 test_that("batches that share levels are counted once, and those drawn for are", {
@@ -84,10 +88,14 @@ test_that("batches that share levels are counted once, and those drawn for are",
   made <- function(...) {
     suppressWarnings(fit_nlme(model, data, saem(4, 2, log_lik = FALSE, ...), seed = 1, progress = FALSE))
   }
-  both <- made()
+  both <- made(polish = FALSE)
   expect_equal(nlmers:::count_batches(both), 2)
   expect_equal(notes(both)$diagnostics$n_updated, rep(2, 6L))
-  expect_equal(notes(made(update_schedule = 1))$diagnostics$n_updated, rep(1, 6L))
+  expect_equal(notes(made(update_schedule = 1, polish = FALSE))$diagnostics$n_updated, rep(1, 6L))
+  # All of them take part in the way to the maximum.
+  polished <- notes(made(update_schedule = 1))$diagnostics
+  expect_gt(nrow(polished), 6L)
+  expect_equal(polished$n_updated, ifelse(polished$phase == "polish", 2, 1))
 })
 
 test_that("what vem() does not have is missing in its notes", {

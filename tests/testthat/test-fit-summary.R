@@ -21,7 +21,7 @@ test_that("a summary shows the SEs of SDs and residual parameters", {
   expect_match(lines, sprintf("^  sigma .* %s +", shown[2]), all = FALSE)
   expect_match(lines, "observed information", all = FALSE)
   fit$uncertainty <- NULL
-  expect_false(any(grepl("SE|interval|information", capture.output(print(summary(fit))))))
+  expect_false(any(grepl("\\bSE|interval|information", capture.output(print(summary(fit))))))
 })
 
 test_that("a summary of a fit by vem() has its points and weights, and no chains", {

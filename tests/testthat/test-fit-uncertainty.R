@@ -1,5 +1,5 @@
 fit <- fit_nlme(theo_formula(), theo, seed = 1, progress = FALSE)
-without <- suppressWarnings(fit_orange(method = saem(smoothing = 0), seed = 1))
+without <- fit_orange(method = saem(smoothing = 0), seed = 1)
 
 test_that("standard errors of theophylline are those of the observed information", {
   # From the Hessian of the log-likelihood by quadrature at its exact maximum.
@@ -115,7 +115,12 @@ test_that("arguments of confint are checked", {
   expect_equal(error$problem, "`method` must be \"wald\".")
 })
 
+test_that("standard errors need no smoothing", {
+  expect_false(anyNA(vcov(without)))
+})
+
 test_that("a fit without a covariance matrix says why and what to do", {
+  without$uncertainty <- NULL
   error <- caught(vcov(without))
   expect_s3_class(error, "nlmers_error_option")
   expect_equal(error$reason, "no_uncertainty")
@@ -202,4 +207,37 @@ test_that("a fit by saem() has the same standard errors by draws as by its smoot
   expect_equal(confint(fit, vcov = "sandwich")["V", 1], unname(exp(
     log(fixef(fit)[["V"]]) - qt(0.975, 9) * sqrt(vcov(fit, "transformed", method = "sandwich")["V", "V"])
   )))
+})
+
+test_that("what the data do not tell apart has no standard errors, the rest has them, by every way to ask", {
+  data <- withr::with_seed(1, {
+    data <- data.frame(id = rep(1:12, each = 5), x = 0:4)
+    data$y <- 3 + data$x + rep(stats::rnorm(12), each = 5) + 0.3 * stats::rnorm(60)
+    data
+  })
+  model <- nlme_model(
+    fixed(a = 1, b = 2, slope = 1, omega = positive(1), none = positive(1), s = positive(0.5)),
+    random(e ~ normal(0, omega) | id, u ~ normal(0, none) | id), y ~ normal(a + b + slope * x + e + u * 1e-4, s)
+  )
+  fit <- suppressWarnings(fit_nlme(model, data, short_saem(), seed = 1, progress = FALSE))
+  expect_equal(fit$status$code, "stalled")
+  for (covariance in list(vcov(fit), vcov(fit, method = "louis", seed = 2), vcov(fit, method = "sandwich"))) {
+    se <- sqrt(diag(covariance))
+    expect_true(all(is.na(se[c("a", "b")])))
+    expect_false(anyNA(se[c("slope", "omega", "s")]))
+    expect_equal(se[["slope"]], 0.3 / sqrt(12 * 10), tolerance = 0.3)
+  }
+})
+
+test_that("variances of 0 are left out, also when standard errors are asked for later", {
+  data <- withr::with_seed(2, data.frame(id = rep(1:10, each = 6), y = 2 + stats::rnorm(60)))
+  data$y <- data$y - stats::ave(data$y, data$id) + 2
+  fit <- fit_nlme(
+    y ~ a, data, short_saem(), start = c(a = 1), random = a ~ 1 | id, error = add(s = 1), seed = 1, progress = FALSE
+  )
+  expect_match(fit$status$evidence, "`omega_sd_a` is 0 at the maximum", all = FALSE)
+  for (covariance in list(vcov(fit), vcov(fit, method = "louis", seed = 2))) {
+    expect_true(is.na(covariance["omega_sd_a", "omega_sd_a"]))
+    expect_equal(sqrt(covariance["a", "a"]), sigma(fit) / sqrt(60), tolerance = 1e-3)
+  }
 })
