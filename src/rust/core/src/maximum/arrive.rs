@@ -50,6 +50,9 @@ const NEAR: f64 = 0.5;
 const TRIAL: usize = 64;
 const HALVINGS: i32 = 5;
 
+/// Part of the promise of a step that the next may still promise before second derivatives are taken anew.
+const SLOW: f64 = 0.1;
+
 /// How the maximum is searched.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
@@ -239,6 +242,7 @@ impl<'a> Search<'a> {
     ) -> (Look, bool) {
         let mut best = start;
         let mut climbing = self.climbing;
+        let mut slow = false;
         let mut newton = best.information.free.len() <= FEW_PARAMETERS;
         let steps = if newton { STEPS } else { 0 };
         for _ in 0..self.rounds + steps {
@@ -248,6 +252,8 @@ impl<'a> Search<'a> {
             if newton {
                 match self.newton(&best, bounds, round) {
                     Some(next) => {
+                        // Second derivatives of another place lead on ever more slowly.
+                        slow = next.gain > SLOW * best.gain;
                         best = next;
                         if !watch(&best.theta, best.log_lik()) {
                             return (best, true);
@@ -256,7 +262,7 @@ impl<'a> Search<'a> {
                     None if best.is_full => newton = false,
                     None => best.gain = f64::INFINITY,
                 }
-                if !best.is_full && (best.is_there() || !best.gain.is_finite()) {
+                if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
                     let Ok(full) = self.look(&best.theta, &best.proposal, bounds, *round) else {
                         break;
                     };
