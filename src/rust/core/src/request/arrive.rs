@@ -9,10 +9,15 @@ use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::saem::SaemOptions;
+use crate::vem::options::LogLik;
+use crate::vem::{self, VemOptions};
 
 /// Steps of a climb, and the gain in twice the value at which it ends.
 const STEPS: usize = 100;
 const FLAT: f64 = 1e-4;
+
+/// Part of its starting value below which variational steps take no standard deviation.
+pub const SMALLEST_SPREAD: f64 = 1e-5;
 
 /// Draws that tell whether a run has left its start for something worse.
 const FEW: usize = 128;
@@ -53,6 +58,7 @@ pub fn arrive(
     };
     match run(&search, fit, monitor) {
         Ok(arrival) => {
+            let arrival = around_the_other_way(&search, fit, arrival, monitor);
             hand_over(fit, &arrival);
             Some(arrival)
         }
@@ -84,6 +90,45 @@ fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival>
         });
         !monitor.interrupted()
     })
+}
+
+/// Where a run ended short of a maximum, what variational steps from its start lead to, if that is more likely: they
+/// need no draws far from the data, where those of a run may lose their way.
+fn around_the_other_way(
+    search: &Search,
+    fit: &mut Fit,
+    arrival: Arrival,
+    monitor: &dyn Monitor,
+) -> Arrival {
+    if arrival.status == FitStatus::Converged || search.rounds == 0 || monitor.interrupted() {
+        return arrival;
+    }
+    let mut joint = search.joint.clone();
+    joint.floor_spreads(SMALLEST_SPREAD);
+    let options = VemOptions {
+        draws: search.draws,
+        log_lik: LogLik::None,
+        ..VemOptions::default()
+    };
+    let threads = search.workers.count();
+    let found = vem::fit(&joint, &options, (search.seed, threads), None, monitor);
+    let other = found.ok().and_then(|found| {
+        let trace = found.fit.trace;
+        Some((found.arrival?, trace))
+    });
+    match other {
+        Some((mut other, trace)) if other.look.log_lik() > arrival.look.log_lik() => {
+            let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
+            for theta in &trace.theta {
+                fit.trace.push(theta, 0.0, "polish", objective);
+            }
+            other.evidence.push(
+                "The iterations ended short of it; variational steps from the start led on.".into(),
+            );
+            other
+        }
+        _ => arrival,
+    }
 }
 
 /// The estimates, or the values from which the run started where these are more likely.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::arrive::arrive;
+use super::arrive::{arrive, SMALLEST_SPREAD};
 use super::history::{acceptance, refusals, trace};
 use super::method::Method;
 use super::report::{conditional_effects, Report};
@@ -17,9 +17,6 @@ use crate::problem::{Given, Joint};
 use crate::reply::Value;
 use crate::saem::{self, Course, SaemOptions, Saved};
 use crate::vem;
-
-/// Part of its starting value below which `vem()` takes no standard deviation.
-const SMALLEST_SPREAD: f64 = 1e-5;
 
 /// What an estimator found, and what the front end hears of it beside the estimates.
 struct Found {
