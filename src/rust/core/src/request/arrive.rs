@@ -31,9 +31,9 @@ pub fn arrive(
     (seed, workers): (u64, &Workers),
     monitor: &dyn Monitor,
 ) -> Option<Arrival> {
-    let ended = !matches!(fit.status, FitStatus::NotFinite | FitStatus::Interrupted);
     let n_free = free(joint).len();
-    if !ended || n_free > MAX_PARAMETERS || options.maximizes_otherwise() {
+    let stopped = fit.status == FitStatus::Interrupted;
+    if stopped || n_free > MAX_PARAMETERS || options.maximizes_otherwise() {
         return None;
     }
     let penalty = vec![0.0; n_free];
@@ -56,19 +56,22 @@ pub fn arrive(
             memory: None,
         },
     };
-    match run(&search, fit, monitor) {
-        Ok(arrival) => {
-            let arrival = around_the_other_way(&search, fit, arrival, monitor);
-            hand_over(fit, &arrival);
-            Some(arrival)
+    let own = if fit.status == FitStatus::NotFinite {
+        None
+    } else {
+        match run(&search, fit, monitor) {
+            Ok(arrival) => Some(arrival),
+            Err(error) => {
+                fit.warnings.push(format!(
+                    "The estimates could not be judged by importance draws. {error}"
+                ));
+                None
+            }
         }
-        Err(error) => {
-            fit.warnings.push(format!(
-                "The estimates could not be judged by importance draws. {error}"
-            ));
-            None
-        }
-    }
+    };
+    let arrival = around_the_other_way(&search, fit, own, monitor)?;
+    hand_over(fit, &arrival);
+    Some(arrival)
 }
 
 fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival> {
@@ -97,12 +100,15 @@ fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival>
 fn around_the_other_way(
     search: &Search,
     fit: &mut Fit,
-    arrival: Arrival,
+    arrival: Option<Arrival>,
     monitor: &dyn Monitor,
-) -> Arrival {
-    if arrival.status == FitStatus::Converged || search.rounds == 0 || monitor.interrupted() {
+) -> Option<Arrival> {
+    let there = (arrival.as_ref()).is_some_and(|a| a.status == FitStatus::Converged);
+    if there || search.rounds == 0 || monitor.interrupted() {
         return arrival;
     }
+    let value = |a: &Arrival| a.look.log_lik();
+    let least = arrival.as_ref().map_or(f64::NEG_INFINITY, value);
     let mut joint = search.joint.clone();
     joint.floor_spreads(SMALLEST_SPREAD);
     let options = VemOptions {
@@ -117,7 +123,7 @@ fn around_the_other_way(
         Some((found.arrival?, trace))
     });
     match other {
-        Some((mut other, trace)) if other.look.log_lik() > arrival.look.log_lik() => {
+        Some((mut other, trace)) if value(&other) > least => {
             let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
             for theta in &trace.theta {
                 fit.trace.push(theta, 0.0, "polish", objective);
@@ -125,7 +131,7 @@ fn around_the_other_way(
             other.evidence.push(
                 "The iterations ended short of it; variational steps from the start led on.".into(),
             );
-            other
+            Some(other)
         }
         _ => arrival,
     }
