@@ -10,7 +10,9 @@ ask_of_fit <- function(fit, task, fields = list()) {
 
 # How many importance draws a batch, and by which random numbers: as the fit itself, unless the user says.
 draw_fields <- function(fit, draws, seed) {
-  usual <- if (is.null(fit$method$options$draws)) vem()$options$draws else fit$method$options$draws
+  # Those of saem() judge a fit, and are as many as that takes.
+  method <- if (identical(fit$method$options$name, "vem")) fit$method else vem()
+  usual <- method$options$draws
   list(
     draws = if (is.null(draws)) usual else check_count(draws, "draws", 2),
     seed = if (is.null(seed)) fit$settings$seed else check_count(seed, "seed", 0)
@@ -25,6 +27,7 @@ mode_fields <- function(fit, bound) {
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),
     coordinates = if (all(is.finite(coordinates))) I(coordinates),
+    began = if (!is.null(fit$coordinates$start)) I(fit$coordinates$start),
     fix = value_fields(fit$settings$fix),
     levels = level_fields(fit$settings$levels),
     random = if (all(is.finite(unlist(means)))) unname(means),

@@ -4,16 +4,19 @@
 #' intervals.
 #'
 #' The methods of the covariance matrix:
-#' * `"louis"`: the inverse of the observed information by the formula of Louis (1982), the
-#'   expected information of the complete data less the covariance of its score given the data.
-#'   A fit by [saem()] learns both from its draws during the smoothing; a fit by [vem()], and
-#'   any fit when it is asked for, from importance draws;
+#' * `"louis"`: the inverse of the observed information, minus the second derivatives of the
+#'   log-likelihood, from importance draws: what the formula of Louis (1982) gives, by differences of
+#'   the score at draws that move along, which are less noisy. Fits hold this matrix. Fits by
+#'   [saem()] with functions of the user or more than 100 free parameters learn it from the draws of the smoothing;
 #' * `"linear"`: the inverse of the expected information of the model linearized in the random
 #'   effects around the conditional modes, for normal outcomes; fast, and what many programs
 #'   report;
 #' * `"sandwich"`: `H^-1 (sum s_i s_i') H^-1` with the observed information `H` and the scores
 #'   `s_i` of the subjects (White, 1982): right also where the distributions of the model are
 #'   wrong but its means are not, provided there are many subjects.
+#'
+#' Variances of 0 are left out of the matrix of the others. Parameters that the data do not tell apart, or about which
+#' the draws say too little, are not a number in it, and so are those at a bound.
 #'
 #' A Wald interval is computed on the scale on which a parameter is estimated and
 #' mapped back, so the bounds of a positive parameter are positive. Those of fixed effects reach as
@@ -32,7 +35,7 @@
 #'   the matrix that was computed with the fit. Of `confint()` (character): `"wald"`.
 #' @param vcov (character or NULL) the covariance matrix of the intervals, as `method` of `vcov()`.
 #' @param draws (integer or NULL) importance draws for each subject (each batch) of `"louis"` and
-#'   `"sandwich"`. `NULL` is the `draws` of [vem()], 1000.
+#'   `"sandwich"`; four times as many where these are too noisy. `NULL` is the `draws` of [vem()], 1000.
 #' @param seed (integer or NULL) seed of the draws; `NULL` is that of the fit.
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns `vcov()` a matrix with a row and a column for each free parameter, and

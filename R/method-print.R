@@ -3,7 +3,7 @@
 saem_groups <- list(
   Schedule = c(
     "sa_schedule", "exploration", "smoothing", "maxiters", "sa_burnin_iters", "t0", "kappa", "sa_phase1_iters",
-    "sa_phase2_kappa", "gains", "acceleration"
+    "sa_phase2_kappa", "gains", "acceleration", "adaptive"
   ),
   Chains = c("n_chains", "auto_small_n_chains", "small_n_chain_target"),
   Sampler = c("sampler", "mcmc_steps", "update_schedule", "warm_start"),
@@ -16,13 +16,14 @@ saem_groups <- list(
     "anneal_to_fixed", "anneal_schedule", "anneal_min_sd"
   ),
   Convergence = c("convergence_test", "rtol_theta", "atol_theta", "rtol_Q", "atol_Q", "consecutive_params"),
+  Polish = c("polish", "polish_draws", "polish_rounds"),
   Modes = c(
     "ebe_optimizer", "ebe_maxiters", "ebe_grad_tol", "ebe_multistart_n", "ebe_multistart_k",
     "ebe_multistart_max_rounds", "ebe_multistart_sampling", "ebe_rescue_on_high_grad", "ebe_rescue_multistart_n",
     "ebe_rescue_multistart_k", "ebe_rescue_max_rounds", "ebe_rescue_grad_tol", "ebe_rescue_multistart_sampling",
     "store_eb_modes"
   ),
-  Results = c("log_lik", "nodes", "verbose")
+  Results = c("log_lik", "draws", "nodes", "verbose")
 )
 
 vem_groups <- list(
@@ -31,7 +32,7 @@ vem_groups <- list(
     "sweeps", "maxiters", "tolerance", "inner_maxiters", "inner_tolerance", "optimizer", "batch_size", "penalty", "lb",
     "ub"
   ),
-  Polish = c("polish", "polish_draws", "polish_rounds"),
+  Polish = saem_groups$Polish,
   Modes = saem_groups$Modes,
   Results = c("log_lik", "draws", "nodes", "se", "verbose")
 )
@@ -87,6 +88,10 @@ idle_of_saem <- function(options) {
   empty <- names(options)[lengths(options) == 0L]
   c(
     idle, setdiff(empty, "nodes"),
+    if (options$sa_schedule != "saemix") "adaptive",
+    # Functions of the user maximize something else than the likelihood.
+    if ("suffstats" %in% options$hooks) saem_groups$Polish,
+    if (!options$polish) c("polish_draws", "polish_rounds"),
     if (options$convergence_test == "windowed") setdiff(saem_groups$Convergence, "convergence_test"),
     if (options$sa_anneal_schedule == "none") c("sa_anneal_iters", "sa_anneal_alpha"),
     if (length(options$anneal_to_fixed) == 0L) c("anneal_schedule", "anneal_min_sd"),

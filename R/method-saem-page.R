@@ -9,7 +9,7 @@
 #' `kappa = 0.65` and `maxiters = 300`; one chain; floors under variances by
 #' `sa_anneal_schedule = "exponential"` with `sa_anneal_alpha = 0.9`, and `var_lb_value = 1e-5`;
 #' the consecutive test of convergence with relative tolerances of 5e-5, absolute ones of
-#' 5e-7 and 4 iterations in a row; the optimizer `lbfgs()`; no acceleration. The modes are found by
+#' 5e-7 and 4 iterations in a row; the optimizer `lbfgs()`; no acceleration, and phases as long as the schedule says. The modes are found by
 #' Newton's method, which ends where that documentation's L-BFGS does. `mh()` walks on the
 #' unconstrained scale, as that documentation says. Draws of several chains enter the statistics
 #' one by one rather than averaged, which would shrink the variances of the random effects.
@@ -33,6 +33,6 @@ page_defaults <- function() {
     sampler = mh(), mcmc_steps = 80, sa_schedule = "robbins_monro", t0 = 150, kappa = 0.65, maxiters = 300,
     n_chains = 1, auto_small_n_chains = FALSE, sa_anneal_schedule = "exponential", sa_anneal_alpha = 0.9,
     var_lb_value = 1e-5, convergence_test = "consecutive", rtol_theta = 5e-5, atol_theta = 5e-7, rtol_Q = 5e-5,
-    atol_Q = 5e-7, consecutive_params = 4, optimizer = lbfgs(), acceleration = FALSE
+    atol_Q = 5e-7, consecutive_params = 4, optimizer = lbfgs(), acceleration = FALSE, adaptive = FALSE
   )
 }

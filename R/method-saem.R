@@ -133,7 +133,7 @@
 #' @param ... nothing; an unknown option is refused with the nearest known one.
 #' @section Groups of options:
 #' * gain sequence: `exploration`, `smoothing`, `nbiter`, `maxiters`, `sa_schedule`, `sa_burnin_iters`, `t0`, `kappa`,
-#'   `sa_phase1_iters`, `sa_phase2_kappa`, `sa_schedule_fn`, `acceleration`;
+#'   `sa_phase1_iters`, `sa_phase2_kappa`, `sa_schedule_fn`, `acceleration`, `adaptive`;
 #' * chains: `n_chains`, `auto_small_n_chains`, `small_n_chain_target`;
 #' * sampler: `sampler`, `mcmc_steps`, `update_schedule`, `warm_start`;
 #' * optimizer of the M-step: `optimizer`, `optim_kwargs`, `adtype`, `mstep_sa_on_params`, `max_store`, `lb`, `ub`;
@@ -143,8 +143,9 @@
 #'   `sa_anneal_fn`, `auto_var_lb`, `var_lb_value`;
 #' * effects that become their means: `anneal_to_fixed`, `anneal_schedule`, `anneal_min_sd`;
 #' * convergence: `convergence_test`, `rtol_theta`, `atol_theta`, `rtol_Q`, `atol_Q`, `consecutive_params`;
+#' * maximum: `polish`, `polish_draws`, `polish_rounds`;
 #' * modes at the end: `ebe_*`, `ebe_rescue_*`, `store_eb_modes`;
-#' * results: `log_lik`, `nodes`, `verbose`.
+#' * results: `log_lik`, `draws`, `nodes`, `verbose`.
 #'
 #' Iterations, steps, chains and batches are counts; tolerances and bounds are on the transformed scale, SDs and
 #' floors on the natural one. An option that nothing would read beside the others is refused.
@@ -232,8 +233,8 @@ new_saem <- function(asked, given) {
     mstep_options(asked, given, hooks), anneal_options(asked, given), stop_options(asked, given),
     ebe_options(asked, given)
   )
+  options$acceleration <- acceleration_option(asked$acceleration, options)
   options <- c(options, list(
-    acceleration = acceleration_option(asked$acceleration, options),
     adaptive = adaptive_option(asked, given, options),
     polish = check_flag(asked$polish, "polish"),
     polish_draws = check_count(asked$polish_draws, "polish_draws", 16),
@@ -281,7 +282,7 @@ adaptive_option <- function(asked, given, options) {
   obstacle <- c(
     if (options$sa_schedule != "saemix") "the schedule is not \"saemix\"",
     if (length(lengths) > 0L) sprintf("`%s` says how long the run is", lengths[1L]),
-    acceleration_obstacle(options)
+    if (!options$acceleration) "the smoothing is not accelerated"
   )
   if (is.null(asked$adaptive)) return(length(obstacle) == 0L)
   adaptive <- check_flag(asked$adaptive, "adaptive")

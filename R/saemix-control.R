@@ -55,7 +55,8 @@ saemix_control <- function(map = TRUE, fim = TRUE, ll.is = TRUE, ll.gq = FALSE,
 
 # The options given that have a counterpart, as arguments of saem().
 saemix_method <- function(options) {
-  args <- list()
+  # `nbiter.saemix` says how many iterations there are, also by its default.
+  args <- list(adaptive = FALSE)
   if (!is.null(options[["nbiter.saemix"]])) {
     check_numbers(options[["nbiter.saemix"]], "nbiter.saemix", 2L)
     args$exploration <- check_count(options[["nbiter.saemix"]][1L], "nbiter.saemix[1]", 1)

@@ -122,7 +122,7 @@ test_that("parameters at a bound, or that the data do not tell, are told", {
 })
 
 test_that("a fit that did not converge says so first", {
-  short <- suppressWarnings(fit_orange(method = saem(exploration = 3, smoothing = 2), seed = 1))
+  short <- suppressWarnings(fit_orange(method = saem(exploration = 3, smoothing = 2, polish = FALSE), seed = 1))
   table <- health(as_if_by_vem(short))
   expect_equal(table$status[1L], "problem")
   expect_match(table$detail[1L], "Not converged after 5 iterations")

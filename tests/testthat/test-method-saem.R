@@ -17,7 +17,8 @@ test_that("the request has every field the algorithm reads, and no other", {
     "ebe_optimizer", "ebe_maxiters", "ebe_grad_tol", "ebe_multistart_n", "ebe_multistart_k",
     "ebe_multistart_max_rounds", "ebe_multistart_sampling", "ebe_rescue_on_high_grad", "ebe_rescue_multistart_n",
     "ebe_rescue_multistart_k", "ebe_rescue_max_rounds", "ebe_rescue_grad_tol", "ebe_rescue_multistart_sampling",
-    "store_eb_modes", "acceleration", "log_lik", "nodes", "verbose"
+    "store_eb_modes", "acceleration", "adaptive", "polish", "polish_draws", "polish_rounds", "draws", "log_lik", "nodes",
+    "verbose"
   )
   expect_setequal(names(saem()$options), fields)
   expect_match(nlmers:::request_json(saem()$options), "\"hooks\":[],", fixed = TRUE)
@@ -26,7 +27,9 @@ test_that("the request has every field the algorithm reads, and no other", {
 test_that("an option that cannot be honored is refused when the method is made", {
   for (bad in expression(
     saem(exploration = 0), saem(smoothing = -1), saem(n_chains = "many"), saem(n_chains = 1.5), saem(n_chains = NULL),
-    saem(acceleration = 2), saem(log_lik = "yes"), saem(nodes = 0), saem(verbose = NA), saem(warm_start = 1)
+    saem(acceleration = 2), saem(log_lik = "yes"), saem(nodes = 0), saem(verbose = NA), saem(warm_start = 1),
+    saem(adaptive = "no"), saem(polish = 1), saem(polish_draws = 15), saem(polish_rounds = 0), saem(draws = 2),
+    saem(adaptive = TRUE, sa_schedule = "power")
   )) {
     expect_s3_class(caught(eval(bad)), "nlmers_error_option")
   }
@@ -46,4 +49,18 @@ test_that("the smoothing is accelerated where nothing stands against it", {
     expect_equal(error[c("reason", "name")], list(reason = "not_possible", name = "acceleration"))
   }
   expect_false(saem(acceleration = FALSE)$options$acceleration)
+})
+
+test_that("phases end by themselves unless something says how long they are", {
+  expect_true(saem()$options$adaptive)
+  expect_true(saem(n_chains = 3, sampler = mh())$options$adaptive)
+  lengths <- alist(
+    exploration = 300, smoothing = 100, nbiter = c(300, 100), maxiters = 400, sa_anneal_iters = 50,
+    sa_schedule = "power", acceleration = FALSE, optimizer = lbfgs(), rtol_theta = 1e-4
+  )
+  for (k in seq_along(lengths)) expect_false(do.call(saem, lengths[k])$options$adaptive)
+  expect_true(saem(exploration = 200, adaptive = TRUE)$options$adaptive)
+  expect_false(saem(adaptive = FALSE)$options$adaptive)
+  expect_false(saem_page_defaults(sa_schedule = "saemix", optimizer = score())$options$adaptive)
+  expect_false(saemix_control()$method$options$adaptive)
 })

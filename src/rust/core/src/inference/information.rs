@@ -25,9 +25,6 @@ use crate::problem::{Joint, Means, Prior, Route};
 /// Most free parameters whose information is computed.
 const MAX_PARAMETERS: usize = 500;
 
-/// Draws of each batch by which scores are differentiated are a quarter of all, but not fewer than these.
-const DIFFERENTIATED: usize = 64;
-
 /// Step of the differences in standard errors: exact programs, and differential equations that were solved.
 const STEP: f64 = 5e-3;
 const SOLVED_STEP: f64 = 3e-2;
@@ -60,11 +57,21 @@ pub fn free(joint: &Joint) -> Vec<usize> {
         .collect()
 }
 
+/// Scores from all draws, second derivatives from no more than `differentiated` of each batch.
+///
 /// # Errors
 /// Too many parameters, a population distribution that does not exist, a batch without any draw of finite density.
-pub fn information(sampling: &Sampling, posterior: &Posterior) -> Result<Information> {
+pub fn information(
+    sampling: &Sampling,
+    posterior: &Posterior,
+    differentiated: usize,
+) -> Result<Information> {
     let mut found = scores(sampling, posterior)?;
-    differentiate(sampling, posterior, &mut found)?;
+    let fewer = Sampling {
+        draws: sampling.draws.min(differentiated),
+        ..*sampling
+    };
+    differentiate(&fewer, posterior, &mut found)?;
     Ok(found)
 }
 
@@ -77,17 +84,13 @@ pub fn differentiate(
     posterior: &Posterior,
     found: &mut Information,
 ) -> Result<()> {
-    let fewer = Sampling {
-        draws: (sampling.draws / 4).max(DIFFERENTIATED).min(sampling.draws),
-        ..*sampling
-    };
     let mut differences = Differences::new(found, sampling.joint, sampling.theta);
     if differences.open.is_empty() {
         return Ok(());
     }
     let mut failed = None;
-    fewer.visit(posterior, |cloud, drawn| {
-        if let Err(error) = differences.add(&fewer, cloud, drawn) {
+    sampling.visit(posterior, |cloud, drawn| {
+        if let Err(error) = differences.add(sampling, cloud, drawn) {
             failed.get_or_insert(error);
         }
     })?;

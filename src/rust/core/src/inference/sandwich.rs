@@ -19,21 +19,26 @@ const SHARE: f64 = 0.3;
 pub fn inverse(joint: &Joint, free: &[usize], information: &DMatrix<f64>) -> Result<DMatrix<f64>> {
     let finite = information.iter().all(|x| x.is_finite());
     let factor = information.clone().cholesky().filter(|_| finite);
-    factor.map(|factor| factor.inverse()).ok_or_else(|| {
-        let names = weakest(information).into_iter().map(|k| &joint.theta.names[free[k]]);
-        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-        let about = if names.is_empty() {
-            "the parameters".into()
-        } else {
-            names.join(", ")
-        };
-        Error::new(
-            ErrorClass::Numeric,
-            "not_identified",
-            format!("The log-likelihood does not curve down about {about} at these estimates: they have no standard errors."),
-        )
-        .hint("Either the estimates are not at a maximum, or the data do not tell these parameters apart: fix one of them, or leave it out.")
-    })
+    factor
+        .map(|factor| factor.inverse())
+        .ok_or_else(|| unidentified(joint, free, information))
+}
+
+/// That estimates have no standard errors, with the parameters about which an information matrix says least.
+pub fn unidentified(joint: &Joint, free: &[usize], information: &DMatrix<f64>) -> Error {
+    let names = weakest(information).into_iter().map(|k| &joint.theta.names[free[k]]);
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let about = if names.is_empty() {
+        "the parameters".into()
+    } else {
+        names.join(", ")
+    };
+    Error::new(
+        ErrorClass::Numeric,
+        "not_identified",
+        format!("The log-likelihood does not curve down about {about} at these estimates: they have no standard errors."),
+    )
+    .hint("Either the estimates are not at a maximum, or the data do not tell these parameters apart: fix one of them, or leave it out.")
 }
 
 /// Parameters with a share in the direction of the smallest eigenvalue, in the units of their own information.
@@ -51,15 +56,6 @@ fn weakest(information: &DMatrix<f64>) -> Vec<usize> {
     (0..p)
         .filter(|k| direction[*k].abs() >= SHARE * largest)
         .collect()
-}
-
-/// `A^-1 B A^-1`.
-///
-/// # Errors
-/// As for [`inverse`].
-pub fn sandwich(joint: &Joint, information: &Information) -> Result<DMatrix<f64>> {
-    let bread = inverse(joint, &information.free, &information.observed)?;
-    Ok(filled(&bread, information))
 }
 
 /// `bread B bread`; what is not a number in the bread stays so.

@@ -29,6 +29,10 @@ const NOISY: f64 = 0.02;
 const VAGUE: f64 = 0.03;
 const MORE: usize = 4;
 
+/// One of so many draws takes part in second derivatives, which evaluate twice for each parameter; the fewest of a batch.
+const SLOPES: usize = 4;
+const FEWEST_SLOPES: usize = 64;
+
 /// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
 const MOST_LANES: usize = 1 << 22;
 const FEWEST: usize = 16;
@@ -174,7 +178,7 @@ impl<'a> Search<'a> {
         loop {
             let sampling = self.sampling(theta, round, draws);
             q = sampling.moved(&q)?;
-            let information = information::information(&sampling, &q)?;
+            let information = information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
             let look = self.judge(theta, q.clone(), information, bounds);
             let error = 2.0 * look.error();
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);

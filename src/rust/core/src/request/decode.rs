@@ -36,6 +36,9 @@ pub struct Request {
     /// The same on the transformed scale, to the last bit.
     #[serde(default)]
     coordinates: Option<Vec<f64>>,
+    /// Where the fit of these parameters began, on the transformed scale.
+    #[serde(default)]
+    pub began: Option<Vec<f64>>,
     /// Values of random effects held fixed: effect to level to value.
     #[serde(default)]
     pub levels: BTreeMap<String, BTreeMap<String, f64>>,

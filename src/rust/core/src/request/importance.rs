@@ -24,6 +24,13 @@ pub fn importance(request: &Request, columns: Columns) -> Result<Value> {
     Ok(weights(&sampling.run(&proposal(&sampling, &modes)?)?))
 }
 
+impl Request {
+    /// Importance draws of each batch.
+    pub fn draws(&self) -> usize {
+        self.draws.unwrap_or(DRAWS)
+    }
+}
+
 /// As the request says.
 pub fn sampling<'a>(
     request: &Request,
@@ -36,7 +43,7 @@ pub fn sampling<'a>(
         theta,
         workers,
         seed: request.seed.unwrap_or(1.0) as u64,
-        draws: request.draws.unwrap_or(DRAWS),
+        draws: request.draws(),
     }
 }
 

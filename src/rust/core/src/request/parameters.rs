@@ -54,6 +54,7 @@ pub fn coordinates(theta: &Theta, estimate: &[f64]) -> Value {
         ("name", Value::Texts(theta.names.clone())),
         ("base", Value::Texts(theta.base.clone())),
         ("value", Value::Numbers(estimate.to_vec())),
+        ("start", Value::Numbers(theta.start.clone())),
         ("free", Value::Flags(theta.free.clone())),
         ("route", Value::Texts(words.collect())),
     ])

@@ -3,14 +3,18 @@
 use nalgebra::DMatrix;
 
 use super::decode::Covariance;
-use super::importance::{proposal, sampling};
+use super::method::Method;
 use super::{list, matrix, modes, parameters, Columns, Request};
 use crate::error::Result;
-use crate::inference::information::{free, information};
+use crate::inference::information::free;
 use crate::inference::linear::Linearized;
-use crate::inference::sandwich::{inverse, sandwich};
+use crate::inference::proposal::around;
+use crate::inference::sandwich::{inverse, unidentified};
+use crate::maximum::{Patience, Search};
+use crate::parallel::Workers;
 use crate::problem::{Joint, Points};
 use crate::reply::Value;
+use crate::vem;
 
 /// What is there for outcomes that are not normal.
 const INSTEAD: &str = "Ask for standard errors by \"louis\" or \"sandwich\".";
@@ -18,22 +22,69 @@ const INSTEAD: &str = "Ask for standard errors by \"louis\" or \"sandwich\".";
 /// # Errors
 /// Everything wrong with model, data or options, and estimates about which the data say too little.
 pub fn uncertainty(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.evaluated(columns)?;
+    let (mut joint, theta) = request.evaluated(columns)?;
     let workers = request.workers()?;
     let modes = modes::points(request, &joint, &theta, &workers)?;
     let covariance = match request.covariance {
         Covariance::Linear => linearized(&joint, &theta, &modes)?,
-        asked => {
-            let sampling = sampling(request, &joint, &theta, &workers);
-            let found = information(&sampling, &proposal(&sampling, &modes)?)?;
-            match asked {
-                Covariance::Sandwich => sandwich(&joint, &found)?,
-                _ => inverse(&joint, &found.free, &found.observed)?,
-            }
-        }
+        _ => by_draws(request, &mut joint, (&theta, &modes), &workers)?,
     };
     let method = request.covariance.words();
     Ok(covariances(&joint, &theta, &covariance, method))
+}
+
+/// As at the end of a fit: variances of 0 are left out, and parameters that the data do not tell apart have no numbers.
+///
+/// # Errors
+/// Bounds or penalties that do not fit the model, estimates without a likelihood, or none that the data know.
+fn by_draws(
+    request: &Request,
+    joint: &mut Joint,
+    (theta, modes): (&[f64], &Points),
+    workers: &Workers,
+) -> Result<DMatrix<f64>> {
+    let method = request.estimator()?;
+    joint.start_from(theta);
+    let (lower, upper) = method.bounds();
+    joint.narrow(lower, upper)?;
+    // Variances are 0 relative to where the fit started.
+    let began = request.began.as_ref();
+    if let Some(start) = began.filter(|start| start.len() == theta.len()) {
+        joint.start_from(start);
+    }
+    let joint: &Joint = joint;
+    let free = free(joint);
+    let penalty = match &method {
+        Method::Vem(options) => vem::penalty(joint, options, &free)?,
+        Method::Saem(_) => vec![0.0; free.len()],
+    };
+    let draws = request.draws();
+    let search = Search {
+        joint,
+        workers,
+        seed: request.seed.unwrap_or(1.0) as u64,
+        draws,
+        climbing: draws,
+        rounds: 0,
+        penalty: &penalty,
+        absent: &[],
+        patience: Patience {
+            steps: 0,
+            tolerance: 0.0,
+            memory: None,
+        },
+    };
+    let q = around(joint, theta, modes)?;
+    let arrival = search.arrive(theta, &q, &mut |_, _| true)?;
+    let found = match request.covariance {
+        Covariance::Sandwich => arrival.sandwich(),
+        _ => arrival.covariance.clone(),
+    };
+    let known = |m: &DMatrix<f64>| m.nrows() == 0 || m.diagonal().iter().any(|x| !x.is_nan());
+    found.filter(known).ok_or_else(|| {
+        let information = &arrival.look.information;
+        unidentified(joint, &information.free, &information.observed)
+    })
 }
 
 /// The inverse of the information of the model linearized about the conditional modes.

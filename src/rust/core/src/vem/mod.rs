@@ -29,4 +29,5 @@ pub use check::{bound, Elbo};
 pub use fit::{fit, VemFit};
 pub use flow::{Flow, Layer};
 pub use options::VemOptions;
+pub use penalty::of as penalty;
 pub use rule::Rule;

@@ -177,9 +177,8 @@ fn a_request_goes_on_where_a_file_says_unless_it_is_another_fit() {
 #[test]
 fn chains_start_at_given_effects() {
     let first = |label: &str| {
-        let result = answer(MODEL, &Silent, |request| {
-            request["method"]["exploration"] = json!(1);
-            request["method"]["smoothing"] = json!(0);
+        // Interrupted, so that nothing but the chains says where the effects are.
+        let result = answer(MODEL, &Stopper::after(1), |request| {
             request["method"]["sampler"] = json!({
                 "kind": "independence", "prior": 0, "random_walk": 1, "block": 0, "independence": 0
             });

@@ -11,7 +11,7 @@ use nlmers_core::inference::information::{self, Information};
 use nlmers_core::inference::joint::joint_modes;
 use nlmers_core::inference::proposal::around;
 use nlmers_core::inference::quadrature::quadrature;
-use nlmers_core::inference::sandwich::{inverse, sandwich};
+use nlmers_core::inference::sandwich::{filled, inverse};
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::Joint;
 
@@ -26,7 +26,7 @@ fn informed(joint: &Joint, theta: &[f64], draws: usize) -> Information {
     };
     let modes = joint_modes(joint, theta).unwrap();
     let posterior = around(joint, theta, &modes.points).unwrap();
-    information::information(&sampling, &posterior).unwrap()
+    information::information(&sampling, &posterior, draws).unwrap()
 }
 
 fn log_lik(joint: &Joint, theta: &[f64], nodes: usize) -> f64 {
@@ -215,9 +215,10 @@ fn the_sandwich_of_a_mean_is_its_empirical_variance() {
     let mean = y.iter().sum::<f64>() / 40.0;
     let theta = [mean, 0.0, 0.0];
     let found = informed(&joint, &theta, 20_000);
-    let model = inverse(&joint, &found.free, &found.observed).unwrap()[(0, 0)];
+    let bread = inverse(&joint, &found.free, &found.observed).unwrap();
+    let model = bread[(0, 0)];
     assert!(relative(model, 2.0 / 40.0, 0.0) < 1e-4, "{model}");
-    let robust = sandwich(&joint, &found).unwrap()[(0, 0)];
+    let robust = filled(&bread, &found)[(0, 0)];
     let empirical = y.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / 1600.0;
     assert!(
         relative(robust, empirical, 0.0) < 1e-3,
@@ -272,7 +273,7 @@ fn a_subject_whose_likelihood_is_lost_is_named() {
     };
     let modes = joint_modes(&joint, &theta).unwrap();
     let posterior = around(&joint, &theta, &modes.points).unwrap();
-    let error = information::information(&sampling, &posterior).unwrap_err();
+    let error = information::information(&sampling, &posterior, sampling.draws).unwrap_err();
     assert_eq!(error.reason, "no_density");
     assert!(error.problem.contains("`id` s2 is not finite"), "{error}");
 }
