@@ -26,7 +26,7 @@ pub const TOLERANCE: f64 = 0.005;
 /// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
 /// draws; how many times as many.
 const NOISY: f64 = 0.02;
-const VAGUE: f64 = 0.03;
+const VAGUE: f64 = 0.06;
 const MORE: usize = 4;
 
 /// One of so many draws takes part in second derivatives, which evaluate twice for each parameter; the fewest of a batch.

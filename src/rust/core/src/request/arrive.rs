@@ -20,7 +20,7 @@ const FLAT: f64 = 1e-4;
 pub const SMALLEST_SPREAD: f64 = 1e-5;
 
 /// Draws that tell whether a run has left its start for something worse.
-const FEW: usize = 128;
+const FEW: usize = 64;
 
 /// Judge the estimates of a run that came to its end, and go on from them where the options say so; the arrival, where
 /// there is one. What keeps it from being computed becomes a warning.
