@@ -51,10 +51,12 @@ status_sentence <- function(fit) {
 
 status_advice <- function(fit) {
   if (identical(fit$method$options$name, "vem")) return(advice_for_vem(fit))
-  consecutive <- identical(fit$method$options$convergence_test, "consecutive")
+  options <- fit$method$options
   switch(fit$status$code,
     converged = "None needed.",
-    max_iterations = if (consecutive) {
+    max_iterations = if (isFALSE(options$polish)) {
+      "Write `polish = TRUE` in saem(), which goes on to the maximum, or raise `exploration` and `smoothing`."
+    } else if (identical(options$convergence_test, "consecutive")) {
       "Widen the tolerances, or judge the run as a whole: convergence_test = \"windowed\"."
     } else {
       "Raise `exploration` and `smoothing` in saem(), and look at plot(fit, \"trace\")."

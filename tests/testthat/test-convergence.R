@@ -63,3 +63,15 @@ test_that("a log-likelihood that could not be computed is a warning, and the sta
   expect_null(fit$log_lik)
   expect_false(anyNA(vcov(fit)))
 })
+
+test_that("a likelihood without bound ends soon, its residual error at the floor", {
+  # Lines of slope -1 fit exactly.
+  data <- data.frame(id = c("a", "b", "b", "c", "c", "c", "c"), x = c(0, 0:1, 0:3), y = c(5, 6:5, 4:1))
+  fit <- suppressWarnings(fit_nlme(
+    y ~ a + b * x, data, saem(exploration = 5, smoothing = 5), start = c(a = 3, b = 0.1), random = a ~ 1 | id,
+    error = add(sigma = 1), seed = 1, progress = FALSE
+  ))
+  expect_equal(fit$status$code, "stalled")
+  expect_match(fit$status$evidence, "`sigma` has fallen to its floor", all = FALSE)
+  expect_lt(sum(fit$timing$seconds), 30)
+})

@@ -26,7 +26,9 @@ pub fn inverse(joint: &Joint, free: &[usize], information: &DMatrix<f64>) -> Res
 
 /// That estimates have no standard errors, with the parameters about which an information matrix says least.
 pub fn unidentified(joint: &Joint, free: &[usize], information: &DMatrix<f64>) -> Error {
-    let names = weakest(information).into_iter().map(|k| &joint.theta.names[free[k]]);
+    let names = weakest(information)
+        .into_iter()
+        .map(|k| &joint.theta.names[free[k]]);
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     let about = if names.is_empty() {
         "the parameters".into()

@@ -178,7 +178,8 @@ impl<'a> Search<'a> {
         loop {
             let sampling = self.sampling(theta, round, draws);
             q = sampling.moved(&q)?;
-            let information = information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
+            let information =
+                information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
             let look = self.judge(theta, q.clone(), information, bounds);
             let error = 2.0 * look.error();
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
@@ -285,7 +286,7 @@ impl<'a> Search<'a> {
             };
             if next.falls_from(&best) {
                 // These draws were too few to show the way.
-                climbing *= MORE;
+                climbing = (climbing * MORE).min(self.climbing * MORE * MORE);
             } else {
                 newton = next.log_lik() > best.log_lik() + TOLERANCE && steps > 0;
                 best = next;

@@ -44,7 +44,10 @@ pub fn spreads(joint: &Joint) -> Vec<Spread> {
     let mut note = |coordinate: usize, power: f64, effects: Vec<usize>, alone: bool| {
         if let Some(known) = found.iter_mut().find(|s| s.coordinate == coordinate) {
             known.effects.extend(effects);
-        } else if theta.free[coordinate] {
+        } else if theta.free[coordinate]
+            && theta.lower[coordinate] <= theta.start[coordinate] + ZERO.ln() + 1e-9
+        {
+            // A bound of the user's above it leaves no way to 0.
             let lowest = theta.start[coordinate] + power * ZERO.ln();
             found.push(Spread {
                 coordinate,

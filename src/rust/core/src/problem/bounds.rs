@@ -44,14 +44,19 @@ impl Joint {
 
     /// Keep positive parameters of residual errors and of the effects' variances above a part of their starting values.
     pub fn floor_spreads(&mut self, part: f64) {
+        self.floor(&["residual", "random"], |start| start + part.ln());
+    }
+
+    /// Keep positive parameters of such roles above what `lowest` says by their start, on the logarithmic scale.
+    pub fn floor(&mut self, wanted: &[&str], lowest: impl Fn(f64) -> f64) {
         let roles = self.roles();
         let positive = self.model().parameters.iter();
         let positive = positive.filter(|p| p.scale() == Some(Scale::Log));
         let wanted: Vec<usize> = (positive.flat_map(|p| p.coordinates()))
-            .filter(|k| matches!(roles[*k], "residual" | "random") && self.theta.free[*k])
+            .filter(|k| wanted.contains(&&*roles[*k]) && self.theta.free[*k])
             .collect();
         for k in wanted {
-            let floor = self.theta.start[k] + part.ln();
+            let floor = lowest(self.theta.start[k]);
             self.each_theta(|theta| theta.lower[k] = theta.lower[k].max(floor));
         }
     }

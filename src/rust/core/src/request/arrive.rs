@@ -16,11 +16,25 @@ use crate::vem::{self, VemOptions};
 const STEPS: usize = 100;
 const FLAT: f64 = 1e-4;
 
-/// Part of its starting value below which variational steps take no standard deviation.
+/// Part of its starting value below which no standard deviation falls where the options do not say.
 pub const SMALLEST_SPREAD: f64 = 1e-5;
 
 /// Draws that tell whether a run has left its start for something worse.
 const FEW: usize = 64;
+
+/// The least value of a residual error, logarithmic scale.
+fn least(options: &SaemOptions, start: f64) -> Option<f64> {
+    let given = options.anneal.var_lb_value.map(f64::ln);
+    let kept = options.anneal.auto_var_lb;
+    kept.then(|| given.unwrap_or(start + SMALLEST_SPREAD.ln()))
+}
+
+/// Keep residual errors where the options want them: a likelihood without bound has no maximum to go to.
+pub fn keep_errors(joint: &mut Joint, options: &SaemOptions) {
+    joint.floor(&["residual"], |start| {
+        least(options, start).unwrap_or(f64::NEG_INFINITY)
+    });
+}
 
 /// Judge the estimates of a run that came to its end, and go on from them where the options say so; the arrival, where
 /// there is one. What keeps it from being computed becomes a warning.
@@ -71,6 +85,7 @@ pub fn arrive(
     };
     let arrival = around_the_other_way(&search, fit, own, monitor)?;
     hand_over(fit, &arrival);
+    doubt(joint, fit, options);
     Some(arrival)
 }
 
@@ -164,4 +179,20 @@ fn hand_over(fit: &mut Fit, arrival: &Arrival) {
     fit.evidence.clone_from(&arrival.evidence);
     fit.covariance.clone_from(&arrival.covariance);
     (fit.cond_mean, fit.cond_sd) = arrival.conditional.iter().cloned().unzip();
+}
+
+/// A residual error that has fallen to its floor explains nothing: the likelihood has no bound.
+fn doubt(joint: &Joint, fit: &mut Fit, options: &SaemOptions) {
+    let theta = &joint.theta;
+    for k in joint.main().form.residuals.iter().map(|r| r.theta) {
+        let floor = least(options, theta.start[k]).unwrap_or(f64::NEG_INFINITY);
+        if !theta.free[k] || fit.theta[k] > floor + 1e-6 {
+            continue;
+        }
+        fit.evidence
+            .push(format!("`{}` has fallen to its floor.", theta.names[k]));
+        if fit.status == FitStatus::Converged {
+            fit.status = FitStatus::Stalled;
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::arrive::{arrive, SMALLEST_SPREAD};
+use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
 use super::history::{acceptance, refusals, trace};
 use super::method::Method;
 use super::report::{conditional_effects, Report};
@@ -104,6 +104,7 @@ fn by_saem(
     let mut fit = saem::fit_on(problem, options, seed, threads, monitor, course)?;
     let started = Instant::now();
     let workers = request.workers()?;
+    keep_errors(problem, options);
     arrive(problem, &mut fit, options, (seed, &workers), monitor);
     fit.seconds += started.elapsed().as_secs_f64();
     Ok(Found {
