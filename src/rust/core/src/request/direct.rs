@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::course::refuse_course;
 use super::method::Method;
 use super::Request;
-use crate::error::Result;
+use crate::error::{Error, ErrorClass, Result};
 use crate::fitted::{Fit, Trace};
 use crate::inference::importance::{Importance, Sampling, REPLICATES};
 use crate::inference::posterior::Gaussian;
@@ -13,6 +13,7 @@ use crate::maximum::{free, Patience, Search};
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
 use crate::problem::Joint;
+use crate::saem::options::Hook;
 use crate::saem::Course;
 use crate::vem::options::Errors;
 use crate::vem::penalty;
@@ -50,6 +51,9 @@ pub fn fit(
         course,
         "A model without random effects takes no iterations: its fit keeps no checkpoints.",
     )?;
+    if let Method::Saem(options) = method {
+        refuse_hooks(&options.mstep.hooks)?;
+    }
     let started = Instant::now();
     let workers = request.workers()?;
     let free = free(joint);
@@ -108,6 +112,18 @@ pub fn fit(
             warnings: Vec::new(),
         },
     })
+}
+
+fn refuse_hooks(hooks: &[Hook]) -> Result<()> {
+    if hooks.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorClass::Option,
+        "idle_hooks",
+        "A model without random effects takes no iterations in which functions of your own could take part.",
+    )
+    .hint("Leave them out of saem()."))
 }
 
 /// The log-likelihood of a model without random effects.
