@@ -55,7 +55,7 @@ tidy.nlme_fit <- function(x, effects = c("fixed", "ran_pars"),
     "term", "estimate", "std.error", "statistic", if (conf.int) c("conf.low", "conf.high")
   )
   rows <- lapply(rows, function(part) {
-    part[setdiff(columns, names(part))] <- NA
+    part[setdiff(columns, names(part))] <- rep(NA, nrow(part))
     part[columns]
   })
   unname_rows(do.call(rbind, rows))
@@ -64,7 +64,7 @@ tidy.nlme_fit <- function(x, effects = c("fixed", "ran_pars"),
 # A model without random effects has none to list; its residual parameters stand alone.
 direct_tables <- function(tables) {
   tables$ran_pars <- tidy_residual
-  tables[c("ran_vals", "ran_coefs")] <- list(function(fit, level) tidy_residual(fit, level)[0L, ])
+  tables$ran_vals <- tables$ran_coefs <- function(fit, level) tidy_residual(fit, level)[0L, ]
   tables
 }
 

@@ -23,11 +23,17 @@ use crate::random::{Purpose, Stream};
 /// Gain in `-2 log L` that one more step may promise where the search ends.
 pub const TOLERANCE: f64 = 0.005;
 
+/// Noise of that gain below which the likelihood counts as known, and the tolerance then.
+const KNOWN: f64 = 1e-6;
+
 /// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
 /// draws; how many times as many.
 const NOISY: f64 = 0.02;
 const VAGUE: f64 = 0.03;
 const MORE: usize = 4;
+
+/// Part of the gain that is left after a step whose second derivatives were no longer those of the place.
+const SLOW: f64 = 0.25;
 
 /// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
 const MOST_LANES: usize = 1 << 22;
@@ -98,7 +104,9 @@ impl Look {
     /// Whether a further step promises more than tolerance and noise.
     pub fn is_there(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
-        !saddle && self.gain <= TOLERANCE + self.noise
+        // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
+        let tolerance = if self.noise < KNOWN { KNOWN } else { TOLERANCE };
+        !saddle && self.gain <= tolerance + self.noise
     }
 
     /// How much less likely than `other`, beyond what noise explains.
@@ -246,8 +254,10 @@ impl<'a> Search<'a> {
                 break;
             }
             if newton {
+                let mut slow = false;
                 match self.newton(&best, bounds, round) {
                     Some(next) => {
+                        slow = next.gain > SLOW * best.gain;
                         best = next;
                         if !watch(&best.theta, best.log_lik()) {
                             return (best, true);
@@ -256,7 +266,7 @@ impl<'a> Search<'a> {
                     None if best.is_full => newton = false,
                     None => best.gain = f64::INFINITY,
                 }
-                if !best.is_full && (best.is_there() || !best.gain.is_finite()) {
+                if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
                     let Ok(full) = self.look(&best.theta, &best.proposal, bounds, *round) else {
                         break;
                     };
