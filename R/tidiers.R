@@ -55,7 +55,7 @@ tidy.nlme_fit <- function(x, effects = c("fixed", "ran_pars"),
     "term", "estimate", "std.error", "statistic", if (conf.int) c("conf.low", "conf.high")
   )
   rows <- lapply(rows, function(part) {
-    part[setdiff(columns, names(part))] <- rep(NA, nrow(part))
+    for (name in setdiff(columns, names(part))) part[[name]] <- rep(NA, nrow(part))
     part[columns]
   })
   unname_rows(do.call(rbind, rows))
