@@ -23,6 +23,9 @@ use crate::random::{Purpose, Stream};
 /// Gain in `-2 log L` that one more step may promise where the search ends.
 pub const TOLERANCE: f64 = 0.005;
 
+/// Noise of that gain below which the likelihood counts as known, and the tolerance then.
+const KNOWN: f64 = 1e-6;
+
 /// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
 /// draws; how many times as many.
 const NOISY: f64 = 0.02;
@@ -105,7 +108,9 @@ impl Look {
     /// Whether a further step promises more than tolerance and noise.
     pub fn is_there(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
-        !saddle && self.gain <= TOLERANCE + self.noise
+        // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
+        let tolerance = if self.noise < KNOWN { KNOWN } else { TOLERANCE };
+        !saddle && self.gain <= tolerance + self.noise
     }
 
     /// How much less likely than `other`, beyond what noise explains.
@@ -247,7 +252,6 @@ impl<'a> Search<'a> {
     ) -> (Look, bool) {
         let mut best = start;
         let mut climbing = self.climbing;
-        let mut slow = false;
         let mut newton = best.information.free.len() <= FEW_PARAMETERS;
         let steps = if newton { STEPS } else { 0 };
         for _ in 0..self.rounds + steps {
@@ -255,6 +259,7 @@ impl<'a> Search<'a> {
                 break;
             }
             if newton {
+                let mut slow = false;
                 match self.newton(&best, bounds, round) {
                     Some(next) => {
                         // Second derivatives of another place lead on ever more slowly.
