@@ -6,7 +6,8 @@
 #'   `mstep_routes()` a data frame with the route by which the M-step updates each
 #'   `parameter`: `"closed form"`, `"score"` for steps on score and information,
 #'   `"numeric"` for an optimizer, `"hook"` for the user's own function, `"fixed"`. Of a fit by [vem()] they are
-#'   those of the sweeps; after them all parameters move together.
+#'   those of the sweeps; after them all parameters move together. Without random effects there is no
+#'   M-step: all parameters move together by Newton's steps, `"newton"`.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -33,6 +34,7 @@ converged <- function(fit) fit$status$code == "converged"
 #' @export
 mstep_routes <- function(fit) {
   route <- fit$parameters$route
+  if (!has_effects(fit)) route[route != "fixed"] <- "newton"
   if ("mstep_closed_form" %in% fit$method$options$hooks) route[route != "fixed"] <- "hook"
   data.frame(parameter = fit$parameters$name, route = route)
 }
@@ -45,11 +47,13 @@ status_sentence <- function(fit) {
     not_finite = "Stopped after %d iterations: an estimate or the log-likelihood is not finite",
     interrupted = "Interrupted after %d iterations"
   )
+  if (!has_effects(fit)) words <- sub("iterations", "Newton steps", words)
   n <- nrow(fit$trace$value)
-  sprintf(if (n == 1L) sub("iterations", "iteration", words) else words, n)
+  sprintf(if (n == 1L) sub("(iteration|step)s", "\\1", words) else words, n)
 }
 
 status_advice <- function(fit) {
+  if (!has_effects(fit)) return(advice_for_direct(fit))
   if (identical(fit$method$options$name, "vem")) return(advice_for_vem(fit))
   options <- fit$method$options
   switch(fit$status$code,

@@ -30,8 +30,8 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   for (i in seq_along(groupings$groups)) {
     columns[[paste0(".group", i)]] <- groupings$groups[[i]]$codes
   }
-  # An interaction of columns gets a column of its own, for plots and tables.
-  if (length(subjects$columns) > 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
+  # What is no column of the data gets one of its own, for plots and tables.
+  if (length(subjects$columns) != 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
   grouped <- unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns"))
   list(
     model = model,

@@ -4,6 +4,7 @@
 # groupings of the model in its order; the latter NULL when they are the subjects.
 data_groupings <- function(model, data, id, argument) {
   groups <- model$groups
+  if (is.null(id) && !has_effects(model)) return(rows_grouped(model, data, argument))
   if (length(groups) < 2L) {
     name <- if (is.null(id)) groups else id
     if (is.null(name)) stop_no_group()

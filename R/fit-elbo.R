@@ -33,6 +33,7 @@ elbo <- function(fit) {
 
 stop_no_bound <- function(fit) {
   name <- fit$method$options$name
+  if (!has_effects(fit)) stop_no_effects("bound; the log-likelihood is exact, see logLik()")
   if (name == "vem") {
     stop_option(
       "no_bound", "The fit has no bound: it stopped before there was one.", hint = "See `convergence()`.",

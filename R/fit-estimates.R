@@ -16,6 +16,9 @@
 #' `saem(store_eb_modes = FALSE)` holds no modes; they are found when they are asked for, the
 #' same ones.
 #'
+#' A model without random effects has none to show: `ranef()` and `VarCorr()` are empty, and `coef()` is
+#' `fixef()`.
+#'
 #' For effects that are normal on no scale, such as gamma effects, the variance is that
 #' of the effect itself.
 #' @returns `fixef()` and `sigma()` a named vector, with `scale = "both"` a data frame with
@@ -66,6 +69,7 @@ population_values <- function(fit, roles, scale = "natural") {
 ranef.nlme_fit <- function(object, type = c("mode", "mean"), ...) {
   refuse_dots(...)
   type <- check_word(type, "type", c("mode", "mean"))
+  if (!has_effects(object)) return(data.frame())
   if (type == "mode") object <- with_modes(object)
   by_group(object, function(group) {
     effects <- group$effects
@@ -96,6 +100,7 @@ by_group <- function(fit, f) {
 #' @export
 coef.nlme_fit <- function(object, ...) {
   refuse_dots(...)
+  if (!has_effects(object)) return(nlme::fixef(object))
   by_group(with_modes(object), function(group) {
     level_frame(group$effects, group$individual$name, group$individual$value)
   })
@@ -114,6 +119,7 @@ sigma.nlme_fit <- function(object, ...) {
 #' @export
 VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
   refuse_dots(...)
+  if (!has_effects(x)) return(no_varcorr())
   covariance <- x$covariance$value
   variance <- diag(covariance)
   x <- with_modes(x)
@@ -186,6 +192,7 @@ print.nlme_varcorr <- function(x, digits = 4, ...) {
 # The table of random effects, with correlations when there are any, and with the
 # SEs of the SDs when they are given.
 variability_lines <- function(table, digits, sds = NULL) {
+  if (nrow(table) == 0L) return("The model has no random effects.")
   names <- if (is.null(table$group)) table$term else paste(table$term, "|", table$group)
   shown <- data.frame(SD = format_numbers(table$sd, digits), row.names = names)
   if (any(!is.na(sds$se))) {

@@ -59,6 +59,7 @@
 health <- function(fit, by = c("check", "subject"), draws = NULL, seed = NULL) {
   check_fit(fit)
   by <- check_word(by, "by", c("check", "subject"))
+  if (!has_effects(fit)) return(direct_health(fit, by, draws, seed))
   weights <- importance_of(fit, draws, seed)
   batches <- batch_table(fit, weights)
   if (by == "subject") return(batches)
@@ -67,6 +68,18 @@ health <- function(fit, by = c("check", "subject"), draws = NULL, seed = NULL) {
     list(check_convergence(fit)), importance_checks(fit, batches, weights$draws), likelihood_checks(fit, batches),
     effect_checks(fit), parameter_checks(fit)
   )
+  structure(do.call(rbind, rows), class = c("nlme_health", "data.frame"))
+}
+
+# Without random effects nothing is sampled.
+direct_health <- function(fit, by, draws, seed) {
+  given <- c(if (!is.null(draws)) "draws", if (!is.null(seed)) "seed")
+  refuse_idle(given, given, "the model has no random effects")
+  if (by == "subject") {
+    values <- as.numeric(marginal_log_lik(fit, "exact", NULL, NULL, NULL)$subjects)
+    return(data.frame(batch = batch_labels(fit, length(values)), log_lik = values))
+  }
+  rows <- c(list(check_convergence(fit)), parameter_checks(fit))
   structure(do.call(rbind, rows), class = c("nlme_health", "data.frame"))
 }
 

@@ -2,7 +2,8 @@
 #'
 #' @param fit (`nlme_fit`) a fit.
 #' @returns `objective()` of a fit by [saem()] the expected complete-data log-likelihood `Q` by
-#'   stochastic approximation, see Details; of a fit by [vem()] the [elbo()]. Larger is better. It is
+#'   stochastic approximation, see Details; of a fit by [vem()] the [elbo()]; of a model without random
+#'   effects the log-likelihood. Larger is better. It is
 #'   not the log-likelihood of the data, which is [logLik()]. `notes()` a list:
 #'   * `closed_form_mstep_used` (logical), `closed_form_mstep_mode`: `"numeric_only"`, `"hybrid"` or
 #'     `"closed_form_only"`, and `closed_form_mstep_sources`: any of `"builtin_stats"` and
@@ -135,7 +136,7 @@ reached_symbols <- function(symbols, statements) {
 }
 
 fit_diagnostics <- function(fit) {
-  by_saem <- fit$method$options$name == "saem"
+  by_saem <- fit$method$options$name == "saem" && has_effects(fit)
   theta <- transformed_trace(fit)
   objective <- fit$trace$objective
   n <- nrow(theta)
@@ -149,7 +150,7 @@ fit_diagnostics <- function(fit) {
     dtheta_abs = dtheta, dtheta_rel = dtheta / pmax(1, size),
     dQ_abs = dobjective, dQ_rel = dobjective / pmax(1, abs(c(NA, objective[-n]))),
     n_updated = updated_batches(fit), n_chains_used = if (by_saem) fit$chains else NA_real_,
-    anneal_active = seq_len(n) <= annealed_iterations(fit$method$options)
+    anneal_active = by_saem & seq_len(n) <= annealed_iterations(fit$method$options)
   )
 }
 
@@ -171,6 +172,7 @@ transformed_trace <- function(fit) {
 
 # The trace has the batches of each iteration where they were not all. All take part in the way to the maximum.
 updated_batches <- function(fit) {
+  if (!has_effects(fit)) return(as.numeric(fit$n_subjects))
   size <- fit$method$options$batch_size
   updated <- lengths(fit$trace$updated)
   if (is.null(size) && length(updated) == 0L) return(count_batches(fit))

@@ -14,8 +14,12 @@ fit_lines <- function(fit, digits, full = FALSE) {
   c(
     header_lines(fit),
     "", "Fixed effects", first_rows(parameter_lines(fit, fixed, digits), rows),
-    "", "Random effects",
-    first_rows(variability_lines(nlme::VarCorr(fit), digits, if (full) sd_table(fit)), rows),
+    if (has_effects(fit)) {
+      c(
+        "", "Random effects",
+        first_rows(variability_lines(nlme::VarCorr(fit), digits, if (full) sd_table(fit)), rows)
+      )
+    },
     "", if (full) residual_table_lines(fit, digits) else residual_line(fit, digits),
     if (full) uncertainty_line(fit),
     likelihood_lines(fit),
@@ -26,13 +30,10 @@ fit_lines <- function(fit, digits, full = FALSE) {
 }
 
 header_lines <- function(fit) {
-  outcomes <- paste0("`", fit$fitted$outcome, "`", collapse = ", ")
+  if (!has_effects(fit)) return(direct_lines(fit))
   c(
     sprintf("Nonlinear mixed effects model fitted by %s", method_words(fit)),
-    sprintf(
-      "%d observations of %s in %d subjects (`%s`)",
-      fit$n_obs, outcomes, fit$n_subjects, fit$data$group
-    ),
+    observation_words(fit),
     sprintf("%s, %s, seed %s", status_sentence(fit), effort_words(fit), format(fit$seed, scientific = FALSE))
   )
 }
@@ -105,7 +106,7 @@ residual_table_lines <- function(fit, digits) {
 uncertainty_line <- function(fit) {
   if (is.null(fit$uncertainty)) return(NULL)
   how <- switch(fit$uncertainty$method,
-    louis = "inverse of the observed information (Louis)",
+    louis = paste0("inverse of the observed information", if (has_effects(fit)) " (Louis)"),
     linear = "inverse of the expected information of the linearized model",
     sandwich = "sandwich of observed information and scores"
   )
@@ -135,6 +136,7 @@ likelihood_method <- function(log_lik) {
   words <- switch(attr(log_lik, "method"),
     laplace = "Laplace approximation",
     linear = "linearized model",
+    exact = "exact",
     importance = sprintf("importance sampling, %d draws", as.integer(attr(log_lik, "draws"))),
     if (nodes == 1) "Laplace approximation" else sprintf("quadrature, %d nodes per dimension", as.integer(nodes))
   )

@@ -37,6 +37,7 @@
 #' @export
 conditional_samples <- function(fit, nsim = 100, seed = NULL) {
   check_fit(fit)
+  if (!has_effects(fit)) stop_no_effects("sample")
   nsim <- check_count(nsim, "nsim", 1)
   seed <- if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0)
   reply <- ask_of_fit(fit, "conditional_samples", list(nsim = nsim, seed = seed))

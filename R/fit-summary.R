@@ -43,11 +43,11 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
   cat(
     fit_lines(fit, digits, full = TRUE),
     "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),
-    "", "M-step", paste0("  ", names(routes), ": ", routes),
-    "", switch(fit$method$options$name, saem = chain_lines(x), vem = weight_lines(fit)),
+    if (has_effects(fit)) c("", "M-step", paste0("  ", names(routes), ": ", routes)),
+    "", if (has_effects(fit)) switch(fit$method$options$name, saem = chain_lines(x), vem = weight_lines(fit)),
     equation_lines(fit$equations),
     paste("Time:", paste(timing, collapse = ", ")),
-    "", paste("Options of", toupper(fit$method$options$name)), paste0("  ", options),
+    if (has_effects(fit)) c("", paste("Options of", toupper(fit$method$options$name)), paste0("  ", options)),
     sep = "\n"
   )
   invisible(x)

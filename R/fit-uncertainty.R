@@ -21,7 +21,8 @@
 #' A Wald interval is computed on the scale on which a parameter is estimated and
 #' mapped back, so the bounds of a positive parameter are positive. Those of fixed effects reach as
 #' far as Student's t distribution says, with as many degrees of freedom as there are more subjects than
-#' random effects: with 12 subjects normal ones of 95 % cover about 91 %. The elements of
+#' random effects: with 12 subjects normal ones of 95 % cover about 91 %. Without random effects it is as many as
+#' there are more observations than fixed effects. The elements of
 #' a matrix or a simplex have no such scale of their own: their intervals are
 #' symmetric on the natural scale.
 #'
@@ -208,8 +209,11 @@ interval_reach <- function(fit, level, role) {
   ifelse(role %in% c("fixed", "covariate"), stats::qt((1 + level) / 2, df), normal_reach(level))
 }
 
-# Subjects less random effects, at least one.
-interval_df <- function(fit) max(1, fit$n_subjects - length(fit$covariance$names))
+# Subjects less random effects, at least one; without random effects observations less fixed effects.
+interval_df <- function(fit) {
+  if (has_effects(fit)) return(max(1, fit$n_subjects - length(fit$covariance$names)))
+  max(1, fit$n_obs - sum(fit$parameters$free & fit$parameters$role %in% c("fixed", "covariate")))
+}
 
 natural_of <- function(x, scale) {
   switch(scale, identity = x, log = exp(x), logit = stats::plogis(x), probit = stats::pnorm(x))

@@ -8,7 +8,8 @@
 #'   columns the model uses must be complete.
 #' @param method (`nlme_method`) the estimator with its options: [saem()] or [vem()].
 #' @param id (character or NULL) the grouping column. `NULL` takes the group
-#'   named in the random effects.
+#'   named in the random effects; of a model without any a column `id` in any case, else every row is
+#'   by itself or, with differential equations or Markov chains, all are of one subject.
 #' @param time (character or NULL) the time column, used for plots. `NULL` takes
 #'   the first of `time`, `TIME` and `t`, then any case of `time`.
 #' @param start (named numeric or list) starting values on the natural scale, by
@@ -52,6 +53,9 @@
 #'
 #' A formula takes its parameters from `start`; with `start_from = fit` it may be left
 #' out, and they are those of the fit (`update(fit, start = NULL, start_from = fit)`).
+#' A model without random effects is fitted by maximum likelihood: Newton's steps on the likelihood itself,
+#' which is exact. Options of [saem()] and [vem()] that are about draws, points and iterations have no
+#' part in it.
 #' @section Dosing records:
 #' Data of a model with differential equations may hold doses among the observations, in the
 #' columns of NONMEM, whose names are matched without case:

@@ -22,7 +22,8 @@
 #'   `"identity"`, `"log"`, `"logit"`, `"probit"` for all, or named by parameter
 #'   (those left out are `"identity"`).
 #' @param random (formula) parameters with a random effect and their group, as in
-#'   `ka + V ~ 1 | id`. A parameter left out has the same value in all subjects.
+#'   `ka + V ~ 1 | id`. A parameter left out has the same value in all subjects. Left out as a whole, the
+#'   model has no random effects and is fitted by maximum likelihood.
 #' @param covariates (formula or list of formulas) covariate effects on the
 #'   transformed scale, as in `Cl ~ weight` or `list(Cl ~ weight, V ~ weight + sex)`.
 #'   A term is a column or an expression such as `log(weight / 70)`; write sums,
@@ -57,12 +58,6 @@ utils::globalVariables("add")
 # `design` holds the arguments of nlme_formula() beyond formula and start; those
 # left out are its defaults. `error` is a quosure.
 formula_model <- function(formula, start, design) {
-  if (is.null(design$random)) {
-    stop_option(
-      "missing_argument", "`random` says which parameters vary and between whom.",
-      hint = "Write `random = ka + V ~ 1 | id`."
-    )
-  }
   if (is.null(start)) {
     stop_option(
       "missing_argument", "`start` names the parameters and their typical values.",
@@ -72,6 +67,12 @@ formula_model <- function(formula, start, design) {
   if (is.null(design$transform)) design$transform <- "identity"
   if (is.null(design$error)) design$error <- rlang::quo(add(a = 1))
   if (is.null(design$correlated)) design$correlated <- FALSE
+  if (is.null(design$random) && !isFALSE(design$correlated)) {
+    stop_option(
+      "unused_argument", "`correlated` is about random effects, and there are none.",
+      hint = "Write `random = ka + V ~ 1 | id`.", fields = list(name = "correlated")
+    )
+  }
   model <- new_nlme_model(formula_spec(formula, start, design))
   model$formula <- code_text(formula)
   model
@@ -94,7 +95,7 @@ formula_spec <- function(formula, start, design) {
   effects <- covariate_effects(design$covariates, used)
   residual <- residual_error(design$error, used)
   check_scalar_starts(start[used], c(varying$names, vapply(effects, `[[`, "", "parameter")))
-  blocks <- random_structure(varying$names, varying$group, design$correlated)
+  blocks <- if (length(varying$names) > 0L) random_structure(varying$names, varying$group, design$correlated)
   individual <- lapply(used, individual_statement, transform, varying$names, effects, env)
   typical <- lapply(used, function(name) {
     real_parameter(name, transform[[name]], start[[name]])
@@ -104,7 +105,7 @@ formula_spec <- function(formula, start, design) {
     parameters = apply_start(
       c(typical, coefficients, blocks$parameters, residual$parameters), start
     ),
-    random = blocks$random,
+    random = as.list(blocks$random),
     statements = c(
       Filter(Negate(is.null), individual),
       list(prediction_statement(formula, individual, residual, env))
@@ -177,6 +178,7 @@ formula_transform <- function(transform, parameters) {
 
 # `ka + V ~ 1 | id`: the names on the left and the group on the right.
 formula_random <- function(random, parameters) {
+  if (is.null(random)) return(list(names = character(), group = NULL))
   text <- code_text(random)
   if (!is_call_to(random, "~") || length(random) != 3L) {
     stop_option(

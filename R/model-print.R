@@ -8,8 +8,11 @@ print.nlme_model <- function(x, ...) {
   cat(
     title, statement_lines(x), "",
     state_lines(x),
-    "Random effects", paste0("  ", random), "",
-    individual_parameter_lines(x),
+    if (has_effects(x)) {
+      c("Random effects", paste0("  ", random), "", individual_parameter_lines(x))
+    } else {
+      c("No random effects: fitted by maximum likelihood", "")
+    },
     "Parameters", parameter_table_lines(x), "",
     paste0("Outcomes: ", outcome_text(x$described)),
     covariate_line(x),
@@ -150,6 +153,7 @@ parameter_table_lines <- function(model) {
 route_text <- function(described) {
   routes <- described$routes$route
   routes[routes == "score"] <- "numerical (score)"
+  if (length(described$effects) == 0L) routes[routes != "fixed"] <- "newton"
   routes[routes == "fixed"] <- "held fixed"
   vapply(
     split(routes, factor(described$parameters$base, unique(described$parameters$base))),

@@ -51,6 +51,10 @@
 #' between occasions. Lines may differ in their group, nested (`| site` and `| id`)
 #' or crossed (`| id` and `| item`); a level may change from row to row.
 #'
+#' A model without `random()` is fitted by maximum likelihood, whatever the method: [saem()] and
+#' [vem()] have nothing to integrate out then. Its rows are independent, or hang together by the `id` of
+#' [fit_nlme()].
+#'
 #' @section Code:
 #' Assignments, equations and outcomes, in the order written: arithmetic, comparisons and logic,
 #' `exp log log1p expm1 sqrt abs sin cos tan tanh atan lgamma gamma digamma trigamma

@@ -32,11 +32,6 @@ as_nlme_model.function <- function(x, env = environment(x), ...) { # nolint: obj
     parameters = parts$parameters, random = parts$random, statements = code$statements,
     covariates = code$covariates
   )
-  if (length(spec$random) == 0L) {
-    stop_model(
-      "no_random_effect", "`ini()` has no random effect.", "ini()", "Give a variance, as in `eta.cl ~ 0.1`."
-    )
-  }
   model <- new_nlme_model(spec)
   if (length(parts$fix) > 0L) model$fix <- parts$fix
   model$endpoints <- code$endpoints

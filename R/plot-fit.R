@@ -36,6 +36,7 @@
 plot.nlme_fit <- function(x, type = c("fits", "observed", "trace", "convergence"), ...) {
   type <- check_word(type, "type", plot_types)
   data <- plot_data(x, type, ...)
+  if (type == "fits") x <- as_one_subject(x)
   switch(type,
     fits = draw_fits(data, x), observed = draw_observed(data), trace = draw_trace(data, "parameter"),
     convergence = draw_trace(data, "quantity")
@@ -55,9 +56,21 @@ plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence"),
   }
   points <- check_count(points, "points", 2)
   switch(type,
-    fits = curve_data(with_modes(fit), chosen_subjects(fit, subjects), points),
-    observed = observed_data(with_modes(fit)), trace = trace_data(fit), convergence = convergence_data(fit)
+    fits = shown_levels(fit, curves_of(fit, subjects, points)),
+    observed = shown_levels(fit, observed_data(with_modes(fit))), trace = trace_data(fit), convergence = convergence_data(fit)
   )
+}
+
+curves_of <- function(fit, subjects, points) {
+  fit <- as_one_subject(fit)
+  curve_data(with_modes(fit), chosen_subjects(fit, subjects), points)
+}
+
+# Without random effects the subject is the population.
+shown_levels <- function(fit, data) {
+  if (has_effects(fit)) return(data)
+  kind <- intersect(c("series", "level"), names(data))
+  unname_rows(droplevels(data[data[[kind]] != "individual", ]))
 }
 
 plot_types <- c("fits", "observed", "trace", "convergence")
@@ -96,7 +109,10 @@ outcome_facets <- function(data, first) {
 trace_data <- function(fit) {
   values <- fit$trace$value
   names <- fit$trace$names
-  if (fit$method$options$name == "vem") {
+  if (!has_effects(fit)) {
+    values <- cbind(fit$trace$objective, values)
+    names <- c("log-likelihood", names)
+  } else if (fit$method$options$name == "vem") {
     # The polish climbs the log-likelihood.
     values <- cbind(ifelse(fit$trace$phase == "polish", NA, fit$trace$objective), values)
     names <- c("ELBO", names)
@@ -115,6 +131,7 @@ convergence_data <- function(fit) {
   diagnostics <- fit_diagnostics(fit)
   change <- ifelse(diagnostics$dtheta_rel > 0, log10(diagnostics$dtheta_rel), NA)
   objective <- if (fit$method$options$name == "vem") "ELBO" else "Objective"
+  if (!has_effects(fit)) objective <- "Log-likelihood"
   labels <- c("Gain", objective, "Largest relative change (log10)")
   n <- nrow(diagnostics)
   data <- data.frame(

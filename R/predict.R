@@ -7,7 +7,8 @@
 #'   dosing records as well; their rows have a prediction, too, just after the dose.
 #' @param level (0 or 1) 0 predicts for the typical subject with the row's
 #'   covariates, 1 for the row's own subject, at the mode of its random effects.
-#'   A subject the fit has not seen has no prediction at level 1.
+#'   A subject the fit has not seen has no prediction at level 1. Of a model without random
+#'   effects both are the same.
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns A numeric vector in the order of the rows; with several outcomes a
 #'   matrix with one column an outcome. The prediction is the mean of a normal,
@@ -35,9 +36,11 @@ predict.nlme_fit <- function(object, newdata = NULL, level = 1, ...) {
 predict_core <- function(fit, newdata, level) {
   check_frame(newdata, "newdata")
   group <- fit$data$group
+  if (!has_effects(fit)) level <- 0
   # A typical subject needs no name.
   if (level == 0) {
-    newdata <- with_groups(newdata, c(group, fit$model$groups), has_states(fit$model))
+    one <- has_states(fit$model) || length(fit$data$labels) == 1L
+    newdata <- with_groups(newdata, c(group, fit$model$groups), one)
   }
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
   bound <- bind_data(fit$model, newdata, group, time, "newdata", events = fit$data$events)

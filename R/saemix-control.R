@@ -41,7 +41,7 @@ saemix_control <- function(map = TRUE, fim = TRUE, ll.is = TRUE, ll.gq = FALSE,
                            ipar.lmcmc = 50, ipar.rmcmc = 0.05, print = FALSE, save = FALSE,
                            save.graphs = FALSE, directory = "newdir", warnings = FALSE, ...) {
   refuse_dots(...)
-  given <- setdiff(names(match.call())[-1L], "")
+  given <- setdiff(as.character(names(match.call())[-1L]), "")
   options <- mget(given, environment())
   control <- list(
     method = saemix_method(options),

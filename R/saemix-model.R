@@ -198,7 +198,7 @@ check_patterns <- function(design) {
   if (!any(diag(pattern) == 1)) {
     stop_option(
       "no_random_effect", "`covariance.model` has no 1 on its diagonal: no parameter varies between subjects.",
-      hint = "Models without random effects are fitted by nls()."
+      hint = "A model without random effects is written with `nlme_model()` or as a formula."
     )
   }
   alone <- which(diag(pattern) == 0 & rowSums(pattern) > 0)

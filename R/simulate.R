@@ -53,9 +53,17 @@ simulate.nlme_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, ...
   refuse_dots(...)
   data <- if (is.null(newdata)) object$data$frame else newdata
   time <- if (isTRUE(object$data$time %in% names(data))) object$data$time
-  simulated(object$model, data, estimated_values(object), list(
+  # A group that says nothing of effects need not be there.
+  added <- !has_effects(object) && is.data.frame(data) && !object$data$group %in% names(data)
+  if (added) {
+    one <- has_states(object$model) || length(object$data$labels) == 1L
+    data <- with_groups(data, object$data$group, one)
+  }
+  draws <- simulated(object$model, data, estimated_values(object), list(
     nsim = nsim, seed = seed, id = object$data$group, time = time, events = object$data$events
   ))
+  if (added) draws[[object$data$group]] <- NULL
+  draws
 }
 
 # Starting values on the natural scale, in the elements the core counts.

@@ -48,16 +48,32 @@ tidy.nlme_fit <- function(x, effects = c("fixed", "ran_pars"),
     ran_vals = tidy_ran_vals, ran_coefs = tidy_ran_coefs
   )
   for (effect in effects) check_word(effect, "effects", names(tables))
+  if (!has_effects(x)) tables <- direct_tables(tables)
   rows <- lapply(tables[effects], function(table) table(x, level))
   columns <- c(
     "effect", "group", if (any(c("ran_vals", "ran_coefs") %in% effects)) "level",
     "term", "estimate", "std.error", "statistic", if (conf.int) c("conf.low", "conf.high")
   )
   rows <- lapply(rows, function(part) {
-    part[setdiff(columns, names(part))] <- NA
+    for (name in setdiff(columns, names(part))) part[[name]] <- rep(NA, nrow(part))
     part[columns]
   })
   unname_rows(do.call(rbind, rows))
+}
+
+# A model without random effects has none to list; its residual parameters stand alone.
+direct_tables <- function(tables) {
+  tables$ran_pars <- tidy_residual
+  tables$ran_vals <- tables$ran_coefs <- function(fit, level) tidy_residual(fit, level)[0L, ]
+  tables
+}
+
+tidy_residual <- function(fit, level) {
+  residual <- names(stats::sigma(fit))
+  data.frame(
+    effect = rep("ran_pars", length(residual)), group = rep("Residual", length(residual)), term = residual,
+    tidy_columns(estimate_table(fit, level)[residual, ])
+  )
 }
 
 unname_rows <- function(frame) {
@@ -153,7 +169,7 @@ glance.nlme_fit <- function(x, ...) {
   data.frame(
     method = x$method$options$name,
     nobs = stats::nobs(x),
-    ngrps = as.integer(x$n_subjects),
+    ngrps = if (has_effects(x)) as.integer(x$n_subjects) else 0L,
     df = attr(log_lik, "df"),
     logLik = as.numeric(log_lik),
     AIC = stats::AIC(log_lik),

@@ -59,7 +59,6 @@ gallery <- list(
   "no parameter" = quote(nlme_model(fixed(), random(eta ~ normal(0, 1) | id), y ~ normal(eta, 1))),
 
   # Random effects
-  "no random effect" = quote(nlme_model(fixed(a = 1), y ~ normal(a, 1))),
   "an empty random()" = quote(decay(random = quote(random()))),
   "a random effect that is no formula" = quote(decay(random = quote(random(eta = normal(0, omega))))),
   "a distribution that does not exist" = quote(decay(random = quote(random(eta ~ nromal(0, omega) | id)))),
@@ -225,7 +224,7 @@ gallery <- list(
   "a start given twice" = quote(decay_formula(start = c(amp = 5, k = 0.2, k = 1))),
   "a start of the residual error that cannot be computed" = quote(decay_formula(error = add(nothing_here))),
   "a start with two values for one parameter" = quote(decay_formula(start = list(amp = c(5, 6), k = 0.2))),
-  "no random" = quote(nlme_formula(y ~ amp * time, c(amp = 1))),
+  "no random, correlated" = quote(nlme_formula(y ~ amp * time, c(amp = 1), correlated = TRUE)),
   "random of what is no parameter" = quote(decay_formula(random = b ~ 1 | id)),
   "random with a covariate" = quote(decay_formula(random = amp ~ wt | id)),
   "a transformation that does not exist" = quote(decay_formula(transform = "logg")),

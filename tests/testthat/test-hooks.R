@@ -41,7 +41,7 @@ test_that("case 26: the functions of a normal random intercept give the iterates
   last_draw <- independence(sweeps = 0, prior = 5, random_walk = 0, block = 0)
   same <- list(
     exploration = 40, smoothing = 30, acceleration = FALSE, sa_anneal_schedule = "none", sampler = last_draw,
-    auto_var_lb = FALSE
+    auto_var_lb = FALSE, polish = FALSE
   )
   built_in <- do.call(saem, same)
   custom <- do.call(saem, c(same, suffstats = moments, mstep_closed_form = solved))

@@ -39,6 +39,13 @@ impl Workers {
         })
     }
 
+    /// Number of threads.
+    pub fn count(&self) -> usize {
+        self.pool
+            .as_ref()
+            .map_or(1, |pool| pool.current_num_threads())
+    }
+
     /// Apply `work` to every item; the results stand in the order of the items.
     pub fn map<T: Send, R: Send>(
         &self,

@@ -74,7 +74,7 @@ impl Records {
                 }
             }
         }
-        if need_outcomes {
+        if need_outcomes && !model.effects.is_empty() {
             all.iter().try_for_each(Self::check_levels)?;
         }
         Ok(all)
@@ -236,7 +236,7 @@ impl Records {
             "one_subject",
             format!("The data have one {} only.", self.group),
         )
-        .hint("Random effects need at least two; fit a single subject with nls()."))
+        .hint("Random effects need at least two; a single subject is fitted by the model without random()."))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Take the observed information and the scores of all batches from weighted draws.
 //!
 //! The score of the likelihood is the mean of those of the complete data under the weights (Fisher's identity),
-//! `S(theta) = sum_b E_w[score_b]`. Its derivative, by central differences, is minus the observed information. The draws
+//! `S(theta) = sum_b E_w[score_b]`. Its derivative is minus the observed information. In what only the Gaussian
+//! distribution of the effects and residual errors hold it has a closed form, the expected information of the complete data
+//! less the covariance of their score (Louis 1982). In what else the programs read it is taken by central differences. Draws
 //! move along with `theta` as conditional means and variances do, whose derivatives are covariances with the score:
 //! `phi(theta') = phi + [Cov_w(phi, score) + e (phi - E_w phi)] (theta' - theta)`, `e = Cov_w((phi - E_w phi)^2, score) / (2
 //! Var_w phi)`. Weights then stay nearly what they are, and the information is no small difference of two large numbers,
@@ -14,6 +16,7 @@
 use nalgebra::DMatrix;
 
 use super::cloud::{Cloud, Scored, Weighted};
+use super::complete::{complete, open_coordinates};
 use super::importance::{Drawn, Importance, Sampling, REPLICATES};
 use super::posterior::{Batches, Posterior};
 use crate::error::{Error, ErrorClass, Result};
@@ -82,6 +85,9 @@ pub fn differentiate(
     found: &mut Information,
 ) -> Result<()> {
     let mut differences = Differences::new(found, sampling.joint, sampling.theta);
+    if differences.open.is_empty() {
+        return Ok(());
+    }
     let mut failed = None;
     sampling.visit(posterior, |cloud, drawn| {
         if let Err(error) = differences.add(sampling, cloud, drawn) {
@@ -91,9 +97,7 @@ pub fn differentiate(
     if let Some(error) = failed {
         return Err(error);
     }
-    let mut all = differences.finish();
-    found.observed = all.pop().unwrap_or_else(|| DMatrix::zeros(0, 0));
-    found.replicates = all;
+    differences.finish(found);
     Ok(())
 }
 
@@ -118,7 +122,7 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
     let p = free.len();
     let mut found = Information {
         observed: DMatrix::zeros(p, p),
-        replicates: Vec::new(),
+        replicates: vec![DMatrix::zeros(p, p); REPLICATES],
         squares: vec![0.0; p],
         noise: DMatrix::zeros(p, p),
         scores: vec![0.0; joint.n_batches * p],
@@ -126,6 +130,8 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         importance: Importance::default(),
         free,
     };
+    let open = !open_coordinates(joint).is_empty();
+    let mut gradient = vec![0.0; joint.theta.len()];
     let mut failed = None;
     let importance = sampling.visit(posterior, |cloud, drawn| {
         let priors = match priors(joint, sampling.theta) {
@@ -142,10 +148,24 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         for (total, own) in found.squares.iter_mut().zip(&plain.squares) {
             *total += own;
         }
-        let drifts = drift(cloud, drawn, &draws, p);
-        let at = (drawn.draws, &priors[..], &means[..]);
-        steady(cloud, at, &drifts, &mut draws, sampling);
-        let scored = Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES));
+        found.observed -= &plain.covariance;
+        for (total, own) in found.replicates.iter_mut().zip(&plain.replicates) {
+            *total -= own;
+        }
+        for (total, own) in gradient
+            .iter_mut()
+            .zip(cloud.theta_gradient(drawn.weights, workers))
+        {
+            *total += own;
+        }
+        let scored = if open {
+            let drifts = drift(cloud, drawn, &draws, p);
+            let at = (drawn.draws, &priors[..], &means[..]);
+            steady(cloud, at, &drifts, &mut draws, sampling);
+            Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES))
+        } else {
+            plain
+        };
         found.noise += &scored.noise;
         let moments = cloud.moments(drawn.draws, drawn.weights);
         for (i, b) in drawn.members.iter().enumerate() {
@@ -160,6 +180,14 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         return Err(without_density(joint, batch));
     }
     found.importance = importance;
+    let n = joint.n_batches as f64;
+    let squares: Vec<f64> = found.squares.iter().map(|square| square / n).collect();
+    let at = (&found.free[..], sampling.theta);
+    let closed = complete(joint, at, (&found.moments, &squares), &gradient)?;
+    found.observed += &closed;
+    for own in &mut found.replicates {
+        *own += &closed;
+    }
     Ok(found)
 }
 
@@ -203,6 +231,8 @@ struct Differences<'a> {
     joint: &'a Joint,
     theta: &'a [f64],
     free: Vec<usize>,
+    /// Positions of the coordinates that move.
+    open: Vec<usize>,
     steps: Vec<f64>,
     /// From the draws of each replicate, and from all: column `k` for the coordinate that moved.
     sums: Vec<DMatrix<f64>>,
@@ -235,6 +265,7 @@ impl<'a> Differences<'a> {
                 *square += s * s;
             }
         }
+        let open = open_coordinates(joint);
         let solved = joint.main().form.dynamics.is_some();
         let part = if solved { SOLVED_STEP } else { STEP };
         let each = found.free.iter().zip(squares);
@@ -243,6 +274,10 @@ impl<'a> Differences<'a> {
                 .map(|(k, square)| joint.theta.step(*k, theta[*k], square, part))
                 .collect(),
             sums: vec![DMatrix::zeros(p, p); REPLICATES + 1],
+            open: (found.free.iter().enumerate())
+                .filter(|(_, k)| open.contains(k))
+                .map(|(a, _)| a)
+                .collect(),
             free: found.free.clone(),
             joint,
             theta,
@@ -259,7 +294,7 @@ impl<'a> Differences<'a> {
             log: log_densities(cloud, (&priors, &means), sampling),
             drift: drift(cloud, drawn, &scores, self.free.len()),
         };
-        for k in 0..self.free.len() {
+        for k in self.open.clone() {
             for sign in [1.0, -1.0] {
                 self.side((k, sign), sampling, cloud, &ground)?;
             }
@@ -315,16 +350,26 @@ impl<'a> Differences<'a> {
         Ok(())
     }
 
-    /// Minus the derivatives, symmetric.
-    fn finish(self) -> Vec<DMatrix<f64>> {
-        let steps = &self.steps;
-        let each = self.sums.into_iter().map(|sums| {
-            let slopes = DMatrix::from_fn(sums.nrows(), sums.ncols(), |a, k| {
-                -sums[(a, k)] / (2.0 * steps[k])
-            });
-            (&slopes + slopes.transpose()) * 0.5
-        });
-        each.collect()
+    /// Put minus the derivatives in the rows and columns of the coordinates that moved.
+    fn finish(self, found: &mut Information) {
+        let slope = |sums: &DMatrix<f64>, a: usize, k: usize| -sums[(a, k)] / (2.0 * self.steps[k]);
+        let into = |matrix: &mut DMatrix<f64>, sums: &DMatrix<f64>| {
+            for k in &self.open {
+                for a in 0..self.free.len() {
+                    let value = if self.open.contains(&a) {
+                        0.5 * (slope(sums, a, *k) + slope(sums, *k, a))
+                    } else {
+                        slope(sums, a, *k)
+                    };
+                    matrix[(a, *k)] = value;
+                    matrix[(*k, a)] = value;
+                }
+            }
+        };
+        into(&mut found.observed, &self.sums[REPLICATES]);
+        for (matrix, sums) in found.replicates.iter_mut().zip(&self.sums) {
+            into(matrix, sums);
+        }
     }
 }
 

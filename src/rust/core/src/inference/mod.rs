@@ -4,6 +4,7 @@ mod adaptive;
 mod better;
 pub mod climb;
 pub mod cloud;
+mod complete;
 pub mod curvature;
 pub mod density;
 pub mod ebe;

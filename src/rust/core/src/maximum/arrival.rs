@@ -13,7 +13,7 @@ use crate::fitted::FitStatus;
 use crate::inference::cloud::Levels;
 use crate::inference::posterior::{Batches, Posterior};
 use crate::inference::sandwich::filled;
-use crate::problem::Means;
+use crate::problem::{Joint, Means};
 
 /// Turns of climbs and of trials with variances at 0 or above.
 const TURNS: usize = 4;
@@ -51,6 +51,20 @@ impl Arrival {
             &filled(&bread, &look.information),
         ))
     }
+}
+
+/// What one more step promises; without effects no draw can tell otherwise.
+fn promise(joint: &Joint, look: &Look) -> String {
+    if joint.model().effects.is_empty() {
+        return format!(
+            "One more Newton step promises {:.1e} in -2 log L.",
+            look.gain
+        );
+    }
+    format!(
+        "At fresh draws one more Newton step promises {:.3} in -2 log L, of which Monte-Carlo noise about {:.3}.",
+        look.gain, look.noise
+    )
 }
 
 /// A matrix about some coordinates in the order of more of them; not a number elsewhere.
@@ -131,10 +145,7 @@ impl Search<'_> {
             let each = positions.iter().map(|i| named(look.information.free[*i]));
             each.collect::<Vec<_>>().join(", ")
         };
-        let mut evidence = vec![format!(
-            "At fresh draws one more Newton step promises {:.3} in -2 log L, of which Monte-Carlo noise about {:.3}.",
-            look.gain, look.noise
-        )];
+        let mut evidence = vec![promise(self.joint, &look)];
         let mut status = self.status(&look);
         if look.spectrum.as_ref().is_some_and(Spectrum::is_saddle) {
             evidence.push(

@@ -23,10 +23,13 @@ use crate::random::{Purpose, Stream};
 /// Gain in `-2 log L` that one more step may promise where the search ends.
 pub const TOLERANCE: f64 = 0.003;
 
+/// Noise of that gain below which the likelihood counts as known, and the tolerance then.
+const KNOWN: f64 = 1e-6;
+
 /// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
 /// draws; how many times as many.
 const NOISY: f64 = 0.02;
-const VAGUE: f64 = 0.03;
+const VAGUE: f64 = 0.06;
 const MORE: usize = 4;
 
 /// One of so many draws takes part in second derivatives, which evaluate twice for each parameter; the fewest of a batch.
@@ -53,6 +56,9 @@ const REACH: f64 = 3.0;
 const NEAR: f64 = 0.5;
 const TRIAL: usize = 64;
 const HALVINGS: i32 = 5;
+
+/// Part of the promise of a step that the next may still promise before second derivatives are taken anew.
+const SLOW: f64 = 0.1;
 
 /// How the maximum is searched.
 #[derive(Clone, Copy)]
@@ -102,7 +108,9 @@ impl Look {
     /// Whether a further step promises more than tolerance and noise.
     pub fn is_there(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
-        !saddle && self.gain <= TOLERANCE + self.noise
+        // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
+        let tolerance = if self.noise < KNOWN { KNOWN } else { TOLERANCE };
+        !saddle && self.gain <= tolerance + self.noise
     }
 
     /// How much less likely than `other`, beyond what noise explains.
@@ -251,8 +259,11 @@ impl<'a> Search<'a> {
                 break;
             }
             if newton {
+                let mut slow = false;
                 match self.newton(&best, bounds, round) {
                     Some(next) => {
+                        // Second derivatives of another place lead on ever more slowly.
+                        slow = next.gain > SLOW * best.gain;
                         best = next;
                         if !watch(&best.theta, best.log_lik()) {
                             return (best, true);
@@ -261,7 +272,7 @@ impl<'a> Search<'a> {
                     None if best.is_full => newton = false,
                     None => best.gain = f64::INFINITY,
                 }
-                if !best.is_full && (best.is_there() || !best.gain.is_finite()) {
+                if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
                     let Ok(full) = self.look(&best.theta, &best.proposal, bounds, *round) else {
                         break;
                     };

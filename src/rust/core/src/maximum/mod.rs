@@ -5,6 +5,7 @@
 mod arrival;
 mod arrive;
 mod ascent;
+mod direct;
 mod maximizer;
 mod metric;
 mod sampled;

@@ -14,6 +14,9 @@ const FLAT: f64 = 1e-7;
 /// Standard deviations of its noise that an observed share must exceed.
 const SURE: f64 = 3.0;
 
+/// An observed share below this part of its noise is taken for it in divisions.
+const PART: f64 = 0.3;
+
 /// Part of the variance of a parameter from which a direction that is not observed counts.
 const MATTERS: f64 = 0.1;
 
@@ -78,7 +81,7 @@ impl Spectrum {
         for j in 0..found.values.len() {
             let noise = found.noise(&found.vectors.column(j).into_owned());
             found.noises.push(noise);
-            found.divisors[j] = found.values[j].abs().max(noise).max(FLAT);
+            found.divisors[j] = found.values[j].abs().max(PART * noise).max(FLAT);
         }
         Some(found)
     }

@@ -103,10 +103,6 @@ fn random_effects(scope: &mut Scope, spec: &Specification) -> Result<Randoms> {
             effects.extend(names);
         }
     }
-    if effects.is_empty() {
-        return Err(Error::model("no_random_effect", "The model has no random effect.")
-            .hint("Add one, for example random(eta ~ normal(0, omega) | id); models without random effects are fitted by nls()."));
-    }
     let on_effects = scope.graph.depends(|op| matches!(op, Op::Phi(_)));
     for block in &blocks {
         if block.arguments().any(|node| on_effects[node.index()]) {

@@ -187,6 +187,11 @@ impl Theta {
         low && high || low && score < 0.0 || high && score > 0.0
     }
 
+    /// Whether a coordinate is a value as the user writes it, in a unit of his.
+    pub fn is_identity(&self, k: usize) -> bool {
+        self.identity[k]
+    }
+
     /// The size of a coordinate, by which steps are measured: one on a transformed scale; on the identity scale the
     /// larger of its value and its start, one if both are zero.
     pub fn size(&self, k: usize, value: f64) -> f64 {

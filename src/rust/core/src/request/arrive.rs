@@ -9,22 +9,24 @@ use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::saem::SaemOptions;
+use crate::vem::options::LogLik;
+use crate::vem::{self, VemOptions};
 
 /// Steps of a climb, and the gain in twice the value at which it ends.
 const STEPS: usize = 100;
 const FLAT: f64 = 1e-4;
 
-/// Draws that tell whether a run has left its start for something worse.
-const FEW: usize = 128;
+/// Part of its starting value below which no standard deviation falls where the options do not say.
+pub const SMALLEST_SPREAD: f64 = 1e-5;
 
-/// Part of its starting value below which a residual error does not fall where the options do not say.
-const SMALLEST: f64 = 1e-5;
+/// Draws that tell whether a run has left its start for something worse.
+const FEW: usize = 64;
 
 /// The least value of a residual error, logarithmic scale.
 fn least(options: &SaemOptions, start: f64) -> Option<f64> {
     let given = options.anneal.var_lb_value.map(f64::ln);
     let kept = options.anneal.auto_var_lb;
-    kept.then(|| given.unwrap_or(start + SMALLEST.ln()))
+    kept.then(|| given.unwrap_or(start + SMALLEST_SPREAD.ln()))
 }
 
 /// Keep residual errors where the options want them: a likelihood without bound has no maximum to go to.
@@ -43,9 +45,9 @@ pub fn arrive(
     (seed, workers): (u64, &Workers),
     monitor: &dyn Monitor,
 ) -> Option<Arrival> {
-    let ended = !matches!(fit.status, FitStatus::NotFinite | FitStatus::Interrupted);
     let n_free = free(joint).len();
-    if !ended || n_free > MAX_PARAMETERS || options.maximizes_otherwise() {
+    let stopped = fit.status == FitStatus::Interrupted;
+    if stopped || n_free > MAX_PARAMETERS || options.maximizes_otherwise() {
         return None;
     }
     let penalty = vec![0.0; n_free];
@@ -68,19 +70,23 @@ pub fn arrive(
             memory: None,
         },
     };
-    match run(&search, fit, monitor) {
-        Ok(arrival) => {
-            hand_over(fit, &arrival);
-            doubt(joint, fit, options);
-            Some(arrival)
+    let own = if fit.status == FitStatus::NotFinite {
+        None
+    } else {
+        match run(&search, fit, monitor) {
+            Ok(arrival) => Some(arrival),
+            Err(error) => {
+                fit.warnings.push(format!(
+                    "The estimates could not be judged by importance draws. {error}"
+                ));
+                None
+            }
         }
-        Err(error) => {
-            fit.warnings.push(format!(
-                "The estimates could not be judged by importance draws. {error}"
-            ));
-            None
-        }
-    }
+    };
+    let arrival = around_the_other_way(&search, fit, own, monitor)?;
+    hand_over(fit, &arrival);
+    doubt(joint, fit, options);
+    Some(arrival)
 }
 
 fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival> {
@@ -102,6 +108,48 @@ fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival>
         });
         !monitor.interrupted()
     })
+}
+
+/// Where a run ended short of a maximum, what variational steps from its start lead to, if that is more likely: they
+/// need no draws far from the data, where those of a run may lose their way.
+fn around_the_other_way(
+    search: &Search,
+    fit: &mut Fit,
+    arrival: Option<Arrival>,
+    monitor: &dyn Monitor,
+) -> Option<Arrival> {
+    let there = (arrival.as_ref()).is_some_and(|a| a.status == FitStatus::Converged);
+    if there || search.rounds == 0 || monitor.interrupted() {
+        return arrival;
+    }
+    let value = |a: &Arrival| a.look.log_lik();
+    let least = arrival.as_ref().map_or(f64::NEG_INFINITY, value);
+    let mut joint = search.joint.clone();
+    joint.floor_spreads(SMALLEST_SPREAD);
+    let options = VemOptions {
+        draws: search.draws,
+        log_lik: LogLik::None,
+        ..VemOptions::default()
+    };
+    let threads = search.workers.count();
+    let found = vem::fit(&joint, &options, (search.seed, threads), None, monitor);
+    let other = found.ok().and_then(|found| {
+        let trace = found.fit.trace;
+        Some((found.arrival?, trace))
+    });
+    match other {
+        Some((mut other, trace)) if value(&other) > least => {
+            let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
+            for theta in &trace.theta {
+                fit.trace.push(theta, 0.0, "polish", objective);
+            }
+            other.evidence.push(
+                "The iterations ended short of it; variational steps from the start led on.".into(),
+            );
+            Some(other)
+        }
+        _ => arrival,
+    }
 }
 
 /// The estimates, or the values from which the run started where these are more likely.

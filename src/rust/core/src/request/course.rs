@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::decode::label;
 use super::{Columns, Request};
-use crate::error::Result;
+use crate::error::{Error, ErrorClass, Result};
 use crate::problem::phi_of;
 use crate::problem::{Given, Joint, Points, Problem};
 use crate::saem::{Checkpoint, Checksum, Course, Identity, Saved};
@@ -94,6 +94,18 @@ impl Request {
         }
         effects
     }
+}
+
+/// What an interrupted run leaves is that of SAEM; `why`: the fit has none.
+///
+/// # Errors
+/// A checkpoint or a run to go on with.
+pub fn refuse_course(course: &Course, why: &str) -> Result<()> {
+    if course.checkpoint.is_none() && course.resume.is_none() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorClass::Option, "checkpoint_vem", why)
+        .hint("Leave `checkpoint` out; `start_from` takes the estimates of a finished fit."))
 }
 
 fn checksum(value: &impl std::fmt::Debug) -> u64 {

@@ -2,14 +2,18 @@
 
 use std::time::Instant;
 
-use super::arrive::{arrive, keep_errors};
+use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
+use super::course::refuse_course;
+use super::direct;
 use super::history::{acceptance, refusals, trace};
+use super::likelihood::exact;
 use super::method::Method;
 use super::report::{conditional_effects, Report};
 use super::variational::{AroundModes, Variational, Wanted};
 use super::{count, list, parameters, Columns, Request};
-use crate::error::{Error, ErrorClass, Result};
+use crate::error::Result;
 use crate::fitted::Fit;
+use crate::inference::importance::Importance;
 use crate::inference::scale::matched_start;
 use crate::inference::start::check_start;
 use crate::monitor::Monitor;
@@ -17,9 +21,7 @@ use crate::problem::{Given, Joint};
 use crate::reply::Value;
 use crate::saem::{self, Course, SaemOptions, Saved};
 use crate::vem;
-
-/// Part of its starting value below which `vem()` takes no standard deviation.
-const SMALLEST_SPREAD: f64 = 1e-5;
+use crate::vem::options::{Errors, VemOptions};
 
 /// What an estimator found, and what the front end hears of it beside the estimates.
 struct Found {
@@ -27,6 +29,20 @@ struct Found {
     seed: u64,
     ineligible: Vec<(String, String)>,
     variational: Option<Variational>,
+    /// The log-likelihood of a model without random effects.
+    exact: Option<Importance>,
+}
+
+impl Found {
+    fn new(fit: Fit, seed: u64) -> Self {
+        Self {
+            fit,
+            seed,
+            ineligible: Vec::new(),
+            variational: None,
+            exact: None,
+        }
+    }
 }
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
@@ -48,21 +64,14 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let matched = matched_start(&problem);
     problem.start_from(&matched);
     let mut found = match &method {
+        _ if direct::is_direct(&problem) => {
+            problem.floor_spreads(direct::SMALLEST_SPREAD);
+            directly(request, &problem, &method, &course, monitor)?
+        }
         Method::Saem(options) => by_saem(request, &mut problem, options, &course, monitor)?,
         Method::Vem(options) => {
-            refuse_course(&course)?;
             problem.floor_spreads(SMALLEST_SPREAD);
-            let seed = request.seed.unwrap_or(1.0) as u64;
-            let threads = request.threads.unwrap_or(1);
-            let first = course.first.as_ref();
-            let found = vem::fit(&problem, options, (seed, threads), first, monitor)?;
-            let (fit, variational) = Variational::new(found, options);
-            Found {
-                fit,
-                seed,
-                ineligible: Vec::new(),
-                variational: Some(variational),
-            }
+            by_vem(request, &problem, options, &course, monitor)?
         }
     };
     problem.start_from(&asked);
@@ -111,24 +120,42 @@ fn by_saem(
     arrive(problem, &mut fit, options, (seed, &workers), monitor);
     fit.seconds += started.elapsed().as_secs_f64();
     Ok(Found {
-        fit,
-        seed,
         ineligible,
-        variational: None,
+        ..Found::new(fit, seed)
     })
 }
 
-/// What an interrupted run leaves is that of SAEM.
-fn refuse_course(course: &Course) -> Result<()> {
-    if course.checkpoint.is_none() && course.resume.is_none() {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorClass::Option,
-        "checkpoint_vem",
-        "A fit by vem() keeps no checkpoints.",
-    )
-    .hint("Leave `checkpoint` out; `start_from` takes the estimates of a finished fit."))
+fn by_vem(
+    request: &Request,
+    problem: &Joint,
+    options: &VemOptions,
+    course: &Course,
+    monitor: &dyn Monitor,
+) -> Result<Found> {
+    refuse_course(course, "A fit by vem() keeps no checkpoints.")?;
+    let seed = request.seed.unwrap_or(1.0) as u64;
+    let threads = request.threads.unwrap_or(1);
+    let first = course.first.as_ref();
+    let found = vem::fit(problem, options, (seed, threads), first, monitor)?;
+    let (fit, variational) = Variational::new(found, options);
+    Ok(Found {
+        variational: Some(variational),
+        ..Found::new(fit, seed)
+    })
+}
+
+fn directly(
+    request: &Request,
+    problem: &Joint,
+    method: &Method,
+    course: &Course,
+    monitor: &dyn Monitor,
+) -> Result<Found> {
+    let found = direct::fit(request, problem, method, course, monitor)?;
+    Ok(Found {
+        exact: Some(found.log_lik),
+        ..Found::new(found.fit, request.seed.unwrap_or(1.0) as u64)
+    })
 }
 
 /// Everything about the estimates, the data given the estimates, and the run.
@@ -153,10 +180,11 @@ fn report(
         theta,
         given,
         means: problem.parts.iter().map(of).collect(),
-        errors: found
-            .variational
-            .as_ref()
-            .map_or("louis", Variational::errors),
+        errors: match method.errors() {
+            Errors::Louis | Errors::None => "louis",
+            Errors::Linear => "linear",
+            Errors::Sandwich => "sandwich",
+        },
         warnings: fit.warnings.clone(),
         unlikely: false,
         workers,
@@ -166,12 +194,15 @@ fn report(
         report.doubt(&problem.points(fit.cond_mean.clone()));
     }
     report.warn_of_idle();
-    let wanted = Wanted::of(method);
+    let wanted = match &found.exact {
+        Some(_) => Wanted::without_effects(method),
+        None => Wanted::of(method),
+    };
     let modes = report.modes(method, found.seed, wanted.modes());
     let mut log_lik = match wanted.log_lik {
         AroundModes::Nodes(nodes) => report.log_lik(nodes, modes.as_ref(), found.seed),
         AroundModes::Linear => report.linear_log_lik(modes.as_ref()),
-        AroundModes::Nothing => Value::Null,
+        AroundModes::Nothing => found.exact.as_ref().map_or(Value::Null, exact),
     };
     let uncertainty = if wanted.linear_errors {
         report.linear_uncertainty(modes.as_ref())

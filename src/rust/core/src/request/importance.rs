@@ -1,8 +1,9 @@
 //! Sample the random effects of every batch by importance: what likelihood and standard errors are made of.
 
+use super::direct::is_direct;
 use super::{count, list, modes, Columns, Request};
 use crate::error::Result;
-use crate::inference::importance::{Importance, Sampling};
+use crate::inference::importance::{Importance, Sampling, REPLICATES};
 use crate::inference::posterior::Posterior;
 use crate::inference::proposal::around;
 use crate::parallel::Workers;
@@ -43,7 +44,12 @@ pub fn sampling<'a>(
         theta,
         workers,
         seed: request.seed.unwrap_or(1.0) as u64,
-        draws: request.draws(),
+        // Without effects one draw is as good as many.
+        draws: if is_direct(joint) {
+            REPLICATES
+        } else {
+            request.draws()
+        },
     }
 }
 

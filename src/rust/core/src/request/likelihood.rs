@@ -1,6 +1,7 @@
 //! Report the log-likelihood, with the random effects integrated out in the way that is asked for.
 
 use super::decode::Likelihood;
+use super::direct::{self, is_direct};
 use super::importance::{proposal, sampling};
 use super::{count, list, modes, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
@@ -20,6 +21,9 @@ const INSTEAD: &str = "Ask for the log-likelihood by \"importance\" or \"quadrat
 pub fn log_likelihood(request: &Request, columns: Columns) -> Result<Value> {
     let (joint, theta) = request.evaluated(columns)?;
     let workers = request.workers()?;
+    if is_direct(&joint) {
+        return Ok(exact(&direct::log_lik(&joint, &theta, &workers)?));
+    }
     let modes = modes::points(request, &joint, &theta, &workers)?;
     let wanted = Wanted {
         joint: &joint,
@@ -75,6 +79,19 @@ pub fn by_nodes(method: &str, found: &Marginal) -> Value {
     }
     entries.push(("converged", Value::Flags(found.converged.clone())));
     list(entries)
+}
+
+/// That of a model without random effects.
+pub fn exact(found: &Importance) -> Value {
+    list(vec![
+        ("value", Value::Number(found.total())),
+        ("subjects", Value::Numbers(found.log_lik.clone())),
+        ("method", Value::Text("exact".into())),
+        (
+            "converged",
+            Value::Flags(found.log_lik.iter().map(|x| x.is_finite()).collect()),
+        ),
+    ])
 }
 
 /// By importance sampling; `converged` where the weights can be relied on.

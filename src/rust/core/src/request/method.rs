@@ -4,6 +4,7 @@ use super::Request;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::EbeOptions;
 use crate::saem::SaemOptions;
+use crate::vem::options::Errors;
 use crate::vem::VemOptions;
 
 /// An estimator and its options.
@@ -28,6 +29,14 @@ impl Method {
         match self {
             Self::Saem(options) => &options.ebe,
             Self::Vem(options) => &options.ebe,
+        }
+    }
+
+    /// How the covariance of the estimates is computed.
+    pub fn errors(&self) -> Errors {
+        match self {
+            Self::Saem(_) => Errors::Louis,
+            Self::Vem(options) => options.se,
         }
     }
 

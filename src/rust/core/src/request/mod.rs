@@ -5,6 +5,7 @@ mod course;
 mod decode;
 mod density;
 mod describe;
+mod direct;
 mod fit;
 mod history;
 mod importance;

@@ -237,7 +237,10 @@ pub fn still(joint: &Joint, theta: &[f64], phi: &Points, typical: &Points) -> Op
             spread < 1e-4 * prior.omega[(k, k)]
         })
     };
-    joint.parts.iter().all(still).then(|| {
+    // Effects whose distribution is given are where they were put.
+    let mut roles = joint.roles().into_iter().zip(&joint.theta.free);
+    let spreads = roles.any(|(role, free)| role == "random" && *free);
+    (spreads && joint.parts.iter().all(still)).then(|| {
         "No random effect moves from its mean for any subject: the data say nothing about them at these estimates. \
          Try other starting values."
             .into()

@@ -68,7 +68,7 @@ fn draw_gaussian(
 ) -> Result<()> {
     let prior = Prior::new(part, theta)?;
     let d = part.n_phi();
-    for phi in values.chunks_mut(d) {
+    for phi in values.chunks_mut(d.max(1)) {
         let noise: Vec<f64> = (0..d).map(|_| StandardNormal.sample(rng)).collect();
         for (i, value) in phi.iter_mut().enumerate() {
             let sum: f64 = (0..=i).map(|j| prior.chol[(i, j)] * noise[j]).sum();

@@ -72,6 +72,14 @@ impl Wanted {
         }
     }
 
+    /// The same for a model without random effects, whose log-likelihood is known.
+    pub fn without_effects(method: &Method) -> Self {
+        Self {
+            log_lik: AroundModes::Nothing,
+            linear_errors: method.errors() == Errors::Linear,
+        }
+    }
+
     /// Whether the modes are needed.
     pub fn modes(&self) -> bool {
         self.linear_errors || !matches!(self.log_lik, AroundModes::Nothing)
@@ -92,15 +100,6 @@ impl Variational {
             refuted: false,
         };
         (found.fit, kept)
-    }
-
-    /// How the covariance of the estimates is computed.
-    pub fn errors(&self) -> &'static str {
-        match self.options.se {
-            Errors::Louis | Errors::None => "louis",
-            Errors::Linear => "linear",
-            Errors::Sandwich => "sandwich",
-        }
     }
 
     /// Draw around the distributions at the estimates: log-likelihood and covariance of the estimates.

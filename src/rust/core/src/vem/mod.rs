@@ -14,7 +14,7 @@ mod inner;
 mod mixing;
 mod noisy;
 pub mod options;
-mod penalty;
+pub mod penalty;
 mod plan;
 
 mod independent;

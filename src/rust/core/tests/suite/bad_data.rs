@@ -253,7 +253,7 @@ fn outcomes() {
     );
     let data = Data::new(1, |_| 4).with("y", |row, _| row as f64);
     let error = data_error(&with_lines(""), &data);
-    is(&error, "one_subject", "", "one id only", "nls()");
+    is(&error, "one_subject", "", "one id only", "without random()");
 }
 
 #[test]

@@ -286,8 +286,6 @@ fn random_effects_together() {
         "another random effect",
         "",
     );
-    let error = model_error(&format!("{PARAMETERS}\ny ~ normal(a, s)"));
-    is(&error, "no_random_effect", "", "no random effect", "nls()");
 }
 
 #[test]

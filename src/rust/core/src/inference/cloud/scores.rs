@@ -15,8 +15,8 @@ pub struct Scored {
     pub batches: Vec<f64>,
     /// `p x p`: sum over the batches of the covariance of the scores.
     pub covariance: DMatrix<f64>,
-    /// Number of replicates.
-    replicates: usize,
+    /// The same from the draws of each replicate alone.
+    pub replicates: Vec<DMatrix<f64>>,
     /// `p x p`: Monte-Carlo covariance of the total score, from the spread of the replicates.
     pub noise: DMatrix<f64>,
     /// Sum over the batches of the expected square of each score.
@@ -224,7 +224,7 @@ impl Scored {
         Self {
             batches: vec![0.0; batches * p],
             covariance: DMatrix::zeros(p, p),
-            replicates: replicates.max(1),
+            replicates: vec![DMatrix::zeros(p, p); replicates.max(1)],
             noise: DMatrix::zeros(p, p),
             squares: vec![0.0; p],
         }
@@ -232,7 +232,7 @@ impl Scored {
 
     /// Add a batch: its weights and the scores of its draws, draw by draw.
     fn add(&mut self, batch: usize, weights: &[f64], draws: &[f64]) {
-        let (p, r) = (self.noise.nrows(), self.replicates);
+        let (p, r) = (self.noise.nrows(), self.replicates.len());
         let each = weights.len().div_ceil(r).max(1);
         let shares: Vec<Share> = (weights.chunks(each).zip(draws.chunks((each * p).max(1))))
             .map(|(weights, draws)| Share::of(weights, draws, p))
@@ -244,7 +244,7 @@ impl Scored {
             }
         }
         let unbiased = r as f64 / (r as f64 - 1.0).max(1.0);
-        for share in &shares {
+        for (share, total) in shares.iter().zip(&mut self.replicates) {
             // A replicate without weight says nothing of the batch.
             if share.weight <= 0.0 {
                 continue;
@@ -254,6 +254,7 @@ impl Scored {
                 for j in 0..=i {
                     let between = left * (share.mean[j] - mean[j]);
                     let own = share.covariance[(i, j)];
+                    total[(i, j)] += own;
                     self.covariance[(i, j)] += share.weight * (own + between);
                     self.noise[(i, j)] += unbiased * share.weight * share.weight * between;
                 }
@@ -264,7 +265,8 @@ impl Scored {
     }
 
     fn finish(&mut self) {
-        for matrix in [&mut self.covariance, &mut self.noise] {
+        let all = self.replicates.iter_mut();
+        for matrix in all.chain([&mut self.covariance, &mut self.noise]) {
             matrix.fill_upper_triangle_with_lower_triangle();
         }
     }

@@ -1,0 +1,146 @@
+//! Fit a model without random effects: its likelihood is maximized, whichever estimator was asked.
+
+use std::time::Instant;
+
+use super::course::refuse_course;
+use super::method::Method;
+use super::Request;
+use crate::error::{Error, ErrorClass, Result};
+use crate::fitted::{Fit, Trace};
+use crate::inference::importance::{Importance, Sampling, REPLICATES};
+use crate::inference::posterior::Gaussian;
+use crate::maximum::{free, Patience, Search};
+use crate::monitor::{Monitor, Progress};
+use crate::parallel::Workers;
+use crate::problem::Joint;
+use crate::saem::options::Hook;
+use crate::saem::Course;
+use crate::vem::options::Errors;
+use crate::vem::penalty;
+
+/// Part of its starting value below which no residual error is taken: data that a model meets exactly know none.
+pub const SMALLEST_SPREAD: f64 = 1e-10;
+
+/// Steps of a climb, the gain in twice the value at which it ends, steps that it remembers, and climbs.
+const STEPS: usize = 2_000;
+const FLAT: f64 = 1e-8;
+const MEMORY: usize = 20;
+const ROUNDS: usize = 4;
+
+/// Estimates, and the log-likelihood at them.
+pub struct Direct {
+    pub fit: Fit,
+    pub log_lik: Importance,
+}
+
+/// Whether a model has random effects at all.
+pub fn is_direct(joint: &Joint) -> bool {
+    joint.model().effects.is_empty()
+}
+
+/// # Errors
+/// A course of iterations that was asked for, a start without a density, too many parameters.
+pub fn fit(
+    request: &Request,
+    joint: &Joint,
+    method: &Method,
+    course: &Course,
+    monitor: &dyn Monitor,
+) -> Result<Direct> {
+    refuse_course(
+        course,
+        "A model without random effects takes no iterations: its fit keeps no checkpoints.",
+    )?;
+    if let Method::Saem(options) = method {
+        refuse_hooks(&options.mstep.hooks)?;
+    }
+    let started = Instant::now();
+    let workers = request.workers()?;
+    let free = free(joint);
+    let penalty = match method {
+        Method::Saem(_) => vec![0.0; free.len()],
+        Method::Vem(options) => penalty::of(joint, options, &free)?,
+    };
+    let search = Search {
+        joint,
+        workers: &workers,
+        seed: request.seed.unwrap_or(1.0) as u64,
+        draws: REPLICATES,
+        climbing: 1,
+        rounds: ROUNDS,
+        penalty: &penalty,
+        absent: &[],
+        patience: Patience {
+            steps: STEPS,
+            tolerance: FLAT,
+            memory: Some(MEMORY),
+        },
+    };
+    let mut trace = Trace::default();
+    let arrival = search.direct(&joint.theta.start, &mut |theta, value| {
+        trace.push(theta, 0.0, "newton", value);
+        monitor.report(&Progress {
+            iteration: trace.len(),
+            total: trace.len(),
+            phase: "newton",
+            gain: 0.0,
+            objective: value,
+        });
+        !monitor.interrupted()
+    })?;
+    trace.push(&arrival.theta, 0.0, "newton", arrival.look.log_lik());
+    let covariance = match method.errors() {
+        Errors::Louis => arrival.covariance.clone(),
+        Errors::Sandwich => arrival.sandwich(),
+        Errors::Linear | Errors::None => None,
+    };
+    Ok(Direct {
+        log_lik: arrival.look.information.importance.clone(),
+        fit: Fit {
+            theta: arrival.theta,
+            status: arrival.status,
+            evidence: arrival.evidence,
+            trace,
+            chains: 0,
+            acceptance: Vec::new(),
+            not_finite: 0,
+            cond_mean: vec![Vec::new(); joint.parts.len()],
+            cond_sd: vec![Vec::new(); joint.parts.len()],
+            covariance,
+            seconds: started.elapsed().as_secs_f64(),
+            state: None,
+            warnings: Vec::new(),
+        },
+    })
+}
+
+fn refuse_hooks(hooks: &[Hook]) -> Result<()> {
+    if hooks.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorClass::Option,
+        "idle_hooks",
+        "A model without random effects takes no iterations in which functions of your own could take part.",
+    )
+    .hint("Leave them out of saem()."))
+}
+
+/// The log-likelihood of a model without random effects.
+///
+/// # Errors
+/// None: there is no population distribution that might not exist.
+pub fn log_lik(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<Importance> {
+    let nothing = Gaussian {
+        mean: Vec::new(),
+        chol: Vec::new(),
+    };
+    let sampling = Sampling {
+        joint,
+        theta,
+        workers,
+        seed: 1,
+        draws: REPLICATES,
+    };
+    sampling.run(&vec![nothing; joint.n_batches])
+}
