@@ -54,7 +54,7 @@ const STEPS: usize = 20;
 /// halved.
 const REACH: f64 = 3.0;
 const NEAR: f64 = 0.5;
-const TRIAL: usize = 64;
+const TRIAL: usize = 256;
 const HALVINGS: i32 = 5;
 
 /// Part of the promise of a step that the next may still promise before second derivatives are taken anew.

@@ -20,7 +20,7 @@ const FLAT: f64 = 1e-4;
 pub const SMALLEST_SPREAD: f64 = 1e-5;
 
 /// Draws that tell whether a run has left its start for something worse.
-const FEW: usize = 64;
+const FEW: usize = 256;
 
 /// The least value of a residual error, logarithmic scale.
 fn least(options: &SaemOptions, start: f64) -> Option<f64> {
