@@ -10,7 +10,7 @@ test_that("theophylline is the model of the formula", {
   model <- theo_saemix_model()
   expect_same_model(model, theo_saemix_data(), native)
   fit <- suppressWarnings(fit_nlme(model, theo_saemix_data(), short))
-  same <- suppressWarnings(fit_nlme(native, theo, saem(60, 40), seed = 1, progress = FALSE))
+  same <- suppressWarnings(fit_nlme(native, theo, saem(60, 40, sa_anneal_schedule = "rate"), seed = 1, progress = FALSE))
   expect_equal(fixef(fit), fixef(same), tolerance = 1e-6)
   expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(same)), tolerance = 1e-6)
   expect_equal(fit$settings$seed, 1)
