@@ -1,3 +1,9 @@
+# What a fit says of its status with.
+made_fit <- function(code, ...) {
+  made <- list(model = list(spec = list(random = list(list()))), status = list(code = code, evidence = character()), ...)
+  structure(made, class = "nlme_fit")
+}
+
 test_that("convergence says status, evidence and advice", {
   fit <- fit_orange(method = short_saem(), seed = 1)
   table <- convergence(fit)
@@ -8,17 +14,14 @@ test_that("convergence says status, evidence and advice", {
 
 test_that("every status has a sentence and advice", {
   for (code in c("converged", "max_iterations", "stalled", "not_finite", "interrupted")) {
-    fit <- list(status = list(code = code), trace = list(value = matrix(0, 7, 1)))
+    fit <- made_fit(code, trace = list(value = matrix(0, 7, 1)))
     expect_match(nlmers:::status_sentence(fit), "after 7 iterations")
-    expect_type(nlmers:::status_advice(list(status = list(code = code))), "character")
+    expect_type(nlmers:::status_advice(made_fit(code)), "character")
   }
 })
 
 test_that("a fit that did not converge warns by class", {
-  fit <- list(
-    status = list(code = "max_iterations", evidence = character()), warnings = "look here",
-    trace = list(value = matrix(0, 7, 1))
-  )
+  fit <- made_fit("max_iterations", warnings = "look here", trace = list(value = matrix(0, 7, 1)))
   caught <- character()
   withCallingHandlers(
     nlmers:::warn_of_fit(fit),
@@ -31,7 +34,7 @@ test_that("a fit that did not converge warns by class", {
 })
 
 test_that("one iteration is singular", {
-  fit <- list(status = list(code = "interrupted"), trace = list(value = matrix(0, 1, 2)))
+  fit <- made_fit("interrupted", trace = list(value = matrix(0, 1, 2)))
   expect_equal(nlmers:::status_sentence(fit), "Interrupted after 1 iteration")
 })
 

@@ -336,8 +336,19 @@ impl<'a> Differences<'a> {
         for b in 0..cloud.batches.len() {
             let own = b * copies..(b + 1) * copies;
             let changes = own.clone().map(|i| logs[i] - ground.log[i]);
-            let weights: Vec<f64> = (ground.weights[own.clone()].iter().zip(changes))
-                .map(|(w, change)| if *w > 0.0 { w * change.exp() } else { 0.0 })
+            // A draw that moved to where no density is weighs nothing.
+            let weigh = |(w, change): (&f64, f64)| {
+                let weight = w * change.exp();
+                if weight.is_finite() {
+                    weight
+                } else {
+                    0.0
+                }
+            };
+            let weights: Vec<f64> = ground.weights[own.clone()]
+                .iter()
+                .zip(changes)
+                .map(weigh)
                 .collect();
             let scores = &scores[own.start * p..own.end * p];
             let each = copies.div_ceil(REPLICATES).max(1);
@@ -510,7 +521,7 @@ fn add_mean(sums: &mut DMatrix<f64>, k: usize, sign: f64, weights: &[f64], score
         return;
     }
     for (weight, score) in weights.iter().zip(scores.chunks_exact(p.max(1))) {
-        if *weight > 0.0 {
+        if *weight > 0.0 && score.iter().all(|s| s.is_finite()) {
             for (a, s) in score.iter().enumerate() {
                 sums[(a, k)] += sign * weight / total * s;
             }
