@@ -3,6 +3,9 @@
 use super::arrive::Look;
 use crate::problem::Joint;
 
+/// Log-likelihood that an estimate may be short of.
+const SLACK: f64 = 0.05;
+
 /// What speaks against an estimate although nothing pulls it on, in words.
 ///
 /// An outcome's own mean and standard deviation, or its own rate, need no model: a fit below their log-likelihood sits
@@ -12,7 +15,8 @@ pub fn objections(joint: &Joint, look: &Look) -> Vec<String> {
         return Vec::new();
     };
     let value = look.log_lik();
-    if value >= constant {
+    // A model that is a constant at its maximum is as good.
+    if value >= constant - SLACK - 3.0 * look.error() {
         return Vec::new();
     }
     vec![format!(

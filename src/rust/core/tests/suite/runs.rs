@@ -218,9 +218,9 @@ fn a_start_without_a_density_is_refused_with_its_observation() {
     assert!(error.place.unwrap().contains("row 84, `y`"));
 }
 
-/// The mean of `y` pulls `a` to five, where the density of `v` does not exist. Steps that are checked go up to the border.
+/// The mean of `y` pulls `a` to five, where the density of `v` does not exist.
 #[test]
-fn a_likelihood_lost_on_the_way_is_reported_with_its_subject() {
+fn checked_steps_go_no_further_than_the_border_of_the_densities() {
     let text = "
         fixed a = 1
         fixed o = positive(0.3)
@@ -237,12 +237,8 @@ fn a_likelihood_lost_on_the_way_is_reported_with_its_subject() {
             ..short()
         };
         let fit = fit(&joint(text, &data), &options, 1, 1, &Silent).unwrap();
-        if acceleration {
-            assert_eq!(fit.status, FitStatus::NotFinite, "{:?}", fit.evidence);
-            assert!(fit.evidence[0].contains("`id` s13 "), "{:?}", fit.evidence);
-        } else {
-            assert!(2.9 < fit.theta[0] && fit.theta[0] < 3.0, "{:?}", fit.theta);
-        }
+        assert!(2.9 < fit.theta[0] && fit.theta[0] < 3.0, "{:?}", fit.theta);
+        assert!(fit.trace.objective.iter().all(|q| q.is_finite()));
     }
 }
 
