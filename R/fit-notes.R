@@ -174,8 +174,10 @@ transformed_trace <- function(fit) {
 updated_batches <- function(fit) {
   if (!has_effects(fit)) return(as.numeric(fit$n_subjects))
   if (!is.null(fit$method$options$batch_size)) return(min(fit$method$options$batch_size, count_batches(fit)))
-  if (length(fit$trace$updated) > 0L) return(as.numeric(lengths(fit$trace$updated)))
-  count_batches(fit)
+  counted <- as.numeric(lengths(fit$trace$updated))
+  if (length(counted) == 0L) return(count_batches(fit))
+  # The steps at the end see all.
+  c(counted, rep(count_batches(fit), nrow(fit$trace$value) - length(counted)))
 }
 
 # What shares levels of any random effect belongs together.

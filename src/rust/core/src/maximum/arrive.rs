@@ -23,17 +23,15 @@ use crate::random::{Purpose, Stream};
 /// Gain in `-2 log L` that one more step may promise where the search ends.
 pub const TOLERANCE: f64 = 0.005;
 
-/// Noise of that gain below which the likelihood counts as known, and the tolerance then.
+/// The same where noise is below it; part of the gain left after a step with second derivatives of another place.
 const KNOWN: f64 = 1e-6;
+const SLOW: f64 = 0.25;
 
 /// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
 /// draws; how many times as many.
 const NOISY: f64 = 0.02;
 const VAGUE: f64 = 0.03;
 const MORE: usize = 4;
-
-/// Part of the gain that is left after a step whose second derivatives were no longer those of the place.
-const SLOW: f64 = 0.25;
 
 /// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
 const MOST_LANES: usize = 1 << 22;
