@@ -2,8 +2,8 @@
 
 # Of a model or a fit.
 has_effects <- function(x) {
-  model <- if (inherits(x, "nlme_fit")) x$model else x
-  length(model$spec$random) > 0L
+  spec <- if (is.null(x$spec)) x$model$spec else x$spec
+  is.null(spec) || length(spec$random) > 0L
 }
 
 # Families whose rows hang together in the order of time.

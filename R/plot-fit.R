@@ -57,7 +57,8 @@ plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence"),
   points <- check_count(points, "points", 2)
   switch(type,
     fits = shown_levels(fit, curves_of(fit, subjects, points)),
-    observed = shown_levels(fit, observed_data(with_modes(fit))), trace = trace_data(fit), convergence = convergence_data(fit)
+    observed = shown_levels(fit, observed_data(with_modes(fit))),
+    trace = trace_data(fit), convergence = convergence_data(fit)
   )
 }
 

@@ -211,7 +211,10 @@ impl Report<'_> {
     pub fn conditional(&mut self, modes: Option<&EbModes>) -> Vec<(&'static str, Value)> {
         let joint = self.problem;
         let typical = typical(joint, self.theta);
-        if let Some(modes) = modes.filter(|_| self.fit.status != FitStatus::Stalled) {
+        // A fit that fresh draws have judged has said so already, or has variances of 0.
+        let judged = self.fit.status == FitStatus::Converged && self.fit.covariance.is_some();
+        let silent = judged || self.fit.status == FitStatus::Stalled;
+        if let Some(modes) = modes.filter(|_| !silent) {
             let still = modes::still(joint, self.theta, &modes.points, &typical);
             self.warnings.extend(still);
         }
