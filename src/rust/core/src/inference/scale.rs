@@ -11,7 +11,7 @@ use crate::language::specification::Scale;
 use crate::problem::{Joint, Means, Points, Values};
 
 /// A residual error this part of what residuals about typical predictions say is too small to start from.
-const SMALLEST: f64 = 0.01;
+const SMALLEST: f64 = 1e-3;
 
 /// The starting values with the scale of every residual error in reach of the residuals, transformed scale.
 ///
