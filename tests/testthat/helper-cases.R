@@ -1,5 +1,5 @@
-# Small cases on which fits used to go wrong. Each has a model, data, the maximum of the log-likelihood (`max`; how it is
-# known: `by`), right standard errors of some parameters (`se`), or a right estimate whatever the unit (`value`).
+# Small cases on which fits used to go wrong. Each has a model, data, the maximum of the log-likelihood (`max`; how it
+# is known: `by`), right standard errors of some parameters (`se`), or a right estimate whatever the unit (`value`).
 
 hard_case <- function(name) {
   make <- hard_cases[[name]]
@@ -125,9 +125,9 @@ hard_cases <- list(
       ),
       random(e ~ mvnormal(c(0, 0), diag(o)) | ID),
       {
-        V <- v * exp(e[2])
+        v_i <- v * exp(e[2])
         d/dt(depot) <- -ka * depot
-        d/dt(central) <- ka * depot / V - vm * exp(e[1]) * central / (km + central)
+        d/dt(central) <- ka * depot / v_i - vm * exp(e[1]) * central / (km + central)
         DV ~ normal(central, prop(s))
       }
     )

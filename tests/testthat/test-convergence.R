@@ -1,6 +1,7 @@
 # What a fit says of its status with.
 made_fit <- function(code, ...) {
-  made <- list(model = list(spec = list(random = list(list()))), status = list(code = code, evidence = character()), ...)
+  status <- list(code = code, evidence = character())
+  made <- list(model = list(spec = list(random = list(list()))), status = status, ...)
   structure(made, class = "nlme_fit")
 }
 
