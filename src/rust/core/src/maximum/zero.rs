@@ -125,7 +125,14 @@ impl Search<'_> {
             let Some((value, error)) = self.value(&trial, round) else {
                 continue;
             };
-            if value >= best - COST - error.min(0.05) {
+            // The border of a full covariance has maxima of its own: there it must be better, not merely as good.
+            let alone = set.iter().all(|i| spreads[*i].alone);
+            let cost = if alone {
+                COST + error.min(0.05)
+            } else {
+                -WORTH
+            };
+            if value >= best - cost {
                 theta = trial;
                 best = best.max(value);
                 set.iter().for_each(|i| zero[*i] = true);
