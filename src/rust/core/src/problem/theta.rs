@@ -184,7 +184,7 @@ impl Theta {
     /// Whether a bound holds a coordinate against its score.
     pub fn presses(&self, k: usize, value: f64, score: f64) -> bool {
         let (low, high) = (value <= self.lower[k], value >= self.upper[k]);
-        low && high || low && score < 0.0 || high && score > 0.0
+        low && (high || score < 0.0) || high && score > 0.0
     }
 
     /// Whether a coordinate is a value as the user writes it, in a unit of his.

@@ -205,7 +205,7 @@ impl<'a> Run<'a> {
             return Ok(None);
         }
         let gradient = total_gradient(reports);
-        let numeric = self.parts[0].mstep.scored.len() > 0 && self.schedule.keeps_scores(k);
+        let numeric = !self.parts[0].mstep.scored.is_empty() && self.schedule.keeps_scores(k);
         if numeric && k.is_multiple_of(INFORMATION_EVERY) {
             self.learn_information(workers);
         }
