@@ -65,10 +65,15 @@ status_advice <- function(fit) {
     } else {
       "Raise `exploration` and `smoothing` in saem(), and look at plot(fit, \"trace\")."
     },
-    stalled = "Start elsewhere or simplify the random effects; see plot(fit, \"trace\").",
+    stalled = advice_stalled(fit, "Start elsewhere or simplify the random effects; see plot(fit, \"trace\")."),
     not_finite = advice_not_finite(fit),
     interrupted = "The estimates are those of the last iteration; `fit_nlme(start_from = )` with this fit goes on."
   )
+}
+
+advice_stalled <- function(fit, other) {
+  if (!any(grepl("equations have no solution", fit$status$evidence, fixed = TRUE))) return(other)
+  paste("Raise the limits of ode_control(), or change the starting values.", other)
 }
 
 advice_not_finite <- function(fit) {
@@ -87,10 +92,10 @@ advice_for_vem <- function(fit) {
     } else {
       "Raise `maxiters` and `sweeps` in vem(), and look at plot(fit, \"trace\")."
     },
-    stalled = paste(
+    stalled = advice_stalled(fit, paste(
       "Start elsewhere, as from a fit by saem() with `start_from`, or simplify the random effects;",
       "see plot(fit, \"trace\")."
-    ),
+    )),
     not_finite = advice_not_finite(fit),
     interrupted = "The estimates are those of the last iteration; `start_from` this fit begins there."
   )

@@ -29,6 +29,9 @@ const MAX_PARAMETERS: usize = 500;
 const STEP: f64 = 5e-3;
 const SOLVED_STEP: f64 = 3e-2;
 
+/// Weight of the draws of a batch without a score that can be passed over.
+const LOST: f64 = 0.05;
+
 /// What weighted draws say of the free coordinates.
 #[derive(Debug, Clone)]
 pub struct Information {
@@ -144,6 +147,11 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         let means = cloud.means();
         let workers = sampling.workers;
         let mut draws = cloud.draw_scores(&found.free, (&priors, &means), workers);
+        let weights = scored(drawn.weights, &draws, (cloud.copies, p));
+        let drawn = &Drawn {
+            weights: &weights,
+            ..*drawn
+        };
         let plain = Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES));
         for (total, own) in found.squares.iter_mut().zip(&plain.squares) {
             *total += own;
@@ -288,6 +296,11 @@ impl<'a> Differences<'a> {
         let priors = priors(self.joint, self.theta)?;
         let means = cloud.means();
         let scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
+        let weights = scored(drawn.weights, &scores, (cloud.copies, self.free.len()));
+        let drawn = &Drawn {
+            weights: &weights,
+            ..*drawn
+        };
         let ground = Ground {
             draws: drawn.draws,
             weights: drawn.weights,
@@ -433,6 +446,27 @@ fn drift(cloud: &Cloud, drawn: &Drawn, scores: &[f64], p: usize) -> Vec<Drift> {
         }
     };
     (0..cloud.batches.len()).map(batch).collect()
+}
+
+/// Weights of the draws of every batch without those that have a density but no score, as where only the equations of
+/// derivatives were not solved; as they are where these weigh too much to be passed over.
+fn scored(weights: &[f64], scores: &[f64], (copies, p): (usize, usize)) -> Vec<f64> {
+    let mut found = weights.to_vec();
+    let batches = found.chunks_mut(copies.max(1));
+    for (own, scores) in batches.zip(scores.chunks((copies * p).max(1))) {
+        let draws = scores.chunks_exact(p.max(1));
+        let known: Vec<bool> = draws.map(|s| s.iter().all(|x| x.is_finite())).collect();
+        let lost: f64 = (own.iter().zip(&known))
+            .filter(|(_, known)| !**known)
+            .map(|(weight, _)| weight)
+            .sum();
+        if lost > 0.0 && lost <= LOST {
+            for (weight, known) in own.iter_mut().zip(&known) {
+                *weight = if *known { *weight / (1.0 - lost) } else { 0.0 };
+            }
+        }
+    }
+    found
 }
 
 /// Weight, effects and scores of the draws of a batch that count.

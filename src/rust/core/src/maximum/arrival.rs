@@ -33,6 +33,8 @@ pub struct Arrival {
     /// Free coordinates of the model, and their covariance: not a number where there is none.
     free: Vec<usize>,
     pub covariance: Option<DMatrix<f64>>,
+    /// Whether equations without solution hide a part of the likelihood.
+    pub hidden: bool,
     /// The largest Monte-Carlo error of a standard error, relative to it.
     pub covariance_error: f64,
     /// Conditional means and standard deviations of `phi` of each grouping, `levels x d`, row-major.
@@ -92,6 +94,10 @@ impl Search<'_> {
         let mut stopped = false;
         for _ in 0..TURNS {
             let search = self.of(&stance);
+            // Of a likelihood that is another's the maximum is not searched.
+            if sense::hidden(&search, &look).is_some() {
+                break;
+            }
             (look, stopped) = search.go_on(look, &stance.bounds, &mut round, watch);
             if stopped || self.rounds == 0 {
                 break;
@@ -185,7 +191,10 @@ impl Search<'_> {
             }
             covariance = Some(among(&look.information.free, &free, &own));
         }
-        let senseless = sense::objections(self.joint, &look);
+        let mut senseless = sense::objections(self.joint, &look);
+        let hidden = sense::hidden(&self.of(stance), &look);
+        let is_hidden = hidden.is_some();
+        senseless.extend(hidden);
         if !senseless.is_empty() && status == FitStatus::Converged {
             status = FitStatus::Stalled;
         }
@@ -199,6 +208,7 @@ impl Search<'_> {
             look,
             status,
             evidence,
+            hidden: is_hidden,
             free,
             covariance,
             covariance_error,

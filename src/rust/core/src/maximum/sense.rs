@@ -1,10 +1,16 @@
 //! Ask of an estimate what anybody would: does it describe the outcomes better than a constant?
 
-use super::arrive::Look;
+use super::arrive::{Look, Search};
+use crate::inference::cloud::{layouts, Cloud};
+use crate::inference::points::{LatticePoints, Source};
 use crate::problem::Joint;
+use crate::random::{Purpose, Stream};
 
 /// Log-likelihood that an estimate may be short of.
 const SLACK: f64 = 0.05;
+
+/// Draws of each batch among which those without a solution are counted.
+const COUNTED: usize = 128;
 
 /// What speaks against an estimate although nothing pulls it on, in words.
 ///
@@ -22,6 +28,56 @@ pub fn objections(joint: &Joint, look: &Look) -> Vec<String> {
     vec![format!(
         "A constant describes the outcomes better (log-likelihood {constant:.1}) than these estimates ({value:.1})."
     )]
+}
+
+/// What solutions that failed hide of the likelihood, in words: chains and draws saw the rest of the distribution of the
+/// effects alone, and estimates that avoid what is hard to solve are likely for no other reason. `search`: in the form of
+/// the model in which the look was taken.
+pub fn hidden(search: &Search, look: &Look) -> Option<String> {
+    let joint = search.joint;
+    let counts = joint.main().form.dynamics.as_ref()?.counts();
+    if counts.failed().iter().all(|(_, n)| *n == 0) {
+        return None;
+    }
+    let layouts = layouts(joint, COUNTED);
+    let mut cloud = Cloud::new(joint, &layouts);
+    let source = Source {
+        stream: Stream {
+            seed: search.seed,
+            purpose: Purpose::Importance,
+        },
+        replicate: 0,
+    };
+    let points = LatticePoints::new(source, COUNTED, cloud.batches.max_dim());
+    let mut draws = vec![0.0; cloud.n_effects()];
+    for (b, q) in look.proposal.iter().enumerate() {
+        let d = q.dim();
+        let z = points.normals(b, d);
+        for c in 0..COUNTED {
+            let first = cloud.first(b, c);
+            q.place(&z[c * d..(c + 1) * d], &mut draws[first..first + d]);
+        }
+    }
+    cloud.prepare(&look.theta);
+    cloud.set(&draws);
+    let logs = cloud.log_lik(search.workers);
+    let lost = |own: &[f64]| {
+        own.iter().filter(|x| !x.is_finite()).count() as f64 / own.len().max(1) as f64
+    };
+    let parts: Vec<f64> = logs.chunks(COUNTED).map(lost).collect();
+    let missing: f64 = parts.iter().map(|part| -(-part).ln_1p()).sum();
+    let (most, part) = parts.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))?;
+    let records = &joint.main().records;
+    let level = joint.batches[0].iter().position(|b| *b == most)?;
+    (missing > SLACK).then(|| {
+        format!(
+            "The equations have no solution for about {:.0} % of the likely random effects of `{}` {}: the likelihood is \
+             that of the others.",
+            (100.0 * part).max(1.0),
+            records.group,
+            records.labels[level]
+        )
+    })
 }
 
 /// Log-likelihood of all observations under one constant distribution an outcome; `None` where some outcome has none.

@@ -118,7 +118,8 @@ fn around_the_other_way(
     arrival: Option<Arrival>,
     monitor: &dyn Monitor,
 ) -> Option<Arrival> {
-    let there = (arrival.as_ref()).is_some_and(|a| a.status == FitStatus::Converged);
+    let done = |a: &Arrival| a.hidden || a.status == FitStatus::Converged;
+    let there = arrival.as_ref().is_some_and(done);
     if there || search.rounds == 0 || monitor.interrupted() {
         return arrival;
     }

@@ -50,8 +50,11 @@ impl Cloud<'_> {
                 for (l, lane) in block.lanes.iter().enumerate() {
                     let level = lane.subject as usize;
                     let at = self.levels[0][level] * self.copies + lane.copy as usize;
-                    let score = error.score(level, &self.theta, column.0[l]);
-                    total[error.theta] += weights[at] * score;
+                    // What does not count may not be finite.
+                    if weights[at] != 0.0 {
+                        let score = error.score(level, &self.theta, column.0[l]);
+                        total[error.theta] += weights[at] * score;
+                    }
                 }
             }
         }
