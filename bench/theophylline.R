@@ -51,6 +51,7 @@ write_request("saem-theophylline", model, data, saem())
 write_request("equations-theophylline", equations(), data, saem())
 write_request("steps-theophylline", equations(ode_control(linear = FALSE)), data, saem())
 write_request("vem-theophylline", model, data, vem())
+write_request("vem-steps-theophylline", equations(ode_control(linear = FALSE)), data, vem())
 
 warfarin <- file.path(Sys.getenv("NLMERS_SHARED"), "reference", "data", "warfarin_cp.csv")
 if (file.exists(warfarin)) {

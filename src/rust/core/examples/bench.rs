@@ -14,7 +14,7 @@ use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{Derivatives, Given, Joint, Known, Problem, Scratch, Stored, Values};
 use nlmers_core::request::{run, Columns, Request};
-use nlmers_core::saem::options::ChainOptions;
+use nlmers_core::saem::options::{ChainOptions, ScheduleOptions};
 use nlmers_core::saem::{fit, SaemOptions};
 
 type Failure = Box<dyn std::error::Error>;
@@ -44,7 +44,7 @@ fn main() -> Result<(), Failure> {
         for name in ["equations", "steps"] {
             beside(folder, name)?;
         }
-        for name in ["vem-theophylline", "vem-warfarin"] {
+        for name in ["vem-theophylline", "vem-steps-theophylline", "vem-warfarin"] {
             whole_request(&format!("{folder}/{name}"), unit)?;
         }
     }
@@ -83,7 +83,17 @@ fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
                 ..defaults.clone()
             },
         ),
-        ("defaults", defaults),
+        (
+            "phases that end by themselves",
+            SaemOptions {
+                schedule: ScheduleOptions {
+                    adaptive: true,
+                    ..defaults.schedule.clone()
+                },
+                ..defaults.clone()
+            },
+        ),
+        ("phases of fixed length", defaults),
     ];
     for (name, options) in cases {
         let mut failed = false;
@@ -91,7 +101,7 @@ fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
             failed |= fit(&problem, &options, 1, 1, &Silent).is_err()
         });
         println!(
-            "SAEM on theophylline, {name}, {}+{} iterations, one thread: {:.2} ms = {:.2} units{}",
+            "SAEM on theophylline, {name}, at most {}+{} iterations, one thread: {:.2} ms = {:.2} units{}",
             options.schedule.exploration,
             options.schedule.smoothing,
             1e3 * time,

@@ -37,6 +37,8 @@ const LOST: f64 = 0.05;
 pub struct Information {
     /// The free coordinates of `theta`, in the order of the rows.
     pub free: Vec<usize>,
+    /// Whether no coordinate needs differences: the observed information is known with the scores.
+    pub is_closed: bool,
     /// Observed information of the data, and the same from the draws of each replicate alone.
     pub observed: DMatrix<f64>,
     pub replicates: Vec<DMatrix<f64>>,
@@ -131,9 +133,10 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         scores: vec![0.0; joint.n_batches * p],
         moments: Weighted::none(&Batches::new(joint)),
         importance: Importance::default(),
+        is_closed: open_coordinates(joint).is_empty(),
         free,
     };
-    let open = !open_coordinates(joint).is_empty();
+    let open = !found.is_closed;
     let mut gradient = vec![0.0; joint.theta.len()];
     let mut failed = None;
     let importance = sampling.visit(posterior, |cloud, drawn| {

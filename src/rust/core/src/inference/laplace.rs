@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::joint::joint_modes;
+use super::joint::{joint_modes, log_density};
 use super::modes::{step_curvature, Conditional, ModeOptions, Modes};
 use super::posterior::{population, Batches, Gaussian, Posterior};
 use super::proposal::around;
+use crate::distributions::LN_SQRT_2PI;
 use crate::error::Result;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points, Prior, Problem};
@@ -42,6 +43,31 @@ pub fn posterior(
         }
     });
     Ok(chosen.collect())
+}
+
+/// Laplace's approximation of the log-likelihood, with the posteriors that [`posterior`] has found at `theta`.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn log_lik(joint: &Joint, theta: &[f64], posterior: &Posterior) -> Result<f64> {
+    let batches = Batches::new(joint);
+    let parts = joint.parts.iter();
+    let mut values: Vec<Vec<f64>> = parts
+        .map(|part| {
+            let held = part.held.clone();
+            held.unwrap_or_else(|| vec![0.0; part.n_subjects() * part.n_phi()])
+        })
+        .collect();
+    for (q, own) in posterior.iter().zip(&batches.coordinates) {
+        for (c, x) in own.iter().zip(&q.mean) {
+            values[c.group][c.level * joint.parts[c.group].n_phi() + c.effect] = *x;
+        }
+    }
+    let at_modes: f64 = log_density(joint, theta, &joint.points(values))?
+        .iter()
+        .sum();
+    let volume = |q: &Gaussian| q.dim() as f64 * LN_SQRT_2PI + q.log_det();
+    Ok(at_modes + posterior.iter().map(volume).sum::<f64>())
 }
 
 fn is_finite(q: &Gaussian) -> bool {

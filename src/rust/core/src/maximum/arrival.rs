@@ -3,7 +3,6 @@
 use nalgebra::DMatrix;
 
 use super::arrive::{Look, Search, Watch};
-use super::maximizer::free;
 use super::sense;
 use super::spectrum::Spectrum;
 use super::stance::Stance;
@@ -11,6 +10,7 @@ use super::zero::{spreads, Spread};
 use crate::error::Result;
 use crate::fitted::FitStatus;
 use crate::inference::cloud::Levels;
+use crate::inference::information::free;
 use crate::inference::posterior::{Batches, Posterior};
 use crate::inference::sandwich::filled;
 use crate::problem::{Joint, Means};

@@ -113,6 +113,17 @@ impl Look {
         !saddle && self.gain <= tolerance + self.noise
     }
 
+    /// Whether more draws would tell more.
+    fn is_vague(&self) -> bool {
+        let Some(spectrum) = &self.spectrum else {
+            return true;
+        };
+        let error = 2.0 * self.error();
+        let n = self.information.free.len();
+        let noisy = self.noise > NOISY || error * error > NOISY;
+        noisy || spectrum.is_unsure() || spectrum.error(&spectrum.covariance(n)) > VAGUE
+    }
+
     /// How much less likely than `other`, beyond what noise explains.
     fn falls_from(&self, other: &Self) -> bool {
         let noise = self.error().hypot(other.error());
@@ -163,12 +174,15 @@ impl<'a> Search<'a> {
         let sampling = self.sampling(theta, round, self.draws);
         let q = sampling.moved(q)?;
         let mut information = information::scores(&sampling, &q)?;
-        information.observed.clone_from(&known.information.observed);
-        information
-            .replicates
-            .clone_from(&known.information.replicates);
+        let is_full = information.is_closed;
+        if !is_full {
+            information.observed.clone_from(&known.information.observed);
+            information
+                .replicates
+                .clone_from(&known.information.replicates);
+        }
         let mut look = self.judge(theta, q, information, bounds);
-        look.is_full = false;
+        look.is_full = is_full && !look.is_vague();
         Ok(look)
     }
 
@@ -186,15 +200,8 @@ impl<'a> Search<'a> {
             let information =
                 information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
             let look = self.judge(theta, q.clone(), information, bounds);
-            let error = 2.0 * look.error();
-            let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
-            let vague = look.spectrum.as_ref().is_some_and(|spectrum| {
-                let n = look.information.free.len();
-                spectrum.error(&spectrum.covariance(n)) > VAGUE
-            });
-            let noisy = look.noise > NOISY || error * error > NOISY || unsure || vague;
             let possible = sampling.draws == draws && draws < self.draws * MORE;
-            if !noisy || !possible {
+            if !look.is_vague() || !possible {
                 return Ok(look);
             }
             draws *= MORE;

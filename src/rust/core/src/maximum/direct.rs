@@ -10,8 +10,8 @@ use nalgebra::{DMatrix, DVector};
 
 use super::arrival::Arrival;
 use super::arrive::{Look, Search, Watch};
-use super::maximizer::free;
 use crate::error::Result;
+use crate::inference::information::free;
 use crate::inference::posterior::{Gaussian, Posterior};
 
 /// Most parameters for which second derivatives show the way.

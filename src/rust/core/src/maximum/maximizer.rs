@@ -3,12 +3,13 @@
 use nalgebra::DMatrix;
 
 use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
+use crate::inference::information::free;
 use crate::inference::posterior::Batches;
 use crate::mstep::{
     add_complete, Annealing, MStep, Preconditioner, Scores, Statistics, Step, Trust, MAX_PARAMETERS,
 };
 use crate::parallel::Workers;
-use crate::problem::{Joint, MeanProgram, Means, Prior, Route};
+use crate::problem::{Joint, MeanProgram, Means, Prior};
 
 /// The population distribution at one `theta`, one entry a grouping.
 pub struct Population<'p> {
@@ -28,13 +29,6 @@ pub fn priors(joint: &Joint, theta: &[f64]) -> Option<Vec<Prior>> {
     let each = joint.parts.iter().filter(|_| finite);
     let found: Option<Vec<Prior>> = each.map(|part| Prior::new(part, theta).ok()).collect();
     found.filter(|found| found.len() == joint.parts.len())
-}
-
-/// Coordinates that are estimated.
-pub fn free(joint: &Joint) -> Vec<usize> {
-    let routes = joint.theta.routes.iter().enumerate();
-    let free = routes.filter(|(_, route)| **route != Route::Fixed);
-    free.map(|(k, _)| k).collect()
 }
 
 /// The M-step of every grouping.

@@ -17,6 +17,6 @@ mod zero;
 pub use arrival::Arrival;
 pub use arrive::{Look, Search, Watch};
 pub use ascent::{climb, sizes, Patience, Summit, Surface};
-pub use maximizer::{free, priors, Ground, Maximizer, Population};
+pub use maximizer::{priors, Ground, Maximizer, Population};
 pub use metric::Metric;
 pub use sampled::{normalize, Kept, Proposal, Sampled};

@@ -228,6 +228,7 @@ mod tests {
         let shift = |s: f64| &observed + DMatrix::identity(p, p) * (s * wobble);
         Information {
             free: (0..p).collect(),
+            is_closed: true,
             squares: complete.diagonal().as_slice().to_vec(),
             replicates: [1.0, -1.0, 1.0, -1.0].map(shift).to_vec(),
             observed,

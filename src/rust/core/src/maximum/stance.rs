@@ -7,10 +7,11 @@
 //! far they vary.
 
 use super::arrive::Search;
-use super::maximizer::{free, priors};
+use super::maximizer::priors;
 use super::zero::Spread;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::Result;
+use crate::inference::information::free;
 use crate::inference::posterior::{Batches, Posterior};
 use crate::problem::{Joint, Theta};
 

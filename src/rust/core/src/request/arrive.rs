@@ -2,10 +2,11 @@
 
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
+use crate::inference::information::free;
+use crate::inference::laplace;
 use crate::inference::posterior::Posterior;
-use crate::maximum::{free, Arrival, Patience, Search};
+use crate::maximum::{Arrival, Patience, Search};
 use crate::monitor::{Monitor, Progress};
-use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::saem::SaemOptions;
@@ -45,19 +46,17 @@ pub fn arrive(
     (seed, workers): (u64, &Workers),
     monitor: &dyn Monitor,
 ) -> Option<Arrival> {
-    let n_free = free(joint).len();
-    let stopped = fit.status == FitStatus::Interrupted;
-    if stopped || n_free > MAX_PARAMETERS || options.maximizes_otherwise() {
+    if fit.status == FitStatus::Interrupted || !options.is_judged(joint) {
         return None;
     }
-    let penalty = vec![0.0; n_free];
+    let penalty = vec![0.0; free(joint).len()];
     let search = Search {
         joint,
         workers,
         seed,
         draws: options.draws,
         climbing: options.polish_draws,
-        rounds: if options.polish {
+        rounds: if options.goes_on(joint) {
             options.polish_rounds
         } else {
             0
@@ -88,6 +87,10 @@ pub fn arrive(
     doubt(joint, fit, options);
     Some(arrival)
 }
+
+/// Log-likelihood by Laplace's method, in all and for each batch, by which a start must be worse to be forgotten unseen.
+const CLEAR: f64 = 1.0;
+const UNSURE: f64 = 0.1;
 
 fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival> {
     let first = search.joint.points(fit.cond_mean.clone());
@@ -159,6 +162,13 @@ fn better_start(search: &Search, (theta, q): (Vec<f64>, Posterior)) -> (Vec<f64>
     let Ok(other) = search.laplace(&start, None) else {
         return (theta, q);
     };
+    let about = |theta: &[f64], q: &Posterior| laplace::log_lik(search.joint, theta, q);
+    if let (Ok(run), Ok(start)) = (about(&theta, &q), about(&start, &other)) {
+        // Two approximations of one kind hardly tell otherwise.
+        if start < run - CLEAR - UNSURE * search.joint.n_batches as f64 {
+            return (theta, q);
+        }
+    }
     let value = |theta: &[f64], q: &Posterior| {
         let sampling = search.sampling(theta, 0, FEW);
         let found = sampling.moved(q).and_then(|q| sampling.run(&q));

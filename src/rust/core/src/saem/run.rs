@@ -21,11 +21,12 @@ use nalgebra::DMatrix;
 use crate::data::Layout;
 use crate::error::Result;
 use crate::fitted::Trace;
+use crate::inference::information::free;
 use crate::keep::keeps;
 use crate::monitor::Progress;
 use crate::mstep::{Annealing, MStep, Scores, Step, MAX_PARAMETERS};
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Prior, Route};
+use crate::problem::{Joint, Means, Prior};
 
 /// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
@@ -80,9 +81,7 @@ impl<'a> Run<'a> {
         hooks: Hooks<'a>,
     ) -> Result<Self> {
         let theta = joint.theta.start.clone();
-        let free: Vec<usize> = (0..theta.len())
-            .filter(|k| joint.theta.routes[*k] != Route::Fixed)
-            .collect();
+        let free = free(joint);
         let smoother = || {
             let plan = plan(options, joint, Phase::Smoothing, 1);
             let sampler = options.sampler.sampler(joint.main().n_phi());

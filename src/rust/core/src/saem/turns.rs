@@ -23,6 +23,7 @@ pub fn plan(options: &SaemOptions, joint: &Joint, phase: Phase, iteration: usize
         age: if options.warm_start { iteration } else { 1 },
         steps: options.mcmc_steps.max(1),
         smoothing: phase == Phase::Smoothing,
+        brief: options.schedule.adaptive && options.goes_on(joint),
         in_turns: joint.parts.len() > 1,
         cold: !options.warm_start,
     }

@@ -30,8 +30,10 @@ impl MixtureSampler {
         match plan {
             Plan { in_turns: true, .. } => self.options.in_turns(),
             Plan {
-                smoothing: true, ..
-            } => self.options.smoothing(),
+                smoothing: true,
+                brief,
+                ..
+            } => self.options.smoothing(*brief),
             _ => self.options,
         }
     }

@@ -83,6 +83,8 @@ pub struct Plan {
     pub steps: usize,
     /// Whether the estimator averages, so that every draw lowers the Monte-Carlo error of the estimate.
     pub smoothing: bool,
+    /// Whether the estimate is taken on from other draws when the run has ended, so that few will do.
+    pub brief: bool,
     /// Whether several groupings take turns, each given the draws of the others.
     pub in_turns: bool,
     /// Whether chains and all that was learned are forgotten before the iteration.

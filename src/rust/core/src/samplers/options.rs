@@ -38,8 +38,8 @@ pub enum SamplerOptions {
 }
 
 /// Sweeps of each kernel in an iteration of the exploration. While smoothing, where every draw lowers the Monte-Carlo
-/// error of the estimate, the independence kernel sweeps eight times as often; the prior kernel, which serves to find
-/// the mass of the distribution, has done its work.
+/// error of the estimate, the independence kernel sweeps eight times as often, twice where importance draws finish the
+/// estimate; the prior kernel, which serves to find the mass of the distribution, has done its work.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Mixture {
@@ -111,11 +111,12 @@ impl Default for SamplerOptions {
 }
 
 impl Mixture {
-    /// Sweeps in an iteration of the smoothing.
-    pub fn smoothing(self) -> Self {
+    /// Sweeps in an iteration of the smoothing; `brief`: where few draws will do.
+    pub fn smoothing(self, brief: bool) -> Self {
+        let often = if brief { 2 } else { 8 };
         Self {
             prior: if self.independence > 0 { 0 } else { self.prior },
-            independence: 8 * self.independence,
+            independence: often * self.independence,
             ..self
         }
     }

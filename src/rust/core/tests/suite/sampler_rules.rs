@@ -79,6 +79,7 @@ impl<'a> Bench<'a> {
             age: if cold { 1 } else { iteration },
             steps: 3,
             smoothing: false,
+            brief: false,
             in_turns: false,
             cold,
         };

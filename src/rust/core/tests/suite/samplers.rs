@@ -106,6 +106,7 @@ fn run(target: &Target, options: SamplerOptions) -> (Sums, Vec<Report>) {
         age: 0,
         steps: 5,
         smoothing: false,
+        brief: false,
         in_turns: false,
         cold: false,
     };

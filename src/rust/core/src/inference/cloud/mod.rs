@@ -46,6 +46,8 @@ struct Part<'a> {
     values: Values<'a>,
     /// Whether these were computed for the current `theta`.
     ready: bool,
+    /// What they say in the lanes, once it was asked for.
+    said: Option<Vec<Column>>,
     by_phi: Derivatives<'a>,
     by_theta: Derivatives<'a>,
     means: MeanProgram<'a>,
@@ -97,6 +99,7 @@ impl<'a> Cloud<'a> {
             Part {
                 values: Values::new(problem, layout, values),
                 ready: false,
+                said: None,
                 by_phi: Derivatives::new(problem, layout, &problem.programs.phi),
                 by_theta: Derivatives::new(problem, layout, &problem.programs.theta),
                 means: MeanProgram::new(problem, layout),
@@ -174,6 +177,7 @@ impl<'a> Cloud<'a> {
                 }
             }
         }
+        self.parts.iter_mut().for_each(|part| part.said = None);
         if self.joint.parts.len() > 1 {
             self.tell();
         }
@@ -191,6 +195,7 @@ impl<'a> Cloud<'a> {
         part.by_phi.set_known(known.clone());
         part.by_theta.set_known(known);
         part.ready = false;
+        part.said = None;
     }
 
     /// Let every grouping know the others' effects.
@@ -209,6 +214,7 @@ impl<'a> Cloud<'a> {
         self.theta = theta.to_vec();
         for part in &mut self.parts {
             part.ready = false;
+            part.said = None;
             part.by_phi.prepare(theta);
             part.by_theta.prepare(theta);
         }
@@ -235,21 +241,29 @@ impl<'a> Cloud<'a> {
 
     /// `log p(y_b | phi_bc)`, with what effects that are not Gaussian add.
     pub fn log_lik(&mut self, workers: &Workers) -> Vec<f64> {
-        self.ready();
         let mut total = vec![0.0; self.batches.len() * self.copies];
         for g in 0..self.parts.len() {
-            let columns = self.lane_values(g, workers);
-            self.add_up(g, &columns, &mut total);
+            self.say(g, workers);
+            self.add_up(g, self.said(g), &mut total);
         }
         total
     }
 
-    /// What the program of a grouping says in its lanes, block by block; it must be ready.
-    fn lane_values(&self, g: usize, workers: &Workers) -> Vec<Column> {
-        let (values, phi) = (&self.parts[g].values, &self.phi[g]);
-        workers.map_range(phi.len(), Vec::new, |work, b| {
-            values.log_lik(b, &phi[b], work)
-        })
+    /// Compute what the program of a grouping says in its lanes, unless that is known.
+    fn say(&mut self, g: usize, workers: &Workers) {
+        self.ready();
+        if self.parts[g].said.is_none() {
+            let (values, phi) = (&self.parts[g].values, &self.phi[g]);
+            let said = workers.map_range(phi.len(), Vec::new, |work, b| {
+                values.log_lik(b, &phi[b], work)
+            });
+            self.parts[g].said = Some(said);
+        }
+    }
+
+    /// What [`Cloud::say`] has computed, block by block.
+    fn said(&self, g: usize) -> &[Column] {
+        self.parts[g].said.as_deref().unwrap_or(&[])
     }
 
     /// `log p(phi_bc)` of the Gaussian distribution of the effects.

@@ -42,11 +42,11 @@ impl Cloud<'_> {
     /// Gaussian, means and covariances without a closed form. One entry a coordinate.
     pub fn theta_gradient(&mut self, weights: &[f64], workers: &Workers) -> Vec<f64> {
         let mut total = vec![0.0; self.theta.len()];
-        if let Some(error) = &self.joint.main().constant_error {
-            self.ready();
+        let joint = self.joint;
+        if let Some(error) = &joint.main().constant_error {
+            self.say(0, workers);
             // Each level of the first grouping has its own lane, whatever it shares a batch with.
-            let columns = self.lane_values(0, workers);
-            for (block, column) in self.layouts[0].blocks.iter().zip(columns) {
+            for (block, column) in self.layouts[0].blocks.iter().zip(self.said(0)) {
                 for (l, lane) in block.lanes.iter().enumerate() {
                     let level = lane.subject as usize;
                     let at = self.levels[0][level] * self.copies + lane.copy as usize;
@@ -115,8 +115,10 @@ impl Cloud<'_> {
         (priors, means): (&[Prior], &[Means]),
         workers: &Workers,
     ) -> Vec<f64> {
-        if self.joint.main().constant_error.is_some() {
-            self.ready();
+        for g in 0..self.parts.len() {
+            if self.joint.parts[g].constant_error.is_some() {
+                self.say(g, workers);
+            }
         }
         let this = &*self;
         let p = free.len();
@@ -155,8 +157,8 @@ impl Cloud<'_> {
         let columns = match self.differentiated(g) {
             Some(part) => part.by_theta.population_adjoints(b, phi, scratch).1,
             None => {
-                if self.joint.parts[g].constant_error.is_some() {
-                    log_lik = self.parts[g].values.log_lik(b, phi, &mut scratch.work);
+                if let Some(said) = self.said(g).get(b) {
+                    log_lik = said.clone();
                 }
                 &[]
             }

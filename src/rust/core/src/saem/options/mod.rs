@@ -14,6 +14,9 @@ use serde::Deserialize;
 
 use super::optimizer::OptimizerOptions;
 use crate::inference::ebe::EbeOptions;
+use crate::inference::information::free;
+use crate::mstep::MAX_PARAMETERS;
+use crate::problem::Joint;
 use crate::samplers::SamplerOptions;
 
 /// Options of a run.
@@ -92,6 +95,16 @@ impl SaemOptions {
     pub fn maximizes_otherwise(&self) -> bool {
         let user = [Hook::Suffstats, Hook::QFromStats, Hook::MstepClosedForm];
         user.iter().any(|hook| self.mstep.has(*hook))
+    }
+
+    /// Whether the estimates are taken on at importance draws when the iterations have ended.
+    pub fn goes_on(&self, joint: &Joint) -> bool {
+        self.polish && self.polish_rounds > 0 && self.is_judged(joint)
+    }
+
+    /// Whether the estimates are judged at importance draws.
+    pub fn is_judged(&self, joint: &Joint) -> bool {
+        free(joint).len() <= MAX_PARAMETERS && !self.maximizes_otherwise()
     }
 
     /// The two-phase schedule of saemix with these numbers of iterations, everything else by default.
