@@ -33,6 +33,8 @@ pub struct Arrival {
     /// Free coordinates of the model, and their covariance: not a number where there is none.
     free: Vec<usize>,
     pub covariance: Option<DMatrix<f64>>,
+    /// Whether a full covariance stands at its border, which has maxima of its own.
+    pub border: bool,
     /// Whether equations without solution hide a part of the likelihood.
     pub hidden: bool,
     /// The largest Monte-Carlo error of a standard error, relative to it.
@@ -208,6 +210,7 @@ impl Search<'_> {
             look,
             status,
             evidence,
+            border: spreads.iter().zip(zero).any(|(s, zero)| *zero && !s.alone),
             hidden: is_hidden,
             free,
             covariance,

@@ -46,9 +46,10 @@ const CLIMB: u32 = 1 << 16;
 /// Effective part of the draws of a batch below which a climb is not believed beyond its round.
 const DEGENERATE: f64 = 0.2;
 
-/// Most parameters for which Newton steps are taken, and how many of them at most.
+/// Most parameters for which Newton steps are taken, and how many of them at most, also where a search hurries.
 const FEW_PARAMETERS: usize = 40;
 const STEPS: usize = 20;
+const FEW_STEPS: usize = 6;
 
 /// The longest Newton step in standard errors, that after which a few draws look first, how many, and how often it is
 /// halved.
@@ -69,8 +70,10 @@ pub struct Search<'a> {
     /// Importance draws of each batch by which an estimate is judged, and that a climb holds.
     pub draws: usize,
     pub climbing: usize,
-    /// Climbs at most.
+    /// Climbs at most; none: an estimate is judged and stays.
     pub rounds: usize,
+    /// Whether the search ends where Newton steps lead no further, before any climb.
+    pub hurries: bool,
     /// Precision of the prior of each free coordinate.
     pub penalty: &'a [f64],
     /// Log density of effects that are absent, one entry a batch, or none.
@@ -260,8 +263,13 @@ impl<'a> Search<'a> {
         let mut best = start;
         let mut climbing = self.climbing;
         let mut newton = best.information.free.len() <= FEW_PARAMETERS;
-        let steps = if newton { STEPS } else { 0 };
-        for _ in 0..self.rounds + steps {
+        let steps = match newton {
+            true if self.hurries => FEW_STEPS,
+            true => STEPS,
+            false => 0,
+        };
+        let climbs = if self.hurries { 0 } else { self.rounds };
+        for _ in 0..climbs + steps {
             if best.is_there() || self.rounds == 0 {
                 break;
             }
@@ -286,6 +294,9 @@ impl<'a> Search<'a> {
                     best = full;
                 }
                 continue;
+            }
+            if self.hurries {
+                break;
             }
             let from = (best.theta.as_slice(), &best.proposal);
             let Some(Summit { theta, stopped, .. }) = self.climb(from, bounds, climbing, watch)

@@ -16,12 +16,20 @@ const ZERO: f64 = 1e-5;
 /// Variance of the logarithm of a standard deviation above which it may be 0.
 const VAGUE: f64 = 0.15;
 
-/// Log-likelihood that a variance of 0 may cost, and that one above 0 must bring.
+/// Log-likelihood that a variance of 0 may cost, that the border of a full covariance must bring, and that a variance
+/// above 0 must bring at a first trial.
 const COST: f64 = 0.003;
 const WORTH: f64 = 0.01;
+const LITTLE: f64 = 0.001;
+
+/// Sets of draws at which a trial is compared.
+const RUNS: usize = 3;
 
 /// Standard deviations to try, in units of what the data of a level resolve.
-const TRIALS: [f64; 2] = [0.3, 1.0];
+const TRIALS: [f64; 3] = [0.1, 0.3, 1.0];
+
+/// Standard deviations of its noise above which a gain is believed.
+const SURE: f64 = 3.0;
 
 /// A coordinate that says how far an effect varies.
 #[derive(Debug, Clone)]
@@ -114,33 +122,35 @@ impl Search<'_> {
             }
             moved
         };
-        let mut best = look.log_lik();
         // All together first; where that costs too much, one by one.
         let mut sets = vec![doubtful.clone()];
         if doubtful.len() > 1 {
             sets.extend(doubtful.iter().map(|i| vec![*i]));
         }
+        let mut base = self.values(&theta, round);
         for (n, set) in sets.into_iter().enumerate() {
             let trial = at_zero(&theta, &set);
-            let Some((value, error)) = self.value(&trial, round) else {
+            let values = self.values(&trial, round);
+            let Some((gain, error)) = gain(&values, &base) else {
                 continue;
             };
             // The border of a full covariance has maxima of its own: there it must be better, not merely as good.
             let alone = set.iter().all(|i| spreads[*i].alone);
-            let cost = if alone {
-                COST + error.min(0.05)
+            let least = if alone {
+                -COST - error.min(COST)
             } else {
-                -WORTH
+                WORTH
             };
-            if value >= best - cost {
+            if gain >= least {
                 theta = trial;
-                best = best.max(value);
+                base = values;
                 set.iter().for_each(|i| zero[*i] = true);
                 if n == 0 {
                     break;
                 }
             }
         }
+        *round += RUNS;
         (theta, zero)
     }
 
@@ -151,46 +161,58 @@ impl Search<'_> {
         (spreads, zero): (&[Spread], &mut [bool]),
         round: &mut usize,
     ) -> Option<Vec<f64>> {
-        let (mut best, mut theta) = (look.log_lik() + WORTH + 3.0 * look.error(), None);
-        for (i, spread) in spreads
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| zero[*i])
-            .collect::<Vec<_>>()
-        {
-            let Some(resolved) = self.resolved(&look.theta, spread) else {
+        let mut theta = None;
+        let mut base = self.values(&look.theta, round);
+        for (i, spread) in spreads.iter().enumerate() {
+            if !zero[i] {
                 continue;
-            };
-            for part in TRIALS {
-                let mut trial: Vec<f64> = theta.clone().unwrap_or_else(|| look.theta.clone());
-                let value = self
-                    .joint
-                    .theta
-                    .clamp(spread.coordinate, spread.power * (part * resolved).ln());
-                trial[spread.coordinate] = value;
-                if value <= spread.lowest {
-                    continue;
-                }
-                if let Some((value, error)) = self.value(&trial, round) {
-                    if value > best + 3.0 * error {
-                        best = value;
-                        theta = Some(trial);
-                        zero[i] = false;
-                    }
+            }
+            let from = theta.clone().unwrap_or_else(|| look.theta.clone());
+            for trial in self.trials(&from, spread) {
+                let values = self.values(&trial, round);
+                if gain(&values, &base).is_some_and(|(gain, error)| gain > LITTLE + SURE * error) {
+                    theta = Some(trial);
+                    base = values;
+                    zero[i] = false;
                 }
             }
         }
+        *round += RUNS;
         theta
     }
 
-    /// Log-likelihood and its error, whatever varies.
-    fn value(&self, theta: &[f64], round: &mut usize) -> Option<(f64, f64)> {
-        *round += 1;
-        let q = self.laplace(theta, None).ok()?;
-        let sampling = self.sampling(theta, *round, self.draws);
-        let found = sampling.run(&sampling.moved(&q).ok()?).ok()?;
-        let value = found.total();
-        value.is_finite().then(|| (value, found.total_error()))
+    /// Estimates with a variance above 0, smaller ones first.
+    fn trials(&self, theta: &[f64], spread: &Spread) -> Vec<Vec<f64>> {
+        let Some(resolved) = self.resolved(theta, spread) else {
+            return Vec::new();
+        };
+        let each = TRIALS.into_iter().map(|part| {
+            let value = spread.power * (part * resolved).ln();
+            self.joint.theta.clamp(spread.coordinate, value)
+        });
+        let possible = each.filter(|value| *value > spread.lowest);
+        possible
+            .map(|value| {
+                let mut trial = theta.to_vec();
+                trial[spread.coordinate] = value;
+                trial
+            })
+            .collect()
+    }
+
+    /// Log-likelihoods, whatever varies, each with draws of its own: those of different estimates share them and differ
+    /// by much less noise than each has. Not a number where there is none.
+    fn values(&self, theta: &[f64], round: &usize) -> [f64; RUNS] {
+        let mut found = [f64::NAN; RUNS];
+        let Ok(q) = self.laplace(theta, None) else {
+            return found;
+        };
+        for (run, value) in found.iter_mut().enumerate() {
+            let sampling = self.sampling(theta, *round + 1 + run, self.draws);
+            let total = sampling.moved(&q).and_then(|q| sampling.run(&q));
+            *value = total.map_or(f64::NAN, |found| found.total());
+        }
+        found
     }
 
     /// The standard deviation at which an effect is known from the data of a level as well as from the population: the
@@ -215,6 +237,15 @@ impl Search<'_> {
         let middle = information.get(information.len() / 2)?;
         Some(middle.sqrt().recip())
     }
+}
+
+/// What some estimates gain over others in the same draws, and its error; `None` where it is not known.
+fn gain(values: &[f64; RUNS], base: &[f64; RUNS]) -> Option<(f64, f64)> {
+    let n = RUNS as f64;
+    let each = values.iter().zip(base).map(|(value, base)| value - base);
+    let mean = each.clone().sum::<f64>() / n;
+    let square: f64 = each.map(|gain| (gain - mean).powi(2)).sum();
+    (mean.is_finite()).then(|| (mean, (square / (n * (n - 1.0))).sqrt()))
 }
 
 impl Spread {

@@ -1,5 +1,7 @@
 //! Bring the estimates of SAEM to the maximum of the likelihood, and let the fit say what fresh draws say of them.
 
+use std::cmp::Ordering;
+
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::information::free;
@@ -19,6 +21,9 @@ const FLAT: f64 = 1e-4;
 
 /// Part of its starting value below which no standard deviation falls where the options do not say.
 pub const SMALLEST_SPREAD: f64 = 1e-5;
+
+/// Draws of all batches together below which those of each are more: a few subjects cost little and tell little.
+const FEWEST_LANES: usize = 3600;
 
 /// Draws that tell whether a run has left its start for something worse.
 const FEW: usize = 256;
@@ -54,13 +59,14 @@ pub fn arrive(
         joint,
         workers,
         seed,
-        draws: options.draws,
+        draws: options.draws.max(FEWEST_LANES / joint.n_batches.max(1)),
         climbing: options.polish_draws,
         rounds: if options.goes_on(joint) {
             options.polish_rounds
         } else {
             0
         },
+        hurries: false,
         penalty: &penalty,
         absent: &[],
         patience: Patience {
@@ -72,7 +78,11 @@ pub fn arrive(
     let own = if fit.status == FitStatus::NotFinite {
         None
     } else {
-        match run(&search, fit, monitor) {
+        let hurried = Search {
+            hurries: true,
+            ..search
+        };
+        match run(&hurried, fit, monitor) {
             Ok(arrival) => Some(arrival),
             Err(error) => {
                 fit.warnings.push(format!(
@@ -82,7 +92,11 @@ pub fn arrive(
             }
         }
     };
-    let arrival = around_the_other_way(&search, fit, own, monitor)?;
+    let other = around_the_other_way(&search, fit, own.as_ref(), monitor);
+    let arrival = match other {
+        Some(other) => other,
+        None => patiently(&search, fit, own?, monitor),
+    };
     hand_over(fit, &arrival);
     doubt(joint, fit, options);
     Some(arrival)
@@ -92,15 +106,25 @@ pub fn arrive(
 const CLEAR: f64 = 1.0;
 const UNSURE: f64 = 0.1;
 
+/// The estimates of a run, or its start where that is more likely, taken on by Newton steps.
 fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival> {
     let first = search.joint.points(fit.cond_mean.clone());
     let q = search.laplace(&fit.theta, Some(&first))?;
-    let theta = fit.theta.clone();
+    let (theta, q) = better_start(search, (fit.theta.clone(), q));
+    go_on(search, fit, (&theta, &q), monitor)
+}
+
+/// Go on from some estimates; the trace and the monitor see every step.
+fn go_on(
+    search: &Search,
+    fit: &mut Fit,
+    (theta, q): (&[f64], &Posterior),
+    monitor: &dyn Monitor,
+) -> Result<Arrival> {
     let total = fit.trace.len();
     let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
     let trace = &mut fit.trace;
-    let (theta, q) = better_start(search, (theta, q));
-    search.arrive(&theta, &q, &mut |theta, value| {
+    search.arrive(theta, q, &mut |theta, value| {
         trace.push(theta, 0.0, "polish", objective);
         monitor.report(&Progress {
             iteration: trace.len(),
@@ -113,47 +137,59 @@ fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival>
     })
 }
 
-/// Where a run ended short of a maximum, what variational steps from its start lead to, if that is more likely: they
-/// need no draws far from the data, where those of a run may lose their way.
+/// Whether there is nothing more to do for some estimates.
+fn is_done(search: &Search, arrival: &Arrival, monitor: &dyn Monitor) -> bool {
+    let there = arrival.status == FitStatus::Converged && arrival.look.is_there();
+    let done = arrival.hidden || there;
+    done || search.rounds == 0 || monitor.interrupted()
+}
+
+/// Where Newton steps lead a run no further, or to the border of a full covariance, what variational steps from its
+/// start lead to, if that is more likely: they need no draws far from the data, where those of a run may lose their way.
 fn around_the_other_way(
     search: &Search,
     fit: &mut Fit,
-    arrival: Option<Arrival>,
+    own: Option<&Arrival>,
     monitor: &dyn Monitor,
 ) -> Option<Arrival> {
-    let done = |a: &Arrival| a.hidden || a.status == FitStatus::Converged;
-    let there = arrival.as_ref().is_some_and(done);
-    if there || search.rounds == 0 || monitor.interrupted() {
-        return arrival;
+    let settled = |own: &Arrival| !own.border && is_done(search, own, monitor);
+    if own.is_some_and(settled) || search.rounds == 0 || monitor.interrupted() {
+        return None;
     }
-    let value = |a: &Arrival| a.look.log_lik();
-    let least = arrival.as_ref().map_or(f64::NEG_INFINITY, value);
     let mut joint = search.joint.clone();
     joint.floor_spreads(SMALLEST_SPREAD);
     let options = VemOptions {
-        draws: search.draws,
+        draws: search.draws.max(VemOptions::default().draws),
         log_lik: LogLik::None,
         ..VemOptions::default()
     };
     let threads = search.workers.count();
-    let found = vem::fit(&joint, &options, (search.seed, threads), None, monitor);
-    let other = found.ok().and_then(|found| {
-        let trace = found.fit.trace;
-        Some((found.arrival?, trace))
-    });
-    match other {
-        Some((mut other, trace)) if value(&other) > least => {
-            let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
-            for theta in &trace.theta {
-                fit.trace.push(theta, 0.0, "polish", objective);
-            }
-            other.evidence.push(
-                "The iterations ended short of it; variational steps from the start led on.".into(),
-            );
-            Some(other)
-        }
-        _ => arrival,
+    let found = vem::fit(&joint, &options, (search.seed, threads), None, monitor).ok()?;
+    let mut other = found.arrival?;
+    let least = own.map_or(f64::NEG_INFINITY, |own| own.look.log_lik());
+    if other.look.log_lik().partial_cmp(&least) != Some(Ordering::Greater) {
+        return None;
     }
+    let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
+    for theta in &found.fit.trace.theta {
+        fit.trace.push(theta, 0.0, "polish", objective);
+    }
+    other
+        .evidence
+        .push("The iterations ended short of it; variational steps from the start led on.".into());
+    Some(other)
+}
+
+/// The estimates taken on by climbs, where nothing else has led to a maximum.
+fn patiently(search: &Search, fit: &mut Fit, from: Arrival, monitor: &dyn Monitor) -> Arrival {
+    if is_done(search, &from, monitor) {
+        return from;
+    }
+    let Ok(q) = search.laplace(&from.theta, None) else {
+        return from;
+    };
+    let found = go_on(search, fit, (&from.theta, &q), monitor);
+    found.unwrap_or(from)
 }
 
 /// The estimates, or the values from which the run started where these are more likely.

@@ -68,6 +68,7 @@ pub fn fit(
         seed: request.seed.unwrap_or(1.0) as u64,
         draws: REPLICATES,
         climbing: 1,
+        hurries: false,
         rounds: ROUNDS,
         penalty: &penalty,
         absent: &[],

@@ -65,6 +65,7 @@ fn by_draws(
         seed: request.seed.unwrap_or(1.0) as u64,
         draws,
         climbing: draws,
+        hurries: false,
         rounds: 0,
         penalty: &penalty,
         absent: &[],

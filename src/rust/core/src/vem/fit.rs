@@ -175,6 +175,7 @@ impl<'c> Course<'c> {
             seed: self.seed,
             draws: options.draws,
             climbing: options.polish_draws,
+            hurries: false,
             rounds: if options.polish {
                 options.polish_rounds.max(1)
             } else {
