@@ -16,7 +16,7 @@ use crate::inference::sandwich::filled;
 use crate::problem::{Joint, Means};
 
 /// Turns of climbs and of trials with variances at 0 or above.
-const TURNS: usize = 4;
+const TURNS: usize = 5;
 
 /// Gain in `-2 log L` that one more step may promise of a converged fit beside twice its noise, and the noise above which
 /// nothing can be said.
@@ -93,14 +93,16 @@ impl Search<'_> {
         let mut round = 1;
         let mut stance = self.stance(theta, q, (&spreads, &zero))?;
         let mut look = self.look_from(&stance, theta, round)?;
-        let mut stopped = false;
+        let (mut stopped, mut climbed) = (false, self.hurries);
         for _ in 0..TURNS {
             let search = self.of(&stance);
             // Of a likelihood that is another's the maximum is not searched.
             if sense::hidden(&search, &look).is_some() {
                 break;
             }
-            (look, stopped) = search.go_on(look, &stance.bounds, &mut round, watch);
+            (look, stopped) = search
+                .hurried()
+                .go_on(look, &stance.bounds, &mut round, watch);
             if stopped || self.rounds == 0 {
                 break;
             }
@@ -109,10 +111,19 @@ impl Search<'_> {
                 let mut shut: Vec<bool> =
                     zero.iter().zip(&revived).map(|(z, r)| *z && !r).collect();
                 let asked = shut.clone();
-                let Some(found) = self.revive(&look, (&spreads, &mut shut), &mut round) else {
-                    break;
-                };
-                next = found;
+                match self.revive(&look, (&spreads, &mut shut), &mut round) {
+                    Some(found) => next = found,
+                    // Climbs cost most: what they could be needed for is settled first.
+                    None if climbed || look.is_there() => break,
+                    None => {
+                        (look, stopped) = search.go_on(look, &stance.bounds, &mut round, watch);
+                        climbed = true;
+                        if stopped {
+                            break;
+                        }
+                        continue;
+                    }
+                }
                 for i in (0..zero.len()).filter(|i| asked[*i]) {
                     revived[i] = true;
                     zero[i] = shut[i];
@@ -125,6 +136,15 @@ impl Search<'_> {
             look = self.look_from(&stance, &next, round)?;
         }
         self.arrival(look, &stance, (&spreads, &zero), stopped)
+    }
+
+    /// The same without climbs.
+    #[must_use]
+    pub fn hurried(self) -> Self {
+        Self {
+            hurries: true,
+            ..self
+        }
     }
 
     fn look_from(&self, stance: &Stance, theta: &[f64], round: usize) -> Result<Look> {

@@ -78,11 +78,7 @@ pub fn arrive(
     let own = if fit.status == FitStatus::NotFinite {
         None
     } else {
-        let hurried = Search {
-            hurries: true,
-            ..search
-        };
-        match run(&hurried, fit, monitor) {
+        match run(&search.hurried(), fit, monitor) {
             Ok(arrival) => Some(arrival),
             Err(error) => {
                 fit.warnings.push(format!(
