@@ -32,6 +32,12 @@ const NOISY: f64 = 0.02;
 const VAGUE: f64 = 0.06;
 const MORE: usize = 4;
 
+/// Draws of each batch up to which a look goes that does not see whether the likelihood curves down.
+const UNSURE_DRAWS: usize = 4000;
+
+/// Gain that needs no more draws to be believed.
+const FAR: f64 = 0.5;
+
 /// One of so many draws takes part in second derivatives, which evaluate twice for each parameter; the fewest of a batch.
 const SLOPES: usize = 4;
 const FEWEST_SLOPES: usize = 64;
@@ -127,6 +133,12 @@ impl Look {
         noisy || spectrum.is_unsure() || spectrum.error(&spectrum.covariance(n)) > VAGUE
     }
 
+    /// Whether what is missing is plain however noisy it is.
+    fn is_far(&self) -> bool {
+        let saddle = self.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
+        saddle || self.gain > FAR.max(10.0 * self.noise)
+    }
+
     /// How much less likely than `other`, beyond what noise explains.
     fn falls_from(&self, other: &Self) -> bool {
         let noise = self.error().hypot(other.error());
@@ -203,8 +215,14 @@ impl<'a> Search<'a> {
             let information =
                 information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
             let look = self.judge(theta, q.clone(), information, bounds);
-            let possible = sampling.draws == draws && draws < self.draws * MORE;
-            if !look.is_vague() || !possible {
+            let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
+            let most = if unsure {
+                (self.draws * MORE).max(UNSURE_DRAWS)
+            } else {
+                self.draws * MORE
+            };
+            let possible = sampling.draws == draws && draws < most;
+            if !look.is_vague() || !possible || look.is_far() {
                 return Ok(look);
             }
             draws *= MORE;
@@ -278,7 +296,8 @@ impl<'a> Search<'a> {
                 match self.newton(&best, bounds, round) {
                     Some(next) => {
                         // Second derivatives of another place lead on ever more slowly.
-                        slow = next.gain > SLOW * best.gain;
+                        let saddle = best.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
+                        slow = saddle || next.gain > SLOW * best.gain;
                         best = next;
                         if !watch(&best.theta, best.log_lik()) {
                             return (best, true);
@@ -324,18 +343,36 @@ impl<'a> Search<'a> {
         (best, false)
     }
 
-    /// A Newton step, or the first of its halves after which fresh draws say that the likelihood has risen.
+    /// A Newton step, or the first of its halves after which fresh draws say that the likelihood has risen. Directions
+    /// along which it curves up are climbed as if it curved down; where the score says nothing, to both sides.
     fn newton(&self, from: &Look, bounds: &Theta, round: &mut usize) -> Option<Look> {
-        let spectrum = from.spectrum.as_ref().filter(|s| !s.is_saddle())?;
+        let spectrum = from.spectrum.as_ref()?;
         let mut step = spectrum.newton(&from.score);
         let length = from.gain.max(0.0).sqrt();
         if length > REACH {
             step.iter_mut().for_each(|x| *x *= REACH / length);
         }
+        if spectrum.is_saddle() && length < NEAR {
+            let up = spectrum.steepest_up(from.score.len());
+            let down: Vec<f64> = up.iter().map(|x| -x).collect();
+            let mut sides = [up, down].into_iter();
+            return sides.find_map(|step| self.along(from, (&step, 1.0), bounds, round));
+        }
+        self.along(from, (&step, length), bounds, round)
+    }
+
+    /// A step of so many standard errors, halved until the likelihood rises as it promises.
+    fn along(
+        &self,
+        from: &Look,
+        (step, length): (&[f64], f64),
+        bounds: &Theta,
+        round: &mut usize,
+    ) -> Option<Look> {
         for halving in 0..HALVINGS {
             let part = 0.5f64.powi(halving);
             let mut theta = from.theta.clone();
-            for (k, x) in from.information.free.iter().zip(&step) {
+            for (k, x) in from.information.free.iter().zip(step) {
                 theta[*k] = bounds.clamp(*k, theta[*k] + part * x);
             }
             *round += 1;

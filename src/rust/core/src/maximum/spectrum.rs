@@ -17,6 +17,9 @@ const SURE: f64 = 3.0;
 /// An observed share below this part of its noise is taken for it in divisions.
 const PART: f64 = 0.3;
 
+/// Observed share, negative, below which a direction is climbed no farther for its being weaker.
+const UP: f64 = 0.1;
+
 /// Part of the variance of a parameter from which a direction that is not observed counts.
 const MATTERS: f64 = 0.1;
 
@@ -131,6 +134,17 @@ impl Spectrum {
         let mut step = vec![0.0; score.len()];
         for (a, k) in self.open.iter().enumerate() {
             step[*k] = self.unit[a] * back[a];
+        }
+        step
+    }
+
+    /// A step along the direction in which the likelihood curves up most, at whose end it should have risen by about a half.
+    pub fn steepest_up(&self, n: usize) -> Vec<f64> {
+        let mut step = vec![0.0; n];
+        let j = self.values.imin();
+        let length = self.divisors[j].sqrt().recip().min(1.0 / UP);
+        for (a, k) in self.open.iter().enumerate() {
+            step[*k] = self.unit[a] * self.vectors[(a, j)] * length;
         }
         step
     }
