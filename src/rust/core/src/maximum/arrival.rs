@@ -33,8 +33,9 @@ pub struct Arrival {
     /// Free coordinates of the model, and their covariance: not a number where there is none.
     free: Vec<usize>,
     pub covariance: Option<DMatrix<f64>>,
-    /// Whether a full covariance stands at its border, which has maxima of its own.
-    pub border: bool,
+    /// Whether there may be a better maximum elsewhere: a full covariance stands at its border, which has maxima of its
+    /// own, or the likelihood hardly depends on some direction.
+    pub doubtful: bool,
     /// Whether equations without solution hide a part of the likelihood.
     pub hidden: bool,
     /// The largest Monte-Carlo error of a standard error, relative to it.
@@ -214,6 +215,8 @@ impl Search<'_> {
             covariance = Some(among(&look.information.free, &free, &own));
         }
         let mut senseless = sense::objections(self.joint, &look);
+        let border = spreads.iter().zip(zero).any(|(s, zero)| *zero && !s.alone);
+        let doubtful = border || look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
         let hidden = sense::hidden(&self.of(stance), &look);
         let is_hidden = hidden.is_some();
         senseless.extend(hidden);
@@ -230,7 +233,7 @@ impl Search<'_> {
             look,
             status,
             evidence,
-            border: spreads.iter().zip(zero).any(|(s, zero)| *zero && !s.alone),
+            doubtful,
             hidden: is_hidden,
             free,
             covariance,

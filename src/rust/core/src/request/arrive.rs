@@ -140,15 +140,15 @@ fn is_done(search: &Search, arrival: &Arrival, monitor: &dyn Monitor) -> bool {
     done || search.rounds == 0 || monitor.interrupted()
 }
 
-/// Where Newton steps lead a run no further, or to the border of a full covariance, what variational steps from its
-/// start lead to, if that is more likely: they need no draws far from the data, where those of a run may lose their way.
+/// Where Newton steps lead a run no further, or to a doubtful maximum, what variational steps from its start lead to, if
+/// that is more likely: they need no draws far from the data, where those of a run may lose their way.
 fn around_the_other_way(
     search: &Search,
     fit: &mut Fit,
     own: Option<&Arrival>,
     monitor: &dyn Monitor,
 ) -> Option<Arrival> {
-    let settled = |own: &Arrival| !own.border && is_done(search, own, monitor);
+    let settled = |own: &Arrival| !own.doubtful && is_done(search, own, monitor);
     if own.is_some_and(settled) || search.rounds == 0 || monitor.interrupted() {
         return None;
     }
@@ -172,7 +172,7 @@ fn around_the_other_way(
     }
     other
         .evidence
-        .push("The iterations ended short of it; variational steps from the start led on.".into());
+        .push("The iterations ended short of it or in doubt; variational steps from the start led further.".into());
     Some(other)
 }
 
