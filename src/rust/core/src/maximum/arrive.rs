@@ -29,6 +29,7 @@ const KNOWN: f64 = 1e-6;
 /// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
 /// draws; how many times as many.
 const NOISY: f64 = 0.02;
+const UNSETTLED: f64 = 0.3;
 const VAGUE: f64 = 0.06;
 const MORE: usize = 4;
 
@@ -45,6 +46,10 @@ const FEWEST_SLOPES: usize = 64;
 /// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
 const MOST_LANES: usize = 1 << 22;
 const FEWEST: usize = 16;
+
+/// The same where each draw asks for a solution of differential equations.
+const MOST_SOLVED: usize = 1 << 17;
+const FEWEST_SOLVED: usize = 64;
 
 /// The randomization of the points of a climb, none that a likelihood is computed with.
 const CLIMB: u32 = 1 << 16;
@@ -127,9 +132,8 @@ impl Look {
         let Some(spectrum) = &self.spectrum else {
             return true;
         };
-        let error = 2.0 * self.error();
         let n = self.information.free.len();
-        let noisy = self.noise > NOISY || error * error > NOISY;
+        let noisy = self.noise > NOISY || 2.0 * self.error() > UNSETTLED;
         noisy || spectrum.is_unsure() || spectrum.error(&spectrum.covariance(n)) > VAGUE
     }
 
@@ -164,9 +168,17 @@ impl<'a> Search<'a> {
         )
     }
 
+    /// Lanes that a look or a climb may hold.
+    fn most_lanes(&self) -> usize {
+        match &self.joint.main().form.dynamics {
+            Some(_) => MOST_SOLVED.max(FEWEST_SOLVED * self.joint.n_batches),
+            None => MOST_LANES,
+        }
+    }
+
     /// Draws of a round that no other has.
     pub fn sampling<'s>(&'s self, theta: &'s [f64], round: usize, draws: usize) -> Sampling<'s> {
-        let most = MOST_LANES / self.joint.n_batches.max(1);
+        let most = self.most_lanes() / self.joint.n_batches.max(1);
         Sampling {
             joint: self.joint,
             theta,
@@ -414,7 +426,7 @@ impl<'a> Search<'a> {
     ) -> Option<Summit> {
         let joint = self.joint;
         let kept = Kept::new(joint);
-        let most = MOST_LANES / joint.n_batches.max(1);
+        let most = self.most_lanes() / joint.n_batches.max(1);
         let layouts = layouts(joint, draws.min(most.max(FEWEST)));
         let mut cloud = Cloud::new(&kept.joint, &layouts);
         let mut maximizer = Maximizer::new(&kept.joint, &layouts);
