@@ -93,6 +93,9 @@ equation_lines <- function(equations) {
       length(equations$states), if (length(equations$states) == 1L) "" else "s", equations$solver,
       number(equations$solved)
     ),
+    if (equations$rtol < formals(ode_control)$rtol) {
+      sprintf("  to rtol = %s, atol = %s", format(equations$rtol), format(equations$atol))
+    },
     # A method that was chosen is named above.
     if (equations$implicit > 0 && equations$solver != "by an implicit method") {
       sprintf("  by the implicit solver, as too stiff for the explicit one: %s", number(equations$implicit))

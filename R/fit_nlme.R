@@ -161,9 +161,10 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   hooks <- hook_dispatcher(method$hooks, hook_setting(model, data, settings))
   # The core looks for interrupts itself. None that comes while R shows the progress or lays out the fit may lose it.
   suspendInterrupts({
-    reply <- reported_call(request, bound$columns, shown, method$options$verbose, hooks)
+    ask <- function(request) reported_call(request, bound$columns, shown, method$options$verbose, hooks)
+    reply <- ask(request)
     settings$seed <- reply$seed
-    fit <- new_nlme_fit(call, model, bound, method, settings, reply)
+    fit <- precise_fit(new_nlme_fit(call, model, bound, method, settings, reply), bound, course, ask)
     forget_interrupt()
     warn_of_fit(fit)
   })

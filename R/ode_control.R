@@ -10,6 +10,12 @@
 #' too many steps; they go to an implicit solver. Equations that are linear in the states
 #' with coefficients that are constant between two records need no steps at all.
 #'
+#' A fit compares its likelihood with that at smaller tolerances. Where it changes by more than
+#' 0.02 (a proportional error on values near zero asks for more than the defaults), the fit
+#' begins, or goes on from its estimates, with `rtol` a hundredth and `atol` a ten-thousandth
+#' of what they were, until it does not, and `summary()` names them. Tolerances that are given stay; a
+#' warning says where they do not suffice.
+#'
 #' A solution that fails makes a draw of the random effects one without a density, which
 #' is rejected and counted, never a value that is quietly wrong.
 #'

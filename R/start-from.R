@@ -92,22 +92,28 @@ formula_start_of <- function(fit, formula) {
 # `given` does not name, and `first`, the effects of levels the new data have too. Says
 # what it is.
 lent_by <- function(fit, model, bound, given, method) {
-  values <- estimated_values(fit)
-  old <- fit$model$spec$parameters
-  names(old) <- vapply(old, `[[`, character(1L), "name")
+  values <- values_lent(fit, model, given)
+  names <- names(values)
   known <- vapply(model$spec$parameters, `[[`, character(1L), "name")
-  open <- Filter(function(parameter) !parameter$name %in% given, model$spec$parameters)
-  taken <- Filter(function(parameter) {
-    name <- parameter$name
-    !is.null(values[[name]]) && can_start(values[[name]], parameter, old[[name]])
-  }, open)
-  names <- vapply(taken, `[[`, character(1L), "name")
   takes <- method$options$name
   first <- lent_effects(fit, model, bound, "vem" %in% c(takes, fit$method$options$name))
   rlang::inform(
     lending_lines(names, setdiff(known, c(names, given)), first, bound, takes), class = "nlmers_message_start"
   )
-  list(start = values[names], first = first$fields)
+  list(start = values, first = first$fields)
+}
+
+# Estimates by name with which a fit of `model` can start, but for those that are `given`.
+values_lent <- function(fit, model, given) {
+  values <- estimated_values(fit)
+  old <- fit$model$spec$parameters
+  names(old) <- vapply(old, `[[`, character(1L), "name")
+  open <- Filter(function(parameter) !parameter$name %in% given, model$spec$parameters)
+  taken <- Filter(function(parameter) {
+    name <- parameter$name
+    !is.null(values[[name]]) && can_start(values[[name]], parameter, old[[name]])
+  }, open)
+  values[vapply(taken, `[[`, character(1L), "name")]
 }
 
 can_start <- function(values, parameter, old) {

@@ -62,6 +62,9 @@ const FEW_PARAMETERS: usize = 40;
 const STEPS: usize = 20;
 const FEW_STEPS: usize = 6;
 
+/// Climbs after which the likelihood has not risen that end a search.
+const BARREN: usize = 2;
+
 /// The longest Newton step in standard errors, that after which a few draws look first, how many, and how often it is
 /// halved.
 const REACH: f64 = 3.0;
@@ -298,6 +301,7 @@ impl<'a> Search<'a> {
             true => STEPS,
             false => 0,
         };
+        let mut barren = 0;
         let climbs = if self.hurries { 0 } else { self.rounds };
         for _ in 0..climbs + steps {
             if best.is_there() || self.rounds == 0 {
@@ -338,6 +342,9 @@ impl<'a> Search<'a> {
             let Ok(next) = self.look(&theta, &best.proposal, bounds, *round) else {
                 break;
             };
+            if next.log_lik() <= best.log_lik() + TOLERANCE + best.error() {
+                barren += 1;
+            }
             if next.falls_from(&best) {
                 // These draws were too few to show the way.
                 climbing = (climbing * MORE).min(self.climbing * MORE * MORE);
@@ -347,6 +354,9 @@ impl<'a> Search<'a> {
             }
             if stopped {
                 return (best, true);
+            }
+            if barren == BARREN {
+                break;
             }
         }
         if !best.is_full {

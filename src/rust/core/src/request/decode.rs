@@ -184,6 +184,11 @@ impl Request {
         compile(&self.model)
     }
 
+    /// Whether the user has said how precisely equations are solved.
+    pub fn gives_tolerances(&self) -> bool {
+        self.model.ode.rtol.is_some() || self.model.ode.atol.is_some()
+    }
+
     /// Starting values and fixed values.
     ///
     /// # Errors

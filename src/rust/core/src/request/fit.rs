@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::accuracy;
 use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
 use super::course::refuse_course;
 use super::direct;
@@ -47,13 +48,16 @@ impl Found {
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
-    let model = request.compiled()?;
+    let mut model = request.compiled()?;
     let method = request.estimator()?;
     let mut given = request.given()?;
     given.apart = method.collapsed();
     let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
     let mut problem = Joint::new(&model, &frame, &given)?;
+    if !request.gives_tolerances() {
+        problem = accuracy::at_start((&mut model, &frame, &given), problem)?;
+    }
     course.first = request.first_effects(&problem);
     let (lower, upper) = method.bounds();
     problem.narrow(lower, upper)?;
@@ -98,7 +102,8 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("n_obs", count(problem.main().records.n_obs())),
         ("seed", Value::Number(found.seed as f64)),
     ]);
-    entries.extend(equations(&problem).map(|found| ("equations", found)));
+    let change = accuracy::change((&model, &frame, &given), &problem, &found.fit)?;
+    entries.extend(equations(&problem, change).map(|found| ("equations", found)));
     entries.extend(state.map(|state| ("state", Value::Bytes(state))));
     Ok(list(entries))
 }
@@ -234,7 +239,8 @@ fn report(
 }
 
 /// How the differential equations were solved, and how often that failed; nothing without equations.
-fn equations(joint: &Joint) -> Option<Value> {
+/// `change`: of the log density with smaller tolerances.
+fn equations(joint: &Joint, change: Option<f64>) -> Option<Value> {
     let dynamics = joint.main().form.dynamics.as_ref()?;
     let counts = dynamics.counts();
     let (reasons, numbers): (Vec<&str>, Vec<u64>) = counts.failed().into_iter().unzip();
@@ -243,6 +249,9 @@ fn equations(joint: &Joint) -> Option<Value> {
         ("solver", Value::Texts(vec![dynamics.solver().to_string()])),
         ("solved", Value::Number(counts.solved() as f64)),
         ("implicit", Value::Number(counts.implicit() as f64)),
+        ("rtol", Value::Number(dynamics.system.control.rtol)),
+        ("atol", Value::Number(dynamics.system.control.atol)),
+        ("change", Value::Number(change.unwrap_or(0.0))),
         (
             "failed",
             list(vec![
