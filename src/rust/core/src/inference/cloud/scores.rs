@@ -158,7 +158,7 @@ impl Cloud<'_> {
             Some(part) => part.by_theta.population_adjoints(b, phi, scratch).1,
             None => {
                 if let Some(said) = self.said(g).get(b) {
-                    log_lik = said.clone();
+                    log_lik = *said;
                 }
                 &[]
             }
