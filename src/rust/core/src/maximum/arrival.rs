@@ -2,7 +2,8 @@
 
 use nalgebra::DMatrix;
 
-use super::arrive::{Look, Search, Watch};
+use super::arrive::{Search, Watch};
+use super::look::Look;
 use super::sense;
 use super::spectrum::Spectrum;
 use super::stance::Stance;

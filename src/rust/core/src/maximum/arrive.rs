@@ -6,42 +6,19 @@
 //! judges where they led; steps after which fresh draws say that the likelihood has fallen are taken back.
 
 use super::ascent::{climb, Patience, Summit, Surface};
+use super::look::{Look, MORE, TOLERANCE};
 use super::maximizer::Maximizer;
 use super::sampled::{Kept, Proposal, Sampled};
 use super::spectrum::Spectrum;
 use crate::error::Result;
 use crate::inference::cloud::{layouts, Cloud};
 use crate::inference::importance::Sampling;
-use crate::inference::information::{self, Information};
 use crate::inference::laplace;
 use crate::inference::points::{LatticePoints, Source};
 use crate::inference::posterior::{Batches, Posterior};
 use crate::parallel::Workers;
 use crate::problem::{Joint, Points, Theta};
 use crate::random::{Purpose, Stream};
-
-/// Gain in `-2 log L` that one more step may promise where the search ends.
-pub const TOLERANCE: f64 = 0.003;
-
-/// Noise of that gain below which the likelihood counts as known, and the tolerance then.
-const KNOWN: f64 = 1e-6;
-
-/// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
-/// draws; how many times as many.
-const NOISY: f64 = 0.02;
-const UNSETTLED: f64 = 0.3;
-const VAGUE: f64 = 0.06;
-const MORE: usize = 4;
-
-/// Draws of each batch up to which a look goes that does not see whether the likelihood curves down.
-const UNSURE_DRAWS: usize = 4000;
-
-/// Gain that needs no more draws to be believed.
-const FAR: f64 = 0.5;
-
-/// One of so many draws takes part in second derivatives, which evaluate twice for each parameter; the fewest of a batch.
-const SLOPES: usize = 4;
-const FEWEST_SLOPES: usize = 64;
 
 /// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
 const MOST_LANES: usize = 1 << 22;
@@ -65,13 +42,6 @@ const FEW_STEPS: usize = 6;
 /// Climbs after which the likelihood has not risen that end a search.
 const BARREN: usize = 2;
 
-/// The longest Newton step in standard errors, that after which a few draws look first, how many, and how often it is
-/// halved.
-const REACH: f64 = 3.0;
-const NEAR: f64 = 0.5;
-const TRIAL: usize = 256;
-const HALVINGS: i32 = 5;
-
 /// Part of the promise of a step that the next may still promise before second derivatives are taken anew.
 const SLOW: f64 = 0.1;
 
@@ -93,64 +63,6 @@ pub struct Search<'a> {
     /// Log density of effects that are absent, one entry a batch, or none.
     pub absent: &'a [f64],
     pub patience: Patience,
-}
-
-/// What fresh draws say of an estimate.
-pub struct Look {
-    pub theta: Vec<f64>,
-    pub information: Information,
-    /// Around which the draws were made.
-    pub proposal: Posterior,
-    /// Free coordinates that nothing holds: neither a bound against its score nor a variance of 0.
-    pub open: Vec<bool>,
-    pub spectrum: Option<Spectrum>,
-    /// Score of the free coordinates, with what priors say.
-    pub score: Vec<f64>,
-    /// What one more Newton step would gain in `-2 log L`, and the part of it that noise gives.
-    pub gain: f64,
-    pub noise: f64,
-    /// Whether second derivatives are those of these estimates.
-    is_full: bool,
-}
-
-impl Look {
-    pub fn log_lik(&self) -> f64 {
-        self.information.importance.total()
-    }
-
-    pub fn error(&self) -> f64 {
-        self.information.importance.total_error()
-    }
-
-    /// Whether a further step promises more than tolerance and noise.
-    pub fn is_there(&self) -> bool {
-        let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
-        // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
-        let tolerance = if self.noise < KNOWN { KNOWN } else { TOLERANCE };
-        !saddle && self.gain <= tolerance + self.noise
-    }
-
-    /// Whether more draws would tell more.
-    fn is_vague(&self) -> bool {
-        let Some(spectrum) = &self.spectrum else {
-            return true;
-        };
-        let n = self.information.free.len();
-        let noisy = self.noise > NOISY || 2.0 * self.error() > UNSETTLED;
-        noisy || spectrum.is_unsure() || spectrum.error(&spectrum.covariance(n)) > VAGUE
-    }
-
-    /// Whether what is missing is plain however noisy it is.
-    fn is_far(&self) -> bool {
-        let saddle = self.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
-        saddle || self.gain > FAR.max(10.0 * self.noise)
-    }
-
-    /// How much less likely than `other`, beyond what noise explains.
-    fn falls_from(&self, other: &Self) -> bool {
-        let noise = self.error().hypot(other.error());
-        self.log_lik().is_nan() || self.log_lik() < other.log_lik() - 3.0 * noise - TOLERANCE
-    }
 }
 
 /// Whether to go on: sees the estimates of each step and the log-likelihood at the draws that stay.
@@ -190,95 +102,6 @@ impl<'a> Search<'a> {
                 .seed
                 .wrapping_add((round as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)),
             draws: draws.min(most.max(FEWEST)),
-        }
-    }
-
-    /// Look at an estimate with second derivatives of an earlier look, which tell where to go but not whether one is there.
-    fn glance(
-        &self,
-        theta: &[f64],
-        q: &Posterior,
-        bounds: &Theta,
-        (round, known): (usize, &Look),
-    ) -> Result<Look> {
-        let sampling = self.sampling(theta, round, self.draws);
-        let q = sampling.moved(q)?;
-        let mut information = information::scores(&sampling, &q)?;
-        let is_full = information.is_closed;
-        if !is_full {
-            information.observed.clone_from(&known.information.observed);
-            information
-                .replicates
-                .clone_from(&known.information.replicates);
-        }
-        let mut look = self.judge(theta, q, information, bounds);
-        look.is_full = is_full && !look.is_vague();
-        Ok(look)
-    }
-
-    /// Look at an estimate with draws of this round, around `q` moved to the conditional means; more draws where these
-    /// are too noisy to tell. `bounds`: where a coordinate has no room it does not take part.
-    ///
-    /// # Errors
-    /// A population distribution that does not exist, a batch without any draw of finite density, too many parameters.
-    pub fn look(&self, theta: &[f64], q: &Posterior, bounds: &Theta, round: usize) -> Result<Look> {
-        let mut draws = self.draws;
-        let mut q = q.clone();
-        loop {
-            let sampling = self.sampling(theta, round, draws);
-            q = sampling.moved(&q)?;
-            let information =
-                information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
-            let look = self.judge(theta, q.clone(), information, bounds);
-            let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
-            let most = if unsure {
-                (self.draws * MORE).max(UNSURE_DRAWS)
-            } else {
-                self.draws * MORE
-            };
-            let possible = sampling.draws == draws && draws < most;
-            if !look.is_vague() || !possible || look.is_far() {
-                return Ok(look);
-            }
-            draws *= MORE;
-        }
-    }
-
-    fn judge(
-        &self,
-        theta: &[f64],
-        proposal: Posterior,
-        mut information: Information,
-        bounds: &Theta,
-    ) -> Look {
-        for (value, absent) in information.importance.log_lik.iter_mut().zip(self.absent) {
-            *value -= absent;
-        }
-        let mut score = information.score();
-        for (i, k) in information.free.iter().enumerate() {
-            score[i] -= self.penalty[i] * theta[*k];
-            information.observed[(i, i)] += self.penalty[i];
-            for own in &mut information.replicates {
-                own[(i, i)] += self.penalty[i];
-            }
-        }
-        let open: Vec<bool> = (information.free.iter().zip(&score))
-            .map(|(k, s)| !bounds.presses(*k, theta[*k], *s))
-            .collect();
-        let spectrum = Spectrum::new(&information, &open);
-        let (gain, noise) = spectrum.as_ref().map_or((f64::NAN, f64::NAN), |spectrum| {
-            spectrum.gain(&score, &information.noise)
-        });
-        Look {
-            theta: theta.to_vec(),
-            information,
-            proposal,
-            open,
-            spectrum,
-            score,
-            gain,
-            noise,
-            is_full: true,
         }
     }
 
@@ -363,67 +186,6 @@ impl<'a> Search<'a> {
             best = (self.look(&best.theta, &best.proposal, bounds, *round)).unwrap_or(best);
         }
         (best, false)
-    }
-
-    /// A Newton step, or the first of its halves after which fresh draws say that the likelihood has risen. Directions
-    /// along which it curves up are climbed as if it curved down; where the score says nothing, to both sides.
-    fn newton(&self, from: &Look, bounds: &Theta, round: &mut usize) -> Option<Look> {
-        let spectrum = from.spectrum.as_ref()?;
-        let mut step = spectrum.newton(&from.score);
-        let length = from.gain.max(0.0).sqrt();
-        if length > REACH {
-            step.iter_mut().for_each(|x| *x *= REACH / length);
-        }
-        if spectrum.is_saddle() && length < NEAR {
-            let up = spectrum.steepest_up(from.score.len());
-            let down: Vec<f64> = up.iter().map(|x| -x).collect();
-            let mut sides = [up, down].into_iter();
-            return sides.find_map(|step| self.along(from, (&step, 1.0), bounds, round));
-        }
-        self.along(from, (&step, length), bounds, round)
-    }
-
-    /// A step of so many standard errors, halved until the likelihood rises as it promises.
-    fn along(
-        &self,
-        from: &Look,
-        (step, length): (&[f64], f64),
-        bounds: &Theta,
-        round: &mut usize,
-    ) -> Option<Look> {
-        for halving in 0..HALVINGS {
-            let part = 0.5f64.powi(halving);
-            let mut theta = from.theta.clone();
-            for (k, x) in from.information.free.iter().zip(step) {
-                theta[*k] = bounds.clamp(*k, theta[*k] + part * x);
-            }
-            *round += 1;
-            let Ok(q) = self.laplace(&theta, None) else {
-                continue;
-            };
-            if length > NEAR && !self.rises(&theta, &q, from, *round) {
-                continue;
-            }
-            let Ok(next) = self.glance(&theta, &q, bounds, (*round, from)) else {
-                continue;
-            };
-            let promised = part * (1.0 - 0.5 * part) * length.min(REACH) * length;
-            let kept = next.log_lik() - from.log_lik() + 3.0 * from.error().hypot(next.error());
-            if kept >= 0.1 * promised.min(10.0) || promised < TOLERANCE && !next.falls_from(from) {
-                return Some(next);
-            }
-        }
-        None
-    }
-
-    /// Whether a few draws say that estimates are more likely than those of a look.
-    fn rises(&self, theta: &[f64], q: &Posterior, from: &Look, round: usize) -> bool {
-        let sampling = self.sampling(theta, round, TRIAL);
-        let found = sampling.moved(q).and_then(|q| sampling.run(&q));
-        found.is_ok_and(|found| {
-            let absent: f64 = self.absent.iter().sum();
-            found.total() - absent > from.log_lik() - 3.0 * found.total_error()
-        })
     }
 
     /// Climb the likelihood from a `theta`, at draws around these distributions of the effects; where that ends.

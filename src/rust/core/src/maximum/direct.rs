@@ -9,7 +9,8 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::arrival::Arrival;
-use super::arrive::{Look, Search, Watch};
+use super::arrive::{Search, Watch};
+use super::look::Look;
 use crate::error::Result;
 use crate::inference::information::free;
 use crate::inference::posterior::{Gaussian, Posterior};

@@ -1,6 +1,7 @@
 //! Ask of an estimate what anybody would: does it describe the outcomes better than a constant?
 
-use super::arrive::{Look, Search};
+use super::arrive::Search;
+use super::look::Look;
 use crate::inference::cloud::{layouts, Cloud};
 use crate::inference::points::{LatticePoints, Source};
 use crate::problem::Joint;

@@ -4,7 +4,8 @@
 //! estimator has lost never comes back: at 0 the score says nothing. Both are settled by trial: the likelihood with the
 //! standard deviation at its lowest value, and with one that the data of these levels could resolve.
 
-use super::arrive::{Look, Search};
+use super::arrive::Search;
+use super::look::Look;
 use crate::inference::posterior::Batches;
 use crate::ir::symmetric::at;
 use crate::model::parameter::Shape;

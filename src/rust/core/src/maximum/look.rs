@@ -1,0 +1,180 @@
+//! Look at an estimate: what draws that no step has seen say of it.
+
+use super::arrive::Search;
+use super::spectrum::Spectrum;
+use crate::error::Result;
+use crate::inference::information::{self, Information};
+use crate::inference::posterior::Posterior;
+use crate::problem::Theta;
+
+/// Gain in `-2 log L` that one more step may promise where the search ends.
+pub const TOLERANCE: f64 = 0.003;
+
+/// Noise of that gain below which the likelihood counts as known, and the tolerance then.
+const KNOWN: f64 = 1e-6;
+
+/// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
+/// draws; how many times as many.
+const NOISY: f64 = 0.02;
+const UNSETTLED: f64 = 0.3;
+const VAGUE: f64 = 0.06;
+pub const MORE: usize = 4;
+
+/// Draws of each batch up to which a look goes that does not see whether the likelihood curves down.
+const UNSURE_DRAWS: usize = 4000;
+
+/// Gain that needs no more draws to be believed.
+const FAR: f64 = 0.5;
+
+/// One of so many draws takes part in second derivatives, which evaluate twice for each parameter; the fewest of a batch.
+const SLOPES: usize = 4;
+const FEWEST_SLOPES: usize = 64;
+
+/// What fresh draws say of an estimate.
+pub struct Look {
+    pub theta: Vec<f64>,
+    pub information: Information,
+    /// Around which the draws were made.
+    pub proposal: Posterior,
+    /// Free coordinates that nothing holds: neither a bound against its score nor a variance of 0.
+    pub open: Vec<bool>,
+    pub spectrum: Option<Spectrum>,
+    /// Score of the free coordinates, with what priors say.
+    pub score: Vec<f64>,
+    /// What one more Newton step would gain in `-2 log L`, and the part of it that noise gives.
+    pub gain: f64,
+    pub noise: f64,
+    /// Whether second derivatives are those of these estimates.
+    pub is_full: bool,
+}
+
+impl Look {
+    pub fn log_lik(&self) -> f64 {
+        self.information.importance.total()
+    }
+
+    pub fn error(&self) -> f64 {
+        self.information.importance.total_error()
+    }
+
+    /// Whether a further step promises more than tolerance and noise.
+    pub fn is_there(&self) -> bool {
+        let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
+        // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
+        let tolerance = if self.noise < KNOWN { KNOWN } else { TOLERANCE };
+        !saddle && self.gain <= tolerance + self.noise
+    }
+
+    /// Whether more draws would tell more.
+    fn is_vague(&self) -> bool {
+        let Some(spectrum) = &self.spectrum else {
+            return true;
+        };
+        let n = self.information.free.len();
+        let noisy = self.noise > NOISY || 2.0 * self.error() > UNSETTLED;
+        noisy || spectrum.is_unsure() || spectrum.error(&spectrum.covariance(n)) > VAGUE
+    }
+
+    /// Whether what is missing is plain however noisy it is.
+    fn is_far(&self) -> bool {
+        let saddle = self.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
+        saddle || self.gain > FAR.max(10.0 * self.noise)
+    }
+
+    /// How much less likely than `other`, beyond what noise explains.
+    pub fn falls_from(&self, other: &Self) -> bool {
+        let noise = self.error().hypot(other.error());
+        self.log_lik().is_nan() || self.log_lik() < other.log_lik() - 3.0 * noise - TOLERANCE
+    }
+}
+
+impl Search<'_> {
+    /// Look at an estimate with second derivatives of an earlier look, which tell where to go but not whether one is there.
+    pub fn glance(
+        &self,
+        theta: &[f64],
+        q: &Posterior,
+        bounds: &Theta,
+        (round, known): (usize, &Look),
+    ) -> Result<Look> {
+        let sampling = self.sampling(theta, round, self.draws);
+        let q = sampling.moved(q)?;
+        let mut information = information::scores(&sampling, &q)?;
+        let is_full = information.is_closed;
+        if !is_full {
+            information.observed.clone_from(&known.information.observed);
+            information
+                .replicates
+                .clone_from(&known.information.replicates);
+        }
+        let mut look = self.judge(theta, q, information, bounds);
+        look.is_full = is_full && !look.is_vague();
+        Ok(look)
+    }
+
+    /// Look at an estimate with draws of this round, around `q` moved to the conditional means; more draws where these
+    /// are too noisy to tell. `bounds`: where a coordinate has no room it does not take part.
+    ///
+    /// # Errors
+    /// A population distribution that does not exist, a batch without any draw of finite density, too many parameters.
+    pub fn look(&self, theta: &[f64], q: &Posterior, bounds: &Theta, round: usize) -> Result<Look> {
+        let mut draws = self.draws;
+        let mut q = q.clone();
+        loop {
+            let sampling = self.sampling(theta, round, draws);
+            q = sampling.moved(&q)?;
+            let information =
+                information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
+            let look = self.judge(theta, q.clone(), information, bounds);
+            let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
+            let most = if unsure {
+                (self.draws * MORE).max(UNSURE_DRAWS)
+            } else {
+                self.draws * MORE
+            };
+            let possible = sampling.draws == draws && draws < most;
+            if !look.is_vague() || !possible || look.is_far() {
+                return Ok(look);
+            }
+            draws *= MORE;
+        }
+    }
+
+    fn judge(
+        &self,
+        theta: &[f64],
+        proposal: Posterior,
+        mut information: Information,
+        bounds: &Theta,
+    ) -> Look {
+        for (value, absent) in information.importance.log_lik.iter_mut().zip(self.absent) {
+            *value -= absent;
+        }
+        let mut score = information.score();
+        for (i, k) in information.free.iter().enumerate() {
+            score[i] -= self.penalty[i] * theta[*k];
+            information.observed[(i, i)] += self.penalty[i];
+            for own in &mut information.replicates {
+                own[(i, i)] += self.penalty[i];
+            }
+        }
+        let open: Vec<bool> = (information.free.iter().zip(&score))
+            .map(|(k, s)| !bounds.presses(*k, theta[*k], *s))
+            .collect();
+        let spectrum = Spectrum::new(&information, &open);
+        let (gain, noise) = spectrum.as_ref().map_or((f64::NAN, f64::NAN), |spectrum| {
+            spectrum.gain(&score, &information.noise)
+        });
+        Look {
+            theta: theta.to_vec(),
+            information,
+            proposal,
+            open,
+            spectrum,
+            score,
+            gain,
+            noise,
+            is_full: true,
+        }
+    }
+}

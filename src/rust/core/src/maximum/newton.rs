@@ -1,0 +1,76 @@
+//! Take Newton steps with draws that are made anew where they lead.
+
+use super::arrive::Search;
+use super::look::{Look, TOLERANCE};
+use crate::inference::posterior::Posterior;
+use crate::problem::Theta;
+
+/// The longest Newton step in standard errors, that after which a few draws look first, how many, and how often it is
+/// halved.
+const REACH: f64 = 3.0;
+const NEAR: f64 = 0.5;
+const TRIAL: usize = 256;
+const HALVINGS: i32 = 5;
+
+impl Search<'_> {
+    /// A Newton step, or the first of its halves after which fresh draws say that the likelihood has risen. Directions
+    /// along which it curves up are climbed as if it curved down; where the score says nothing, to both sides.
+    pub fn newton(&self, from: &Look, bounds: &Theta, round: &mut usize) -> Option<Look> {
+        let spectrum = from.spectrum.as_ref()?;
+        let mut step = spectrum.newton(&from.score);
+        let length = from.gain.max(0.0).sqrt();
+        if length > REACH {
+            step.iter_mut().for_each(|x| *x *= REACH / length);
+        }
+        if spectrum.is_saddle() && length < NEAR {
+            let up = spectrum.steepest_up(from.score.len());
+            let down: Vec<f64> = up.iter().map(|x| -x).collect();
+            let mut sides = [up, down].into_iter();
+            return sides.find_map(|step| self.along(from, (&step, 1.0), bounds, round));
+        }
+        self.along(from, (&step, length), bounds, round)
+    }
+
+    /// A step of so many standard errors, halved until the likelihood rises as it promises.
+    fn along(
+        &self,
+        from: &Look,
+        (step, length): (&[f64], f64),
+        bounds: &Theta,
+        round: &mut usize,
+    ) -> Option<Look> {
+        for halving in 0..HALVINGS {
+            let part = 0.5f64.powi(halving);
+            let mut theta = from.theta.clone();
+            for (k, x) in from.information.free.iter().zip(step) {
+                theta[*k] = bounds.clamp(*k, theta[*k] + part * x);
+            }
+            *round += 1;
+            let Ok(q) = self.laplace(&theta, None) else {
+                continue;
+            };
+            if length > NEAR && !self.rises(&theta, &q, from, *round) {
+                continue;
+            }
+            let Ok(next) = self.glance(&theta, &q, bounds, (*round, from)) else {
+                continue;
+            };
+            let promised = part * (1.0 - 0.5 * part) * length.min(REACH) * length;
+            let kept = next.log_lik() - from.log_lik() + 3.0 * from.error().hypot(next.error());
+            if kept >= 0.1 * promised.min(10.0) || promised < TOLERANCE && !next.falls_from(from) {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// Whether a few draws say that estimates are more likely than those of a look.
+    fn rises(&self, theta: &[f64], q: &Posterior, from: &Look, round: usize) -> bool {
+        let sampling = self.sampling(theta, round, TRIAL);
+        let found = sampling.moved(q).and_then(|q| sampling.run(&q));
+        found.is_ok_and(|found| {
+            let absent: f64 = self.absent.iter().sum();
+            found.total() - absent > from.log_lik() - 3.0 * found.total_error()
+        })
+    }
+}
