@@ -93,7 +93,7 @@ equation_lines <- function(equations) {
       length(equations$states), if (length(equations$states) == 1L) "" else "s", equations$solver,
       number(equations$solved)
     ),
-    if (equations$rtol < formals(ode_control)$rtol) {
+    if (isTRUE(equations$rtol < formals(ode_control)$rtol)) {
       sprintf("  to rtol = %s, atol = %s", format(equations$rtol), format(equations$atol))
     },
     # A method that was chosen is named above.
