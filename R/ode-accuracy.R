@@ -6,11 +6,13 @@ tighter <- c(rtol = 1e-2, atol = 1e-4)
 imprecise <- 0.02
 finest <- 1e-10
 
-is_imprecise <- function(fit) isTRUE(abs(fit$equations$change) > imprecise)
+# Models without equations have no change.
+is_imprecise <- function(fit) any(abs(as.numeric(fit$equations$change)) > imprecise)
 
 # The fit, or one that goes on from its estimates with smaller tolerances, until these suffice. Tolerances that the user
 # has given stay. `ask`: gives the core a request.
 precise_fit <- function(fit, bound, course, ask) {
+  if (is.null(fit$equations)) return(fit)
   if (any(names(tighter) %in% names(fit$model$spec$ode))) return(with_doubt(fit))
   course$resume <- NULL
   # The core may have taken smaller ones from the start; what comes after the fit needs them, too.
