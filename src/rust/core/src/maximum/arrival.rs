@@ -195,10 +195,12 @@ impl Search<'_> {
         let free = free(self.joint);
         let mut covariance = None;
         let mut covariance_error = f64::NAN;
+        let mut lost = Vec::new();
         if let Some(spectrum) = &look.spectrum {
             let own = spectrum.covariance(look.information.free.len());
             covariance_error = spectrum.error(&own);
-            let (flat, lost) = (spectrum.flat(), spectrum.lost(&own));
+            let flat = spectrum.flat();
+            lost = spectrum.lost(&own);
             if !flat.is_empty() {
                 evidence.push(format!(
                     "The data do not tell apart or do not depend on {}: other values are as likely.",
@@ -216,6 +218,11 @@ impl Search<'_> {
             covariance = Some(among(&look.information.free, &free, &own));
         }
         let mut senseless = sense::objections(self.joint, &look);
+        let unknown = lost.into_iter().filter(|i| {
+            let spread = |s: &Spread| s.coordinate == look.information.free[*i];
+            !spreads.iter().any(spread)
+        });
+        senseless.extend(sense::runaways(self.joint, &look, unknown));
         let border = spreads.iter().zip(zero).any(|(s, zero)| *zero && !s.alone);
         let doubtful = border || look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
         let hidden = sense::hidden(&self.of(stance), &look);

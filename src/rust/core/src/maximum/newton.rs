@@ -12,6 +12,9 @@ const NEAR: f64 = 0.5;
 const TRIAL: usize = 256;
 const HALVINGS: i32 = 5;
 
+/// Change of a coordinate, in units of it, that is long.
+const LONG: f64 = 1.0;
+
 impl Search<'_> {
     /// A Newton step, or the first of its halves after which fresh draws say that the likelihood has risen. Directions
     /// along which it curves up are climbed as if it curved down; where the score says nothing, to both sides.
@@ -39,6 +42,12 @@ impl Search<'_> {
         bounds: &Theta,
         round: &mut usize,
     ) -> Option<Look> {
+        // Where hardly anything is to be gained nothing is to be gained far away: the data do not know these coordinates.
+        let far = (from.information.free.iter().zip(step))
+            .any(|(k, x)| x.abs() > LONG * (1.0 + from.theta[*k].abs()));
+        if far && length * length < TOLERANCE {
+            return None;
+        }
         for halving in 0..HALVINGS {
             let part = 0.5f64.powi(halving);
             let mut theta = from.theta.clone();

@@ -10,6 +10,9 @@ use crate::random::{Purpose, Stream};
 /// Log-likelihood that an estimate may be short of.
 const SLACK: f64 = 0.05;
 
+/// Change on a logarithmic scale with which a parameter has run away.
+const AWAY: f64 = 6.9;
+
 /// Draws of each batch among which those without a solution are counted.
 const COUNTED: usize = 128;
 
@@ -29,6 +32,22 @@ pub fn objections(joint: &Joint, look: &Look) -> Vec<String> {
     vec![format!(
         "A constant describes the outcomes better (log-likelihood {constant:.1}) than these estimates ({value:.1})."
     )]
+}
+
+/// Parameters that have run away to where the data say nothing of them, in words: on the way there the likelihood rose,
+/// but what it rises to is no maximum. `unknown`: positions of free coordinates.
+pub fn runaways(joint: &Joint, look: &Look, unknown: impl Iterator<Item = usize>) -> Vec<String> {
+    let theta = &joint.theta;
+    let each = unknown.map(|i| look.information.free[i]);
+    let gone = each
+        .filter(|k| theta.is_transformed(*k) && (look.theta[*k] - theta.start[*k]).abs() > AWAY);
+    gone.map(|k| {
+        format!(
+            "`{}` has gone more than a thousandfold from its start, where the data no longer depend on it.",
+            theta.names[k]
+        )
+    })
+    .collect()
 }
 
 /// What solutions that failed hide of the likelihood, in words: chains and draws saw the rest of the distribution of the

@@ -82,6 +82,11 @@ pub struct Element {
 }
 
 impl Theta {
+    /// Whether a coordinate is a transformed value, as the logarithm of a positive one.
+    pub fn is_transformed(&self, k: usize) -> bool {
+        !self.identity[k]
+    }
+
     /// # Errors
     /// Unknown names, wrong lengths, values outside bounds, nothing left to estimate.
     pub fn new(model: &Model, given: &Given) -> Result<Self> {
