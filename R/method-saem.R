@@ -121,11 +121,14 @@
 #'   their noise explains, and smooth for 30 iterations then; `exploration` and `smoothing` are the most that is run.
 #'   `NULL` is `TRUE` unless some option says how long the run is, where the smoothing is accelerated.
 #' @param polish (logical) judge the estimates at fresh importance draws, and go on from them to the maximum of the
-#'   likelihood where these promise more. `FALSE` judges without moving them.
+#'   likelihood where these promise more, by Newton steps. Where these do not lead there, or what they lead to is in
+#'   doubt, variational steps from the start are tried, and climbs. `FALSE` judges without moving them.
 #' @param polish_draws,polish_rounds (integer) importance draws of each subject (each batch) that a climb holds, and
 #'   climbs at most.
 #' @param draws (integer) importance draws of each subject (each batch) by which the estimates are judged and from which
-#'   standard errors are computed; four times as many where these are too noisy.
+#'   standard errors are computed, at least: 3600 in all where the subjects are few, four times as many where these are
+#'   too noisy, up to 4000 where they do not show whether the likelihood curves down; fewer where each asks for a
+#'   solution of differential equations and all together would be more than 130,000.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at the estimate.
 #' @param nodes (integer or NULL) quadrature nodes a dimension; `NULL` takes as many as it needs,
 #'   see [logLik.nlme_fit()].
