@@ -166,6 +166,9 @@ impl Search<'_> {
         (spreads, zero): (&[Spread], &mut [bool]),
         round: &mut usize,
     ) -> Option<Vec<f64>> {
+        if !zero.contains(&true) {
+            return None;
+        }
         let mut theta = None;
         let mut base = self.values(&look.theta, round);
         for (i, spread) in spreads.iter().enumerate() {
