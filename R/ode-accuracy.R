@@ -1,27 +1,26 @@
 # Fits whose differential equations were not solved precisely enough for their likelihood. The core says by how much the
-# log density of data and effects changes with tolerances that are smaller by these parts.
-tighter <- c(rtol = 1e-2, atol = 1e-4)
+# log density of data and effects changes with smaller tolerances (`change`), and which are `wanted`, if any.
 
-# Change that calls for them, and the relative tolerance at which there is no more to gain.
-imprecise <- 0.02
-finest <- 1e-10
-
-# Models without equations have no change.
-is_imprecise <- function(fit) any(abs(as.numeric(fit$equations$change)) > imprecise)
+wanted_tolerances <- function(fit) {
+  wanted <- as.numeric(unlist(fit$equations$wanted))
+  if (length(wanted) == 2L) list(rtol = wanted[1L], atol = wanted[2L])
+}
 
 # The fit, or one that goes on from its estimates with smaller tolerances, until these suffice. Tolerances that the user
-# has given stay. `ask`: gives the core a request.
+# has given stay. `ask`: gives the core a request. Three times smaller is the end of what a solver can do.
 precise_fit <- function(fit, bound, course, ask) {
   if (is.null(fit$equations)) return(fit)
-  if (any(names(tighter) %in% names(fit$model$spec$ode))) return(with_doubt(fit))
+  if (any(c("rtol", "atol") %in% names(fit$model$spec$ode))) return(with_doubt(fit))
   course$resume <- NULL
   # The core may have taken smaller ones from the start; what comes after the fit needs them, too.
   if (isTRUE(fit$equations$rtol < formals(ode_control)$rtol)) {
-    fit$model$spec$ode[names(tighter)] <- fit$equations[names(tighter)]
+    fit$model$spec$ode[c("rtol", "atol")] <- fit$equations[c("rtol", "atol")]
   }
-  while (is_imprecise(fit) && fit$equations$rtol > finest && fit$status$code != "interrupted") {
+  for (time in 1:3) {
+    wanted <- wanted_tolerances(fit)
+    if (is.null(wanted) || fit$status$code == "interrupted") break
     model <- fit$model
-    model$spec$ode[names(tighter)] <- as.list(tighter * unlist(fit$equations[names(tighter)]))
+    model$spec$ode[names(wanted)] <- wanted
     settings <- fit$settings
     settings$start <- utils::modifyList(settings$start, values_lent(fit, model, NULL))
     bound$model <- model
@@ -32,14 +31,14 @@ precise_fit <- function(fit, bound, course, ask) {
 }
 
 with_doubt <- function(fit) {
-  if (!is_imprecise(fit)) return(fit)
-  wanted <- tighter * unlist(fit$equations[names(tighter)])
+  wanted <- wanted_tolerances(fit)
+  if (is.null(wanted)) return(fit)
   fit$warnings <- c(fit$warnings, sprintf(
     paste(
       "The equations are not solved precisely enough: smaller tolerances change the log-likelihood by about %s.",
       "Write ode_control(rtol = %s, atol = %s)."
     ),
-    signif(fit$equations$change, 2L), format(wanted[["rtol"]]), format(wanted[["atol"]])
+    signif(fit$equations$change, 2L), format(wanted$rtol), format(wanted$atol)
   ))
   fit
 }

@@ -24,6 +24,9 @@ use crate::random::{Purpose, Stream};
 const MOST_LANES: usize = 1 << 22;
 const FEWEST: usize = 16;
 
+/// Draws of all batches together below which those of each are more: a few subjects cost little and tell little.
+const ENOUGH_LANES: usize = 3600;
+
 /// The same where each draw asks for a solution of differential equations.
 const MOST_SOLVED: usize = 1 << 17;
 const FEWEST_SOLVED: usize = 64;
@@ -81,6 +84,11 @@ impl<'a> Search<'a> {
             first,
             self.workers,
         )
+    }
+
+    /// So many draws of each batch, or more where the batches are few.
+    pub fn at_least(joint: &Joint, draws: usize) -> usize {
+        draws.max(ENOUGH_LANES / joint.n_batches.max(1))
     }
 
     /// Lanes that a look or a climb may hold.

@@ -57,7 +57,7 @@ impl Look {
         self.information.importance.total_error()
     }
 
-    /// Whether a further step promises more than tolerance and noise.
+    /// Whether a further step promises no more than tolerance and noise.
     pub fn is_there(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
         // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.

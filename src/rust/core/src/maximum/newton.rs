@@ -12,8 +12,8 @@ const NEAR: f64 = 0.5;
 const TRIAL: usize = 256;
 const HALVINGS: i32 = 5;
 
-/// Change of a coordinate, in units of it, that is long.
-const LONG: f64 = 1.0;
+/// The longest change on a logarithmic scale: a factor of 150.
+const LONG: f64 = 5.0;
 
 impl Search<'_> {
     /// A Newton step, or the first of its halves after which fresh draws say that the likelihood has risen. Directions
@@ -42,14 +42,16 @@ impl Search<'_> {
         bounds: &Theta,
         round: &mut usize,
     ) -> Option<Look> {
-        // Where hardly anything is to be gained nothing is to be gained far away: the data do not know these coordinates.
-        let far = (from.information.free.iter().zip(step))
-            .any(|(k, x)| x.abs() > LONG * (1.0 + from.theta[*k].abs()));
-        if far && length * length < TOLERANCE {
+        let longest = (from.information.free.iter().zip(step))
+            .filter(|(k, _)| self.joint.theta.is_transformed(**k))
+            .fold(0.0f64, |longest, (_, x)| longest.max(x.abs()));
+        let shrink = (LONG / longest).min(1.0);
+        // Where hardly anything is to be gained nothing is far away: the data do not know these coordinates.
+        if shrink < 1.0 && length * length < TOLERANCE {
             return None;
         }
         for halving in 0..HALVINGS {
-            let part = 0.5f64.powi(halving);
+            let part = shrink * 0.5f64.powi(halving);
             let mut theta = from.theta.clone();
             for (k, x) in from.information.free.iter().zip(step) {
                 theta[*k] = bounds.clamp(*k, theta[*k] + part * x);

@@ -26,9 +26,8 @@ const LITTLE: f64 = 0.001;
 /// Sets of draws at which a trial is compared.
 const RUNS: usize = 3;
 
-/// The most draws of each batch in a set, unless those of all batches together are fewer than this.
+/// The most draws of each batch in a set, unless the batches are few.
 const FEW: usize = 300;
-const FEWEST_LANES: usize = 3600;
 
 /// Standard deviations to try, in units of what the data of a level resolve.
 const TRIALS: [f64; 3] = [0.1, 0.3, 1.0];
@@ -216,7 +215,7 @@ impl Search<'_> {
             return found;
         };
         // Differences in shared draws need few of them.
-        let few = FEW.max(FEWEST_LANES / self.joint.n_batches.max(1));
+        let few = Search::at_least(self.joint, FEW);
         for (run, value) in found.iter_mut().enumerate() {
             let sampling = self.sampling(theta, *round + 1 + run, self.draws.min(few));
             let total = sampling.moved(&q).and_then(|q| sampling.run(&q));

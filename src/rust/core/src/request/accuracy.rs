@@ -8,13 +8,14 @@ use crate::error::Result;
 use crate::fitted::Fit;
 use crate::inference::joint::log_density;
 use crate::model::Model;
+use crate::ode::Control;
 use crate::problem::{Given, Joint, Means, Points};
 
 /// Tolerances of the comparison, as parts of those of the fit.
 const RELATIVE: f64 = 1e-2;
 const ABSOLUTE: f64 = 1e-4;
 
-/// Change of the log density that asks for smaller tolerances before a fit: in all, and as a part of it.
+/// Change of the log density that asks for smaller tolerances: in all, and before a fit, far from the data, as a part of it.
 const CHANGE: f64 = 0.02;
 const PART: f64 = 1e-4;
 
@@ -72,6 +73,12 @@ pub fn at_start(
         problem = finer;
     }
     Ok(problem)
+}
+
+/// The tolerances that a fit wants whose log density changes so; `None` where its own suffice.
+pub fn wanted(control: &Control, change: f64) -> Option<(f64, f64)> {
+    let (rtol, atol) = (RELATIVE * control.rtol, ABSOLUTE * control.atol);
+    (change.abs() > CHANGE).then_some((rtol, atol))
 }
 
 fn finer(model: &Model) -> Model {

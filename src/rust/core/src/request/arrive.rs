@@ -22,8 +22,9 @@ const FLAT: f64 = 1e-4;
 /// Part of its starting value below which no standard deviation falls where the options do not say.
 pub const SMALLEST_SPREAD: f64 = 1e-5;
 
-/// Draws of all batches together below which those of each are more: a few subjects cost little and tell little.
-const FEWEST_LANES: usize = 3600;
+/// Log-likelihood by Laplace's method, in all and for each batch, by which a start must be worse to be forgotten unseen.
+const CLEAR: f64 = 1.0;
+const UNSURE: f64 = 0.1;
 
 /// Draws that tell whether a run has left its start for something worse.
 const FEW: usize = 256;
@@ -59,7 +60,7 @@ pub fn arrive(
         joint,
         workers,
         seed,
-        draws: options.draws.max(FEWEST_LANES / joint.n_batches.max(1)),
+        draws: Search::at_least(joint, options.draws),
         climbing: options.polish_draws,
         rounds: if options.goes_on(joint) {
             options.polish_rounds
@@ -97,10 +98,6 @@ pub fn arrive(
     doubt(joint, fit, options);
     Some(arrival)
 }
-
-/// Log-likelihood by Laplace's method, in all and for each batch, by which a start must be worse to be forgotten unseen.
-const CLEAR: f64 = 1.0;
-const UNSURE: f64 = 0.1;
 
 /// The estimates of a run, or its start where that is more likely, taken on by Newton steps.
 fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival> {

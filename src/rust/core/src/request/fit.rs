@@ -243,6 +243,9 @@ fn report(
 fn equations(joint: &Joint, change: Option<f64>) -> Option<Value> {
     let dynamics = joint.main().form.dynamics.as_ref()?;
     let counts = dynamics.counts();
+    let change = change.unwrap_or(0.0);
+    let wanted = accuracy::wanted(&dynamics.system.control, change)
+        .map_or(Vec::new(), |(rtol, atol)| vec![rtol, atol]);
     let (reasons, numbers): (Vec<&str>, Vec<u64>) = counts.failed().into_iter().unzip();
     Some(list(vec![
         ("states", Value::Texts(dynamics.system.states.clone())),
@@ -251,7 +254,8 @@ fn equations(joint: &Joint, change: Option<f64>) -> Option<Value> {
         ("implicit", Value::Number(counts.implicit() as f64)),
         ("rtol", Value::Number(dynamics.system.control.rtol)),
         ("atol", Value::Number(dynamics.system.control.atol)),
-        ("change", Value::Number(change.unwrap_or(0.0))),
+        ("change", Value::Number(change)),
+        ("wanted", Value::Numbers(wanted)),
         (
             "failed",
             list(vec![
