@@ -71,7 +71,14 @@ status_advice <- function(fit) {
   )
 }
 
+# Where the solver stands in the way nothing else helps.
 advice_stalled <- function(fit, other) {
+  wanted <- wanted_tolerances(fit)
+  if (!is.null(wanted)) {
+    return(sprintf(
+      "Solve the equations more precisely: ode_control(rtol = %s, atol = %s).", format(wanted$rtol), format(wanted$atol)
+    ))
+  }
   if (!any(grepl("equations have no solution", fit$status$evidence, fixed = TRUE))) return(other)
   paste("Raise the limits of ode_control(), or change the starting values.", other)
 }

@@ -44,6 +44,8 @@ test_that("tolerances that are given stay, and are said not to suffice", {
     "not solved precisely enough.*ode_control\\(rtol = 1e-08, atol = 1e-12\\)"
   )
   expect_equal(fit$equations$rtol, 1e-6)
+  fit$status$code <- "stalled"
+  expect_match(convergence(fit)$advice[1L], "ode_control(rtol = 1e-08, atol = 1e-12)", fixed = TRUE)
 })
 
 test_that("where the defaults suffice they stay", {
