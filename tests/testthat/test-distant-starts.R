@@ -73,7 +73,7 @@ test_that("theophylline from distant starts", {
 })
 
 test_that("where no random effect moves a fit has stalled, and says so", {
-  start <- list(ka = 1e-5, V = 1e4, Cl = 1e4)
+  start <- list(ka = 1e-8, V = 1e8, Cl = 1e8)
   fit <- suppressWarnings(fit_nlme(theo_formula(), theo, seed = 1, start = start, progress = FALSE))
   expect_equal(fit$status$code, "stalled")
   expect_false(converged(fit))
@@ -89,6 +89,13 @@ test_that("vem() says too that no random effect moves", {
   start <- list(ka = 1e-5, V = 1e4, Cl = 1e4)
   fit <- suppressWarnings(fit_nlme(theo_formula(), theo, vem(), seed = 1, start = start, progress = FALSE))
   expect_true(!converged(fit) || abs(-2 * (as.numeric(logLik(fit, nodes = 11)) + 172.717417)) < 0.2)
+})
+
+test_that("variances at 0 that gain nothing where a search begins are tried again where it has led", {
+  start <- list(ka = 1e-6, V = 1e6, Cl = 1e3)
+  fit <- fit_nlme(theo_formula(), theo, vem(), seed = 1, start = start, progress = FALSE)
+  expect_true(converged(fit))
+  expect_equal(as.numeric(logLik(fit, nodes = 11)), -172.717417, tolerance = 0.05 / 172)
 })
 
 test_that("warfarin from distant starts", {

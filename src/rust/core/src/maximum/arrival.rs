@@ -126,9 +126,10 @@ impl Search<'_> {
                         continue;
                     }
                 }
-                for i in (0..zero.len()).filter(|i| asked[*i]) {
+                // One that has left 0 and goes back stays there; one that has not may leave it from elsewhere.
+                for i in (0..zero.len()).filter(|i| asked[*i] && !shut[*i]) {
                     revived[i] = true;
-                    zero[i] = shut[i];
+                    zero[i] = false;
                 }
             } else {
                 zero = now;
