@@ -122,7 +122,8 @@
 #'   `NULL` is `TRUE` unless some option says how long the run is, where the smoothing is accelerated.
 #' @param polish (logical) judge the estimates at fresh importance draws, and go on from them to the maximum of the
 #'   likelihood where these promise more, by Newton steps. Where these do not lead there, or what they lead to is in
-#'   doubt, variational steps from the start are tried, and climbs. `FALSE` judges without moving them.
+#'   doubt (a variance of 0, a direction of which the data say nothing, a parameter ten times or a tenth of its start),
+#'   variational steps from the start are tried, and climbs. `FALSE` judges without moving them.
 #' @param polish_draws,polish_rounds (integer) importance draws of each subject (each batch) that a climb holds, and
 #'   climbs at most.
 #' @param draws (integer) importance draws of each subject (each batch) by which the estimates are judged and from which

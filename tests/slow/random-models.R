@@ -105,8 +105,10 @@ run_design <- function(k, arguments) {
   append_rows(rows, arguments$output)
 }
 
+# A fit that was cut may hold solutions that are not precise, whose likelihood is another's: it is no judge.
 with_best <- function(rows) {
-  best <- suppressWarnings(max(rows$log_lik, na.rm = TRUE))
+  whole <- rows[rows$code != "cut", ]
+  best <- suppressWarnings(max(if (nrow(whole) > 0L) whole$log_lik else rows$log_lik, na.rm = TRUE))
   round(2 * (best - rows$log_lik), 4)
 }
 

@@ -29,3 +29,16 @@ test_that("no level is trapped in a far mode", {
     expect_lt(2 * abs(diff(values)), 0.1)
   }
 })
+
+# Few effects, a start at twice the absorption rate: the chains of some seeds find the flip-flop solution, ka = cl / v,
+# whose likelihood has a maximum of its own 9.9 above in -2 log L.
+test_that("a run that has gone far from its start looks for a better maximum", {
+  skip_on_cran()
+  design <- random_design(34L)
+  best <- as.numeric(logLik(fit_design(design, vem(), 1)))
+  for (seed in 2:3) {
+    fit <- fit_design(design, saem(), seed)
+    expect_true(converged(fit))
+    expect_gt(as.numeric(logLik(fit)), best - 0.05)
+  }
+})

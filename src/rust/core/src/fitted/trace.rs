@@ -25,6 +25,15 @@ impl Trace {
         self.objective.push(objective);
     }
 
+    /// Forget all but the first iterations.
+    pub fn truncate(&mut self, kept: usize) {
+        self.theta.truncate(kept);
+        self.gain.truncate(kept);
+        self.phase.truncate(kept);
+        self.objective.truncate(kept);
+        self.updated.truncate(kept);
+    }
+
     pub fn len(&self) -> usize {
         self.gain.len()
     }

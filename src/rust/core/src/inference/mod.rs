@@ -24,6 +24,7 @@ pub mod multistart;
 pub mod pareto;
 pub mod points;
 pub mod posterior;
+pub mod precision;
 mod product_rule;
 pub mod proposal;
 pub mod quadrature;

@@ -24,6 +24,9 @@ const TURNS: usize = 5;
 const SHORT: f64 = 0.1;
 const MOST_NOISE: f64 = 0.25;
 
+/// Distance in standard errors, squared, of estimates that are no others.
+const NEAR: f64 = 0.02;
+
 /// An estimate and what is known of it.
 pub struct Arrival {
     pub theta: Vec<f64>,
@@ -34,8 +37,8 @@ pub struct Arrival {
     /// Free coordinates of the model, and their covariance: not a number where there is none.
     free: Vec<usize>,
     pub covariance: Option<DMatrix<f64>>,
-    /// Whether there may be a better maximum elsewhere: a full covariance stands at its border, which has maxima of its
-    /// own, or the likelihood hardly depends on some direction.
+    /// Whether there may be a better maximum elsewhere: a variance is 0 or a full covariance stands at its border, where
+    /// there are maxima of their own, or the likelihood hardly depends on some direction.
     pub doubtful: bool,
     /// Whether equations without solution hide a part of the likelihood.
     pub hidden: bool,
@@ -46,6 +49,15 @@ pub struct Arrival {
 }
 
 impl Arrival {
+    /// Whether estimates are about those of the arrival, by the curvatures there: far less than the data can tell apart.
+    pub fn is_near(&self, theta: &[f64]) -> bool {
+        let step: Vec<f64> = (self.look.information.free.iter())
+            .map(|k| theta[*k] - self.theta[*k])
+            .collect();
+        let spectrum = self.look.spectrum.as_ref();
+        spectrum.is_some_and(|spectrum| spectrum.length(&step) < NEAR)
+    }
+
     /// Robust covariance of the estimate.
     pub fn sandwich(&self) -> Option<DMatrix<f64>> {
         let look = &self.look;
@@ -95,6 +107,16 @@ impl Search<'_> {
         let mut round = 1;
         let mut stance = self.stance(theta, q, (&spreads, &zero))?;
         let mut look = self.look_from(&stance, theta, round)?;
+        // A variance on its way to 0 gets there by ever shorter steps; far from the data all of them may be 0.
+        if self.rounds > 0 && look.is_close() {
+            let (next, now) = self.vanish(&look, &spreads, &mut round);
+            if now != zero {
+                zero = now;
+                round += 1;
+                stance = self.stance(&next, &self.laplace(&next, None)?, (&spreads, &zero))?;
+                look = self.look_from(&stance, &next, round)?;
+            }
+        }
         let (mut stopped, mut climbed) = (false, self.hurries);
         for _ in 0..TURNS {
             let search = self.of(&stance);
@@ -106,6 +128,10 @@ impl Search<'_> {
                 .hurried()
                 .go_on(look, &stance.bounds, &mut round, watch);
             if stopped || self.rounds == 0 {
+                break;
+            }
+            // Climbs would follow errors of the solver.
+            if !look.is_there() && sense::is_rough(&search, &look) {
                 break;
             }
             let (mut next, now) = self.vanish(&look, &spreads, &mut round);
@@ -224,7 +250,7 @@ impl Search<'_> {
             !spreads.iter().any(spread)
         });
         senseless.extend(sense::runaways(self.joint, &look, unknown));
-        let border = spreads.iter().zip(zero).any(|(s, zero)| *zero && !s.alone);
+        let border = zero.contains(&true);
         let doubtful = border || look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
         let hidden = sense::hidden(&self.of(stance), &look);
         let is_hidden = hidden.is_some();

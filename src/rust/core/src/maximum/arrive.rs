@@ -42,8 +42,9 @@ const FEW_PARAMETERS: usize = 40;
 const STEPS: usize = 20;
 const FEW_STEPS: usize = 6;
 
-/// Climbs after which the likelihood has not risen that end a search.
+/// Climbs, and Newton steps on end, after which the likelihood has not risen that end a search.
 const BARREN: usize = 2;
+const IDLE: usize = 6;
 
 /// Part of the promise of a step that the next may still promise before second derivatives are taken anew.
 const SLOW: f64 = 0.1;
@@ -132,7 +133,7 @@ impl<'a> Search<'a> {
             true => STEPS,
             false => 0,
         };
-        let mut barren = 0;
+        let (mut barren, mut idle, mut highest) = (0, 0, best.log_lik());
         let climbs = if self.hurries { 0 } else { self.rounds };
         for _ in 0..climbs + steps {
             if best.is_there() || self.rounds == 0 {
@@ -158,6 +159,14 @@ impl<'a> Search<'a> {
                         break;
                     };
                     best = full;
+                }
+                if best.log_lik() > highest + TOLERANCE + best.error() {
+                    (idle, highest) = (0, best.log_lik());
+                } else {
+                    idle += 1;
+                }
+                if idle == IDLE {
+                    break;
                 }
                 continue;
             }

@@ -10,7 +10,7 @@ use crate::problem::Theta;
 /// Gain in `-2 log L` that one more step may promise where the search ends.
 pub const TOLERANCE: f64 = 0.003;
 
-/// Noise of that gain below which the likelihood counts as known, and the tolerance then.
+/// Noise of that gain, and error of the log-likelihood, below which the likelihood counts as known, and the tolerance then.
 const KNOWN: f64 = 1e-6;
 
 /// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
@@ -23,8 +23,12 @@ pub const MORE: usize = 4;
 /// Draws of each batch up to which a look goes that does not see whether the likelihood curves down.
 const UNSURE_DRAWS: usize = 4000;
 
-/// Gain that needs no more draws to be believed.
-const FAR: f64 = 0.5;
+/// Gain that needs no more draws to be believed, by itself and in units of its noise.
+const FAR: f64 = 4.0 * TOLERANCE;
+const CLEAR: f64 = 5.0;
+
+/// Gain below which an estimate is about where the maximum is.
+const CLOSE: f64 = 2.0;
 
 /// One of so many draws takes part in second derivatives, which evaluate twice for each parameter; the fewest of a batch.
 const SLOPES: usize = 4;
@@ -61,8 +65,15 @@ impl Look {
     pub fn is_there(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
         // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
-        let tolerance = if self.noise < KNOWN { KNOWN } else { TOLERANCE };
+        let known = self.noise.max(self.error()) < KNOWN;
+        let tolerance = if known { KNOWN } else { TOLERANCE };
         !saddle && self.gain <= tolerance + self.noise
+    }
+
+    /// Whether what is missing is little.
+    pub fn is_close(&self) -> bool {
+        let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
+        !saddle && self.gain < CLOSE
     }
 
     /// Whether more draws would tell more.
@@ -78,7 +89,7 @@ impl Look {
     /// Whether what is missing is plain however noisy it is.
     fn is_far(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
-        saddle || self.gain > FAR.max(10.0 * self.noise)
+        saddle || self.gain > FAR.max(CLEAR * self.noise)
     }
 
     /// How much less likely than `other`, beyond what noise explains.
@@ -136,7 +147,7 @@ impl Search<'_> {
             if !look.is_vague() || !possible || look.is_far() {
                 return Ok(look);
             }
-            draws *= MORE;
+            draws = (draws * MORE).min(most);
         }
     }
 

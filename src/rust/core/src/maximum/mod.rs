@@ -23,3 +23,4 @@ pub use look::Look;
 pub use maximizer::{priors, Ground, Maximizer, Population};
 pub use metric::Metric;
 pub use sampled::{normalize, Kept, Proposal, Sampled};
+pub use zero::spreads;

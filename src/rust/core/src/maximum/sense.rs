@@ -2,8 +2,10 @@
 
 use super::arrive::Search;
 use super::look::Look;
-use crate::inference::cloud::{layouts, Cloud};
+use crate::inference::cloud::{layouts, Cloud, Levels};
 use crate::inference::points::{LatticePoints, Source};
+use crate::inference::posterior::Batches;
+use crate::inference::precision;
 use crate::problem::Joint;
 use crate::random::{Purpose, Stream};
 
@@ -48,6 +50,23 @@ pub fn runaways(joint: &Joint, look: &Look, unknown: impl Iterator<Item = usize>
         )
     })
     .collect()
+}
+
+/// Whether differential equations are solved too roughly for the likelihood: what rises and falls is not it alone.
+/// `search`: in the form of the model in which the look was taken.
+pub fn is_rough(search: &Search, look: &Look) -> bool {
+    let joint = search.joint;
+    if joint.main().solution_error() <= 0.0 {
+        return false;
+    }
+    let levels = Levels {
+        joint,
+        batches: &Batches::new(joint),
+        moments: &look.information.moments,
+    };
+    let means = (0..joint.parts.len()).map(|group| levels.conditional(group).0);
+    let change = precision::change(joint, &look.theta, &joint.points(means.collect()));
+    change.ok().flatten().is_some_and(precision::matters)
 }
 
 /// What solutions that failed hide of the likelihood, in words: chains and draws saw the rest of the distribution of the

@@ -138,6 +138,18 @@ impl Spectrum {
         step
     }
 
+    /// Twice what the log-likelihood changes along a step of all free coordinates, as far as curvatures tell.
+    pub fn length(&self, step: &[f64]) -> f64 {
+        let p = self.open.len();
+        let own = DVector::from_fn(p, |a, _| step[self.open[a]] / self.unit[a]);
+        let along = self.vectors.tr_mul(&own);
+        along
+            .iter()
+            .zip(&self.divisors)
+            .map(|(x, d)| x * x * d)
+            .sum()
+    }
+
     /// A step along the direction in which the likelihood curves up most, at whose end it should have risen by about a half.
     pub fn steepest_up(&self, n: usize) -> Vec<f64> {
         let mut step = vec![0.0; n];

@@ -11,7 +11,7 @@ use super::linear::linearize;
 use super::schedule::{Course, EventKind, Schedule};
 use super::signals::Signals;
 use super::stiff::{self, Stiff};
-use super::system::{Solver, System};
+use super::system::{Control, Solver, System};
 use super::task::Wanted;
 
 /// The equations with all that the data say of the subjects.
@@ -91,6 +91,13 @@ impl Dynamics {
             is_stiff: AtomicBool::new(engine == Engine::Implicit),
             solvers: Mutex::default(),
         }
+    }
+
+    /// The same with other choices for the solver.
+    pub fn solved_by(&self, choose: impl Fn(&mut Control)) -> Self {
+        let mut system = self.system.clone();
+        choose(&mut system.control);
+        Self::new(system, self.subjects.clone(), self.records.clone())
     }
 
     pub(super) fn engine(&self) -> Engine {

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::ir::graph::Graph;
 use crate::language::words;
 use crate::model::Model;
+use crate::ode::Control;
 
 /// A model bound to data.
 #[derive(Debug, Clone)]
@@ -182,6 +183,20 @@ impl Joint {
             form,
             ..self.clone()
         })
+    }
+
+    /// The same with other choices for the solver of the differential equations, if there are any.
+    #[must_use]
+    pub fn solved_by(&self, choose: impl Fn(&mut Control)) -> Self {
+        let mut new = self.clone();
+        if let Some(dynamics) = &self.form.dynamics {
+            let dynamics = Arc::new(dynamics.solved_by(choose));
+            new.form.dynamics = Some(dynamics.clone());
+            for part in &mut new.parts {
+                part.form.dynamics = part.form.dynamics.as_ref().map(|_| dynamics.clone());
+            }
+        }
+        new
     }
 
     /// Send coordinates on other routes: their parameters then move along derivatives of the program.

@@ -7,12 +7,11 @@ use crate::fitted::{Fit, FitStatus};
 use crate::inference::information::free;
 use crate::inference::laplace;
 use crate::inference::posterior::Posterior;
-use crate::maximum::{Arrival, Patience, Search};
+use crate::maximum::{spreads, Arrival, Patience, Search};
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::saem::SaemOptions;
-use crate::vem::options::LogLik;
 use crate::vem::{self, VemOptions};
 
 /// Steps of a climb, and the gain in twice the value at which it ends.
@@ -28,6 +27,12 @@ const UNSURE: f64 = 0.1;
 
 /// Draws that tell whether a run has left its start for something worse.
 const FEW: usize = 256;
+
+/// Change on a logarithmic scale that leads far from a start.
+const FAR: f64 = 2.3;
+
+/// Log-likelihood by which estimates of the bound's maximum may be worse than others and still lead further.
+const BELOW: f64 = 1.0;
 
 /// The least value of a residual error, logarithmic scale.
 fn least(options: &SaemOptions, start: f64) -> Option<f64> {
@@ -137,39 +142,68 @@ fn is_done(search: &Search, arrival: &Arrival, monitor: &dyn Monitor) -> bool {
     done || search.rounds == 0 || monitor.interrupted()
 }
 
-/// Where Newton steps lead a run no further, or to a doubtful maximum, what variational steps from its start lead to, if
-/// that is more likely: they need no draws far from the data, where those of a run may lose their way.
+/// Whether a run has led a parameter of its model tenfold from the start: on such a way there are other maxima.
+fn has_strayed(joint: &Joint, theta: &[f64]) -> bool {
+    let spreads = spreads(joint);
+    let residuals = &joint.main().form.residuals;
+    let scale = |k: usize| {
+        let is_spread = spreads.iter().any(|s| s.coordinate == k);
+        is_spread || residuals.iter().any(|r| r.theta == k)
+    };
+    let start = &joint.theta;
+    let mut own = free(joint).into_iter();
+    own.any(|k| start.is_transformed(k) && !scale(k) && (theta[k] - start.start[k]).abs() > FAR)
+}
+
+/// Where Newton steps lead a run no further, to a doubtful maximum or far from its start, what variational steps from
+/// there lead to, if that is more likely: they need no draws far from the data, where those of a run may lose their way.
 fn around_the_other_way(
     search: &Search,
     fit: &mut Fit,
     own: Option<&Arrival>,
     monitor: &dyn Monitor,
 ) -> Option<Arrival> {
-    let settled = |own: &Arrival| !own.doubtful && is_done(search, own, monitor);
+    let settled = |own: &Arrival| {
+        let doubtful = own.doubtful || has_strayed(search.joint, &own.theta);
+        !doubtful && is_done(search, own, monitor)
+    };
     if own.is_some_and(settled) || search.rounds == 0 || monitor.interrupted() {
         return None;
     }
     let mut joint = search.joint.clone();
     joint.floor_spreads(SMALLEST_SPREAD);
-    let options = VemOptions {
-        draws: search.draws.max(VemOptions::default().draws),
-        log_lik: LogLik::None,
-        ..VemOptions::default()
-    };
-    let threads = search.workers.count();
-    let found = vem::fit(&joint, &options, (search.seed, threads), None, monitor).ok()?;
-    let mut other = found.arrival?;
+    let options = VemOptions::default();
+    let way = (search.seed, search.workers);
+    let (theta, q, trace) = vem::bring(&joint, &options, way, monitor).ok()?;
     let least = own.map_or(f64::NEG_INFINITY, |own| own.look.log_lik());
-    if other.look.log_lik().partial_cmp(&least) != Some(Ordering::Greater) {
+    let elsewhere = |own: &Arrival| own.status != FitStatus::Converged || !own.is_near(&theta);
+    // The maximum of the bound is not that of the likelihood, but not far below it.
+    if !own.is_none_or(elsewhere) || at_least(search, &theta, &q) < least - BELOW {
         return None;
     }
+    let kept = fit.trace.len();
     let objective = fit.trace.objective.last().copied().unwrap_or(f64::NAN);
-    for theta in &found.fit.trace.theta {
+    for theta in &trace.theta {
         fit.trace.push(theta, 0.0, "polish", objective);
     }
+    let patience = match own {
+        Some(own) if is_done(search, own, monitor) => search.hurried(),
+        _ => *search,
+    };
+    let found = go_on(&patience, fit, (&theta, &q), monitor).ok();
+    let arrived = |at: &Arrival| at.status == FitStatus::Converged;
+    let better = |found: &Arrival| match own {
+        Some(own) if arrived(own) && !arrived(found) => own.look.falls_from(&found.look),
+        Some(own) if arrived(found) && !arrived(own) => !found.look.falls_from(&own.look),
+        _ => found.look.log_lik().partial_cmp(&least) == Some(Ordering::Greater),
+    };
+    let Some(mut other) = found.filter(better) else {
+        fit.trace.truncate(kept);
+        return None;
+    };
     other
         .evidence
-        .push("The iterations ended short of it or in doubt; variational steps from the start led further.".into());
+        .push("The iterations ended short of it, in doubt or far from the start; variational steps from there led further.".into());
     Some(other)
 }
 
@@ -198,18 +232,20 @@ fn better_start(search: &Search, (theta, q): (Vec<f64>, Posterior)) -> (Vec<f64>
             return (theta, q);
         }
     }
-    let value = |theta: &[f64], q: &Posterior| {
-        let sampling = search.sampling(theta, 0, FEW);
-        let found = sampling.moved(q).and_then(|q| sampling.run(&q));
-        found.map_or(f64::NEG_INFINITY, |found| {
-            found.total() - 3.0 * found.total_error()
-        })
-    };
-    if value(&start, &other) > value(&theta, &q) {
+    if at_least(search, &start, &other) > at_least(search, &theta, &q) {
         (start, other)
     } else {
         (theta, q)
     }
+}
+
+/// The log-likelihood by a few draws, less what may be noise of it.
+fn at_least(search: &Search, theta: &[f64], q: &Posterior) -> f64 {
+    let sampling = search.sampling(theta, 0, FEW);
+    let found = sampling.moved(q).and_then(|q| sampling.run(&q));
+    found.map_or(f64::NEG_INFINITY, |found| {
+        found.total() - 3.0 * found.total_error()
+    })
 }
 
 /// What the arrival says replaces what the run said of itself.

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::accuracy;
 use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
 use super::course::refuse_course;
 use super::direct;
@@ -15,6 +14,7 @@ use super::{count, list, parameters, Columns, Request};
 use crate::error::Result;
 use crate::fitted::Fit;
 use crate::inference::importance::Importance;
+use crate::inference::precision;
 use crate::inference::scale::matched_start;
 use crate::inference::start::check_start;
 use crate::monitor::Monitor;
@@ -48,7 +48,7 @@ impl Found {
 
 pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
-    let mut model = request.compiled()?;
+    let model = request.compiled()?;
     let method = request.estimator()?;
     let mut given = request.given()?;
     given.apart = method.collapsed();
@@ -56,7 +56,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let frame = request.frame(columns)?;
     let mut problem = Joint::new(&model, &frame, &given)?;
     if !request.gives_tolerances() {
-        problem = accuracy::at_start((&mut model, &frame, &given), problem)?;
+        problem = precision::at_start(problem)?;
     }
     course.first = request.first_effects(&problem);
     let (lower, upper) = method.bounds();
@@ -102,7 +102,8 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("n_obs", count(problem.main().records.n_obs())),
         ("seed", Value::Number(found.seed as f64)),
     ]);
-    let change = accuracy::change((&model, &frame, &given), &problem, &found.fit)?;
+    let points = problem.points(found.fit.cond_mean.clone());
+    let change = precision::change(&problem, &found.fit.theta, &points)?;
     entries.extend(equations(&problem, change).map(|found| ("equations", found)));
     entries.extend(state.map(|state| ("state", Value::Bytes(state))));
     Ok(list(entries))
@@ -244,7 +245,7 @@ fn equations(joint: &Joint, change: Option<f64>) -> Option<Value> {
     let dynamics = joint.main().form.dynamics.as_ref()?;
     let counts = dynamics.counts();
     let change = change.unwrap_or(0.0);
-    let wanted = accuracy::wanted(&dynamics.system.control, change)
+    let wanted = precision::wanted(&dynamics.system.control, change)
         .map_or(Vec::new(), |(rtol, atol)| vec![rtol, atol]);
     let (reasons, numbers): (Vec<&str>, Vec<u64>) = counts.failed().into_iter().unzip();
     Some(list(vec![

@@ -1,6 +1,5 @@
 //! Answer one request of a front end: decode it, run it, encode the result.
 
-mod accuracy;
 mod arrive;
 mod course;
 mod decode;

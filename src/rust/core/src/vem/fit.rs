@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::check::{verify, Elbo};
-use super::course::{around, Course};
+use super::course::{around, Course, Maximum};
 use super::flow::Flow;
 use super::independent::independent;
 use super::options::{Family, VemOptions};
@@ -49,28 +49,11 @@ pub fn fit(
     monitor: &dyn Monitor,
 ) -> Result<VemFit> {
     let started = Instant::now();
-    check_start(joint)?;
     let workers = Workers::new(threads)?;
     let free = free(joint);
-    let mut course = Course {
-        joint,
-        options,
-        seed,
-        workers: &workers,
-        monitor,
-        trace: Trace::default(),
-        penalty: super::penalty::of(joint, options, &free)?,
-    };
     let batches = Batches::new(joint);
-    let mut q = laplace::posterior(joint, &batches, &joint.theta.start, first, &workers)?;
-    if options.family == Family::MeanField {
-        q = independent(q);
-    }
-    let found = if stochastic::is_wanted(options) {
-        stochastic::run(&mut course, &batches, q)?
-    } else {
-        course.maximize(q)?
-    };
+    let mut course = Course::new((joint, options), (seed, &workers), monitor)?;
+    let found = course.rise(&batches, first)?;
     let copies = found.copies;
     let mut run = Run {
         joint,
@@ -127,6 +110,23 @@ pub fn fit(
     })
 }
 
+/// Estimates that maximize the bound, unjudged, with distributions of the effects where draws are best made and the
+/// way there.
+///
+/// # Errors
+/// As those of a fit.
+pub fn bring(
+    joint: &Joint,
+    options: &VemOptions,
+    (seed, workers): (u64, &Workers),
+    monitor: &dyn Monitor,
+) -> Result<(Vec<f64>, Posterior, Trace)> {
+    let mut course = Course::new((joint, options), (seed, workers), monitor)?;
+    let found = course.rise(&Batches::new(joint), None)?;
+    let q = around(&found.moments, &found.q);
+    Ok((found.theta, q, course.trace))
+}
+
 /// Whether every `q` is the population: the data say nothing about the effects.
 fn is_still(joint: &Joint, theta: &[f64], q: &Posterior) -> bool {
     let Some(priors) = priors(joint, theta) else {
@@ -147,6 +147,37 @@ fn is_still(joint: &Joint, theta: &[f64], q: &Posterior) -> bool {
 }
 
 impl<'c> Course<'c> {
+    fn new(
+        (joint, options): (&'c Joint, &'c VemOptions),
+        (seed, workers): (u64, &'c Workers),
+        monitor: &'c dyn Monitor,
+    ) -> Result<Self> {
+        Ok(Self {
+            joint,
+            options,
+            seed,
+            workers,
+            monitor,
+            trace: Trace::default(),
+            penalty: super::penalty::of(joint, options, &free(joint))?,
+        })
+    }
+
+    /// Maximize the bound from the start of the problem; `first`: effects from which modes are searched.
+    fn rise(&mut self, batches: &Batches, first: Option<&Points>) -> Result<Maximum> {
+        check_start(self.joint)?;
+        let start = &self.joint.theta.start;
+        let mut q = laplace::posterior(self.joint, batches, start, first, self.workers)?;
+        if self.options.family == Family::MeanField {
+            q = independent(q);
+        }
+        if stochastic::is_wanted(self.options) {
+            stochastic::run(self, batches, q)
+        } else {
+            self.maximize(q)
+        }
+    }
+
     /// Maximize the importance-sampled likelihood, or judge the estimates without moving them.
     fn arrive(&mut self, theta: &[f64], q: &Posterior, n_free: usize) -> Result<Arrival> {
         let penalty = self.penalty.clone();

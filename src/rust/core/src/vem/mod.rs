@@ -26,7 +26,7 @@ mod verdict;
 mod visits;
 
 pub use check::{bound, Elbo};
-pub use fit::{fit, VemFit};
+pub use fit::{bring, fit, VemFit};
 pub use flow::{Flow, Layer};
 pub use options::VemOptions;
 pub use penalty::of as penalty;
