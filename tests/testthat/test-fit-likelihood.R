@@ -190,7 +190,7 @@ test_that("a model with kinks has subjects that are sampled, and the likelihood 
     data
   })
   fit <- suppressWarnings(fit_nlme(
-    y ~ ifelse(dose > Xmax, Ymax, Ymax + slope * (dose - Xmax)), data, saem(60, 20, polish = FALSE),
+    y ~ ifelse(dose > Xmax, Ymax, Ymax + slope * (dose - Xmax)), data, saem(60, 20),
     start = c(Ymax = 9, Xmax = 130, slope = 0.027, omega_sd_Ymax = 1, omega_sd_Xmax = 40, omega_sd_slope = 0.005),
     random = Ymax + Xmax + slope ~ 1 | site, error = add(a = 0.3), time = "dose", seed = 1, progress = FALSE
   ))

@@ -104,6 +104,10 @@ const SOLUTIONS: usize = 3_000;
 const DRAWS: usize = 4_096;
 const MORE_DRAWS: usize = 32_768;
 const DRAWS_OF_SOLUTIONS: usize = 2_048;
+const MORE_DRAWS_OF_SOLUTIONS: usize = 8_192;
+
+/// Solutions up to which draws of several subjects may be so many.
+const AFFORDED: usize = 1 << 18;
 
 /// Mass outside a rule, as part of the likelihood, that is looked into.
 const OUTSIDE: f64 = 1e-3;
@@ -200,14 +204,15 @@ impl<'a> Wanted<'a> {
         if open.is_empty() || refined.places.dim > MOST_EFFECTS {
             return Ok(());
         }
-        let draws: &[usize] = if self.is_dynamic() {
-            &[DRAWS_OF_SOLUTIONS]
+        let draws = if self.is_dynamic() {
+            [DRAWS_OF_SOLUTIONS, MORE_DRAWS_OF_SOLUTIONS]
         } else {
-            &[DRAWS, MORE_DRAWS]
+            [DRAWS, MORE_DRAWS]
         };
         let posterior = self.around(refined);
         for draws in draws {
-            if open.is_empty() {
+            let costly = draws == MORE_DRAWS_OF_SOLUTIONS && draws * open.len() > AFFORDED;
+            if open.is_empty() || costly {
                 break;
             }
             let mut batches: Vec<(usize, usize)> = open
@@ -216,7 +221,7 @@ impl<'a> Wanted<'a> {
                 .collect();
             batches.sort_unstable();
             let members: Vec<usize> = batches.iter().map(|(b, _)| *b).collect();
-            let drawn = self.sampling(*draws).some(&posterior, &members)?;
+            let drawn = self.sampling(draws).some(&posterior, &members)?;
             for (k, (_, i)) in batches.iter().enumerate() {
                 found.weigh(*i, k, &drawn, missed[*i] || found.sampled[*i]);
             }

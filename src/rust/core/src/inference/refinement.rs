@@ -113,6 +113,7 @@ pub fn refine(integrand: &Integrand, start: Option<&[f64]>, effort: Effort) -> R
         }
         open.retain(|i| !found.settled[*i]);
     }
+    found.confirm(integrand, effort)?;
     Ok(found)
 }
 
@@ -120,6 +121,35 @@ pub fn refine(integrand: &Integrand, start: Option<&[f64]>, effort: Effort) -> R
 const SWEEPS: [usize; 3] = [513, 2049, 8193];
 
 impl Refined {
+    /// Where some subjects of a model never settle its integrands may have kinks, at which rules of others agree by
+    /// chance: they are compared with the finest rule that can be afforded.
+    fn confirm(&mut self, integrand: &Integrand, effort: Effort) -> Result<()> {
+        let members: Vec<usize> = (0..self.settled.len())
+            .filter(|i| self.settled[*i])
+            .collect();
+        if members.is_empty() || members.len() == self.settled.len() || self.places.dim == 0 {
+            return Ok(());
+        }
+        let power = u32::try_from(self.places.dim).unwrap_or(u32::MAX);
+        let affordable = |rung: &Rung| {
+            let points = rung.nodes().saturating_pow(power);
+            let all = points.saturating_mul(members.len());
+            points <= effort.most_points && all <= effort.budget
+        };
+        let Some(finest) = ladder(self.places.dim).into_iter().rev().find(affordable) else {
+            return Ok(());
+        };
+        let sums = integrand.sums(&self.places, &members, &finest.points()?, false);
+        for (i, sum) in members.iter().zip(&sums) {
+            let value = self.places.value(*i, sum);
+            let change = (value - self.values[*i]).abs();
+            self.values[*i] = value;
+            self.errors[*i] = self.errors[*i].max(change);
+            self.settled[*i] = self.errors[*i] <= effort.tolerance;
+        }
+        Ok(())
+    }
+
     /// Integrate `members` of a model with one effect again, over the whole population: their mass is not only where the
     /// rules looked.
     pub fn sweep(&mut self, integrand: &Integrand, members: &[usize], tolerance: f64) {

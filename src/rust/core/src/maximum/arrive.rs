@@ -69,6 +69,15 @@ pub struct Search<'a> {
     pub patience: Patience,
 }
 
+/// What a turn of a search led to.
+enum Turn {
+    Went,
+    Nowhere,
+    /// There were no numbers; or the watcher has ended it.
+    Ended,
+    Stopped,
+}
+
 /// Whether to go on: sees the estimates of each step and the log-likelihood at the draws that stay.
 pub type Watch<'w> = dyn FnMut(&[f64], f64) -> bool + 'w;
 
@@ -136,73 +145,93 @@ impl<'a> Search<'a> {
         let (mut barren, mut idle, mut highest) = (0, 0, best.log_lik());
         let climbs = if self.hurries { 0 } else { self.rounds };
         for _ in 0..climbs + steps {
-            if best.is_there() || self.rounds == 0 {
+            let done = best.is_there() || self.rounds == 0 || self.hurries && !newton;
+            if done || barren == BARREN || idle == IDLE {
                 break;
             }
-            if newton {
-                let mut slow = false;
-                match self.newton(&best, bounds, round) {
-                    Some(next) => {
-                        // Second derivatives of another place lead on ever more slowly.
-                        let saddle = best.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
-                        slow = saddle || next.gain > SLOW * best.gain;
-                        best = next;
-                        if !watch(&best.theta, best.log_lik()) {
-                            return (best, true);
-                        }
-                    }
-                    None if best.is_full => newton = false,
-                    None => best.gain = f64::INFINITY,
-                }
-                if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
-                    let Ok(full) = self.look(&best.theta, &best.proposal, bounds, *round) else {
-                        break;
-                    };
-                    best = full;
-                }
-                if best.log_lik() > highest + TOLERANCE + best.error() {
-                    (idle, highest) = (0, best.log_lik());
-                } else {
-                    idle += 1;
-                }
-                if idle == IDLE {
-                    break;
-                }
-                continue;
-            }
-            if self.hurries {
-                break;
-            }
-            let from = (best.theta.as_slice(), &best.proposal);
-            let Some(Summit { theta, stopped, .. }) = self.climb(from, bounds, climbing, watch)
-            else {
-                break;
-            };
-            *round += 1;
-            let Ok(next) = self.look(&theta, &best.proposal, bounds, *round) else {
-                break;
-            };
-            if next.log_lik() <= best.log_lik() + TOLERANCE + best.error() {
-                barren += 1;
-            }
-            if next.falls_from(&best) {
-                // These draws were too few to show the way.
-                climbing = (climbing * MORE).min(self.climbing * MORE * MORE);
+            let turn = if newton {
+                self.newton_on(&mut best, bounds, round, watch)
             } else {
-                newton = next.log_lik() > best.log_lik() + TOLERANCE && steps > 0;
-                best = next;
+                self.climb_on(&mut best, &mut climbing, bounds, round, watch)
+            };
+            match turn {
+                Turn::Stopped => return (best, true),
+                Turn::Ended => break,
+                Turn::Nowhere if newton => newton = false,
+                Turn::Nowhere => barren += 1,
+                Turn::Went => newton = steps > 0,
             }
-            if stopped {
-                return (best, true);
-            }
-            if barren == BARREN {
-                break;
+            if best.log_lik() > highest + TOLERANCE + best.error() {
+                (idle, highest) = (0, best.log_lik());
+            } else {
+                idle += 1;
             }
         }
         if !best.is_full {
             best = (self.look(&best.theta, &best.proposal, bounds, *round)).unwrap_or(best);
         }
         (best, false)
+    }
+
+    /// A Newton step, with second derivatives of where it leads if those of before no longer serve.
+    fn newton_on(
+        &self,
+        best: &mut Look,
+        bounds: &Theta,
+        round: &mut usize,
+        watch: &mut Watch,
+    ) -> Turn {
+        let mut slow = false;
+        match self.newton(best, bounds, round) {
+            Some(next) => {
+                // Second derivatives of another place lead on ever more slowly.
+                let saddle = best.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
+                slow = saddle || next.gain > SLOW * best.gain;
+                *best = next;
+                if !watch(&best.theta, best.log_lik()) {
+                    return Turn::Stopped;
+                }
+            }
+            None if best.is_full => return Turn::Nowhere,
+            None => best.gain = f64::INFINITY,
+        }
+        if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
+            match self.look(&best.theta, &best.proposal, bounds, *round) {
+                Ok(full) => *best = full,
+                Err(_) => return Turn::Ended,
+            }
+        }
+        Turn::Went
+    }
+
+    /// A climb with so many draws of each batch, more the next time where these were too few to show the way.
+    fn climb_on(
+        &self,
+        best: &mut Look,
+        climbing: &mut usize,
+        bounds: &Theta,
+        round: &mut usize,
+        watch: &mut Watch,
+    ) -> Turn {
+        let from = (best.theta.as_slice(), &best.proposal);
+        let Some(Summit { theta, stopped, .. }) = self.climb(from, bounds, *climbing, watch) else {
+            return Turn::Ended;
+        };
+        *round += 1;
+        let Ok(next) = self.look(&theta, &best.proposal, bounds, *round) else {
+            return Turn::Ended;
+        };
+        let rises = next.log_lik() > best.log_lik() + TOLERANCE + best.error();
+        if next.falls_from(best) {
+            *climbing = (*climbing * MORE).min(self.climbing * MORE * MORE);
+        } else {
+            *best = next;
+        }
+        match (stopped, rises) {
+            (true, _) => Turn::Stopped,
+            (false, true) => Turn::Went,
+            (false, false) => Turn::Nowhere,
+        }
     }
 
     /// Climb the likelihood from a `theta`, at draws around these distributions of the effects; where that ends.

@@ -8,8 +8,8 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::arrival::Arrival;
 use super::arrive::{Search, Watch};
+use super::findings::Arrival;
 use super::look::Look;
 use crate::error::Result;
 use crate::inference::information::free;

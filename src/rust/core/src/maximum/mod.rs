@@ -6,6 +6,7 @@ mod arrival;
 mod arrive;
 mod ascent;
 mod direct;
+mod findings;
 mod look;
 mod maximizer;
 mod metric;
@@ -16,9 +17,9 @@ mod spectrum;
 mod stance;
 mod zero;
 
-pub use arrival::Arrival;
 pub use arrive::{Search, Watch};
 pub use ascent::{climb, sizes, Patience, Summit, Surface};
+pub use findings::Arrival;
 pub use look::Look;
 pub use maximizer::{priors, Ground, Maximizer, Population};
 pub use metric::Metric;

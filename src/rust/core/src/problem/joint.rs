@@ -13,7 +13,6 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::ir::graph::Graph;
 use crate::language::words;
 use crate::model::Model;
-use crate::ode::Control;
 
 /// A model bound to data.
 #[derive(Debug, Clone)]
@@ -29,16 +28,16 @@ pub struct Joint {
     /// Effects of the model on which no outcome depends.
     pub idle_effects: Vec<usize>,
     /// The model before groupings are told apart.
-    form: NormalForm,
+    pub(super) form: NormalForm,
     /// Of which the form was made.
-    source: Arc<Source>,
+    pub(super) source: Arc<Source>,
 }
 
 /// What a form is made of.
 #[derive(Debug)]
-struct Source {
-    graph: Graph,
-    standings: Vec<Standing>,
+pub(super) struct Source {
+    pub(super) graph: Graph,
+    pub(super) standings: Vec<Standing>,
 }
 
 /// Levels of random effects with given values: effect of the model, level, value of `phi`.
@@ -135,83 +134,6 @@ impl Joint {
         self.source.standings[effect] == Standing::Free
     }
 
-    /// The same model in which more effects are kept apart from their means, and some are absent: they have their means
-    /// for values, and what says how far they vary is not free. `apart`, `absent`: one entry an effect of the model;
-    /// `fixed`: coordinates that are held at `theta`.
-    ///
-    /// # Errors
-    /// Those of a model that cannot be brought into this form.
-    pub fn recast(
-        &self,
-        apart: &[bool],
-        absent: &[bool],
-        (fixed, theta): (&[usize], &[f64]),
-    ) -> Result<Self> {
-        let model = self.model();
-        let records: Vec<Records> = self.parts.iter().map(|p| p.records.clone()).collect();
-        let held = |k: usize| self.source.standings[k] == Standing::Held;
-        let standing = |k: usize| match self.source.standings[k] {
-            Standing::Free if apart[k] || absent[k] => Standing::Apart,
-            known => known,
-        };
-        let standings: Vec<Standing> = (0..apart.len()).map(standing).collect();
-        let mut new = self.theta.clone();
-        for k in fixed {
-            new.free[*k] = false;
-            new.start[*k] = theta[*k];
-        }
-        let graph = &self.source.graph;
-        let mut form = NormalForm::new(model, graph, &records, &new, &standings)?;
-        form.dynamics.clone_from(&self.form.dynamics);
-        new.routes = form.routes(model, &new.free);
-        let mut parts: Vec<Problem> = (0..records.len())
-            .map(|group| Problem::new(model, &form, &records, &new, group))
-            .collect();
-        for (part, old) in parts.iter_mut().zip(&self.parts) {
-            part.held.clone_from(&old.held);
-            let own = model.effects_of(part.group);
-            for effect in own.filter(|k| absent[*k] && !held(*k)) {
-                for level in 0..part.n_subjects() {
-                    part.hold(effect, level, 0.0);
-                }
-            }
-        }
-        Ok(Self {
-            exchanges: exchanges(model, &form, &records),
-            parts,
-            theta: new,
-            form,
-            ..self.clone()
-        })
-    }
-
-    /// The same with other choices for the solver of the differential equations, if there are any.
-    #[must_use]
-    pub fn solved_by(&self, choose: impl Fn(&mut Control)) -> Self {
-        let mut new = self.clone();
-        if let Some(dynamics) = &self.form.dynamics {
-            let dynamics = Arc::new(dynamics.solved_by(choose));
-            new.form.dynamics = Some(dynamics.clone());
-            for part in &mut new.parts {
-                part.form.dynamics = part.form.dynamics.as_ref().map(|_| dynamics.clone());
-            }
-        }
-        new
-    }
-
-    /// Send coordinates on other routes: their parameters then move along derivatives of the program.
-    pub fn reroute(&mut self, routes: &[(usize, Route)]) {
-        for (k, route) in routes {
-            self.theta.routes[*k] = *route;
-        }
-        let records: Vec<Records> = self.parts.iter().map(|p| p.records.clone()).collect();
-        for (group, part) in self.parts.iter_mut().enumerate() {
-            let held = part.held.take();
-            *part = Problem::new(&part.model, &self.form, &records, &self.theta, group);
-            part.held = held;
-        }
-    }
-
     /// Coordinates of `theta` on which the outcomes' predictions depend.
     pub fn in_predictions(&self) -> Vec<usize> {
         let densities = self.form.densities.iter();
@@ -305,7 +227,7 @@ impl Problem {
     }
 
     /// Give `phi` of one effect (of the model) of one level a value.
-    fn hold(&mut self, effect: usize, level: usize, phi: f64) {
+    pub(super) fn hold(&mut self, effect: usize, level: usize, phi: f64) {
         let (d, n) = (self.n_phi(), self.n_subjects());
         let k = effect - self.form.offset;
         let held = self.held.get_or_insert_with(|| vec![f64::NAN; n * d]);

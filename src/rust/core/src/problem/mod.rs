@@ -21,6 +21,7 @@ mod laws;
 mod normal_form;
 mod prior;
 mod programs;
+mod recast;
 mod recognise;
 mod seen;
 mod shifts;
