@@ -87,7 +87,7 @@ idle_of_saem <- function(options) {
   idle <- setdiff(unlist(schedule_reads), reads)
   empty <- names(options)[lengths(options) == 0L]
   c(
-    idle, setdiff(empty, "nodes"),
+    idle, setdiff(empty, c("nodes", "draws")),
     if (options$sa_schedule != "saemix") "adaptive",
     # Functions of the user maximize something else than the likelihood.
     if ("suffstats" %in% options$hooks) saem_groups$Polish,

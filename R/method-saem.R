@@ -126,10 +126,11 @@
 #'   variational steps from the start are tried, and climbs. `FALSE` judges without moving them.
 #' @param polish_draws,polish_rounds (integer) importance draws of each subject (each batch) that a climb holds, and
 #'   climbs at most.
-#' @param draws (integer) importance draws of each subject (each batch) by which the estimates are judged and from which
-#'   standard errors are computed, at least: 3600 in all where the subjects are few, four times as many where these are
-#'   too noisy, up to 4000 where they do not show whether the likelihood curves down; fewer where each asks for a
-#'   solution of differential equations and all together would be more than 130,000.
+#' @param draws (integer or NULL) importance draws of each subject (each batch) by which the estimates are judged and from
+#'   which standard errors are computed, at first. `NULL` is 9600 in all, but 100 to 300, more where the subjects are fewer
+#'   than 12. Four times as many are taken where these are too noisy, up to 4000 where they do not show whether the
+#'   likelihood curves down; fewer where each asks for a solution of differential equations and all together would be more
+#'   than 130,000.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at the estimate.
 #' @param nodes (integer or NULL) quadrature nodes a dimension; `NULL` takes as many as it needs,
 #'   see [logLik.nlme_fit()].
@@ -222,7 +223,7 @@ saem <- function(exploration = 300, smoothing = 100, n_chains = 1, nbiter = NULL
                  ebe_rescue_on_high_grad = TRUE, ebe_rescue_multistart_n = 128, ebe_rescue_multistart_k = 32,
                  ebe_rescue_max_rounds = 8, ebe_rescue_grad_tol = "auto", ebe_rescue_multistart_sampling = "lhs",
                  store_eb_modes = TRUE, acceleration = NULL, adaptive = NULL, polish = TRUE, polish_draws = 256,
-                 polish_rounds = 5, draws = 300, log_lik = TRUE, nodes = NULL, verbose = FALSE, ...) {
+                 polish_rounds = 5, draws = NULL, log_lik = TRUE, nodes = NULL, verbose = FALSE, ...) {
   refuse_dots(...)
   asked <- mget(setdiff(names(formals()), "..."), environment())
   new_saem(asked, setdiff(names(match.call())[-1L], ""))
@@ -243,7 +244,7 @@ new_saem <- function(asked, given) {
     polish = check_flag(asked$polish, "polish"),
     polish_draws = check_count(asked$polish_draws, "polish_draws", 16),
     polish_rounds = check_count(asked$polish_rounds, "polish_rounds", 1),
-    draws = check_count(asked$draws, "draws", 16),
+    draws = if (!is.null(asked$draws)) check_count(asked$draws, "draws", 16),
     log_lik = check_flag(asked$log_lik, "log_lik"),
     nodes = if (!is.null(asked$nodes)) check_count(asked$nodes, "nodes", 1),
     verbose = check_flag(asked$verbose, "verbose")

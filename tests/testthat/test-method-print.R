@@ -5,7 +5,7 @@ test_that("a method prints its options, without those that nothing reads", {
   expect_false(any(grepl("t0|sa_phase1_iters|anneal_min_sd|rtol_theta|max_store", shown)))
   expect_lt(length(shown), 25L)
   expect_true(all(nchar(shown) <= 120L))
-  for (part in c("adaptive = TRUE", "polish = TRUE, polish_draws = 256, polish_rounds = 5", "draws = 300")) {
+  for (part in c("adaptive = TRUE", "polish = TRUE, polish_draws = 256, polish_rounds = 5", "draws = NULL")) {
     expect_match(shown, part, all = FALSE, fixed = TRUE)
   }
   expect_false(any(grepl("polish_", capture.output(print(saem(polish = FALSE))))))

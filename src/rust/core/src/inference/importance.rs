@@ -40,6 +40,8 @@ pub struct Sampling<'a> {
     pub seed: u64,
     /// Draws of each batch, rounded up to a multiple of [`REPLICATES`].
     pub draws: usize,
+    /// Whether draws are taken for what they are: nobody asks whether they miss something.
+    pub trusts: bool,
 }
 
 /// What the weights say; one entry a batch.
@@ -142,7 +144,7 @@ impl<'a> Sampling<'a> {
         let ground = Ground::new(*self, &priors);
         let set = (self.draws, 0);
         self.pass(posterior, members, set, &priors, |cloud, group| {
-            let better = group.improve(&ground, posterior);
+            let better = !self.trusts && group.improve(&ground, posterior);
             if better {
                 cloud.set(&group.draws);
             }

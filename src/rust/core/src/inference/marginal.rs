@@ -135,6 +135,7 @@ pub fn marginal(wanted: &Wanted) -> Result<Marginal> {
 impl<'a> Wanted<'a> {
     fn sampling(&self, draws: usize) -> Sampling<'a> {
         Sampling {
+            trusts: false,
             joint: self.joint,
             theta: self.theta,
             workers: self.workers,

@@ -8,6 +8,9 @@ use super::weights::Weight;
 /// Effective part of the draws of a batch below which better ones are looked for.
 const POOR: f64 = 0.1;
 
+/// Draws by which the tail of weights is judged at least: of fewer its shape is too uncertain.
+const ENOUGH: usize = 2000;
+
 /// Weighted draws of batches that are held together.
 pub struct Group {
     pub members: Vec<usize>,
@@ -46,7 +49,7 @@ impl Group {
     pub fn improve(&mut self, ground: &Ground, posterior: &Posterior) -> bool {
         let poor = |i: usize| {
             let weight = &self.found[i];
-            !weight.is_sound(self.copies) || weight.ess < POOR * self.copies as f64
+            !weight.is_sound(self.copies.max(ENOUGH)) || weight.ess < POOR * self.copies as f64
         };
         let mixed = (0..self.members.len()).filter(|i| mixes(&posterior[self.members[*i]]));
         let (mut wanted, fine): (Vec<usize>, Vec<usize>) = mixed.partition(|i| poor(*i));

@@ -8,6 +8,8 @@ use super::gauss_hermite::{rule, trapezoid};
 use super::product_rule::{Integrand, Places};
 use super::quadrature::{around_modes, RECENTER_FROM};
 use crate::error::Result;
+use crate::ir::graph::{Graph, Op};
+use crate::ir::op::{Binary, Unary};
 use crate::problem::Means;
 
 /// Where the refinement ended; one entry a subject.
@@ -113,16 +115,33 @@ pub fn refine(integrand: &Integrand, start: Option<&[f64]>, effort: Effort) -> R
         }
         open.retain(|i| !found.settled[*i]);
     }
-    found.confirm(integrand, effort)?;
+    if has_kinks(&integrand.problem.form.graph) {
+        found.confirm(integrand, effort)?;
+    }
     Ok(found)
+}
+
+/// Whether a model has kinks in its random effects.
+fn has_kinks(graph: &Graph) -> bool {
+    let moves = graph.depends(|op| matches!(op, Op::Phi(_)));
+    let breaks = |op: Op| match op {
+        Op::Unary(f, _) => f == Unary::Abs,
+        Op::Binary(f, ..) => {
+            use Binary::{Equal, Less, LessEqual, Max, Min};
+            matches!(f, Min | Max | Less | LessEqual | Equal)
+        }
+        _ => false,
+    };
+    let mut nodes = graph.nodes();
+    nodes.any(|node| moves[node.index()] && breaks(graph.op(node)))
 }
 
 /// Nodes of the rules over the whole population.
 const SWEEPS: [usize; 3] = [513, 2049, 8193];
 
 impl Refined {
-    /// Where some subjects of a model never settle its integrands may have kinks, at which rules of others agree by
-    /// chance: they are compared with the finest rule that can be afforded.
+    /// At kinks rules agree by chance: subjects that have settled are compared with the finest rule that can be afforded,
+    /// where others never settle.
     fn confirm(&mut self, integrand: &Integrand, effort: Effort) -> Result<()> {
         let members: Vec<usize> = (0..self.settled.len())
             .filter(|i| self.settled[*i])

@@ -58,6 +58,8 @@ pub struct Search<'a> {
     /// Importance draws of each batch by which an estimate is judged, and that a climb holds.
     pub draws: usize,
     pub climbing: usize,
+    /// Error of `-2 log L` above which a look takes more draws.
+    pub unsettled: f64,
     /// Climbs at most; none: an estimate is judged and stays.
     pub rounds: usize,
     /// Whether the search ends where Newton steps lead no further, before any climb.
@@ -113,6 +115,7 @@ impl<'a> Search<'a> {
     pub fn sampling<'s>(&'s self, theta: &'s [f64], round: usize, draws: usize) -> Sampling<'s> {
         let most = self.most_lanes() / self.joint.n_batches.max(1);
         Sampling {
+            trusts: false,
             joint: self.joint,
             theta,
             workers: self.workers,
@@ -168,7 +171,7 @@ impl<'a> Search<'a> {
             }
         }
         if !best.is_full {
-            best = (self.look(&best.theta, &best.proposal, bounds, *round)).unwrap_or(best);
+            best = (self.look_around(&best.theta, &best.proposal, bounds, *round)).unwrap_or(best);
         }
         (best, false)
     }
@@ -196,7 +199,7 @@ impl<'a> Search<'a> {
             None => best.gain = f64::INFINITY,
         }
         if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
-            match self.look(&best.theta, &best.proposal, bounds, *round) {
+            match self.look_around(&best.theta, &best.proposal, bounds, *round) {
                 Ok(full) => *best = full,
                 Err(_) => return Turn::Ended,
             }

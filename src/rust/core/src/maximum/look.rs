@@ -3,6 +3,7 @@
 use super::arrive::Search;
 use super::spectrum::Spectrum;
 use crate::error::Result;
+use crate::inference::importance::Sampling;
 use crate::inference::information::{self, Information};
 use crate::inference::posterior::Posterior;
 use crate::problem::Theta;
@@ -13,10 +14,9 @@ pub const TOLERANCE: f64 = 0.003;
 /// Noise of that gain, and error of the log-likelihood, below which the likelihood counts as known, and the tolerance then.
 const KNOWN: f64 = 1e-6;
 
-/// Monte-Carlo noise of that gain, of `-2 log L`, and of standard errors relative to them, above which a look takes more
-/// draws; how many times as many.
+/// Monte-Carlo noise of that gain, and of standard errors relative to them, above which a look takes more draws; how many
+/// times as many.
 const NOISY: f64 = 0.02;
-const UNSETTLED: f64 = 0.3;
 const VAGUE: f64 = 0.06;
 pub const MORE: usize = 4;
 
@@ -26,6 +26,10 @@ const UNSURE_DRAWS: usize = 4000;
 /// Gain that needs no more draws to be believed, by itself and in units of its noise.
 const FAR: f64 = 4.0 * TOLERANCE;
 const CLEAR: f64 = 5.0;
+
+/// Changes on a logarithmic scale, and the gain of the step that leads there, that leave second derivatives what they are.
+const BESIDE: f64 = 0.03;
+const A_LITTLE: f64 = 0.3;
 
 /// Gain below which an estimate is about where the maximum is.
 const CLOSE: f64 = 2.0;
@@ -65,9 +69,13 @@ impl Look {
     pub fn is_there(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
         // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
-        let known = self.noise.max(self.error()) < KNOWN;
-        let tolerance = if known { KNOWN } else { TOLERANCE };
+        let tolerance = if self.is_known() { KNOWN } else { TOLERANCE };
         !saddle && self.gain <= tolerance + self.noise
+    }
+
+    /// Whether draws hardly matter.
+    fn is_known(&self) -> bool {
+        self.noise.max(self.error()) < KNOWN
     }
 
     /// Whether what is missing is little.
@@ -77,12 +85,12 @@ impl Look {
     }
 
     /// Whether more draws would tell more.
-    fn is_vague(&self) -> bool {
+    fn is_vague(&self, unsettled: f64) -> bool {
         let Some(spectrum) = &self.spectrum else {
             return true;
         };
         let n = self.information.free.len();
-        let noisy = self.noise > NOISY || 2.0 * self.error() > UNSETTLED;
+        let noisy = self.noise > NOISY || 2.0 * self.error() > unsettled;
         noisy || spectrum.is_unsure() || spectrum.error(&spectrum.covariance(n)) > VAGUE
     }
 
@@ -104,12 +112,15 @@ impl Search<'_> {
     pub fn glance(
         &self,
         theta: &[f64],
-        q: &Posterior,
+        q: Posterior,
         bounds: &Theta,
         (round, known): (usize, &Look),
     ) -> Result<Look> {
-        let sampling = self.sampling(theta, round, self.draws);
-        let q = sampling.moved(q)?;
+        // What draws around these modes miss the look has seen from which this one comes.
+        let sampling = Sampling {
+            trusts: true,
+            ..self.sampling(theta, round, self.draws)
+        };
         let mut information = information::scores(&sampling, &q)?;
         let is_full = information.is_closed;
         if !is_full {
@@ -119,8 +130,18 @@ impl Search<'_> {
                 .clone_from(&known.information.replicates);
         }
         let mut look = self.judge(theta, q, information, bounds);
-        look.is_full = is_full && !look.is_vague();
+        let same = is_full || known.is_full && self.is_beside(theta, known);
+        look.is_full = same && !look.is_vague(self.unsettled);
         Ok(look)
+    }
+
+    /// Whether an estimate is so near to another that its second derivatives are those of that one.
+    fn is_beside(&self, theta: &[f64], other: &Look) -> bool {
+        let free = other.information.free.iter();
+        let mut scales = free.filter(|k| self.joint.theta.is_transformed(**k));
+        let near = scales.all(|k| (theta[*k] - other.theta[*k]).abs() <= BESIDE);
+        // Nothing else keeps what needs no draws from being exact.
+        near && other.gain <= A_LITTLE && !other.is_known()
     }
 
     /// Look at an estimate with draws of this round, around `q` moved to the conditional means; more draws where these
@@ -129,13 +150,23 @@ impl Search<'_> {
     /// # Errors
     /// A population distribution that does not exist, a batch without any draw of finite density, too many parameters.
     pub fn look(&self, theta: &[f64], q: &Posterior, bounds: &Theta, round: usize) -> Result<Look> {
+        let q = self.sampling(theta, round, self.draws).moved(q)?;
+        self.look_around(theta, &q, bounds, round)
+    }
+
+    /// The same around `q` as it is.
+    pub fn look_around(
+        &self,
+        theta: &[f64],
+        q: &Posterior,
+        bounds: &Theta,
+        round: usize,
+    ) -> Result<Look> {
         let mut draws = self.draws;
-        let mut q = q.clone();
         loop {
             let sampling = self.sampling(theta, round, draws);
-            q = sampling.moved(&q)?;
             let information =
-                information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
+                information::information(&sampling, q, FEWEST_SLOPES.max(draws / SLOPES))?;
             let look = self.judge(theta, q.clone(), information, bounds);
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
             let most = if unsure {
@@ -144,7 +175,7 @@ impl Search<'_> {
                 self.draws * MORE
             };
             let possible = sampling.draws == draws && draws < most;
-            if !look.is_vague() || !possible || look.is_far() {
+            if !look.is_vague(self.unsettled) || !possible || look.is_far() {
                 return Ok(look);
             }
             draws = (draws * MORE).min(most);

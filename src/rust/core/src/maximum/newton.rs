@@ -57,13 +57,13 @@ impl Search<'_> {
                 theta[*k] = bounds.clamp(*k, theta[*k] + part * x);
             }
             *round += 1;
-            let Ok(q) = self.laplace(&theta, None) else {
+            let Some(q) = self.proposal(&theta, from, (part * length, *round)) else {
                 continue;
             };
             if length > NEAR && !self.rises(&theta, &q, from, *round) {
                 continue;
             }
-            let Ok(next) = self.glance(&theta, &q, bounds, (*round, from)) else {
+            let Ok(next) = self.glance(&theta, q, bounds, (*round, from)) else {
                 continue;
             };
             let promised = part * (1.0 - 0.5 * part) * length.min(REACH) * length;
@@ -75,10 +75,23 @@ impl Search<'_> {
         None
     }
 
+    /// Where draws are best made after a step of so many standard errors from a look.
+    fn proposal(
+        &self,
+        theta: &[f64],
+        from: &Look,
+        (length, round): (f64, usize),
+    ) -> Option<Posterior> {
+        if length < NEAR {
+            return Some(from.proposal.clone());
+        }
+        let q = self.laplace(theta, None).ok()?;
+        self.sampling(theta, round, self.draws).moved(&q).ok()
+    }
+
     /// Whether a few draws say that estimates are more likely than those of a look.
     fn rises(&self, theta: &[f64], q: &Posterior, from: &Look, round: usize) -> bool {
-        let sampling = self.sampling(theta, round, TRIAL);
-        let found = sampling.moved(q).and_then(|q| sampling.run(&q));
+        let found = self.sampling(theta, round, TRIAL).run(q);
         found.is_ok_and(|found| {
             let absent: f64 = self.absent.iter().sum();
             found.total() - absent > from.log_lik() - 3.0 * found.total_error()

@@ -25,6 +25,15 @@ pub const SMALLEST_SPREAD: f64 = 1e-5;
 const CLEAR: f64 = 1.0;
 const UNSURE: f64 = 0.1;
 
+/// Draws that judge estimates, at first: so many in all, of each batch no fewer and no more than these.
+const ENOUGH: usize = 9_600;
+const FEWEST: usize = 100;
+const MOST: usize = 300;
+
+/// Error of `-2 log L` above which a look takes more draws, of so many batches: what a fit prints is not computed from them.
+const UNSETTLED: f64 = 1.0;
+const MANY: f64 = 100.0;
+
 /// Draws that tell whether a run has left its start for something worse.
 const FEW: usize = 256;
 
@@ -33,6 +42,12 @@ const FAR: f64 = 2.3;
 
 /// Log-likelihood by which estimates of the bound's maximum may be worse than others and still lead further.
 const BELOW: f64 = 1.0;
+
+/// Draws of each batch where the options do not say.
+fn usual_draws(joint: &Joint) -> usize {
+    let each = ENOUGH / joint.n_batches.max(1);
+    Search::at_least(joint, each.clamp(FEWEST, MOST))
+}
 
 /// The least value of a residual error, logarithmic scale.
 fn least(options: &SaemOptions, start: f64) -> Option<f64> {
@@ -65,7 +80,8 @@ pub fn arrive(
         joint,
         workers,
         seed,
-        draws: Search::at_least(joint, options.draws),
+        draws: options.draws.unwrap_or_else(|| usual_draws(joint)),
+        unsettled: UNSETTLED * (joint.n_batches as f64 / MANY).sqrt().max(1.0),
         climbing: options.polish_draws,
         rounds: if options.goes_on(joint) {
             options.polish_rounds

@@ -68,6 +68,7 @@ pub fn fit(
         seed: request.seed.unwrap_or(1.0) as u64,
         draws: REPLICATES,
         climbing: 1,
+        unsettled: f64::INFINITY,
         hurries: false,
         rounds: ROUNDS,
         penalty: &penalty,
@@ -138,6 +139,7 @@ pub fn log_lik(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<Import
         chol: Vec::new(),
     };
     let sampling = Sampling {
+        trusts: false,
         joint,
         theta,
         workers,

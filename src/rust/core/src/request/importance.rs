@@ -40,6 +40,7 @@ pub fn sampling<'a>(
     workers: &'a Workers,
 ) -> Sampling<'a> {
     Sampling {
+        trusts: false,
         joint,
         theta,
         workers,

@@ -65,6 +65,7 @@ fn by_draws(
         seed: request.seed.unwrap_or(1.0) as u64,
         draws,
         climbing: draws,
+        unsettled: f64::INFINITY,
         hurries: false,
         rounds: 0,
         penalty: &penalty,

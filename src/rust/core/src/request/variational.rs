@@ -108,6 +108,7 @@ impl Variational {
             return;
         }
         let sampling = Sampling {
+            trusts: false,
             joint,
             theta: &fit.theta,
             workers,

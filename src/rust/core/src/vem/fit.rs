@@ -205,6 +205,7 @@ impl<'c> Course<'c> {
             workers: self.workers,
             seed: self.seed,
             draws: options.draws,
+            unsettled: UNSETTLED,
             climbing: options.polish_draws,
             hurries: false,
             rounds: if options.polish {
@@ -253,6 +254,9 @@ impl<'c> Course<'c> {
 
 /// Most free parameters whose information is computed.
 const MOST_INFORMED: usize = 500;
+
+/// Error of `-2 log L` above which a look takes more draws: a fit prints it.
+const UNSETTLED: f64 = 0.3;
 
 /// Distance from the population, in its standard deviations, below which a `q` has not moved.
 const STILL: f64 = 0.01;

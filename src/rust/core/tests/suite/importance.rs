@@ -13,6 +13,7 @@ use nlmers_core::problem::{Given, Joint};
 
 fn sampling<'a>(joint: &'a Joint, workers: &'a Workers, seed: u64, draws: usize) -> Sampling<'a> {
     Sampling {
+        trusts: false,
         joint,
         theta: &joint.theta.start,
         workers,

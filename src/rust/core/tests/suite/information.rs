@@ -18,6 +18,7 @@ use nlmers_core::problem::Joint;
 fn informed(joint: &Joint, theta: &[f64], draws: usize) -> Information {
     let workers = Workers::single();
     let sampling = Sampling {
+        trusts: false,
         joint,
         theta,
         workers: &workers,
@@ -265,6 +266,7 @@ fn a_subject_whose_likelihood_is_lost_is_named() {
     let workers = Workers::single();
     let theta = joint.theta.start.clone();
     let sampling = Sampling {
+        trusts: false,
         joint: &joint,
         theta: &theta,
         workers: &workers,

@@ -50,7 +50,7 @@ pub struct SaemOptions {
     pub polish_draws: usize,
     pub polish_rounds: usize,
     /// Importance draws of each batch by which the estimates are judged.
-    pub draws: usize,
+    pub draws: Option<usize>,
     /// Whether the log-likelihood is computed at the end.
     pub log_lik: bool,
     /// Quadrature nodes a dimension; absent: by dimension.
@@ -75,7 +75,7 @@ impl Default for SaemOptions {
             polish: true,
             polish_draws: 256,
             polish_rounds: 5,
-            draws: 300,
+            draws: None,
             log_lik: true,
             nodes: None,
         }
