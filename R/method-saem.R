@@ -126,11 +126,11 @@
 #'   variational steps from the start are tried, and climbs. `FALSE` judges without moving them.
 #' @param polish_draws,polish_rounds (integer) importance draws of each subject (each batch) that a climb holds, and
 #'   climbs at most.
-#' @param draws (integer or NULL) importance draws of each subject (each batch) by which the estimates are judged and from
-#'   which standard errors are computed, at first. `NULL` is 9600 in all, but 100 to 300, more where the subjects are fewer
-#'   than 12. Four times as many are taken where these are too noisy, up to 4000 where they do not show whether the
-#'   likelihood curves down; fewer where each asks for a solution of differential equations and all together would be more
-#'   than 130,000.
+#' @param draws (integer or NULL) importance draws of each subject (each batch) by which the estimates are judged
+#'   and from which standard errors are computed, at first. `NULL` is 9600 in all, but 100 to 300, more where the
+#'   subjects are fewer than 12. Four times as many are taken where these are too noisy, up to 4000 where they do not
+#'   show whether the likelihood curves down; fewer where each asks for a solution of differential equations and all
+#'   together would be more than 130,000.
 #' @param log_lik (logical) compute the log-likelihood by adaptive quadrature at the estimate.
 #' @param nodes (integer or NULL) quadrature nodes a dimension; `NULL` takes as many as it needs,
 #'   see [logLik.nlme_fit()].

@@ -181,7 +181,7 @@ fn around_the_other_way(
 ) -> Option<Arrival> {
     let settled = |own: &Arrival| {
         let doubtful = own.doubtful || has_strayed(search.joint, &own.theta);
-        !doubtful && is_done(search, own, monitor)
+        !doubtful && (own.status == FitStatus::Converged || is_done(search, own, monitor))
     };
     if own.is_some_and(settled) || search.rounds == 0 || monitor.interrupted() {
         return None;
