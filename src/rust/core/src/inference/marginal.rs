@@ -205,15 +205,18 @@ impl<'a> Wanted<'a> {
         if open.is_empty() || refined.places.dim > MOST_EFFECTS {
             return Ok(());
         }
-        let draws = if self.is_dynamic() {
-            [DRAWS_OF_SOLUTIONS, MORE_DRAWS_OF_SOLUTIONS]
+        // Draws, and how many of all open subjects together are affordable.
+        let rounds = if self.is_dynamic() {
+            [
+                (DRAWS_OF_SOLUTIONS, usize::MAX),
+                (MORE_DRAWS_OF_SOLUTIONS, AFFORDED),
+            ]
         } else {
-            [DRAWS, MORE_DRAWS]
+            [(DRAWS, usize::MAX), (MORE_DRAWS, usize::MAX)]
         };
         let posterior = self.around(refined);
-        for draws in draws {
-            let costly = draws == MORE_DRAWS_OF_SOLUTIONS && draws * open.len() > AFFORDED;
-            if open.is_empty() || costly {
+        for (draws, affordable) in rounds {
+            if open.is_empty() || draws * open.len() > affordable {
                 break;
             }
             let mut batches: Vec<(usize, usize)> = open

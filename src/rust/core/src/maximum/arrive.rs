@@ -171,7 +171,7 @@ impl<'a> Search<'a> {
             }
         }
         if !best.is_full {
-            best = (self.look_around(&best.theta, &best.proposal, bounds, *round)).unwrap_or(best);
+            best = (self.look(&best.theta, &best.proposal, bounds, *round)).unwrap_or(best);
         }
         (best, false)
     }
@@ -199,7 +199,7 @@ impl<'a> Search<'a> {
             None => best.gain = f64::INFINITY,
         }
         if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
-            match self.look_around(&best.theta, &best.proposal, bounds, *round) {
+            match self.look(&best.theta, &best.proposal, bounds, *round) {
                 Ok(full) => *best = full,
                 Err(_) => return Turn::Ended,
             }

@@ -141,14 +141,16 @@ impl Search<'_> {
     /// What is said of the place of an estimate.
     fn where_it_stands(&self, at: &Place) -> Vec<String> {
         let mut evidence = vec![promise(self.joint, &at.look)];
-        if at.look.spectrum.as_ref().is_some_and(Spectrum::is_saddle) {
+        let is_saddle = at.look.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
+        if is_saddle {
             evidence.push(
                 "The log-likelihood curves up along some direction: it is no maximum.".into(),
             );
         }
+        let place = if is_saddle { "here" } else { "at the maximum" };
         for (spread, _) in at.spreads.iter().zip(&at.zero).filter(|(_, zero)| **zero) {
             evidence.push(format!(
-                "`{}` is 0 at the maximum: standard errors are those of the model without it.",
+                "`{}` is 0 {place}: standard errors are those of the model without it.",
                 self.joint.theta.names[spread.coordinate]
             ));
         }

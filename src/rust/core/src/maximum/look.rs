@@ -29,7 +29,7 @@ const CLEAR: f64 = 5.0;
 
 /// Changes on a logarithmic scale, and the gain of the step that leads there, that leave second derivatives what they are.
 const BESIDE: f64 = 0.03;
-const A_LITTLE: f64 = 0.3;
+const A_LITTLE: f64 = 0.05;
 
 /// Gain below which an estimate is about where the maximum is.
 const CLOSE: f64 = 2.0;
@@ -150,23 +150,13 @@ impl Search<'_> {
     /// # Errors
     /// A population distribution that does not exist, a batch without any draw of finite density, too many parameters.
     pub fn look(&self, theta: &[f64], q: &Posterior, bounds: &Theta, round: usize) -> Result<Look> {
+        // Second derivatives suffer first from draws that are not where they should be.
         let q = self.sampling(theta, round, self.draws).moved(q)?;
-        self.look_around(theta, &q, bounds, round)
-    }
-
-    /// The same around `q` as it is.
-    pub fn look_around(
-        &self,
-        theta: &[f64],
-        q: &Posterior,
-        bounds: &Theta,
-        round: usize,
-    ) -> Result<Look> {
         let mut draws = self.draws;
         loop {
             let sampling = self.sampling(theta, round, draws);
             let information =
-                information::information(&sampling, q, FEWEST_SLOPES.max(draws / SLOPES))?;
+                information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
             let look = self.judge(theta, q.clone(), information, bounds);
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
             let most = if unsure {

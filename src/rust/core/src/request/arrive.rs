@@ -194,7 +194,8 @@ fn around_the_other_way(
     let least = own.map_or(f64::NEG_INFINITY, |own| own.look.log_lik());
     let elsewhere = |own: &Arrival| own.status != FitStatus::Converged || !own.is_near(&theta);
     // The maximum of the bound is not that of the likelihood, but not far below it.
-    if !own.is_none_or(elsewhere) || at_least(search, &theta, &q) < least - BELOW {
+    let (value, noise) = by_few_draws(search, &theta, &q);
+    if !own.is_none_or(elsewhere) || value + noise < least - BELOW {
         return None;
     }
     let kept = fit.trace.len();
@@ -248,19 +249,21 @@ fn better_start(search: &Search, (theta, q): (Vec<f64>, Posterior)) -> (Vec<f64>
             return (theta, q);
         }
     }
-    if at_least(search, &start, &other) > at_least(search, &theta, &q) {
+    let surely = |(value, noise): (f64, f64)| value - noise;
+    let at_start = surely(by_few_draws(search, &start, &other));
+    if at_start > surely(by_few_draws(search, &theta, &q)) {
         (start, other)
     } else {
         (theta, q)
     }
 }
 
-/// The log-likelihood by a few draws, less what may be noise of it.
-fn at_least(search: &Search, theta: &[f64], q: &Posterior) -> f64 {
+/// The log-likelihood by a few draws, and what may be noise of it; minus infinity where there is none.
+fn by_few_draws(search: &Search, theta: &[f64], q: &Posterior) -> (f64, f64) {
     let sampling = search.sampling(theta, 0, FEW);
     let found = sampling.moved(q).and_then(|q| sampling.run(&q));
-    found.map_or(f64::NEG_INFINITY, |found| {
-        found.total() - 3.0 * found.total_error()
+    found.map_or((f64::NEG_INFINITY, 0.0), |found| {
+        (found.total(), 3.0 * found.total_error())
     })
 }
 
