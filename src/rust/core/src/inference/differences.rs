@@ -1,7 +1,8 @@
 //! Take second derivatives of the log-likelihood by central differences of the score, at draws that move along.
 //!
 //! Weights then stay nearly what they are, and the information is no small difference of two large numbers, as it is in the
-//! formula of Louis (1982) for draws that stay, of which this is the limit. Replicates tell its noise.
+//! formula of Louis (1982) for draws that stay, of which this is the limit. Replicates tell its noise. How the draws move
+//! is known from all of them (`steady.rs`): learned from the few that are differentiated it makes the information too small.
 
 use nalgebra::DMatrix;
 
@@ -10,7 +11,7 @@ use super::complete::open_coordinates;
 use super::importance::{Drawn, Sampling, REPLICATES};
 use super::information::{priors, Information};
 use super::posterior::Posterior;
-use super::steady::{drift, scored, steady, Drift};
+use super::steady::{scored, steady, Drift};
 use crate::error::Result;
 use crate::problem::{Joint, Means, Prior};
 
@@ -18,37 +19,38 @@ use crate::problem::{Joint, Means, Prior};
 const STEP: f64 = 5e-3;
 const SOLVED_STEP: f64 = 3e-2;
 
-/// Fill in the second derivatives of what weighted draws say.
-///
-/// # Errors
-/// A population distribution that does not exist.
-pub fn differentiate(
-    sampling: &Sampling,
-    posterior: &Posterior,
-    found: &mut Information,
-) -> Result<()> {
-    let mut differences = Differences::new(found, sampling.joint, sampling.theta);
-    if differences.open.is_empty() {
-        return Ok(());
-    }
-    let mut failed = None;
-    sampling.visit(posterior, |cloud, drawn| {
-        if let Err(error) = differences.add(sampling, cloud, drawn) {
-            failed.get_or_insert(error);
+impl Information {
+    /// Fill in the second derivatives of what weighted draws say, be they fewer than those of the scores.
+    ///
+    /// # Errors
+    /// A population distribution that does not exist.
+    pub fn differentiate(&mut self, sampling: &Sampling, posterior: &Posterior) -> Result<()> {
+        let mut differences = Differences::new(self, sampling.joint, sampling.theta);
+        if differences.open.is_empty() {
+            return Ok(());
         }
-    })?;
-    if let Some(error) = failed {
-        return Err(error);
+        let mut failed = None;
+        sampling.visit(posterior, |cloud, drawn| {
+            if let Err(error) = differences.add(sampling, cloud, drawn) {
+                failed.get_or_insert(error);
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        differences.finish(self);
+        Ok(())
     }
-    differences.finish(found);
-    Ok(())
 }
 
-/// Differences of the score, a step up less a step down in each free coordinate.
+/// Differences of the score, a step up in each coordinate that is open less one down: differences to one side hide how
+/// the likelihood curves along a ridge.
 struct Differences<'a> {
     joint: &'a Joint,
     theta: &'a [f64],
     free: Vec<usize>,
+    /// Of every batch, from more draws than are differentiated.
+    drifts: Vec<Drift>,
     /// Positions of the coordinates that move.
     open: Vec<usize>,
     steps: Vec<f64>,
@@ -60,8 +62,6 @@ struct Differences<'a> {
 struct Ground<'g> {
     draws: &'g [f64],
     weights: &'g [f64],
-    /// Log density of data and effects at each draw.
-    log: Vec<f64>,
     drift: Vec<Drift>,
 }
 
@@ -89,6 +89,7 @@ impl<'a> Differences<'a> {
                 .map(|(a, _)| a)
                 .collect(),
             free: found.free.clone(),
+            drifts: found.drifts.clone(),
             joint,
             theta,
         }
@@ -106,26 +107,27 @@ impl<'a> Differences<'a> {
         let ground = Ground {
             draws: drawn.draws,
             weights: drawn.weights,
-            log: log_densities(cloud, (&priors, &means), sampling),
-            drift: drift(cloud, drawn, &scores, self.free.len()),
+            drift: (drawn.members.iter().map(|b| self.drifts[*b].clone())).collect(),
         };
+        let all = vec![true; drawn.members.len()];
+        let log_lik = cloud.slopes(&all, sampling.workers).log_lik;
+        let log = with_prior(log_lik, cloud, (&priors, &means));
         for k in self.open.clone() {
             for sign in [1.0, -1.0] {
-                self.side((k, sign), sampling, cloud, &ground)?;
+                self.step((k, sign), sampling, cloud, (&ground, &log))?;
             }
         }
         Ok(())
     }
 
     /// Add the scores a step to one side.
-    fn side(
+    fn step(
         &mut self,
         (k, sign): (usize, f64),
         sampling: &Sampling,
         cloud: &mut Cloud,
-        ground: &Ground,
+        (ground, log): (&Ground, &[f64]),
     ) -> Result<()> {
-        let p = self.free.len();
         let step = sign * self.steps[k];
         let mut theta = self.theta.to_vec();
         theta[self.free[k]] += step;
@@ -143,37 +145,42 @@ impl<'a> Differences<'a> {
         cloud.prepare(&theta);
         let priors = priors(self.joint, &theta)?;
         let means: Vec<Means> = cloud.means();
-        let logs = log_densities(cloud, (&priors, &means), sampling);
         let mut scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
         let at = (&draws[..], &priors[..], &means[..]);
-        steady(cloud, at, &ground.drift, &mut scores, sampling);
-        let copies = cloud.copies;
-        for b in 0..cloud.batches.len() {
-            let own = b * copies..(b + 1) * copies;
-            let changes = own.clone().map(|i| logs[i] - ground.log[i]);
-            // A draw that moved to where no density is weighs nothing.
-            let weigh = |(w, change): (&f64, f64)| {
-                let weight = w * change.exp();
-                if weight.is_finite() {
-                    weight
-                } else {
-                    0.0
-                }
-            };
-            let weights: Vec<f64> = ground.weights[own.clone()]
-                .iter()
-                .zip(changes)
-                .map(weigh)
-                .collect();
-            let scores = &scores[own.start * p..own.end * p];
-            let each = copies.div_ceil(REPLICATES).max(1);
-            let parts = weights.chunks(each).zip(scores.chunks((each * p).max(1)));
+        let logs = steady(cloud, at, &ground.drift, &mut scores, sampling);
+        let logs = with_prior(logs, cloud, (&priors, &means));
+        // A draw that moved to where no density is weighs nothing.
+        let weigh = |((weight, new), old): ((&f64, f64), &f64)| {
+            let weight = weight * (new - old).exp();
+            if weight.is_finite() {
+                weight
+            } else {
+                0.0
+            }
+        };
+        let weights = ground.weights.iter().zip(logs).zip(log);
+        let weights: Vec<f64> = weights.map(weigh).collect();
+        self.add_means((k, sign), cloud.copies, (&weights, &scores));
+        Ok(())
+    }
+
+    /// Add the mean scores of all batches to the column of a coordinate, those of each replicate to its own.
+    fn add_means(
+        &mut self,
+        (k, sign): (usize, f64),
+        copies: usize,
+        (weights, scores): (&[f64], &[f64]),
+    ) {
+        let p = self.free.len().max(1);
+        let each = copies.div_ceil(REPLICATES).max(1);
+        let batches = weights.chunks(copies).zip(scores.chunks(copies * p));
+        for (weights, scores) in batches {
+            let parts = weights.chunks(each).zip(scores.chunks(each * p));
             for (r, (weights, scores)) in parts.enumerate() {
                 add_mean(&mut self.sums[r], k, sign, weights, scores);
             }
-            add_mean(&mut self.sums[REPLICATES], k, sign, &weights, scores);
+            add_mean(&mut self.sums[REPLICATES], k, sign, weights, scores);
         }
-        Ok(())
     }
 
     /// Put minus the derivatives in the rows and columns of the coordinates that moved.
@@ -199,15 +206,9 @@ impl<'a> Differences<'a> {
     }
 }
 
-/// Log density of data and effects at each draw.
-fn log_densities(
-    cloud: &mut Cloud,
-    (priors, means): (&[Prior], &[Means]),
-    sampling: &Sampling,
-) -> Vec<f64> {
-    let log_lik = cloud.log_lik(sampling.workers);
-    let log_prior = cloud.log_prior(priors, means);
-    let each = log_lik.into_iter().zip(log_prior);
+/// Log density of data and effects at each draw, from that of the data.
+fn with_prior(log_lik: Vec<f64>, cloud: &Cloud, (priors, means): (&[Prior], &[Means])) -> Vec<f64> {
+    let each = log_lik.into_iter().zip(cloud.log_prior(priors, means));
     each.map(|(y, prior)| y + prior).collect()
 }
 

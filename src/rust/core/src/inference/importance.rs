@@ -104,6 +104,14 @@ pub struct Drawn<'d> {
 }
 
 impl<'a> Sampling<'a> {
+    /// The same with no more draws than so many.
+    pub fn with(&self, draws: usize) -> Self {
+        Self {
+            draws: self.draws.min(draws),
+            ..*self
+        }
+    }
+
     /// # Errors
     /// A population distribution that does not exist.
     pub fn run(&self, posterior: &Posterior) -> Result<Importance> {

@@ -10,10 +10,9 @@ use nalgebra::DMatrix;
 
 use super::cloud::{Scored, Weighted};
 use super::complete::{complete, open_coordinates};
-use super::differences::differentiate;
 use super::importance::{Drawn, Importance, Sampling, REPLICATES};
 use super::posterior::{Batches, Posterior};
-use super::steady::{drift, scored, steady};
+use super::steady::{drift, scored, steady, Drift};
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::{Joint, Prior, Route};
 
@@ -38,6 +37,8 @@ pub struct Information {
     pub scores: Vec<f64>,
     /// Moments of the effects of every batch given its data.
     pub moments: Vec<Weighted>,
+    /// How the effects of every batch move with `theta`; none where no coordinate needs differences.
+    pub drifts: Vec<Drift>,
     pub importance: Importance,
 }
 
@@ -50,25 +51,7 @@ pub fn free(joint: &Joint) -> Vec<usize> {
         .collect()
 }
 
-/// Scores from all draws, second derivatives from no more than `differentiated` of each batch.
-///
-/// # Errors
-/// Too many parameters, a population distribution that does not exist, a batch without any draw of finite density.
-pub fn information(
-    sampling: &Sampling,
-    posterior: &Posterior,
-    differentiated: usize,
-) -> Result<Information> {
-    let mut found = scores(sampling, posterior)?;
-    let fewer = Sampling {
-        draws: sampling.draws.min(differentiated),
-        ..*sampling
-    };
-    differentiate(&fewer, posterior, &mut found)?;
-    Ok(found)
-}
-
-/// Everything but the second derivatives.
+/// Everything but the second derivatives that differences tell ([`Information::differentiate`]).
 ///
 /// # Errors
 /// Too many parameters, a population distribution that does not exist, a batch without any draw of finite density.
@@ -94,6 +77,7 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         noise: DMatrix::zeros(p, p),
         scores: vec![0.0; joint.n_batches * p],
         moments: Weighted::none(&Batches::new(joint)),
+        drifts: Vec::new(),
         importance: Importance::default(),
         is_closed: open_coordinates(joint).is_empty(),
         free,
@@ -125,16 +109,14 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         for (total, own) in found.replicates.iter_mut().zip(&plain.replicates) {
             *total -= own;
         }
-        for (total, own) in gradient
-            .iter_mut()
-            .zip(cloud.theta_gradient(drawn.weights, workers))
-        {
-            *total += own;
+        for (k, own) in found.free.iter().zip(plain.total()) {
+            gradient[*k] += own;
         }
         let scored = if open {
             let drifts = drift(cloud, drawn, &draws, p);
             let at = (drawn.draws, &priors[..], &means[..]);
             steady(cloud, at, &drifts, &mut draws, sampling);
+            found.drifts.extend(drifts);
             Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES))
         } else {
             plain

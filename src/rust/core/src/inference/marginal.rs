@@ -107,7 +107,7 @@ const DRAWS_OF_SOLUTIONS: usize = 2_048;
 const MORE_DRAWS_OF_SOLUTIONS: usize = 8_192;
 
 /// Solutions up to which draws of several subjects may be so many.
-const AFFORDED: usize = 1 << 18;
+const AFFORDED: usize = 1 << 17;
 
 /// Mass outside a rule, as part of the likelihood, that is looked into.
 const OUTSIDE: f64 = 1e-3;

@@ -8,7 +8,7 @@
 
 use nalgebra::DMatrix;
 
-use super::cloud::Cloud;
+use super::cloud::{Cloud, Slopes};
 use super::importance::{Drawn, Sampling};
 use crate::problem::{Means, Prior};
 
@@ -17,6 +17,7 @@ const LOST: f64 = 0.05;
 
 /// Change of the effects of a batch with each coordinate, `effects x p`: of their means, and relative to the distance
 /// from them.
+#[derive(Debug, Clone)]
 pub struct Drift {
     pub mean: Vec<f64>,
     pub shift: DMatrix<f64>,
@@ -100,17 +101,21 @@ fn counted<'c>(
     })
 }
 
-/// Add to the scores of the draws that a cloud holds what has mean 0 and takes most of their variance away.
+/// Add to the scores of the draws that a cloud holds what has mean 0 and takes most of their variance away; the
+/// log-likelihood at each draw, which comes with it.
 pub fn steady(
     cloud: &mut Cloud,
     (phi, priors, means): (&[f64], &[Prior], &[Means]),
     drifts: &[Drift],
     scores: &mut [f64],
     sampling: &Sampling,
-) {
+) -> Vec<f64> {
     let n = cloud.batches.len();
     let p = scores.len() / (n * cloud.copies).max(1);
-    let slopes = cloud.slopes(&vec![true; n], sampling.workers).gradient;
+    let Slopes {
+        log_lik,
+        gradient: slopes,
+    } = cloud.slopes(&vec![true; n], sampling.workers);
     for (b, drift) in drifts.iter().enumerate() {
         let d = cloud.batches.dim(b);
         for c in 0..cloud.copies {
@@ -132,6 +137,7 @@ pub fn steady(
             }
         }
     }
+    log_lik
 }
 
 /// Add the gradient of the log density of the effects of a draw; given effects pull too.

@@ -171,7 +171,9 @@ impl<'a> Search<'a> {
             }
         }
         if !best.is_full {
-            best = (self.look(&best.theta, &best.proposal, bounds, *round)).unwrap_or(best);
+            if let Ok(full) = self.completed(best.clone(), bounds, *round) {
+                best = full;
+            }
         }
         (best, false)
     }
@@ -199,7 +201,7 @@ impl<'a> Search<'a> {
             None => best.gain = f64::INFINITY,
         }
         if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
-            match self.look(&best.theta, &best.proposal, bounds, *round) {
+            match self.completed(best.clone(), bounds, *round) {
                 Ok(full) => *best = full,
                 Err(_) => return Turn::Ended,
             }

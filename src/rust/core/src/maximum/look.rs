@@ -1,5 +1,9 @@
 //! Look at an estimate: what draws that no step has seen say of it.
 
+use std::mem::replace;
+
+use nalgebra::DMatrix;
+
 use super::arrive::Search;
 use super::spectrum::Spectrum;
 use crate::error::Result;
@@ -8,8 +12,8 @@ use crate::inference::information::{self, Information};
 use crate::inference::posterior::Posterior;
 use crate::problem::Theta;
 
-/// Gain in `-2 log L` that one more step may promise where the search ends.
-pub const TOLERANCE: f64 = 0.003;
+/// Gain in `-2 log L` that one more step may promise where the search ends: a tenth of a standard error.
+pub const TOLERANCE: f64 = 0.01;
 
 /// Noise of that gain, and error of the log-likelihood, below which the likelihood counts as known, and the tolerance then.
 const KNOWN: f64 = 1e-6;
@@ -39,6 +43,7 @@ const SLOPES: usize = 4;
 const FEWEST_SLOPES: usize = 64;
 
 /// What fresh draws say of an estimate.
+#[derive(Clone)]
 pub struct Look {
     pub theta: Vec<f64>,
     pub information: Information,
@@ -54,6 +59,17 @@ pub struct Look {
     pub noise: f64,
     /// Whether second derivatives are those of these estimates.
     pub is_full: bool,
+    /// Standard errors that were walked since the proposal was made.
+    pub walked: f64,
+    /// What was known of the observed information before second derivatives of elsewhere took their places.
+    closed: Option<Closed>,
+}
+
+/// The part of the observed information that is known with the scores, and the same from each replicate.
+#[derive(Clone)]
+struct Closed {
+    observed: DMatrix<f64>,
+    replicates: Vec<DMatrix<f64>>,
 }
 
 impl Look {
@@ -84,14 +100,20 @@ impl Look {
         !saddle && self.gain < CLOSE
     }
 
+    /// Whether scores or the log-likelihood are not known well.
+    fn is_noisy(&self, unsettled: f64) -> bool {
+        self.noise > NOISY || 2.0 * self.error() > unsettled
+    }
+
     /// Whether more draws would tell more.
     fn is_vague(&self, unsettled: f64) -> bool {
         let Some(spectrum) = &self.spectrum else {
             return true;
         };
         let n = self.information.free.len();
-        let noisy = self.noise > NOISY || 2.0 * self.error() > unsettled;
-        noisy || spectrum.is_unsure() || spectrum.error(&spectrum.covariance(n)) > VAGUE
+        self.is_noisy(unsettled)
+            || spectrum.is_unsure()
+            || spectrum.error(&spectrum.covariance(n)) > VAGUE
     }
 
     /// Whether what is missing is plain however noisy it is.
@@ -112,7 +134,7 @@ impl Search<'_> {
     pub fn glance(
         &self,
         theta: &[f64],
-        q: Posterior,
+        (q, walked): (Posterior, f64),
         bounds: &Theta,
         (round, known): (usize, &Look),
     ) -> Result<Look> {
@@ -123,13 +145,16 @@ impl Search<'_> {
         };
         let mut information = information::scores(&sampling, &q)?;
         let is_full = information.is_closed;
+        let mut closed = None;
         if !is_full {
-            information.observed.clone_from(&known.information.observed);
-            information
-                .replicates
-                .clone_from(&known.information.replicates);
+            let (observed, replicates) = (&mut information.observed, &mut information.replicates);
+            closed = Some(Closed {
+                observed: replace(observed, known.information.observed.clone()),
+                replicates: replace(replicates, known.information.replicates.clone()),
+            });
         }
         let mut look = self.judge(theta, q, information, bounds);
+        (look.walked, look.closed) = (walked, closed);
         let same = is_full || known.is_full && self.is_beside(theta, known);
         look.is_full = same && !look.is_vague(self.unsettled);
         Ok(look)
@@ -152,12 +177,10 @@ impl Search<'_> {
     pub fn look(&self, theta: &[f64], q: &Posterior, bounds: &Theta, round: usize) -> Result<Look> {
         // Second derivatives suffer first from draws that are not where they should be.
         let q = self.sampling(theta, round, self.draws).moved(q)?;
-        let mut draws = self.draws;
+        let (mut draws, mut slopes) = (self.draws, self.slopes());
         loop {
             let sampling = self.sampling(theta, round, draws);
-            let information =
-                information::information(&sampling, &q, FEWEST_SLOPES.max(draws / SLOPES))?;
-            let look = self.judge(theta, q.clone(), information, bounds);
+            let look = self.seen(&sampling, &q, &mut slopes, bounds)?;
             let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
             let most = if unsure {
                 (self.draws * MORE).max(UNSURE_DRAWS)
@@ -169,6 +192,65 @@ impl Search<'_> {
                 return Ok(look);
             }
             draws = (draws * MORE).min(most);
+        }
+    }
+
+    /// What draws say, with as many second derivatives as it takes where these alone are too noisy.
+    fn seen(
+        &self,
+        sampling: &Sampling,
+        q: &Posterior,
+        slopes: &mut usize,
+        bounds: &Theta,
+    ) -> Result<Look> {
+        let information = information::scores(sampling, q)?;
+        self.differentiated(sampling, (information, q), slopes, bounds)
+    }
+
+    /// A glance with second derivatives of its own; a look where its draws may no longer be where they should be.
+    ///
+    /// # Errors
+    /// Those of a look.
+    pub fn completed(&self, mut glance: Look, bounds: &Theta, round: usize) -> Result<Look> {
+        if let Some(closed) = glance.closed.take().filter(|_| glance.walked > 0.0) {
+            let mut information = glance.information;
+            (information.observed, information.replicates) = (closed.observed, closed.replicates);
+            let sampling = Sampling {
+                trusts: true,
+                ..self.sampling(&glance.theta, round, self.draws)
+            };
+            let known = (information, &glance.proposal);
+            let mut slopes = self.slopes();
+            let mut look = self.differentiated(&sampling, known, &mut slopes, bounds)?;
+            look.walked = glance.walked;
+            if !look.is_vague(self.unsettled) {
+                return Ok(look);
+            }
+        }
+        self.look(&glance.theta, &glance.proposal, bounds, round)
+    }
+
+    /// Draws of each batch that take part in second derivatives at first.
+    fn slopes(&self) -> usize {
+        FEWEST_SLOPES.max(self.draws / SLOPES)
+    }
+
+    fn differentiated(
+        &self,
+        sampling: &Sampling,
+        (mut information, q): (Information, &Posterior),
+        slopes: &mut usize,
+        bounds: &Theta,
+    ) -> Result<Look> {
+        let most = sampling.draws.min(self.draws.max(sampling.draws / SLOPES));
+        loop {
+            information.differentiate(&sampling.with(*slopes), q)?;
+            let look = self.judge(sampling.theta, q.clone(), information.clone(), bounds);
+            let done = !look.is_vague(self.unsettled) || look.is_noisy(self.unsettled);
+            if done || look.is_far() || information.is_closed || *slopes >= most {
+                return Ok(look);
+            }
+            *slopes = (*slopes * 2).min(most);
         }
     }
 
@@ -207,6 +289,8 @@ impl Search<'_> {
             gain,
             noise,
             is_full: true,
+            walked: 0.0,
+            closed: None,
         }
     }
 }

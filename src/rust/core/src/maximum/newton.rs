@@ -57,13 +57,13 @@ impl Search<'_> {
                 theta[*k] = bounds.clamp(*k, theta[*k] + part * x);
             }
             *round += 1;
-            let Some(q) = self.proposal(&theta, from, (part * length, *round)) else {
+            let Some((q, walked)) = self.proposal(&theta, from, (part * length, *round)) else {
                 continue;
             };
             if length > NEAR && !self.rises(&theta, &q, from, *round) {
                 continue;
             }
-            let Ok(next) = self.glance(&theta, q, bounds, (*round, from)) else {
+            let Ok(next) = self.glance(&theta, (q, walked), bounds, (*round, from)) else {
                 continue;
             };
             let promised = part * (1.0 - 0.5 * part) * length.min(REACH) * length;
@@ -75,18 +75,20 @@ impl Search<'_> {
         None
     }
 
-    /// Where draws are best made after a step of so many standard errors from a look.
+    /// Where draws are best made after a step of so many standard errors from a look, and how many were walked since.
     fn proposal(
         &self,
         theta: &[f64],
         from: &Look,
         (length, round): (f64, usize),
-    ) -> Option<Posterior> {
-        if length < NEAR {
-            return Some(from.proposal.clone());
+    ) -> Option<(Posterior, f64)> {
+        let walked = from.walked + length;
+        if walked < NEAR {
+            return Some((from.proposal.clone(), walked));
         }
         let q = self.laplace(theta, None).ok()?;
-        self.sampling(theta, round, self.draws).moved(&q).ok()
+        let moved = self.sampling(theta, round, self.draws).moved(&q).ok()?;
+        Some((moved, 0.0))
     }
 
     /// Whether a few draws say that estimates are more likely than those of a look.

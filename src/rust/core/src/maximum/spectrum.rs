@@ -24,6 +24,7 @@ const UP: f64 = 0.1;
 const MATTERS: f64 = 0.1;
 
 /// The observed information about some parameters.
+#[derive(Clone)]
 pub struct Spectrum {
     /// Positions among the free coordinates.
     open: Vec<usize>,
@@ -254,6 +255,7 @@ mod tests {
         let shift = |s: f64| &observed + DMatrix::identity(p, p) * (s * wobble);
         Information {
             free: (0..p).collect(),
+            drifts: Vec::new(),
             is_closed: true,
             squares: complete.diagonal().as_slice().to_vec(),
             replicates: [1.0, -1.0, 1.0, -1.0].map(shift).to_vec(),

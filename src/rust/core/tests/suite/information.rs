@@ -27,7 +27,9 @@ fn informed(joint: &Joint, theta: &[f64], draws: usize) -> Information {
     };
     let modes = joint_modes(joint, theta).unwrap();
     let posterior = around(joint, theta, &modes.points).unwrap();
-    information::information(&sampling, &posterior, draws).unwrap()
+    let mut found = information::scores(&sampling, &posterior).unwrap();
+    found.differentiate(&sampling, &posterior).unwrap();
+    found
 }
 
 fn log_lik(joint: &Joint, theta: &[f64], nodes: usize) -> f64 {
@@ -275,7 +277,7 @@ fn a_subject_whose_likelihood_is_lost_is_named() {
     };
     let modes = joint_modes(&joint, &theta).unwrap();
     let posterior = around(&joint, &theta, &modes.points).unwrap();
-    let error = information::information(&sampling, &posterior, sampling.draws).unwrap_err();
+    let error = information::scores(&sampling, &posterior).unwrap_err();
     assert_eq!(error.reason, "no_density");
     assert!(error.problem.contains("`id` s2 is not finite"), "{error}");
 }
