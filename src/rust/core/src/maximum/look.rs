@@ -15,6 +15,9 @@ use crate::problem::Theta;
 /// Gain in `-2 log L` that one more step may promise where the search ends: a tenth of a standard error.
 pub const TOLERANCE: f64 = 0.01;
 
+/// The same where the data hardly know some direction: along a ridge steps promise too little.
+const ON_A_RIDGE: f64 = 0.003;
+
 /// Noise of that gain, and error of the log-likelihood, below which the likelihood counts as known, and the tolerance then.
 const KNOWN: f64 = 1e-6;
 
@@ -84,9 +87,20 @@ impl Look {
     /// Whether a further step promises no more than tolerance and noise.
     pub fn is_there(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
+        !saddle && self.gain <= self.tolerance() + self.noise
+    }
+
+    fn tolerance(&self) -> f64 {
+        let n = self.information.free.len();
+        let ridge = |spectrum: &Spectrum| !spectrum.lost(&spectrum.covariance(n)).is_empty();
         // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
-        let tolerance = if self.is_known() { KNOWN } else { TOLERANCE };
-        !saddle && self.gain <= tolerance + self.noise
+        if self.is_known() {
+            KNOWN
+        } else if self.spectrum.as_ref().is_some_and(ridge) {
+            ON_A_RIDGE
+        } else {
+            TOLERANCE
+        }
     }
 
     /// Whether draws hardly matter.
