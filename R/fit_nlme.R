@@ -137,6 +137,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   method <- adapted$method
   bound <- bind_data(adapted$model, data, id, time, env = env, events = events)
   model <- bound$model
+  tell_of_censoring(bound$rows)
   held <- held_levels(fix, model)
   settings <- list(
     start = named_values(start, "start", model),

@@ -76,7 +76,7 @@ simulated <- function(model, data, values, settings) {
   nsim <- check_count(settings$nsim, "nsim", 1)
   seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
-  data <- outcomes_by_dvid(model, as.data.frame(data))
+  data <- outcomes_apart(model, as.data.frame(data), settings$events)
   # The outcome itself is drawn, whatever part of it a limit would hide.
   model$spec$censoring <- FALSE
   bound <- bind_data(model, data, settings$id, settings$time, "newdata", events = settings$events)
@@ -91,7 +91,7 @@ simulated <- function(model, data, values, settings) {
     drawn <- reply$value[, k]
     # A record that was not observed is not made up.
     if (column %in% names(data)) drawn[rep(is.na(data[[column]]), nsim)] <- NA
-    if (!is.null(bound$unobserved)) drawn[rep(bound$unobserved, nsim)] <- NA
+    drawn[rep(bound$rows$unobserved, nsim)] <- NA
     draws[[column]] <- drawn
   }
   rownames(draws) <- NULL
