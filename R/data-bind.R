@@ -8,12 +8,16 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
                       events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-  data <- nlmixr2_columns(model, as.data.frame(data))
-  records <- data_events(model, data, events, argument)
+  read <- by_convention(model, nlmixr2_columns(model, as.data.frame(data)), events)
+  model <- read$model
+  data <- read$data
+  records <- data_events(model, data, read$events, argument)
   events <- records$events
   data <- outcomes_by_code(model, data, records$kinds$may)
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
+  data <- times_in_numbers(data, time, groupings$subjects$codes)
+  data <- running_times(model, data, records$kinds, groupings$subjects$codes, time)
   data <- time_as_t(model, data, time)
   censoring <- censoring_columns(model, data)
   model$spec$censoring <- !is.null(censoring)
@@ -21,6 +25,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   used <- unique(c(outcomes, model$described$columns, time))
   needed <- if (argument == "newdata") setdiff(used, outcomes) else used
   for (column in needed) check_column(column, data, model, argument, env)
+  model <- with_next_covariates(model, data, groupings$subjects$codes, time)
   data[setdiff(outcomes, names(data))] <- NA_real_
   rows <- row_account(model, data, records$kinds, censoring)
   data <- without_outcomes(data, rows$unobserved, outcomes)
@@ -46,6 +51,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
     fields = list(
       group = subjects$name, labels = I(subjects$labels), time = time, n_rows = nrow(data),
       events = event_fields(events),
+      from_first_record = !is.null(model$conventions) || !is.null(model$endpoints),
       groups = lapply(groupings$groups, function(part) {
         list(name = part$name, labels = I(part$labels))
       })
@@ -64,21 +70,6 @@ check_frame <- function(data, argument) {
   if (nrow(data) == 0L) {
     stop_data("no_rows", sprintf("`%s` has no rows.", argument), hint = "Give one row a record.")
   }
-}
-
-# `time =`, else the first of time, TIME and t, else the same without case. A
-# column of dates that happens to be called so is passed over.
-time_column <- function(data, time, argument = "data") {
-  if (!is.null(time)) {
-    check_column_name(time, "time")
-    if (!time %in% names(data)) stop_missing_column(time, data, "time", argument)
-    return(time)
-  }
-  numeric <- names(data)[vapply(data, is.numeric, logical(1L))]
-  exact <- intersect(c("time", "TIME", "t"), numeric)
-  if (length(exact) > 0L) return(exact[1L])
-  loose <- numeric[tolower(numeric) == "time"]
-  if (length(loose) > 0L) loose[1L]
 }
 
 check_column_name <- function(name, argument) {

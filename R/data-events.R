@@ -2,7 +2,7 @@
 # equations, and make the numbers the core reads. The core says what they mean and checks
 # them; here is what only R can know: texts and names.
 
-event_items <- c("AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV")
+event_items <- c("AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV", "DUR")
 
 # The names of the columns by item, c(AMT = "dose", RATE = NA), their numbers as `.amt`, ...,
 # and which rows hold no outcome; NULL for a model without states. `given` is what the user
@@ -14,6 +14,7 @@ event_columns <- function(model, data, given = NULL, argument = "data") {
     return(NULL)
   }
   names <- event_names(data, given, argument)
+  names <- without_durations(names, model, given, data)
   known <- names[!is.na(names)]
   for (column in known) check_event_column(column, data, argument)
   numeric <- setdiff(names(known), "CMT")
@@ -26,6 +27,18 @@ event_columns <- function(model, data, given = NULL, argument = "data") {
   }
   if (length(columns) > 0L) names(columns) <- paste0(".", tolower(names(columns)))
   list(names = names, columns = columns, kinds = kinds)
+}
+
+# A column DUR may mean anything: it is read where the user names it, or where the data are those of NONMEM or nlmixr2.
+without_durations <- function(names, model, given, data) {
+  if (!"DUR" %in% names(names) || "DUR" %in% toupper(names(given))) return(names)
+  column <- names[["DUR"]]
+  if (column %in% model$described$columns) return(names[names(names) != "DUR"])
+  if (!is.null(model$conventions) || !is.null(model$endpoints)) return(names)
+  message(sprintf(
+    "`%1$s` is not read; if it holds durations of infusions, write `events = c(dur = \"%1$s\")`.", column
+  ))
+  names[names(names) != "DUR"]
 }
 
 stop_no_states <- function() {

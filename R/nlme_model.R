@@ -36,7 +36,8 @@
 #' * `vector(c("age", "weight"))`: one name for several columns, as in `sum(b * x)`,
 #'   `x[1]` and `x["age"]`;
 #' * `time_varying(interpolation)`: its course between records, `"constant"` (the last
-#'   value carried forward), `"linear"`, `"cubic_spline"` or `"akima"`. At a record it
+#'   value carried forward), `"next"` (the value of the record that ends an interval, as
+#'   in NONMEM), `"linear"`, `"cubic_spline"` or `"akima"`. At a record it
 #'   has the value of the record, which is all that models without differential equations
 #'   read; a hazard, which would need the course, refuses it.
 #'

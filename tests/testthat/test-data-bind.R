@@ -25,7 +25,8 @@ test_that("the time column is found", {
   expect_equal(find(Time = 1), "Time")
   expect_equal(find(t = 1, Time = 1), "t")
   expect_null(find(age = 1))
-  expect_null(find(time = as.Date("2020-02-02")))
+  expect_equal(find(time = as.Date("2020-02-02")), "time")
+  expect_null(find(time = "morning"))
   expect_equal(caught(bind(theo, time = "tiem"))$hint, "Did you mean `Time`?")
 })
 

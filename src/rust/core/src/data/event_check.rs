@@ -108,6 +108,7 @@ impl Check<'_> {
             let problem = format!("{} is {rate}.", self.name("RATE"));
             return Err(self.error("RATE", rate, problem, RATES));
         }
+        self.duration()?;
         if rate != 0.0 && amt == 0.0 && ss == 0.0 {
             let problem = format!(
                 "{} is {rate}, but there is no amount ({}).",
@@ -118,6 +119,23 @@ impl Check<'_> {
             return Err(self.error("RATE", rate, problem, hint));
         }
         Ok(())
+    }
+
+    fn duration(&self) -> Result<()> {
+        let EventRecord { dur, rate, .. } = *self.record;
+        let problem = match (dur, rate) {
+            (dur, _) if dur < 0.0 => {
+                format!("{} is {dur}; it takes a positive time.", self.name("DUR"))
+            }
+            (dur, rate) if dur > 0.0 && rate != 0.0 => format!(
+                "{} is {dur} and {} is {rate}; one of them says how fast the amount comes in.",
+                self.name("DUR"),
+                self.name("RATE")
+            ),
+            _ => return Ok(()),
+        };
+        let hint = "Leave the other out, as in `events = c(dur = NA)`.";
+        Err(self.error("DUR", dur, problem, hint))
     }
 
     fn repetition(&self) -> Result<()> {
@@ -248,6 +266,8 @@ impl Check<'_> {
             Course::Endless(rate)
         } else if rate > 0.0 {
             Course::Rate(rate)
+        } else if self.record.dur > 0.0 && self.record.amt > 0.0 {
+            Course::Duration(self.record.dur)
         } else {
             Course::Bolus
         })

@@ -49,8 +49,13 @@ impl Events {
         let mut position = vec![0; frame.n_rows];
         let mut schedules = Vec::with_capacity(rows.len());
         for list in rows {
+            let first = list.first().map_or(0.0, |row| time[*row]);
             let mut schedule = Schedule {
-                start: list.first().map_or(0.0, |row| time[*row].min(0.0)),
+                start: if frame.from_first_record {
+                    first
+                } else {
+                    first.min(0.0)
+                },
                 events: Vec::new(),
             };
             let met: Vec<f64> = list.iter().map(|row| time[*row]).collect();

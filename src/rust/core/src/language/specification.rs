@@ -140,6 +140,8 @@ pub enum Interpolation {
     /// The last value carried forward.
     #[default]
     Constant,
+    /// The value of the record that ends an interval governs it, as in NONMEM.
+    Next,
     Linear,
     CubicSpline,
     Akima,

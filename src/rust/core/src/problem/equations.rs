@@ -163,8 +163,10 @@ fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
                         _ => Part::Input,
                     };
                 }
-                // Beside parameters or effects a signal is no longer data alone.
-                if part == Part::Signal && data[node.index()] {
+                // Beside parameters or effects a signal is no longer data alone; beside others it may run otherwise.
+                let next = |operand| interpolation(model, operand) == Interpolation::Next;
+                let mixed = data[node.index()] || g.operands(node).any(next);
+                if part == Part::Signal && mixed {
                     part = Part::Moving;
                 }
                 part

@@ -116,6 +116,8 @@ pub struct Grouping {
     /// The user's names of the columns `.amt`, `.evid`, ..., by item.
     #[serde(default)]
     pub events: BTreeMap<String, String>,
+    #[serde(default)]
+    pub from_first_record: bool,
 }
 
 /// A grouping and the names of its levels.
@@ -256,6 +258,7 @@ impl Request {
             time: data.time.clone(),
             groupings,
             events: data.events.clone().into_iter().collect(),
+            from_first_record: data.from_first_record,
         })
     }
 
