@@ -132,10 +132,11 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   }
   check_method(method)
   refuse_state(method, kept, origin)
-  inform_of_priors(model, method)
+  if (!is_evaluation(method)) inform_of_priors(model, method)
   adapted <- adapt_method(method, model, fix)
   method <- adapted$method
   bound <- bind_data(adapted$model, data, id, time, env = env, events = events)
+  bound$frame <- without_copied_time(bound$frame, data)
   model <- bound$model
   held <- held_levels(fix, model)
   settings <- list(
@@ -145,7 +146,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     seed = fit_seed(seed, origin),
     threads = thread_count(threads)
   )
-  course <- list(checkpoint = kept)
+  course <- list(checkpoint = kept, evaluate = is_evaluation(method))
   if (origin$resumes) {
     course$resume <- resumed_fields(origin)
     if (is.null(origin$path)) on.exit(unlink(course$resume$path))
@@ -352,7 +353,7 @@ stop_value_length <- function(value, parameter, argument) {
 # Trouble of a finished fit is a value in it, and a warning once.
 warn_of_fit <- function(fit) {
   status <- fit$status
-  if (status$code != "converged") {
+  if (!status$code %in% c("converged", "evaluated")) {
     warn_nlmers(status$code, paste(
       c(paste0(status_sentence(fit), "."), status$evidence, status_advice(fit)), collapse = "\n"
     ))

@@ -55,6 +55,7 @@ plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence"),
     )
   }
   points <- check_count(points, "points", 2)
+  if (type %in% c("trace", "convergence") && is_evaluated(fit)) stop_not_fitted("are no iterations")
   switch(type,
     fits = shown_levels(fit, curves_of(fit, subjects, points)),
     observed = shown_levels(fit, observed_data(with_modes(fit))),

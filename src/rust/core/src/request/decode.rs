@@ -65,6 +65,9 @@ pub struct Request {
     /// Where a fit leaves its state.
     #[serde(default)]
     pub checkpoint: Option<Kept>,
+    /// Whether a fit takes the values it is given for its estimates.
+    #[serde(default)]
+    pub evaluate: bool,
     /// Number of simulations.
     #[serde(default)]
     pub nsim: Option<usize>,
