@@ -77,6 +77,23 @@ start_values <- function(model) {
   split(described$start, factor(described$base, unique(described$base)))
 }
 
+# A density says nothing of how to draw from it.
+check_drawable <- function(model) {
+  own <- unique(model$described$outcomes[model$described$families == "custom"])
+  if (length(own) == 0L) return(invisible())
+  problem <- sprintf(
+    "The outcome `%s` has a density of its own, custom() or a likelihood, from which nothing can be drawn.", own[1L]
+  )
+  if (length(own) < length(unique(model$described$outcomes))) {
+    warn_nlmers("simulate", paste(problem, "It is missing in the simulated data."))
+    return(invisible())
+  }
+  stop_model(
+    "not_drawable", problem, place_of(own[1L], model$spec),
+    "Write the outcome with a family, as in `y ~ normal(f, sigma)`, to simulate it.", list(column = own[1L])
+  )
+}
+
 # For each outcome that has no column of its own the rows that DVID gives it, whether DV is there or not.
 outcome_rows <- function(model, data) {
   outcomes <- setdiff(unique(model$described$outcomes), names(data))
@@ -99,6 +116,7 @@ simulated <- function(model, data, values, settings) {
   reply <- core_call(core_request("simulate", model$spec, list(
     data = bound$fields, parameters = value_fields(values), nsim = nsim, seed = seed
   )), bound$columns)
+  check_drawable(model)
   n <- nrow(data)
   draws <- data.frame(sim = rep(seq_len(nsim), each = n))
   draws <- cbind(draws, data[rep(seq_len(n), nsim), , drop = FALSE])
