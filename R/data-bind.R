@@ -8,7 +8,10 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
                       events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-  data <- outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data)))
+  data <- nlmixr2_columns(model, as.data.frame(data))
+  records <- data_events(model, data, events, argument)
+  events <- records$events
+  data <- outcomes_by_code(model, data, records$kinds$may)
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
   data <- time_as_t(model, data, time)
@@ -19,8 +22,8 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   needed <- if (argument == "newdata") setdiff(used, outcomes) else used
   for (column in needed) check_column(column, data, model, argument, env)
   data[setdiff(outcomes, names(data))] <- NA_real_
-  events <- event_columns(model, data, events, argument)
-  if (!is.null(events)) data <- without_outcomes(data, events, outcomes)
+  rows <- row_account(model, data, records$kinds, censoring)
+  data <- without_outcomes(data, rows$unobserved, outcomes)
   columns <- lapply(stats::setNames(used, used), function(column) {
     column_numbers(data[[column]], column, argument, model$spec)
   })
@@ -38,7 +41,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
     frame = data[unique(c(subjects$name, grouped, used, censoring$names, stats::na.omit(events$names)))],
     columns = columns,
     events = events$names,
-    unobserved = events$unobserved,
+    rows = rows,
     groups = if (is.null(groupings$groups)) list(subjects) else groupings$groups,
     fields = list(
       group = subjects$name, labels = I(subjects$labels), time = time, n_rows = nrow(data),

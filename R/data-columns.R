@@ -1,27 +1,10 @@
-# Columns that the data have by another name than the model: several outcomes in one
-# column DV, the time as `t`, and what CENS and LIMIT say of the outcomes.
+# Columns that the data have by another name than the model: the time as `t`, and what CENS and LIMIT say of the
+# outcomes.
 
 # The column of this name without case, or NULL; exact case wins.
 column_like <- function(data, name) {
   found <- names(data)[toupper(names(data)) == name]
   if (name %in% found) name else if (length(found) > 0L) found[1L]
-}
-
-# An outcome without a column takes DV in the rows where DVID is its name or, when
-# no outcome is named there, its number among the outcomes; elsewhere it is missing. Endpoints
-# of a model of nlmixr2 have a name of their own.
-outcomes_by_dvid <- function(model, data) {
-  outcomes <- unique(model$described$outcomes)
-  value <- column_like(data, "DV")
-  kinds <- endpoint_kinds(model, data)
-  if (is.null(value) || is.null(kinds)) return(data)
-  called <- if (is.null(model$endpoints)) outcomes else model$endpoints[outcomes]
-  named <- any(called %in% kinds)
-  for (i in which(!outcomes %in% names(data))) {
-    here <- kinds %in% if (named) called[i] else as.character(i)
-    data[[outcomes[i]]] <- replace(numeric_column(data[[value]], value, "data"), !here, NA_real_)
-  }
-  data
 }
 
 # The symbol `t` is the time, unless a column has that name.

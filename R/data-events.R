@@ -25,7 +25,7 @@ event_columns <- function(model, data, given = NULL, argument = "data") {
     columns$CMT <- state_numbers(data[[known[["CMT"]]]], known[["CMT"]], states, kinds$dose)
   }
   if (length(columns) > 0L) names(columns) <- paste0(".", tolower(names(columns)))
-  list(names = names, columns = columns, unobserved = !kinds$observed)
+  list(names = names, columns = columns, kinds = kinds)
 }
 
 stop_no_states <- function() {
@@ -92,20 +92,6 @@ check_event_column <- function(column, data, argument) {
   }
 }
 
-# Which rows are doses, and which may hold an outcome; `columns` are numbers by item. The
-# core reads the rows the same way.
-row_kinds <- function(columns, n) {
-  item <- function(name) {
-    values <- columns[[name]]
-    if (is.null(values)) rep(0, n) else replace(values, is.na(values), 0)
-  }
-  if (is.null(columns$EVID)) {
-    dose <- item("AMT") != 0 | (item("SS") != 0 & item("RATE") != 0)
-    return(list(dose = dose, observed = !dose & item("MDV") == 0))
-  }
-  list(dose = item("EVID") %in% c(1, 4), observed = item("EVID") == 0 & item("MDV") == 0)
-}
-
 # Compartments by number, or by the name of their state. What CMT says at rows without a
 # dose is not read.
 state_numbers <- function(values, column, states, doses) {
@@ -124,12 +110,6 @@ state_numbers <- function(values, column, states, doses) {
     )
   }
   ifelse(is.na(numbers), 0, as.double(numbers))
-}
-
-# Outcomes at doses and other rows that hold none are missing, whatever stands there.
-without_outcomes <- function(data, events, outcomes) {
-  for (outcome in intersect(outcomes, names(data))) data[[outcome]][events$unobserved] <- NA
-  data
 }
 
 # The user's names of the columns, as a request carries them.

@@ -13,7 +13,8 @@ new_nlme_fit <- function(call, model, bound, method, settings, reply) {
       group = bound$fields$group,
       labels = as.character(bound$fields$labels),
       time = bound$fields$time,
-      events = bound$events
+      events = bound$events,
+      rows = bound$rows
     )
   )
   structure(c(fit, reply), class = "nlme_fit")

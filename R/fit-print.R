@@ -38,6 +38,7 @@ header_lines <- function(fit) {
   c(
     sprintf("Nonlinear mixed effects model fitted by %s", method_words(fit)),
     observation_words(fit),
+    unfitted_words(fit$data$rows),
     sprintf("%s, %s, seed %s", status_sentence(fit), effort_words(fit), format(fit$seed, scientific = FALSE))
   )
 }

@@ -94,12 +94,18 @@ check_drawable <- function(model) {
   )
 }
 
-# For each outcome that has no column of its own the rows that DVID gives it, whether DV is there or not.
-outcome_rows <- function(model, data) {
+# For each outcome that has no column of its own the rows that DVID gives it, whether DV holds its values or is yet to be
+# drawn.
+outcome_rows <- function(model, data, events) {
   outcomes <- setdiff(unique(model$described$outcomes), names(data))
-  data$DV <- 0
-  rows <- outcomes_by_dvid(model, data)
-  lapply(rows[intersect(outcomes, names(rows))], Negate(is.na))
+  value <- column_like(data, "DV")
+  if (is.null(value)) value <- "DV"
+  if (all(is.na(data[[value]]))) {
+    dose <- data_events(model, data, events, "newdata")$kinds$dose
+    data[[value]] <- ifelse(dose, NA_real_, 0)
+  }
+  rows <- outcomes_apart(model, data, events)
+  lapply(rows[setdiff(intersect(outcomes, names(rows)), value)], function(values) !is.na(values))
 }
 
 simulated <- function(model, data, values, settings) {
@@ -108,8 +114,8 @@ simulated <- function(model, data, values, settings) {
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
   given <- as.data.frame(data)
   data <- nlmixr2_columns(model, given)
-  kinds <- outcome_rows(model, data)
-  data <- outcomes_by_dvid(model, data)
+  kinds <- outcome_rows(model, data, settings$events)
+  data <- outcomes_apart(model, data, settings$events)
   # The outcome itself is drawn, whatever part of it a limit would hide.
   model$spec$censoring <- FALSE
   bound <- bind_data(model, data, settings$id, settings$time, "newdata", events = settings$events)
@@ -125,7 +131,7 @@ simulated <- function(model, data, values, settings) {
     drawn <- reply$value[, k]
     # A record that was not observed is not made up; where none was, all are asked for.
     possible <- if (is.null(kinds[[column]])) rep(TRUE, n) else kinds[[column]]
-    if (!is.null(bound$unobserved)) possible <- possible & !bound$unobserved
+    possible <- possible & !bound$rows$unobserved
     known <- possible & !is.na(data[[column]])
     if (any(known)) possible <- known
     drawn[rep(!possible, nsim)] <- NA

@@ -193,16 +193,19 @@ test_that("columns are found in any case, endpoints by DVID or CMT", {
   expect_equal(named$id, data$ID)
   model <- with_lines(endpoint = expression(cp ~ add(add.sd), central ~ add(pd) | other), ini = quote(pd <- 2))
   data <- data.frame(DV = 1:4, DVID = c("cp", "other", "cp", "other"))
-  split <- nlmers:::outcomes_by_dvid(model, data)
+  split <- nlmers:::outcomes_apart(model, data)
   expect_equal(split$DV_cp, c(1, NA, 3, NA))
   expect_equal(split$DV_other, c(NA, 2, NA, 4))
-  split <- nlmers:::outcomes_by_dvid(model, transform(data, DVID = c(1, 2, 2, 1)))
+  split <- nlmers:::outcomes_apart(model, transform(data, DVID = c(1, 2, 2, 1)))
   expect_equal(split$DV_cp, c(1, NA, NA, 4))
   # One state, so `cp` is compartment 2 and `other` compartment 3.
-  by_compartment <- data.frame(DV = 1:4, CMT = c(2, 3, 3, 1))
-  split <- nlmers:::outcomes_by_dvid(model, by_compartment)
-  expect_equal(split$DV_cp, c(1, NA, NA, NA))
+  by_compartment <- data.frame(DV = 1:4, CMT = c(2, 3, 3, 2))
+  split <- nlmers:::outcomes_apart(model, by_compartment)
+  expect_equal(split$DV_cp, c(1, NA, NA, 4))
   expect_equal(split$DV_other, c(NA, 2, 3, NA))
+  # The state itself is no endpoint of this model: its rows would be lost.
+  unknown <- transform(by_compartment, CMT = c(2, 3, 3, 1))
+  expect_error(nlmers:::outcomes_apart(model, unknown), class = "nlmers_error_data")
 })
 
 test_that("a function of nlmixr2 is fitted like a model of this package", {

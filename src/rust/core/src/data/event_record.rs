@@ -64,7 +64,9 @@ impl<'a> EventColumns<'a> {
         } else {
             Kind::Observation
         };
-        record.observed &= record.kind == Kind::Observation;
+        // Without EVID a row with an amount may hold an outcome beside it.
+        let both = self.columns[1].is_none() && record.kind == Kind::Dose;
+        record.observed &= both || record.kind == Kind::Observation;
         Ok(record)
     }
 

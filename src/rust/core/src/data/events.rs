@@ -1,7 +1,8 @@
 //! Turn the dosing records of the data frame into one schedule a subject.
 //!
 //! Rows are taken in the order of time and, of one time, in that of the data frame. Without EVID a row with an amount,
-//! or with a rate at steady state, is a dose. Doses, resets, other records and rows with MDV = 1 hold no outcome.
+//! or with a rate at steady state, is a dose, and may hold an outcome, taken after it. Doses by EVID, resets, other records
+//! and rows with MDV = 1 hold no outcome.
 
 use std::cmp::Ordering;
 

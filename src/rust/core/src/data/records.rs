@@ -273,11 +273,16 @@ fn read_events(
     if model.equations.is_empty() {
         return Ok(None);
     }
-    let events = Events::new(model, frame, rows)?;
+    let mut events = Events::new(model, frame, rows)?;
     for outcome in &model.outcomes {
         let values = columns[outcome.column as usize].iter_mut();
         for (value, _) in values.zip(&events.observed).filter(|(_, seen)| !**seen) {
             *value = f64::NAN;
+        }
+        // A dose with an outcome beside it is met as any other row that has one.
+        let values = columns[outcome.column as usize].iter();
+        for (steps, value) in events.steps.iter_mut().zip(values) {
+            *steps |= !value.is_nan();
         }
     }
     Ok(Some(Arc::new(events)))

@@ -113,6 +113,17 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     Ok(list(entries))
 }
 
+/// Everything that a fit checks before it begins.
+///
+/// # Errors
+/// Everything wrong with model, data or starting values.
+pub fn check(request: &Request, columns: Columns) -> Result<Value> {
+    let frame = request.frame(columns)?;
+    let problem = Joint::new(&request.compiled()?, &frame, &request.given()?)?;
+    check_start(&problem)?;
+    Ok(Value::Null)
+}
+
 fn by_saem(
     request: &Request,
     problem: &mut Joint,
