@@ -64,7 +64,8 @@ inform_of_other_values <- function(names) {
   if (length(names) == 0L) return(invisible())
   rlang::inform(
     sprintf(
-      "The fit has no value of %s: taken are the starting values of the model.", paste0("`", names, "`", collapse = ", ")
+      "The fit has no value of %s: taken are the starting values of the model.",
+      paste0("`", names, "`", collapse = ", ")
     ), class = "nlmers_message_start"
   )
 }

@@ -4,8 +4,8 @@
 #' @param ... other fits, of the same data. With none the table has the one row of `object`.
 #' @details
 #' Each fit is tested against the one above it, after sorting by the number of free parameters. A test needs nested
-#' models, which is for the user to see. Where the smaller model sets a variance to 0, on the boundary of what it can be,
-#' the p-value is too large; half of it is right for one variance (Self and Liang, 1987).
+#' models, which is for the user to see. Where the smaller model sets a variance to 0, on the boundary of what it can
+#' be, the p-value is too large; half of it is right for one variance (Self and Liang, 1987).
 #' Log-likelihoods must have been computed by the same method, as far as methods differ: quadrature, importance sampling
 #' and exact values all approach the same number, Laplace's approximation and linearization do not.
 #' @returns A data frame of class `anova`: free parameters `Df`, `AIC`, `BIC`, `logLik`, and for the second and further

@@ -158,6 +158,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     settings$start <- c(settings$start, lent$start)
     course$first <- lent$first
   }
+  if (!origin$resumes) tell_of_ranges(model, bound, settings)
   request <- fit_request(model, bound, method, settings, course)
   shown <- check_flag(progress, "progress")
   hooks <- hook_dispatcher(method$hooks, hook_setting(model, data, settings))
@@ -167,6 +168,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     reply <- ask(request)
     settings$seed <- reply$seed
     fit <- precise_fit(new_nlme_fit(call, model, bound, method, settings, reply), bound, course, ask)
+    fit <- with_idle_covariates(fit)
     forget_interrupt()
     warn_of_fit(fit)
   })

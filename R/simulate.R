@@ -90,12 +90,12 @@ check_drawable <- function(model) {
   }
   stop_model(
     "not_drawable", problem, place_of(own[1L], model$spec),
-    "Write the outcome with a family, as in `y ~ normal(f, sigma)`, to simulate it.", list(column = own[1L])
+    "To simulate it, write the outcome with a family, as in `y ~ normal(f, sigma)`.", list(column = own[1L])
   )
 }
 
-# For each outcome that has no column of its own the rows that DVID gives it, whether DV holds its values or is yet to be
-# drawn.
+# For each outcome that has no column of its own the rows that DVID gives it, whether DV holds its values or they are
+# yet to be drawn.
 outcome_rows <- function(model, data, events) {
   outcomes <- setdiff(unique(model$described$outcomes), names(data))
   value <- column_like(data, "DV")

@@ -9,8 +9,8 @@ predicting <- c(
 # The calls by name; `data` are those the fit was made with.
 fit_verbs <- function(fit, data) {
   own <- nlme::getData(fit)
-  normal <- all(fit$model$described$families == "normal")
   effects <- length(fit$model$spec$random) > 0L
+  linear <- effects && is_linearizable(fit)
   fitted <- fit$status$code != "evaluated"
   verbs <- list(
     print = function() utils::capture.output(print(fit)),
@@ -18,7 +18,9 @@ fit_verbs <- function(fit, data) {
     plot = function() {
       grDevices::pdf(NULL)
       on.exit(grDevices::dev.off())
-      for (type in c("fits", "observed", if (fitted) c("trace", "convergence"))) suppressMessages(print(plot(fit, type)))
+      for (type in c("fits", "observed", if (fitted) c("trace", "convergence"))) {
+        suppressMessages(print(plot(fit, type)))
+      }
     },
     plot_data = function() plot_data(fit, "fits", points = 5),
     population = function() predict(fit, level = 0),
@@ -30,13 +32,15 @@ fit_verbs <- function(fit, data) {
     simulate_new = function() simulate(fit, seed = 1, newdata = data),
     residuals = function() residuals(fit),
     log_lik = function() logLik(fit), aic = function() stats::AIC(fit), bic = function() stats::BIC(fit),
-    fixef = function() nlme::fixef(fit, scale = "both"), ranef = function() nlme::ranef(fit), coef = function() coef(fit),
+    fixef = function() nlme::fixef(fit, scale = "both"), ranef = function() nlme::ranef(fit),
+    coef = function() coef(fit),
     varcorr = function() utils::capture.output(print(nlme::VarCorr(fit))), sigma = function() stats::sigma(fit),
     health = function() utils::capture.output(print(health(fit))), subjects = function() health(fit, "subject"),
     tidy = function() tidy(fit, if (effects) c("fixed", "ran_pars", "ran_vals", "ran_coefs") else "fixed"),
     glance = function() glance(fit), augment = function() augment(fit), formula = function() stats::formula(fit),
-    nobs = function() stats::nobs(fit), frame = function() stats::model.frame(fit), convergence = function() convergence(fit),
-    notes = function() if (fitted) notes(fit), anova = function() utils::capture.output(print(stats::anova(fit)))
+    nobs = function() stats::nobs(fit), frame = function() stats::model.frame(fit),
+    convergence = function() convergence(fit), notes = function() notes(fit),
+    anova = function() utils::capture.output(print(stats::anova(fit)))
   )
   if (all(fit$model$described$families %in% nlmers:::weighted_families)) {
     verbs$iwres <- function() residuals(fit, "iwres")
@@ -45,10 +49,10 @@ fit_verbs <- function(fit, data) {
     verbs$vcov <- function() vcov(fit)
     verbs$louis <- function() vcov(fit, method = "louis", draws = 200)
     verbs$sandwich <- function() vcov(fit, method = "sandwich", draws = 200)
-    if (normal && effects) verbs$linear <- function() vcov(fit, method = "linear")
+    if (linear) verbs$linear <- function() vcov(fit, method = "linear")
     verbs$confint <- function() confint(fit)
   }
-  methods <- c("quadrature", "conditional", if (effects) c("laplace", "importance"), if (normal && effects) "linear")
+  methods <- c("quadrature", "conditional", if (effects) c("laplace", "importance"), if (linear) "linear")
   verbs[paste0("log_lik_", methods)] <- lapply(methods, function(method) {
     force(method)
     function() logLik(fit, method = method)
@@ -57,9 +61,20 @@ fit_verbs <- function(fit, data) {
   verbs
 }
 
-# What fails of it: the name of the call and what it said.
-failing_verbs <- function(fit, data) {
+# Whether outcomes and effects are normal, on some scale the latter, and nothing is censored.
+is_linearizable <- function(fit) {
+  words <- vapply(fit$model$spec$random, function(block) block$dist$call, "")
+  all(fit$model$described$families == "normal") && all(words %in% c("normal", "mvnormal", "lognormal")) &&
+    !isTRUE(fit$model$spec$censoring) && !any(grepl("censored(", fit$model$spec$statements, fixed = TRUE))
+}
+
+# What fails of it: the name of the call and what it said. Plots take longest.
+failing_verbs <- function(fit, data, plots = TRUE) {
   verbs <- fit_verbs(fit, data)
+  if (!plots) verbs$plot <- NULL
+  # Nothing is drawn from a density.
+  own <- fit$model$described$families == "custom"
+  if (all(own)) verbs[c("simulate", "simulate_new")] <- NULL
   failed <- character()
   values <- list()
   for (name in names(verbs)) {
@@ -69,7 +84,8 @@ failing_verbs <- function(fit, data) {
         NULL
       }),
       warning = function(condition) {
-        if (!inherits(condition, "nlmers_warning")) failed <<- c(failed, paste(name, "warns:", conditionMessage(condition)))
+        own <- inherits(condition, "nlmers_warning")
+        if (!own) failed <<- c(failed, paste(name, "warns:", conditionMessage(condition)))
         invokeRestart("muffleWarning")
       }
     )
@@ -82,7 +98,8 @@ lost_numbers <- function(fit, values) {
   observed <- !is.na(as.matrix(nlmers:::observed_values(fit)))
   predicts <- fit$model$described$families %in% predicting
   lost <- character()
-  for (name in intersect(c("population", "individual", "again", "again_population", "first_data", "residuals", "iwres"), names(values))) {
+  predictions <- c("population", "individual", "again", "again_population", "first_data", "residuals", "iwres")
+  for (name in intersect(predictions, names(values))) {
     value <- as.matrix(values[[name]])
     if (any(is.na(value[, predicts]) & observed[, predicts])) lost <- c(lost, paste(name, "has missing values"))
   }
@@ -90,7 +107,8 @@ lost_numbers <- function(fit, values) {
     if (!all(is.finite(as.numeric(values[[name]])))) lost <- c(lost, paste(name, "is not finite"))
   }
   same <- function(a, b) isTRUE(all.equal(values[[a]], values[[b]], tolerance = 1e-6, check.attributes = FALSE))
-  for (pair in list(c("individual", "again"), c("individual", "first_data"), c("population", "again_population"))) {
+  pairs <- list(c("individual", "again"), c("individual", "first_data"), c("population", "again_population"))
+  for (pair in pairs) {
     if (!same(pair[1L], pair[2L])) lost <- c(lost, sprintf("%s differs from %s", pair[1L], pair[2L]))
   }
   outcomes <- intersect(unique(fit$model$described$outcomes), names(values$simulate))
