@@ -55,7 +55,11 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     given.apart = method.collapsed();
     let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
-    let mut problem = Joint::new(&model, &frame, &given)?;
+    let mut problem = if request.evaluate {
+        Joint::at_values(&model, &frame, &given)?
+    } else {
+        Joint::new(&model, &frame, &given)?
+    };
     if !request.gives_tolerances() {
         problem = precision::at_start(problem)?;
     }
