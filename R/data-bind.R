@@ -125,19 +125,6 @@ numeric_column <- function(values, column, argument) {
   )
 }
 
-number_hint <- function(values, place) {
-  if (inherits(values, c("Date", "POSIXct", "difftime"))) {
-    return(sprintf("Count from an origin, as in `%1$s <- as.numeric(%1$s - min(%1$s))`.", place))
-  }
-  text <- as.character(values[!is.na(values)])
-  parsed <- suppressWarnings(as.numeric(text))
-  if ((is.character(values) || is.factor(values)) && length(text) > 0L && !anyNA(parsed)) {
-    code <- if (is.character(values)) "as.numeric(%1$s)" else "as.numeric(as.character(%1$s))"
-    return(sprintf(paste0("Its values are numbers: write `%1$s <- ", code, "`."), place))
-  }
-  sprintf("Code it as a number first, as in `%1$s <- as.numeric(%1$s == \"level\")`.", place)
-}
-
 # Every name the model itself gives a meaning.
 model_names <- function(spec) {
   targets <- statement_targets(spec$statements)

@@ -36,6 +36,13 @@ plain_call <- function(call) {
   call
 }
 
+# A model reads the time as `t`, whatever its column is called. The copy is made anew whenever data are bound: kept in
+# the frame, it would be a second time beside the first, which `newdata` made of the frame may have changed.
+without_copied_time <- function(frame, data) {
+  if (!"t" %in% names(data)) frame$t <- NULL
+  frame
+}
+
 # Effects and individual parameters of each grouping, in the order of the model.
 effect_groups <- function(fit) {
   c(list(list(effects = fit$effects, individual = fit$individual)), unname(fit$others))

@@ -75,7 +75,7 @@ test_that("text that holds numbers is made numbers", {
   }
   expect_match(hint_of(as.character(theo$dose)), "`data$dose <- as.numeric(data$dose)`", fixed = TRUE)
   expect_match(hint_of(factor(theo$dose)), "as.numeric(as.character(data$dose))", fixed = TRUE)
-  expect_match(hint_of(rep("high", nrow(theo))), "== \"level\"", fixed = TRUE)
+  expect_match(hint_of(rep("high", nrow(theo))), "data$dose == \"high\"", fixed = TRUE)
 })
 
 test_that("distinct numbers are distinct subjects", {

@@ -74,9 +74,6 @@ impl Records {
                 }
             }
         }
-        if need_outcomes && !model.effects.is_empty() {
-            all.iter().try_for_each(Self::check_levels)?;
-        }
         Ok(all)
     }
 
@@ -228,7 +225,9 @@ impl Records {
         Ok(())
     }
 
-    fn check_levels(&self) -> Result<()> {
+    /// # Errors
+    /// A grouping of one level, whose variance the data cannot tell.
+    pub fn check_levels(&self) -> Result<()> {
         if self.n_subjects >= 2 {
             return Ok(());
         }

@@ -39,7 +39,7 @@ pub use joint::{Held, Joint};
 pub use known::{Draws, Known, Points};
 pub use laws::Correction;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
-pub use prior::{subject_values, MeanProgram, Means, Prior};
+pub use prior::{MeanProgram, Means, Prior};
 pub use programs::Programs;
 pub use shifts::{effects_of, phi_of};
 pub use stored::Stored;

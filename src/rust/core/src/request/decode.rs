@@ -65,6 +65,9 @@ pub struct Request {
     /// Where a fit leaves its state.
     #[serde(default)]
     pub checkpoint: Option<Kept>,
+    /// Whether a fit takes the values it is given for its estimates.
+    #[serde(default)]
+    pub evaluate: bool,
     /// Number of simulations.
     #[serde(default)]
     pub nsim: Option<usize>,
@@ -279,7 +282,7 @@ impl Request {
     pub fn evaluated(&self, columns: Columns) -> Result<(Joint, Vec<f64>)> {
         let (model, given) = self.at_parameters()?;
         let frame = self.frame(columns)?;
-        let joint = Joint::new(&model, &frame, &given)?;
+        let joint = Joint::at_values(&model, &frame, &given)?;
         let exact = self.coordinates.as_ref();
         let theta = exact.filter(|theta| theta.len() == joint.theta.len());
         let theta = theta.unwrap_or(&joint.theta.start).clone();

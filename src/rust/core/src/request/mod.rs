@@ -6,6 +6,7 @@ mod decode;
 mod density;
 mod describe;
 mod direct;
+mod evaluate;
 mod fit;
 mod history;
 mod importance;

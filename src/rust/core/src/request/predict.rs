@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{list, matrix, Columns, Request};
 use crate::data::Layout;
+use crate::distributions::effects;
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::{phi_of, Joint, Means, Points, Problem, Values};
 use crate::reply::Value;
@@ -68,9 +69,16 @@ pub fn points(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Points>
     Ok(joint.points(values))
 }
 
-/// The means of `phi` of every grouping.
+/// The means of `phi` of every grouping; of effects that are Gaussian on no scale those of their own distribution, not of
+/// the reference, which stays where the start was.
 pub fn typical(joint: &Joint, theta: &[f64]) -> Points {
-    let mean = |part: &Problem| Means::new(part, &part.full_layout(), theta).values;
+    let mean = |part: &Problem| {
+        let mut values = Means::new(part, &part.full_layout(), theta).values;
+        part.each_law(theta, |level, k, family, arguments| {
+            values[level * part.n_phi() + k] = effects::reference(family, arguments).0;
+        });
+        values
+    };
     joint.points(joint.parts.iter().map(mean).collect())
 }
 
