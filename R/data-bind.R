@@ -3,7 +3,8 @@
 
 # `argument` is where the user gave the data: in `newdata`, for predictions, the
 # outcome may be absent. `env` is where the model was written, `events` names columns of
-# dosing records. The model that comes back knows whether the data say what is censored.
+# dosing records. The model that comes back knows whether the data say what is censored,
+# and how many doses a subject gets at most.
 bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv(),
                       events = NULL) {
   check_frame(data, argument)
@@ -21,6 +22,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   data[setdiff(outcomes, names(data))] <- NA_real_
   events <- event_columns(model, data, events, argument)
   if (!is.null(events)) data <- without_outcomes(data, events, outcomes)
+  model$spec$n_doses <- most_doses(events$columns, groupings$subjects$codes)
   columns <- lapply(stats::setNames(used, used), function(column) {
     column_numbers(data[[column]], column, argument, model$spec)
   })

@@ -52,7 +52,10 @@ check_time_is_t <- function(model, time) {
 }
 
 # Families whose values the columns CENS and LIMIT may censor.
-censored_families <- c("normal", "lognormal", "exponential", "weibull", "logistic", "laplace")
+censored_families <- c(
+  "normal", "lognormal", "exponential", "weibull", "logistic", "laplace",
+  "box_cox", "yeo_johnson", "logit_normal", "probit_normal"
+)
 
 # Names of CENS and LIMIT where the data have them and the model does not read them
 # itself, and the columns the core makes of them.

@@ -138,3 +138,13 @@ event_fields <- function(events) {
   if (length(names) == 0L) return(structure(list(), names = character()))
   as.list(names)
 }
+
+# The most doses that one subject gets, additional ones among them.
+most_doses <- function(columns, codes) {
+  if (is.null(columns$.amt)) return(0L)
+  more <- if (is.null(columns$.addl)) 0 else columns$.addl
+  doses <- ifelse(columns$.amt > 0, 1 + more, 0)
+  # What no number of doses is, the core refuses.
+  doses[!is.finite(doses) | doses < 0] <- 0
+  as.integer(max(rowsum(doses, codes)))
+}

@@ -79,6 +79,8 @@
 #'
 #' @section Outcomes:
 #' * continuous: `normal(mean, sd)`, `lognormal(meanlog, sdlog)`,
+#'   `box_cox(median, sd, lambda)`, `yeo_johnson(median, sd, lambda)`,
+#'   `logit_normal(median, sd, lower, upper)`, `probit_normal(median, sd, lower, upper)`,
 #'   `student_t(df, mean, sd)` (`sd` is the scale), `laplace(location, scale)`,
 #'   `logistic(location, scale)`, `gamma(shape, scale)`, `exponential(scale)`,
 #'   `weibull(shape, scale)`, `beta(a, b)`;
@@ -96,10 +98,35 @@
 #'   see the section on Markov chains;
 #' * any other: `custom(log_density)`.
 #'
-#' The SD of `normal()` may be `add(a)`, `prop(b)`, `add_prop(a, b)` (variances add)
-#' or `add_prop_sd(a, b)` (SDs add).
+#' The SD of `normal()` may be one of these, with the mean `f`:
 #'
-#' `predict()` and `fitted()` give the mean, for `lognormal()` the median, for
+#' | shorthand | SD |
+#' |---|---|
+#' | `add(a)` | `a` |
+#' | `prop(b)` | `b * abs(f)` |
+#' | `pow(b, c)` | `b * abs(f)^c` |
+#' | `add_prop(a, b)` | `sqrt(a^2 + b^2 * f^2)` |
+#' | `add_prop_sd(a, b)` | `a + b * abs(f)` |
+#' | `add_pow(a, b, c)` | `sqrt(a^2 + b^2 * abs(f)^(2 * c))` |
+#' | `add_pow_sd(a, b, c)` | `a + b * abs(f)^c` |
+#'
+#' `box_cox()`, `yeo_johnson()`, `logit_normal()` and `probit_normal()` transform both sides: with a
+#' function `h` the outcome is normal on another scale, `h(y) ~ normal(h(median), sd)`. `median` is on the scale of the
+#' outcome, `sd`, a number or one of the shorthands of `f = median`, on that of `h`:
+#'
+#' | family | `h(x)` |
+#' |---|---|
+#' | `box_cox` | `(x^lambda - 1) / lambda`, `log(x)` at 0, for positive `x` |
+#' | `yeo_johnson` | that of `1 + x` for `x >= 0`; minus that of `1 - x` with `2 - lambda` for `x < 0` |
+#' | `logit_normal` | `log((x - lower) / (upper - x))` |
+#' | `probit_normal` | `qnorm((x - lower) / (upper - lower))` |
+#'
+#' `lambda` is a parameter to estimate or a number; `lower` and `upper` are 0 and 1 unless they are given. The
+#' likelihood is that of `y` itself (it holds the slope of `h`), so `-2 log L` and AIC compare with those of any other
+#' family. Where `h` has no value for a draw, as below `-1 / lambda` for `box_cox()`, [simulate()][simulate.nlme_model]
+#' draws again.
+#'
+#' `predict()` and `fitted()` give the mean, for `lognormal()` and the four families above the median, for
 #' `student_t()`, `laplace()` and `logistic()` the location, for `bernoulli()` the
 #' probability, for `ordered()` the expected category, for `event()` the probability
 #' of an event since the previous row, and nothing for `categorical()` and `custom()`.
@@ -110,7 +137,8 @@
 #' above. Data with a column `CENS` (in any case) say it row by row: 1 if the value is
 #' an upper limit, -1 if it is a lower limit, 0 if it is the value itself; a number in
 #' the column `LIMIT` is the limit on the other side. Both are for `normal`,
-#' `lognormal`, `exponential`, `weibull`, `logistic` and `laplace`; outcomes of other
+#' `lognormal`, `box_cox`, `yeo_johnson`, `logit_normal`, `probit_normal`, `exponential`, `weibull`,
+#' `logistic` and `laplace`; outcomes of other
 #' families are left as they are by the columns.
 #'
 #' @section Markov chains:

@@ -49,7 +49,7 @@ impl Records {
         let rows = canonical_rows(model, frame, &subjects, &columns);
         let events = read_events(model, frame, &rows, &mut columns)?;
         let followed = followed(model, events.as_deref(), rows);
-        derive(model, frame, &followed, &mut columns)?;
+        derive(model, frame, &followed, events.as_deref(), &mut columns)?;
         let columns = Arc::new(columns);
         let groupings = frame.groupings();
         if let Some(other) = groupings.iter().find(|g| g.name != frame.group) {
@@ -251,7 +251,7 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
     let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
         _ if matches!(
             column.source,
-            Source::PreviousTime(_) | Source::TimeStep | Source::Present(_)
+            Source::PreviousTime(_) | Source::TimeStep | Source::Present(_) | Source::DoseTime(_)
         ) =>
         {
             Ok(vec![0.0; frame.n_rows])

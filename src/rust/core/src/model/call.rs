@@ -2,6 +2,7 @@
 
 use super::arguments::{arranged, formals};
 use super::compartments;
+use super::inputs;
 use super::scope::Scope;
 use super::shape::shaping;
 use super::value::Value;
@@ -35,6 +36,7 @@ impl Scope {
     ) -> Result<Value> {
         match (call, args) {
             ("[", _) => return self.element(args, statement),
+            (word, _) if inputs::is_input(word) => return self.input(word, args, names, statement),
             (compartments::WORD, _) => return self.compartments(args, names, statement),
             ("==" | "!=", [left, right]) => {
                 if let Some(test) = self.level_test(left, right)? {

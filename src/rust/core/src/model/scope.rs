@@ -16,6 +16,8 @@ pub struct Scope {
     pub columns: Vec<Column>,
     /// True when the data say which values are censored.
     pub censoring: bool,
+    /// The most doses a subject gets into one state.
+    pub n_doses: usize,
     /// Columns of which `covariates()` says something.
     pub covariates: Vec<Covariate>,
     pub factors: HashMap<String, Factor>,
@@ -96,6 +98,7 @@ impl Scope {
             n_steps: 0,
             states: States::default(),
             censoring: false,
+            n_doses: 0,
         }
     }
 

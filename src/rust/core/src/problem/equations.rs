@@ -283,7 +283,7 @@ impl Taken<'_> {
     }
 
     /// The input that holds a value of the subject.
-    fn constant(
+    pub(super) fn constant(
         &mut self,
         equation: &Equation,
         node: Option<Node>,

@@ -14,7 +14,7 @@ pub fn describe(request: &Request) -> Result<Value> {
     let outcomes = model.outcomes.iter().map(|o| column(o.column)).collect();
     let families = model.outcomes.iter().map(|o| o.family.clone()).collect();
     let effects = model.effects.iter().map(|e| e.name.clone()).collect();
-    let states = model.equations.iter().map(|e| e.name.clone()).collect();
+    let states = model.visible().iter().map(|e| e.name.clone()).collect();
     let is_outcome = |name: &str| model.outcomes.iter().any(|o| column(o.column) == name);
     let from_data = model.columns.iter().filter(|c| c.source == Source::Data);
     let columns = from_data.map(|c| c.name.clone());
