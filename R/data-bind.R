@@ -12,6 +12,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   data <- outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data)))
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
+  model <- with_clocks(model, data)
   data <- time_as_t(model, data, time)
   censoring <- censoring_columns(model, data)
   model$spec$censoring <- !is.null(censoring)

@@ -24,6 +24,15 @@ outcomes_by_dvid <- function(model, data) {
   data
 }
 
+# The symbols `tad`, `tsld` and `tafd` are times since doses, unless columns have these names.
+with_clocks <- function(model, data) {
+  clocks <- setdiff(intersect(clock_words, model$described$columns), names(data))
+  if (length(clocks) == 0L) return(model)
+  model$spec$clocks <- clocks
+  model$described <- core_call(core_request("describe", model$spec))
+  model
+}
+
 # The symbol `t` is the time, unless a column has that name.
 time_as_t <- function(model, data, time) {
   if (!"t" %in% model$described$columns) return(data)

@@ -9,11 +9,15 @@ event_items <- c("AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV")
 # says of names, or what a fit has found in its own data.
 event_columns <- function(model, data, given = NULL, argument = "data") {
   states <- model$described$states
-  if (length(states) == 0L) {
+  clocks <- isTRUE(model$described$dose_times)
+  if (length(states) == 0L && !clocks) {
     if (!is.null(given)) stop_no_states()
     return(NULL)
   }
   names <- event_names(data, given, argument)
+  if (clocks && !"AMT" %in% names(names)[!is.na(names)]) stop_no_amounts(argument)
+  # A closed form has no compartments, and its outcomes may stand in any row.
+  if (length(states) == 0L) names <- names[!names(names) %in% c("CMT", "MDV")]
   known <- names[!is.na(names)]
   for (column in known) check_event_column(column, data, argument)
   numeric <- setdiff(names(known), "CMT")
@@ -25,7 +29,14 @@ event_columns <- function(model, data, given = NULL, argument = "data") {
     columns$CMT <- state_numbers(data[[known[["CMT"]]]], known[["CMT"]], states, kinds$dose)
   }
   if (length(columns) > 0L) names(columns) <- paste0(".", tolower(names(columns)))
-  list(names = names, columns = columns, unobserved = !kinds$observed)
+  list(names = names, columns = columns, unobserved = length(states) > 0L & !kinds$observed)
+}
+
+stop_no_amounts <- function(argument) {
+  stop_data(
+    "no_dose", sprintf("The model reads the time since doses, but no column of `%s` holds their amounts.", argument),
+    hint = "Name it, as in `events = c(amt = \"dose\")`."
+  )
 }
 
 stop_no_states <- function() {

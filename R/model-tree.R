@@ -5,6 +5,9 @@
 # Rates at which doses come in, in equations only.
 input_words <- c("transit", "inverse_gaussian", "weibull_input", "first_order", "zero_order")
 
+# Times since doses, as functions or as names that are no column of the data.
+clock_words <- c("tad", "tsld", "tafd")
+
 # Functions of the language. The core gives them their meaning.
 math_words <- c(
   "+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "&", "|", "!",
@@ -13,7 +16,7 @@ math_words <- c(
   "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
   "sum", "prod", "mean", "length", "rep", "diag", "%*%", ":", "seq", "seq_len", "seq_along",
   "numeric", "matrix", "t", "nrow", "ncol", "cumsum", "cumprod", "rev", "crossprod",
-  "tcrossprod", "outer", "rowSums", "colSums", "rbind", "linear_compartments", input_words
+  "tcrossprod", "outer", "rowSums", "colSums", "rbind", "linear_compartments", input_words, clock_words
 )
 error_words <- c("add", "prop", "pow", "add_prop", "add_prop_sd", "add_pow", "add_pow_sd")
 outcome_words <- c(

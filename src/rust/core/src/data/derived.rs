@@ -1,5 +1,6 @@
 //! Make the columns that the model reads but the data do not hold: times of previous rows, kinds of censoring.
 
+use super::dose_clock::fill;
 use super::events::Events;
 use super::frame::Frame;
 use super::steps::{present, time_steps};
@@ -21,6 +22,7 @@ pub fn derive(
     events: Option<&Events>,
     columns: &mut [Vec<f64>],
 ) -> Result<()> {
+    fill(model, frame, events, columns)?;
     for i in 0..model.columns.len() {
         match model.columns[i].source {
             Source::PreviousTime(outcome) => {
@@ -35,7 +37,7 @@ pub fn derive(
             Source::DoseTime(state) => {
                 columns[i] = dose_times(frame, events, state as usize);
             }
-            Source::Data | Source::Limit => {}
+            Source::Data | Source::Limit | Source::LastDose(_) | Source::FirstDose(_) => {}
         }
     }
     Ok(())

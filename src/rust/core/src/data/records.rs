@@ -249,13 +249,7 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .filter(|name| !name.starts_with('.'))
         .collect();
     let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
-        _ if matches!(
-            column.source,
-            Source::PreviousTime(_) | Source::TimeStep | Source::Present(_) | Source::DoseTime(_)
-        ) =>
-        {
-            Ok(vec![0.0; frame.n_rows])
-        }
+        _ if column.source.is_derived() => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.source != Source::Data => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
         found => found.map(<[f64]>::to_vec),

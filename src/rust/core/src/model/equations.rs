@@ -47,7 +47,7 @@ impl States {
         self.list.len()
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         let visible = self.list.iter().filter(|state| state.feed.is_none());
         visible.map(|state| state.name.as_str())
     }

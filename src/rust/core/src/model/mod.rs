@@ -3,6 +3,7 @@
 mod arguments;
 mod call;
 mod censored;
+mod clock;
 mod compartments;
 mod compile;
 mod control;
@@ -137,6 +138,16 @@ pub enum Source {
     Present(u32),
     /// Time of the dose that the subject gets into this state, which is hidden and takes one; 0 where there is none.
     DoseTime(u32),
+    /// Time of the subject's last dose (into this state), of the first before it.
+    LastDose(Option<u32>),
+    FirstDose(Option<u32>),
+}
+
+impl Source {
+    /// Whether no column that comes with the data is read for it.
+    pub fn is_derived(self) -> bool {
+        !matches!(self, Self::Data | Self::Censoring | Self::Limit)
+    }
 }
 
 /// What the user declared of a data column, to be checked against the data.

@@ -27,6 +27,7 @@ pub fn describe(request: &Request) -> Result<Value> {
         ("columns", Value::Texts(columns.collect())),
         ("covariates", Value::Texts(covariates)),
         ("outcomes", Value::Texts(outcomes)),
+        ("dose_times", Value::Flags(vec![reads_doses(&model)])),
         ("families", Value::Texts(families)),
         ("individual", Value::Texts(individual(&preview))),
         ("mu_referenced", mu_referenced(&preview)),
@@ -36,6 +37,12 @@ pub fn describe(request: &Request) -> Result<Value> {
             Value::Texts(model.blocks.iter().map(|b| b.text.clone()).collect()),
         ),
     ]))
+}
+
+/// Whether times since doses are read.
+fn reads_doses(model: &Model) -> bool {
+    let reads = |source: Source| matches!(source, Source::LastDose(_) | Source::FirstDose(_));
+    model.columns.iter().any(|column| reads(column.source))
 }
 
 /// The grouping of each effect, empty where the model names none.
