@@ -73,7 +73,7 @@
 #'
 #' Functions of the calling environment made of these words, with branches, loops and
 #' `return()`, are read in place. A symbol that is nothing else is a column of the data;
-#' `t` is the time where no column has that name.
+#' `t` is the time where no column has that name, `tad`, `tsld` and `tafd` are times since doses.
 #' `column ~ distribution` states an outcome; several lines make several outcomes,
 #' of any mix of families.
 #'
@@ -204,9 +204,42 @@
 #'
 #' [ode_control()] sets tolerances and solver.
 #'
+#' @section Input functions:
+#' A dose need not come in at once. In `d/dt(depot) <- transit(n, mtt) - ka * depot` the doses into `depot` come in by the
+#' function, *in place of* a bolus, and each by itself: the value is the sum over all doses of bioavailability, amount
+#' and the density of the time `u` that a molecule needs.
+#'
+#' | function | time to come in |
+#' |---|---|
+#' | `transit(n, mtt)` | `n` transit compartments (any number, not only a whole one) with the mean transit time `mtt`: gamma with shape `n + 1` and rate `(n + 1) / mtt` (Savic et al. 2007) |
+#' | `inverse_gaussian(mat, cv)` | inverse Gaussian with mean `mat` and coefficient of variation `cv` |
+#' | `weibull_input(shape, scale)` | Weibull |
+#' | `first_order(ka, lag)` | exponential with the rate `ka`, from `lag` on; `lag` is 0 when left out |
+#' | `zero_order(duration, lag)` | uniform over `duration`, from `lag` on |
+#'
+#' Parts add up, as in `d/dt(central) <- fr * zero_order(d) + (1 - fr) * first_order(ka, lag = d) - k * central` for a dose of
+#' which `fr` comes in at a constant rate and the rest by first order after that. `f(x)` and `alag(x)` hold for all of them. The
+#' functions stand in equations only. Doses by `zero_order()` and by densities are single or additional ones (`ADDL`);
+#' those that are infusions (`RATE`) or at steady state (`SS`) are errors.
+#'
+#' @section Times since doses:
+#' `tad` (or `tsld`) is the time since the last dose and `tafd` that since the first, both 0 before the first dose, in
+#' equations and elsewhere, and in models without equations. They are names that are no column of the data;
+#' `tad()` and `tafd()` mean the same whatever the columns are called, and `tad(x)` counts doses into the state `x`.
+#' Doses are those of the records (`AMT`, `EVID`, `ADDL`, `II`), at the time of their record, whatever their lag. Of one
+#' time, a record before that of a dose does not know it.
+#'
 #' @param ... `fixed(...)`, `random(...)`, `covariates(...)`, [ode_control()] and `{ code }`. These
 #'   words are understood here only; nothing is masked. `!!x` puts the value of `x` in,
 #'   `!!!list` splices one.
+#' @references
+#' Savic RM, Jonker DM, Kerbusch T, Karlsson MO (2007). Implementation of a transit compartment model for describing drug
+#' absorption in pharmacokinetic studies. *J. Pharmacokinet. Pharmacodyn.* 34, 711-726.
+#'
+#' Box GEP, Cox DR (1964). An analysis of transformations. *J. R. Stat. Soc. B* 26, 211-252.
+#'
+#' Yeo IK, Johnson RA (2000). A new family of power transformations to improve normality or symmetry. *Biometrika* 87,
+#' 954-959.
 #' @returns An object of class `nlme_model`: a plain list for [fit_nlme()].
 #' @seealso [nlme_formula()] for models in one formula.
 #' @examples

@@ -197,7 +197,7 @@ test_that("what cannot be translated shows its line", {
   is_refused(refused(endpoint = quote(cp ~ lnorm(add.sd) + prop(tcl))), "cp ~ lnorm(add.sd) + prop(tcl)", "other terms")
   is_refused(refused(endpoint = quote(cp ~ add(add.sd, 2))), "cp ~ add(add.sd, 2)", "takes 1 argument")
   is_refused(refused(model = quote(u <- linCmt(x + 1))), "u <- linCmt(x + 1)", "names only")
-  is_refused(refused(model = quote(u <- tad(central))), "u <- tad(central)", "no counterpart")
+  is_refused(refused(model = quote(u <- tlast(central))), "u <- tlast(central)", "no counterpart")
   expect_equal(caught(as_nlme_model(function(x) x))$reason, "not_translated")
   expect_equal(caught(as_nlme_model(function() ini({ a <- 1 })))$reason, "bad_model") # nolint
 })
