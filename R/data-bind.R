@@ -3,14 +3,15 @@
 
 # `argument` is where the user gave the data: in `newdata`, for predictions, the
 # outcome may be absent. `env` is where the model was written, `events` names columns of
-# dosing records. The model that comes back knows whether the data say what is censored.
+# dosing records. The model that comes back knows whether the data say what is censored,
+# and how many doses a subject gets at most.
 bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv(),
                       events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
   read <- by_convention(model, nlmixr2_columns(model, as.data.frame(data)), events)
-  model <- read$model
   data <- read$data
+  model <- with_clocks(read$model, data)
   records <- data_events(model, data, read$events, argument)
   events <- records$events
   data <- outcomes_by_code(model, data, records$kinds$may)
@@ -29,6 +30,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   data[setdiff(outcomes, names(data))] <- NA_real_
   rows <- row_account(model, data, records$kinds, censoring)
   data <- without_outcomes(data, rows$unobserved, outcomes)
+  model$spec$n_doses <- most_doses(events$columns, groupings$subjects$codes)
   columns <- lapply(stats::setNames(used, used), function(column) {
     column_numbers(data[[column]], column, argument, model$spec)
   })

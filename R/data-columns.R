@@ -7,6 +7,15 @@ column_like <- function(data, name) {
   if (name %in% found) name else if (length(found) > 0L) found[1L]
 }
 
+# The symbols `tad`, `tsld` and `tafd` are times since doses, unless columns have these names.
+with_clocks <- function(model, data) {
+  clocks <- setdiff(intersect(clock_words, model$described$columns), names(data))
+  if (length(clocks) == 0L) return(model)
+  model$spec$clocks <- clocks
+  model$described <- core_call(core_request("describe", model$spec))
+  model
+}
+
 # The symbol `t` is the time, unless a column has that name.
 time_as_t <- function(model, data, time) {
   if (!"t" %in% model$described$columns) return(data)
@@ -35,7 +44,10 @@ check_time_is_t <- function(model, time) {
 }
 
 # Families whose values the columns CENS and LIMIT may censor.
-censored_families <- c("normal", "lognormal", "exponential", "weibull", "logistic", "laplace")
+censored_families <- c(
+  "normal", "lognormal", "exponential", "weibull", "logistic", "laplace",
+  "box_cox", "yeo_johnson", "logit_normal", "probit_normal"
+)
 
 # Names of CENS and LIMIT where the data have them and the model does not read them
 # itself, and the columns the core makes of them.

@@ -9,19 +9,24 @@ event_items <- c("AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV", "DUR")
 # says of names, or what a fit has found in its own data.
 event_columns <- function(model, data, given = NULL, argument = "data") {
   states <- model$described$states
-  if (length(states) == 0L) {
+  clocks <- isTRUE(model$described$dose_times)
+  if (length(states) == 0L && !clocks) {
     if (!is.null(given)) stop_no_states()
     return(NULL)
   }
   names <- event_names(data, given, argument)
   names <- without_durations(names, model, given, data)
+  if (clocks && !"AMT" %in% names(names)[!is.na(names)]) stop_no_amounts(argument)
+  # A closed form has no compartments, and its outcomes may stand in any row.
+  if (length(states) == 0L) names <- names[!names(names) %in% c("CMT", "MDV")]
   known <- names[!is.na(names)]
   for (column in known) check_event_column(column, data, argument)
   numeric <- setdiff(names(known), "CMT")
   columns <- lapply(stats::setNames(known[numeric], numeric), function(column) {
     numeric_column(data[[column]], column, argument)
   })
-  kinds <- row_kinds(columns, nrow(data))
+  others <- if (length(states) == 0L) outcome_items(model, data, argument)["MDV"]
+  kinds <- row_kinds(c(columns, others), nrow(data))
   if ("CMT" %in% names(known)) {
     columns$CMT <- state_numbers(data[[known[["CMT"]]]], known[["CMT"]], states, kinds$dose)
   }
@@ -39,6 +44,13 @@ without_durations <- function(names, model, given, data) {
     "`%1$s` is not read; if it holds durations of infusions, write `events = c(dur = \"%1$s\")`.", column
   ))
   names[names(names) != "DUR"]
+}
+
+stop_no_amounts <- function(argument) {
+  stop_data(
+    "no_dose", sprintf("The model reads the time since doses, but no column of `%s` holds their amounts.", argument),
+    hint = "Name it, as in `events = c(amt = \"dose\")`."
+  )
 }
 
 stop_no_states <- function() {
@@ -130,4 +142,14 @@ event_fields <- function(events) {
   names <- events$names[!is.na(events$names)]
   if (length(names) == 0L) return(structure(list(), names = character()))
   as.list(names)
+}
+
+# The most doses that one subject gets, additional ones among them.
+most_doses <- function(columns, codes) {
+  if (is.null(columns$.amt)) return(0L)
+  more <- if (is.null(columns$.addl)) 0 else columns$.addl
+  doses <- ifelse(columns$.amt > 0, 1 + more, 0)
+  # What no number of doses is, the core refuses.
+  doses[!is.finite(doses) | doses < 0] <- 0
+  as.integer(max(rowsum(doses, codes)))
 }

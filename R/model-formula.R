@@ -29,8 +29,10 @@
 #'   A term is a column or an expression such as `log(weight / 70)`; write sums,
 #'   differences and products of columns in `I()`.
 #' @param error residual error with the starting values of its parameters:
-#'   `add(a = 1)`, `prop(b = 0.1)`, `add_prop(a = 1, b = 0.1)` (variances add) or
-#'   `add_prop_sd(a = 1, b = 0.1)` (SDs add).
+#'   `add(a = 1)`, `prop(b = 0.1)`, `pow(b = 0.1, c = 1)` (SD `b * abs(f)^c` at the prediction `f`),
+#'   `add_prop(a = 1, b = 0.1)` or `add_pow(a = 1, b = 0.1, c = 1)` (variances add),
+#'   `add_prop_sd(a = 1, b = 0.1)` or `add_pow_sd(a = 1, b = 0.1, c = 1)` (SDs add). The exponent `c` may be
+#'   any number, the others are positive.
 #' @param correlated (logical or matrix) `TRUE` estimates all covariances of the
 #'   random effects; a symmetric 0/1 matrix over the random parameters, in their
 #'   order in `random` or named, says which blocks.
@@ -296,11 +298,16 @@ residual_error <- function(error, used) {
   if (!is_call_to(error, error_words)) {
     stop_option(
       "bad_error", sprintf("`%s` is not a residual error.", text), sprintf("error = %s", text),
-      "Known: `add(a = 1)`, `prop(b = 0.1)`, `add_prop(a = 1, b = 0.1)`, `add_prop_sd(a = 1, b = 0.1)`."
+      paste0(
+        "Known: `add(a = 1)`, `prop(b = 0.1)`, `pow(b = 0.1, c = 1)`, `add_prop(a = 1, b = 0.1)`, ",
+        "`add_prop_sd(a = 1, b = 0.1)`, `add_pow(a = 1, b = 0.1, c = 1)`, `add_pow_sd(a = 1, b = 0.1, c = 1)`."
+      )
     )
   }
   word <- as.character(error[[1L]])
-  defaults <- switch(word, add = "a", prop = "b", c("a", "b"))
+  defaults <- switch(word,
+    add = "a", prop = "b", pow = c("b", "c"), add_pow = , add_pow_sd = c("a", "b", "c"), c("a", "b")
+  )
   args <- as.list(error)[-1L]
   if (length(args) != length(defaults)) {
     stop_option(
@@ -315,7 +322,10 @@ residual_error <- function(error, used) {
   check_residual_names(names, used, error)
   list(
     parameters = Map(
-      function(name, value) real_parameter(name, "log", residual_start(value, env, text)), names, args
+      function(name, value, role) {
+        # An exponent may be 0 or below.
+        real_parameter(name, if (role == "c") "identity" else "log", residual_start(value, env, text))
+      }, names, args, defaults
     ),
     call = as.call(c(as.symbol(word), lapply(names, as.symbol)))
   )
@@ -333,7 +343,10 @@ residual_start <- function(code, env, text) {
 check_residual_names <- function(names, used, error) {
   taken <- names %in% used
   if (!any(taken)) return(invisible())
-  free <- if (length(names) == 1L) "sigma" else c("sigma_add", "sigma_prop")
+  free <- switch(as.character(error[[1L]]),
+    add = , prop = "sigma", pow = c("sigma", "power"), add_pow = , add_pow_sd = c("sigma_add", "sigma_pow", "power"),
+    c("sigma_add", "sigma_prop")
+  )
   # A name the prediction has too gets a number: sigma_1.
   free <- utils::tail(make.unique(c(used, free), sep = "_"), length(free))
   renamed <- error

@@ -12,7 +12,7 @@
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns A numeric vector in the order of the rows; with several outcomes a
 #'   matrix with one column an outcome. The prediction is the mean of a normal,
-#'   Bernoulli or Poisson outcome and the median of a lognormal one.
+#'   Bernoulli or Poisson outcome and the median of a lognormal one and of those that are normal on another scale.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -88,6 +88,8 @@ predict_core <- function(fit, newdata, level) {
   }
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
   bound <- bind_data(fit$model, newdata, group, time, "newdata", events = fit$data$events)
+  # Other data may have more doses.
+  fit$model$spec$n_doses <- bound$model$spec$n_doses
   request <- core_request("predict", fit$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),

@@ -119,6 +119,7 @@ simulated <- function(model, data, values, settings) {
   # The outcome itself is drawn, whatever part of it a limit would hide.
   model$spec$censoring <- FALSE
   bound <- bind_data(model, data, settings$id, settings$time, "newdata", events = settings$events)
+  model$spec[c("n_doses", "clocks")] <- bound$model$spec[c("n_doses", "clocks")]
   reply <- core_call(core_request("simulate", model$spec, list(
     data = bound$fields, parameters = value_fields(values), nsim = nsim, seed = seed
   )), bound$columns)

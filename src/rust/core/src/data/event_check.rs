@@ -2,7 +2,7 @@
 
 use super::event_record::{EventColumns, EventRecord, Kind};
 use crate::error::{Error, Result};
-use crate::model::{Equation, Model};
+use crate::model::{Equation, Feed, Model};
 use crate::ode::{Course, EventKind, Steady};
 
 /// What the record of a row gives; nothing for a record that is no dose, and for an amount of zero.
@@ -29,6 +29,7 @@ pub fn dose(
     check.repetition()?;
     let state = check.state()?;
     let course = check.course(&model.equations[state])?;
+    check.input(state)?;
     if record.amt == 0.0 && record.ss == 0.0 {
         return Ok(None);
     }
@@ -222,7 +223,7 @@ impl Check<'_> {
         if cmt == 0.0 {
             return Ok(0);
         }
-        let states = self.model.equations.iter().enumerate();
+        let states = self.model.visible().iter().enumerate();
         let mut found = states.clone().filter(|(k, _)| (*k as f64) + 1.0 == cmt);
         if let Some((k, _)) = found.next() {
             return Ok(k);
@@ -235,6 +236,40 @@ impl Check<'_> {
             listed.join(", ")
         );
         Err(self.error("CMT", cmt, problem, hint))
+    }
+
+    /// Input functions take what comes in at once, each at its time.
+    fn input(&self, state: usize) -> Result<()> {
+        let EventRecord { rate, ss, .. } = *self.record;
+        let feeds: Vec<Feed> = self.model.feeds(state).map(|(_, feed)| feed).collect();
+        let name = &self.model.equations[state].name;
+        let Some(other) = feeds.iter().find(|feed| feed.word != "first_order") else {
+            if feeds.len() > 1 && ss != 0.0 {
+                let problem = format!(
+                    "{} is {ss}, but doses into `{name}` come in by several input functions.",
+                    self.name("SS")
+                );
+                return Err(self.error("SS", ss, problem, HISTORY));
+            }
+            return Ok(());
+        };
+        let word = other.word;
+        if rate != 0.0 {
+            let problem = format!(
+                "{} is {rate}, but doses into `{name}` come in by {word}().",
+                self.name("RATE")
+            );
+            let hint = format!("Infusions go into a state whose equation has no {word}().");
+            return Err(self.error("RATE", rate, problem, hint));
+        }
+        if ss != 0.0 {
+            let problem = format!(
+                "{} is {ss}, but doses into `{name}` come in by {word}(), which has no steady state here.",
+                self.name("SS")
+            );
+            return Err(self.error("SS", ss, problem, HISTORY));
+        }
+        Ok(())
     }
 
     fn course(&self, equation: &Equation) -> Result<Course> {
@@ -274,4 +309,6 @@ impl Check<'_> {
     }
 }
 
+const HISTORY: &str =
+    "Give the doses that led to the steady state as records, or in one record with ADDL and II.";
 const RATES: &str = "0: bolus; above 0: the rate of an infusion; -1: the rate is `rate(state)` of the model; -2: its duration is `dur(state)`.";

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use super::event_check::dose;
 use super::event_record::{EventColumns, EventRecord, Kind};
 use super::frame::Frame;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorClass, Result};
 use crate::model::Model;
 use crate::ode::{Event, EventKind, Observation, Schedule};
 
@@ -75,6 +75,7 @@ impl Events {
                 }
             }
             schedule.events.sort_by(in_turn);
+            feed(&mut schedule, model)?;
             schedules.push(schedule);
         }
         Ok(Self {
@@ -137,6 +138,51 @@ fn give(schedule: &mut Schedule, met: &[f64], at: usize, record: &EventRecord, k
         });
         k += 1.0;
     }
+}
+
+/// Put doses that come in by input functions into the hidden states that take them.
+///
+/// # Errors
+/// The model was compiled for fewer doses.
+fn feed(schedule: &mut Schedule, model: &Model) -> Result<()> {
+    if model.visible().len() == model.equations.len() {
+        return Ok(());
+    }
+    let mut counts = vec![0; model.equations.len()];
+    let mut events = Vec::with_capacity(schedule.events.len());
+    for event in schedule.events.drain(..) {
+        let owner = match &event.kind {
+            EventKind::Dose { state, .. } => *state,
+            EventKind::Reset => {
+                events.push(event);
+                continue;
+            }
+        };
+        let feeds: Vec<_> = model.feeds(owner).collect();
+        if feeds.is_empty() {
+            events.push(event);
+            continue;
+        }
+        let count = counts[owner];
+        counts[owner] += 1;
+        let slots = feeds.iter().filter_map(|(_, feed)| feed.slot);
+        if slots.max().is_some_and(|last| count > last) {
+            let problem = format!("The model was compiled for fewer than {} doses.", count + 1);
+            return Err(Error::new(ErrorClass::Internal, "n_doses", problem));
+        }
+        for (hidden, _) in feeds
+            .iter()
+            .filter(|(_, feed)| feed.slot.unwrap_or(count) == count)
+        {
+            let mut own = event.clone();
+            if let EventKind::Dose { state, .. } = &mut own.kind {
+                *state = *hidden;
+            }
+            events.push(own);
+        }
+    }
+    schedule.events = events;
+    Ok(())
 }
 
 /// The time in the sorted list that is within `tolerance` of `time`, else `time`.

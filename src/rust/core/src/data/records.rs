@@ -49,7 +49,7 @@ impl Records {
         let rows = canonical_rows(model, frame, &subjects, &columns);
         let events = read_events(model, frame, &rows, &mut columns)?;
         let followed = followed(model, events.as_deref(), rows);
-        derive(model, frame, &followed, &mut columns)?;
+        derive(model, frame, &followed, events.as_deref(), &mut columns)?;
         let columns = Arc::new(columns);
         let groupings = frame.groupings();
         if let Some(other) = groupings.iter().find(|g| g.name != frame.group) {
@@ -248,13 +248,7 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .filter(|name| !name.starts_with('.'))
         .collect();
     let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
-        _ if matches!(
-            column.source,
-            Source::PreviousTime(_) | Source::TimeStep | Source::Present(_)
-        ) =>
-        {
-            Ok(vec![0.0; frame.n_rows])
-        }
+        _ if column.source.is_derived() => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.source != Source::Data => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
         found => found.map(<[f64]>::to_vec),

@@ -46,14 +46,17 @@ pub struct Agenda<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Variant {
     pub record: usize,
+    /// Input functions put the dose of a record into several states.
+    pub state: usize,
     pub dosing: Dosing,
 }
 
 impl Agenda<'_> {
     /// What the model says of a dose.
     fn dosing(&self, event: &Event, state: usize) -> Dosing {
-        let mut own = self.variants.iter().filter(|v| v.record == event.record);
-        let own = own.next().map(|variant| variant.dosing);
+        let of = |v: &&Variant| v.record == event.record && v.state == state;
+        let own = self.variants.iter().find(of);
+        let own = own.map(|variant| variant.dosing);
         let usual = || self.dosing.get(state).copied().unwrap_or_default();
         own.unwrap_or_else(usual)
     }
