@@ -41,8 +41,8 @@ saemix_control <- function(map = TRUE, fim = TRUE, ll.is = TRUE, ll.gq = FALSE,
                            rw.init = 0.5, alpha.sa = 0.97, nnodes.gq = 12, nsd.gq = 4,
                            maxim.maxiter = 100, nb.sim = 1000, nb.simpred = 100,
                            ipar.lmcmc = 50, ipar.rmcmc = 0.05, print = FALSE, save = FALSE,
-                           save.graphs = FALSE, directory = "newdir", warnings = FALSE, algorithms = NULL, algorithm = NULL,
-                           ...) {
+                           save.graphs = FALSE, directory = "newdir", warnings = FALSE,
+                           algorithms = NULL, algorithm = NULL, ...) {
   refuse_dots(...)
   given <- setdiff(as.character(names(match.call())[-1L]), "")
   options <- if (length(given) > 0L) mget(given, environment()) else list()

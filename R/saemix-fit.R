@@ -5,8 +5,8 @@
 #' Shows what [fit_nlme()] makes of a model that was written for another package: an
 #' ordinary model that prints, fits and simulates like one of [nlme_model()].
 #'
-#' @param x a model: of [saemix_model()], a `SaemixModel` of the saemix package itself, or a model function of nlmixr2 or rxode2,
-#'   `function() { ini({ ... }); model({ ... }) }`.
+#' @param x a model: of [saemix_model()], a `SaemixModel` of the saemix package itself, or a
+#'   function of nlmixr2 or rxode2, `function() { ini({ ... }); model({ ... }) }`.
 #' @param ... for methods.
 #' @param data (`saemix_data`) the data of [saemix_data()]; they name the predictors and the
 #'   covariates. Fit the model to `as.data.frame(data)`, where the covariates are coded.

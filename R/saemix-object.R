@@ -67,7 +67,7 @@ mean_phi <- function(fit, frame = fit$data$frame, labels = fit$data$labels) {
 all_effects <- function(fit, effects) {
   about <- fit$saemix
   eta <- matrix(0, nrow(effects), length(about$parameters), dimnames = list(rownames(effects), about$parameters))
-  eta[, about$varies] <- as.matrix(effects)[, paste0("eta_", about$parameters[about$varies]), drop = FALSE]
+  eta[, about$varies] <- as.matrix(effects[paste0("eta_", about$parameters[about$varies])])
   eta
 }
 
@@ -97,7 +97,7 @@ psi <- function(object, type = c("mode", "mean"), ...) {
 
 #' @rdname saemix_verbs
 #' @export
-map.saemix <- function(saemixObject) { # nolint: object_name_linter. As saemix calls it.
+map.saemix <- function(saemixObject) { # nolint: object_name_linter.
   check_saemix_fit(saemixObject, "map.saemix", "ranef(fit)")
   with_modes(saemixObject)
 }
@@ -113,7 +113,7 @@ conddist.saemix <- function(saemixObject, nsamp = 1, max.iter = NULL, ...) { # n
   ))
   # The seed of the fit, as saemix takes it: the same call gives the same draws.
   draws <- conditional_samples(saemixObject, nsim = nsamp, seed = saemixObject$settings$seed)
-  saemixObject$saemix$phi.samp <- phi_draws(saemixObject, draws, nsamp)
+  saemixObject$saemix$phi.samp <- phi_draws(saemixObject, draws, nsamp) # nolint: object_name_linter.
   saemixObject
 }
 

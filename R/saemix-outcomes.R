@@ -30,7 +30,8 @@ outcome_distribution <- function(fit, frame, level, enough = function(total) all
   column <- fit$fitted$outcome
   seen <- sort(unique(stats::na.omit(fit$data$frame[[column]])))
   if (any(seen != round(seen))) {
-    stop_no_distribution(column, sprintf("`%s` is not a whole number: %s.", column, format(seen[seen != round(seen)][1L])))
+    broken <- format(seen[seen != round(seen)][1L])
+    stop_no_distribution(column, sprintf("`%s` is not a whole number: %s.", column, broken))
   }
   if (level == 0 && !fit$data$group %in% names(frame)) frame <- with_groups(frame, fit$data$group, FALSE)
   values <- numeric()
@@ -61,7 +62,9 @@ check_total <- function(total, column, values) {
 stop_no_distribution <- function(column, problem) {
   stop_model(
     "no_distribution",
-    paste("A likelihood says how outcomes are predicted and drawn only where it is the probability of a number.", problem),
+    paste(
+      "A likelihood says how outcomes are predicted and drawn only where it is the probability of a number.", problem
+    ),
     hint = sprintf(
       "Write the outcome with a distribution in nlme_model(), as in `%s ~ poisson(lambda)`; ?nlme_model lists them.",
       column
@@ -115,7 +118,8 @@ simulate.saemix_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, .
   rownames(draws) <- NULL
   if (anyNA(draws[[column]]) && !anyNA(frame[[column]])) {
     warn_nlmers("drawn", sprintf(
-      "Some draws of `%s` lie above 5000 and are missing: the effects of some subjects reach very large numbers.", column
+      "Some draws of `%s` lie above 5000 and are missing: the effects of some subjects reach very large numbers.",
+      column
     ))
   }
   structure(draws, seed = seed)

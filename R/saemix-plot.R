@@ -84,7 +84,8 @@ axis_of <- function(fit) {
 
 plot_records <- function(fit, options) {
   axis <- axis_of(fit)
-  draw_records(axis$x, observed_values(fit), group_text(fit$data$frame[[fit$data$group]]), axis$name, fit$fitted$outcome)
+  group <- group_text(fit$data$frame[[fit$data$group]])
+  draw_records(axis$x, observed_values(fit), group, axis$name, fit$fitted$outcome)
 }
 
 draw_records <- function(x, y, group, x_name, y_name) {
@@ -194,14 +195,16 @@ plot_vpc <- function(fit, options) {
   observed <- quantiles(observed_values(fit))
   simulated <- vapply(split(draws[[fit$fitted$outcome]], draws$sim), quantiles, observed)
   data <- data.frame(
-    x = rep(as.numeric(middle), each = 3L), quantile = factor(rep(probs, length(middle))), observed = as.vector(observed),
+    x = rep(as.numeric(middle), each = 3L), quantile = factor(rep(probs, length(middle))),
+    observed = as.vector(observed),
     lower = as.vector(apply(simulated, 1:2, stats::quantile, 0.025)),
     upper = as.vector(apply(simulated, 1:2, stats::quantile, 0.975))
   )
   records <- data.frame(x = axis$x, y = as.numeric(observed_values(fit)))
   ggplot2::ggplot(data, ggplot2::aes(x = .data$x)) +
     ggplot2::geom_ribbon(
-      ggplot2::aes(ymin = .data$lower, ymax = .data$upper, group = .data$quantile), fill = individual_color, alpha = 0.25
+      ggplot2::aes(ymin = .data$lower, ymax = .data$upper, group = .data$quantile), fill = individual_color,
+      alpha = 0.25
     ) +
     ggplot2::geom_point(ggplot2::aes(y = .data$y), data = records[!is.na(records$y), ], size = 0.8, color = "gray60") +
     ggplot2::geom_line(ggplot2::aes(y = .data$observed, group = .data$quantile), color = observed_color) +

@@ -80,7 +80,9 @@ seen_by <- function(fit, newdata, type) {
   group <- fit$data$group
   if (!group %in% names(newdata)) {
     asked <- setdiff(type, "ppred")
-    if (length(asked) > 0L) message("predict(): `newdata` names no subject, so these are predictions of the population.")
+    if (length(asked) > 0L) {
+      message("predict(): `newdata` names no subject, so these are predictions of the population.")
+    }
     return(list(fit = fit, newdata = newdata, population = TRUE))
   }
   labels <- unique(group_text(newdata[[group]]))
@@ -93,24 +95,32 @@ seen_by <- function(fit, newdata, type) {
     message("predict(): `newdata` has no observations of new subjects, so these are predictions of the population.")
     return(list(fit = fit, newdata = newdata, population = TRUE))
   }
-  list(fit = fit_at(fit, newdata), newdata = newdata, population = FALSE)
+  list(fit = fit_at(fit, newdata, unknown, type), newdata = newdata, population = FALSE)
 }
 
-# The conditional distributions of the subjects of other records, at the estimates of the fit.
-fit_at <- function(fit, newdata) {
-  bound <- bind_data(fit$model, newdata, fit$data$group, fit$data$time)
+# The fit with the conditional distributions of more subjects at its estimates, given which subjects are independent.
+fit_at <- function(fit, newdata, unknown, type) {
+  group <- fit$data$group
+  columns <- intersect(names(fit$data$frame), names(newdata))
+  added <- newdata[group_text(newdata[[group]]) %in% unknown, columns, drop = FALSE]
+  frame <- fit$data$frame[columns]
+  # Labels may be a factor in one and numbers in the other.
+  frame[[group]] <- group_text(frame[[group]])
+  added[[group]] <- group_text(added[[group]])
+  bound <- bind_data(fit$model, rbind(frame, added), group, fit$data$time)
   fit$data$frame <- bound$frame
   fit$data$labels <- as.character(bound$fields$labels)
   n <- length(fit$data$labels)
   fit$effects <- list(
-    group = fit$effects$group, labels = fit$data$labels, name = fit$effects$name,
+    group = group, labels = fit$data$labels, name = fit$effects$name,
     cond_mean = matrix(0, n, length(fit$effects$name)), typical = fit$effects$typical[rep(1L, n), , drop = FALSE]
   )
   fit <- with_modes(fit)
-  draws <- as.data.frame(conditional_samples(fit, nsim = 500, seed = fit$settings$seed))
-  means <- stats::aggregate(draws[fit$effects$name], draws["level"], mean)
-  fit$effects$cond_mean <- as.matrix(means[match(fit$data$labels, means$level), fit$effects$name, drop = FALSE])
-  dimnames(fit$effects$cond_mean) <- NULL
+  if ("icpred" %in% type) {
+    draws <- as.data.frame(conditional_samples(fit, nsim = 500, seed = fit$settings$seed))
+    means <- stats::aggregate(draws[fit$effects$name], draws["level"], mean)
+    fit$effects$cond_mean <- unname(as.matrix(means[match(fit$data$labels, means$level), fit$effects$name]))
+  }
   fit
 }
 

@@ -11,7 +11,9 @@ saemix_slots <- c("results", "data", "model", "options", "sim.data")
     data = structure(c(list(frame = x$data$frame), about$data), class = "saemix_data"),
     model = structure(about$model, class = "saemix_model"),
     options = c(x$method$options, seed = x$settings$seed),
-    sim.data = structure(list(datasim = about$simulated, nsim = max(0L, about$simulated$irep)), class = "saemix_simulated")
+    sim.data = structure(
+      list(datasim = about$simulated, nsim = max(0L, about$simulated$irep)), class = "saemix_simulated"
+    )
   )
 }
 
@@ -34,7 +36,9 @@ print.saemix_results <- function(x, ...) {
   invisible(x)
 }
 
-saemix_computed_names <- as.vector(outer(c("ll", "aic", "bic", "bic.covariate"), names(saemix_likelihoods), paste, sep = "."))
+saemix_computed_names <- as.vector(
+  outer(c("ll", "aic", "bic", "bic.covariate"), c("is", "gq", "lin"), paste, sep = ".")
+)
 
 saemix_result <- function(fit, name) {
   known <- c(saemix_computed_names, names(saemix_result_functions))

@@ -124,20 +124,21 @@ is_slope <- function(hazard, cumulative, rows) {
 # The function and event() must say the same of every record.
 check_event_likelihood <- function(read, value, cumulative, hazard, rows) {
   event <- rows$frame[[read$response]]
-  if (!all(event %in% 0:1)) {
+  seen <- !is.na(event)
+  if (!all(event[seen] %in% 0:1)) {
     stop_no_event(read, sprintf("`%s` must be 1 at an event and 0 where there was none.", read$response))
   }
   for (start in rows$starts) {
     before <- at_rows(cumulative, rows, start, rows$before)
     expected <- before - at_rows(cumulative, rows, start) + ifelse(event == 1, log(at_rows(hazard, rows, start)), 0)
     said <- at_rows(lags_taken(value, before), rows, start)
-    wrong <- which(!is.finite(said) | abs(said - expected) > 1e-8 * pmax(1, abs(expected)))
+    wrong <- which(seen & (!is.finite(said) | abs(said - expected) > 1e-8 * pmax(1, abs(expected))))
     if (length(wrong) == 0L) next
     stop_no_event(read, sprintf(
       paste(
-        "In row %d (`%s` = %s, `%s` = %s) the function gives %s where a time to an event gives %s. It has to subtract",
-        "the cumulative hazard of the row before, which is 0 in a subject's first row, and to add the log of the hazard",
-        "where `%s` is 1."
+        "In row %d (`%s` = %s, `%s` = %s) the function gives %s where a time to an event gives %s. It has to",
+        "subtract the cumulative hazard of the row before, which is 0 in a subject's first row, and to add the log",
+        "of the hazard where `%s` is 1."
       ), wrong[1L], rows$time, format(rows$frame[[rows$time]][wrong[1L]]), read$response, format(event[wrong[1L]]),
       format(said[wrong[1L]], digits = 4), format(expected[wrong[1L]], digits = 4), read$response
     ), list(row = wrong[1L]))
