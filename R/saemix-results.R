@@ -84,7 +84,7 @@ shrinkage_of <- function(fit, type) {
 
 saemix_result_functions <- list(
   modeltype = function(fit) fit$saemix$model$modeltype,
-  status = function(fit) fit$status$status,
+  status = function(fit) fit$status$code,
   name.fixed = function(fit) names(nlme::fixef(fit)),
   name.random = function(fit) fit$saemix$parameters[fit$saemix$varies],
   name.sigma = function(fit) names(stats::sigma(fit)),

@@ -112,7 +112,7 @@ test_that("what is no time to an event is refused with the line and the native o
   body(wrong)[[9]] <- quote(hazard <- (beta / lambda) * (T / lambda)^beta)
   error <- refusal(wrong)
   expect_s3_class(error, "nlmers_error_model")
-  expect_match(error$problem, "No `log()` in it takes the hazard", fixed = TRUE)
+  expect_match(error$problem, "In row 2 .* the function gives .* where a time to an event gives")
   expect_match(error$hint, "`status ~ event(hazard)`", fixed = TRUE)
   expect_match(error$hint, "`time = \"time\"`", fixed = TRUE)
   # The column says otherwise than the function.
