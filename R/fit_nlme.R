@@ -104,6 +104,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     if (is.null(events)) events <- origin$fit$data$events
   }
   if (is.function(model)) model <- as_nlme_model(model)
+  model <- as_saemix_model(model)
   env <- if (inherits(model, "formula")) environment(model) else parent.frame()
   if (missing(data)) {
     stop_option(
