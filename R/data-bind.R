@@ -8,7 +8,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
                       events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-  data <- outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data)))
+  data <- with_design(model, outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data))), argument)
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
   data <- time_as_t(model, data, time)
@@ -32,10 +32,10 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   }
   # What is no column of the data gets one of its own, for plots and tables.
   if (length(subjects$columns) != 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
-  grouped <- unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns"))
+  read <- c(unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns")), design_sources(model))
   list(
     model = model,
-    frame = data[unique(c(subjects$name, grouped, used, censoring$names, stats::na.omit(events$names)))],
+    frame = data[unique(c(subjects$name, read, used, censoring$names, stats::na.omit(events$names)))],
     columns = columns,
     events = events$names,
     unobserved = events$unobserved,

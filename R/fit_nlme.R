@@ -125,10 +125,11 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   given <- names(start)
   if (inherits(model, "formula")) {
     if (is.null(start) && !is.null(origin$fit)) start <- formula_start_of(origin$fit, model)
-    model <- model_of_formula(model, start, dots)
+    model <- model_of_formula(model, start, dots, data, list(id = id, time = time, events = events))
     start <- NULL
   } else {
     check_model(model, dots)
+    model <- with_data(model, data)
   }
   check_method(method)
   refuse_state(method, kept, origin)
@@ -190,15 +191,6 @@ fit_request <- function(model, bound, method, settings, course = list()) {
     seed = settings$seed,
     threads = settings$threads
   )))
-}
-
-# Each of `dots` is evaluated where it was written, which a wrapper's caller may
-# have done; `error` is read as code.
-model_of_formula <- function(formula, start, dots) {
-  allowed <- setdiff(names(formals(nlme_formula)), c("formula", "start"))
-  for (name in setdiff(rlang::names2(dots), allowed)) stop_unknown_argument(name, allowed)
-  design <- lapply(dots[names(dots) != "error"], rlang::eval_tidy)
-  formula_model(formula, start, c(design, list(error = dots$error)))
 }
 
 check_model <- function(model, dots) {

@@ -138,6 +138,7 @@ call_head <- function(call, scope) {
   syntax <- c("(", "{", "if", "&&", "||", "[", "[[")
   if (name %in% c(syntax, error_words)) return(name)
   found <- get0(name, envir = scope$env, mode = "function")
+  if (is_self_start(found)) return(self_start_value(found))
   # A user's own definition is meant, even under the name of a word; R's function
   # of that name (stats::plogis) is the word.
   if (is.function(found) && !of_base_r(found)) return(found)

@@ -39,6 +39,7 @@ simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, 
       hint = "Give a data frame with the groups, times and covariates; the outcome may be absent."
     )
   }
+  object <- with_data(object, data)
   values <- start_values(object)
   start <- named_values(start, "start", object)
   values[names(start)] <- start
