@@ -8,7 +8,7 @@ residual_error <- function(error, used, names = used) {
   if (is.null(error)) {
     name <- setdiff(c("a", "sigma", "sigma_residual"), names)[1L]
     code <- as.call(c(quote(add), stats::setNames(list(1), name)))
-    return(c(residual_error(rlang::new_quosure(code, globalenv()), used), list(free = TRUE)))
+    return(utils::modifyList(residual_error(rlang::new_quosure(code, globalenv()), used), list(free = TRUE)))
   }
   env <- rlang::quo_get_env(error)
   error <- error_code(rlang::quo_get_expr(error), env)

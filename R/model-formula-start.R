@@ -121,15 +121,9 @@ apply_start <- function(parameters, start) {
   }
   for (i in which(names %in% names(start))) {
     value <- start[[names[i]]]
-    if (length(value) != length(parameters[[i]]$value)) {
-      stop_start(
-        "wrong_length",
-        sprintf("`start` gives `%s` %d values; it has %d.", names[i], length(value),
-                length(parameters[[i]]$value)),
-        fields = list(name = names[i])
-      )
-    }
-    parameters[[i]]$value <- as.numeric(value)
+    elements <- elements_of(value, parameters[[i]], "start")
+    # The specification holds a matrix whole.
+    parameters[[i]]$value <- if (is.matrix(value)) row_major(value) else elements
   }
   parameters
 }

@@ -112,6 +112,7 @@ formula_parts <- function(formula, start, design) {
     suggested <- suggested_parts(formula, start, used, parts, c(design, list(designs = covariates$designs)))
     # What the user wrote of the residual error stays.
     if (!parts$residual$free) suggested <- suggested[intersect(names(suggested), used)]
+    suggested <- c(suggested, suggested_spreads(parts, c(start, suggested)))
     start[setdiff(names(suggested), names(start))] <- suggested[setdiff(names(suggested), names(start))]
   }
   list(spec = formula_code(formula, start, used, parts), designs = covariates$designs, suggested = suggested)

@@ -3,18 +3,18 @@
 
 # `open` are the parameters without a value, with their transformations. The best few
 # combinations, as lists by name.
-candidate_starts <- function(pooled, data, open, transform, options, most = 6L) {
+candidate_starts <- function(pooled, data, open, transform, options, most = 4L) {
   rows <- screening_rows(pooled, data, options)
   sizes <- likely_sizes(pooled, rows)
   grid <- lapply(open, function(name) sizes_on(sizes, transform[[name]]))
   states <- has_states(pooled)
-  n <- min(max(prod(lengths(grid)), 1), 4000, max(50, (if (states) 20000 else 150000) %/% nrow(rows)))
+  n <- min(max(prod(lengths(grid)), 1), 4000, max(50, (if (states) 20000 else 80000) %/% nrow(rows)))
   combined <- spread_combinations(grid, n)
   names(combined) <- open
   misfit <- candidate_misfits(pooled, rows, combined, options)
   chosen <- integer()
   for (k in order(misfit)) {
-    if (!is.finite(misfit[k]) || length(chosen) == most) break
+    if (!is.finite(misfit[k]) || length(chosen) == most || misfit[k] > 4 * min(misfit)) break
     apart <- vapply(chosen, function(other) sum(combined[k, ] != combined[other, ]), 1L)
     if (all(apart >= min(2L, length(open)))) chosen <- c(chosen, k)
   }
@@ -94,8 +94,10 @@ candidate_misfits <- function(pooled, rows, combined, options) {
   columns$designs <- pooled$designs
   n <- nrow(rows)
   of <- rep(seq_len(nrow(combined)), each = n)
-  stacked <- rows[rep(seq_len(n), nrow(combined)), , drop = FALSE]
-  stacked[names(combined)] <- combined[of, , drop = FALSE]
+  again <- rep(seq_len(n), nrow(combined))
+  stacked <- lapply(as.list(rows), function(column) if (is.null(dim(column))) column[again] else column[again, ])
+  stacked[names(combined)] <- lapply(combined, function(values) values[of])
+  stacked <- list2DF(stacked)
   subject <- if (has_states(pooled)) paste(of, rep(pooled_subjects(rows, options), nrow(combined)), sep = ".") else of
   stacked$.candidate <- subject
   bound <- bind_data(columns, stacked, ".candidate", options$time, "newdata", events = options$events)

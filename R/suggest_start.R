@@ -78,6 +78,21 @@ formula_suggestion <- function(model, data, open, transform, self, options) {
   best$values[setdiff(names(best$values), hold)]
 }
 
+# SDs of effects that act on a parameter itself: a fifth of its size. A chain finds its way from a large SD
+# sooner than from one that is far too small. On other scales 1 is large.
+suggested_spreads <- function(parts, values) {
+  effects <- groupings_effects(parts$groupings)
+  spreads <- list()
+  for (block in groupings_structure(parts$groupings)$random) {
+    names <- effects$parameter[match(block$names, effects$effect)]
+    sizes <- 0.2 * abs(unlist(values[names]))
+    sizes[sizes == 0 | unlist(parts$transform[names]) != "identity"] <- 1
+    omega <- block$dist$args[[2L]]$sym
+    spreads[[omega]] <- if (block$dist$call == "mvnormal") diag(sizes^2) else unname(sizes)
+  }
+  spreads
+}
+
 # The columns, before anything is computed from them.
 check_pooled <- function(pooled, data) {
   for (column in unique(c(pooled$described$outcomes, pooled$described$columns))) {
@@ -109,12 +124,15 @@ pooled_rows <- function(data, options, most = 2000L) {
   data[subject %in% kept, , drop = FALSE]
 }
 
-# The best of the pooled fits from several starts, or NULL.
+# The best of the pooled fits from several starts, or NULL. Where two of them end at the
+# same place, and none better, the others are left out.
 best_pooled <- function(pooled, data, starts, fix, options) {
   best <- NULL
   for (start in starts) {
     fit <- pooled_fit(pooled, data, if (length(start) > 0L) start, fix, options)
-    if (!is.null(fit) && (is.null(best) || fit$log_lik > best$log_lik)) best <- fit
+    if (is.null(fit)) next
+    if (!is.null(best) && abs(fit$log_lik - best$log_lik) < 0.01) break
+    if (is.null(best) || fit$log_lik > best$log_lik) best <- fit
   }
   best
 }
@@ -125,6 +143,7 @@ model_values <- function(model) {
 }
 
 inform_of_start <- function(values) {
+  values <- values[!grepl("^omega", names(values))]
   shown <- vapply(values, function(value) format(signif(value, 3L)), "")
   rlang::inform(
     sprintf("Starting at values found from the data: `start = c(%s)`.", paste(names(values), "=", shown, collapse = ", ")),
