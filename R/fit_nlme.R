@@ -103,6 +103,13 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     if (is.null(time)) time <- origin$fit$data$time
     if (is.null(events)) events <- origin$fit$data$events
   }
+  if (inherits(model, "nlsList")) {
+    lists <- formula_of_lists(model, dots, start, parent.frame())
+    if (missing(data)) data <- lists$data
+    model <- lists$formula
+    start <- lists$start
+    dots <- lists$dots
+  }
   if (is.function(model)) model <- as_nlme_model(model)
   env <- if (inherits(model, "formula")) environment(model) else parent.frame()
   if (missing(data)) {
@@ -123,6 +130,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     return(fit)
   }
   given <- names(start)
+  check_method(method)
   if (inherits(model, "formula")) {
     if (is.null(start) && !is.null(origin$fit)) start <- formula_start_of(origin$fit, model)
     model <- model_of_formula(model, start, dots, data, list(id = id, time = time, events = events))
@@ -131,7 +139,6 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     check_model(model, dots)
     model <- with_data(model, data)
   }
-  check_method(method)
   refuse_state(method, kept, origin)
   inform_of_priors(model, method)
   adapted <- adapt_method(method, model, fix)
@@ -219,7 +226,14 @@ stop_unknown_argument <- function(name, allowed) {
 check_method <- function(method) {
   if (!inherits(method, "nlme_method")) {
     stop_option(
-      "bad_method", "`method` must be a method object.", hint = "Write `method = saem()` or `method = vem()`."
+      "bad_method", "`method` must be a method object.",
+      hint = if (rlang::is_formula(method) || is.list(method)) {
+        "A formula in its place is `fixed` for nlme(): write the name, `fixed = ka + V ~ 1`."
+      } else if (identical(method, "ML")) {
+        "Every fit is by maximum likelihood: leave `method` out, or write `method = saem()` or `method = vem()`."
+      } else {
+        "Write `method = saem()` or `method = vem()`."
+      }
     )
   }
 }

@@ -160,7 +160,11 @@ stop_covariate <- function(error, text) {
     } else {
       sprintf("The covariates cannot be computed: %s.", sub("[.]$", "", message))
     }, text,
-    if (one) "Leave it out of `covariates`, or give data with at least two of its levels."
+    if (one) {
+      "Leave it out of `covariates`, or give data with at least two of its levels."
+    } else {
+      "`covariates` are read as the right side of a formula of lm(): columns of the data and functions of them."
+    }
   )
 }
 

@@ -123,13 +123,20 @@ error_of_weights <- function(design) {
   )
 }
 
-# A model of nlsList() as the formula it was made of: what is fitted to each subject varies among subjects.
-formula_of_lists <- function(lists) {
+# A model of nlsList() as the formula it was made of. As for nlme(), what was fitted to each subject varies among
+# subjects, and starts at the mean of the fits.
+formula_of_lists <- function(lists, dots, start, env) {
   model <- stats::formula(lists)
-  right <- model[[3L]]
+  means <- nlme::fixef(lists)
+  all <- Reduce(function(a, b) call("+", a, b), lapply(names(means), as.symbol))
+  given <- list(
+    fixed = rlang::new_quosure(rlang::new_formula(all, 1), env),
+    groups = rlang::new_quosure(rlang::new_formula(NULL, model[[3L]][[3L]]), env)
+  )
+  dots <- c(given[setdiff(names(given), names(dots))], as.list(dots))
   list(
-    formula = rlang::new_formula(model[[2L]], right[[2L]], env = globalenv()),
-    groups = rlang::new_formula(NULL, right[[3L]]),
-    start = nlme::fixef(lists)
+    formula = rlang::new_formula(model[[2L]], model[[3L]][[2L]], env = env), dots = dots,
+    start = if (is.null(start)) means else start,
+    data = eval(attr(lists, "call")$data, env)
   )
 }

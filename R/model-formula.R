@@ -115,7 +115,22 @@ formula_parts <- function(formula, start, design) {
     suggested <- c(suggested, suggested_spreads(parts, c(start, suggested)))
     start[setdiff(names(suggested), names(start))] <- suggested[setdiff(names(suggested), names(start))]
   }
+  if (is.null(suggested) && !is.null(design$fixed) && is.data.frame(design$data)) {
+    start <- c(start, spreads_at(formula, start, used, parts, c(design, list(designs = covariates$designs))))
+  }
   list(spec = formula_code(formula, start, used, parts), designs = covariates$designs, suggested = suggested)
+}
+
+# In the words of nlme nothing says where variances start: SDs of what the typical subject leaves unexplained, and
+# of effects by the sizes of their parameters.
+spreads_at <- function(formula, start, used, parts, design) {
+  spreads <- suggested_spreads(parts, start)
+  if (parts$residual$free) {
+    model <- new_nlme_model(formula_code(formula, start, used, parts))
+    model$designs <- design$designs
+    spreads <- c(spreads, residual_at_start(model, design$data, as.list(design$options)))
+  }
+  spreads[setdiff(names(spreads), names(start))]
 }
 
 # Values for the parameters that have none, from the data.

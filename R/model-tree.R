@@ -153,6 +153,9 @@ of_base_r <- function(helper) {
       c("base", "stats", "utils", "methods", "graphics", "grDevices")
 }
 
+# What functions say that have their mathematics elsewhere.
+compiled_calls <- c("$", "@", ".C", ".Call", ".External", ".Fortran")
+
 stop_unknown_call <- function(name, scope) {
   statement_words <- c("for", "while", "repeat", "<-", "<<-", "=", "function", "~")
   problem <- if (name %in% c(later_words, statement_words)) {
@@ -165,7 +168,9 @@ stop_unknown_call <- function(name, scope) {
   words <- grep("^[a-z]", math_words, value = TRUE)
   stop_model(
     "unknown_function", problem, scope$text,
-    nearest_hint(name, c(words, own_functions(scope$env)), "Functions", words, Inf),
+    if (length(scope$inside) > 0L && name %in% compiled_calls) {
+      "A helper that calls compiled code cannot be read; with doses in the data write `linear_compartments(cl, v)`."
+    } else nearest_hint(name, c(words, own_functions(scope$env)), "Functions", words, Inf),
     list(name = name)
   )
 }

@@ -50,6 +50,11 @@ called_as <- function(spec, role) {
 solved_for <- function(tree, value, known) {
   if (!is.finite(value)) return(NULL)
   if (!is.null(tree$sym)) return(if (tree$sym %in% known) stats::setNames(list(value), tree$sym))
+  if (identical(tree$call, "[") && identical(tree$args[[1L]]$call, "c") && length(tree$args) == 2L) {
+    index <- tree$args[[2L]]$num
+    known_element <- !is.null(index) && index <= length(tree$args[[1L]]$args)
+    return(if (known_element) solved_for(tree$args[[1L]]$args[[index]], value, known))
+  }
   inverse <- list(exp = log, log = exp, plogis = stats::qlogis, qlogis = stats::plogis, log10 = function(x) 10^x)
   if (isTRUE(tree$call %in% names(inverse))) {
     return(solved_for(tree$args[[1L]], suppressWarnings(inverse[[tree$call]](value)), known))

@@ -37,11 +37,8 @@ effect_means <- function(block) {
 }
 
 element_tree <- function(tree, k) {
-  if (identical(tree$call, "c") && is.null(tree$names) && all(vapply(tree$args, is_scalar_tree, NA))) return(tree$args[[k]])
   list(call = "[", args = list(tree, list(num = k)))
 }
-
-is_scalar_tree <- function(tree) !is.null(tree$num)
 
 replaced_tree <- function(tree, trees) {
   if (!is.null(tree$sym)) {

@@ -93,6 +93,20 @@ suggested_spreads <- function(parts, values) {
   spreads
 }
 
+# The SD of the outcome about the predictions for typical subjects, as the start of the one residual parameter.
+residual_at_start <- function(model, data, options) {
+  data <- as.data.frame(data)
+  pooled <- pooled_model(model)
+  options <- pooled_options(model, data, options)
+  rows <- pooled_rows(data, options)
+  check_pooled(pooled, rows)
+  parameters <- pooled$spec$parameters
+  first <- parameters[[1L]]
+  misfit <- candidate_misfits(pooled, rows, stats::setNames(data.frame(first$value), first$name), options)
+  sd <- sqrt(misfit / max(1, sum(is.finite(as.numeric(rows[[pooled$described$outcomes[1L]]])))))
+  if (is.finite(sd) && sd > 0) stats::setNames(list(sd), parameters[[length(parameters)]]$name)
+}
+
 # The columns, before anything is computed from them.
 check_pooled <- function(pooled, data) {
   for (column in unique(c(pooled$described$outcomes, pooled$described$columns))) {
