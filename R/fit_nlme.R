@@ -14,7 +14,7 @@
 #'   the first of `time`, `TIME` and `t`, then any case of `time`.
 #' @param start (named numeric or list) starting values on the natural scale, by
 #'   parameter; those left out keep the model's. For a formula, see
-#'   [nlme_formula()].
+#'   [nlme_formula()]; where it is left out [suggest_start()] finds them.
 #' @param fix (named numeric or list, or character) values on the natural scale at
 #'   which parameters are held fixed; names alone, as in `fix = c("ka", "V")`, hold
 #'   them at their starting values. The name of a random effect holds chosen levels
@@ -40,7 +40,7 @@
 #'   dosing records that have other names than usual, as in `events = c(amt = "dose")`; `NA` for
 #'   a column that is called like one but is none. See Dosing records.
 #' @param ... for a formula: `transform`, `random`, `covariates`, `error` and
-#'   `correlated` of [nlme_formula()].
+#'   `correlated` of [nlme_formula()], and what it takes of `nlme()`.
 #' @details
 #' A fit that goes on ends with the same numbers, bit for bit, as one that was never
 #' stopped, whatever `threads`. It must be the same fit: another model, other data, other

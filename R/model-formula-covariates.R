@@ -29,7 +29,7 @@ covariate_effects <- function(covariates, parameters, data = NULL, env = globale
   effects <- unique(effects)
   names <- make.unique(vapply(effects, `[[`, character(1L), "name"), sep = "_")
   effects <- Map(function(effect, name) utils::modifyList(effect, list(name = name)), effects, names)
-  list(effects = unname(effects), designs = unique(designs))
+  list(effects = unname(effects), designs = if (length(designs) > 0L) unique(designs))
 }
 
 # `beta_Cl_log_Wt_70` for log(Wt/70) on Cl.

@@ -85,4 +85,3 @@ check_residual_names <- function(names, used, error) {
     list(name = names[taken][1L])
   )
 }
-

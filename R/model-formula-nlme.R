@@ -6,7 +6,7 @@
 nlme_arguments <- list(
   fixed = NULL, groups = NULL, weights = NULL,
   correlation = "Residuals are independent given the random effects; leave `correlation` out.",
-  control = "Options stand in the method, as in `method = saem(iterations = c(300, 100))`; leave `control` out.",
+  control = "Options stand in the method, as in `method = saem(exploration = 500)`; leave `control` out.",
   subset = "Choose the rows in the data, as in `data = subset(data, time > 0)`.",
   na.action = "A missing outcome is skipped; choose other rows in the data, as in `data = na.omit(data)`.",
   naPattern = "Choose the rows in the data, as in `data = subset(data, !is.na(y))`.",
@@ -27,8 +27,8 @@ names_nlme <- function(dot) any(grepl("^(pd|var|cor)[A-Z]", all.names(rlang::quo
 
 # `design` in the words of this package.
 plain_design <- function(design) {
-  refused <- Filter(function(name) is.character(nlme_arguments[[name]]) && !is.null(design[[name]]), names(nlme_arguments))
-  for (name in refused) {
+  for (name in intersect(names(nlme_arguments), names(design))) {
+    if (is.null(nlme_arguments[[name]])) next
     stop_option(
       "unknown_argument", sprintf("`%s` is an argument of nlme() that a formula does not have here.", name),
       hint = nlme_arguments[[name]], fields = list(name = name)
@@ -56,7 +56,8 @@ design_of_fixed <- function(design) {
     if (!rlang::is_formula(one) || length(one) != 3L) {
       stop_option(
         "bad_fixed", "`fixed` is a formula `parameters ~ covariates`, or a list of them.",
-        sprintf("fixed = %s", code_text(design$fixed)), "Write `fixed = ka + V ~ 1` or `fixed = list(ka ~ 1, V ~ weight)`."
+        sprintf("fixed = %s", code_text(design$fixed)),
+        "Write `fixed = ka + V ~ 1` or `fixed = list(ka ~ 1, V ~ weight)`."
       )
     }
   }
@@ -109,7 +110,7 @@ error_of_weights <- function(design) {
   of_prediction <- inherits(weights, "varFunc") && identical(code_text(stats::formula(weights)[[2L]]), "fitted(.)")
   power <- if (inherits(weights, "varConstPower")) weights$power else unclass(weights)
   if (of_prediction && inherits(weights, c("varPower", "varConstPower")) && identical(attr(power, "fixed")[[1L]], 1)) {
-    design$error <- if (inherits(weights, "varPower")) rlang::quo(prop(b = 0.1)) else rlang::quo(add_prop_sd(a = 1, b = 0.1))
+    design$error <- if (inherits(weights, "varPower")) rlang::quo(prop(0.1)) else rlang::quo(add_prop_sd(1, 0.1))
     return(design)
   }
   shown <- if (inherits(weights, "varFunc")) sprintf("%s()", class(weights)[1L]) else code_text(weights)
@@ -127,15 +128,17 @@ error_of_weights <- function(design) {
 # subjects, and starts at the mean of the fits.
 formula_of_lists <- function(lists, dots, start, env) {
   model <- stats::formula(lists)
+  prediction <- model[[3L]]
+  if (is_call_to(prediction, "|")) prediction <- prediction[[2L]]
   means <- nlme::fixef(lists)
   all <- Reduce(function(a, b) call("+", a, b), lapply(names(means), as.symbol))
   given <- list(
     fixed = rlang::new_quosure(rlang::new_formula(all, 1), env),
-    groups = rlang::new_quosure(rlang::new_formula(NULL, model[[3L]][[3L]]), env)
+    groups = rlang::new_quosure(attr(lists, "groupsForm"), env)
   )
   dots <- c(given[setdiff(names(given), names(dots))], as.list(dots))
   list(
-    formula = rlang::new_formula(model[[2L]], model[[3L]][[2L]], env = env), dots = dots,
+    formula = rlang::new_formula(model[[2L]], prediction, env = env), dots = dots,
     start = if (is.null(start)) means else start,
     data = eval(attr(lists, "call")$data, env)
   )

@@ -14,26 +14,45 @@
 #' are 1 on the transformed scale and all starting coefficients 0; `start` may
 #' name them to start elsewhere.
 #'
+#' @section Calls of nlme:
+#' What a call of `nlme()` says may stand here in its own words. `fixed = list(Asym ~ Type, lrc + c0 ~ 1)`
+#' names the parameters and their covariates; `start` may then be numbers without names, in its order, or
+#' `list(fixed = ...)`. Random effects of one grouping correlate, as for `nlme()`, unless `random` is made
+#' of `pdDiag()`, `pdIdent()` and `pdBlocked()`, or `correlated = FALSE`; left out, all parameters vary. Groups not
+#' named in `random` are those of `groups = ~ id`, or of data made by `groupedData()`. `weights = varPower(fixed = 1)`
+#' is `prop()` and `varConstPower(fixed = list(power = 1))` is `add_prop_sd()`. [fit_nlme()] takes an object of `nlsList()`
+#' in place of the formula. The fit itself is by maximum likelihood without linearization, so that estimates differ a little.
+#'
 #' @param formula (formula) `outcome ~ prediction`. Names in `start` are
 #'   parameters, other names data columns; functions of the calling environment
-#'   are read in place. `!!x` puts the value of `x` in.
-#' @param start (named numeric) typical values on the natural scale.
+#'   are read in place, and so are self-starting models such as `SSlogis(age, Asym, xmid, scal)`. `!!x` puts the value
+#'   of `x` in.
+#' @param start (named numeric or list) typical values on the natural scale. Where it is left out and there are `data`,
+#'   the parameters are the names that are no columns, and [suggest_start()] finds their values, which a
+#'   message tells.
 #' @param transform (character) scale on which the parameters vary: one of
 #'   `"identity"`, `"log"`, `"logit"`, `"probit"` for all, or named by parameter
 #'   (those left out are `"identity"`).
-#' @param random (formula) parameters with a random effect and their group, as in
-#'   `ka + V ~ 1 | id`. A parameter left out has the same value in all subjects. Left out as a whole, the
+#' @param random (formula or list) parameters with a random effect and their group, as in
+#'   `ka + V ~ 1 | id`; `id/occ` stands for the groupings `id` and `id:occ`. A list says which
+#'   vary in which grouping, as in `list(ka + V ~ 1 | id, V ~ 1 | id:occ)`; effects of a parameter with several are named
+#'   `eta_V_id` and `eta_V_id_occ`. A parameter left out has the same value in all subjects. Left out as a whole, the
 #'   model has no random effects and is fitted by maximum likelihood.
 #' @param covariates (formula or list of formulas) covariate effects on the
-#'   transformed scale, as in `Cl ~ weight` or `list(Cl ~ weight, V ~ weight + sex)`.
-#'   A term is a column or an expression such as `log(weight / 70)`; write sums,
-#'   differences and products of columns in `I()`.
+#'   transformed scale, as in `Cl ~ weight` or `list(Cl ~ weight, V ~ log(weight / 70) * sex)`.
+#'   They are read as formulas of [stats::lm()] are, the typical value being the intercept: factors, texts and logicals
+#'   get coefficients named by level, as `beta_V_sexM`, and `poly()`, `scale()` and the like take new data as they
+#'   took those of the fit. Differences and products of numbers stand in `I()`.
 #' @param error residual error with the starting values of its parameters:
 #'   `add(a = 1)`, `prop(b = 0.1)`, `add_prop(a = 1, b = 0.1)` (variances add) or
-#'   `add_prop_sd(a = 1, b = 0.1)` (SDs add).
+#'   `add_prop_sd(a = 1, b = 0.1)` (SDs add); its word as text, or a variable that holds it quoted. Left out it
+#'   is `add(a = 1)`, or `add(sigma = 1)` where the formula has an `a`.
 #' @param correlated (logical or matrix) `TRUE` estimates all covariances of the
-#'   random effects; a symmetric 0/1 matrix over the random parameters, in their
+#'   random effects of a grouping; a symmetric 0/1 matrix over the random parameters, in their
 #'   order in `random` or named, says which blocks.
+#' @param data (data.frame or NULL) the data that the model is for. They are needed for covariates
+#'   such as `poly(age, 2)` and where `start` is left out; [fit_nlme()] has them.
+#' @param ... `fixed`, `groups` and `weights` of `nlme()`, see Calls of nlme.
 #' @returns An object of class `nlme_model`.
 #' @seealso [nlme_model()] for the full language.
 #' @examples

@@ -170,7 +170,9 @@ stop_unknown_call <- function(name, scope) {
     "unknown_function", problem, scope$text,
     if (length(scope$inside) > 0L && name %in% compiled_calls) {
       "A helper that calls compiled code cannot be read; with doses in the data write `linear_compartments(cl, v)`."
-    } else nearest_hint(name, c(words, own_functions(scope$env)), "Functions", words, Inf),
+    } else {
+      nearest_hint(name, c(words, own_functions(scope$env)), "Functions", words, Inf)
+    },
     list(name = name)
   )
 }

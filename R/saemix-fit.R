@@ -113,9 +113,8 @@ saemix_parameters <- function(model, data, effects) {
   coefficients <- lapply(effects, function(effect) start_parameter(effect$name, "identity", effect$start))
   varies <- diag(model$covariance.model) == 1
   pattern <- model$covariance.model[varies, varies, drop = FALSE] == 1
-  blocks <- groupings_structure(list(list(
-    group = data$columns$group, names = names[varies], blocks = correlated_blocks(names[varies], saemix_pattern(pattern))
-  )))
+  together <- correlated_blocks(names[varies], saemix_pattern(pattern))
+  blocks <- groupings_structure(list(list(group = data$columns$group, names = names[varies], blocks = together)))
   parameters <- c(typical, coefficients, blocks$parameters)
   parameters <- lapply(parameters, started_at, names, model$omega.init, blocks$random)
   list(

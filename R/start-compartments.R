@@ -20,9 +20,11 @@ compartment_starts <- function(pooled, data, options) {
   for (role in names(compartment_names)) {
     words <- c(compartment_names[[role]], called_as(spec, role))
     at <- which(tolower(targets) %in% words)
-    tree <- if (length(at) > 0L) assigned[[at[1L]]]$value else {
-      name <- known[tolower(known) %in% words]
-      if (length(name) > 0L) list(sym = name[1L])
+    itself <- known[tolower(known) %in% words]
+    tree <- if (length(at) > 0L) {
+      assigned[[at[1L]]]$value
+    } else if (length(itself) > 0L) {
+      list(sym = itself[1L])
     }
     if (!is.null(tree)) found <- c(found, solved_for(tree, numbers[[role]], known))
   }
@@ -105,8 +107,9 @@ subject_numbers <- function(time, y, amount) {
   t <- time[use] - time[first]
   y <- y[use]
   late <- utils::tail(which(seq_along(y) >= which.max(y)), 4L)
-  k <- if (length(late) >= 2L && diff(range(t[late])) > 0) -unname(stats::coef(stats::lm(log(y[late]) ~ t[late]))[2L]) else NA
-  if (!is.na(k) && k <= 0) k <- NA
+  # One point has no slope, a curve that rises no end.
+  k <- -stats::cov(t[late], log(y[late])) / stats::var(t[late])
+  if (!is.finite(k) || k <= 0) k <- NA
   area <- sum(diff(c(0, t)) * (c(0, y[-length(y)]) + y) / 2) + y[length(y)] / k
   c(dose = amount[first], area = area, k = k, peak = t[which.max(y)])
 }

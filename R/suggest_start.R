@@ -160,7 +160,9 @@ inform_of_start <- function(values) {
   values <- values[!grepl("^omega", names(values))]
   shown <- vapply(values, function(value) format(signif(value, 3L)), "")
   rlang::inform(
-    sprintf("Starting at values found from the data: `start = c(%s)`.", paste(names(values), "=", shown, collapse = ", ")),
+    sprintf(
+      "Starting at values found from the data: `start = c(%s)`.", paste(names(values), "=", shown, collapse = ", ")
+    ),
     class = "nlmers_message_start"
   )
 }

@@ -21,7 +21,9 @@ test_that("a factor on intercept and slope: coefficients are named by level", {
 })
 
 test_that("characters, logicals, interactions and poly() are those of model.matrix()", {
-  reference <- nlme::lme(distance ~ sex * poly(age, 2), random = ~ 1 | Subject, orthodont, method = "ML")
+  # predict() of lme() wants a factor.
+  as_factor <- transform(orthodont, sex = factor(sex))
+  reference <- nlme::lme(distance ~ sex * poly(age, 2), random = ~ 1 | Subject, as_factor, method = "ML")
   fit <- quiet_fit(distance ~ a, orthodont, random = a ~ 1 | Subject, covariates = a ~ sex * poly(age, 2))
   expect_same_maximum(fit, reference, function(names) c("a", nlmers:::effect_name("a", names[-1L])))
   expect_true(all(c("beta_a_sexMale", "beta_a_sexMale_poly_age_2_1") %in% names(fixef(fit))))
@@ -53,7 +55,7 @@ test_that("contrasts of the fit are kept", {
 test_that("a level that was not in the data of the fit is named", {
   fit <- quiet_fit(distance ~ a + b * age, orthodont, random = a ~ 1 | Subject, covariates = a ~ Sex)
   error <- caught(predict(fit, data.frame(age = 9, Sex = "male"), level = 0))
-  expect_equal(error[c("reason", "column", "row", "value")], list(reason = "unknown_level", column = "Sex", row = 1L, value = "male"))
+  expect_equal(error[c("reason", "column", "row")], list(reason = "unknown_level", column = "Sex", row = 1L))
   expect_equal(error$hint, "Did you mean `Male`?")
   expect_equal(caught(predict(fit, data.frame(age = 9), level = 0))$reason, "missing_column")
 })

@@ -47,14 +47,13 @@ test_that("effects of one parameter in several groupings are named by these", {
 })
 
 test_that("structures of nlme become blocks", {
-  expect_equal(effects_of(pdDiag(a + b ~ 1), groups = ~id), effects_of(a + b ~ 1 | id))
-  expect_equal(effects_of(pdSymm(a + b ~ 1), groups = ~id), effects_of(a + b ~ 1 | id, correlated = TRUE))
-  expect_equal(effects_of(list(site = a ~ 1, id = pdDiag(a ~ 1))), effects_of(a ~ 1 | site/id))
-  expect_equal(effects_of(pdIdent(list(a ~ 1, b ~ 1)), groups = ~id), c(
+  expect_equal(effects_of(nlme::pdDiag(a + b ~ 1), groups = ~id), effects_of(a + b ~ 1 | id))
+  expect_equal(effects_of(nlme::pdSymm(a + b ~ 1), groups = ~id), effects_of(a + b ~ 1 | id, correlated = TRUE))
+  expect_equal(effects_of(list(site = a ~ 1, id = nlme::pdDiag(a ~ 1))), effects_of(a ~ 1 | site/id))
+  expect_equal(effects_of(nlme::pdIdent(list(a ~ 1, b ~ 1)), groups = ~id), c(
     "eta_a ~ normal(0, omega_sd_a_b) | id", "eta_b ~ normal(0, omega_sd_a_b) | id"
   ))
-  model <- nlme_formula(
-    y ~ a + b * t + d, c(a = 1, b = 1, d = 1), random = pdBlocked(list(pdSymm(a + b ~ 1), pdDiag(d ~ 1))), groups = ~id
-  )
+  blocked <- nlme::pdBlocked(list(nlme::pdSymm(a + b ~ 1), nlme::pdDiag(d ~ 1)))
+  model <- nlme_formula(y ~ a + b * t + d, c(a = 1, b = 1, d = 1), random = blocked, groups = ~id)
   expect_equal(lengths(lapply(model$spec$random, `[[`, "names")), c(2L, 1L))
 })
