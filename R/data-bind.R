@@ -14,7 +14,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   model <- with_clocks(read$model, data)
   records <- data_events(model, data, read$events, argument)
   events <- records$events
-  data <- outcomes_by_code(model, data, records$kinds$may)
+  data <- with_design(model, outcomes_by_code(model, data, records$kinds$may), argument)
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
   data <- times_in_numbers(data, time, groupings$subjects$codes)
@@ -42,10 +42,10 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   }
   # What is no column of the data gets one of its own, for plots and tables.
   if (length(subjects$columns) != 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
-  grouped <- unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns"))
+  read <- c(unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns")), design_sources(model))
   list(
     model = model,
-    frame = data[unique(c(subjects$name, grouped, used, censoring$names, stats::na.omit(events$names)))],
+    frame = data[unique(c(subjects$name, read, used, censoring$names, stats::na.omit(events$names)))],
     columns = columns,
     events = events$names,
     rows = rows,

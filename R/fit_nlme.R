@@ -14,7 +14,7 @@
 #'   the first of `time`, `TIME` and `t`, then any case of `time`.
 #' @param start (named numeric or list) starting values on the natural scale, by
 #'   parameter; those left out keep the model's. For a formula, see
-#'   [nlme_formula()].
+#'   [nlme_formula()]; where it is left out [suggest_start()] finds them.
 #' @param fix (named numeric or list, or character) values on the natural scale at
 #'   which parameters are held fixed; names alone, as in `fix = c("ka", "V")`, hold
 #'   them at their starting values. The name of a random effect holds chosen levels
@@ -40,7 +40,7 @@
 #'   dosing records that have other names than usual, as in `events = c(amt = "dose")`; `NA` for
 #'   a column that is called like one but is none. See Dosing records.
 #' @param ... for a formula: `transform`, `random`, `covariates`, `error` and
-#'   `correlated` of [nlme_formula()].
+#'   `correlated` of [nlme_formula()], and what it takes of `nlme()`.
 #' @details
 #' A fit that goes on ends with the same numbers, bit for bit, as one that was never
 #' stopped, whatever `threads`. It must be the same fit: another model, other data, other
@@ -103,6 +103,13 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     if (is.null(time)) time <- origin$fit$data$time
     if (is.null(events)) events <- origin$fit$data$events
   }
+  if (inherits(model, "nlsList")) {
+    lists <- formula_of_lists(model, dots, start, parent.frame())
+    if (missing(data)) data <- lists$data
+    model <- lists$formula
+    start <- lists$start
+    dots <- lists$dots
+  }
   if (is.function(model)) model <- as_nlme_model(model)
   model <- as_saemix_model(model)
   env <- if (inherits(model, "formula")) environment(model) else parent.frame()
@@ -124,14 +131,15 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     return(fit)
   }
   given <- names(start)
+  check_method(method)
   if (inherits(model, "formula")) {
     if (is.null(start) && !is.null(origin$fit)) start <- formula_start_of(origin$fit, model)
-    model <- model_of_formula(model, start, dots)
+    model <- model_of_formula(model, start, dots, data, list(id = id, time = time, events = events))
     start <- NULL
   } else {
     check_model(model, dots)
+    model <- with_data(model, data)
   }
-  check_method(method)
   refuse_state(method, kept, origin)
   if (!is_evaluation(method)) inform_of_priors(model, method)
   adapted <- adapt_method(method, model, fix)
@@ -197,15 +205,6 @@ fit_request <- function(model, bound, method, settings, course = list()) {
   )))
 }
 
-# Each of `dots` is evaluated where it was written, which a wrapper's caller may
-# have done; `error` is read as code.
-model_of_formula <- function(formula, start, dots) {
-  allowed <- setdiff(names(formals(nlme_formula)), c("formula", "start"))
-  for (name in setdiff(rlang::names2(dots), allowed)) stop_unknown_argument(name, allowed)
-  design <- lapply(dots[names(dots) != "error"], rlang::eval_tidy)
-  formula_model(formula, start, c(design, list(error = dots$error)))
-}
-
 check_model <- function(model, dots) {
   if (!inherits(model, "nlme_model")) {
     stop_option(
@@ -232,7 +231,14 @@ stop_unknown_argument <- function(name, allowed) {
 check_method <- function(method) {
   if (!inherits(method, "nlme_method")) {
     stop_option(
-      "bad_method", "`method` must be a method object.", hint = "Write `method = saem()` or `method = vem()`."
+      "bad_method", "`method` must be a method object.",
+      hint = if (rlang::is_formula(method) || is.list(method)) {
+        "A formula in its place is `fixed` for nlme(): write the name, `fixed = ka + V ~ 1`."
+      } else if (identical(method, "ML")) {
+        "Every fit is by maximum likelihood: leave `method` out, or write `method = saem()` or `method = vem()`."
+      } else {
+        "Write `method = saem()` or `method = vem()`."
+      }
     )
   }
 }

@@ -18,15 +18,14 @@ transform_from <- list(
 # added. The target `.ka` is reserved for this: messages show it as `ka`.
 individual_statement <- function(name, transform, varying, effects, env) {
   effects <- Filter(function(effect) effect$parameter == name, effects)
-  if (!name %in% varying && length(effects) == 0L) return(NULL)
+  own <- varying$effect[varying$parameter == name]
+  if (length(own) == 0L && length(effects) == 0L) return(NULL)
   scale <- transform[[name]]
   code <- transform_to[[scale]](as.symbol(name))
   for (effect in effects) {
     code <- call("+", code, call("*", as.symbol(effect$name), effect$term))
   }
-  if (name %in% varying) {
-    code <- call("+", code, as.symbol(paste0("eta_", name)))
-  }
+  for (effect in own) code <- call("+", code, as.symbol(effect))
   code <- transform_from[[scale]](code)
   text <- paste(name, "<-", code_text(code))
   list(
@@ -58,48 +57,50 @@ prediction_statement <- function(formula, individual, residual, env) {
 }
 
 # Random effects and their covariance parameters, one block per set of
-# correlated parameters.
-random_structure <- function(varying, group, correlated) {
-  blocks <- correlated_blocks(varying, correlated)
+# correlated parameters. `effects` are the names of the effects by parameter.
+random_structure <- function(blocks, group, effects, base = "omega") {
   several <- sum(lengths(blocks) > 1L) > 1L
   parts <- lapply(blocks, function(names) {
-    if (length(names) == 1L) {
-      return(single_effect(names, group))
-    }
-    omega <- if (several) paste0("omega_", paste(names, collapse = "_")) else "omega"
-    joint_effect(names, omega, group)
+    own <- unname(effects[names])
+    if (length(names) == 1L || is_same(names)) return(single_effects(own, group))
+    omega <- if (several) paste0(base, "_", paste(names, collapse = "_")) else base
+    joint_effect(own, omega, group)
   })
   list(
     parameters = lapply(parts, `[[`, "parameter"),
-    random = lapply(parts, `[[`, "random")
+    random = unlist(lapply(parts, `[[`, "random"), recursive = FALSE)
   )
 }
 
-single_effect <- function(name, group) {
-  effect <- paste0("eta_", name)
-  omega <- paste0("omega_sd_", name)
+# Effects that are independent and have the same SD, mostly one.
+single_effects <- function(effects, group) {
+  omega <- paste0("omega_sd_", paste(sub("^eta_", "", effects), collapse = "_"))
   list(
     parameter = real_parameter(omega, "log", 1),
-    random = random_term(effect, call("normal", 0, as.symbol(omega)), group)
+    random = lapply(effects, random_term, call("normal", 0, as.symbol(omega)), group)
   )
 }
 
-joint_effect <- function(names, omega, group) {
-  parameter <- c(list(name = omega), parameter_words$covariance_matrix(diag(length(names))))
-  mean <- as.call(c(quote(c), as.list(rep(0, length(names)))))
+joint_effect <- function(effects, omega, group) {
+  parameter <- c(list(name = omega), parameter_words$covariance_matrix(diag(length(effects))))
+  mean <- as.call(c(quote(c), as.list(rep(0, length(effects)))))
   list(
     parameter = check_parameter(parameter, omega),
-    random = random_term(
-      paste0("eta_", names), call("mvnormal", mean, as.symbol(omega)), group
-    )
+    random = list(random_term(effects, call("mvnormal", mean, as.symbol(omega)), group))
   )
 }
 
 random_term <- function(effects, distribution, group) {
   left <- lapply(effects, as.symbol)
   left <- if (length(left) == 1L) left[[1L]] else as.call(c(quote(c), left))
-  right <- if (is.null(group)) distribution else call("|", distribution, as.symbol(group))
+  right <- if (is.null(group)) distribution else call("|", distribution, group_code(group))
   random_block(call("~", left, right), baseenv())
+}
+
+# `id:occ` as code; a column of the data may itself be called so.
+group_code <- function(group) {
+  columns <- lapply(strsplit(group, ":", fixed = TRUE)[[1L]], as.symbol)
+  Reduce(function(outer, inner) call(":", outer, inner), columns)
 }
 
 # Names of the parameters in each block; a parameter alone is a block of one.

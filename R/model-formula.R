@@ -14,28 +14,47 @@
 #' are 1 on the transformed scale and all starting coefficients 0; `start` may
 #' name them to start elsewhere.
 #'
+#' @section Calls of nlme:
+#' What a call of `nlme()` says may stand here in its own words. `fixed = list(Asym ~ Type, lrc + c0 ~ 1)`
+#' names the parameters and their covariates; `start` may then be numbers without names, in its order, or
+#' `list(fixed = ...)`. Random effects of one grouping correlate, as for `nlme()`, unless `random` is made
+#' of `pdDiag()`, `pdIdent()` and `pdBlocked()`, or `correlated = FALSE`; left out, all parameters vary. Groups not
+#' named in `random` are those of `groups = ~ id`, or of data made by `groupedData()`. `weights = varPower(fixed = 1)`
+#' is `prop()` and `varConstPower(fixed = list(power = 1))` is `add_prop_sd()`. [fit_nlme()] takes an object of `nlsList()`
+#' in place of the formula. The fit itself is by maximum likelihood without linearization, so that estimates differ a little.
+#'
 #' @param formula (formula) `outcome ~ prediction`. Names in `start` are
 #'   parameters, other names data columns; functions of the calling environment
-#'   are read in place. `!!x` puts the value of `x` in.
-#' @param start (named numeric) typical values on the natural scale.
+#'   are read in place, and so are self-starting models such as `SSlogis(age, Asym, xmid, scal)`. `!!x` puts the value
+#'   of `x` in.
+#' @param start (named numeric or list) typical values on the natural scale. Where it is left out and there are `data`,
+#'   the parameters are the names that are no columns, and [suggest_start()] finds their values, which a
+#'   message tells.
 #' @param transform (character) scale on which the parameters vary: one of
 #'   `"identity"`, `"log"`, `"logit"`, `"probit"` for all, or named by parameter
 #'   (those left out are `"identity"`).
-#' @param random (formula) parameters with a random effect and their group, as in
-#'   `ka + V ~ 1 | id`. A parameter left out has the same value in all subjects. Left out as a whole, the
+#' @param random (formula or list) parameters with a random effect and their group, as in
+#'   `ka + V ~ 1 | id`; `id/occ` stands for the groupings `id` and `id:occ`. A list says which
+#'   vary in which grouping, as in `list(ka + V ~ 1 | id, V ~ 1 | id:occ)`; effects of a parameter with several are named
+#'   `eta_V_id` and `eta_V_id_occ`. A parameter left out has the same value in all subjects. Left out as a whole, the
 #'   model has no random effects and is fitted by maximum likelihood.
 #' @param covariates (formula or list of formulas) covariate effects on the
-#'   transformed scale, as in `Cl ~ weight` or `list(Cl ~ weight, V ~ weight + sex)`.
-#'   A term is a column or an expression such as `log(weight / 70)`; write sums,
-#'   differences and products of columns in `I()`.
+#'   transformed scale, as in `Cl ~ weight` or `list(Cl ~ weight, V ~ log(weight / 70) * sex)`.
+#'   They are read as formulas of [stats::lm()] are, the typical value being the intercept: factors, texts and logicals
+#'   get coefficients named by level, as `beta_V_sexM`, and `poly()`, `scale()` and the like take new data as they
+#'   took those of the fit. Differences and products of numbers stand in `I()`.
 #' @param error residual error with the starting values of its parameters:
 #'   `add(a = 1)`, `prop(b = 0.1)`, `pow(b = 0.1, c = 1)` (SD `b * abs(f)^c` at the prediction `f`),
 #'   `add_prop(a = 1, b = 0.1)` or `add_pow(a = 1, b = 0.1, c = 1)` (variances add),
 #'   `add_prop_sd(a = 1, b = 0.1)` or `add_pow_sd(a = 1, b = 0.1, c = 1)` (SDs add). The exponent `c` may be
-#'   any number, the others are positive.
+#'   any number, the others are positive. Its word may be text, or a variable that holds it quoted. Left out
+#'   it is `add(a = 1)`, or `add(sigma = 1)` where the formula has an `a`.
 #' @param correlated (logical or matrix) `TRUE` estimates all covariances of the
-#'   random effects; a symmetric 0/1 matrix over the random parameters, in their
+#'   random effects of a grouping; a symmetric 0/1 matrix over the random parameters, in their
 #'   order in `random` or named, says which blocks.
+#' @param data (data.frame or NULL) the data that the model is for. They are needed for covariates
+#'   such as `poly(age, 2)` and where `start` is left out; [fit_nlme()] has them.
+#' @param ... `fixed`, `groups` and `weights` of `nlme()`, see Calls of nlme.
 #' @returns An object of class `nlme_model`.
 #' @seealso [nlme_model()] for the full language.
 #' @examples
@@ -47,72 +66,140 @@
 #' growth
 #' @export
 nlme_formula <- function(formula, start, transform = "identity", random,
-                         covariates = NULL, error = add(a = 1), correlated = FALSE) {
-  formula_model(formula, if (!missing(start)) start, list(
-    transform = transform, random = if (!missing(random)) random,
-    covariates = covariates, error = rlang::enquo(error), correlated = correlated
-  ))
+                         covariates = NULL, error = add(a = 1), correlated = FALSE, data = NULL, ...) {
+  dots <- rlang::enquos(...)
+  given <- c(
+    if (!missing(transform)) list(transform = rlang::enquo(transform)),
+    if (!missing(random)) list(random = rlang::enquo(random)),
+    if (!missing(covariates)) list(covariates = rlang::enquo(covariates)),
+    if (!missing(error)) list(error = rlang::enquo(error)),
+    if (!missing(correlated)) list(correlated = rlang::enquo(correlated))
+  )
+  model_of_formula(formula, if (!missing(start)) start, c(given, dots), data)
 }
 
 # The default of `error` is read as code; the checker takes `add` for a function.
 utils::globalVariables("add")
 
+# Each of `dots` is evaluated where it was written, which a wrapper's caller may
+# have done; `error` is read as code. Words of nlme are known there.
+model_of_formula <- function(formula, start, dots, data = NULL, options = list()) {
+  formula_model(formula, start, c(formula_design(dots, data, options$id), list(options = options)))
+}
+
+formula_design <- function(dots, data, id) {
+  own <- setdiff(names(formals(nlme_formula)), c("formula", "start", "data", "..."))
+  for (name in setdiff(rlang::names2(dots), c(own, names(nlme_arguments)))) stop_unknown_argument(name, own)
+  design <- lapply(dots[names(dots) != "error"], function(dot) {
+    rlang::eval_tidy(dot, if (names_nlme(dot)) nlme_words())
+  })
+  design$error <- dots$error
+  design$data <- data
+  if (is.null(id)) design$grouped <- grouped_by(data)
+  design
+}
+
 # `design` holds the arguments of nlme_formula() beyond formula and start; those
 # left out are its defaults. `error` is a quosure.
 formula_model <- function(formula, start, design) {
-  if (is.null(start)) {
-    stop_option(
-      "missing_argument", "`start` names the parameters and their typical values.",
-      hint = "Write `start = c(ka = 1.5, V = 30)`."
-    )
-  }
-  if (is.null(design$transform)) design$transform <- "identity"
-  if (is.null(design$error)) design$error <- rlang::quo(add(a = 1))
-  if (is.null(design$correlated)) design$correlated <- FALSE
-  if (is.null(design$random) && !isFALSE(design$correlated)) {
-    stop_option(
-      "unused_argument", "`correlated` is about random effects, and there are none.",
-      hint = "Write `random = ka + V ~ 1 | id`.", fields = list(name = "correlated")
-    )
-  }
-  model <- new_nlme_model(formula_spec(formula, start, design))
+  parts <- formula_parts(formula, start, design)
+  model <- new_nlme_model(parts$spec)
   model$formula <- code_text(formula)
+  model$designs <- parts$designs
+  if (is.null(design$data) && !is.null(c(design$covariates, design$fixed))) {
+    model$written <- list(formula = formula, start = start, design = design)
+  }
+  if (!is.null(parts$suggested)) inform_of_start(parts$suggested)
   model
 }
 
-formula_spec <- function(formula, start, design) {
+formula_spec <- function(formula, start, design) formula_parts(formula, start, design)$spec
+
+# The specification, the designs of its covariates and what was suggested for `start`.
+formula_parts <- function(formula, start, design) {
+  formula <- checked_formula(formula)
+  design <- plain_design(design)
+  start <- formula_start(start, design)
+  used <- formula_parameters(formula, start, design)
+  covariates <- covariate_effects(design$covariates, used, design$data, environment(formula))
+  parts <- list(
+    transform = formula_transform(design$transform, used), groupings = formula_groupings(design, used),
+    effects = covariates$effects, residual = residual_error(design$error, used, all.vars(formula))
+  )
+  start <- positional_start(start, design$fixed, parts$effects)
+  open <- setdiff(used, names(start))
+  suggested <- NULL
+  if (length(open) > 0L) {
+    suggested <- suggested_parts(formula, start, used, parts, c(design, list(designs = covariates$designs)))
+    # What the user wrote of the residual error stays.
+    if (!parts$residual$free) suggested <- suggested[intersect(names(suggested), used)]
+    suggested <- c(suggested, suggested_spreads(parts, c(start, suggested)))
+    start[setdiff(names(suggested), names(start))] <- suggested[setdiff(names(suggested), names(start))]
+  }
+  if (is.null(suggested) && !is.null(design$fixed) && is.data.frame(design$data)) {
+    start <- c(start, spreads_at(formula, start, used, parts, c(design, list(designs = covariates$designs))))
+  }
+  list(spec = formula_code(formula, start, used, parts), designs = covariates$designs, suggested = suggested)
+}
+
+# In the words of nlme nothing says where variances start: SDs of what the typical subject leaves unexplained, and
+# of effects by the sizes of their parameters.
+spreads_at <- function(formula, start, used, parts, design) {
+  spreads <- suggested_spreads(parts, start)
+  if (parts$residual$free) {
+    model <- new_nlme_model(formula_code(formula, start, used, parts))
+    model$designs <- design$designs
+    spreads <- c(spreads, residual_at_start(model, design$data, as.list(design$options)))
+  }
+  spreads[setdiff(names(spreads), names(start))]
+}
+
+# Values for the parameters that have none, from the data.
+suggested_parts <- function(formula, start, used, parts, design) {
+  open <- setdiff(used, names(start))
+  known <- start
+  known[open] <- lapply(parts$transform[open], function(scale) if (scale %in% c("logit", "probit")) 0.5 else 1)
+  model <- new_nlme_model(formula_code(formula, known, used, parts))
+  model$designs <- design$designs
+  self <- if (setequal(open, used)) self_start_values(formula, design$data, used)
+  inside <- vapply(names(self), function(name) {
+    parameter <- Find(function(one) one$name == name, model$spec$parameters)
+    is_inside(self[[name]], parameter)
+  }, NA)
+  if (!all(inside)) self <- NULL
+  formula_suggestion(model, design$data, open, parts$transform, self, as.list(design$options))
+}
+
+formula_code <- function(formula, start, used, parts) {
+  env <- environment(formula)
+  varying <- groupings_effects(parts$groupings)
+  check_scalar_starts(start[used], c(varying$parameter, vapply(parts$effects, `[[`, "", "parameter")))
+  blocks <- groupings_structure(parts$groupings)
+  individual <- lapply(used, individual_statement, parts$transform, varying, parts$effects, env)
+  typical <- lapply(used, function(name) real_parameter(name, parts$transform[[name]], start[[name]]))
+  coefficients <- lapply(parts$effects, function(effect) real_parameter(effect$name, "identity", 0))
+  list(
+    parameters = apply_start(
+      c(typical, coefficients, blocks$parameters, parts$residual$parameters), start
+    ),
+    random = as.list(blocks$random),
+    statements = c(
+      Filter(Negate(is.null), individual),
+      list(prediction_statement(formula, individual, parts$residual, env))
+    )
+  )
+}
+
+checked_formula <- function(formula) {
   if (!inherits(formula, "formula") || length(formula) != 3L) {
     stop_model(
       "bad_formula", "The model is a formula `outcome ~ prediction`.", code_text(formula),
       "Name the outcome on the left of `~`."
     )
   }
-  env <- environment(formula)
   # `!!k0` puts the value of k0 in.
-  formula[[3L]] <- eval(as.call(list(rlang::expr, formula[[3L]])), env)
-  start <- formula_start(start)
-  used <- intersect(names(start), all.vars(formula[[3L]]))
-  transform <- formula_transform(design$transform, used)
-  varying <- formula_random(design$random, used)
-  effects <- covariate_effects(design$covariates, used)
-  residual <- residual_error(design$error, used)
-  check_scalar_starts(start[used], c(varying$names, vapply(effects, `[[`, "", "parameter")))
-  blocks <- if (length(varying$names) > 0L) random_structure(varying$names, varying$group, design$correlated)
-  individual <- lapply(used, individual_statement, transform, varying$names, effects, env)
-  typical <- lapply(used, function(name) {
-    real_parameter(name, transform[[name]], start[[name]])
-  })
-  coefficients <- lapply(effects, function(effect) real_parameter(effect$name, "identity", 0))
-  list(
-    parameters = apply_start(
-      c(typical, coefficients, blocks$parameters, residual$parameters), start
-    ),
-    random = as.list(blocks$random),
-    statements = c(
-      Filter(Negate(is.null), individual),
-      list(prediction_statement(formula, individual, residual, env))
-    )
-  )
+  formula[[3L]] <- eval(as.call(list(rlang::expr, formula[[3L]])), environment(formula))
+  formula
 }
 
 real_parameter <- function(name, scale, value) {
@@ -123,31 +210,6 @@ real_parameter <- function(name, scale, value) {
     ),
     sprintf("start = c(%s = %s)", name, format(value))
   )
-}
-
-formula_start <- function(start) {
-  start <- as.list(start)
-  if (length(start) == 0L || is.null(names(start)) || any(names(start) == "")) {
-    stop_start(
-      "bad_start", "`start` must name every parameter of the formula.",
-      hint = "Write `start = c(ka = 1.5, V = 30)`."
-    )
-  }
-  check_named_once(start, "start")
-  start
-}
-
-# A parameter with a random effect or a covariate is one number.
-check_scalar_starts <- function(start, individual) {
-  for (name in intersect(names(start), individual)) {
-    if (length(start[[name]]) == 1L) next
-    stop_start(
-      "wrong_length",
-      sprintf("`start` gives `%s` %d values; it has one.", name, length(start[[name]])),
-      hint = "A parameter that varies between subjects is one number.",
-      fields = list(name = name)
-    )
-  }
 }
 
 formula_transform <- function(transform, parameters) {
@@ -178,27 +240,6 @@ formula_transform <- function(transform, parameters) {
   as.list(full)
 }
 
-# `ka + V ~ 1 | id`: the names on the left and the group on the right.
-formula_random <- function(random, parameters) {
-  if (is.null(random)) return(list(names = character(), group = NULL))
-  text <- code_text(random)
-  if (!is_call_to(random, "~") || length(random) != 3L) {
-    stop_option(
-      "bad_random", "`random` is a formula `parameters ~ 1 | group`.", text
-    )
-  }
-  split <- split_group(random[[3L]], text)
-  if (!identical(split$distribution, 1)) {
-    stop_option(
-      "bad_random", "The right side of `random` is `1 | group`.", text,
-      "Covariate effects go into `covariates`."
-    )
-  }
-  names <- summed_names(random[[2L]])
-  check_parameter_names(names, parameters, text)
-  list(names = unique(names), group = split$group)
-}
-
 # Names of the parameters in a sum.
 summed_names <- function(code) {
   vapply(summed_terms(code), code_text, character(1L))
@@ -219,171 +260,4 @@ check_parameter_names <- function(names, parameters, text) {
       text, nearest_hint(name, parameters, "Parameters"), list(name = name)
     )
   }
-}
-
-# One element per coefficient: its name, its parameter and the covariate's code.
-covariate_effects <- function(covariates, parameters) {
-  if (is.null(covariates)) return(list())
-  if (inherits(covariates, "formula")) covariates <- list(covariates)
-  effects <- list()
-  for (formula in covariates) {
-    text <- code_text(formula)
-    if (!is_call_to(formula, "~") || length(formula) != 3L) {
-      stop_option(
-        "bad_covariates", "`covariates` are formulas `parameter ~ covariate`.", text
-      )
-    }
-    names <- summed_names(formula[[2L]])
-    check_parameter_names(names, parameters, text)
-    terms <- covariate_terms(formula[[3L]], text)
-    for (name in names) {
-      effects <- c(effects, lapply(terms, function(term) {
-        list(name = effect_name(name, term), parameter = name, term = term)
-      }))
-    }
-  }
-  # As in R's formulas, a term given twice counts once.
-  effects <- unique(effects)
-  names <- make.unique(vapply(effects, `[[`, character(1L), "name"), sep = "_")
-  Map(function(effect, name) utils::modifyList(effect, list(name = name)), effects, names)
-}
-
-# `beta_Cl_log_Wt_70` for log(Wt/70) on Cl.
-effect_name <- function(parameter, term) {
-  column <- gsub("^_|_$", "", gsub("[^A-Za-z0-9.]+", "_", code_text(term)))
-  sprintf("beta_%s_%s", parameter, column)
-}
-
-# The terms of a sum as R reads a formula; inside I() and other calls operators
-# are arithmetic.
-covariate_terms <- function(code, text) {
-  if (is_call_to(code, "(")) return(covariate_terms(code[[2L]], text))
-  if (is_call_to(code, "+")) {
-    return(unlist(lapply(as.list(code)[-1L], covariate_terms, text), recursive = FALSE))
-  }
-  if (is_call_to(code, "I")) return(list(code[[2L]]))
-  if (is.symbol(code) || is.call(code) && !is_call_to(code, c("-", "*", ":"))) {
-    return(list(code))
-  }
-  refuse_term(code, text)
-}
-
-refuse_term <- function(code, text) {
-  if (!is.call(code)) {
-    stop_option(
-      "bad_covariates", sprintf("`covariates` has the constant `%s`.", code_text(code)), text,
-      "The typical value is the intercept and is always there; name covariates only."
-    )
-  }
-  word <- as.character(code[[1L]])
-  product <- code
-  product[[1L]] <- quote(`*`)
-  hint <- if (word == "-") {
-    sprintf("Terms cannot be taken out; for the difference write `I(%s)`.", code_text(code))
-  } else {
-    sprintf("For the product write `I(%s)`, and each main effect as its own term.", code_text(product))
-  }
-  stop_option(
-    "bad_covariates", sprintf("`covariates` takes sums of terms, not `%s`.", word), text, hint
-  )
-}
-
-# `add_prop(a = 1, b = 0.1)`: the parameters it starts, and the call on their names.
-# `error` is a quosure: its values belong to where it was written. `used` are the
-# parameters of the prediction, whose names are taken.
-residual_error <- function(error, used) {
-  env <- rlang::quo_get_env(error)
-  error <- rlang::quo_get_expr(error)
-  text <- code_text(error)
-  if (!is_call_to(error, error_words)) {
-    stop_option(
-      "bad_error", sprintf("`%s` is not a residual error.", text), sprintf("error = %s", text),
-      paste0(
-        "Known: `add(a = 1)`, `prop(b = 0.1)`, `pow(b = 0.1, c = 1)`, `add_prop(a = 1, b = 0.1)`, ",
-        "`add_prop_sd(a = 1, b = 0.1)`, `add_pow(a = 1, b = 0.1, c = 1)`, `add_pow_sd(a = 1, b = 0.1, c = 1)`."
-      )
-    )
-  }
-  word <- as.character(error[[1L]])
-  defaults <- switch(word,
-    add = "a", prop = "b", pow = c("b", "c"), add_pow = , add_pow_sd = c("a", "b", "c"), c("a", "b")
-  )
-  args <- as.list(error)[-1L]
-  if (length(args) != length(defaults)) {
-    stop_option(
-      "bad_error", sprintf("`%s()` takes %d starting value%s.", word, length(defaults),
-                           if (length(defaults) > 1L) "s" else ""),
-      sprintf("error = %s", text),
-      sprintf("Write `error = %s(%s)`.", word, paste(defaults, "= 1", collapse = ", "))
-    )
-  }
-  names <- rlang::names2(args)
-  names[names == ""] <- defaults[names == ""]
-  check_residual_names(names, used, error)
-  list(
-    parameters = Map(
-      function(name, value, role) {
-        # An exponent may be 0 or below.
-        real_parameter(name, if (role == "c") "identity" else "log", residual_start(value, env, text))
-      }, names, args, defaults
-    ),
-    call = as.call(c(as.symbol(word), lapply(names, as.symbol)))
-  )
-}
-
-residual_start <- function(code, env, text) {
-  tryCatch(eval(code, env), error = function(error) {
-    stop_start(
-      "bad_start", sprintf("The start `%s` cannot be computed: %s.", code_text(code), conditionMessage(error)),
-      sprintf("error = %s", text), "Write a number, or a variable that holds one."
-    )
-  })
-}
-
-check_residual_names <- function(names, used, error) {
-  taken <- names %in% used
-  if (!any(taken)) return(invisible())
-  free <- switch(as.character(error[[1L]]),
-    add = , prop = "sigma", pow = c("sigma", "power"), add_pow = , add_pow_sd = c("sigma_add", "sigma_pow", "power"),
-    c("sigma_add", "sigma_prop")
-  )
-  # A name the prediction has too gets a number: sigma_1.
-  free <- utils::tail(make.unique(c(used, free), sep = "_"), length(free))
-  renamed <- error
-  names(renamed) <- c("", ifelse(taken, free, names))
-  stop_model(
-    "name_used_twice", sprintf("`%s` is used twice.", names[taken][1L]),
-    sprintf("error = %s", code_text(error)),
-    sprintf(
-      "The residual error declares `%s`, which the formula has too; write `error = %s`.",
-      names[taken][1L], code_text(renamed)
-    ),
-    list(name = names[taken][1L])
-  )
-}
-
-# Values of `start` that name coefficients, SDs or residual parameters.
-apply_start <- function(parameters, start) {
-  parameters <- unname(parameters)
-  names <- vapply(parameters, `[[`, character(1L), "name")
-  for (name in setdiff(names(start), names)) {
-    stop_start(
-      "unknown_parameter",
-      sprintf("`start` names `%s`, which the formula does not use.", name), NULL,
-      nearest_hint(name, names, "Parameters"), list(name = name)
-    )
-  }
-  for (i in which(names %in% names(start))) {
-    value <- start[[names[i]]]
-    if (length(value) != length(parameters[[i]]$value)) {
-      stop_start(
-        "wrong_length",
-        sprintf("`start` gives `%s` %d values; it has %d.", names[i], length(value),
-                length(parameters[[i]]$value)),
-        fields = list(name = names[i])
-      )
-    }
-    parameters[[i]]$value <- as.numeric(value)
-  }
-  parameters
 }

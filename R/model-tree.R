@@ -146,6 +146,7 @@ call_head <- function(call, scope) {
   # `pow` is a name that users give functions of their own.
   if (name %in% c(syntax, setdiff(error_words, "pow"))) return(name)
   found <- get0(name, envir = scope$env, mode = "function")
+  if (is_self_start(found)) return(self_start_value(found))
   # A user's own definition is meant, even under the name of a word; R's function
   # of that name (stats::plogis) is the word.
   if (is.function(found) && !of_base_r(found)) return(found)
@@ -160,6 +161,9 @@ of_base_r <- function(helper) {
       c("base", "stats", "utils", "methods", "graphics", "grDevices")
 }
 
+# What functions say that have their mathematics elsewhere.
+compiled_calls <- c("$", "@", ".C", ".Call", ".External", ".Fortran")
+
 stop_unknown_call <- function(name, scope) {
   statement_words <- c("for", "while", "repeat", "<-", "<<-", "=", "function", "~")
   problem <- if (name %in% c(later_words, statement_words)) {
@@ -172,7 +176,11 @@ stop_unknown_call <- function(name, scope) {
   words <- grep("^[a-z]", math_words, value = TRUE)
   stop_model(
     "unknown_function", problem, scope$text,
-    nearest_hint(name, c(words, own_functions(scope$env)), "Functions", words, Inf),
+    if (length(scope$inside) > 0L && name %in% compiled_calls) {
+      "A helper that calls compiled code cannot be read; with doses in the data write `linear_compartments(cl, v)`."
+    } else {
+      nearest_hint(name, c(words, own_functions(scope$env)), "Functions", words, Inf)
+    },
     list(name = name)
   )
 }

@@ -99,7 +99,7 @@ saemix_effects <- function(model, covariates) {
       parameter <- colnames(model$psi0)[k]
       start <- if (nrow(starts) > 0L) starts[(i - 1L) %% nrow(starts) + 1L, k] else 0
       effects <- c(effects, list(list(
-        name = effect_name(parameter, as.symbol(names[i])), parameter = parameter,
+        name = effect_name(parameter, names[i]), parameter = parameter,
         term = as.symbol(names[i]), start = start
       )))
     }
@@ -116,7 +116,8 @@ saemix_parameters <- function(model, data, effects) {
   coefficients <- lapply(effects, function(effect) start_parameter(effect$name, "identity", effect$start))
   varies <- diag(model$covariance.model) == 1
   pattern <- model$covariance.model[varies, varies, drop = FALSE] == 1
-  blocks <- random_structure(names[varies], data$columns$group, saemix_pattern(pattern))
+  together <- correlated_blocks(names[varies], saemix_pattern(pattern))
+  blocks <- groupings_structure(list(list(group = data$columns$group, names = names[varies], blocks = together)))
   parameters <- c(typical, coefficients, blocks$parameters)
   parameters <- lapply(parameters, started_at, names, model$omega.init, blocks$random)
   list(
@@ -125,7 +126,7 @@ saemix_parameters <- function(model, data, effects) {
   )
 }
 
-# random_structure() takes FALSE for independent effects.
+# correlated_blocks() takes FALSE for independent effects.
 saemix_pattern <- function(pattern) {
   if (sum(pattern) == nrow(pattern)) return(FALSE)
   blocks <- unique(lapply(seq_len(nrow(pattern)), function(i) which(pattern[i, ])))
@@ -162,7 +163,7 @@ start_parameter <- function(name, scale, value) {
 saemix_individual <- function(model, effects) {
   names <- colnames(model$psi0)
   transform <- as.list(stats::setNames(saemix_scales[model$transform.par + 1L], names))
-  varying <- names[diag(model$covariance.model) == 1]
+  varying <- groupings_effects(list(list(names = names[diag(model$covariance.model) == 1])))
   statements <- lapply(names, individual_statement, transform, varying, effects, baseenv())
   Filter(Negate(is.null), statements)
 }

@@ -40,6 +40,7 @@ simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, 
       hint = "Give a data frame with the groups, times and covariates; the outcome may be absent."
     )
   }
+  object <- with_data(object, data)
   simulated(object, data, values_at(object, start), list(
     nsim = nsim, seed = seed, id = id, time = time, events = events
   ))

@@ -6,6 +6,7 @@ records <- data.frame(
   wt = rep(c(60, 70, 80), each = 4), sex = rep(c("m", "f", "m"), each = 4), n = rep(0:3, 3),
   day = as.Date("2024-01-01") + 0:11
 )
+one_sex <- transform(records, sex = "m")
 changed <- function(column, rows, value) {
   records[[column]][rows] <- value
   records

@@ -16,12 +16,15 @@ test_that("a pattern that is not made of blocks is refused", {
   expect_equal(caught(blocks(matrix(1:9, 3)))$reason, "bad_pattern")
 })
 
+structure_of <- function(blocks, group = "id") {
+  nlmers:::groupings_structure(list(list(group = group, names = unlist(blocks), blocks = blocks)))
+}
+
 test_that("one block is called omega, several by their members", {
-  made <- nlmers:::random_structure(c("a", "b"), "id", TRUE)
+  made <- structure_of(list(c("a", "b")))
   expect_equal(made$parameters[[1L]]$name, "omega")
   expect_equal(made$random[[1L]]$text, "c(eta_a, eta_b) ~ mvnormal(c(0, 0), omega) | id")
-  pattern <- kronecker(diag(2), matrix(1, 2, 2))
-  made <- nlmers:::random_structure(c("a", "b", "c", "d"), NULL, pattern)
+  made <- structure_of(list(c("a", "b"), c("c", "d")), NULL)
   expect_equal(vapply(made$parameters, `[[`, "", "name"), c("omega_a_b", "omega_c_d"))
   expect_null(made$random[[1L]]$group)
 })

@@ -68,7 +68,7 @@ test_that("wrong arguments name the user's own thing", {
 })
 
 test_that("a parameter with the name of the residual parameter gets a way out", {
-  error <- caught(nlme_formula(y ~ a + x, c(a = 1), random = a ~ 1 | id))
+  error <- caught(nlme_formula(y ~ a + x, c(a = 1), random = a ~ 1 | id, error = add(a = 1)))
   expect_equal(error[c("reason", "name")], list(reason = "name_used_twice", name = "a"))
   expect_match(error$hint, "error = add(sigma = 1)", fixed = TRUE)
   error <- caught(nlme_formula(
@@ -82,14 +82,18 @@ test_that("covariates are read as R reads a formula", {
     made <- spec(y ~ f, c(f = 1), f ~ 1 | id, covariates = covariates)
     setdiff(names_of(made$parameters), c("f", "omega_sd_f", "a"))
   }
-  for (covariates in list(f ~ 1, f ~ wt + 0, f ~ wt - 1, f ~ -wt, f ~ wt * sex, f ~ wt:sex, f ~ (wt - 70))) {
+  for (covariates in list(f ~ wt + 0, f ~ wt - 1, f ~ -wt, f ~ (wt - 70))) {
     expect_equal(caught(coefficients(covariates))$reason, "bad_covariates")
   }
   expect_snapshot(error = TRUE, {
-    nlme_formula(y ~ f, c(f = 1), random = f ~ 1 | id, covariates = f ~ wt + 1)
+    nlme_formula(y ~ f, c(f = 1), random = f ~ 1 | id, covariates = f ~ wt + 2)
     nlme_formula(y ~ f, c(f = 1), random = f ~ 1 | id, covariates = f ~ wt - age)
-    nlme_formula(y ~ f, c(f = 1), random = f ~ 1 | id, covariates = f ~ wt * sex)
+    nlme_formula(y ~ f, c(f = 1), random = f ~ 1 | id, covariates = f ~ wt - 1)
   })
+  expect_equal(coefficients(f ~ 1), character())
+  expect_equal(coefficients(f ~ 1 + wt), "beta_f_wt")
+  expect_equal(coefficients(f ~ wt * age), c("beta_f_wt", "beta_f_age", "beta_f_wt_age"))
+  expect_equal(coefficients(f ~ wt * age - wt), c("beta_f_age", "beta_f_wt_age"))
   expect_equal(coefficients(f ~ I(wt - 70)), "beta_f_wt_70")
   expect_equal(coefficients(f ~ (wt + age) + wt), c("beta_f_wt", "beta_f_age"))
   expect_equal(coefficients(f ~ log(wt / 70) + log(wt * 70)), c("beta_f_log_wt_70", "beta_f_log_wt_70_1"))
