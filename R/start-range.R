@@ -19,6 +19,8 @@ tell_of_ranges <- function(model, bound, settings) {
     )), bound$columns),
     nlmers_error = function(error) NULL
   )
+  # What is wrong the fit says itself.
+  if (is.null(reply)) return(invisible())
   families <- model$described$families
   for (k in which(families %in% measured_families)) {
     told <- range_words(
