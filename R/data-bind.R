@@ -8,6 +8,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
                       events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
+  model <- nlmixr2_with_data(model, data, argument)
   data <- outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data)))
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)

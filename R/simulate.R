@@ -95,5 +95,5 @@ simulated <- function(model, data, values, settings) {
     draws[[column]] <- drawn
   }
   rownames(draws) <- NULL
-  structure(draws, seed = seed)
+  structure(with_category_values(model, draws), seed = seed)
 }
