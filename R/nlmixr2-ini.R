@@ -101,6 +101,7 @@ nlmixr2_variances <- function(line, blocks, env) {
     right <- right[[2L]]
   }
   given <- variance_words(right, text)
+  check_normal_effects(given$code, text)
   values <- nlmixr2_numbers(given$code, text, env)
   before <- if (length(blocks) > 0L) blocks[[length(blocks)]]
   block <- list(names = names, matrix = NULL, fixed = given$fixed, line = text, group = group)
@@ -125,6 +126,19 @@ nlmixr2_variances <- function(line, blocks, env) {
   }
   check_variances(block)
   c(blocks, list(block))
+}
+
+# A distribution to the right of `~`, such as `dgamma(2, 3)`, is no variance.
+check_normal_effects <- function(code, text) {
+  word <- if (is.call(code) && is.symbol(code[[1L]])) as.character(code[[1L]]) else ""
+  families <- c("norm", "lnorm", "gamma", "exp", "beta", "chisq", "weibull", "logis", "cauchy", "unif", "t")
+  if (!sub("^d", "", word) %in% setdiff(families, if (word == "exp") "exp") && !word %in% c("studentT", "stdNormal")) {
+    return(invisible())
+  }
+  stop_untranslated_line(
+    sprintf("`%s()` cannot be the distribution of an effect: effects are normal.", word), text,
+    "Give its variance and transform it in `model()`, as in `cl <- exp(tcl + eta.cl)`.", list(name = word)
+  )
 }
 
 # `eta ~ c(lower, variance, upper)`, unless it goes on with the triangle above.

@@ -1,6 +1,6 @@
-# Subpopulations: `mix(a, p1, b)` is `a` for a share `p1` of the subjects and `b` for the others. Which it is hangs on the
-# sign of a normal random effect that is positive with probability `p1`: the same distribution of the data, in words that
-# every method knows.
+# Subpopulations: `mix(a, p1, b)` is `a` for a share `p1` of the subjects and `b` for the others. Which it is hangs on
+# the sign of a normal random effect that is positive with probability `p1`: the same distribution of the data, in words
+# that every method knows.
 
 mixture_expression <- function(code, state) {
   args <- as.list(code)[-1L]

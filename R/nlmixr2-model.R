@@ -61,6 +61,8 @@ factor_declarations <- function(levels, data) {
   unname(Map(function(name, texts) {
     there <- if (!is.null(data) && name %in% names(data)) group_labels(data[[name]])
     levels <- unique(c(there, texts))
+    # A factor has two levels, whatever the data hold.
+    if (length(levels) == 1L) levels <- c(levels, "(other)")
     text <- sprintf("covariates(%s = factor(%s))", name, code_text(as.call(c(quote(c), as.list(levels)))))
     list(name = name, kind = "factor", levels = I(levels), text = text)
   }, names(levels), levels))
