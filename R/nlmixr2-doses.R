@@ -73,7 +73,7 @@ stop_additional_doses <- function(model, row) {
   words <- paste0("`", names(model$dose_columns), "`", collapse = ", ")
   stop_data(
     "additional_doses",
-    sprintf("The model asks for the times or amounts of doses (%s), but row %d has additional doses (ADDL).", words, row),
+    sprintf("The model asks for times or amounts of doses (%s), but row %d has additional ones (ADDL).", words, row),
     hint = "Write each dose as a record of its own.", fields = list(row = row, column = "ADDL")
   )
 }
@@ -110,7 +110,8 @@ without_classic_events <- function(data) {
   unknown <- classic[!status %in% c(1, 10, 20) | !kind %in% c(0, 1, 2)]
   if (length(unknown) > 0L) {
     stop_data(
-      "bad_event", sprintf("EVID is %g in row %d, which is no dose that can be translated.", evid[unknown[1L]], unknown[1L]),
+      "bad_event",
+      sprintf("EVID is %g in row %d, which is no dose that can be translated.", evid[unknown[1L]], unknown[1L]),
       hint = "Write EVID as 0 or 1, with the columns CMT, AMT and RATE.",
       fields = list(row = unknown[1L], column = name, value = evid[unknown[1L]])
     )

@@ -60,7 +60,7 @@ as_nlme_model.function <- function(x, env = environment(x), data = NULL, ...) { 
 factor_declarations <- function(levels, data) {
   unname(Map(function(name, texts) {
     there <- if (!is.null(data) && name %in% names(data)) group_labels(data[[name]])
-    levels <- unique(c(there, texts))
+    levels <- unique(c(texts, there))
     # A factor has two levels, whatever the data hold.
     if (length(levels) == 1L) levels <- c(levels, "(other)")
     text <- sprintf("covariates(%s = factor(%s))", name, code_text(as.call(c(quote(c), as.list(levels)))))
@@ -197,7 +197,8 @@ with_category_columns <- function(model, data) {
     wrong <- which(is.na(codes) & !is.na(values) & data_observed(data))[1L]
     if (!is.na(wrong)) {
       stop_data(
-        "unknown_level", sprintf("The outcome is %s in row %d, which is no category of the model.", values[wrong], wrong),
+        "unknown_level",
+        sprintf("The outcome is %s in row %d, which is no category of the model.", values[wrong], wrong),
         hint = sprintf("Categories: %s.", paste(model$categories[[name]], collapse = ", ")),
         fields = list(row = wrong, value = values[wrong])
       )

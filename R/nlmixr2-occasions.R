@@ -1,6 +1,6 @@
-# Effects of occasions, `iov.cl ~ 0.1 | occ`: a subject has one in each occasion. In a closed form their group is `id:occ`;
-# in differential equations, whose effects are those of the subject, there is an effect for each occasion, and the code
-# takes the one of the record.
+# Effects of occasions, `iov.cl ~ 0.1 | occ`: a subject has one in each occasion. In a closed form their group is
+# `id:occ`; in differential equations, whose effects are those of the subject, there is an effect for each occasion, and
+# the code takes the one of the record.
 
 # The occasions of a column: those of the data, else two.
 occasions_of <- function(column, data) {
