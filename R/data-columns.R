@@ -28,7 +28,8 @@ outcomes_by_dvid <- function(model, data) {
 time_as_t <- function(model, data, time) {
   if (!"t" %in% model$described$columns) return(data)
   if ("t" %in% names(data)) {
-    check_time_is_t(model, time)
+    # The rows of a fit have both, with the same values.
+    if (is.null(time) || !identical(data$t, data[[time]])) check_time_is_t(model, time)
     return(data)
   }
   if (is.null(time)) {

@@ -3,22 +3,42 @@
 
 #' @param env (environment) where helper functions of the model are looked up; by default that of
 #'   the function.
+#' @param data (data.frame or NULL) for a model function of nlmixr2: data whose occasions and texts
+#'   the model takes over. Not needed for [fit_nlme()] and [simulate()], which read them in their own data.
 #' @details
-#' A function for nlmixr2 is read line by line. Population parameters of `ini()` are real
-#' parameters with their bounds; those that are the SD of a residual error are positive.
-#' `~` gives *variances* there: alone they become the SD `omega_sd_<effect>`, several that
-#' are given together the covariance matrix `omega_<effects>`. `fix()` holds a parameter.
+#' A function for nlmixr2 is read line by line; printing the model shows what became of them. Population
+#' parameters of `ini()` are real parameters with their bounds; those that are the SD of a residual error are
+#' positive. `~` gives *variances* there: alone they become the SD `omega_sd_<effect>`, several that
+#' are given together the covariance matrix `omega_<effects>`. `fix()` holds a parameter; a variance of 0 makes
+#' the effect 0. `~ 0.1 | occ` is an effect of each occasion of a subject.
+#'
 #' In `model()` assignments, `if`, `d/dt()`, `x(0)`, `f()`, `alag()`, `rate()` and `dur()` keep
-#' their meaning; `linCmt()` becomes `linear_compartments()` with the arguments that nlmixr2 finds
-#' by their names. Residual errors are `add()`, `prop()`, `pow()` and sums of them
-#' (variances add; with `combined1()` SDs add), `lnorm()`, `t()`; other distributions
-#' `pois()`, `binom()`, `nbinom()`, `nbinomMu()`, `gamma()`, `beta()`, `weibull()`. Anything else is
-#' an error that shows the line.
+#' their meaning; a variable that only one branch of an `if` gives a value is 0 in the other. `linCmt()` becomes
+#' `linear_compartments()` with the arguments that nlmixr2 finds by their names. `mix(a, p1, b)` makes
+#' subpopulations: a normal effect `mixture` whose sign says which, positive with the probability `p1`; with other
+#' random effects beside it the model is for [simulate()] only. Texts
+#' that a variable is given are numbers, columns that are compared with texts are factors. `tad()`, `tafd()`,
+#' `tlast()`, `tfirst()`, `podo()` and `dosenum()`, with the name of a state or without, are read from columns
+#' `tlast_<state>` and so on, which are made from the dosing records unless the data have them. Before the first
+#' dose `podo()` is 0 and times count from the first record.
+#'
+#' Residual errors are `add()`, `prop()`, `pow()`, with `T` of the prediction on the transformed scale and with
+#' `F` of any variable (`propT()`, `powF()`), and sums of them (variances add; with `combined1()` SDs add); on the
+#' scale of the logarithm, `lnorm()`, of the logit or probit between two bounds, `logitNorm()` and
+#' `probitNorm()`, or of a power, `boxCox()` and `yeoJohnson()`; normal, or with the tails of `t()` and
+#' `cauchy()`. Other distributions are `pois()`, `binom()`, `bern()`, `nbinom()`, `nbinomMu()`, `geom()`,
+#' `gamma()`, `chisq()`, `exp()`, `beta()`, `weibull()`, `unif()`, with or without `d` in front;
+#' categories `y ~ c(p0, p1)` or with their values `y ~ c(p0 = 0, p1 = 1, 2)`; and any log density,
+#' `ll(y) ~ llikPois(DV, lambda)`. Anything else is an error that shows the line.
+#'
+#' A model without endpoints is one to simulate from: [simulate()] gives its states and the variables that
+#' follow from them or from the time in columns `DV_<name>`.
 #'
 #' The subjects are those of the column `id`, the outcome is the column `DV`, both in any
 #' case. With several endpoints the column `DVID` says to which one a record belongs, by its name
 #' (after `|`, else the variable to the left of `~`) or its number; without `DVID` the column `CMT` does.
-#' Their outcomes are called `DV_<endpoint>`. The time is the column `TIME` in any case.
+#' Their outcomes are called `DV_<endpoint>`. The time is the column `TIME` in any case. `EVID` may be that of
+#' RxODE, such as 101 for a dose into compartment 1 and 10201 for begin and end of an infusion into 2.
 #'
 #' @rdname as_nlme_model
 #' @export
@@ -49,6 +69,7 @@ as_nlme_model.function <- function(x, env = environment(x), data = NULL, ...) { 
   if (length(code$found$doses) > 0L) model$dose_columns <- code$found$doses
   if (length(code$values) > 0L) model$categories <- code$values
   if (code$only_simulated) model$only_simulated <- TRUE
+  if (length(code$found$mixture) > 0L && length(known$effects) > 0L) model$hidden_groups <- TRUE
   # What hangs on the data is read again when they are known.
   if (is.null(data) && (length(code$found$levels) > 0L || parts$by_occasion)) {
     model$source <- list(read = x, env = env)
@@ -167,12 +188,25 @@ nlmixr2_with_data <- function(model, data, argument) {
       "Add a line such as `cp ~ add(add.sd)`; `simulate()` needs none."
     )
   }
+  if (isTRUE(model$hidden_groups) && argument == "data") stop_hidden_groups()
   if (is.null(model$source)) return(model)
   again <- as_nlme_model(model$source$read, model$source$env, data = data)
   kept <- setdiff(names(model), c(names(again), "source"))
   again[kept] <- model[kept]
   again$fix <- model$fix
   again
+}
+
+# Draws of the other effects hold a subject in the subpopulation it started in, and estimates follow them there.
+stop_hidden_groups <- function() {
+  stop_model(
+    "not_fitted", "A model with `mix()` beside other random effects can be simulated, but not fitted.", "mix()",
+    paste(
+      "Where a column tells the groups, write `ifelse(group == 1, a, b)`; else leave the other effects out, or take one",
+      "effect with a larger variance in place of `mix()`."
+    ),
+    list(name = "mix")
+  )
 }
 
 # Columns that a model of nlmixr2 reads by the names it always has, in any case, and those made for it.
@@ -212,6 +246,22 @@ with_category_columns <- function(model, data) {
 data_observed <- function(data) {
   evid <- column_like(data, "EVID")
   if (is.null(evid)) rep(TRUE, nrow(data)) else data[[evid]] %in% 0
+}
+
+# What the door makes of the data beyond their columns, for print().
+nlmixr2_lines <- function(model) {
+  names <- names(model$dose_columns)
+  made <- if (length(names) > 0L) {
+    sprintf("Made from the dosing records: %s", paste(names, collapse = ", "))
+  }
+  categories <- unlist(Map(function(name, values) {
+    sprintf("%s: the categories %s of %s", name, paste(values, collapse = ", "), sub("_category$", "", name))
+  }, names(model$categories), model$categories), use.names = FALSE)
+  c(
+    made, categories,
+    if (!is.null(model$source)) "Occasions and levels are those of the data, once they are given",
+    if (isTRUE(model$only_simulated)) "No endpoint: a model to simulate from"
+  )
 }
 
 # A simulated data set with the values of its categories in the columns that the data have.

@@ -48,6 +48,27 @@ test_that("three subpopulations are drawn with their probabilities", {
   expect_equal(unique(drawn$DV_n), 3)
 })
 
+test_that("beside other effects mix() is simulated and not fitted", {
+  model <- function() {
+    ini({
+      m1 <- 1
+      m2 <- 50
+      p1 <- 0.25
+      eta ~ 0.01
+      add.sd <- 0.1
+    })
+    model({
+      y <- mix(m1, p1, m2) + eta
+      y ~ add(add.sd)
+    })
+  }
+  drawn <- simulate(as_nlme_model(model), seed = 1, data = data.frame(id = 1:2000, time = 0))
+  expect_equal(mean(drawn$DV < 25), 0.25, tolerance = 0.1)
+  error <- caught(fit_nlme(model, drawn))
+  expect_equal(error$reason, "not_fitted")
+  expect_match(error$hint, "ifelse(group == 1, a, b)", fixed = TRUE)
+})
+
 test_that("mix() takes the same parameters throughout", {
   read <- function(line) {
     fn <- function() NULL
