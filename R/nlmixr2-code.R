@@ -24,13 +24,15 @@ nlmixr2_code <- function(block, known, env, data = NULL) {
   dists <- if (is.null(outputs)) lapply(state$endpoints, `[[`, "dist") else outputs
   values <- lapply(state$endpoints, `[[`, "values")
   valued <- lengths(values) > 0L
+  drawn <- lapply(dists, attr, "drawn")
   dists <- Map(with_own_column, dists, columns)
   columns[valued] <- paste0(columns[valued], "_category")
   outcomes <- Map(function(dist, column) call("~", as.symbol(column), dist), dists, columns)
   list(
     lines = c(ordered_equations(state), state$later, unname(outcomes)), covariates = state$covariates,
     spreads = state$spreads, endpoints = stats::setNames(endpoints, columns), found = state$found,
-    values = stats::setNames(values[valued], columns[valued]), only_simulated = !is.null(outputs),
+    values = stats::setNames(values[valued], columns[valued]),
+    drawn = Filter(Negate(is.null), stats::setNames(drawn, columns)), only_simulated = !is.null(outputs),
     states = state$equations || reads_compartments(block)
   )
 }

@@ -68,6 +68,7 @@ as_nlme_model.function <- function(x, env = environment(x), data = NULL, ...) { 
   model$endpoints <- code$endpoints
   if (length(code$found$doses) > 0L) model$dose_columns <- code$found$doses
   if (length(code$values) > 0L) model$categories <- code$values
+  if (length(code$drawn) > 0L) model$drawn <- code$drawn
   if (code$only_simulated) model$only_simulated <- TRUE
   if (length(code$found$mixture) > 0L && length(known$effects) > 0L) model$hidden_groups <- TRUE
   # What hangs on the data is read again when they are known.
@@ -202,8 +203,8 @@ stop_hidden_groups <- function() {
   stop_model(
     "not_fitted", "A model with `mix()` beside other random effects can be simulated, but not fitted.", "mix()",
     paste(
-      "Where a column tells the groups, write `ifelse(group == 1, a, b)`; else leave the other effects out, or take one",
-      "effect with a larger variance in place of `mix()`."
+      "Where a column tells the groups, write `ifelse(group == 1, a, b)`; else leave the other effects out, or take",
+      "one effect with a larger variance in place of `mix()`."
     ),
     list(name = "mix")
   )
@@ -232,7 +233,7 @@ with_category_columns <- function(model, data) {
     if (!is.na(wrong)) {
       stop_data(
         "unknown_level",
-        sprintf("The outcome is %s in row %d, which is no category of the model.", values[wrong], wrong),
+        sprintf("The outcome is %s in row %d, which is no category of the model.", values[wrong], wrong), NULL,
         hint = sprintf("Categories: %s.", paste(model$categories[[name]], collapse = ", ")),
         fields = list(row = wrong, value = values[wrong])
       )

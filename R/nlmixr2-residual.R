@@ -169,7 +169,12 @@ residual_distribution <- function(terms, prediction) {
     return(call("student_t", df, prediction, sd))
   }
   if (scale$kind == "log" && is.null(df)) return(call("lognormal", call("log", prediction), sd))
-  call("custom", transformed_density(scale, prediction, sd, df))
+  dist <- call("custom", transformed_density(scale, prediction, sd, df))
+  # A written density cannot be drawn from: simulate() draws on the scale of the errors and goes back.
+  center <- transformed(scale, prediction)
+  drawn <- if (is.null(df)) call("normal", center, sd) else call("student_t", df, center, sd)
+  if (is.null(scale$power)) attr(dist, "drawn") <- list(dist = drawn, scale = scale[c("kind", "low", "high")])
+  dist
 }
 
 # The SD on the scale on which errors are normal: `a` and a multiple `b` of a power of the prediction, of the prediction

@@ -62,3 +62,25 @@ transformed_density <- function(scale, prediction, sd, df) {
   base <- if (is.null(df)) bquote(-(.(z))^2 / 2 - .(log(2 * pi) / 2)) else t_log_density(z, df)
   bquote(.(base) - log(.(sd)) + .(log_slope(scale, outcome)))
 }
+
+# The model to draw from: errors with a written density are drawn on their own scale.
+with_drawn_scales <- function(model) {
+  model$spec$statements <- lapply(model$spec$statements, function(statement) {
+    drawn <- if (statement$kind == "outcome") model$drawn[[statement$column]]
+    if (is.null(drawn)) return(statement)
+    model_statement(call("~", as.symbol(statement$column), drawn$dist), new_scope(baseenv(), ""))
+  })
+  model
+}
+
+# What was drawn so, on the scale of the outcome.
+from_drawn_scales <- function(model, draws) {
+  for (column in intersect(names(model$drawn), names(draws))) {
+    scale <- model$drawn[[column]]$scale
+    back <- switch(scale$kind, log = exp, logit = stats::plogis, probit = stats::pnorm)
+    # The logarithm has no bounds.
+    width <- if (scale$kind == "log") 1 else scale$high - scale$low
+    draws[[column]] <- scale$low + width * back(draws[[column]])
+  }
+  draws
+}

@@ -76,7 +76,7 @@ simulated <- function(model, data, values, settings) {
   nsim <- check_count(settings$nsim, "nsim", 1)
   seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
-  model <- nlmixr2_with_data(model, as.data.frame(data), "newdata")
+  model <- with_drawn_scales(nlmixr2_with_data(model, as.data.frame(data), "newdata"))
   data <- outcomes_by_dvid(model, as.data.frame(data))
   # The outcome itself is drawn, whatever part of it a limit would hide.
   model$spec$censoring <- FALSE
@@ -96,5 +96,5 @@ simulated <- function(model, data, values, settings) {
     draws[[column]] <- drawn
   }
   rownames(draws) <- NULL
-  structure(with_category_values(model, draws), seed = seed)
+  structure(with_category_values(model, from_drawn_scales(model, draws)), seed = seed)
 }

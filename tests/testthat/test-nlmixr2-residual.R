@@ -84,6 +84,27 @@ test_that("heavy tails stand on the transformed scale", {
   )
 })
 
+test_that("outcomes with errors on another scale are drawn", {
+  data <- data.frame(id = rep(1:4000, each = 2), time = rep(c(1, 6), 4000))
+  # Quartiles go along with the transformation.
+  quartiles <- function(error) {
+    drawn <- simulate(as_nlme_model(residual_model(error)), seed = 1, data = data)
+    expect_equal(names(drawn), c("sim", "id", "time", "DV"))
+    tapply(drawn$DV, drawn$time, stats::quantile, c(0.25, 0.75))
+  }
+  f <- 5 * exp(-0.2 * c(1, 6))
+  for (case in list(
+    list(quote(logitNorm(s, 0, 8)), function(p, f) 8 * stats::plogis(stats::qlogis(f / 8) + 0.3 * stats::qnorm(p))),
+    list(quote(probitNorm(s, -1, 8)), function(p, f) {
+      9 * stats::pnorm(stats::qnorm((f + 1) / 9) + 0.3 * stats::qnorm(p)) - 1
+    }),
+    list(quote(lnorm(s) + dt(4)), function(p, f) f * exp(0.3 * stats::qt(p, 4)))
+  )) {
+    found <- quartiles(case[[1]])
+    for (i in 1:2) expect_equal(unname(found[[i]]), case[[2]](c(0.25, 0.75), f[i]), tolerance = 0.02)
+  }
+})
+
 test_that("an error is proportional to what it says", {
   y <- f_true * (1 + 0.1 * noise)
   data <- curve_data(y)
