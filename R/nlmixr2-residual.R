@@ -78,8 +78,8 @@ residual_term <- function(code, state) {
   if (word %in% names(residual_synonyms)) word <- residual_synonyms[[word]]
   plain <- sub("^d", "", word)
   if (plain %in% names(nlmixr2_families)) word <- plain
-  known <- c(names(residual_words), names(nlmixr2_families))
-  if (!word %in% known) {
+  known <- c(setdiff(names(residual_words), "normal"), names(nlmixr2_families))
+  if (!word %in% c(known, "normal")) {
     stop_untranslated_line(
       sprintf("`%s` is no residual error that can be translated.", code_text(code)), state$line,
       nearest_hint(word, known, "Known", known, Inf), list(name = word)
