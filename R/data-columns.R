@@ -20,7 +20,8 @@ with_clocks <- function(model, data) {
 time_as_t <- function(model, data, time) {
   if (!"t" %in% model$described$columns) return(data)
   if ("t" %in% names(data)) {
-    check_time_is_t(model, time)
+    # The rows of a fit have both, with the same values.
+    if (is.null(time) || !identical(data$t, data[[time]])) check_time_is_t(model, time)
     return(data)
   }
   if (is.null(time)) {

@@ -16,6 +16,7 @@ print.nlme_model <- function(x, ...) {
     "Parameters", parameter_table_lines(x), "",
     paste0("Outcomes: ", outcome_text(x$described)),
     covariate_line(x),
+    nlmixr2_lines(x),
     sep = "\n"
   )
   invisible(x)

@@ -7,7 +7,7 @@ compartment_roles <- list(
   k12 = "k12", k21 = "k21", k13 = "k13", k31 = "k31",
   central = c("v", "vc", "v1", "v2", "v3"),
   flows = c("q", "cld", "q1", "cld1", "q2", "cld2", "q3", "cld3", "q4"),
-  volumes = c("vp", "vt", "vp1", "vt1", "vp2", "vt2", "v1", "v2", "v3", "v4")
+  vss = "vss", volumes = c("vp", "vt", "vp1", "vt1", "vp2", "vt2", "v1", "v2", "v3", "v4")
 )
 
 nlmixr2_compartments <- function(code, state) {
@@ -22,11 +22,15 @@ nlmixr2_compartments <- function(code, state) {
       "The parameters of `linCmt()` are not found.", state$line,
       paste(
         "It needs `cl` and `v` (also `q` and `vp`, `q2` and `vp2`), or `k` and `v` (also `k12` and `k21`, ...), and",
-        "`ka` for a depot."
+        "`ka` for a depot; of `alpha` and `beta` make such rates first."
       )
     )
   }
   args <- lapply(roles, as.symbol)
+  if (!is.null(args$vss)) {
+    args$v2 <- call("-", args$vss, args$v)
+    args$vss <- NULL
+  }
   if (!state$equations) return(as.call(c(quote(linear_compartments), args)))
   value <- call("/", quote(central), args$v)
   attr(value, "equations") <- written_compartments(args)
@@ -48,6 +52,9 @@ found_roles <- function(names) {
     for (k in seq_len(min(length(flows), length(volumes), 2L))) {
       roles[pairs[[k]]] <- c(flows[k], volumes[k])
     }
+    # The volume at steady state is that of both compartments.
+    vss <- first("vss")[1L]
+    if (is.null(roles$v2) && length(flows) > 0L && !is.null(vss)) roles[c("q", "vss")] <- list(flows[1L], vss)
   } else {
     for (role in c("k", "k12", "k21", "k13", "k31")) roles[[role]] <- first(role)[1L]
   }

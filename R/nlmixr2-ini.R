@@ -95,16 +95,23 @@ nlmixr2_variances <- function(line, blocks, env) {
   }
   names <- vapply(terms, as.character, "")
   right <- line[[3L]]
+  group <- NULL
   if (is_call_to(right, "|")) {
-    check_nlmixr2_group(right[[3L]], names, text)
+    group <- nlmixr2_group(right[[3L]], text)
     right <- right[[2L]]
   }
   given <- variance_words(right, text)
+  check_normal_effects(given$code, text)
   values <- nlmixr2_numbers(given$code, text, env)
+  before <- if (length(blocks) > 0L) blocks[[length(blocks)]]
+  block <- list(names = names, matrix = NULL, fixed = given$fixed, line = text, group = group)
+  if (bounded_variance(values, names, before)) {
+    block$lower <- values[1L]
+    block$upper <- values[3L]
+    values <- values[2L]
+  }
   continues <- length(names) == 1L && length(values) > 1L
-  block <- list(names = names, matrix = NULL, fixed = given$fixed, line = text)
   if (continues) {
-    before <- if (length(blocks) > 0L) blocks[[length(blocks)]]
     if (length(before$names) + 1L != length(values)) stop_triangle(names, values, text)
     block$names <- c(before$names, names)
     block$fixed <- block$fixed || before$fixed
@@ -117,30 +124,65 @@ nlmixr2_variances <- function(line, blocks, env) {
     if (length(values) != d * (d + 1) / 2) stop_triangle(names, values, text)
     block$matrix <- variance_matrix(values, d, given)
   }
-  if (min(eigen(block$matrix, symmetric = TRUE, only.values = TRUE)$values) <= 0) {
-    stop_untranslated_line(
-      sprintf("The variances of %s are no covariance.", paste0("`", block$names, "`", collapse = ", ")), text,
-      if (length(block$names) == 1L) "A variance is above 0; leave out an effect that does not vary." else
-        "The matrix must be positive definite."
-    )
-  }
+  check_variances(block)
   c(blocks, list(block))
 }
 
-check_nlmixr2_group <- function(group, effects, text) {
-  if (is.symbol(group) && tolower(as.character(group)) == "id") return(invisible())
-  name <- code_text(group)
+# A distribution to the right of `~`, such as `dgamma(2, 3)`, is no variance.
+check_normal_effects <- function(code, text) {
+  word <- if (is.call(code) && is.symbol(code[[1L]])) as.character(code[[1L]]) else ""
+  families <- c("norm", "lnorm", "gamma", "exp", "beta", "chisq", "weibull", "logis", "cauchy", "unif", "t")
+  if (!sub("^d", "", word) %in% setdiff(families, if (word == "exp") "exp") && !word %in% c("studentT", "stdNormal")) {
+    return(invisible())
+  }
   stop_untranslated_line(
-    sprintf("The effects of `%s` cannot be translated: effects are those of `id`.", name), text,
-    sprintf(
-      paste(
-        "Give the subject one effect for each `%1$s` and choose: `%2$s1 ~ ...; %2$s2 ~ ...` and",
-        "`ifelse(%1$s == 1, %2$s1, %2$s2)`."
-      ),
-      name, effects[1L]
-    ),
-    list(group = name)
+    sprintf("`%s()` cannot be the distribution of an effect: effects are normal.", word), text,
+    "Give its variance and transform it in `model()`, as in `cl <- exp(tcl + eta.cl)`.", list(name = word)
   )
+}
+
+# `eta ~ c(lower, variance, upper)`, unless it goes on with the triangle above.
+bounded_variance <- function(values, names, before) {
+  length(names) == 1L && length(values) == 3L && length(before$names) != 2L && !is.unsorted(values)
+}
+
+# An effect of variance 0 does not vary, whatever stands beside it; the others have a covariance.
+check_variances <- function(block) {
+  varies <- diag(block$matrix) != 0
+  left <- block$matrix[varies, varies, drop = FALSE]
+  fine <- all(block$matrix[!varies, ] == 0) &&
+    (!any(varies) || min(eigen(left, symmetric = TRUE, only.values = TRUE)$values) > 0)
+  if (fine) return(invisible())
+  one <- length(block$names) == 1L
+  stop_untranslated_line(
+    sprintf("The variances of %s are no covariance.", paste0("`", block$names, "`", collapse = ", ")), block$line,
+    if (one) "A variance is above 0." else "The matrix must be positive definite: no correlation of 1 or beyond."
+  )
+}
+
+# Apart: the names of effects that do not vary, and the blocks of the others.
+varying_effects <- function(blocks) {
+  still <- unlist(lapply(blocks, function(block) block$names[diag(block$matrix) == 0]))
+  blocks <- lapply(blocks, function(block) {
+    varies <- diag(block$matrix) != 0
+    block$names <- block$names[varies]
+    block$matrix <- block$matrix[varies, varies, drop = FALSE]
+    block
+  })
+  list(still = still, blocks = Filter(function(block) length(block$names) > 0L, blocks))
+}
+
+# The grouping after `|`: NULL for the subjects, else a column that tells the occasions of a subject apart. What stands
+# in parentheses, as in `occ(same = 2)`, is for simulations of rxode2.
+nlmixr2_group <- function(group, text) {
+  if (is.call(group) && is.symbol(group[[1L]])) group <- group[[1L]]
+  if (!is.symbol(group)) {
+    stop_untranslated_line(
+      sprintf("`%s` is no grouping.", code_text(group)), text, "Write `| id`, or a column of the data as in `| occ`."
+    )
+  }
+  name <- as.character(group)
+  if (tolower(name) == "id") NULL else name
 }
 
 # `fix()`, `sd()`, `cor()`, `var()` and `cov()` around the numbers.
@@ -160,6 +202,11 @@ variance_words <- function(code, text) {
   rest <- without_fix(code)
   given$fixed <- given$fixed || rest$fixed
   given$code <- rest$code
+  if (is_call_to(given$code, "c")) {
+    held <- vapply(as.list(given$code), is_call_to, NA, fix_words)
+    given$code[held] <- lapply(as.list(given$code)[held], function(part) part[[2L]])
+    given$fixed <- given$fixed || any(held)
+  }
   given
 }
 

@@ -3,39 +3,91 @@
 
 #' @param env (environment) where helper functions of the model are looked up; by default that of
 #'   the function.
+#' @param data (data.frame or NULL) for a model function of nlmixr2: data whose occasions and texts
+#'   the model takes over. Not needed for [fit_nlme()] and [simulate()], which read them in their own data.
 #' @details
-#' A function for nlmixr2 is read line by line. Population parameters of `ini()` are real
-#' parameters with their bounds; those that are the SD of a residual error are positive.
-#' `~` gives *variances* there: alone they become the SD `omega_sd_<effect>`, several that
-#' are given together the covariance matrix `omega_<effects>`. `fix()` holds a parameter.
+#' A function for nlmixr2 is read line by line; printing the model shows what became of them. Population
+#' parameters of `ini()` are real parameters with their bounds; those that are the SD of a residual error are
+#' positive. `~` gives *variances* there: alone they become the SD `omega_sd_<effect>`, several that
+#' are given together the covariance matrix `omega_<effects>`. `fix()` holds a parameter; a variance of 0 makes
+#' the effect 0. `~ 0.1 | occ` is an effect of each occasion of a subject.
+#'
 #' In `model()` assignments, `if`, `d/dt()`, `x(0)`, `f()`, `alag()`, `rate()` and `dur()` keep
-#' their meaning; `linCmt()` becomes `linear_compartments()` with the arguments that nlmixr2 finds
-#' by their names. Residual errors are `add()`, `prop()`, `pow()` and sums of them
-#' (variances add; with `combined1()` SDs add), `lnorm()`, `t()`; other distributions
-#' `pois()`, `binom()`, `nbinom()`, `nbinomMu()`, `gamma()`, `beta()`, `weibull()`. Anything else is
-#' an error that shows the line.
+#' their meaning; a variable that only one branch of an `if` gives a value is 0 in the other. `linCmt()` becomes
+#' `linear_compartments()` with the arguments that nlmixr2 finds by their names. `mix(a, p1, b)` makes
+#' subpopulations: a normal effect `mixture` whose sign says which, positive with the probability `p1`; with other
+#' random effects beside it the model is for [simulate()] only. Texts
+#' that a variable is given are numbers, columns that are compared with texts are factors. `tad()`, `tafd()`,
+#' `tlast()`, `tfirst()`, `podo()` and `dosenum()`, with the name of a state or without, are read from columns
+#' `tlast_<state>` and so on, which are made from the dosing records unless the data have them. Before the first
+#' dose `podo()` is 0 and times count from the first record.
+#'
+#' Residual errors are `add()`, `prop()`, `pow()`, with `T` of the prediction on the transformed scale and with
+#' `F` of any variable (`propT()`, `powF()`), and sums of them (variances add; with `combined1()` SDs add); on the
+#' scale of the logarithm, `lnorm()`, of the logit or probit between two bounds, `logitNorm()` and
+#' `probitNorm()`, or of a power, `boxCox()` and `yeoJohnson()`; normal, or with the tails of `t()` and
+#' `cauchy()`. Other distributions are `pois()`, `binom()`, `bern()`, `nbinom()`, `nbinomMu()`, `geom()`,
+#' `gamma()`, `chisq()`, `exp()`, `beta()`, `weibull()`, `unif()`, with or without `d` in front;
+#' categories `y ~ c(p0, p1)` or with their values `y ~ c(p0 = 0, p1 = 1, 2)`; and any log density,
+#' `ll(y) ~ llikPois(DV, lambda)`. Anything else is an error that shows the line.
+#'
+#' A model without endpoints is one to simulate from: [simulate()] gives its states and the variables that
+#' follow from them or from the time in columns `DV_<name>`.
 #'
 #' The subjects are those of the column `id`, the outcome is the column `DV`, both in any
 #' case. With several endpoints the column `DVID` says to which one a record belongs, by its name
 #' (after `|`, else the variable to the left of `~`) or its number; without `DVID` the column `CMT` does.
-#' Their outcomes are called `DV_<endpoint>`. The time is the column `TIME` in any case.
+#' Their outcomes are called `DV_<endpoint>`. The time is the column `TIME` in any case. `EVID` may be that of
+#' RxODE, such as 101 for a dose into compartment 1 and 10201 for begin and end of an infusion into 2.
 #'
 #' @rdname as_nlme_model
 #' @export
-as_nlme_model.function <- function(x, env = environment(x), ...) { # nolint: object_name_linter.
+as_nlme_model.function <- function(x, env = environment(x), data = NULL, ...) { # nolint: object_name_linter.
   refuse_dots(...)
   blocks <- nlmixr2_blocks(x)
   known <- nlmixr2_ini(blocks$ini, env)
-  code <- nlmixr2_code(blocks$model, known, env)
-  parts <- nlmixr2_parameters(known, code)
+  if (length(known$thetas) + length(known$effects) == 0L) {
+    stop_model(
+      "no_parameter", "The model has no `ini()` with parameters.", "ini()",
+      "Give what it takes a value: `ini({ tcl <- 1 })`, held by `fix(1)` where it is known."
+    )
+  }
+  apart <- varying_effects(known$effects)
+  code <- nlmixr2_code(blocks$model, known, env, data)
+  known$effects <- apart$blocks
+  parts <- nlmixr2_parameters(known, code, data)
+  still <- lapply(apart$still, function(name) call("<-", as.symbol(name), 0))
+  lines <- c(still, parts$lines, code$lines)
   spec <- list(
-    parameters = parts$parameters, random = parts$random, statements = code$statements,
-    covariates = code$covariates
+    parameters = parts$parameters, random = parts$random,
+    statements = lapply(unname(lines), model_statement, scope = new_scope(env, "")),
+    covariates = c(code$covariates, factor_declarations(c(code$found$levels, parts$levels), data))
   )
   model <- new_nlme_model(spec)
   if (length(parts$fix) > 0L) model$fix <- parts$fix
   model$endpoints <- code$endpoints
+  if (length(code$found$doses) > 0L) model$dose_columns <- code$found$doses
+  if (length(code$values) > 0L) model$categories <- code$values
+  if (length(code$drawn) > 0L) model$drawn <- code$drawn
+  if (code$only_simulated) model$only_simulated <- TRUE
+  if (length(code$found$mixture) > 0L && length(known$effects) > 0L) model$hidden_groups <- TRUE
+  # What hangs on the data is read again when they are known.
+  if (is.null(data) && (length(code$found$levels) > 0L || parts$by_occasion)) {
+    model$source <- list(read = x, env = env)
+  }
   model
+}
+
+# Columns that are compared with texts, with the levels of the data, else with the texts of the model.
+factor_declarations <- function(levels, data) {
+  unname(Map(function(name, texts) {
+    there <- if (!is.null(data) && name %in% names(data)) group_labels(data[[name]])
+    levels <- unique(c(texts, there))
+    # A factor has two levels, whatever the data hold.
+    if (length(levels) == 1L) levels <- c(levels, "(other)")
+    text <- sprintf("covariates(%s = factor(%s))", name, code_text(as.call(c(quote(c), as.list(levels)))))
+    list(name = name, kind = "factor", levels = I(levels), text = text)
+  }, names(levels), levels))
 }
 
 # The code of `ini()` and `model()`. Other lines of the function may hold texts about the model.
@@ -51,12 +103,13 @@ nlmixr2_blocks <- function(fn) {
       stop_untranslated_line("This line stands outside `ini()` and `model()`.", code_text(line))
     }
   }
-  for (word in setdiff(c("ini", "model"), names(blocks))) {
+  if (is.null(blocks$model)) {
     stop_option(
-      "bad_model", sprintf("The function has no `%s({ ... })`.", word),
+      "bad_model", "The function has no `model({ ... })`.",
       hint = "A model function of nlmixr2 is `function() { ini({ ... }); model({ ... }) }`."
     )
   }
+  if (is.null(blocks$ini)) blocks$ini <- quote({}) # nolint: brace_linter.
   blocks
 }
 
@@ -64,40 +117,50 @@ stop_untranslated_line <- function(problem, line, hint = NULL, fields = list()) 
   stop_model("not_translated", problem, line, hint, fields)
 }
 
-# Parameters and random effects, and what is held fixed.
-nlmixr2_parameters <- function(known, code) {
-  thetas <- lapply(known$thetas, nlmixr2_parameter, code$spreads)
-  blocks <- lapply(known$effects, nlmixr2_effects)
+# Parameters and random effects, lines that go before the code, and what is held fixed.
+nlmixr2_parameters <- function(known, code, data) {
+  shares <- code$found$mixture
+  thetas <- lapply(known$thetas, nlmixr2_parameter, code$spreads, shares)
+  blocks <- lapply(known$effects, nlmixr2_effects, code$states, data)
   held <- Filter(function(theta) theta$fixed, known$thetas)
   fix <- lapply(held, `[[`, "value")
   names(fix) <- vapply(held, `[[`, character(1L), "name")
   for (block in Filter(function(block) block$fixed, blocks)) fix[[block$parameter$name]] <- block$value
+  all_of <- function(part) unlist(lapply(blocks, `[[`, part), recursive = FALSE)
   list(
     parameters = unname(c(thetas, lapply(blocks, `[[`, "parameter"))),
-    random = unname(lapply(blocks, `[[`, "random")), fix = fix
+    random = unname(c(all_of("random"), if (length(shares) > 0L) mixture_random(shares))),
+    lines = all_of("lines"), levels = all_of("levels"), fix = fix,
+    by_occasion = length(all_of("lines")) > 0L
   )
 }
 
-nlmixr2_parameter <- function(theta, spreads) {
-  positive <- theta$name %in% spreads
+nlmixr2_parameter <- function(theta, spreads, shares) {
+  # An error that is held at 0 has no logarithm.
+  positive <- theta$name %in% spreads && !(theta$fixed && theta$value == 0)
+  scale <- if (theta$name %in% shares) "logit" else if (positive) "log" else "identity"
   lower <- theta$lower
-  # The logarithm keeps it above zero.
-  if (positive && isTRUE(lower <= 0)) lower <- NULL
+  upper <- theta$upper
+  # The scale keeps it above zero, and a probability below one.
+  if (scale != "identity" && isTRUE(lower <= 0)) lower <- NULL
+  if (scale == "logit" && isTRUE(upper >= 1)) upper <- NULL
   check_parameter(
     list(
-      name = theta$name, type = "real", scale = if (positive) "log" else "identity", value = theta$value,
-      lower = lower, upper = theta$upper, se = TRUE, label = theta$label, unit = NULL
+      name = theta$name, type = "real", scale = scale, value = theta$value,
+      lower = lower, upper = upper, se = TRUE, label = theta$label, unit = NULL
     ),
     theta$line
   )
 }
 
-nlmixr2_effects <- function(block) {
+nlmixr2_effects <- function(block, states, data) {
   names <- block$names
   if (length(names) == 1L) {
     omega <- paste0("omega_sd_", names)
     value <- sqrt(block$matrix[1L, 1L])
     parameter <- real_parameter(omega, "log", value)
+    if (isTRUE(block$lower > 0)) parameter$lower <- sqrt(block$lower)
+    if (isTRUE(is.finite(block$upper))) parameter$upper <- sqrt(block$upper)
     distribution <- call("normal", 0, as.symbol(omega))
   } else {
     omega <- paste0("omega_", paste(names, collapse = "_"))
@@ -105,18 +168,108 @@ nlmixr2_effects <- function(block) {
     parameter <- check_parameter(c(list(name = omega), parameter_words$covariance_matrix(value)), block$line)
     distribution <- call("mvnormal", as.call(c(quote(c), as.list(rep(0, length(names))))), as.symbol(omega))
   }
-  list(
-    parameter = parameter, random = random_term(names, distribution, "id"), value = value,
-    fixed = block$fixed
+  effects <- list(parameter = parameter, value = value, fixed = block$fixed)
+  if (is.null(block$group)) {
+    effects$random <- list(random_term(names, distribution, "id"))
+  } else if (states) {
+    occasions <- occasions_of(block$group, data)
+    effects <- c(effects, occasion_effects(block, distribution, occasions))
+    if (!is.null(occasions$levels)) effects$levels <- stats::setNames(list(occasions$levels), occasions$column)
+  } else {
+    effects$random <- list(random_term(names, distribution, paste0("id:", block$group)))
+  }
+  effects
+}
+
+# The model with what hangs on the data: occasions, levels of columns with texts.
+nlmixr2_with_data <- function(model, data, argument) {
+  if (isTRUE(model$only_simulated) && argument == "data") {
+    stop_model(
+      "no_outcome", "`model()` has no endpoint: there is nothing to fit.", "model()",
+      "Add a line such as `cp ~ add(add.sd)`; `simulate()` needs none."
+    )
+  }
+  if (isTRUE(model$hidden_groups) && argument == "data") stop_hidden_groups()
+  if (is.null(model$source)) return(model)
+  again <- as_nlme_model(model$source$read, model$source$env, data = data)
+  kept <- setdiff(names(model), c(names(again), "source"))
+  again[kept] <- model[kept]
+  again$fix <- model$fix
+  again
+}
+
+# Draws of the other effects hold a subject in the subpopulation it started in, and estimates follow them there.
+stop_hidden_groups <- function() {
+  stop_model(
+    "not_fitted", "A model with `mix()` beside other random effects can be simulated, but not fitted.", "mix()",
+    paste(
+      "Where a column tells the groups, write `ifelse(group == 1, a, b)`; else leave the other effects out, or take",
+      "one effect with a larger variance in place of `mix()`."
+    ),
+    list(name = "mix")
   )
 }
 
-# Columns that a model of nlmixr2 reads by the names it always has, in any case.
+# Columns that a model of nlmixr2 reads by the names it always has, in any case, and those made for it.
 nlmixr2_columns <- function(model, data) {
   if (is.null(model$endpoints)) return(data)
   for (name in c("id", "DV")) {
     found <- column_like(data, toupper(name))
     if (!name %in% names(data) && !is.null(found)) data[[name]] <- data[[found]]
   }
+  if (length(model$described$states) > 0L) data <- without_classic_events(data)
+  with_category_columns(model, with_dose_columns(model, data))
+}
+
+# Outcomes `c(p0 = 0, p1 = 0.5, 1)` as the numbers of their categories.
+with_category_columns <- function(model, data) {
+  for (name in setdiff(names(model$categories), names(data))) {
+    source <- sub("_category$", "", name)
+    from <- if (source %in% names(data)) data else outcomes_apart(model, data)
+    values <- from[[if (source %in% names(from)) source else name]]
+    if (is.null(values)) next
+    codes <- match(values, model$categories[[name]])
+    wrong <- which(is.na(codes) & !is.na(values) & data_observed(data))[1L]
+    if (!is.na(wrong)) {
+      stop_data(
+        "unknown_level",
+        sprintf("The outcome is %s in row %d, which is no category of the model.", values[wrong], wrong), NULL,
+        hint = sprintf("Categories: %s.", paste(model$categories[[name]], collapse = ", ")),
+        fields = list(row = wrong, value = values[wrong])
+      )
+    }
+    data[[name]] <- codes
+  }
   data
+}
+
+# Rows that are observations by their EVID.
+data_observed <- function(data) {
+  evid <- column_like(data, "EVID")
+  if (is.null(evid)) rep(TRUE, nrow(data)) else data[[evid]] %in% 0
+}
+
+# What the door makes of the data beyond their columns, for print().
+nlmixr2_lines <- function(model) {
+  names <- names(model$dose_columns)
+  made <- if (length(names) > 0L) {
+    sprintf("Made from the dosing records: %s", paste(names, collapse = ", "))
+  }
+  categories <- unlist(Map(function(name, values) {
+    sprintf("%s: the categories %s of %s", name, paste(values, collapse = ", "), sub("_category$", "", name))
+  }, names(model$categories), model$categories), use.names = FALSE)
+  c(
+    made, categories,
+    if (!is.null(model$source)) "Occasions and levels are those of the data, once they are given",
+    if (isTRUE(model$only_simulated)) "No endpoint: a model to simulate from"
+  )
+}
+
+# A simulated data set with the values of its categories in the columns that the data have.
+with_category_values <- function(model, draws) {
+  for (name in intersect(names(model$categories), names(draws))) {
+    draws[[sub("_category$", "", name)]] <- model$categories[[name]][draws[[name]]]
+    draws[[name]] <- NULL
+  }
+  draws
 }

@@ -113,6 +113,7 @@ simulated <- function(model, data, values, settings) {
   nsim <- check_count(settings$nsim, "nsim", 1)
   seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
+  model <- with_drawn_scales(nlmixr2_with_data(model, as.data.frame(data), "newdata"))
   given <- as.data.frame(data)
   data <- nlmixr2_columns(model, given)
   kinds <- outcome_rows(model, data, settings$events)
@@ -141,7 +142,7 @@ simulated <- function(model, data, values, settings) {
   }
   draws <- drawn_as_given(draws, given, names(kinds))
   rownames(draws) <- NULL
-  structure(draws, seed = seed)
+  structure(with_category_values(model, from_drawn_scales(model, draws)), seed = seed)
 }
 
 # Draws also stand where the data of the user have them: in the column DV of several outcomes, and under the user's own

@@ -207,12 +207,15 @@ gallery <- list(
   # Model functions of nlmixr2
   "a function that is no model" = quote(as_nlme_model(function(x) x)),
   "a function without model()" = quote(as_nlme_model(function() ini(a <- 1))),
-  "effects of another group than the subjects" = quote(nlmixr2_like(ini = quote(eta.v ~ 0.1 | occ))),
+  "effects of a group that is no column" = quote(nlmixr2_like(ini = quote(eta.v ~ 0.1 | 3))),
   "a covariance with too few values" = quote(nlmixr2_like(ini = quote(eta.v + eta.q ~ c(0.1, 0.2)))),
   "a start of ini() that is nothing" = quote(nlmixr2_like(ini = quote(tv <- nothing_here))),
   "linCmt() without its parameters" = quote(nlmixr2_like(code = quote(cp <- linCmt()))),
-  "a line that has no translation" = quote(nlmixr2_like(code = quote(cmt(central)))),
-  "a function that has no translation" = quote(nlmixr2_like(code = quote(u <- tad(central)))),
+  "a line that has no translation" = quote(nlmixr2_like(code = quote(nocb(wt)))),
+  "a function that has no translation" = quote(nlmixr2_like(code = quote(u <- delay(central, 2)))),
+  "a residual error that is not known" = quote(nlmixr2_like(code = quote(cl ~ tweedie(add.sd)))),
+  "residual errors that hang together in time" = quote(nlmixr2_like(code = quote(cl ~ add(add.sd) + ar(0.5)))),
+  "an effect that is not normal" = quote(nlmixr2_like(ini = quote(eta.v ~ dgamma(2, 3)))),
   "an endpoint without residual error" = quote(nlmixr2_like(code = quote(cl ~ boxCox(add.sd)))),
   "endpoints of one name" = quote(nlmixr2_like(code = quote(cl ~ prop(add.sd)))),
 
