@@ -19,7 +19,7 @@ tell_of_ranges <- function(model, bound, settings) {
     )), bound$columns),
     nlmers_error = function(error) NULL
   )
-  # What is wrong with the data the fit itself says.
+  # What is wrong the fit says itself.
   if (is.null(reply)) return(invisible())
   families <- model$described$families
   for (k in which(families %in% measured_families)) {
