@@ -18,7 +18,7 @@ curve_data <- function(fit, subjects, points) {
   frame$.x <- if (is.null(axis)) record_number(frame[[fit$data$group]]) else frame[[axis]]
   kept <- group_text(frame[[fit$data$group]]) %in% subjects
   states <- length(fit$model$described$states) > 0L
-  if (states || isTRUE(axis %in% fit$model$described$covariates)) {
+  if (states || reads_axis(fit, axis)) {
     grid <- if (states) {
       dosed_grid(frame[kept, ], axis, fit$data, points)
     } else {
@@ -62,6 +62,13 @@ curve_axis <- function(fit) {
     any(tapply(frame[[column]], frame[[fit$data$group]], function(x) length(unique(x)) > 1L))
   }, logical(1L))
   if (any(varies)) names(varies)[varies][1L]
+}
+
+# Whether the model reads the axis, the time perhaps as `t`.
+reads_axis <- function(fit, axis) {
+  read <- fit$model$described$covariates
+  as_t <- identical(axis, fit$data$time) && "t" %in% read && !"t" %in% names(fit$data$frame)
+  isTRUE(axis %in% read) || (!is.null(axis) && as_t)
 }
 
 record_number <- function(group) stats::ave(seq_along(group), group, FUN = seq_along)

@@ -34,7 +34,7 @@ tell_of_ranges <- function(model, bound, settings) {
 # A residual SD may explain what the prediction does not.
 range_words <- function(outcome, observed, predicted, sd) {
   observed <- as.numeric(observed)
-  known <- !is.na(observed) & is.finite(predicted)
+  known <- is.finite(observed) & is.finite(predicted)
   if (!any(known)) return(NULL)
   sd <- ifelse(is.finite(sd), sd, 0)
   top <- max(abs(observed[known]))

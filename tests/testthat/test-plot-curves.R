@@ -52,3 +52,16 @@ test_that("a caption says when not all subjects are shown", {
   expect_null(plot(fit)$labels$caption)
   expect_equal(plot(fit, subjects = c("1", "2"))$labels$caption, "2 of 5 subjects; see `subjects =`")
 })
+
+test_that("a model that reads the time as `t` has curves between its records", {
+  model <- nlme_model(
+    fixed(a = positive(6), k = positive(0.2), o = positive(0.2), s = positive(0.5)), random(e ~ normal(0, o) | id), {
+      y ~ normal(a * exp(e - k * t), s)
+    }
+  )
+  known <- evaluate_nlme(model, records, seed = 1)
+  curves <- plot_data(known, "fits", subjects = "a", points = 13)
+  population <- curves[curves$series == "population", ]
+  expect_gte(nrow(population), 13L)
+  expect_equal(population$value, 6 * exp(-0.2 * population$x), tolerance = 1e-10)
+})

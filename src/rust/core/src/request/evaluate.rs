@@ -14,6 +14,9 @@ use crate::inference::proposal::around;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 
+/// Means and standard deviations of `phi` given the data, one pair a grouping.
+type Moments = Vec<(Vec<f64>, Vec<f64>)>;
+
 /// The starting values as a fit that has made no step, and the log-likelihood of a model without random effects.
 ///
 /// # Errors
@@ -54,14 +57,13 @@ pub fn evaluate(
     Ok((fit, exact))
 }
 
-/// Means and standard deviations of `phi` given the data, one pair a grouping, and the log-likelihood, both by importance
-/// draws. A batch of which no draw has a density keeps Laplace's approximation.
+/// Moments and the log-likelihood, both by importance draws. A batch of which no draw has a density keeps Laplace's approximation.
 fn conditional(
     request: &Request,
     joint: &Joint,
     method: &Method,
     workers: &Workers,
-) -> Result<(Vec<(Vec<f64>, Vec<f64>)>, f64)> {
+) -> Result<(Moments, f64)> {
     let theta = &joint.theta.start;
     let seed = request.seed.unwrap_or(1.0) as u64;
     let modes = Asked::new(joint, method, seed)?.find(joint, theta, workers)?;
