@@ -104,17 +104,11 @@ simulate.saemix_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, .
   seed <- if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0)
   frame <- if (is.null(newdata)) object$data$frame else coded_records(object, as.data.frame(newdata))
   column <- object$fitted$outcome
-  object$effects$labels <- unique(group_text(frame[[object$data$group]]))
-  draws <- with_draws(seed, lapply(seq_len(nsim), function(i) {
-    object$effects$modes <- drawn_effects(object)
-    drawn <- cbind(sim = i, frame)
-    values <- drawn_outcome(object, frame)
-    # A record that was not observed is not made up.
-    if (column %in% names(frame)) values[is.na(frame[[column]])] <- NA
-    drawn[[column]] <- values
-    drawn
-  }))
-  draws <- do.call(rbind, draws)
+  values <- over_population(object, frame, nsim, seed, drawn_outcome, most = 5000L)
+  # A record that was not observed is not made up.
+  if (column %in% names(frame)) values[is.na(frame[[column]]), ] <- NA
+  draws <- cbind(sim = rep(seq_len(nsim), each = nrow(frame)), frame[rep(seq_len(nrow(frame)), nsim), , drop = FALSE])
+  draws[[column]] <- as.vector(values)
   rownames(draws) <- NULL
   if (anyNA(draws[[column]]) && !anyNA(frame[[column]])) {
     warn_nlmers("drawn", sprintf(
