@@ -36,9 +36,9 @@ prediction_of <- function(fit, newdata, type, nsim = NULL) {
     ypred = {
       n <- check_count(c(nsim, fit$saemix$draws, 100)[1L], "nsim", 1)
       frame <- if (is.null(newdata)) fit$data$frame else newdata
-      rowMeans(over_population(fit, frame, n, fit$settings$seed, function(fit, frame) {
-        predicted_at(fit, frame, fit$effects$modes)
-      }))
+      at <- function(fit, frame) predicted_at(fit, frame, fit$effects$modes)
+      most <- if (is_likelihood(fit)) 5000L else 20000L
+      rowMeans(over_population(fit, frame, n, fit$settings$seed, at, most))
     }
   )
 }
@@ -64,7 +64,7 @@ drawn_effects <- function(fit) {
 
 # What `f` says of `n` copies of the records whose subjects have other effects each, drawn from the population:
 # a row a record, a column a copy. Several copies share a request.
-over_population <- function(fit, frame, n, seed, f, most = 20000L) {
+over_population <- function(fit, frame, n, seed, f, most) {
   group <- fit$data$group
   labels <- unique(group_text(frame[[group]]))
   at_once <- max(1L, most %/% nrow(frame))
