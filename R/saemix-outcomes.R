@@ -7,26 +7,26 @@ is_likelihood <- function(fit) "custom" %in% fit$model$described$families
 outcome_log_density <- function(fit, frame, values, level) {
   column <- fit$fitted$outcome
   n <- nrow(frame)
-  rows <- frame[rep(seq_len(n), length(values)), , drop = FALSE]
-  rows[[column]] <- rep(values, each = n)
+  # The core wants two subjects at least: a row more, of a typical one, is taken off again.
+  rows <- frame[c(rep(seq_len(n), length(values)), 1L), , drop = FALSE]
+  rows[[column]] <- c(rep(values, each = n), values[1L])
+  rows[[fit$data$group]] <- replace(group_text(rows[[fit$data$group]]), nrow(rows), ".another")
   time <- if (isTRUE(fit$data$time %in% names(rows))) fit$data$time
   bound <- bind_data(fit$model, rows, fit$data$group, time, "newdata")
   at <- effect_groups(fit)
-  if (level == 0) {
-    labels <- as.character(bound$fields$labels)
-    at[[1L]]$effects$labels <- labels
-    at[[1L]]$effects$modes <- matrix(0, length(labels), length(fit$effects$name))
-  }
+  labels <- if (level == 0) as.character(bound$fields$labels) else c(as.character(fit$effects$labels), ".another")
+  modes <- if (level == 0) matrix(0, length(labels), length(fit$effects$name)) else rbind(fit$effects$modes, 0)
+  at[[1L]]$effects[c("labels", "modes")] <- list(labels, modes)
   request <- core_request("log_density", fit$model$spec, list(
     data = bound$fields, parameters = value_fields(estimated_values(fit)),
     random = unname(Map(known_modes, at, bound$groups))
   ))
-  matrix(core_call(request, bound$columns)$value, n)
+  matrix(utils::head(core_call(request, bound$columns)$value, -1L), n)
 }
 
 # Probabilities of whole numbers, those that were observed first, then up from the smallest, until they make one or
-# `enough` says so: a list of `values` and the matrix of their probabilities.
-outcome_distribution <- function(fit, frame, level, enough = function(total) all(total > 1 - 1e-6)) {
+# `enough` says so of a row: a list of `values` and the matrix of their probabilities.
+outcome_distribution <- function(fit, frame, level, enough = function(total) total > 1 - 1e-6) {
   column <- fit$fitted$outcome
   seen <- sort(unique(stats::na.omit(fit$data$frame[[column]])))
   if (any(seen != round(seen))) {
@@ -37,12 +37,17 @@ outcome_distribution <- function(fit, frame, level, enough = function(total) all
   values <- numeric()
   probability <- matrix(0, nrow(frame), 0L)
   following <- seen
+  open <- seq_len(nrow(frame))
   repeat {
     values <- c(values, following)
-    probability <- cbind(probability, exp(outcome_log_density(fit, frame, following, level)))
+    added <- matrix(0, nrow(frame), length(following))
+    # Most rows are done long before the one with the largest mean.
+    added[open, ] <- exp(outcome_log_density(fit, frame[open, , drop = FALSE], following, level))
+    probability <- cbind(probability, added)
     total <- rowSums(probability)
     check_total(total, column, values)
-    if (enough(total) || length(values) > 5000L) break
+    open <- which(!enough(total))
+    if (length(open) == 0L || length(values) > 5000L) break
     from <- min(0, seen)
     following <- setdiff(seq(from, length.out = 2 * length(values) + 20), values)
   }
@@ -86,7 +91,7 @@ drawn_outcome <- function(fit, frame) {
   uniform <- stats::runif(nrow(frame))
   # What is missing of 1 counts as nothing.
   uniform <- pmin(uniform, 1 - 1e-6)
-  known <- outcome_distribution(fit, frame, 1, function(total) all(total >= uniform))
+  known <- outcome_distribution(fit, frame, 1, function(total) total >= uniform)
   reached <- rep(NA_real_, nrow(frame))
   total <- rep(0, nrow(frame))
   for (k in seq_along(known$values)) {
@@ -104,17 +109,11 @@ simulate.saemix_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, .
   seed <- if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0)
   frame <- if (is.null(newdata)) object$data$frame else coded_records(object, as.data.frame(newdata))
   column <- object$fitted$outcome
-  object$effects$labels <- unique(group_text(frame[[object$data$group]]))
-  draws <- with_draws(seed, lapply(seq_len(nsim), function(i) {
-    object$effects$modes <- drawn_effects(object)
-    drawn <- cbind(sim = i, frame)
-    values <- drawn_outcome(object, frame)
-    # A record that was not observed is not made up.
-    if (column %in% names(frame)) values[is.na(frame[[column]])] <- NA
-    drawn[[column]] <- values
-    drawn
-  }))
-  draws <- do.call(rbind, draws)
+  values <- over_population(object, frame, nsim, seed, drawn_outcome, most = 5000L)
+  # A record that was not observed is not made up.
+  if (column %in% names(frame)) values[is.na(frame[[column]]), ] <- NA
+  draws <- cbind(sim = rep(seq_len(nsim), each = nrow(frame)), frame[rep(seq_len(nrow(frame)), nsim), , drop = FALSE])
+  draws[[column]] <- as.vector(values)
   rownames(draws) <- NULL
   if (anyNA(draws[[column]]) && !anyNA(frame[[column]])) {
     warn_nlmers("drawn", sprintf(

@@ -34,11 +34,11 @@ prediction_of <- function(fit, newdata, type, nsim = NULL) {
     ipred = predicted_at(fit, newdata, with_modes(fit)$effects$modes),
     icpred = predicted_at(fit, newdata, effects$cond_mean),
     ypred = {
-      n <- c(nsim, fit$saemix$draws, 100)[1L]
-      draws <- with_draws(fit$settings$seed, lapply(seq_len(check_count(n, "nsim", 1)), function(i) {
-        predicted_at(fit, newdata, drawn_effects(fit))
-      }))
-      Reduce(`+`, draws) / n
+      n <- check_count(c(nsim, fit$saemix$draws, 100)[1L], "nsim", 1)
+      frame <- if (is.null(newdata)) fit$data$frame else newdata
+      at <- function(fit, frame) predicted_at(fit, frame, fit$effects$modes)
+      most <- if (is_likelihood(fit)) 5000L else 20000L
+      rowMeans(over_population(fit, frame, n, fit$settings$seed, at, most))
     }
   )
 }
@@ -60,6 +60,22 @@ drawn_effects <- function(fit) {
   root <- parts$vectors %*% (sqrt(pmax(parts$values, 0)) * t(parts$vectors))
   drawn <- matrix(stats::rnorm(n * ncol(root)), n) %*% root
   drawn[, match(fit$effects$name, fit$covariance$names), drop = FALSE]
+}
+
+# What `f` says of `n` copies of the records whose subjects have other effects each, drawn from the population:
+# a row a record, a column a copy. Several copies share a request.
+over_population <- function(fit, frame, n, seed, f, most) {
+  group <- fit$data$group
+  labels <- unique(group_text(frame[[group]]))
+  at_once <- max(1L, most %/% nrow(frame))
+  parts <- split(seq_len(n), (seq_len(n) - 1L) %/% at_once)
+  with_draws(seed, do.call(cbind, lapply(parts, function(part) {
+    copies <- frame[rep(seq_len(nrow(frame)), length(part)), , drop = FALSE]
+    copies[[group]] <- paste(rep(part, each = nrow(frame)), group_text(frame[[group]]), sep = ":")
+    fit$effects$labels <- paste(rep(part, each = length(labels)), labels, sep = ":")
+    fit$effects$modes <- drawn_effects(fit)
+    matrix(f(fit, copies), nrow(frame))
+  })))
 }
 
 # R's generator is left as it was.
