@@ -20,7 +20,7 @@ residual_error <- function(error, used, names = used) {
     )
   }
   word <- as.character(error[[1L]])
-  defaults <- switch(word, add = "a", prop = "b", c("a", "b"))
+  defaults <- names(error_starts(word))
   args <- as.list(error)[-1L]
   if (length(args) != length(defaults)) {
     stop_option(
@@ -54,9 +54,11 @@ error_code <- function(code, env) {
   if (!is.character(value) || length(value) != 1L || !value %in% error_words) {
     return(if (is.call(value)) value else code)
   }
-  starts <- list(a = 1, b = 0.1)[switch(value, add = "a", prop = "b", c("a", "b"))]
-  as.call(c(as.symbol(value), starts))
+  as.call(c(as.symbol(value), error_starts(value)))
 }
+
+# The parameters of a residual error by their usual names, and where they start when nobody says.
+error_starts <- function(word) switch(word, add = list(a = 1), prop = list(b = 0.1), list(a = 1, b = 0.1))
 
 residual_start <- function(code, env, text) {
   tryCatch(eval(code, env), error = function(error) {
