@@ -115,7 +115,7 @@ candidate_misfits <- function(pooled, rows, combined, options) {
   stacked <- list2DF(stacked)
   subject <- if (has_states(pooled)) paste(of, rep(pooled_subjects(rows, options), nrow(combined)), sep = ".") else of
   stacked$.candidate <- subject
-  bound <- bind_data(columns, stacked, ".candidate", options$time, "newdata", events = options$events)
+  bound <- bind_data(columns, stacked, ".candidate", options$time, events = options$events)
   reply <- core_call(core_request("predict", columns$spec, list(
     data = bound$fields, parameters = value_fields(start_values(columns))
   )), bound$columns)
