@@ -68,7 +68,8 @@ check_covariate_code <- function(code, text) {
   }
   if (identical(code, quote(.))) {
     stop_option(
-      "bad_covariates", "`.` in `covariates` stands for no columns.", text, "Name them: `covariates = V ~ weight + sex`."
+      "bad_covariates", "`.` in `covariates` stands for no columns.", text,
+      "Name them: `covariates = V ~ weight + sex`."
     )
   }
   if (is_call_to(code, "-")) refuse_difference(code, text)
