@@ -8,7 +8,7 @@ data_groupings <- function(model, data, id, argument) {
   id <- id_beside(id, model, data)
   if (length(groups) < 2L && (is.null(id) || is.null(groups) || identical(id, groups))) {
     name <- if (is.null(id)) groups else id
-    if (is.null(name)) stop_no_group()
+    if (is.null(name)) stop_no_group(model)
     if (!is.null(id)) check_column_name(id, "id")
     return(list(subjects = grouping(name, data, argument), groups = NULL))
   }
@@ -35,10 +35,11 @@ id_beside <- function(id, model, data) {
   if (in_time) id
 }
 
-stop_no_group <- function() {
+stop_no_group <- function(model) {
+  line <- if (is.null(model$formula)) "random(eta ~ ... | id)" else "random = ka + V ~ 1 | id"
   stop_data(
     "no_group", "Nothing says which column tells the subjects apart.",
-    hint = "Write `random(eta ~ ... | id)`, or give `id = \"column\"`."
+    hint = sprintf("Write `%s`, or give `id = \"column\"`.", line)
   )
 }
 

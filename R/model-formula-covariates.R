@@ -66,6 +66,12 @@ check_covariate_code <- function(code, text) {
       "The typical value is the intercept and is always there; name covariates only."
     )
   }
+  if (identical(code, quote(.))) {
+    stop_option(
+      "bad_covariates", "`.` in `covariates` stands for no columns.", text,
+      "Name them: `covariates = V ~ weight + sex`."
+    )
+  }
   if (is_call_to(code, "-")) refuse_difference(code, text)
   if (is_call_to(code, c("+", "*", ":", "(", "/", "%in%"))) {
     for (part in as.list(code)[-1L]) check_covariate_code(part, text)

@@ -30,10 +30,23 @@ formula_parameters <- function(formula, start, design) {
     )
   }
   used <- setdiff(names, c(names(design$data), "t", "pi", "T", "F"))
+  for (name in used) check_no_typo(name, names(design$data), formula)
   if (length(used) > 0L) return(used)
   stop_model(
     "no_parameter", "All names of the formula are columns of the data: there is nothing to estimate.",
     code_text(formula), "Write the parameters into the formula, as in `y ~ a + b * time`."
+  )
+}
+
+# A name that is a column but for its case or one letter is rather a slip than a parameter.
+check_no_typo <- function(name, columns, formula) {
+  distance <- drop(utils::adist(tolower(name), tolower(columns)))
+  near <- columns[distance == 0 | (distance == 1 & nchar(name) > 3L)]
+  if (length(near) == 0L) return(invisible())
+  stop_model(
+    "unknown_symbol", sprintf("`%s` is neither a column of the data nor a parameter with a value in `start`.", name),
+    code_text(formula), sprintf("Did you mean `%s`? Parameters with such a name need `start`.", near[1L]),
+    list(name = name)
   )
 }
 
@@ -121,8 +134,10 @@ apply_start <- function(parameters, start) {
   }
   for (i in which(names %in% names(start))) {
     value <- start[[names[i]]]
+    # The specification holds a matrix whole, and so may `start`, row by row.
+    rows <- parameters[[i]]$dim
+    if (!is.null(rows) && !is.matrix(value) && length(value) == rows^2) value <- matrix(value, rows, byrow = TRUE)
     elements <- elements_of(value, parameters[[i]], "start")
-    # The specification holds a matrix whole.
     parameters[[i]]$value <- if (is.matrix(value)) row_major(value) else elements
   }
   parameters

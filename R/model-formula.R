@@ -18,10 +18,11 @@
 #' What a call of `nlme()` says may stand here in its own words. `fixed = list(Asym ~ Type, lrc + c0 ~ 1)`
 #' names the parameters and their covariates; `start` may then be numbers without names, in its order, or
 #' `list(fixed = ...)`. Random effects of one grouping correlate, as for `nlme()`, unless `random` is made
-#' of `pdDiag()`, `pdIdent()` and `pdBlocked()`, or `correlated = FALSE`; left out, all parameters vary. Groups not
-#' named in `random` are those of `groups = ~ id`, or of data made by `groupedData()`. `weights = varPower(fixed = 1)`
-#' is `prop()` and `varConstPower(fixed = list(power = 1))` is `add_prop_sd()`. [fit_nlme()] takes an object of `nlsList()`
-#' in place of the formula. The fit itself is by maximum likelihood without linearization, so that estimates differ a little.
+#' of `pdDiag()`, `pdIdent()` and `pdBlocked()`, or `correlated = FALSE`; left out, all parameters vary. Groups
+#' that `random` does not name are those of `groups = ~ id`, or of data made by `groupedData()`.
+#' `weights = varPower(fixed = 1)` is `prop()` and `varConstPower(fixed = list(power = 1))` is `add_prop_sd()`.
+#' [fit_nlme()] takes an object of `nlsList()` in place of the formula. The likelihood is not that of a model
+#' linearized in the effects, so that estimates differ a little from those of `nlme()`.
 #'
 #' @param formula (formula) `outcome ~ prediction`. Names in `start` are
 #'   parameters, other names data columns; functions of the calling environment
@@ -35,9 +36,9 @@
 #'   (those left out are `"identity"`).
 #' @param random (formula or list) parameters with a random effect and their group, as in
 #'   `ka + V ~ 1 | id`; `id/occ` stands for the groupings `id` and `id:occ`. A list says which
-#'   vary in which grouping, as in `list(ka + V ~ 1 | id, V ~ 1 | id:occ)`; effects of a parameter with several are named
-#'   `eta_V_id` and `eta_V_id_occ`. A parameter left out has the same value in all subjects. Left out as a whole, the
-#'   model has no random effects and is fitted by maximum likelihood.
+#'   vary in which grouping, as in `list(ka + V ~ 1 | id, V ~ 1 | id:occ)`; effects of a parameter with several are
+#'   named `eta_V_id` and `eta_V_id_occ`. A parameter left out has the same value in all subjects. Left out as a whole,
+#'   the model has no random effects and is fitted by maximum likelihood.
 #' @param covariates (formula or list of formulas) covariate effects on the
 #'   transformed scale, as in `Cl ~ weight` or `list(Cl ~ weight, V ~ log(weight / 70) * sex)`.
 #'   They are read as formulas of [stats::lm()] are, the typical value being the intercept: factors, texts and logicals

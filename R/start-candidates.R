@@ -3,19 +3,24 @@
 
 # `open` are the parameters without a value, with their transformations. The best few
 # combinations, as lists by name.
-candidate_starts <- function(pooled, data, open, transform, options, most = 4L) {
+candidate_starts <- function(pooled, data, open, transform, options, most = 3L) {
   rows <- screening_rows(pooled, data, options)
   sizes <- likely_sizes(pooled, rows)
   grid <- lapply(open, function(name) sizes_on(sizes, transform[[name]]))
   states <- has_states(pooled)
-  n <- min(max(prod(lengths(grid)), 1), 4000, max(50, (if (states) 20000 else 80000) %/% nrow(rows)))
+  n <- min(max(prod(lengths(grid)), 1), 4000, max(50, (if (states) 20000 else 60000) %/% nrow(rows)))
   combined <- spread_combinations(grid, n)
   names(combined) <- open
   misfit <- candidate_misfits(pooled, rows, combined, options)
+  near <- neighbors(combined[order(misfit)[seq_len(min(8L, nrow(combined)))], , drop = FALSE], transform[open])
+  combined <- rbind(combined, near)
+  misfit <- c(misfit, candidate_misfits(pooled, rows, near, options))
   chosen <- integer()
   for (k in order(misfit)) {
-    if (!is.finite(misfit[k]) || length(chosen) == most || misfit[k] > 4 * min(misfit)) break
-    apart <- vapply(chosen, function(other) sum(combined[k, ] != combined[other, ]), 1L)
+    if (!is.finite(misfit[k]) || length(chosen) == most || misfit[k] > 2 * min(misfit)) break
+    apart <- vapply(chosen, function(other) {
+      sum(abs(combined[k, ] - combined[other, ]) > 0.5 * pmax(abs(combined[k, ]), abs(combined[other, ])))
+    }, 1L)
     if (all(apart >= min(2L, length(open)))) chosen <- c(chosen, k)
   }
   lapply(chosen, function(k) as.list(combined[k, , drop = FALSE]))
@@ -74,6 +79,16 @@ spread_combinations <- function(grid, n) {
   }), col.names = paste0("p", seq_along(grid)))
 }
 
+# Combinations around good ones: each parameter between half and double.
+neighbors <- function(combined, scales, each = 60L) {
+  factors <- spread_combinations(rep(list(exp(seq(-0.7, 0.7, length.out = 15L))), ncol(combined)), each)
+  of <- rep(seq_len(nrow(combined)), each = nrow(factors))
+  near <- combined[of, , drop = FALSE] * factors[rep(seq_len(nrow(factors)), nrow(combined)), , drop = FALSE]
+  for (d in which(scales %in% c("logit", "probit"))) near[[d]] <- pmin(near[[d]], 0.99)
+  rownames(near) <- NULL
+  near
+}
+
 halton <- function(index, base) {
   value <- numeric(length(index))
   weight <- 1 / base
@@ -100,7 +115,7 @@ candidate_misfits <- function(pooled, rows, combined, options) {
   stacked <- list2DF(stacked)
   subject <- if (has_states(pooled)) paste(of, rep(pooled_subjects(rows, options), nrow(combined)), sep = ".") else of
   stacked$.candidate <- subject
-  bound <- bind_data(columns, stacked, ".candidate", options$time, "newdata", events = options$events)
+  bound <- bind_data(columns, stacked, ".candidate", options$time, events = options$events)
   reply <- core_call(core_request("predict", columns$spec, list(
     data = bound$fields, parameters = value_fields(start_values(columns))
   )), bound$columns)

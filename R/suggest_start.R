@@ -39,11 +39,32 @@ improved_start <- function(model, data, options) {
   pooled <- pooled_model(model)
   options <- pooled_options(model, data, options)
   own <- model_values(pooled)
-  starts <- c(list(list()), compartment_starts(pooled, data, options))
-  best <- best_pooled(pooled, pooled_rows(data, options), starts, NULL, options)
+  rows <- pooled_rows(data, options)
+  check_pooled(pooled, rows)
+  open <- location_parameters(pooled)
+  scales <- vapply(pooled$spec$parameters, function(parameter) c(parameter$scale, "identity")[1L], "")
+  names(scales) <- names(own)
+  starts <- c(
+    list(list()), compartment_starts(pooled, data, options),
+    # More would be looked for in vain.
+    if (length(open) %in% 1:8 && !has_states(pooled)) candidate_starts(pooled, data, open, as.list(scales), options)
+  )
+  best <- best_pooled(pooled, rows, starts, NULL, options)
   values <- if (is.null(best)) own else best$values
   types <- vapply(pooled$spec$parameters, `[[`, "", "type")
   values[setdiff(names(own)[!types %in% square_types], names(pooled$fix))]
+}
+
+# Numbers in the mean of the only outcome, free of bounds: what a grid can look for.
+location_parameters <- function(pooled) {
+  spec <- pooled$spec
+  outcome <- Filter(function(statement) statement$kind == "outcome", spec$statements)
+  if (length(outcome) != 1L || !outcome[[1L]]$dist$call %in% c("normal", "lognormal")) return(character())
+  errors <- unlist(lapply(outcome[[1L]]$dist$args[-1L], tree_symbols))
+  plain <- Filter(function(parameter) {
+    parameter$type == "real" && length(parameter$value) == 1L && is.null(c(parameter$lower, parameter$upper))
+  }, spec$parameters)
+  setdiff(vapply(plain, `[[`, "", "name"), c(errors, names(pooled$fix)))
 }
 
 # Values of a formula whose parameters `open` have none. `self` are those that a self-starting model says.
