@@ -59,7 +59,7 @@ expect_follows <- function(model, wanted, tolerance = 1e-6) {
   expect_lt(max(abs(typical(model, data)[seen] - wanted(data)[seen])), tolerance * 100)
 }
 
-inverse_gaussian <- function(u, mat, cv) {
+waiting_time <- function(u, mat, cv) {
   ifelse(u > 0, sqrt(mat / (2 * pi * cv^2 * u^3)) * exp(-(u - mat)^2 / (2 * cv^2 * mat * u)), 0)
 }
 
@@ -73,11 +73,11 @@ test_that("transit compartments, in any number, are a gamma density summed over 
 })
 
 test_that("an inverse Gaussian input has its mean and its coefficient of variation", {
-  expect_equal(integrate(inverse_gaussian, 0, Inf, mat = 2, cv = 0.7)$value, 1, tolerance = 1e-6)
-  variance <- integrate(function(u) (u - 2)^2 * inverse_gaussian(u, 2, 0.7), 0, Inf)$value
+  expect_equal(integrate(waiting_time, 0, Inf, mat = 2, cv = 0.7)$value, 1, tolerance = 1e-6)
+  variance <- integrate(function(u) (u - 2)^2 * waiting_time(u, 2, 0.7), 0, Inf)$value
   expect_equal(sqrt(variance) / 2, 0.7, tolerance = 1e-5)
   expect_follows(fed_by(quote(inverse_gaussian(2 * p, 0.7))), function(data) {
-    convolved(function(u) inverse_gaussian(u, 2, 0.7), data)
+    convolved(function(u) waiting_time(u, 2, 0.7), data)
   })
 })
 
