@@ -14,7 +14,9 @@ nlmixr2_families <- list(
   exp = function(rate) call("exponential", call("/", 1, rate))
 )
 # Both sides are transformed; the first argument of the last two is the SD.
-nlmixr2_scales <- c(boxCox = "box_cox", yeoJohnson = "yeo_johnson", logitNorm = "logit_normal", probitNorm = "probit_normal")
+nlmixr2_scales <- c(
+  boxCox = "box_cox", yeoJohnson = "yeo_johnson", logitNorm = "logit_normal", probitNorm = "probit_normal"
+)
 residual_words <- c("add", "prop", "pow", "lnorm", "t", "combined1", "combined2", names(nlmixr2_scales))
 # dpois() is pois(), norm() is add().
 residual_synonyms <- c(

@@ -42,9 +42,9 @@ const WORDS: [(&str, &[&str]); 5] = [
 /// A dose is taken to have come this long ago at least: a density that jumps has its value after the jump.
 const EARLIEST: f64 = 1e-10;
 
-/// Between neighboring stops behind a dose, and how many there are: the first is at 4e-9 of the scale.
+/// Between neighboring stops behind a dose, and how many there are: the first is at 4e-11 of the scale.
 const GRADE: f64 = 2.5;
-const GRADES: usize = 21;
+const GRADES: usize = 26;
 
 pub fn is_input(word: &str) -> bool {
     WORDS.iter().any(|(known, _)| *known == word)
