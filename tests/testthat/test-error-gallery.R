@@ -212,7 +212,7 @@ gallery <- list(
   "a start of ini() that is nothing" = quote(nlmixr2_like(ini = quote(tv <- nothing_here))),
   "linCmt() without its parameters" = quote(nlmixr2_like(code = quote(cp <- linCmt()))),
   "a line that has no translation" = quote(nlmixr2_like(code = quote(cmt(central)))),
-  "a function that has no translation" = quote(nlmixr2_like(code = quote(u <- tad(central)))),
+  "a function that has no translation" = quote(nlmixr2_like(code = quote(u <- tlast(central)))),
   "an endpoint without residual error" = quote(nlmixr2_like(code = quote(cl ~ boxCox(add.sd)))),
   "endpoints of one name" = quote(nlmixr2_like(code = quote(cl ~ prop(add.sd)))),
 
