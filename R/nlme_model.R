@@ -206,20 +206,21 @@
 #' [ode_control()] sets tolerances and solver.
 #'
 #' @section Input functions:
-#' A dose need not come in at once. In `d/dt(depot) <- transit(n, mtt) - ka * depot` the doses into `depot` come in by the
-#' function, *in place of* a bolus, and each by itself: the value is the sum over all doses of bioavailability, amount
-#' and the density of the time `u` that a molecule needs.
+#' A dose need not come in at once. In `d/dt(depot) <- transit(n, mtt) - ka * depot` the doses into `depot` come in
+#' by the function, *in place of* a bolus, and each by itself: the value is the sum over all doses of bioavailability,
+#' amount and the density of the time `u` that a molecule needs.
 #'
 #' | function | time to come in |
 #' |---|---|
-#' | `transit(n, mtt)` | `n` transit compartments (any number, not only a whole one) with the mean transit time `mtt`: gamma with shape `n + 1` and rate `(n + 1) / mtt` (Savic et al. 2007) |
+#' | `transit(n, mtt)` | gamma with shape `n + 1`, rate `(n + 1) / mtt`: `n` transit compartments (Savic 2007) |
 #' | `inverse_gaussian(mat, cv)` | inverse Gaussian with mean `mat` and coefficient of variation `cv` |
 #' | `weibull_input(shape, scale)` | Weibull |
 #' | `first_order(ka, lag)` | exponential with the rate `ka`, from `lag` on; `lag` is 0 when left out |
 #' | `zero_order(duration, lag)` | uniform over `duration`, from `lag` on |
 #'
-#' Parts add up, as in `d/dt(central) <- fr * zero_order(d) + (1 - fr) * first_order(ka, lag = d) - k * central` for a dose of
-#' which `fr` comes in at a constant rate and the rest by first order after that. `f(x)` and `alag(x)` hold for all of them. The
+#' `mtt` is the mean transit time, `n` any number, not only a whole one. Parts add up, as in
+#' `d/dt(central) <- fr * zero_order(d) + (1 - fr) * first_order(ka, lag = d) - k * central` for a dose of which `fr`
+#' comes in at a constant rate and the rest by first order after that. `f(x)` and `alag(x)` hold for all of them. The
 #' functions stand in equations only. Doses by `zero_order()` and by densities are single or additional ones (`ADDL`);
 #' those that are infusions (`RATE`) or at steady state (`SS`) are errors.
 #'
@@ -234,8 +235,8 @@
 #'   words are understood here only; nothing is masked. `!!x` puts the value of `x` in,
 #'   `!!!list` splices one.
 #' @references
-#' Savic RM, Jonker DM, Kerbusch T, Karlsson MO (2007). Implementation of a transit compartment model for describing drug
-#' absorption in pharmacokinetic studies. *J. Pharmacokinet. Pharmacodyn.* 34, 711-726.
+#' Savic RM, Jonker DM, Kerbusch T, Karlsson MO (2007). Implementation of a transit compartment model for describing
+#' drug absorption in pharmacokinetic studies. *J. Pharmacokinet. Pharmacodyn.* 34, 711-726.
 #'
 #' Box GEP, Cox DR (1964). An analysis of transformations. *J. R. Stat. Soc. B* 26, 211-252.
 #'

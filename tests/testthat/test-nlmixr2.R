@@ -172,6 +172,11 @@ test_that("compartments beside equations have the numbers behind them", {
   expect_equal(model$endpoints, c(DV_cp = "cp", DV_pca = "pca"))
 })
 
+test_that("times since doses have the same names", {
+  model <- with_lines(model = expression(u <- tad(), w <- tafd()))
+  expect_equal(texts(model)[5:6], c("u <- tad()", "w <- tafd()"))
+})
+
 test_that("what cannot be translated shows its line", {
   is_refused <- function(error, place, problem) {
     expect_equal(error$reason, "not_translated")

@@ -105,5 +105,5 @@ test_that("draws and fits read them", {
   made <- fit_nlme(model, drawn, seed = 1, progress = FALSE)
   known <- nlme::lme(y ~ tad, transform(drawn, tad = rep(tad, 20)), ~ 1 | id, method = "ML")
   expect_equal(as.numeric(logLik(made)), as.numeric(logLik(known)), tolerance = 1e-4)
-  expect_equal(-fixef(made)[["b"]], nlme::fixef(known)[["tad"]], tolerance = 1e-3)
+  expect_equal(-fixef(made)[["b"]], nlme::fixef(known)[["tad"]], tolerance = 5e-3)
 })

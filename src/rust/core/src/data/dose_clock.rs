@@ -85,7 +85,7 @@ impl DoseClock {
         record: Option<usize>,
     ) -> f64 {
         let met = |given: &&Given| {
-            let before = given.additional || record.map_or(true, |at| given.record <= at);
+            let before = given.additional || record.is_none_or(|at| given.record <= at);
             given.time < time || given.time == time && before
         };
         let mut past = self
@@ -114,7 +114,7 @@ impl DoseClock {
 
     fn into(&self, subject: usize, state: Option<u32>) -> impl Iterator<Item = &Given> + '_ {
         let doses = self.subjects.get(subject).into_iter().flatten();
-        doses.filter(move |given| state.map_or(true, |k| given.state == Some(k as usize)))
+        doses.filter(move |given| state.is_none_or(|k| given.state == Some(k as usize)))
     }
 }
 

@@ -42,6 +42,10 @@ const WORDS: [(&str, &[&str]); 5] = [
 /// A dose is taken to have come this long ago at least: a density that jumps has its value after the jump.
 const EARLIEST: f64 = 1e-10;
 
+/// Between neighboring stops behind a dose, and how many there are: the first is at 4e-11 of the scale.
+const GRADE: f64 = 2.5;
+const GRADES: usize = 26;
+
 pub fn is_input(word: &str) -> bool {
     WORDS.iter().any(|(known, _)| *known == word)
 }
@@ -170,6 +174,9 @@ impl Scope {
         }
         let (_, time) = self.column("t", word);
         let lag = self.states.lag(owner);
+        if word == "weibull_input" {
+            self.grade(owner, word, arguments[1]);
+        }
         let terms: Vec<Node> = (0..self.n_doses.max(1))
             .map(|slot| {
                 let k = self.states.slot(owner, slot, word);
@@ -189,6 +196,26 @@ impl Scope {
             })
             .collect();
         Ok(self.graph.sum(&terms))
+    }
+}
+
+impl Scope {
+    /// Where a density begins like a power of the time, its derivatives may begin at infinity, and the steps of the
+    /// solver, which look at the states, are too long for them. Doses of nothing that come ever closer to the dose are
+    /// stops for it, so that steps grow with the time since.
+    fn grade(&mut self, owner: usize, word: &'static str, scale: Node) {
+        let zero = self.graph.constant(0.0);
+        let mut part = 1.0;
+        for _ in 0..GRADES {
+            part /= GRADE;
+            let feed = Feed {
+                lag: Some(self.graph.scale(part, scale)),
+                per: Some(zero),
+                ..Feed::new(owner, word)
+            };
+            let k = self.states.hide(feed);
+            self.set_flow(k, zero);
+        }
     }
 }
 
