@@ -34,6 +34,7 @@ converged <- function(fit) fit$status$code == "converged"
 #' @export
 mstep_routes <- function(fit) {
   route <- fit$parameters$route
+  if (is_evaluated(fit)) route[] <- "fixed"
   if (!has_effects(fit)) route[route != "fixed"] <- "newton"
   if ("mstep_closed_form" %in% fit$method$options$hooks) route[route != "fixed"] <- "hook"
   data.frame(parameter = fit$parameters$name, route = route)
@@ -45,7 +46,8 @@ status_sentence <- function(fit) {
     max_iterations = "Not converged after %d iterations",
     stalled = "Stalled after %d iterations",
     not_finite = "Stopped after %d iterations: an estimate or the log-likelihood is not finite",
-    interrupted = "Interrupted after %d iterations"
+    interrupted = "Interrupted after %d iterations",
+    evaluated = return("Evaluated at given values, nothing fitted")
   )
   if (!has_effects(fit)) words <- sub("iterations", "Newton steps", words)
   n <- nrow(fit$trace$value)
@@ -53,6 +55,7 @@ status_sentence <- function(fit) {
 }
 
 status_advice <- function(fit) {
+  if (is_evaluated(fit)) return("`fit_nlme()` with the same arguments estimates the parameters.")
   if (!has_effects(fit)) return(advice_for_direct(fit))
   if (identical(fit$method$options$name, "vem")) return(advice_for_vem(fit))
   options <- fit$method$options

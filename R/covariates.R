@@ -10,7 +10,7 @@ covariate_words <- list(
     list(kind = "constant", on = gsub(" ", "", group))
   },
   time_varying = function(interpolation = "constant") {
-    known <- c("constant", "linear", "cubic_spline", "akima")
+    known <- c("constant", "next", "linear", "cubic_spline", "akima")
     if (!is.character(interpolation) || !isTRUE(interpolation %in% known)) {
       stop(sprintf("`interpolation` is one of %s", paste0("\"", known, "\"", collapse = ", ")))
     }

@@ -3,14 +3,22 @@
 
 # `argument` is where the user gave the data: in `newdata`, for predictions, the
 # outcome may be absent. `env` is where the model was written, `events` names columns of
-# dosing records. The model that comes back knows whether the data say what is censored.
+# dosing records. The model that comes back knows whether the data say what is censored,
+# and how many doses a subject gets at most.
 bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", env = emptyenv(),
                       events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-  data <- with_design(model, outcomes_by_dvid(model, nlmixr2_columns(model, as.data.frame(data))), argument)
+  read <- by_convention(model, nlmixr2_columns(model, as.data.frame(data)), events)
+  data <- read$data
+  model <- with_clocks(read$model, data)
+  records <- data_events(model, data, read$events, argument)
+  events <- records$events
+  data <- with_design(model, outcomes_by_code(model, data, records$kinds$may), argument)
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
+  data <- times_in_numbers(data, time, groupings$subjects$codes)
+  data <- running_times(model, data, records$kinds, groupings$subjects$codes, time)
   data <- time_as_t(model, data, time)
   censoring <- censoring_columns(model, data)
   model$spec$censoring <- !is.null(censoring)
@@ -18,9 +26,11 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   used <- unique(c(outcomes, model$described$columns, time))
   needed <- if (argument == "newdata") setdiff(used, outcomes) else used
   for (column in needed) check_column(column, data, model, argument, env)
+  model <- with_next_covariates(model, data, groupings$subjects$codes, time)
   data[setdiff(outcomes, names(data))] <- NA_real_
-  events <- event_columns(model, data, events, argument)
-  if (!is.null(events)) data <- without_outcomes(data, events, outcomes)
+  rows <- row_account(model, data, records$kinds, censoring)
+  data <- without_outcomes(data, rows$unobserved, outcomes)
+  model$spec$n_doses <- most_doses(events$columns, groupings$subjects$codes)
   columns <- lapply(stats::setNames(used, used), function(column) {
     column_numbers(data[[column]], column, argument, model$spec)
   })
@@ -38,11 +48,12 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
     frame = data[unique(c(subjects$name, read, used, censoring$names, stats::na.omit(events$names)))],
     columns = columns,
     events = events$names,
-    unobserved = events$unobserved,
+    rows = rows,
     groups = if (is.null(groupings$groups)) list(subjects) else groupings$groups,
     fields = list(
       group = subjects$name, labels = I(subjects$labels), time = time, n_rows = nrow(data),
       events = event_fields(events),
+      from_first_record = !is.null(model$conventions) || !is.null(model$endpoints),
       groups = lapply(groupings$groups, function(part) {
         list(name = part$name, labels = I(part$labels))
       })
@@ -61,21 +72,6 @@ check_frame <- function(data, argument) {
   if (nrow(data) == 0L) {
     stop_data("no_rows", sprintf("`%s` has no rows.", argument), hint = "Give one row a record.")
   }
-}
-
-# `time =`, else the first of time, TIME and t, else the same without case. A
-# column of dates that happens to be called so is passed over.
-time_column <- function(data, time, argument = "data") {
-  if (!is.null(time)) {
-    check_column_name(time, "time")
-    if (!time %in% names(data)) stop_missing_column(time, data, "time", argument)
-    return(time)
-  }
-  numeric <- names(data)[vapply(data, is.numeric, logical(1L))]
-  exact <- intersect(c("time", "TIME", "t"), numeric)
-  if (length(exact) > 0L) return(exact[1L])
-  loose <- numeric[tolower(numeric) == "time"]
-  if (length(loose) > 0L) loose[1L]
 }
 
 check_column_name <- function(name, argument) {
@@ -129,19 +125,6 @@ numeric_column <- function(values, column, argument) {
     hint = number_hint(values, paste0(argument, "$", column)),
     fields = list(column = column)
   )
-}
-
-number_hint <- function(values, place) {
-  if (inherits(values, c("Date", "POSIXct", "difftime"))) {
-    return(sprintf("Count from an origin, as in `%1$s <- as.numeric(%1$s - min(%1$s))`.", place))
-  }
-  text <- as.character(values[!is.na(values)])
-  parsed <- suppressWarnings(as.numeric(text))
-  if ((is.character(values) || is.factor(values)) && length(text) > 0L && !anyNA(parsed)) {
-    code <- if (is.character(values)) "as.numeric(%1$s)" else "as.numeric(as.character(%1$s))"
-    return(sprintf(paste0("Its values are numbers: write `%1$s <- ", code, "`."), place))
-  }
-  sprintf("Code it as a number first, as in `%1$s <- as.numeric(%1$s == \"level\")`.", place)
 }
 
 # Every name the model itself gives a meaning.

@@ -1,5 +1,5 @@
-# Columns that the data have by another name than the model: several outcomes in one
-# column DV, the time as `t`, and what CENS and LIMIT say of the outcomes.
+# Columns that the data have by another name than the model: the time as `t`, and what CENS and LIMIT say of the
+# outcomes.
 
 # The column of this name without case, or NULL; exact case wins.
 column_like <- function(data, name) {
@@ -7,21 +7,13 @@ column_like <- function(data, name) {
   if (name %in% found) name else if (length(found) > 0L) found[1L]
 }
 
-# An outcome without a column takes DV in the rows where DVID is its name or, when
-# no outcome is named there, its number among the outcomes; elsewhere it is missing. Endpoints
-# of a model of nlmixr2 have a name of their own.
-outcomes_by_dvid <- function(model, data) {
-  outcomes <- unique(model$described$outcomes)
-  value <- column_like(data, "DV")
-  kinds <- endpoint_kinds(model, data)
-  if (is.null(value) || is.null(kinds)) return(data)
-  called <- if (is.null(model$endpoints)) outcomes else model$endpoints[outcomes]
-  named <- any(called %in% kinds)
-  for (i in which(!outcomes %in% names(data))) {
-    here <- kinds %in% if (named) called[i] else as.character(i)
-    data[[outcomes[i]]] <- replace(numeric_column(data[[value]], value, "data"), !here, NA_real_)
-  }
-  data
+# The symbols `tad`, `tsld` and `tafd` are times since doses, unless columns have these names.
+with_clocks <- function(model, data) {
+  clocks <- setdiff(intersect(clock_words, model$described$columns), names(data))
+  if (length(clocks) == 0L) return(model)
+  model$spec$clocks <- clocks
+  model$described <- core_call(core_request("describe", model$spec))
+  model
 }
 
 # The symbol `t` is the time, unless a column has that name.
@@ -52,7 +44,10 @@ check_time_is_t <- function(model, time) {
 }
 
 # Families whose values the columns CENS and LIMIT may censor.
-censored_families <- c("normal", "lognormal", "exponential", "weibull", "logistic", "laplace")
+censored_families <- c(
+  "normal", "lognormal", "exponential", "weibull", "logistic", "laplace",
+  "box_cox", "yeo_johnson", "logit_normal", "probit_normal"
+)
 
 # Names of CENS and LIMIT where the data have them and the model does not read them
 # itself, and the columns the core makes of them.

@@ -2,30 +2,55 @@
 # equations, and make the numbers the core reads. The core says what they mean and checks
 # them; here is what only R can know: texts and names.
 
-event_items <- c("AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV")
+event_items <- c("AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV", "DUR")
 
 # The names of the columns by item, c(AMT = "dose", RATE = NA), their numbers as `.amt`, ...,
 # and which rows hold no outcome; NULL for a model without states. `given` is what the user
 # says of names, or what a fit has found in its own data.
 event_columns <- function(model, data, given = NULL, argument = "data") {
   states <- model$described$states
-  if (length(states) == 0L) {
+  clocks <- isTRUE(model$described$dose_times)
+  if (length(states) == 0L && !clocks) {
     if (!is.null(given)) stop_no_states()
     return(NULL)
   }
   names <- event_names(data, given, argument)
+  names <- without_durations(names, model, given, data)
+  if (clocks && !"AMT" %in% names(names)[!is.na(names)]) stop_no_amounts(argument)
+  # A closed form has no compartments, and its outcomes may stand in any row.
+  if (length(states) == 0L) names <- names[!names(names) %in% c("CMT", "MDV")]
   known <- names[!is.na(names)]
   for (column in known) check_event_column(column, data, argument)
   numeric <- setdiff(names(known), "CMT")
   columns <- lapply(stats::setNames(known[numeric], numeric), function(column) {
     numeric_column(data[[column]], column, argument)
   })
-  kinds <- row_kinds(columns, nrow(data))
+  others <- if (length(states) == 0L) outcome_items(model, data, argument)["MDV"]
+  kinds <- row_kinds(c(columns, others), nrow(data))
   if ("CMT" %in% names(known)) {
     columns$CMT <- state_numbers(data[[known[["CMT"]]]], known[["CMT"]], states, kinds$dose)
   }
   if (length(columns) > 0L) names(columns) <- paste0(".", tolower(names(columns)))
-  list(names = names, columns = columns, unobserved = !kinds$observed)
+  list(names = names, columns = columns, kinds = kinds)
+}
+
+# A column DUR may mean anything: it is read where the user names it, or where the data are those of NONMEM or nlmixr2.
+without_durations <- function(names, model, given, data) {
+  if (!"DUR" %in% names(names) || "DUR" %in% toupper(names(given))) return(names)
+  column <- names[["DUR"]]
+  if (column %in% model$described$columns) return(names[names(names) != "DUR"])
+  if (!is.null(model$conventions) || !is.null(model$endpoints)) return(names)
+  message(sprintf(
+    "`%1$s` is not read; if it holds durations of infusions, write `events = c(dur = \"%1$s\")`.", column
+  ))
+  names[names(names) != "DUR"]
+}
+
+stop_no_amounts <- function(argument) {
+  stop_data(
+    "no_dose", sprintf("The model reads the time since doses, but no column of `%s` holds their amounts.", argument),
+    hint = "Name it, as in `events = c(amt = \"dose\")`."
+  )
 }
 
 stop_no_states <- function() {
@@ -92,20 +117,6 @@ check_event_column <- function(column, data, argument) {
   }
 }
 
-# Which rows are doses, and which may hold an outcome; `columns` are numbers by item. The
-# core reads the rows the same way.
-row_kinds <- function(columns, n) {
-  item <- function(name) {
-    values <- columns[[name]]
-    if (is.null(values)) rep(0, n) else replace(values, is.na(values), 0)
-  }
-  if (is.null(columns$EVID)) {
-    dose <- item("AMT") != 0 | (item("SS") != 0 & item("RATE") != 0)
-    return(list(dose = dose, observed = !dose & item("MDV") == 0))
-  }
-  list(dose = item("EVID") %in% c(1, 4), observed = item("EVID") == 0 & item("MDV") == 0)
-}
-
 # Compartments by number, or by the name of their state. What CMT says at rows without a
 # dose is not read.
 state_numbers <- function(values, column, states, doses) {
@@ -126,15 +137,19 @@ state_numbers <- function(values, column, states, doses) {
   ifelse(is.na(numbers), 0, as.double(numbers))
 }
 
-# Outcomes at doses and other rows that hold none are missing, whatever stands there.
-without_outcomes <- function(data, events, outcomes) {
-  for (outcome in intersect(outcomes, names(data))) data[[outcome]][events$unobserved] <- NA
-  data
-}
-
 # The user's names of the columns, as a request carries them.
 event_fields <- function(events) {
   names <- events$names[!is.na(events$names)]
   if (length(names) == 0L) return(structure(list(), names = character()))
   as.list(names)
+}
+
+# The most doses that one subject gets, additional ones among them.
+most_doses <- function(columns, codes) {
+  if (is.null(columns$.amt)) return(0L)
+  more <- if (is.null(columns$.addl)) 0 else columns$.addl
+  doses <- ifelse(columns$.amt > 0, 1 + more, 0)
+  # What no number of doses is, the core refuses.
+  doses[!is.finite(doses) | doses < 0] <- 0
+  as.integer(max(rowsum(doses, codes)))
 }

@@ -5,7 +5,8 @@
 data_groupings <- function(model, data, id, argument) {
   groups <- model$groups
   if (is.null(id) && !has_effects(model)) return(rows_grouped(model, data, argument))
-  if (length(groups) < 2L) {
+  id <- id_beside(id, model, data)
+  if (length(groups) < 2L && (is.null(id) || is.null(groups) || identical(id, groups))) {
     name <- if (is.null(id)) groups else id
     if (is.null(name)) stop_no_group(model)
     if (!is.null(id)) check_column_name(id, "id")
@@ -17,6 +18,21 @@ data_groupings <- function(model, data, id, argument) {
     return(list(subjects = grouping(id, data, argument), groups = parts))
   }
   list(subjects = parts[[innermost(parts)]], groups = parts)
+}
+
+# `id` beside another grouping of the model: whose courses in time the rows are, where that matters; else it says
+# nothing.
+id_beside <- function(id, model, data) {
+  group <- model$groups
+  if (is.null(id) || length(group) != 1L || identical(id, group)) return(id)
+  check_column_name(id, "id")
+  if (!id %in% names(data)) stop_missing_column(id, data, "grouping", "data")
+  in_time <- has_states(model) || any(model$described$families %in% sequential_families)
+  message(sprintf(
+    "The random effects are those of `%s`, as the model says; `id = \"%s\"` %s.", group, id,
+    if (in_time) "tells whose doses and records in time the rows are" else "is not used"
+  ))
+  if (in_time) id
 }
 
 stop_no_group <- function(model) {

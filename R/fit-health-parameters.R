@@ -64,6 +64,8 @@ check_small_sd <- function(fit, table) {
 }
 
 parameter_checks <- function(fit) {
+  # Values that were given have no errors, and have fallen nowhere.
+  if (is_evaluated(fit)) return(list())
   list(check_bounds(fit), check_uncertainty(fit), check_rse(fit), check_residual(fit))
 }
 

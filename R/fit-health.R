@@ -118,7 +118,8 @@ graded <- function(value, note, problem = Inf) {
 
 check_convergence <- function(fit) {
   health_row(
-    "convergence", NA, if (converged(fit)) "ok" else "problem", status_sentence(fit),
+    "convergence", NA, if (converged(fit)) "ok" else if (is_evaluated(fit)) "note" else "problem",
+    status_sentence(fit),
     paste(c(fit$status$evidence, status_advice(fit)), collapse = " ")
   )
 }

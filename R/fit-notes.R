@@ -81,6 +81,7 @@ closed_forms_asked <- function(fit) {
 objective <- function(fit) {
   check_fit(fit)
   if (!is.null(fit$elbo)) return(fit$elbo$value)
+  if (is_evaluated(fit)) stop_not_fitted("is no objective; `logLik()` is the log-likelihood")
   utils::tail(fit$trace$objective, 1L)
 }
 

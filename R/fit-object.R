@@ -13,7 +13,8 @@ new_nlme_fit <- function(call, model, bound, method, settings, reply) {
       group = bound$fields$group,
       labels = as.character(bound$fields$labels),
       time = bound$fields$time,
-      events = bound$events
+      events = bound$events,
+      rows = bound$rows
     )
   )
   structure(c(fit, reply), class = "nlme_fit")
@@ -33,6 +34,13 @@ plain_call <- function(call) {
     call$start_from <- quote(start_from)
   }
   call
+}
+
+# A model reads the time as `t`, whatever its column is called. The copy is made anew whenever data are bound: kept in
+# the frame, it would be a second time beside the first, which `newdata` made of the frame may have changed.
+without_copied_time <- function(frame, data) {
+  if (!"t" %in% names(data)) frame$t <- NULL
+  frame
 }
 
 # Effects and individual parameters of each grouping, in the order of the model.

@@ -30,10 +30,15 @@ fit_lines <- function(fit, digits, full = FALSE) {
 }
 
 header_lines <- function(fit) {
+  if (is_evaluated(fit)) {
+    title <- if (has_effects(fit)) "Nonlinear mixed effects model" else "Model without random effects"
+    return(c(title, observation_words(fit), status_sentence(fit)))
+  }
   if (!has_effects(fit)) return(direct_lines(fit))
   c(
     sprintf("Nonlinear mixed effects model fitted by %s", method_words(fit)),
     observation_words(fit),
+    unfitted_words(fit$data$rows),
     sprintf("%s, %s, seed %s", status_sentence(fit), effort_words(fit), format(fit$seed, scientific = FALSE))
   )
 }
@@ -154,7 +159,7 @@ error_shown <- function(log_lik) {
 }
 
 warning_texts <- function(fit) {
-  c(if (!converged(fit)) status_advice(fit), fit$warnings)
+  c(if (!converged(fit) && !is_evaluated(fit)) status_advice(fit), fit$warnings)
 }
 
 first_rows <- function(lines, rows) {

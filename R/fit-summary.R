@@ -36,6 +36,8 @@ summary.nlme_fit <- function(object, ...) {
 #' @export
 print.summary.nlme_fit <- function(x, digits = 4, ...) {
   fit <- x$fit
+  iterated <- has_effects(fit) && !is_evaluated(fit)
+  if (is_evaluated(fit)) x$timing$name[2L] <- "evaluation"
   timing <- sprintf("%s %s s", x$timing$name, format(signif(x$timing$seconds, 2)))
   options <- changed_option_lines(fit$method)
   if (length(options) == 0L) options <- "all at their defaults"
@@ -43,11 +45,11 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
   cat(
     fit_lines(fit, digits, full = TRUE),
     "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),
-    if (has_effects(fit)) c("", "M-step", paste0("  ", names(routes), ": ", routes)),
-    "", if (has_effects(fit)) switch(fit$method$options$name, saem = chain_lines(x), vem = weight_lines(fit)),
+    if (iterated) c("", "M-step", paste0("  ", names(routes), ": ", routes)),
+    "", if (iterated) switch(fit$method$options$name, saem = chain_lines(x), vem = weight_lines(fit)),
     equation_lines(fit$equations),
     paste("Time:", paste(timing, collapse = ", ")),
-    if (has_effects(fit)) c("", paste("Options of", toupper(fit$method$options$name)), paste0("  ", options)),
+    if (iterated) c("", paste("Options of", toupper(fit$method$options$name)), paste0("  ", options)),
     sep = "\n"
   )
   invisible(x)

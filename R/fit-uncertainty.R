@@ -97,6 +97,7 @@ confint.nlme_fit <- function(object, parm, level = 0.95, method = "wald", vcov =
 # The fit with the covariance matrix that is asked for, its own or one that the core computes; `argument` names the
 # argument that asks.
 with_uncertainty <- function(fit, method, argument, draws = NULL, seed = NULL) {
+  if (is_evaluated(fit)) stop_not_fitted("are no standard errors")
   if (!is.null(method)) check_word(method, argument, c("louis", "linear", "sandwich"))
   drawn <- c(if (!is.null(draws)) "draws", if (!is.null(seed)) "seed")
   if (is.null(method)) {

@@ -111,6 +111,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     dots <- lists$dots
   }
   if (is.function(model)) model <- as_nlme_model(model)
+  model <- as_saemix_model(model)
   env <- if (inherits(model, "formula")) environment(model) else parent.frame()
   if (missing(data)) {
     stop_option(
@@ -140,11 +141,13 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     model <- with_data(model, data)
   }
   refuse_state(method, kept, origin)
-  inform_of_priors(model, method)
+  if (!is_evaluation(method)) inform_of_priors(model, method)
   adapted <- adapt_method(method, model, fix)
   method <- adapted$method
   bound <- bind_data(adapted$model, data, id, time, env = env, events = events)
+  bound$frame <- without_copied_time(bound$frame, data)
   model <- bound$model
+  tell_of_censoring(bound$rows)
   held <- held_levels(fix, model)
   settings <- list(
     start = named_values(start, "start", model),
@@ -153,7 +156,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     seed = fit_seed(seed, origin),
     threads = thread_count(threads)
   )
-  course <- list(checkpoint = kept)
+  course <- list(checkpoint = kept, evaluate = is_evaluation(method))
   if (origin$resumes) {
     course$resume <- resumed_fields(origin)
     if (is.null(origin$path)) on.exit(unlink(course$resume$path))
@@ -164,6 +167,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     settings$start <- c(settings$start, lent$start)
     course$first <- lent$first
   }
+  if (!origin$resumes) tell_of_ranges(model, bound, settings)
   request <- fit_request(model, bound, method, settings, course)
   shown <- check_flag(progress, "progress")
   hooks <- hook_dispatcher(method$hooks, hook_setting(model, data, settings))
@@ -173,6 +177,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     reply <- ask(request)
     settings$seed <- reply$seed
     fit <- precise_fit(new_nlme_fit(call, model, bound, method, settings, reply), bound, course, ask)
+    fit <- with_idle_covariates(fit)
     forget_interrupt()
     warn_of_fit(fit)
   })
@@ -358,7 +363,7 @@ stop_value_length <- function(value, parameter, argument) {
 # Trouble of a finished fit is a value in it, and a warning once.
 warn_of_fit <- function(fit) {
   status <- fit$status
-  if (status$code != "converged") {
+  if (!status$code %in% c("converged", "evaluated")) {
     warn_nlmers(status$code, paste(
       c(paste0(status_sentence(fit), "."), status$evidence, status_advice(fit)), collapse = "\n"
     ))

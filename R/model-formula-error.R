@@ -16,11 +16,14 @@ residual_error <- function(error, used, names = used) {
   if (!is_call_to(error, error_words)) {
     stop_option(
       "bad_error", sprintf("`%s` is not a residual error.", text), sprintf("error = %s", text),
-      "Known: `add(a = 1)`, `prop(b = 0.1)`, `add_prop(a = 1, b = 0.1)`, `add_prop_sd(a = 1, b = 0.1)`."
+      paste0(
+        "Known: `add(a = 1)`, `prop(b = 0.1)`, `pow(b = 0.1, c = 1)`, `add_prop(a = 1, b = 0.1)`, ",
+        "`add_prop_sd(a = 1, b = 0.1)`, `add_pow(a = 1, b = 0.1, c = 1)`, `add_pow_sd(a = 1, b = 0.1, c = 1)`."
+      )
     )
   }
   word <- as.character(error[[1L]])
-  defaults <- names(error_starts(word))
+  defaults <- error_parameters(word)
   args <- as.list(error)[-1L]
   if (length(args) != length(defaults)) {
     stop_option(
@@ -35,9 +38,19 @@ residual_error <- function(error, used, names = used) {
   check_residual_names(names, used, error)
   list(
     parameters = Map(
-      function(name, value) real_parameter(name, "log", residual_start(value, env, text)), names, args
+      function(name, value, role) {
+        # An exponent may be 0 or below.
+        real_parameter(name, if (role == "c") "identity" else "log", residual_start(value, env, text))
+      }, names, args, defaults
     ),
     call = as.call(c(as.symbol(word), lapply(names, as.symbol))), free = FALSE
+  )
+}
+
+# What the parameters of a residual error stand for: an SD, a coefficient of variation, an exponent.
+error_parameters <- function(word) {
+  switch(word,
+    add = "a", prop = "b", pow = c("b", "c"), add_pow = , add_pow_sd = c("a", "b", "c"), c("a", "b")
   )
 }
 
@@ -54,11 +67,9 @@ error_code <- function(code, env) {
   if (!is.character(value) || length(value) != 1L || !value %in% error_words) {
     return(if (is.call(value)) value else code)
   }
-  as.call(c(as.symbol(value), error_starts(value)))
+  starts <- list(a = 1, b = 0.1, c = 1)[error_parameters(value)]
+  as.call(c(as.symbol(value), starts))
 }
-
-# The parameters of a residual error by their usual names, and where they start when nobody says.
-error_starts <- function(word) switch(word, add = list(a = 1), prop = list(b = 0.1), list(a = 1, b = 0.1))
 
 residual_start <- function(code, env, text) {
   tryCatch(eval(code, env), error = function(error) {
@@ -72,7 +83,10 @@ residual_start <- function(code, env, text) {
 check_residual_names <- function(names, used, error) {
   taken <- names %in% used
   if (!any(taken)) return(invisible())
-  free <- if (length(names) == 1L) "sigma" else c("sigma_add", "sigma_prop")
+  free <- switch(as.character(error[[1L]]),
+    add = , prop = "sigma", pow = c("sigma", "power"), add_pow = , add_pow_sd = c("sigma_add", "sigma_pow", "power"),
+    c("sigma_add", "sigma_prop")
+  )
   # A name the prediction has too gets a number: sigma_1.
   free <- utils::tail(make.unique(c(used, free), sep = "_"), length(free))
   renamed <- error

@@ -20,7 +20,8 @@
 #' `list(fixed = ...)`. Random effects of one grouping correlate, as for `nlme()`, unless `random` is made
 #' of `pdDiag()`, `pdIdent()` and `pdBlocked()`, or `correlated = FALSE`; left out, all parameters vary. Groups
 #' that `random` does not name are those of `groups = ~ id`, or of data made by `groupedData()`.
-#' `weights = varPower(fixed = 1)` is `prop()` and `varConstPower(fixed = list(power = 1))` is `add_prop_sd()`.
+#' `weights = varPower()` is `pow()` and `varConstPower()` is `add_pow_sd()`; with a power that is fixed at 1 they are
+#' `prop()` and `add_prop_sd()`.
 #' [fit_nlme()] takes an object of `nlsList()` in place of the formula. The likelihood is not that of a model
 #' linearized in the effects, so that estimates differ a little from those of `nlme()`.
 #'
@@ -45,9 +46,11 @@
 #'   get coefficients named by level, as `beta_V_sexM`, and `poly()`, `scale()` and the like take new data as they
 #'   took those of the fit. Differences and products of numbers stand in `I()`.
 #' @param error residual error with the starting values of its parameters:
-#'   `add(a = 1)`, `prop(b = 0.1)`, `add_prop(a = 1, b = 0.1)` (variances add) or
-#'   `add_prop_sd(a = 1, b = 0.1)` (SDs add); its word as text, or a variable that holds it quoted. Left out it
-#'   is `add(a = 1)`, or `add(sigma = 1)` where the formula has an `a`.
+#'   `add(a = 1)`, `prop(b = 0.1)`, `pow(b = 0.1, c = 1)` (SD `b * abs(f)^c` at the prediction `f`),
+#'   `add_prop(a = 1, b = 0.1)` or `add_pow(a = 1, b = 0.1, c = 1)` (variances add),
+#'   `add_prop_sd(a = 1, b = 0.1)` or `add_pow_sd(a = 1, b = 0.1, c = 1)` (SDs add). The exponent `c` may be
+#'   any number, the others are positive. Its word may be text, or a variable that holds it quoted. Left out
+#'   it is `add(a = 1)`, or `add(sigma = 1)` where the formula has an `a`.
 #' @param correlated (logical or matrix) `TRUE` estimates all covariances of the
 #'   random effects of a grouping; a symmetric 0/1 matrix over the random parameters, in their
 #'   order in `random` or named, says which blocks.

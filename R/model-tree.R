@@ -2,6 +2,12 @@
 # never run: a node is list(num=), list(str=), list(sym=), list(call=, args=) or
 # list(block=, value=), statements with variables of their own and then a value.
 
+# Rates at which doses come in, in equations only.
+input_words <- c("transit", "inverse_gaussian", "weibull_input", "first_order", "zero_order")
+
+# Times since doses, as functions or as names that are no column of the data.
+clock_words <- c("tad", "tsld", "tafd")
+
 # Functions of the language. The core gives them their meaning.
 math_words <- c(
   "+", "-", "*", "/", "^", "==", "!=", "<", "<=", ">", ">=", "&", "|", "!",
@@ -10,12 +16,13 @@ math_words <- c(
   "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
   "sum", "prod", "mean", "length", "rep", "diag", "%*%", ":", "seq", "seq_len", "seq_along",
   "numeric", "matrix", "t", "nrow", "ncol", "cumsum", "cumprod", "rev", "crossprod",
-  "tcrossprod", "outer", "rowSums", "colSums", "rbind", "linear_compartments"
+  "tcrossprod", "outer", "rowSums", "colSums", "rbind", "linear_compartments", input_words, clock_words
 )
-error_words <- c("add", "prop", "add_prop", "add_prop_sd")
+error_words <- c("add", "prop", "pow", "add_prop", "add_prop_sd", "add_pow", "add_pow_sd")
 outcome_words <- c(
-  "normal", "lognormal", "student_t", "laplace", "logistic", "gamma", "beta",
-  "exponential", "weibull", "bernoulli", "binomial", "poisson", "neg_binomial",
+  "normal", "lognormal", "box_cox", "yeo_johnson", "logit_normal", "probit_normal",
+  "student_t", "laplace", "logistic", "gamma", "beta", "exponential", "weibull",
+  "bernoulli", "binomial", "poisson", "neg_binomial",
   "categorical", "ordered", "event", "custom", "censored", "hmm",
   "continuous_time_hmm", "markov", "continuous_time_markov"
 )
@@ -136,13 +143,14 @@ call_head <- function(call, scope) {
   }
   name <- as.character(head)
   syntax <- c("(", "{", "if", "&&", "||", "[", "[[")
-  if (name %in% c(syntax, error_words)) return(name)
+  # `pow` is a name that users give functions of their own.
+  if (name %in% c(syntax, setdiff(error_words, "pow"))) return(name)
   found <- get0(name, envir = scope$env, mode = "function")
   if (is_self_start(found)) return(self_start_value(found))
   # A user's own definition is meant, even under the name of a word; R's function
   # of that name (stats::plogis) is the word.
   if (is.function(found) && !of_base_r(found)) return(found)
-  if (name %in% math_words) return(name)
+  if (name %in% c(math_words, "pow")) return(name)
   stop_unknown_call(name, scope)
 }
 

@@ -36,7 +36,8 @@
 #' * `vector(c("age", "weight"))`: one name for several columns, as in `sum(b * x)`,
 #'   `x[1]` and `x["age"]`;
 #' * `time_varying(interpolation)`: its course between records, `"constant"` (the last
-#'   value carried forward), `"linear"`, `"cubic_spline"` or `"akima"`. At a record it
+#'   value carried forward), `"next"` (the value of the record that ends an interval, as
+#'   in NONMEM), `"linear"`, `"cubic_spline"` or `"akima"`. At a record it
 #'   has the value of the record, which is all that models without differential equations
 #'   read; a hazard, which would need the course, refuses it.
 #'
@@ -73,12 +74,14 @@
 #'
 #' Functions of the calling environment made of these words, with branches, loops and
 #' `return()`, are read in place. A symbol that is nothing else is a column of the data;
-#' `t` is the time where no column has that name.
+#' `t` is the time where no column has that name, `tad`, `tsld` and `tafd` are times since doses.
 #' `column ~ distribution` states an outcome; several lines make several outcomes,
 #' of any mix of families.
 #'
 #' @section Outcomes:
 #' * continuous: `normal(mean, sd)`, `lognormal(meanlog, sdlog)`,
+#'   `box_cox(median, sd, lambda)`, `yeo_johnson(median, sd, lambda)`,
+#'   `logit_normal(median, sd, lower, upper)`, `probit_normal(median, sd, lower, upper)`,
 #'   `student_t(df, mean, sd)` (`sd` is the scale), `laplace(location, scale)`,
 #'   `logistic(location, scale)`, `gamma(shape, scale)`, `exponential(scale)`,
 #'   `weibull(shape, scale)`, `beta(a, b)`;
@@ -96,10 +99,35 @@
 #'   see the section on Markov chains;
 #' * any other: `custom(log_density)`.
 #'
-#' The SD of `normal()` may be `add(a)`, `prop(b)`, `add_prop(a, b)` (variances add)
-#' or `add_prop_sd(a, b)` (SDs add).
+#' The SD of `normal()` may be one of these, with the mean `f`:
 #'
-#' `predict()` and `fitted()` give the mean, for `lognormal()` the median, for
+#' | shorthand | SD |
+#' |---|---|
+#' | `add(a)` | `a` |
+#' | `prop(b)` | `b * abs(f)` |
+#' | `pow(b, c)` | `b * abs(f)^c` |
+#' | `add_prop(a, b)` | `sqrt(a^2 + b^2 * f^2)` |
+#' | `add_prop_sd(a, b)` | `a + b * abs(f)` |
+#' | `add_pow(a, b, c)` | `sqrt(a^2 + b^2 * abs(f)^(2 * c))` |
+#' | `add_pow_sd(a, b, c)` | `a + b * abs(f)^c` |
+#'
+#' `box_cox()`, `yeo_johnson()`, `logit_normal()` and `probit_normal()` transform both sides: with a
+#' function `h` the outcome is normal on another scale, `h(y) ~ normal(h(median), sd)`. `median` is on the scale of the
+#' outcome, `sd`, a number or one of the shorthands of `f = median`, on that of `h`:
+#'
+#' | family | `h(x)` |
+#' |---|---|
+#' | `box_cox` | `(x^lambda - 1) / lambda`, `log(x)` at 0, for positive `x` |
+#' | `yeo_johnson` | that of `1 + x` for `x >= 0`; minus that of `1 - x` with `2 - lambda` for `x < 0` |
+#' | `logit_normal` | `log((x - lower) / (upper - x))` |
+#' | `probit_normal` | `qnorm((x - lower) / (upper - lower))` |
+#'
+#' `lambda` is a parameter to estimate or a number; `lower` and `upper` are 0 and 1 unless they are given. The
+#' likelihood is that of `y` itself (it holds the slope of `h`), so `-2 log L` and AIC compare with those of any other
+#' family. Where `h` has no value for a draw, as below `-1 / lambda` for `box_cox()`, [simulate()][simulate.nlme_model]
+#' draws again.
+#'
+#' `predict()` and `fitted()` give the mean, for `lognormal()` and the four families above the median, for
 #' `student_t()`, `laplace()` and `logistic()` the location, for `bernoulli()` the
 #' probability, for `ordered()` the expected category, for `event()` the probability
 #' of an event since the previous row, and nothing for `categorical()` and `custom()`.
@@ -110,7 +138,8 @@
 #' above. Data with a column `CENS` (in any case) say it row by row: 1 if the value is
 #' an upper limit, -1 if it is a lower limit, 0 if it is the value itself; a number in
 #' the column `LIMIT` is the limit on the other side. Both are for `normal`,
-#' `lognormal`, `exponential`, `weibull`, `logistic` and `laplace`; outcomes of other
+#' `lognormal`, `box_cox`, `yeo_johnson`, `logit_normal`, `probit_normal`, `exponential`, `weibull`,
+#' `logistic` and `laplace`; outcomes of other
 #' families are left as they are by the columns.
 #'
 #' @section Markov chains:
@@ -176,9 +205,42 @@
 #'
 #' [ode_control()] sets tolerances and solver.
 #'
+#' @section Input functions:
+#' A dose need not come in at once. In `d/dt(depot) <- transit(n, mtt) - ka * depot` the doses into `depot` come in by the
+#' function, *in place of* a bolus, and each by itself: the value is the sum over all doses of bioavailability, amount
+#' and the density of the time `u` that a molecule needs.
+#'
+#' | function | time to come in |
+#' |---|---|
+#' | `transit(n, mtt)` | `n` transit compartments (any number, not only a whole one) with the mean transit time `mtt`: gamma with shape `n + 1` and rate `(n + 1) / mtt` (Savic et al. 2007) |
+#' | `inverse_gaussian(mat, cv)` | inverse Gaussian with mean `mat` and coefficient of variation `cv` |
+#' | `weibull_input(shape, scale)` | Weibull |
+#' | `first_order(ka, lag)` | exponential with the rate `ka`, from `lag` on; `lag` is 0 when left out |
+#' | `zero_order(duration, lag)` | uniform over `duration`, from `lag` on |
+#'
+#' Parts add up, as in `d/dt(central) <- fr * zero_order(d) + (1 - fr) * first_order(ka, lag = d) - k * central` for a dose of
+#' which `fr` comes in at a constant rate and the rest by first order after that. `f(x)` and `alag(x)` hold for all of them. The
+#' functions stand in equations only. Doses by `zero_order()` and by densities are single or additional ones (`ADDL`);
+#' those that are infusions (`RATE`) or at steady state (`SS`) are errors.
+#'
+#' @section Times since doses:
+#' `tad` (or `tsld`) is the time since the last dose and `tafd` that since the first, both 0 before the first dose, in
+#' equations and elsewhere, and in models without equations. They are names that are no column of the data;
+#' `tad()` and `tafd()` mean the same whatever the columns are called, and `tad(x)` counts doses into the state `x`.
+#' Doses are those of the records (`AMT`, `EVID`, `ADDL`, `II`), at the time of their record, whatever their lag. Of one
+#' time, a record before that of a dose does not know it.
+#'
 #' @param ... `fixed(...)`, `random(...)`, `covariates(...)`, [ode_control()] and `{ code }`. These
 #'   words are understood here only; nothing is masked. `!!x` puts the value of `x` in,
 #'   `!!!list` splices one.
+#' @references
+#' Savic RM, Jonker DM, Kerbusch T, Karlsson MO (2007). Implementation of a transit compartment model for describing drug
+#' absorption in pharmacokinetic studies. *J. Pharmacokinet. Pharmacodyn.* 34, 711-726.
+#'
+#' Box GEP, Cox DR (1964). An analysis of transformations. *J. R. Stat. Soc. B* 26, 211-252.
+#'
+#' Yeo IK, Johnson RA (2000). A new family of power transformations to improve normality or symmetry. *Biometrika* 87,
+#' 954-959.
 #' @returns An object of class `nlme_model`: a plain list for [fit_nlme()].
 #' @seealso [nlme_formula()] for models in one formula.
 #' @examples

@@ -90,7 +90,7 @@ nlmixr2_words <- list(
 
 # Functions of rxode2 about doses and random numbers.
 untranslated_words <- c(
-  "tad", "tad0", "tafd", "tafd0", "tlast", "tlast0", "tfirst", "tfirst0", "dosenum", "podo", "podo0", "transit",
+  "tad0", "tafd0", "tlast", "tlast0", "tfirst", "tfirst0", "dosenum", "podo", "podo0", "transit",
   "rxnorm", "rxunif", "rxbinom", "rxpois", "rnorm", "runif", "rpois", "rbinom"
 )
 

@@ -120,18 +120,3 @@ nlmixr2_columns <- function(model, data) {
   }
   data
 }
-
-# For each row the endpoint its record belongs to, by name or number; NULL where nothing says it.
-endpoint_kinds <- function(model, data) {
-  kind <- column_like(data, "DVID")
-  if (!is.null(kind)) return(group_text(data[[kind]]))
-  compartment <- column_like(data, "CMT")
-  if (is.null(model$endpoints) || is.null(compartment)) return(NULL)
-  kinds <- group_text(data[[compartment]])
-  # Endpoints that are no state have the numbers behind those of the states.
-  states <- model$described$states
-  numbers <- match(model$endpoints, states)
-  numbers[is.na(numbers)] <- length(states) + seq_len(sum(is.na(numbers)))
-  position <- match(kinds, as.character(numbers))
-  ifelse(is.na(position), kinds, unname(model$endpoints)[position])
-}

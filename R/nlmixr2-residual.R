@@ -13,9 +13,15 @@ nlmixr2_families <- list(
   gamma = function(shape, rate = 1) call("gamma", shape, call("/", 1, rate)),
   exp = function(rate) call("exponential", call("/", 1, rate))
 )
-residual_words <- c("add", "prop", "pow", "lnorm", "t", "combined1", "combined2")
+# Both sides are transformed; the first argument of the last two is the SD.
+nlmixr2_scales <- c(boxCox = "box_cox", yeoJohnson = "yeo_johnson", logitNorm = "logit_normal", probitNorm = "probit_normal")
+residual_words <- c("add", "prop", "pow", "lnorm", "t", "combined1", "combined2", names(nlmixr2_scales))
 # dpois() is pois(), norm() is add().
-residual_synonyms <- c(norm = "add", dnorm = "add", logn = "lnorm", dlnorm = "lnorm", dlogn = "lnorm", dt = "t")
+residual_synonyms <- c(
+  norm = "add", dnorm = "add", logn = "lnorm", dlnorm = "lnorm", dlogn = "lnorm", dt = "t",
+  logitnorm = "logitNorm", dlogitnorm = "logitNorm", dlogitNorm = "logitNorm",
+  probitnorm = "probitNorm", dprobitnorm = "probitNorm", dprobitNorm = "probitNorm"
+)
 
 nlmixr2_endpoint <- function(line, state) {
   right <- line[[3L]]
@@ -35,7 +41,8 @@ nlmixr2_endpoint <- function(line, state) {
     names(terms) <- words
     check_residual_terms(terms, state)
     dist <- residual_distribution(terms, prediction)
-    spreads <- lapply(intersect(c("add", "prop", "pow", "lnorm"), words), function(word) terms[[word]]$args[[1L]])
+    sd_words <- intersect(c("add", "prop", "pow", "lnorm", "logitNorm", "probitNorm"), words)
+    spreads <- lapply(sd_words, function(word) terms[[word]]$args[[1L]])
     state$spreads <- c(state$spreads, vapply(Filter(is.symbol, spreads), as.character, ""))
   }
   state$endpoints <- c(state$endpoints, list(list(name = name, dist = dist)))
@@ -65,7 +72,7 @@ residual_term <- function(code, state) {
   }
   args <- lapply(as.list(code)[-1L], nlmixr2_expression, state = state)
   counts <- if (word %in% residual_words) {
-    switch(word, pow = 2L, combined1 = 0L, combined2 = 0L, 1L)
+    switch(word, pow = 2L, combined1 = 0L, combined2 = 0L, logitNorm = , probitNorm = 1:3, 1L)
   } else {
     formals <- formals(nlmixr2_families[[word]])
     seq(sum(vapply(formals, rlang::is_missing, NA)), length(formals))
@@ -92,26 +99,43 @@ check_residual_terms <- function(terms, state) {
   if ("lnorm" %in% words && length(setdiff(words, "lnorm")) > 0L) {
     fail("`lnorm()` with other terms cannot be translated.", "Take `lnorm(sd)` alone, or `add()` and `prop()`.")
   }
-  if (length(intersect(words, c("add", "prop", "pow", "lnorm"))) == 0L) {
+  scale <- intersect(names(nlmixr2_scales), words)
+  if (length(scale) > 1L) fail(sprintf("`%s()` and `%s()` cannot stand together.", scale[1L], scale[2L]))
+  if (length(scale) > 0L && "t" %in% words) fail(sprintf("`%s()` and `t()` cannot stand together.", scale))
+  known <- Filter(function(word) has_sd(terms[[word]]), c("logitNorm", "probitNorm"))
+  if (length(known) > 0L && "add" %in% words) {
+    fail(sprintf("`%s()` has an SD and `add()` another.", known), sprintf("Write `%s(NA, ...) + add(sd)`.", known))
+  }
+  if (length(c(known, intersect(words, c("add", "prop", "pow", "lnorm")))) == 0L) {
     fail("The endpoint has no residual error.", "Write `cp ~ add(add.sd)`.")
   }
+}
+
+# Whether logitNorm() or probitNorm() names its SD, for which NA stands where add() or prop() does.
+has_sd <- function(term) !is.null(term) && !identical(term$args[[1L]], NA)
+
+# The SD of a distribution that is normal on some scale, in the shorthands of the language.
+residual_shorthand <- function(terms) {
+  own <- c(terms$logitNorm$args[1L], terms$probitNorm$args[1L])
+  constant <- c(terms$add$args[1L], Filter(function(sd) !identical(sd, NA), own))
+  grown <- c(terms$prop$args, terms$pow$args)
+  if (is.null(grown)) return(constant[[1L]])
+  word <- if (is.null(terms$pow)) "prop" else "pow"
+  if (length(constant) > 0L) word <- paste0("add_", word, if (!is.null(terms$combined1)) "_sd")
+  as.call(c(as.symbol(word), constant, grown))
 }
 
 residual_distribution <- function(terms, prediction) {
   arg <- function(word, k = 1L) terms[[word]]$args[[k]]
   if (!is.null(terms$lnorm)) return(call("lognormal", call("log", prediction), arg("lnorm")))
-  sds_add <- !is.null(terms$combined1)
-  simple <- is.null(terms$pow) && is.null(terms$t)
-  if (simple) {
-    error <- if (is.null(terms$prop)) {
-      arg("add")
-    } else if (is.null(terms$add)) {
-      call("prop", arg("prop"))
-    } else {
-      call(if (sds_add) "add_prop_sd" else "add_prop", arg("add"), arg("prop"))
-    }
-    return(call("normal", prediction, error))
+  if (is.null(terms$t)) {
+    scale <- intersect(names(nlmixr2_scales), names(terms))
+    more <- if (length(scale) > 0L) terms[[scale]]$args
+    if (isTRUE(scale %in% c("logitNorm", "probitNorm"))) more <- more[-1L]
+    family <- if (length(scale) > 0L) nlmixr2_scales[[scale]] else "normal"
+    return(as.call(c(as.symbol(family), prediction, residual_shorthand(terms), more)))
   }
+  sds_add <- !is.null(terms$combined1)
   size <- call("abs", prediction)
   part <- if (!is.null(terms$pow)) {
     call("*", arg("pow"), call("^", size, arg("pow", 2L)))
@@ -127,5 +151,5 @@ residual_distribution <- function(terms, prediction) {
   } else {
     call("sqrt", call("+", call("^", arg("add"), 2), call("^", call("(", part), 2)))
   }
-  if (is.null(terms$t)) call("normal", prediction, sd) else call("student_t", arg("t"), prediction, sd)
+  call("student_t", arg("t"), prediction, sd)
 }

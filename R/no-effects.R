@@ -39,7 +39,9 @@ as_one_subject <- function(fit) {
 # Observations and the subjects they come from, where these are told apart.
 observation_words <- function(fit) {
   outcomes <- paste0("`", fit$fitted$outcome, "`", collapse = ", ")
-  words <- sprintf("%d observations of %s", fit$n_obs, outcomes)
+  censored <- censored_words(fit$data$rows$censored)
+  censored <- if (length(censored) > 0L) sprintf(" (%s)", paste(censored, collapse = ", ")) else ""
+  words <- sprintf("%d observations of %s%s", fit$n_obs, outcomes, censored)
   if (!has_effects(fit) && (rows_alone(fit) || length(fit$data$labels) == 1L)) return(words)
   sprintf("%s in %d subjects (`%s`)", words, fit$n_subjects, fit$data$group)
 }
@@ -49,6 +51,7 @@ direct_lines <- function(fit) {
   c(
     "Model without random effects fitted by maximum likelihood",
     observation_words(fit),
+    unfitted_words(fit$data$rows),
     sprintf("%s; %s() has nothing to integrate out", status_sentence(fit), fit$method$options$name)
   )
 }

@@ -55,6 +55,7 @@ plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence"),
     )
   }
   points <- check_count(points, "points", 2)
+  if (type %in% c("trace", "convergence") && is_evaluated(fit)) stop_not_fitted("are no iterations")
   switch(type,
     fits = shown_levels(fit, curves_of(fit, subjects, points)),
     observed = shown_levels(fit, observed_data(with_modes(fit))),
@@ -94,11 +95,18 @@ observed_data <- function(fit) {
 }
 
 draw_observed <- function(data) {
+  # Categories, and densities of one's own, have no predicted value.
+  without <- setdiff(data$outcome, data$outcome[!is.na(data$predicted)])
+  data <- data[!is.na(data$predicted), ]
+  note <- if (length(without) > 0L) sprintf("No predicted value: %s", paste0("`", without, "`", collapse = ", "))
+  if (nrow(data) == 0L) {
+    return(ggplot2::ggplot() + ggplot2::labs(x = "Predicted", y = "Observed", caption = note) + ggplot2::theme_bw())
+  }
   ggplot2::ggplot(data, ggplot2::aes(x = .data$predicted, y = .data$observed)) +
     ggplot2::geom_abline(slope = 1, intercept = 0, color = "gray60") +
     ggplot2::geom_point(color = observed_color, alpha = 0.7) +
     ggplot2::facet_wrap(outcome_facets(data, "level"), scales = facet_scales(data, "free")) +
-    ggplot2::labs(x = "Predicted", y = "Observed") +
+    ggplot2::labs(x = "Predicted", y = "Observed", caption = note) +
     ggplot2::theme_bw()
 }
 

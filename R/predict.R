@@ -12,7 +12,7 @@
 #' @param ... for the generic; an argument that lands here is refused.
 #' @returns A numeric vector in the order of the rows; with several outcomes a
 #'   matrix with one column an outcome. The prediction is the mean of a normal,
-#'   Bernoulli or Poisson outcome and the median of a lognormal one.
+#'   Bernoulli or Poisson outcome and the median of a lognormal one and of those that are normal on another scale.
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -33,6 +33,50 @@ predict.nlme_fit <- function(object, newdata = NULL, level = 1, ...) {
   outcome_values(reply$value, reply$outcome)
 }
 
+#' Curves of a model before any fit
+#'
+#' What the model predicts for typical subjects at its starting values, or at others.
+#'
+#' @param object (`nlme_model`) a model of [nlme_model()], [nlme_formula()] or [as_nlme_model()].
+#' @param data (data.frame) rows to predict for, as `newdata` of [predict.nlme_fit()] at `level = 0`: times, doses and
+#'   covariates. Neither the outcome nor the grouping column need be there; without the latter rows of a model with
+#'   differential equations are the course of one subject.
+#' @param start (named numeric or list) values on the natural scale, by parameter; those left out keep the
+#'   model's.
+#' @param id,time (character or NULL) grouping and time column, as in [fit_nlme()].
+#' @param events (named character or NULL) columns of dosing records, as in [fit_nlme()].
+#' @param ... for the generic; an argument that lands here is refused.
+#' @returns A numeric vector in the order of the rows; with several outcomes a matrix with one column an outcome.
+#' @seealso [evaluate_nlme()] for data with the outcome: modes, likelihood, residuals.
+#' @examples
+#' model <- nlme_formula(
+#'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
+#'   start = c(Asym = 170, xmid = 700, scal = 350), random = Asym ~ 1 | Tree
+#' )
+#' predict(model, data.frame(age = c(500, 1000)))
+#' predict(model, data.frame(age = c(500, 1000)), start = c(Asym = 200))
+#' @export
+predict.nlme_model <- function(object, data, start = NULL, id = NULL, time = NULL, events = NULL, ...) {
+  refuse_dots(...)
+  if (missing(data)) {
+    stop_option(
+      "missing_argument", "`data` says for which records to predict.",
+      hint = "Give a data frame with times, doses and covariates; the outcome may be absent."
+    )
+  }
+  check_frame(data, "data")
+  data <- as.data.frame(data)
+  groups <- unique(c(id, object$groups))
+  if (has_effects(object) && is.null(groups)) groups <- id <- "id"
+  # A typical subject needs no name.
+  if (!is.null(groups)) data <- with_groups(data, groups, has_states(object))
+  bound <- bind_data(object, data, id, time, "newdata", events = events)
+  reply <- core_call(core_request("predict", object$spec, list(
+    data = bound$fields, parameters = value_fields(values_at(object, start))
+  )), bound$columns)
+  outcome_values(reply$value, reply$outcome)
+}
+
 predict_core <- function(fit, newdata, level) {
   check_frame(newdata, "newdata")
   group <- fit$data$group
@@ -44,6 +88,8 @@ predict_core <- function(fit, newdata, level) {
   }
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
   bound <- bind_data(fit$model, newdata, group, time, "newdata", events = fit$data$events)
+  # Other data may have more doses.
+  fit$model$spec$n_doses <- bound$model$spec$n_doses
   request <- core_request("predict", fit$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),

@@ -9,6 +9,8 @@ core_request <- function(task, spec, fields = list()) {
 model_fields <- function(spec) {
   fields <- list(
     censoring = isTRUE(spec$censoring),
+    n_doses = max(spec$n_doses, 0L),
+    clocks = I(as.character(spec$clocks)),
     parameters = lapply(spec$parameters, parameter_fields),
     random = lapply(spec$random, function(block) {
       list(

@@ -3,7 +3,8 @@
 #' @param object (`nlme_fit`) a fit.
 #' @param type (character) `"response"` for observed minus predicted, `"iwres"` for
 #'   individual weighted residuals: that difference over the residual SD at the
-#'   individual prediction (both on the log scale for a lognormal outcome). The SD is
+#'   individual prediction (on the scale on which the outcome is normal, for `lognormal()` the log scale,
+#'   for `box_cox()`, `yeo_johnson()`, `logit_normal()` and `probit_normal()` that of their transformation). The SD is
 #'   that of the outcome's distribution; counts, categories and events have none. A
 #'   censored value counts with its limit.
 #' @param level (0 or 1) of the prediction, as in [predict.nlme_fit()]; individual
@@ -34,10 +35,13 @@ residuals.nlme_fit <- function(object, type = c("response", "iwres"), level = 1,
   weighted_residuals(object, observed, stats::fitted(object, level = 1))
 }
 
+# Families with a median on the scale of the outcome that are normal on another one.
+transformed_families <- c("box_cox", "yeo_johnson", "logit_normal", "probit_normal")
+
 # Continuous families, which have a residual SD.
 weighted_families <- c(
-  "normal", "lognormal", "student_t", "laplace", "logistic", "gamma", "beta",
-  "exponential", "weibull"
+  "normal", "lognormal", transformed_families,
+  "student_t", "laplace", "logistic", "gamma", "beta", "exponential", "weibull"
 )
 
 weighted_residuals <- function(fit, observed, predicted) {
@@ -51,10 +55,9 @@ weighted_residuals <- function(fit, observed, predicted) {
       hint = "Use `type = \"response\"`.", fields = list(column = without[1L])
     )
   }
-  # Column by column: a model may mix families.
-  difference <- as.matrix(observed) - as.matrix(predicted)
-  for (i in which(families == "lognormal")) {
-    difference[, i] <- log(as.matrix(observed)[, i]) - log(as.matrix(predicted)[, i])
-  }
-  outcome_values(unname(difference / fit$fitted$sd), outcomes)
+  # Column by column: a model may mix families. Outcomes that are normal on another scale have their residuals there.
+  residuals <- (as.matrix(observed) - as.matrix(predicted)) / fit$fitted$sd
+  on_scale <- families %in% c("lognormal", transformed_families)
+  residuals[, on_scale] <- fit$fitted$weighted[, on_scale]
+  outcome_values(unname(residuals), outcomes)
 }

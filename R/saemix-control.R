@@ -4,7 +4,8 @@
 #'
 #' The options of `saemixControl()`. Those with a counterpart here are passed on to
 #' [saem()] and [fit_nlme()]; for the others one message says that they have no meaning,
-#' and why. A plain list of options does as well, as in `fit_nlme(model, data, list(seed = 1))`.
+#' and why. A plain list of options does as well, as in `fit_nlme(model, data, list(seed = 1))`; of
+#' an option that stands in it twice the first one counts, as in saemix. `NA` is the default of an option.
 #'
 #' @param nbiter.saemix (integer) iterations of exploration and of smoothing.
 #' @param nb.chains (integer) Markov chains per subject; by default as many as make 50
@@ -23,7 +24,8 @@
 #' @param map,fim,nbiter.burn,nbiter.map,nmc.is,nu.is,print.is,nbdisplay,stepsize.rw,rw.init,nsd.gq,maxim.maxiter
 #'   have no meaning here: the modes and standard errors are always computed, the
 #'   algorithm adapts its own steps and the log-likelihood needs no draws.
-#' @param nb.sim,nb.simpred,ipar.lmcmc,ipar.rmcmc,save,save.graphs,directory,warnings have no
+#' @param nb.simpred (integer) draws of `predict(fit, type = "ypred")`.
+#' @param nb.sim,ipar.lmcmc,ipar.rmcmc,save,save.graphs,directory,warnings have no
 #'   meaning here: nothing is simulated or written to disk that is not asked for.
 #' @param ... nothing; an unknown option is refused with the nearest known one.
 #' @returns An object of class `saemix_control`, the `method` of [fit_nlme()].
@@ -39,19 +41,26 @@ saemix_control <- function(map = TRUE, fim = TRUE, ll.is = TRUE, ll.gq = FALSE,
                            rw.init = 0.5, alpha.sa = 0.97, nnodes.gq = 12, nsd.gq = 4,
                            maxim.maxiter = 100, nb.sim = 1000, nb.simpred = 100,
                            ipar.lmcmc = 50, ipar.rmcmc = 0.05, print = FALSE, save = FALSE,
-                           save.graphs = FALSE, directory = "newdir", warnings = FALSE, ...) {
+                           save.graphs = FALSE, directory = "newdir", warnings = FALSE,
+                           algorithms = NULL, algorithm = NULL, ...) {
   refuse_dots(...)
   given <- setdiff(as.character(names(match.call())[-1L]), "")
-  options <- mget(given, environment())
+  options <- if (length(given) > 0L) mget(given, environment()) else list()
+  options <- Filter(Negate(is_default), options)
+  given <- names(options)
   control <- list(
     method = saemix_method(options),
-    seed = if (check_flag(fix.seed, "fix.seed")) check_count(seed, "seed", 0),
+    seed = if (check_flag(fix.seed, "fix.seed")) check_count(if (is_default(seed)) 23456 else seed, "seed", 0),
     progress = if ("displayProgress" %in% given) check_flag(displayProgress, "displayProgress"),
-    print = check_flag(print, "print")
+    print = check_flag(print, "print"),
+    draws = if ("nb.simpred" %in% given) check_count(nb.simpred, "nb.simpred", 1)
   )
   say_without_meaning("saemix_control", meaningless_options(options))
   structure(control, class = "saemix_control")
 }
+
+# saemixControl() writes NA where a default depends on other options.
+is_default <- function(value) is.null(value) || length(value) == 1L && is.atomic(value) && is.na(value)
 
 # The options given that have a counterpart, as arguments of saem().
 saemix_method <- function(options) {
@@ -106,13 +115,14 @@ saemix_reasons <- c(
   rw.init = "the random walks adapt their steps to `proba.mcmc`",
   maxim.maxiter = "the M-step has no inner maximization",
   nb.sim = "give `nsim` to simulate()",
-  nb.simpred = "give `nsim` to simulate()",
   ipar.lmcmc = "conditional modes need no draws",
   ipar.rmcmc = "conditional modes need no draws",
   save = "nothing is written to disk; use saveRDS()",
   save.graphs = "nothing is written to disk; use plot()",
   directory = "nothing is written to disk",
-  warnings = "a fit that did not converge always warns"
+  warnings = "a fit that did not converge always warns",
+  algorithms = "write `map`, `fim` and `ll.is`",
+  algorithm = "write `map`, `fim` and `ll.is`"
 )
 saemix_done <- list(map = TRUE, fim = TRUE, print.is = FALSE, save = FALSE, save.graphs = FALSE, warnings = TRUE)
 

@@ -5,8 +5,8 @@
 #' Shows what [fit_nlme()] makes of a model that was written for another package: an
 #' ordinary model that prints, fits and simulates like one of [nlme_model()].
 #'
-#' @param x a model: of [saemix_model()], or a model function of nlmixr2 or rxode2,
-#'   `function() { ini({ ... }); model({ ... }) }`.
+#' @param x a model: of [saemix_model()], a `SaemixModel` of the saemix package itself, or a
+#'   function of nlmixr2 or rxode2, `function() { ini({ ... }); model({ ... }) }`.
 #' @param ... for methods.
 #' @param data (`saemix_data`) the data of [saemix_data()]; they name the predictors and the
 #'   covariates. Fit the model to `as.data.frame(data)`, where the covariates are coded.
@@ -53,6 +53,7 @@ as_nlme_model.default <- function(x, ...) {
 #' @export
 as_nlme_model.saemix_model <- function(x, data, ...) {
   refuse_dots(...)
+  if (!missing(data)) data <- as_saemix_data(data)
   if (missing(data) || !inherits(data, "saemix_data")) {
     stop_option(
       "bad_data", "The predictors of a model function have their names from its data.",
@@ -63,11 +64,13 @@ as_nlme_model.saemix_model <- function(x, data, ...) {
   parts <- saemix_parameters(x, data, effects)
   individual <- saemix_individual(x, effects)
   residual <- saemix_residual(x, c(parts$names, unlist(data$columns)))
+  outcome <- saemix_outcome(x, data, individual, residual$call)
   model <- new_nlme_model(list(
     parameters = unname(c(parts$parameters, residual$parameters)),
     random = parts$random,
-    statements = c(individual, saemix_statements(x, data, individual, residual$call))
+    statements = c(individual, outcome$statements)
   ))
+  model$time <- outcome$time
   model$title <- if (nzchar(x$description)) x$description
   held <- colnames(x$psi0)[x$fixed.estim == 0]
   model$fix <- if (length(held) > 0L) as.list(x$psi0[1L, held])
@@ -165,18 +168,22 @@ saemix_individual <- function(model, effects) {
   Filter(Negate(is.null), statements)
 }
 
-# The lines of the model function and the outcome.
-saemix_statements <- function(model, data, individual, residual) {
+# The lines of the model function and the outcome, as `statements`; for a time to an event the column of the
+# `time` as well.
+saemix_outcome <- function(model, data, individual, residual) {
   targets <- vapply(individual, `[[`, character(1L), "target")
   bound <- stats::setNames(lapply(targets, function(target) list(sym = target)), substring(targets, 2L))
   columns <- data$columns
   taken <- c(
     colnames(model$psi0), unlist(columns, use.names = FALSE), all.vars(residual), targets,
-    paste0("eta_", colnames(model$psi0))
+    paste0("eta_", colnames(model$psi0)), if (model$modeltype == "likelihood") "t"
   )
   read <- translated_function(
-    model$model, colnames(model$psi0), columns$predictors, taken, model$modeltype == "likelihood"
+    model$model, colnames(model$psi0), columns, taken, model$modeltype == "likelihood", data$frame
   )
+  read$group <- columns$group
+  event <- event_outcome(read, model$psi0[1L, ])
+  if (!is.null(event)) read <- event$read
   lines <- lapply(read$statements, function(statement) {
     text <- paste(statement$target, "<-", code_text(statement$code))
     list(
@@ -184,13 +191,13 @@ saemix_statements <- function(model, data, individual, residual) {
       value = expression_tree(statement$code, new_scope(read$env, statement$line, bound = bound)), text = text
     )
   })
-  dist <- saemix_distribution(model, read$value, residual)
+  dist <- if (is.null(event)) saemix_distribution(model, read$value, residual) else event$dist
   text <- sprintf("%s ~ %s", columns$response, code_text(dist))
   outcome <- list(
     kind = "outcome", column = columns$response,
     dist = word_tree(as.character(dist[[1L]]), dist, new_scope(read$env, read$line, bound = bound)), text = text
   )
-  c(lines, list(outcome))
+  list(statements = c(lines, list(outcome)), time = event$time)
 }
 
 saemix_distribution <- function(model, value, residual) {
@@ -236,6 +243,7 @@ saemix_residual <- function(model, taken) {
 # What fit_nlme() does with a model of saemix. `settings` are its arguments beyond
 # model, data and method.
 fit_saemix <- function(model, data, control, settings) {
+  data <- as_saemix_data(data)
   if (!inherits(data, "saemix_data")) {
     stop_option(
       "bad_data", "A model of saemix_model() needs data of saemix_data(), which name its predictors.",
@@ -250,10 +258,10 @@ fit_saemix <- function(model, data, control, settings) {
   } else {
     method <- control
   }
-  if (is.null(settings$time)) settings$time <- time_predictor(data)
-  fit <- do.call(fit_nlme, c(
-    list(as_nlme_model(model, data), as.data.frame(data), method), settings
-  ))
+  native <- as_nlme_model(model, data)
+  if (is.null(settings$time)) settings$time <- if (is.null(native$time)) time_predictor(data) else native$time
+  fit <- do.call(fit_nlme, c(list(native, as.data.frame(data), method), settings))
+  fit <- saemix_fit_of(fit, model, data, control)
   if (inherits(control, "saemix_control") && control$print) print(fit)
   fit
 }
@@ -265,6 +273,9 @@ time_predictor <- function(data) {
 }
 
 control_of_list <- function(options) {
+  # Of an option that stands there twice saemix takes the first.
+  named <- !nzchar(rlang::names2(options)) | !duplicated(rlang::names2(options))
+  options <- options[named]
   known <- setdiff(names(formals(saemix_control)), "...")
   check_option_names(options, known, "saemix", "unknown_option")
   do.call(saemix_control, options)
@@ -273,7 +284,8 @@ control_of_list <- function(options) {
 #' Fit a model written for the saemix package
 #'
 #' `saemix(model, data, control)` is `fit_nlme(model, data, control)`, under the name that
-#' scripts use. Objects of the saemix package itself are handed on to its own `saemix()`.
+#' scripts use; [saemix_verbs] lists what they ask of a fit. Objects of the saemix package itself are handed on
+#' to its own `saemix()` where it is installed; `fit_nlme(model, data)` fits them here.
 #'
 #' @param model (`saemix_model`) a model of [saemix_model()].
 #' @param data (`saemix_data`) data of [saemix_data()].
@@ -293,7 +305,8 @@ control_of_list <- function(options) {
 #' fit
 #' @export
 saemix <- function(model, data, control = list(), ...) {
-  if (inherits(model, "SaemixModel") || inherits(data, "SaemixData")) {
+  ready_made <- inherits(model, "SaemixModel") || inherits(data, "SaemixData")
+  if (ready_made && requireNamespace("saemix", quietly = TRUE)) {
     return(getExportedValue("saemix", "saemix")(model, data, control))
   }
   fit <- fit_nlme(model, data, control, ...)

@@ -46,7 +46,8 @@ row_code <- function(code, state) {
     c = if (length(code) == 2L) row_code(code[[2L]], state) else stop_other_rows(code, state),
     numeric = , double = 0,
     log = row_logarithm(code, state),
-    sum = , prod = , mean = , max = , min = , range = , cumsum = , cumprod = , diff = , sapply = ,
+    max = , min = row_extreme(code, state),
+    sum = , prod = , mean = , range = , cumsum = , cumprod = , diff = , sapply = ,
     length = , nrow = , NROW = , which = , order = , sort = , unique = , tapply = , rev = , any = , all = ,
     setdiff = , append = , union = , intersect = , seq_along = , seq = , ":" = , dim = , rowSums = ,
     apply = , vapply = , lapply = , outer = , match = stop_other_rows(code, state),
@@ -138,12 +139,27 @@ row_symbol <- function(name, state) {
   )
 }
 
-# x[mask] within f[mask] <- ... is x itself.
+# x[mask] within f[mask] <- ... is x itself, and x[mask - 1] what x was in the row before.
 row_subset <- function(code, state) {
-  if (length(code) == 3L && !is.null(state$indexed) && identical(code[[3L]], state$indexed)) {
-    return(row_code(code[[2L]], state))
+  if (length(code) == 3L && !is.null(state$indexed)) {
+    index <- code[[3L]]
+    if (identical(index, state$indexed)) return(row_code(code[[2L]], state))
+    before <- is_call_to(index, "-") && length(index) == 3L && identical(index[[3L]], 1)
+    if (state$survival && before && identical(index[[2L]], state$indexed)) {
+      return(call(".before", row_code(code[[2L]], state)))
+    }
   }
   stop_other_rows(code, state)
+}
+
+# The largest value of a predictor, such as a time of censoring that all subjects share, is a number of the data.
+row_extreme <- function(code, state) {
+  values <- if (state$survival && length(code) == 2L && is.symbol(code[[2L]])) {
+    column <- row_code(code[[2L]], state)
+    if (is.symbol(column) && as.character(column) %in% state$predictors) state$frame[[as.character(column)]]
+  }
+  if (!is.numeric(values) || length(values) == 0L) stop_other_rows(code, state)
+  do.call(as.character(code[[1L]]), list(values))
 }
 
 # length(x), nrow(psi), dim(psi)[1]: how many rows there are.
@@ -155,10 +171,7 @@ is_row_count <- function(code, state) {
 
 stop_other_rows <- function(code, state) {
   native <- if (state$survival) {
-    paste(
-      "A likelihood that needs the rows before it belongs to an outcome of its own:",
-      "for the time of an event write `time ~ event(hazard)` in nlme_model()."
-    )
+    event_hint(state)
   } else {
     "Write what happens in one row, or the whole model with nlme_model()."
   }

@@ -6,11 +6,12 @@
 # the code it stands for, `conditions` the variables that are true or false,
 # `masks` the results of which(), `rows` the variables that count rows, `taken`
 # the names that mean something in the model, `indexed` the index of the masked
-# assignment being read, `line` the line for messages.
-new_translation <- function(fn, parameters, predictors, taken, survival) {
+# assignment being read, `line` the line for messages. `frame` holds the records.
+new_translation <- function(fn, parameters, columns, taken, survival, frame) {
   list(
-    arguments = names(formals(fn)), parameters = parameters, predictors = predictors,
-    env = row_environment(environment(fn)), taken = taken, survival = survival,
+    arguments = names(formals(fn)), parameters = parameters, predictors = columns$predictors,
+    response = columns$response, env = row_environment(environment(fn)), taken = taken, survival = survival,
+    frame = frame,
     native = list(), conditions = character(), masks = list(), rows = character(),
     indexed = NULL, line = NULL, statements = list(), value = NULL
   )
@@ -18,8 +19,8 @@ new_translation <- function(fn, parameters, predictors, taken, survival) {
 
 # Statements, each a `target` and its `code`, and the code of the `value`.
 # `survival` says that a likelihood is translated, where hints speak of events.
-translated_function <- function(fn, parameters, predictors, taken, survival = FALSE) {
-  state <- new_translation(fn, parameters, predictors, taken, survival)
+translated_function <- function(fn, parameters, columns, taken, survival = FALSE, frame = NULL) {
+  state <- new_translation(fn, parameters, columns, taken, survival, frame)
   lines <- block_lines(body(fn))
   for (i in seq_along(lines)) {
     state <- translated_line(lines[[i]], state, last = i == length(lines))
@@ -95,8 +96,9 @@ translated_assignment <- function(target, code, state) {
     state$native[[name]] <- NULL
     return(state)
   }
-  if (is_call_to(code, "which") && length(code) == 2L) {
-    state$masks[[name]] <- row_code(code[[2L]], state)
+  mask <- if (is.call(code)) mask_of_rows(code, state)
+  if (!is.null(mask)) {
+    state$masks[[name]] <- mask
     state$native[[name]] <- NULL
     return(state)
   }
@@ -121,12 +123,38 @@ masked_assignment <- function(target, code, state) {
 
 # The condition that an index stands for.
 mask_condition <- function(index, state) {
-  if (is_call_to(index, "which") && length(index) == 2L) index <- index[[2L]]
-  if (is.symbol(index) && as.character(index) %in% names(state$masks)) {
-    return(state$masks[[as.character(index)]])
-  }
+  mask <- mask_of_rows(index, state)
+  if (!is.null(mask)) return(mask)
   if (!is_condition(index, state)) stop_other_rows(index, state)
   row_code(index, state)
+}
+
+# The condition that numbers of rows stand for, as which(), setdiff() and append() make them; NULL
+# for anything else.
+mask_of_rows <- function(code, state) {
+  if (is.symbol(code)) return(state$masks[[as.character(code)]])
+  if (is_call_to(code, "(")) return(mask_of_rows(code[[2L]], state))
+  if (is_call_to(code, "which") && length(code) == 2L) return(row_code(code[[2L]], state))
+  joins <- c(append = "|", c = "|", union = "|", intersect = "&")
+  if (is_call_to(code, names(joins)) && length(code) > 2L) {
+    parts <- lapply(as.list(code)[-1L], mask_of_rows, state = state)
+    if (any(vapply(parts, is.null, logical(1L)))) return(NULL)
+    return(Reduce(function(a, b) call(joins[[as.character(code[[1L]])]], call("(", a), call("(", b)), parts))
+  }
+  if (!is_call_to(code, "setdiff") || length(code) != 3L) return(NULL)
+  without <- mask_of_rows(code[[3L]], state)
+  if (is.null(without)) return(NULL)
+  without <- call("!", call("(", without))
+  if (is_all_rows(code[[2L]], state)) return(without)
+  within <- mask_of_rows(code[[2L]], state)
+  if (!is.null(within)) call("&", call("(", within), without)
+}
+
+# 1:n, seq_len(n) and seq_along(x).
+is_all_rows <- function(code, state) {
+  is_call_to(code, "seq_along") ||
+    is_call_to(code, ":") && identical(code[[2L]], 1) && is_row_count(code[[3L]], state) ||
+    is_call_to(code, "seq_len") && is_row_count(code[[2L]], state)
 }
 
 is_condition <- function(code, state) {

@@ -10,7 +10,8 @@
 #'   generator is otherwise left alone. The seed used is the attribute `seed` of the result.
 #' @param data,newdata (data.frame) the design: groups, times, doses and covariates, one row a
 #'   record. For a fit, `NULL` takes the data of the fit. Where an outcome is missing it stays
-#'   missing; when its column is absent it is simulated in all rows.
+#'   missing; when its column is absent, or missing in all rows, it is simulated in all of them, but those of doses. Of
+#'   several outcomes in one column `DV` each is simulated in the rows where `DVID` says so.
 #' @param id,time (character or NULL) grouping and time column, as in [fit_nlme()].
 #' @param events (named character or NULL) columns of dosing records, as in [fit_nlme()].
 #' @param start (named numeric or list) values on the natural scale, by parameter; those left
@@ -40,10 +41,7 @@ simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, 
     )
   }
   object <- with_data(object, data)
-  values <- start_values(object)
-  start <- named_values(start, "start", object)
-  values[names(start)] <- start
-  simulated(object, data, values, list(
+  simulated(object, data, values_at(object, start), list(
     nsim = nsim, seed = seed, id = id, time = time, events = events
   ))
 }
@@ -67,34 +65,100 @@ simulate.nlme_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, ...
   draws
 }
 
-# Starting values on the natural scale, in the elements the core counts.
+# Starting values on the natural scale, in the elements the core counts, and in their place those of `start`.
+values_at <- function(model, start) {
+  values <- start_values(model)
+  start <- named_values(start, "start", model)
+  values[names(start)] <- start
+  values
+}
+
 start_values <- function(model) {
   described <- model$described$parameters
   split(described$start, factor(described$base, unique(described$base)))
+}
+
+# A density says nothing of how to draw from it.
+check_drawable <- function(model) {
+  own <- unique(model$described$outcomes[model$described$families == "custom"])
+  if (length(own) == 0L) return(invisible())
+  problem <- sprintf(
+    "The outcome `%s` has a density of its own, custom() or a likelihood, from which nothing can be drawn.", own[1L]
+  )
+  if (length(own) < length(unique(model$described$outcomes))) {
+    warn_nlmers("simulate", paste(problem, "It is missing in the simulated data."))
+    return(invisible())
+  }
+  stop_model(
+    "not_drawable", problem, place_of(own[1L], model$spec),
+    "To simulate it, write the outcome with a family, as in `y ~ normal(f, sigma)`.", list(column = own[1L])
+  )
+}
+
+# For each outcome that has no column of its own the rows that DVID gives it, whether DV holds its values or they are
+# yet to be drawn.
+outcome_rows <- function(model, data, events) {
+  outcomes <- setdiff(unique(model$described$outcomes), names(data))
+  value <- column_like(data, "DV")
+  if (is.null(value)) value <- "DV"
+  if (all(is.na(data[[value]]))) {
+    dose <- data_events(model, data, events, "newdata")$kinds$dose
+    data[[value]] <- ifelse(dose, NA_real_, 0)
+  }
+  rows <- outcomes_apart(model, data, events)
+  lapply(rows[setdiff(intersect(outcomes, names(rows)), value)], function(values) !is.na(values))
 }
 
 simulated <- function(model, data, values, settings) {
   nsim <- check_count(settings$nsim, "nsim", 1)
   seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
-  data <- outcomes_by_dvid(model, as.data.frame(data))
+  given <- as.data.frame(data)
+  data <- nlmixr2_columns(model, given)
+  kinds <- outcome_rows(model, data, settings$events)
+  data <- outcomes_apart(model, data, settings$events)
   # The outcome itself is drawn, whatever part of it a limit would hide.
   model$spec$censoring <- FALSE
   bound <- bind_data(model, data, settings$id, settings$time, "newdata", events = settings$events)
+  model$spec[c("n_doses", "clocks")] <- bound$model$spec[c("n_doses", "clocks")]
   reply <- core_call(core_request("simulate", model$spec, list(
     data = bound$fields, parameters = value_fields(values), nsim = nsim, seed = seed
   )), bound$columns)
+  check_drawable(model)
   n <- nrow(data)
   draws <- data.frame(sim = rep(seq_len(nsim), each = n))
   draws <- cbind(draws, data[rep(seq_len(n), nsim), , drop = FALSE])
   for (k in seq_along(reply$outcome)) {
     column <- reply$outcome[k]
     drawn <- reply$value[, k]
-    # A record that was not observed is not made up.
-    if (column %in% names(data)) drawn[rep(is.na(data[[column]]), nsim)] <- NA
-    if (!is.null(bound$unobserved)) drawn[rep(bound$unobserved, nsim)] <- NA
+    # A record that was not observed is not made up; where none was, all are asked for.
+    possible <- if (is.null(kinds[[column]])) rep(TRUE, n) else kinds[[column]]
+    possible <- possible & !bound$rows$unobserved
+    known <- possible & !is.na(data[[column]])
+    if (any(known)) possible <- known
+    drawn[rep(!possible, nsim)] <- NA
     draws[[column]] <- drawn
   }
+  draws <- drawn_as_given(draws, given, names(kinds))
   rownames(draws) <- NULL
   structure(draws, seed = seed)
+}
+
+# Draws also stand where the data of the user have them: in the column DV of several outcomes, and under the user's own
+# name of a column that the model reads in capitals.
+drawn_as_given <- function(draws, given, several) {
+  value <- column_like(given, "DV")
+  if (is.null(value)) value <- "DV"
+  if (length(several) > 0L) draws[[value]] <- NA_real_
+  for (column in several) {
+    here <- !is.na(draws[[column]])
+    draws[[value]][here] <- draws[[column]][here]
+  }
+  for (column in setdiff(c("id", "DV"), names(given))) {
+    own <- column_like(given, toupper(column))
+    if (is.null(own) || is.null(draws[[column]])) next
+    draws[[own]] <- draws[[column]]
+    draws[[column]] <- NULL
+  }
+  draws
 }

@@ -96,10 +96,13 @@ lent_by <- function(fit, model, bound, given, method) {
   names <- names(values)
   known <- vapply(model$spec$parameters, `[[`, character(1L), "name")
   takes <- method$options$name
+  left <- setdiff(known, c(names, given))
+  if (is_evaluation(method)) {
+    inform_of_other_values(left)
+    return(list(start = values))
+  }
   first <- lent_effects(fit, model, bound, "vem" %in% c(takes, fit$method$options$name))
-  rlang::inform(
-    lending_lines(names, setdiff(known, c(names, given)), first, bound, takes), class = "nlmers_message_start"
-  )
+  rlang::inform(lending_lines(names, left, first, bound, takes), class = "nlmers_message_start")
   list(start = values, first = first$fields)
 }
 

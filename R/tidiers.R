@@ -167,7 +167,7 @@ glance.nlme_fit <- function(x, ...) {
   refuse_dots(...)
   log_lik <- stats::logLik(x)
   data.frame(
-    method = x$method$options$name,
+    method = if (is_evaluated(x)) "evaluation" else x$method$options$name,
     nobs = stats::nobs(x),
     ngrps = if (has_effects(x)) as.integer(x$n_subjects) else 0L,
     df = attr(log_lik, "df"),

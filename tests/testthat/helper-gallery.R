@@ -50,6 +50,36 @@ outcome_gallery <- function() {
     combined = outcome_case(c(a, s, list(b = quote(positive(0.2)))), quote(y ~ normal(exp(f), add_prop(s, b))),
       function(y, f, p) stats::dnorm(y, exp(f), sqrt(p$s^2 + p$b^2 * exp(f)^2), log = TRUE)
     ),
+    power = outcome_case(c(a, s, list(c = 0.6)), quote(y ~ normal(exp(f), pow(s, c))),
+      function(y, f, p) stats::dnorm(y, exp(f), p$s * exp(p$c * f), log = TRUE)
+    ),
+    combined_power = outcome_case(c(a, s), quote(y ~ normal(exp(f), add_pow(0.2, s, 0.6))),
+      function(y, f, p) stats::dnorm(y, exp(f), sqrt(0.04 + p$s^2 * exp(1.2 * f)), log = TRUE)
+    ),
+    combined_power_sd = outcome_case(c(a, s), quote(y ~ normal(exp(f), add_pow_sd(0.2, s, 0.6))),
+      function(y, f, p) stats::dnorm(y, exp(f), 0.2 + p$s * exp(0.6 * f), log = TRUE)
+    ),
+    box_cox = outcome_case(c(a, list(l = 0.4, s = quote(positive(0.2)))), quote(y ~ box_cox(exp(f), s, l)),
+      function(y, f, p) {
+        h <- function(x) (x^p$l - 1) / p$l
+        stats::dnorm(h(y), h(exp(f)), p$s, log = TRUE) + (p$l - 1) * log(y)
+      }
+    ),
+    yeo_johnson = outcome_case(c(a, s, list(l = 0.7)), quote(y ~ yeo_johnson(f, s, l)), function(y, f, p) {
+      h <- function(x) {
+        ifelse(x < 0, -((1 + abs(x))^(2 - p$l) - 1) / (2 - p$l), ((1 + abs(x))^p$l - 1) / p$l)
+      }
+      stats::dnorm(h(y), h(f), p$s, log = TRUE) + log((1 + abs(y))^(sign(y) * (p$l - 1)))
+    }),
+    logit_normal = outcome_case(c(a, s), quote(y ~ logit_normal(-1 + 4 * plogis(f), prop(s), -1, 3)),
+      function(y, f, p) {
+        sd <- p$s * abs(-1 + 4 * plogis(f))
+        stats::dnorm(qlogis((y + 1) / 4), f, sd, log = TRUE) - log((y + 1) * (3 - y) / 4)
+      }, recovers = FALSE
+    ),
+    probit_normal = outcome_case(c(a, s), quote(y ~ probit_normal(pnorm(f), s)), function(y, f, p) {
+      stats::dnorm(stats::qnorm(y), f, p$s, log = TRUE) - stats::dnorm(stats::qnorm(y), log = TRUE)
+    }),
     student_t = outcome_case(c(a, s), quote(y ~ student_t(5, f, s)), function(y, f, p) {
       stats::dt((y - f) / p$s, 5, log = TRUE) - log(p$s)
     }),

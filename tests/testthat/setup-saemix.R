@@ -1,4 +1,4 @@
-# nolint start: object_name_linter. Names as in the documentation of saemix.
+# nolint start: object_name_linter, T_and_F_symbol_linter. Names as in the documentation of saemix.
 
 # Model functions as the documentation of saemix writes them, and what compares
 # them with the same model in the language.
@@ -48,6 +48,58 @@ expect_same_model <- function(model, data, native) {
   expect_equal(
     log_likelihood_at(joined, as.data.frame(data)), log_likelihood_at(native, as.data.frame(data)), tolerance = 1e-9
   )
+}
+
+# One fit with a covariate that serves several files, made when it is first asked for.
+theo_saemix_fit <- local({
+  fit <- NULL
+  function() {
+    if (is.null(fit)) {
+      model <- theo_saemix_model(covariate.model = c(0, 0, 1), covariance.model = diag(c(1, 0, 1)))
+      options <- list(seed = 1, nbiter.saemix = c(100, 60), displayProgress = FALSE)
+      fit <<- suppressWarnings(saemix(model, theo_saemix_data(name.covariates = "Wt", name.X = "Time"), options))
+    }
+    fit
+  }
+})
+
+# Counts of seizures by their Poisson likelihood.
+count_saemix_fit <- local({
+  fit <- NULL
+  function() {
+    skip_if_not_installed("MASS")
+    if (is.null(fit)) {
+      poisson <- function(psi, id, xidep) {
+        y <- xidep[, 2]
+        lambda <- psi[id, 1]
+        -lambda + y * log(lambda) - log(factorial(y))
+      }
+      model <- saemix_model(
+        poisson, psi_row(lambda = 5), modeltype = "likelihood", transform.par = 1, verbose = FALSE
+      )
+      data <- saemix_data(
+        MASS::epil, name.group = "subject", name.predictors = c("period", "y"), name.response = "y", verbose = FALSE
+      )
+      fit <<- saemix(model, data, list(seed = 1, nbiter.saemix = c(100, 60), displayProgress = FALSE))
+    }
+    fit
+  }
+})
+
+weibull_tte <- function(psi, id, xidep) {
+  T <- xidep[, 1]
+  cens <- which(xidep[, 3] == 1)
+  init <- which(T == 0)
+  lambda <- psi[id, 1]
+  beta <- psi[id, 2]
+  Nj <- length(T)
+  ind <- setdiff(1:Nj, append(init, cens))
+  hazard <- (beta / lambda) * (T / lambda)^(beta - 1)
+  H <- (T / lambda)^beta
+  logpdf <- rep(0, Nj)
+  logpdf[cens] <- -H[cens] + H[cens - 1]
+  logpdf[ind] <- -H[ind] + H[ind - 1] + log(hazard[ind])
+  return(logpdf)
 }
 
 # nolint end

@@ -25,7 +25,8 @@ test_that("the time column is found", {
   expect_equal(find(Time = 1), "Time")
   expect_equal(find(t = 1, Time = 1), "t")
   expect_null(find(age = 1))
-  expect_null(find(time = as.Date("2020-02-02")))
+  expect_equal(find(time = as.Date("2020-02-02")), "time")
+  expect_null(find(time = "morning"))
   expect_equal(caught(bind(theo, time = "tiem"))$hint, "Did you mean `Time`?")
 })
 
@@ -74,7 +75,7 @@ test_that("text that holds numbers is made numbers", {
   }
   expect_match(hint_of(as.character(theo$dose)), "`data$dose <- as.numeric(data$dose)`", fixed = TRUE)
   expect_match(hint_of(factor(theo$dose)), "as.numeric(as.character(data$dose))", fixed = TRUE)
-  expect_match(hint_of(rep("high", nrow(theo))), "== \"level\"", fixed = TRUE)
+  expect_match(hint_of(rep("high", nrow(theo))), "data$dose == \"high\"", fixed = TRUE)
 })
 
 test_that("distinct numbers are distinct subjects", {

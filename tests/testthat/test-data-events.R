@@ -26,15 +26,21 @@ test_that("compartments may be numbers, texts of numbers and factors", {
   expect_equal(numbers(factor(c("depot", "center", "x", "center", NA))), c(1, 2, 0, 2, 0))
 })
 
-test_that("doses and other records hold no outcome", {
-  observed <- function(...) which(nlmers:::row_kinds(list(...), 4L)$observed)
-  expect_equal(observed(AMT = c(5, NA, 0, 3)), 2:3)
-  expect_equal(observed(AMT = c(0, 0, 0, 3), SS = c(1, 1, 0, 0), RATE = c(2, 0, 0, 0)), 2:3)
+test_that("doses and other records hold no outcome, unless a row without EVID has one beside an amount", {
+  observed <- function(..., y = c(7, 7, 7, NA)) {
+    kinds <- nlmers:::row_kinds(list(...), 4L)
+    which(!nlmers:::unobserved_rows(kinds, list(y)))
+  }
+  expect_equal(observed(AMT = c(5, NA, 0, 3)), 1:3)
+  expect_equal(observed(AMT = c(5, NA, 0, 3), y = c(0, 1, 2, NA)), 2:3)
+  expect_equal(observed(AMT = c(5, NA, 0, 3), MDV = c(1, 0, 0, 0)), 2:3)
+  expect_equal(observed(AMT = c(0, 0, 0, 3), SS = c(1, 1, 0, 0), RATE = c(2, 0, 0, 0)), 1:3)
   expect_equal(observed(EVID = c(0, 1, 2, NA), AMT = c(3, 0, 0, 0)), c(1L, 4L))
   expect_equal(observed(EVID = c(3, 4, 0, 0), MDV = c(0, 0, 1, NA)), 4L)
   expect_equal(observed(), 1:4)
   events <- nlmers:::event_columns(described(), records)
-  emptied <- nlmers:::without_outcomes(records, events, c("conc", "effect"))
+  unobserved <- nlmers:::unobserved_rows(events$kinds, records["conc"])
+  emptied <- nlmers:::without_outcomes(records, unobserved, c("conc", "effect"))
   expect_equal(emptied$conc, c(NA, 3, 2, NA, 4))
 })
 

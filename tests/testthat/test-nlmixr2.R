@@ -112,10 +112,19 @@ test_that("residual errors are those of nlmixr2", {
   expect_equal(error(quote(prop(b))), "DV ~ normal(cp, prop(b))")
   expect_equal(error(quote(add(add.sd) + prop(b))), "DV ~ normal(cp, add_prop(add.sd, b))")
   expect_equal(error(quote(prop(b) + add(add.sd) + combined1())), "DV ~ normal(cp, add_prop_sd(add.sd, b))")
-  expect_equal(error(quote(pow(b, p))), "DV ~ normal(cp, b * abs(cp)^p)")
+  expect_equal(error(quote(pow(b, p))), "DV ~ normal(cp, pow(b, p))")
   expect_equal(error(quote(lnorm(b))), "DV ~ lognormal(log(cp), b)")
   expect_equal(error(quote(add(b) + t(4))), "DV ~ student_t(4, cp, b)")
-  expect_equal(error(quote(add(b) + pow(add.sd, p))), "DV ~ normal(cp, sqrt(b^2 + (add.sd * abs(cp)^p)^2))")
+  expect_equal(error(quote(add(b) + pow(add.sd, p))), "DV ~ normal(cp, add_pow(b, add.sd, p))")
+  expect_equal(error(quote(pow(b, p) + t(4))), "DV ~ student_t(4, cp, b * abs(cp)^p)")
+  expect_equal(error(quote(add(b) + boxCox(p))), "DV ~ box_cox(cp, b, p)")
+  expect_equal(error(quote(add(add.sd) + prop(b) + yeoJohnson(p))), "DV ~ yeo_johnson(cp, add_prop(add.sd, b), p)")
+  expect_equal(error(quote(logitNorm(b, 0, 12))), "DV ~ logit_normal(cp, b, 0, 12)")
+  expect_equal(error(quote(probitNorm(b))), "DV ~ probit_normal(cp, b)")
+  expect_equal(error(quote(logitNorm(NA, 0, 12) + prop(b))), "DV ~ logit_normal(cp, prop(b), 0, 12)")
+  expect_equal(
+    error(quote(logitNorm(b, 0, 12) + pow(add.sd, p))), "DV ~ logit_normal(cp, add_pow(b, add.sd, p), 0, 12)"
+  )
   expect_equal(error(quote(dpois(cp))), "DV ~ poisson(cp)")
   expect_equal(error(quote(nbinomMu(p, cp))), "DV ~ neg_binomial(cp, p)")
 })
@@ -177,11 +186,18 @@ test_that("what cannot be translated shows its line", {
   is_refused(refused(ini = quote(print(2))), "print(2)", "no starting value")
   is_refused(refused(model = quote(cmt(central))), "cmt(central)", "cannot be translated")
   is_refused(refused(endpoint = quote(cp ~ boxCox(add.sd))), "cp ~ boxCox(add.sd)", "no residual error")
+  is_refused(
+    refused(endpoint = quote(cp ~ add(add.sd) + boxCox(tcl) + logitNorm(NA))),
+    "cp ~ add(add.sd) + boxCox(tcl) + logitNorm(NA)", "cannot stand together"
+  )
+  is_refused(
+    refused(endpoint = quote(cp ~ add(add.sd) + logitNorm(tcl))), "cp ~ add(add.sd) + logitNorm(tcl)", "has an SD"
+  )
   is_refused(refused(endpoint = quote(log(cp) ~ add(add.sd))), "log(cp) ~ add(add.sd)", "must be a variable")
   is_refused(refused(endpoint = quote(cp ~ lnorm(add.sd) + prop(tcl))), "cp ~ lnorm(add.sd) + prop(tcl)", "other terms")
   is_refused(refused(endpoint = quote(cp ~ add(add.sd, 2))), "cp ~ add(add.sd, 2)", "takes 1 argument")
   is_refused(refused(model = quote(u <- linCmt(x + 1))), "u <- linCmt(x + 1)", "names only")
-  is_refused(refused(model = quote(u <- tad(central))), "u <- tad(central)", "no counterpart")
+  is_refused(refused(model = quote(u <- tlast(central))), "u <- tlast(central)", "no counterpart")
   expect_equal(caught(as_nlme_model(function(x) x))$reason, "not_translated")
   expect_equal(caught(as_nlme_model(function() ini({ a <- 1 })))$reason, "bad_model") # nolint
 })
@@ -193,16 +209,19 @@ test_that("columns are found in any case, endpoints by DVID or CMT", {
   expect_equal(named$id, data$ID)
   model <- with_lines(endpoint = expression(cp ~ add(add.sd), central ~ add(pd) | other), ini = quote(pd <- 2))
   data <- data.frame(DV = 1:4, DVID = c("cp", "other", "cp", "other"))
-  split <- nlmers:::outcomes_by_dvid(model, data)
+  split <- nlmers:::outcomes_apart(model, data)
   expect_equal(split$DV_cp, c(1, NA, 3, NA))
   expect_equal(split$DV_other, c(NA, 2, NA, 4))
-  split <- nlmers:::outcomes_by_dvid(model, transform(data, DVID = c(1, 2, 2, 1)))
+  split <- nlmers:::outcomes_apart(model, transform(data, DVID = c(1, 2, 2, 1)))
   expect_equal(split$DV_cp, c(1, NA, NA, 4))
   # One state, so `cp` is compartment 2 and `other` compartment 3.
-  by_compartment <- data.frame(DV = 1:4, CMT = c(2, 3, 3, 1))
-  split <- nlmers:::outcomes_by_dvid(model, by_compartment)
-  expect_equal(split$DV_cp, c(1, NA, NA, NA))
+  by_compartment <- data.frame(DV = 1:4, CMT = c(2, 3, 3, 2))
+  split <- nlmers:::outcomes_apart(model, by_compartment)
+  expect_equal(split$DV_cp, c(1, NA, NA, 4))
   expect_equal(split$DV_other, c(NA, 2, 3, NA))
+  # The state itself is no endpoint of this model: its rows would be lost.
+  unknown <- transform(by_compartment, CMT = c(2, 3, 3, 1))
+  expect_error(nlmers:::outcomes_apart(model, unknown), class = "nlmers_error_data")
 })
 
 test_that("a function of nlmixr2 is fitted like a model of this package", {

@@ -24,10 +24,26 @@ test_that("options without meaning are named once, in one message", {
   expect_snapshot(made <- saemix_control(nu.is = 5, directory = "here", save = TRUE, rw.init = 0.2, nnodes.gq = 3))
 })
 
+test_that("no option, NA and options that stand twice are what saemix makes of them", {
+  expect_equal(saemix_control()$seed, 23456)
+  expect_equal(nlmers:::control_of_list(list())$method, saemix_control()$method)
+  expect_equal(saemix_control(nbiter.sa = NA)$method, saemix_control()$method)
+  twice <- list(seed = 3, save = FALSE, nb.chains = 2, seed = 4)
+  expect_silent(control <- nlmers:::control_of_list(twice))
+  expect_equal(control$seed, 3)
+  expect_equal(control$method$options$n_chains, 2)
+})
+
+test_that("the options of older versions are named, not refused", {
+  expect_message(made <- nlmers:::control_of_list(list(algorithms = c(1, 1, 1), seed = 2)), "`algorithms`: write `map`")
+  expect_equal(made$seed, 2)
+  expect_message(nlmers:::control_of_list(list(algorithm = c(1, 0, 0))), "`algorithm`", fixed = TRUE)
+})
+
 test_that("every option is either passed on or said to have no meaning", {
   passed <- c(
     "ll.is", "ll.gq", "nbiter.saemix", "nbiter.sa", "nb.chains", "fix.seed", "seed", "displayProgress", "nbiter.mcmc",
-    "proba.mcmc", "alpha.sa", "nnodes.gq", "print", "..."
+    "proba.mcmc", "alpha.sa", "nnodes.gq", "nb.simpred", "print", "..."
   )
   expect_setequal(setdiff(names(formals(saemix_control)), names(nlmers:::saemix_reasons)), passed)
 })

@@ -140,29 +140,6 @@ test_that("a proportional odds likelihood is read as it stands", {
   expect_same_model(model, data, native)
 })
 
-test_that("a time to event looks at other rows: the error shows the line and the way out", {
-  weibulltte.model <- function(psi, id, xidep) {
-    T <- xidep[, 1]
-    y <- xidep[, 2]
-    cens <- which(xidep[, 3] == 1)
-    init <- which(T == 0)
-    lambda <- psi[id, 1]
-    beta <- psi[id, 2]
-    Nj <- length(T)
-    ind <- setdiff(1:Nj, append(init, cens))
-    hazard <- (beta / lambda) * (T / lambda)^(beta - 1)
-    H <- (T / lambda)^beta
-    logpdf <- rep(0, Nj)
-    logpdf[cens] <- -H[cens] + H[cens - 1]
-    logpdf[ind] <- -H[ind] + H[ind - 1] + log(hazard[ind])
-    return(logpdf)
-  }
-  error <- refused(weibulltte.model, "likelihood", c("age", "circumference", "Tree"))
-  expect_s3_class(error, "nlmers_error_model")
-  expect_equal(error$place, "ind <- setdiff(1:Nj, append(init, cens))")
-  expect_match(error$hint, "~ event(hazard)", fixed = TRUE)
-})
-
 test_that("local names that the model has already get their own", {
   scaled <- function(psi, id, xidep) {
     a <- psi[id, 1]

@@ -69,3 +69,59 @@ test_that("wrong arguments are refused", {
   expect_equal(caught(simulate(growth, data = orange[-2]))$reason, "unknown_symbol")
   expect_equal(caught(simulate(growth, data = orange, nsims = 3))$hint, "Did you mean `nsim`?")
 })
+
+test_that("an outcome that is missing in all rows is drawn, as one without a column is", {
+  model <- nlme_model(fixed(a = 10, o = positive(1), s = positive(0.1)), random(e ~ normal(0, o) | id), {
+    y ~ normal(a + e, s)
+  })
+  design <- data.frame(id = rep(1:3, each = 4), time = rep(0:3, 3))
+  absent <- simulate(model, seed = 1, data = design)
+  expect_equal(simulate(model, seed = 1, data = transform(design, y = NA))$y, absent$y)
+  expect_false(anyNA(absent$y))
+  some <- simulate(model, seed = 1, data = transform(design, y = c(NA, rep(1, 11))))
+  expect_equal(which(is.na(some$y)), 1L)
+})
+
+test_that("outcomes in one column are drawn in their own rows, doses hold none", {
+  model <- nlme_model(
+    fixed(k = positive(0.1), v = positive(10), o = positive(0.2), s = positive(0.01)), random(e ~ normal(0, o) | ID), {
+      d/dt(central) <- -k * exp(e) * central
+      cp ~ normal(central / v, s)
+      pd ~ normal(100 + central / v, s)
+    }
+  )
+  design <- data.frame(
+    ID = rep(1:2, each = 5), TIME = rep(c(0, 1, 1, 2, 2), 2), AMT = rep(c(100, 0, 0, 0, 0), 2),
+    EVID = rep(c(1, 0, 0, 0, 0), 2), DVID = rep(c("cp", "cp", "pd", "cp", "pd"), 2)
+  )
+  for (data in list(design, transform(design, DV = NA))) {
+    drawn <- simulate(model, seed = 1, data = data)
+    expect_equal(is.na(drawn$DV), design$EVID == 1)
+    expect_equal(drawn$DV > 50, ifelse(design$EVID == 1, NA, design$DVID == "pd"))
+    expect_equal(is.na(drawn$cp), design$EVID == 1 | design$DVID == "pd")
+  }
+})
+
+test_that("what the user calls dv is drawn there", {
+  model <- as_nlme_model(function() {
+    ini({
+      ta <- 3
+      eta.a ~ 0.1
+      add.sd <- 0.1
+    })
+    model({
+      a <- exp(ta + eta.a)
+      a ~ add(add.sd)
+    })
+  })
+  drawn <- simulate(model, seed = 1, data = data.frame(id = 1:4, time = 0, dv = NA))
+  expect_named(drawn, c("sim", "id", "time", "dv"))
+  expect_false(anyNA(drawn$dv))
+})
+
+test_that("a density of one's own says that nothing can be drawn", {
+  model <- nlme_model(fixed(a = 10, o = positive(1)), random(e ~ normal(0, o) | id), {
+    y ~ custom(-(y - a - e)^2)
+  })
+  expect_equal(caught(simulate(model, data = data.frame(id = 1:3)))$reason, "not_drawable")
+})

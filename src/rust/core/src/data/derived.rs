@@ -1,10 +1,13 @@
 //! Make the columns that the model reads but the data do not hold: times of previous rows, kinds of censoring.
 
+use super::dose_clock::fill;
+use super::events::Events;
 use super::frame::Frame;
 use super::steps::{present, time_steps};
 use crate::error::{Error, Result};
 use crate::ir::graph::Op;
 use crate::model::{Model, Source};
+use crate::ode::{EventKind, Schedule};
 
 /// Fill the columns of the model (row order of the user) that do not come from the data. `rows`: those of each subject,
 /// in order of time.
@@ -16,8 +19,10 @@ pub fn derive(
     model: &Model,
     frame: &Frame,
     rows: &[Vec<usize>],
+    events: Option<&Events>,
     columns: &mut [Vec<f64>],
 ) -> Result<()> {
+    fill(model, frame, events, columns)?;
     for i in 0..model.columns.len() {
         match model.columns[i].source {
             Source::PreviousTime(outcome) => {
@@ -29,10 +34,29 @@ pub fn derive(
                 columns[i] = time_steps(frame, rows, &model.columns[i].statement)?;
             }
             Source::Present(outcome) => columns[i] = present(&columns[outcome as usize]),
-            Source::Data | Source::Limit => {}
+            Source::DoseTime(state) => {
+                columns[i] = dose_times(frame, events, state as usize);
+            }
+            Source::Data | Source::Limit | Source::LastDose(_) | Source::FirstDose(_) => {}
         }
     }
     Ok(())
+}
+
+/// For each row the time of its subject's first dose into a state; 0 where there is none.
+fn dose_times(frame: &Frame, events: Option<&Events>, state: usize) -> Vec<f64> {
+    let schedules = events.map(|events| events.schedules.as_slice());
+    let first = |schedule: &Schedule| {
+        let dose = schedule.events.iter().find(
+            |event| matches!(&event.kind, EventKind::Dose { state: into, .. } if *into == state),
+        );
+        dose.map_or(0.0, |event| event.time)
+    };
+    let times: Vec<f64> = schedules.unwrap_or_default().iter().map(first).collect();
+    let each = frame.subjects().codes;
+    each.iter()
+        .map(|code| times.get(*code).copied().unwrap_or_default())
+        .collect()
 }
 
 fn position(model: &Model, source: Source, name: &str) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use super::event_record::{EventColumns, EventRecord, Kind};
 use crate::error::{Error, Result};
-use crate::model::{Equation, Model};
+use crate::model::{Equation, Feed, Model};
 use crate::ode::{Course, EventKind, Steady};
 
 /// What the record of a row gives; nothing for a record that is no dose, and for an amount of zero.
@@ -29,6 +29,7 @@ pub fn dose(
     check.repetition()?;
     let state = check.state()?;
     let course = check.course(&model.equations[state])?;
+    check.input(state)?;
     if record.amt == 0.0 && record.ss == 0.0 {
         return Ok(None);
     }
@@ -108,6 +109,7 @@ impl Check<'_> {
             let problem = format!("{} is {rate}.", self.name("RATE"));
             return Err(self.error("RATE", rate, problem, RATES));
         }
+        self.duration()?;
         if rate != 0.0 && amt == 0.0 && ss == 0.0 {
             let problem = format!(
                 "{} is {rate}, but there is no amount ({}).",
@@ -118,6 +120,23 @@ impl Check<'_> {
             return Err(self.error("RATE", rate, problem, hint));
         }
         Ok(())
+    }
+
+    fn duration(&self) -> Result<()> {
+        let EventRecord { dur, rate, .. } = *self.record;
+        let problem = match (dur, rate) {
+            (dur, _) if dur < 0.0 => {
+                format!("{} is {dur}; it takes a positive time.", self.name("DUR"))
+            }
+            (dur, rate) if dur > 0.0 && rate != 0.0 => format!(
+                "{} is {dur} and {} is {rate}; one of them says how fast the amount comes in.",
+                self.name("DUR"),
+                self.name("RATE")
+            ),
+            _ => return Ok(()),
+        };
+        let hint = "Leave the other out, as in `events = c(dur = NA)`.";
+        Err(self.error("DUR", dur, problem, hint))
     }
 
     fn repetition(&self) -> Result<()> {
@@ -204,7 +223,7 @@ impl Check<'_> {
         if cmt == 0.0 {
             return Ok(0);
         }
-        let states = self.model.equations.iter().enumerate();
+        let states = self.model.visible().iter().enumerate();
         let mut found = states.clone().filter(|(k, _)| (*k as f64) + 1.0 == cmt);
         if let Some((k, _)) = found.next() {
             return Ok(k);
@@ -217,6 +236,40 @@ impl Check<'_> {
             listed.join(", ")
         );
         Err(self.error("CMT", cmt, problem, hint))
+    }
+
+    /// Input functions take what comes in at once, each at its time.
+    fn input(&self, state: usize) -> Result<()> {
+        let EventRecord { rate, ss, .. } = *self.record;
+        let feeds: Vec<Feed> = self.model.feeds(state).map(|(_, feed)| feed).collect();
+        let name = &self.model.equations[state].name;
+        let Some(other) = feeds.iter().find(|feed| feed.word != "first_order") else {
+            if feeds.len() > 1 && ss != 0.0 {
+                let problem = format!(
+                    "{} is {ss}, but doses into `{name}` come in by several input functions.",
+                    self.name("SS")
+                );
+                return Err(self.error("SS", ss, problem, HISTORY));
+            }
+            return Ok(());
+        };
+        let word = other.word;
+        if rate != 0.0 {
+            let problem = format!(
+                "{} is {rate}, but doses into `{name}` come in by {word}().",
+                self.name("RATE")
+            );
+            let hint = format!("Infusions go into a state whose equation has no {word}().");
+            return Err(self.error("RATE", rate, problem, hint));
+        }
+        if ss != 0.0 {
+            let problem = format!(
+                "{} is {ss}, but doses into `{name}` come in by {word}(), which has no steady state here.",
+                self.name("SS")
+            );
+            return Err(self.error("SS", ss, problem, HISTORY));
+        }
+        Ok(())
     }
 
     fn course(&self, equation: &Equation) -> Result<Course> {
@@ -248,10 +301,14 @@ impl Check<'_> {
             Course::Endless(rate)
         } else if rate > 0.0 {
             Course::Rate(rate)
+        } else if self.record.dur > 0.0 && self.record.amt > 0.0 {
+            Course::Duration(self.record.dur)
         } else {
             Course::Bolus
         })
     }
 }
 
+const HISTORY: &str =
+    "Give the doses that led to the steady state as records, or in one record with ADDL and II.";
 const RATES: &str = "0: bolus; above 0: the rate of an infusion; -1: the rate is `rate(state)` of the model; -2: its duration is `dur(state)`.";

@@ -6,13 +6,15 @@ use super::frame::Frame;
 use crate::error::{Error, Result};
 
 /// Columns of the frame that hold the event items, by their names here; `.` before them.
-pub const ITEMS: [&str; 8] = ["AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV"];
+pub const ITEMS: [&str; 9] = [
+    "AMT", "EVID", "CMT", "RATE", "II", "ADDL", "SS", "MDV", "DUR",
+];
 
 /// Event items of all rows.
 #[derive(Debug, Clone, Copy)]
 pub struct EventColumns<'a> {
     frame: &'a Frame,
-    columns: [Option<&'a [f64]>; 8],
+    columns: [Option<&'a [f64]>; 9],
 }
 
 impl<'a> EventColumns<'a> {
@@ -31,7 +33,7 @@ impl<'a> EventColumns<'a> {
     /// # Errors
     /// Items that are infinite, and kinds of records that there are not.
     pub fn record(&self, row: usize) -> Result<EventRecord> {
-        let mut values = [0.0; 8];
+        let mut values = [0.0; 9];
         for (i, column) in self.columns.iter().enumerate() {
             let value = column.map_or(0.0, |c| c[row]);
             if value.is_infinite() {
@@ -40,7 +42,7 @@ impl<'a> EventColumns<'a> {
             }
             values[i] = if value.is_nan() { 0.0 } else { value };
         }
-        let [amt, evid, cmt, rate, ii, addl, ss, mdv] = values;
+        let [amt, evid, cmt, rate, ii, addl, ss, mdv, dur] = values;
         let mut record = EventRecord {
             kind: Kind::Observation,
             cmt,
@@ -49,6 +51,7 @@ impl<'a> EventColumns<'a> {
             ii,
             addl,
             ss,
+            dur,
             observed: mdv == 0.0,
         };
         if mdv != 0.0 && mdv != 1.0 {
@@ -64,7 +67,9 @@ impl<'a> EventColumns<'a> {
         } else {
             Kind::Observation
         };
-        record.observed &= record.kind == Kind::Observation;
+        // Without EVID a row with an amount may hold an outcome beside it.
+        let both = self.columns[1].is_none() && record.kind == Kind::Dose;
+        record.observed &= both || record.kind == Kind::Observation;
         Ok(record)
     }
 
@@ -150,6 +155,8 @@ pub struct EventRecord {
     pub ii: f64,
     pub addl: f64,
     pub ss: f64,
+    /// Time over which the amount comes in, which is no item of PREDPP; read at doses alone.
+    pub dur: f64,
     /// Whether the row may hold an outcome.
     pub observed: bool,
 }

@@ -89,9 +89,11 @@ fn doses(events: &Events) -> impl Iterator<Item = (usize, Course)> + '_ {
 /// Say which properties of doses no record has a use for.
 pub fn unused(model: &Model, events: &Events) -> Vec<String> {
     let each = model.equations.iter().enumerate();
+    let each = each.filter(|(_, equation)| equation.feed.is_none());
+    let into = |state: usize| model.equations[state].feed.map_or(state, |feed| feed.owner);
     each.flat_map(|(k, equation)| {
         unused_of(equation, |is| {
-            doses(events).any(|(at, course)| at == k && is(course))
+            doses(events).any(|(at, course)| into(at) == k && is(course))
         })
     })
     .collect()

@@ -1,14 +1,15 @@
 //! Turn the dosing records of the data frame into one schedule a subject.
 //!
 //! Rows are taken in the order of time and, of one time, in that of the data frame. Without EVID a row with an amount,
-//! or with a rate at steady state, is a dose. Doses, resets, other records and rows with MDV = 1 hold no outcome.
+//! or with a rate at steady state, is a dose, and may hold an outcome, taken after it. Doses by EVID, resets, other records
+//! and rows with MDV = 1 hold no outcome.
 
 use std::cmp::Ordering;
 
 use super::event_check::dose;
 use super::event_record::{EventColumns, EventRecord, Kind};
 use super::frame::Frame;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorClass, Result};
 use crate::model::Model;
 use crate::ode::{Event, EventKind, Observation, Schedule};
 
@@ -48,8 +49,13 @@ impl Events {
         let mut position = vec![0; frame.n_rows];
         let mut schedules = Vec::with_capacity(rows.len());
         for list in rows {
+            let first = list.first().map_or(0.0, |row| time[*row]);
             let mut schedule = Schedule {
-                start: list.first().map_or(0.0, |row| time[*row].min(0.0)),
+                start: if frame.from_first_record {
+                    first
+                } else {
+                    first.min(0.0)
+                },
                 events: Vec::new(),
             };
             let met: Vec<f64> = list.iter().map(|row| time[*row]).collect();
@@ -69,6 +75,7 @@ impl Events {
                 }
             }
             schedule.events.sort_by(in_turn);
+            feed(&mut schedule, model)?;
             schedules.push(schedule);
         }
         Ok(Self {
@@ -131,6 +138,51 @@ fn give(schedule: &mut Schedule, met: &[f64], at: usize, record: &EventRecord, k
         });
         k += 1.0;
     }
+}
+
+/// Put doses that come in by input functions into the hidden states that take them.
+///
+/// # Errors
+/// The model was compiled for fewer doses.
+fn feed(schedule: &mut Schedule, model: &Model) -> Result<()> {
+    if model.visible().len() == model.equations.len() {
+        return Ok(());
+    }
+    let mut counts = vec![0; model.equations.len()];
+    let mut events = Vec::with_capacity(schedule.events.len());
+    for event in schedule.events.drain(..) {
+        let owner = match &event.kind {
+            EventKind::Dose { state, .. } => *state,
+            EventKind::Reset => {
+                events.push(event);
+                continue;
+            }
+        };
+        let feeds: Vec<_> = model.feeds(owner).collect();
+        if feeds.is_empty() {
+            events.push(event);
+            continue;
+        }
+        let count = counts[owner];
+        counts[owner] += 1;
+        let slots = feeds.iter().filter_map(|(_, feed)| feed.slot);
+        if slots.max().is_some_and(|last| count > last) {
+            let problem = format!("The model was compiled for fewer than {} doses.", count + 1);
+            return Err(Error::new(ErrorClass::Internal, "n_doses", problem));
+        }
+        for (hidden, _) in feeds
+            .iter()
+            .filter(|(_, feed)| feed.slot.unwrap_or(count) == count)
+        {
+            let mut own = event.clone();
+            if let EventKind::Dose { state, .. } = &mut own.kind {
+                *state = *hidden;
+            }
+            events.push(own);
+        }
+    }
+    schedule.events = events;
+    Ok(())
 }
 
 /// The time in the sorted list that is within `tolerance` of `time`, else `time`.

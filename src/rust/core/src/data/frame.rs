@@ -20,6 +20,8 @@ pub struct Frame {
     pub groupings: Vec<Grouping>,
     /// The user's names of the event columns, by item (`AMT`); the columns are `.amt`, `.evid`, ...
     pub events: Vec<(String, String)>,
+    /// Whether states have their initial values at the first record of a subject instead of at time 0.
+    pub from_first_record: bool,
 }
 
 /// A column, or an interaction of columns, that tells groups of rows apart.

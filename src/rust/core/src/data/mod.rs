@@ -2,6 +2,7 @@
 
 pub mod covariates;
 mod derived;
+mod dose_clock;
 mod event_check;
 mod event_record;
 pub mod event_use;
@@ -12,6 +13,7 @@ pub mod records;
 mod steps;
 mod support;
 
+pub use dose_clock::DoseClock;
 pub use events::Events;
 pub use frame::{Frame, Grouping};
 pub use layout::{Block, Lane, Layout};

@@ -49,7 +49,7 @@ impl Records {
         let rows = canonical_rows(model, frame, &subjects, &columns);
         let events = read_events(model, frame, &rows, &mut columns)?;
         let followed = followed(model, events.as_deref(), rows);
-        derive(model, frame, &followed, &mut columns)?;
+        derive(model, frame, &followed, events.as_deref(), &mut columns)?;
         let columns = Arc::new(columns);
         let groupings = frame.groupings();
         if let Some(other) = groupings.iter().find(|g| g.name != frame.group) {
@@ -73,9 +73,6 @@ impl Records {
                     event_use::check(model, events)?;
                 }
             }
-        }
-        if need_outcomes && !model.effects.is_empty() {
-            all.iter().try_for_each(Self::check_levels)?;
         }
         Ok(all)
     }
@@ -228,7 +225,9 @@ impl Records {
         Ok(())
     }
 
-    fn check_levels(&self) -> Result<()> {
+    /// # Errors
+    /// A grouping of one level, whose variance the data cannot tell.
+    pub fn check_levels(&self) -> Result<()> {
         if self.n_subjects >= 2 {
             return Ok(());
         }
@@ -249,13 +248,7 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .filter(|name| !name.starts_with('.'))
         .collect();
     let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
-        _ if matches!(
-            column.source,
-            Source::PreviousTime(_) | Source::TimeStep | Source::Present(_)
-        ) =>
-        {
-            Ok(vec![0.0; frame.n_rows])
-        }
+        _ if column.source.is_derived() => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.source != Source::Data => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
         found => found.map(<[f64]>::to_vec),
@@ -273,11 +266,16 @@ fn read_events(
     if model.equations.is_empty() {
         return Ok(None);
     }
-    let events = Events::new(model, frame, rows)?;
+    let mut events = Events::new(model, frame, rows)?;
     for outcome in &model.outcomes {
         let values = columns[outcome.column as usize].iter_mut();
         for (value, _) in values.zip(&events.observed).filter(|(_, seen)| !**seen) {
             *value = f64::NAN;
+        }
+        // A dose with an outcome beside it is met as any other row that has one.
+        let values = columns[outcome.column as usize].iter();
+        for (steps, value) in events.steps.iter_mut().zip(values) {
+            *steps |= !value.is_nan();
         }
     }
     Ok(Some(Arc::new(events)))

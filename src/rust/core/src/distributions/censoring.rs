@@ -5,19 +5,23 @@
 //! they are small, so that no digits are lost far out.
 
 use super::log_space::log1mexp;
-use super::{exponential, laplace, logistic, lognormal, normal, weibull, Density};
+use super::{exponential, laplace, logistic, lognormal, normal, transformed, weibull, Density};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
 use std::f64::consts::LN_2;
 
 /// Families that have a distribution function here.
-pub const FAMILIES: [&str; 6] = [
+pub const FAMILIES: [&str; 10] = [
     "normal",
     "lognormal",
     "exponential",
     "weibull",
     "logistic",
     "laplace",
+    "box_cox",
+    "yeo_johnson",
+    "logit_normal",
+    "probit_normal",
 ];
 
 /// `(ln F(x), ln(1 - F(x)))`, or `None` for a family without a distribution function.
@@ -29,7 +33,7 @@ pub fn log_tails(g: &mut Graph, family: &str, arguments: &[Node], x: Node) -> Op
         ("weibull", [a, b]) => weibull::log_tails(g, x, [*a, *b]),
         ("logistic", [a, b]) => logistic::log_tails(g, x, [*a, *b]),
         ("laplace", [a, b]) => laplace::log_tails(g, x, [*a, *b]),
-        _ => return None,
+        _ => return transformed::log_tails(g, family, x, arguments),
     })
 }
 

@@ -1,9 +1,13 @@
 //! Draw values of the families, one at a time.
 
+use super::transformed;
 use rand::Rng;
 use rand_distr::{
     Beta, Binomial, Distribution, Exp1, Gamma, Open01, Poisson, StandardNormal, StudentT,
 };
+
+/// Draws after which a scale is taken to have no values there.
+const MOST: usize = 1000;
 
 /// Draw one outcome of a family. `arguments` are the values of `Density::arguments`. NaN where an argument is outside its
 /// domain, and for a family that cannot be drawn from (`custom`).
@@ -25,7 +29,8 @@ pub fn draw(family: &str, arguments: &[f64], rng: &mut (impl Rng + ?Sized)) -> f
     }
 }
 
-/// Draw a value of a continuous family.
+/// Draw a value of a continuous family. Of one that is normal on a scale without the value that was drawn there, draw
+/// again.
 pub(super) fn continuous(family: &str, arguments: &[f64], rng: &mut (impl Rng + ?Sized)) -> f64 {
     match (family, arguments) {
         ("normal", [mean, sd]) => mean + sd * normal(rng),
@@ -42,6 +47,11 @@ pub(super) fn continuous(family: &str, arguments: &[f64], rng: &mut (impl Rng + 
         ("beta", [a, b]) => Beta::new(*a, *b).map_or(f64::NAN, |x| x.sample(rng)),
         ("exponential", [scale]) => scale * exponential(rng),
         ("weibull", [shape, scale]) => scale * exponential(rng).powf(1.0 / shape),
+        (_, [center, sd, more @ ..]) if transformed::FAMILIES.contains(&family) => {
+            let mut draws = (0..MOST).map(|_| center + sd * normal(rng));
+            let value = draws.find_map(|v| transformed::inverse(family, v, more));
+            value.unwrap_or(f64::NAN)
+        }
         _ => f64::NAN,
     }
 }

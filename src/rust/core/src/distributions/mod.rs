@@ -26,6 +26,7 @@ pub mod normal;
 pub mod ordered;
 pub mod poisson;
 pub mod student_t;
+pub mod transformed;
 pub mod transition;
 pub mod weibull;
 

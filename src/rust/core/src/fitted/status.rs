@@ -9,6 +9,8 @@ pub enum FitStatus {
     Stalled,
     NotFinite,
     Interrupted,
+    /// Nothing ran: the values are those that were given.
+    Evaluated,
 }
 
 impl FitStatus {
@@ -19,6 +21,7 @@ impl FitStatus {
             Self::Stalled => "stalled",
             Self::NotFinite => "not_finite",
             Self::Interrupted => "interrupted",
+            Self::Evaluated => "evaluated",
         }
     }
 }

@@ -50,6 +50,15 @@ pub fn posterior(
 /// # Errors
 /// A population distribution that does not exist.
 pub fn log_lik(joint: &Joint, theta: &[f64], posterior: &Posterior) -> Result<f64> {
+    let at_modes: f64 = log_density(joint, theta, &centers(joint, posterior))?
+        .iter()
+        .sum();
+    let volume = |q: &Gaussian| q.dim() as f64 * LN_SQRT_2PI + q.log_det();
+    Ok(at_modes + posterior.iter().map(volume).sum::<f64>())
+}
+
+/// Where the posteriors have their means.
+pub fn centers(joint: &Joint, posterior: &Posterior) -> Points {
     let batches = Batches::new(joint);
     let parts = joint.parts.iter();
     let mut values: Vec<Vec<f64>> = parts
@@ -63,11 +72,7 @@ pub fn log_lik(joint: &Joint, theta: &[f64], posterior: &Posterior) -> Result<f6
             values[c.group][c.level * joint.parts[c.group].n_phi() + c.effect] = *x;
         }
     }
-    let at_modes: f64 = log_density(joint, theta, &joint.points(values))?
-        .iter()
-        .sum();
-    let volume = |q: &Gaussian| q.dim() as f64 * LN_SQRT_2PI + q.log_det();
-    Ok(at_modes + posterior.iter().map(volume).sum::<f64>())
+    joint.points(values)
 }
 
 fn is_finite(q: &Gaussian) -> bool {

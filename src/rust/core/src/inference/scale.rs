@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::ir::column::{Column, LANES};
 use crate::language::specification::Scale;
-use crate::problem::{Joint, Means, Points, Values};
+use crate::problem::{Joint, Means, Points, Predicted, Values};
 
 /// A residual error this part of what residuals about typical predictions say is too small to start from.
 const SMALLEST: f64 = 1e-3;
@@ -49,7 +49,7 @@ pub fn matched_start(joint: &Joint) -> Vec<f64> {
     theta
 }
 
-/// `c` of each normal or lognormal outcome.
+/// `c` of each outcome that is normal on some scale.
 fn ratios(joint: &Joint) -> Vec<Option<f64>> {
     let theta = &joint.theta.start;
     let means = joint.parts.iter().map(|part| {
@@ -75,20 +75,19 @@ fn ratios(joint: &Joint) -> Vec<Option<f64>> {
             own[root] = *column;
         });
         for (o, outcome) in problem.model.outcomes.iter().enumerate() {
-            let (Some((mean, sd)), false) = (places[o], outcome.censored) else {
+            let (Some(place), false) = (places[o], outcome.censored) else {
                 continue;
             };
-            let logarithm = outcome.family == "lognormal";
-            if !logarithm && outcome.family != "normal" {
+            if place.weighted.is_none() && outcome.family != "normal" {
                 continue;
             }
             let column = &problem.records.columns[outcome.column as usize];
             for (l, lane) in block.lanes.iter().enumerate() {
                 let records = &layout.rows[lane.subject as usize];
                 for (row, record) in rows.iter().zip(records) {
-                    let (y, f, s) = (column[*record], row[mean].0[l], row[sd].0[l]);
-                    let r = if logarithm { y.ln() - f.ln() } else { y - f };
-                    let square = (r / s) * (r / s);
+                    let plain = || (column[*record] - row[place.mean].0[l]) / row[place.sd].0[l];
+                    let r = place.weighted.map_or_else(plain, |root| row[root].0[l]);
+                    let square = r * r;
                     if square.is_finite() {
                         sums[o].0 += square;
                         sums[o].1 += 1.0;
@@ -102,12 +101,24 @@ fn ratios(joint: &Joint) -> Vec<Option<f64>> {
 }
 
 /// For each outcome with both the roots of its prediction and of its residual standard deviation.
-fn places(predicted: &[(bool, bool)]) -> Vec<Option<(usize, usize)>> {
+fn places(predicted: &[Predicted]) -> Vec<Option<Place>> {
     let mut next = 0;
     let mut found = Vec::new();
-    for (mean, sd) in predicted {
-        found.push((*mean && *sd).then_some((next, next + 1)));
-        next += usize::from(*mean) + usize::from(*sd);
+    for has in predicted {
+        found.push((has.value && has.sd).then_some(Place {
+            mean: next,
+            sd: next + 1,
+            weighted: has.weighted.then_some(next + 2),
+        }));
+        next += has.count();
     }
     found
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    mean: usize,
+    sd: usize,
+    /// Of the residual itself where the outcome is normal on another scale.
+    weighted: Option<usize>,
 }

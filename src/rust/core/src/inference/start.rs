@@ -114,7 +114,12 @@ impl Place<'_> {
         let mut found = self.rows(&programs.prediction).into_iter();
         let mut take = |has: bool| has.then(|| found.next()).flatten();
         let each = programs.predicted.iter();
-        each.map(|(mean, sd)| [take(*mean), take(*sd)]).collect()
+        each.map(|has| {
+            let both = [take(has.value), take(has.sd)];
+            take(has.weighted);
+            both
+        })
+        .collect()
     }
 
     /// Name the first observation of the subject without a density at its mean.

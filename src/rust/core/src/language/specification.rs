@@ -19,6 +19,12 @@ pub struct Specification {
     /// True when the data have the columns `.cens` and `.limit`, which say what values are censored.
     #[serde(default)]
     pub censoring: bool,
+    /// The most doses a subject of the data gets, for input functions that count them.
+    #[serde(default)]
+    pub n_doses: usize,
+    /// Which of `tad`, `tsld` and `tafd` are no columns of the data, so that they are times since doses.
+    #[serde(default, deserialize_with = "texts")]
+    pub clocks: Vec<String>,
 }
 
 impl Specification {
@@ -140,6 +146,8 @@ pub enum Interpolation {
     /// The last value carried forward.
     #[default]
     Constant,
+    /// The value of the record that ends an interval governs it, as in NONMEM.
+    Next,
     Linear,
     CubicSpline,
     Akima,

@@ -2,14 +2,15 @@
 
 /// Functions of the code block.
 #[rustfmt::skip]
-pub const FUNCTIONS: [&str; 73] = [
+pub const FUNCTIONS: [&str; 81] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
     "pmin", "pmax", "ifelse", "if", "c", "[", "sum", "prod", "length", "rep", "diag", "%*%", "mean",
     "(", "trigamma", ":", "seq_len", "seq_along", "seq", "numeric", "matrix", "t", "nrow", "ncol",
     "cumsum", "cumprod", "rev", "crossprod", "tcrossprod", "outer", "rowSums", "colSums", "rbind",
-    "linear_compartments",
+    "linear_compartments", "transit", "inverse_gaussian", "weibull_input", "first_order", "zero_order",
+    "tad", "tsld", "tafd",
 ];
 
 /// Families of random effects.
@@ -24,9 +25,13 @@ pub const RANDOM_FAMILIES: [&str; 7] = [
 ];
 
 /// Families of outcomes.
-pub const OUTCOME_FAMILIES: [&str; 22] = [
+pub const OUTCOME_FAMILIES: [&str; 26] = [
     "normal",
     "lognormal",
+    "box_cox",
+    "yeo_johnson",
+    "logit_normal",
+    "probit_normal",
     "student_t",
     "laplace",
     "logistic",
@@ -50,7 +55,15 @@ pub const OUTCOME_FAMILIES: [&str; 22] = [
 ];
 
 /// Shorthands of the residual error.
-pub const ERROR_MODELS: [&str; 4] = ["add", "prop", "add_prop", "add_prop_sd"];
+pub const ERROR_MODELS: [&str; 7] = [
+    "add",
+    "prop",
+    "pow",
+    "add_prop",
+    "add_prop_sd",
+    "add_pow",
+    "add_pow_sd",
+];
 
 /// Number of insertions, deletions, substitutions and exchanges of neighbors between two words, without case
 /// (optimal string alignment).

@@ -12,8 +12,10 @@ use crate::inference::information::{self, Information};
 use crate::inference::posterior::Posterior;
 use crate::problem::Theta;
 
-/// Gain in `-2 log L` that one more step may promise where the search ends: a tenth of a standard error.
-pub const TOLERANCE: f64 = 0.01;
+/// Gain in `-2 log L` that one more step may promise where the search ends; where each draw asks for the solution of
+/// differential equations, that of a tenth of a standard error.
+pub const TOLERANCE: f64 = 0.003;
+const TOLERANCE_OF_SOLUTIONS: f64 = 0.01;
 
 /// Noise of that gain, and error of the log-likelihood, below which the likelihood counts as known, and the tolerance then.
 const KNOWN: f64 = 1e-6;
@@ -61,6 +63,8 @@ pub struct Look {
     pub is_full: bool,
     /// Standard errors that were walked since the proposal was made.
     pub walked: f64,
+    /// Whether draws ask for solutions of differential equations.
+    is_solved: bool,
     /// What was known of the observed information before second derivatives of elsewhere took their places.
     closed: Option<Closed>,
 }
@@ -84,9 +88,21 @@ impl Look {
     /// Whether a further step promises no more than tolerance and noise.
     pub fn is_there(&self) -> bool {
         let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
+        !saddle && self.gain <= self.tolerance() + self.noise
+    }
+
+    fn tolerance(&self) -> f64 {
+        let n = self.information.free.len();
+        let ridge = |spectrum: &Spectrum| !spectrum.lost(&spectrum.covariance(n)).is_empty();
         // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
-        let tolerance = if self.is_known() { KNOWN } else { TOLERANCE };
-        !saddle && self.gain <= tolerance + self.noise
+        if self.is_known() {
+            KNOWN
+        // Along a ridge steps promise too little.
+        } else if !self.is_solved || self.spectrum.as_ref().is_some_and(ridge) {
+            TOLERANCE
+        } else {
+            TOLERANCE_OF_SOLUTIONS
+        }
     }
 
     /// Whether draws hardly matter.
@@ -290,6 +306,7 @@ impl Search<'_> {
             noise,
             is_full: true,
             walked: 0.0,
+            is_solved: self.joint.main().form.dynamics.is_some(),
             closed: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::arrive::Search;
 use super::look::{Look, TOLERANCE};
+use crate::inference::laplace;
 use crate::inference::posterior::Posterior;
 use crate::problem::Theta;
 
@@ -86,7 +87,9 @@ impl Search<'_> {
         if walked < NEAR {
             return Some((from.proposal.clone(), walked));
         }
-        let q = self.laplace(theta, None).ok()?;
+        // A search from the population's means may find another mode of a subject far from them.
+        let first = laplace::centers(self.joint, &from.proposal);
+        let q = self.laplace(theta, Some(&first)).ok()?;
         let moved = self.sampling(theta, round, self.draws).moved(&q).ok()?;
         Some((moved, 0.0))
     }

@@ -1,7 +1,9 @@
 //! Compile expressions: symbols, operators and functions on scalars, vectors and small matrices.
 
 use super::arguments::{arranged, formals};
+use super::clock;
 use super::compartments;
+use super::inputs;
 use super::scope::Scope;
 use super::shape::shaping;
 use super::value::Value;
@@ -35,6 +37,10 @@ impl Scope {
     ) -> Result<Value> {
         match (call, args) {
             ("[", _) => return self.element(args, statement),
+            (word, _) if inputs::is_input(word) => return self.input(word, args, names, statement),
+            (word, _) if clock::WORDS.contains(&word) => {
+                return self.since_dose(word, args, statement)
+            }
             (compartments::WORD, _) => return self.compartments(args, names, statement),
             ("==" | "!=", [left, right]) => {
                 if let Some(test) = self.level_test(left, right)? {

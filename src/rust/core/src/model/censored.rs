@@ -133,7 +133,7 @@ fn by_data(scope: &mut Scope, outcome: &mut Outcome, y: Node) {
     let (_, kind) = scope.sourced(".cens", Source::Censoring, &outcome.text);
     let (_, limit) = scope.sourced(".limit", Source::Limit, &outcome.text);
     let (g, inner) = (&mut scope.graph, outcome.density.clone());
-    let positive = outcome.support != Support::Real;
+    let positive = matches!(outcome.support, Support::Positive | Support::NonNegative);
     let density = censoring::by_data(g, &outcome.family, [y, kind, limit], inner, positive);
     if let Some(density) = density {
         outcome.density = density;

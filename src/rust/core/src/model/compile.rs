@@ -18,6 +18,8 @@ use crate::language::specification::{Random, Specification};
 pub fn compile(spec: &Specification) -> Result<Model> {
     let mut scope = Scope::new();
     scope.censoring = spec.censoring;
+    scope.n_doses = spec.n_doses;
+    scope.clocks.clone_from(&spec.clocks);
     let mut parameters = Vec::new();
     let mut n_theta = 0;
     for entry in &spec.parameters {

@@ -7,9 +7,10 @@
 use super::compartments::{self, Compartments};
 use super::scope::{Kind, Scope};
 use super::value::Value;
-use super::{Equation, Source};
+use super::{Equation, Feed, Source};
 use crate::error::{Error, Result};
-use crate::ir::graph::{Node, Op};
+use crate::ir::graph::{Graph, Node, Op};
+use crate::ir::op::Binary;
 use crate::language::expression::Expression;
 use crate::language::specification::{DosingProperty, Specification, Statement};
 use crate::language::words;
@@ -21,6 +22,8 @@ pub const TIME: &str = "t";
 #[derive(Debug, Clone, Default)]
 pub struct States {
     list: Vec<State>,
+    /// The state whose equation is compiled.
+    deriving: Option<usize>,
     pub linear: Option<Compartments>,
 }
 
@@ -35,6 +38,8 @@ struct State {
     initial: Option<Node>,
     /// In the order of [`DosingProperty`].
     dosing: [Option<Node>; 4],
+    /// For a hidden state what it is there for.
+    feed: Option<Feed>,
 }
 
 impl States {
@@ -42,8 +47,9 @@ impl States {
         self.list.len()
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.list.iter().map(|state| state.name.as_str())
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        let visible = self.list.iter().filter(|state| state.feed.is_none());
+        visible.map(|state| state.name.as_str())
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -70,8 +76,55 @@ impl States {
             rhs: None,
             initial: None,
             dosing: [None; 4],
+            feed: None,
         });
         Ok(())
+    }
+
+    pub fn deriving(&self) -> Option<usize> {
+        self.deriving
+    }
+
+    /// The lag of doses into a state, as far as it is known.
+    pub fn lag(&self, state: usize) -> Option<Node> {
+        let state = self.list.get(state)?;
+        state.dosing[DosingProperty::Alag as usize]
+    }
+
+    /// Add a hidden state.
+    pub fn hide(&mut self, feed: Feed) -> usize {
+        let (name, text) = match self.list.get(feed.owner) {
+            Some(owner) => (
+                format!("{} of {}()", owner.name, feed.word),
+                owner.text.clone(),
+            ),
+            None => (String::new(), String::new()),
+        };
+        self.list.push(State {
+            name,
+            text,
+            linear: false,
+            rhs: None,
+            initial: None,
+            dosing: [None; 4],
+            feed: Some(feed),
+        });
+        self.list.len() - 1
+    }
+
+    /// The hidden state of one dose, which all functions of a state share.
+    pub fn slot(&mut self, owner: usize, slot: usize, word: &'static str) -> usize {
+        let taken = |state: &State| {
+            let feed = state.feed.filter(|feed| feed.owner == owner);
+            feed.is_some_and(|feed| feed.slot == Some(slot))
+        };
+        let known = self.list.iter().position(taken);
+        known.unwrap_or_else(|| {
+            self.hide(Feed {
+                slot: Some(slot),
+                ..Feed::new(owner, word)
+            })
+        })
     }
 }
 
@@ -100,6 +153,7 @@ fn twice(earlier: &State, name: &str) -> Error {
 pub fn find(scope: &mut Scope, spec: &Specification) -> Result<()> {
     let mut states = States {
         list: Vec::new(),
+        deriving: None,
         linear: compartments::find(&spec.statements)?,
     };
     if let Some(linear) = states.linear.clone() {
@@ -190,7 +244,10 @@ impl Scope {
     }
 
     fn derivative(&mut self, state: &str, value: &Expression, text: &str) -> Result<Node> {
-        self.scalar(value, text).map_err(|error| {
+        self.states.deriving = self.states.position(state);
+        let rhs = self.scalar(value, text);
+        self.states.deriving = None;
+        rhs.map_err(|error| {
             if error.reason == "wrong_shape" && error.hint.is_none() {
                 let first = format!("d/dt({state}1)");
                 error.hint(format!(
@@ -242,7 +299,7 @@ impl Scope {
     }
 
     /// The name of the first state, or of the time, on which a value depends.
-    fn changing(&self, node: Node) -> Option<String> {
+    pub(super) fn changing(&self, node: Node) -> Option<String> {
         let needed = self.graph.reachable(&[node]);
         let mut nodes = self.graph.nodes().filter(|n| needed[n.index()]);
         nodes.find_map(|n| match self.graph.op(n) {
@@ -276,7 +333,7 @@ impl Scope {
     ///
     /// # Errors
     /// `t` is a name of the model; `linear_compartments()` stands where it is never computed.
-    pub fn equations(&self) -> Result<Vec<Equation>> {
+    pub fn equations(&mut self) -> Result<Vec<Equation>> {
         let list = &self.states.list;
         let Some(first) = list.first() else {
             return Ok(Vec::new());
@@ -293,7 +350,28 @@ impl Scope {
             .field("name", TIME)
             .hint("Give the parameter, effect or variable another name."));
         }
-        list.iter().map(State::complete).collect()
+        for k in 0..list.len() {
+            self.feed(k);
+        }
+        self.states.list.iter().map(State::complete).collect()
+    }
+
+    /// Doses into a hidden state are those of its owner, but for what the input function says.
+    fn feed(&mut self, k: usize) {
+        let list = &mut self.states.list;
+        let Some(feed) = list[k].feed else { return };
+        let [fraction, lag, rate, duration] = list[feed.owner].dosing;
+        let g = &mut self.graph;
+        let both = |g: &mut Graph, a: Option<Node>, b: Option<Node>, f| match (a, b) {
+            (Some(a), Some(b)) => Some(g.binary(f, a, b)),
+            (a, b) => a.or(b),
+        };
+        list[k].dosing = [
+            both(g, fraction, feed.per, Binary::Mul),
+            both(g, lag, feed.lag, Binary::Add),
+            rate,
+            duration,
+        ];
     }
 }
 
@@ -323,6 +401,7 @@ impl State {
             lag,
             rate,
             duration,
+            feed: self.feed,
             text: self.text.clone(),
         })
     }

@@ -3,6 +3,7 @@
 mod arguments;
 mod call;
 mod censored;
+mod clock;
 mod compartments;
 mod compile;
 mod control;
@@ -11,6 +12,7 @@ mod covariates;
 mod declared;
 mod equations;
 mod index;
+mod inputs;
 mod matrix;
 mod matrix_log;
 mod outcome;
@@ -23,6 +25,7 @@ mod sequence;
 mod shape;
 mod solver;
 mod special;
+mod spread;
 mod start;
 mod statements;
 mod stick;
@@ -76,7 +79,35 @@ pub struct Equation {
     pub lag: Option<Node>,
     pub rate: Option<Node>,
     pub duration: Option<Node>,
+    /// What takes doses of another state; `None` for a state of the user.
+    pub feed: Option<Feed>,
     pub text: String,
+}
+
+/// A hidden state that takes doses of another, for an input function.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Feed {
+    /// The state whose equation has the function.
+    pub owner: usize,
+    /// The function.
+    pub word: &'static str,
+    /// Which dose of a subject into `owner` it takes; `None`: all of them.
+    pub slot: Option<usize>,
+    /// By how much its doses are later than those of `owner`, and by what their amounts are multiplied.
+    pub lag: Option<Node>,
+    pub per: Option<Node>,
+}
+
+impl Feed {
+    fn new(owner: usize, word: &'static str) -> Self {
+        Self {
+            owner,
+            word,
+            slot: None,
+            lag: None,
+            per: None,
+        }
+    }
 }
 
 /// A data column and the first statement that reads it.
@@ -105,6 +136,18 @@ pub enum Source {
     TimeStep,
     /// 1 where the outcome in this column is present, else 0.
     Present(u32),
+    /// Time of the dose that the subject gets into this state, which is hidden and takes one; 0 where there is none.
+    DoseTime(u32),
+    /// Time of the subject's last dose (into this state), of the first before it.
+    LastDose(Option<u32>),
+    FirstDose(Option<u32>),
+}
+
+impl Source {
+    /// Whether no column that comes with the data is read for it.
+    pub fn is_derived(self) -> bool {
+        !matches!(self, Self::Data | Self::Censoring | Self::Limit)
+    }
 }
 
 /// What the user declared of a data column, to be checked against the data.
@@ -232,6 +275,23 @@ pub enum Covariance {
 }
 
 impl Model {
+    /// The states of the user, in the order of compartment numbers; hidden ones stand behind them.
+    pub fn visible(&self) -> &[Equation] {
+        let n = self
+            .equations
+            .iter()
+            .take_while(|e| e.feed.is_none())
+            .count();
+        &self.equations[..n]
+    }
+
+    /// Hidden states that take the doses of a state.
+    pub fn feeds(&self, owner: usize) -> impl Iterator<Item = (usize, Feed)> + '_ {
+        let hidden = self.equations.iter().enumerate();
+        let hidden = hidden.filter_map(|(k, e)| e.feed.map(|feed| (k, feed)));
+        hidden.filter(move |(_, feed)| feed.owner == owner)
+    }
+
     /// Coordinates of `phi` of one grouping.
     pub fn effects_of(&self, group: usize) -> std::ops::Range<usize> {
         let mine = |e: &&Effect| e.group == group;
@@ -277,13 +337,15 @@ impl EffectBlock {
 }
 
 /// What kind of values an outcome column may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Support {
     Real,
     Positive,
     NonNegative,
     /// Between 0 and 1, both excluded.
     Share,
+    /// Between two numbers, both excluded.
+    Between(f64, f64),
     ZeroOne,
     Count,
     /// One of `1..K`.

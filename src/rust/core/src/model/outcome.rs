@@ -1,14 +1,17 @@
 //! Compile an outcome: its family, the arguments and the column that holds its values.
 
+use super::arguments::arranged;
 use super::censored::{censored, parts, refuse};
 use super::random::{arguments, family};
 use super::scope::Scope;
+use super::spread::spread;
 use super::value::Value;
 use super::{sequence, CovariateKind, Outcome, Source, Support};
-use crate::distributions::{self, categorical, event, lognormal, normal, ordered, Density, Spread};
+use crate::distributions::{
+    self, categorical, event, lognormal, normal, ordered, transformed, Density,
+};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
-use crate::ir::op::{Binary, Unary};
 use crate::language::expression::Expression;
 use crate::language::words;
 
@@ -27,6 +30,9 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
     let (index, y) = scope.column(column, text);
     let (support, density) = match family {
         "normal" | "lognormal" => gaussian(scope, family, dist, y, text)?,
+        family if transformed::FAMILIES.contains(&family) => {
+            on_scale(scope, family, dist, y, text)?
+        }
         "categorical" => {
             let probs = vector(scope, dist, &["probs"], text)?;
             let density = categorical::density(&mut scope.graph, y, &probs.1);
@@ -80,6 +86,66 @@ fn gaussian(
     } else {
         (Support::Positive, lognormal::density(g, y, mean, spread))
     })
+}
+
+/// A family that is normal on another scale: its median, the spread there, and what the scale depends on.
+fn on_scale(
+    scope: &mut Scope,
+    family: &str,
+    dist: &Expression,
+    y: Node,
+    text: &str,
+) -> Result<(Support, Density)> {
+    let Expression::Call { args, names, .. } = dist else {
+        return Err(incomplete(family));
+    };
+    let bounded = matches!(family, "logit_normal" | "probit_normal");
+    let wanted: &[&str] = if bounded {
+        &["median", "sd", "lower", "upper"]
+    } else {
+        &["median", "sd", "lambda"]
+    };
+    let slots = arranged(family, args, names, wanted)?;
+    let [Some(median), Some(sd), more @ ..] = slots.as_slice() else {
+        return Err(incomplete(family));
+    };
+    let median = scope.scalar(median, text)?;
+    let spread = spread(scope, sd, median, text)?;
+    let mut nodes = Vec::new();
+    for (argument, default) in more.iter().zip([0.0, 1.0]) {
+        nodes.push(match argument {
+            Some(argument) => scope.scalar(argument, text)?,
+            None if bounded => scope.graph.constant(default),
+            None => return Err(incomplete(family)),
+        });
+    }
+    let g = &mut scope.graph;
+    let scale = transformed::Scale::of(family, &nodes).ok_or_else(|| incomplete(family))?;
+    let constants: Vec<Option<f64>> = nodes.iter().map(|n| g.as_constant(*n)).collect();
+    let support = match (family, constants.as_slice()) {
+        (_, [Some(lower), Some(upper)]) if lower >= upper => {
+            let problem = format!("The lower bound {lower} is not below the upper bound {upper}.");
+            return Err(Error::model("bounds_out_of_order", problem));
+        }
+        (_, [Some(lower), Some(upper)]) => Support::Between(*lower, *upper),
+        ("box_cox", _) => Support::Positive,
+        _ => Support::Real,
+    };
+    let density = transformed::density(g, y, median, spread, (scale, &nodes));
+    Ok((support, density))
+}
+
+fn incomplete(family: &str) -> Error {
+    let (needs, example) = if matches!(family, "logit_normal" | "probit_normal") {
+        (
+            "a median and an SD; its bounds are 0 and 1 unless given: median, sd, lower, upper",
+            "lower = 0, upper = 100",
+        )
+    } else {
+        ("3 arguments: median, sd, lambda", "lambda")
+    };
+    Error::model("argument_count", format!("`{family}()` takes {needs}."))
+        .hint(format!("Write `y ~ {family}(f, sigma, {example})`."))
 }
 
 /// A family whose arguments are scalars.
@@ -205,41 +271,5 @@ fn custom(scope: &mut Scope, dist: &Expression, text: &str) -> Result<Density> {
         sd: None,
         information: None,
         arguments: Vec::new(),
-    })
-}
-
-/// The second argument of a Gaussian family: a standard deviation or a residual-error shorthand.
-fn spread(scope: &mut Scope, arg: &Expression, mean: Node, text: &str) -> Result<Spread> {
-    let shorthand = match arg {
-        Expression::Call { call, .. } => words::ERROR_MODELS.iter().find(|w| *w == call).copied(),
-        _ => None,
-    };
-    let Some(shorthand) = shorthand else {
-        return Ok(Spread::Sd(scope.scalar(arg, text)?));
-    };
-    let wanted: &[&str] = match shorthand {
-        "add" => &["a"],
-        "prop" => &["b"],
-        _ => &["a", "b"],
-    };
-    let mut values = Vec::new();
-    for arg in arguments(arg, wanted)? {
-        values.push(scope.scalar(arg, text)?);
-    }
-    let g = &mut scope.graph;
-    let size = g.unary(Unary::Abs, mean);
-    Ok(match (shorthand, values.as_slice()) {
-        ("prop", [b]) => Spread::Sd(g.mul(*b, size)),
-        ("add_prop", [a, b]) => {
-            let (a2, b2) = (g.square(*a), g.square(*b));
-            let f2 = g.square(mean);
-            let proportional = g.mul(b2, f2);
-            Spread::Variance(g.binary(Binary::Add, a2, proportional))
-        }
-        ("add_prop_sd", [a, b]) => {
-            let proportional = g.mul(*b, size);
-            Spread::Sd(g.add(*a, proportional))
-        }
-        _ => Spread::Sd(values[0]),
     })
 }

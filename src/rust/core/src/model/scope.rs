@@ -16,6 +16,10 @@ pub struct Scope {
     pub columns: Vec<Column>,
     /// True when the data say which values are censored.
     pub censoring: bool,
+    /// The most doses a subject gets into one state.
+    pub n_doses: usize,
+    /// Times since doses that are no columns of the data.
+    pub clocks: Vec<String>,
     /// Columns of which `covariates()` says something.
     pub covariates: Vec<Covariate>,
     pub factors: HashMap<String, Factor>,
@@ -96,6 +100,8 @@ impl Scope {
             n_steps: 0,
             states: States::default(),
             censoring: false,
+            n_doses: 0,
+            clocks: Vec::new(),
         }
     }
 
@@ -208,6 +214,9 @@ impl Scope {
             "FALSE" => Ok(Value::Scalar(self.graph.constant(0.0))),
             "" => Err(Error::model("empty_argument", "An argument is empty.")
                 .hint("Only an index may be left out, as in `m[1, ]`.")),
+            _ if self.clocks.iter().any(|word| word == name) => {
+                self.clock(name, None, statement).map(Value::Scalar)
+            }
             _ => Ok(Value::Scalar(self.column(name, statement).1)),
         }
     }

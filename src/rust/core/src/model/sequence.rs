@@ -8,7 +8,7 @@ use super::{Model, Outcome, OutcomeChain, Source, Support};
 use crate::distributions::chain::Chain;
 use crate::distributions::hmm::{hidden, observed};
 use crate::distributions::transition::transition_over;
-use crate::distributions::Density;
+use crate::distributions::{transformed, Density};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
@@ -325,9 +325,13 @@ fn seen_through(
     Ok(())
 }
 
-/// The mean of an emission: what its family predicts, but for the lognormal one, which predicts its median.
+/// The mean of an emission: what its family predicts, but for the lognormal one, which predicts its median. Families
+/// that are normal on another scale have none in closed form.
 fn mean(g: &mut Graph, state: &Outcome) -> Option<Node> {
     let prediction = state.density.prediction?;
+    if transformed::FAMILIES.contains(&state.family.as_str()) {
+        return None;
+    }
     if state.family != "lognormal" {
         return Some(prediction);
     }
@@ -339,12 +343,13 @@ fn mean(g: &mut Graph, state: &Outcome) -> Option<Node> {
 
 /// The values an outcome may have in some state. Densities and probabilities do not mix.
 fn common_support(states: &[Outcome]) -> Result<Support> {
-    use Support::{Count, NonNegative, Positive, Real, Share, ZeroOne};
+    use Support::{Between, Count, NonNegative, Positive, Real, Share, ZeroOne};
     let first = states[0].support;
+    let is_real = |s: &Support| matches!(s, Real | Positive | NonNegative | Share | Between(..));
     let all = |known: &[Support]| states.iter().all(|s| known.contains(&s.support));
     if all(&[first]) {
         Ok(first)
-    } else if all(&[Real, Positive, NonNegative, Share]) {
+    } else if states.iter().all(|s| is_real(&s.support)) {
         Ok(Real)
     } else if all(&[Count, ZeroOne]) {
         Ok(Count)
@@ -361,6 +366,14 @@ fn common_support(states: &[Outcome]) -> Result<Support> {
     }
 }
 
+fn between(g: &mut Graph, y: Node, lower: Node, upper: Node) -> Node {
+    let (above, below) = (
+        g.binary(Binary::Less, lower, y),
+        g.binary(Binary::Less, y, upper),
+    );
+    g.binary(Binary::And, above, below)
+}
+
 /// The log density in a state, minus infinity where only other states have one.
 fn within(g: &mut Graph, state: &Outcome, support: Support, y: Node) -> Node {
     if state.support == support {
@@ -370,12 +383,10 @@ fn within(g: &mut Graph, state: &Outcome, support: Support, y: Node) -> Node {
     let inside = match state.support {
         Support::Positive => g.binary(Binary::Less, zero, y),
         Support::NonNegative => g.binary(Binary::LessEqual, zero, y),
-        Support::Share => {
-            let (above, below) = (
-                g.binary(Binary::Less, zero, y),
-                g.binary(Binary::Less, y, one),
-            );
-            g.binary(Binary::And, above, below)
+        Support::Share => between(g, y, zero, one),
+        Support::Between(lower, upper) => {
+            let (lower, upper) = (g.constant(lower), g.constant(upper));
+            between(g, y, lower, upper)
         }
         Support::ZeroOne => g.binary(Binary::LessEqual, y, one),
         _ => return state.density.log_density,

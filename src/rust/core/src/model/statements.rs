@@ -1,6 +1,7 @@
 //! Compile the code block: statements in the order written.
 
 use super::index::Picked;
+use super::inputs::ordered;
 use super::outcome::outcome;
 use super::scope::{Kind, Scope};
 use super::value::Value;
@@ -19,7 +20,7 @@ pub type Statements = (Vec<Outcome>, Vec<(String, Vec<Node>)>);
 /// Those of the expressions, names used twice, no outcome.
 pub fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements> {
     let mut outcomes: Vec<Outcome> = Vec::new();
-    for statement in &spec.statements {
+    for statement in ordered(spec) {
         match statement {
             Statement::Outcome { column, dist, text } => {
                 check_outcome(scope, &outcomes, column).map_err(|e| e.at(text.clone()))?;

@@ -14,6 +14,7 @@ use std::cmp::Ordering;
 use super::dual::Dual;
 use super::inflow::{above_zero, inflow, lag, Inflow};
 use super::schedule::{Course, Event, EventKind, Schedule};
+use super::signals::Line;
 use super::system::Dosing;
 use super::task::Failure;
 use super::timeline::{Act, Slope, Stop, Stops};
@@ -34,7 +35,7 @@ pub struct Agenda<'a> {
     pub schedule: &'a Schedule,
     pub observations: &'a [Observation],
     /// From when on the lines of the signals hold, the first left out.
-    pub lines: &'a [f64],
+    pub lines: &'a [Line],
     /// `System::dosing`
     pub dosing: &'a [Dosing],
     /// Records whose doses have other values than the subject's others.
@@ -45,14 +46,17 @@ pub struct Agenda<'a> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Variant {
     pub record: usize,
+    /// Input functions put the dose of a record into several states.
+    pub state: usize,
     pub dosing: Dosing,
 }
 
 impl Agenda<'_> {
     /// What the model says of a dose.
     fn dosing(&self, event: &Event, state: usize) -> Dosing {
-        let mut own = self.variants.iter().filter(|v| v.record == event.record);
-        let own = own.next().map(|variant| variant.dosing);
+        let of = |v: &&Variant| v.record == event.record && v.state == state;
+        let own = self.variants.iter().find(of);
+        let own = own.map(|variant| variant.dosing);
         let usual = || self.dosing.get(state).copied().unwrap_or_default();
         own.unwrap_or_else(usual)
     }
@@ -67,7 +71,9 @@ impl Agenda<'_> {
                     Course::Endless(_) => true,
                     Course::ModeledRate | Course::ModeledDuration | Course::EndlessModeled => false,
                     Course::Bolus => dosing.lag.is_none(),
-                    Course::Rate(_) => dosing.lag.is_none() && dosing.fraction.is_none(),
+                    Course::Rate(_) | Course::Duration(_) => {
+                        dosing.lag.is_none() && dosing.fraction.is_none()
+                    }
                 }
             }
         };
@@ -75,11 +81,12 @@ impl Agenda<'_> {
     }
 }
 
-/// Among what happens at one time: what has no record of its own, then the records.
+/// Among what happens at one time: what has no record of its own, then the records, then what holds behind them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Turn {
     Ahead,
     Record(usize),
+    Behind,
 }
 
 #[derive(Debug)]
@@ -141,8 +148,13 @@ impl Planner {
         let cancels = events().filter(|e| e.kind.cancels());
         self.cancels.extend(cancels.map(|e| (e.time, e.record)));
         self.until = None;
-        for (i, time) in agenda.lines.iter().enumerate() {
-            self.put(Dual::constant(*time), Turn::Ahead, Act::Signals(i + 1));
+        for (i, line) in agenda.lines.iter().enumerate() {
+            let turn = if line.behind {
+                Turn::Behind
+            } else {
+                Turn::Ahead
+            };
+            self.put(Dual::constant(line.time), turn, Act::Signals(i + 1));
         }
         let horizon = self.horizon;
         for event in events().filter(|e| e.time <= horizon) {

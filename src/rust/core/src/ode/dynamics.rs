@@ -9,7 +9,7 @@ use super::counts::Counts;
 use super::lanes::Lanes;
 use super::linear::linearize;
 use super::schedule::{Course, EventKind, Schedule};
-use super::signals::Signals;
+use super::signals::{Line, Signals};
 use super::stiff::{self, Stiff};
 use super::system::{Control, Solver, System};
 use super::task::Wanted;
@@ -39,7 +39,7 @@ pub struct Subject {
     pub schedule: Schedule,
     pub signals: Signals,
     /// From when on the lines of the signals hold, the first left out.
-    pub lines: Vec<f64>,
+    pub lines: Vec<Line>,
     /// Records whose doses have other properties than the model gives to all.
     pub variants: Vec<Variant>,
 }

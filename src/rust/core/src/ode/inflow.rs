@@ -48,6 +48,10 @@ pub(super) fn inflow(
             let duration = above_zero(dosing.duration.map(read))?;
             (amount / duration, duration)
         }
+        Course::Duration(duration) => {
+            let duration = Dual::constant(duration);
+            (amount / duration, duration)
+        }
         Course::Rate(rate) => {
             let rate = Dual::constant(rate);
             (rate, amount / rate)

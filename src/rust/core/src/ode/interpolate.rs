@@ -33,7 +33,7 @@ impl Interpolant {
             .collect();
         let slopes = match kind {
             _ if secants.is_empty() => Vec::new(),
-            Interpolation::Constant => Vec::new(),
+            Interpolation::Constant | Interpolation::Next => Vec::new(),
             Interpolation::Linear => return Self::linear(knots, heights),
             Interpolation::CubicSpline => natural_slopes(&knots, &secants),
             Interpolation::Akima => akima_slopes(&secants),

@@ -35,7 +35,7 @@ pub use explicit::{Adjoint, Explicit, Outcome};
 pub use lanes::Lanes;
 pub use linear::March;
 pub use schedule::{Course, Event, EventKind, Schedule, Steady};
-pub use signals::Signals;
+pub use signals::{Line, Signals};
 pub use stiff::Stiff;
 pub use system::{Control, Dosing, Solver, System};
 pub use task::{Failure, LaneTask, Task, Wanted};

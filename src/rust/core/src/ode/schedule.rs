@@ -42,6 +42,8 @@ pub enum Course {
     Bolus,
     /// Infusion at this rate.
     Rate(f64),
+    /// Infusion over this time, whatever part of the amount is available.
+    Duration(f64),
     /// Infusion at the rate of the model (`RATE = -1`).
     ModeledRate,
     /// Infusion over the duration of the model (`RATE = -2`).

@@ -28,6 +28,7 @@ impl ConstantError {
         };
         let Theta { routes, .. } = &problem.theta;
         if !residual.constant
+            || !matches!(outcome.family.as_str(), "normal" | "lognormal")
             || routes[residual.theta] != Route::Residual
             || routes.iter().any(|route| route.is_open())
             || !problem.form.corrections.is_empty() && routes.contains(&Route::Law)

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::equations::Equations;
 use super::normal_form::RowLeaves;
-use crate::data::Records;
+use crate::data::{DoseClock, Records};
 use crate::ir::graph::Node;
-use crate::ir::scalar::ScalarProgram;
-use crate::model::Model;
+use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::model::{Column, Model, Source};
 use crate::ode::{Dynamics, RecordTime, Signals, Subject};
 
 impl Equations {
@@ -18,11 +18,14 @@ impl Equations {
         let events = records.events.as_ref().unwrap_or(&none);
         let subject = |(i, rows): (usize, &Vec<usize>)| {
             let times = rows.iter().filter_map(|r| events.time.get(*r).copied());
-            let times: Vec<f64> = times.collect();
+            let mut times: Vec<f64> = times.collect();
             let values = self.signals.iter();
-            let values: Vec<Vec<f64>> = values
+            let mut values: Vec<Vec<f64>> = values
                 .map(|v| rows.iter().map(|row| v[*row]).collect())
                 .collect();
+            for between in self.between.get(i).into_iter().flatten() {
+                between.put(&mut times, &mut values);
+            }
             let (signals, lines) = Signals::new(&self.system.signals, &times, &values);
             Subject {
                 schedule: events.schedules.get(i).cloned().unwrap_or_default(),
@@ -39,6 +42,86 @@ impl Equations {
         });
         let times = times.collect();
         Dynamics::new(self.system, subjects, times)
+    }
+}
+
+/// Values of all signals at a time that has no record.
+#[derive(Debug, Clone)]
+pub struct Between {
+    time: f64,
+    values: Vec<f64>,
+}
+
+impl Between {
+    /// Put it among the records, before those of its time.
+    fn put(&self, times: &mut Vec<f64>, values: &mut [Vec<f64>]) {
+        let at = times.partition_point(|t| *t < self.time);
+        times.insert(at, self.time);
+        for (list, value) in values.iter_mut().zip(&self.values) {
+            list.insert(at, *value);
+        }
+    }
+}
+
+/// At additional doses, where the time of the last dose jumps: the other columns have what their last record says.
+pub(super) fn signals_between(
+    model: &Model,
+    records: &Records,
+    signals: &[Node],
+) -> Vec<Vec<Between>> {
+    let jumps = |column: &Column| matches!(column.source, Source::LastDose(_));
+    let Some(events) = records.events.as_ref() else {
+        return Vec::new();
+    };
+    if !model.columns.iter().any(jumps) {
+        return Vec::new();
+    }
+    let clock = DoseClock::of_events(model, events);
+    let program = ScalarProgram::new(&model.graph, signals);
+    let mut memory = Vec::new();
+    let mut found = Vec::with_capacity(records.rows.len());
+    for (subject, rows) in records.rows.iter().enumerate() {
+        let mut own = Vec::new();
+        for time in clock.additional(subject) {
+            let later = rows.partition_point(|row| events.time[*row] < time);
+            let leaves = AtDose {
+                before: RowLeaves {
+                    records,
+                    row: rows.get(later.saturating_sub(1)).copied(),
+                },
+                model,
+                last: |state| clock.last(subject, state, time, None),
+            };
+            own.push(Between {
+                time,
+                values: program.evaluate(&model.graph, &leaves, &mut memory),
+            });
+        }
+        found.push(own);
+    }
+    found
+}
+
+struct AtDose<'a, F> {
+    before: RowLeaves<'a>,
+    model: &'a Model,
+    last: F,
+}
+
+impl<F: Fn(Option<u32>) -> f64> Leaves for AtDose<'_, F> {
+    fn data(&self, column: usize) -> f64 {
+        match self.model.columns[column].source {
+            Source::LastDose(state) => (self.last)(state),
+            _ => self.before.data(column),
+        }
+    }
+
+    fn theta(&self, coordinate: usize) -> f64 {
+        self.before.theta(coordinate)
+    }
+
+    fn phi(&self, coordinate: usize) -> f64 {
+        self.before.phi(coordinate)
     }
 }
 

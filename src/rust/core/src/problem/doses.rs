@@ -35,6 +35,14 @@ impl Taken<'_> {
     pub(super) fn doses(&mut self, records: &Records) -> Result<Doses> {
         let model = self.model;
         let usual = model.equations.iter().map(|e| self.usual(e)).collect();
+        // An input function reads one lag for all doses.
+        for equation in model
+            .equations
+            .iter()
+            .filter(|e| e.feed.is_some_and(|f| f.slot.is_some()))
+        {
+            self.constant(equation, equation.lag, "lag", records)?;
+        }
         let mut variants = vec![Vec::new(); records.n_subjects];
         let mut known: Vec<Known> = (model.equations.iter())
             .map(|equation| Known {
@@ -55,6 +63,7 @@ impl Taken<'_> {
                 let row = records.rows[subject][event.record];
                 variants[subject].push(Variant {
                     record: event.record,
+                    state: *state,
                     dosing: self.variant(&model.equations[*state], known, records, row)?,
                 });
             }

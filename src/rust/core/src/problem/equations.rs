@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::courses::signal_values;
+use super::courses::{signal_values, signals_between, Between};
 use crate::data::{Frame, Records};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node, Op};
@@ -28,6 +28,8 @@ pub struct Equations {
     pub system: System,
     /// For each signal its values at the rows of the data frame.
     pub signals: Vec<Vec<f64>>,
+    /// For each subject values of the signals at times that have no record.
+    pub between: Vec<Vec<Between>>,
     /// For each subject the records whose doses have properties of their own.
     pub variants: Vec<Vec<Variant>>,
 }
@@ -113,10 +115,12 @@ impl Equations {
             graph: taken.inner,
         };
         let signals = signal_values(model, records, &taken.signals);
+        let between = signals_between(model, records, &taken.signals);
         Ok(Some(Self {
             graph,
             system,
             signals,
+            between,
             variants: doses.variants,
         }))
     }
@@ -163,8 +167,10 @@ fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
                         _ => Part::Input,
                     };
                 }
-                // Beside parameters or effects a signal is no longer data alone.
-                if part == Part::Signal && data[node.index()] {
+                // Beside parameters or effects a signal is no longer data alone; beside others it may run otherwise.
+                let next = |operand| interpolation(model, operand) == Interpolation::Next;
+                let mixed = data[node.index()] || g.operands(node).any(next);
+                if part == Part::Signal && mixed {
                     part = Part::Moving;
                 }
                 part
@@ -283,7 +289,7 @@ impl Taken<'_> {
     }
 
     /// The input that holds a value of the subject.
-    fn constant(
+    pub(super) fn constant(
         &mut self,
         equation: &Equation,
         node: Option<Node>,

@@ -49,10 +49,27 @@ impl Joint {
     /// # Errors
     /// Everything wrong with the data, or with the model against the data, in the user's names.
     pub fn new(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
-        let theta = Theta::new(model, given)?;
-        let records = Records::all(model, frame, true)?;
+        let (theta, records) = Self::observed(model, frame, given)?;
+        if !model.effects.is_empty() {
+            records.iter().try_for_each(Records::check_levels)?;
+        }
         let bound = Bound::new(model, Some(frame), &records[0])?;
         Self::join(model, &bound, records, theta, given)
+    }
+
+    /// Bind a model whose values are known to data, which may be those of one subject.
+    ///
+    /// # Errors
+    /// As [`Joint::new`], but for too few levels.
+    pub fn at_values(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
+        let (theta, records) = Self::observed(model, frame, given)?;
+        let bound = Bound::new(model, Some(frame), &records[0])?;
+        Self::join(model, &bound, records, theta, given)
+    }
+
+    fn observed(model: &Model, frame: &Frame, given: &Given) -> Result<(Theta, Vec<Records>)> {
+        let theta = Theta::new(model, given)?;
+        Ok((theta, Records::all(model, frame, true)?))
     }
 
     /// Bind a model to data in which outcomes may be absent.

@@ -33,6 +33,26 @@ pub struct Correction {
 }
 
 impl Problem {
+    /// Visit the distributions of the effects that are Gaussian on no scale: level, effect of the grouping, the family and
+    /// its arguments at this level.
+    pub fn each_law(&self, theta: &[f64], mut visit: impl FnMut(usize, usize, &str, &[f64])) {
+        let corrections = &self.form.corrections;
+        if corrections.is_empty() {
+            return;
+        }
+        let values = subject_values(self, &self.full_layout(), &self.programs.laws, theta);
+        let width = self.programs.laws.subject_roots.len();
+        for (level, mut arguments) in values.chunks(width).enumerate() {
+            for correction in corrections {
+                // The standard deviation follows the arguments.
+                let (own, rest) = arguments.split_at(correction.arguments.len());
+                arguments = &rest[1..];
+                let effect = correction.effect - self.form.offset;
+                visit(level, effect, &correction.family, own);
+            }
+        }
+    }
+
     /// Variances of the effects that are Gaussian on no scale, mean over the levels: effect of the model, variance.
     pub fn law_variances(&self, theta: &[f64]) -> Vec<(usize, f64)> {
         let corrections = &self.form.corrections;

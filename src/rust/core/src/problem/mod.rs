@@ -40,7 +40,7 @@ pub use known::{Draws, Known, Points};
 pub use laws::Correction;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
-pub use programs::Programs;
+pub use programs::{Predicted, Programs};
 pub use shifts::{effects_of, phi_of};
 pub use stored::Stored;
 pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
@@ -125,7 +125,7 @@ impl Problem {
         let records = records[group].clone();
         let mut theta = theta.clone();
         theta.mine = mine(&form, &theta, group);
-        let (programs, columns) = Programs::new(&mut form, &theta, group == 0);
+        let (programs, columns) = Programs::new(model, &mut form, &theta, group == 0);
         let terms = terms(&form, &records);
         let covariances = form
             .covariance

@@ -3,11 +3,12 @@
 use super::laws::Correction;
 use super::normal_form::{CovarianceBlock, NormalForm};
 use super::theta::Theta;
-use crate::distributions::LN_SQRT_2PI;
+use crate::distributions::{transformed, LN_SQRT_2PI};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::level::{Extent, Levels};
 use crate::ir::op::Unary;
 use crate::ir::program::{Active, DataColumns, DerivativeProgram, Roots, ValueProgram};
+use crate::model::Model;
 
 /// All programs of a problem; they share the data-only columns.
 #[derive(Debug, Clone)]
@@ -40,13 +41,34 @@ pub struct Programs {
     pub has_information: bool,
     /// Coordinates of `phi` whose density is part of the program for `theta`.
     pub numeric: Vec<usize>,
-    /// For each outcome: has a prediction, has a residual SD.
-    pub predicted: Vec<(bool, bool)>,
+    /// For each outcome which of the rows' roots of `prediction` it has.
+    pub predicted: Vec<Predicted>,
+}
+
+/// What is predicted of an outcome, in the order of its roots.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Predicted {
+    pub value: bool,
+    /// Residual SD.
+    pub sd: bool,
+    /// Weighted residual, where it is one on another scale than that of the value.
+    pub weighted: bool,
+}
+
+impl Predicted {
+    pub fn count(self) -> usize {
+        usize::from(self.value) + usize::from(self.sd) + usize::from(self.weighted)
+    }
 }
 
 impl Programs {
     /// `main`: whether the outcomes are part of the program for `theta`, as they are for one grouping only.
-    pub fn new(form: &mut NormalForm, theta: &Theta, main: bool) -> (Self, DataColumns) {
+    pub fn new(
+        model: &Model,
+        form: &mut NormalForm,
+        theta: &Theta,
+        main: bool,
+    ) -> (Self, DataColumns) {
         let densities = DensityRoots::new(form, theta, main);
         let (individual, individual_nodes) = individual_parameters(form);
         let likelihood = densities.likelihood;
@@ -67,7 +89,7 @@ impl Programs {
             }),
             ..likelihood.clone()
         };
-        let (rows, predicted) = prediction_roots(form);
+        let (rows, predicted) = prediction_roots(model, form);
         let prediction = Roots {
             rows,
             subjects: individual_nodes,
@@ -194,13 +216,21 @@ fn information_roots(form: &NormalForm) -> (Vec<Node>, Vec<usize>, bool) {
     (roots, outcomes, complete)
 }
 
-fn prediction_roots(form: &NormalForm) -> (Vec<Node>, Vec<(bool, bool)>) {
+fn prediction_roots(model: &Model, form: &mut NormalForm) -> (Vec<Node>, Vec<Predicted>) {
     let mut roots = Vec::new();
     let mut predicted = Vec::new();
-    for density in &form.densities {
+    for (outcome, density) in model.outcomes.iter().zip(&form.densities) {
+        let y = form.graph.data(outcome.column);
+        let arguments = &density.arguments;
+        let weighted = transformed::weighted(&mut form.graph, &outcome.family, y, arguments);
         roots.extend(density.prediction);
         roots.extend(density.sd);
-        predicted.push((density.prediction.is_some(), density.sd.is_some()));
+        roots.extend(weighted);
+        predicted.push(Predicted {
+            value: density.prediction.is_some(),
+            sd: density.sd.is_some(),
+            weighted: weighted.is_some(),
+        });
     }
     (roots, predicted)
 }

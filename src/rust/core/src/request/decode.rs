@@ -65,6 +65,9 @@ pub struct Request {
     /// Where a fit leaves its state.
     #[serde(default)]
     pub checkpoint: Option<Kept>,
+    /// Whether a fit takes the values it is given for its estimates.
+    #[serde(default)]
+    pub evaluate: bool,
     /// Number of simulations.
     #[serde(default)]
     pub nsim: Option<usize>,
@@ -116,6 +119,8 @@ pub struct Grouping {
     /// The user's names of the columns `.amt`, `.evid`, ..., by item.
     #[serde(default)]
     pub events: BTreeMap<String, String>,
+    #[serde(default)]
+    pub from_first_record: bool,
 }
 
 /// A grouping and the names of its levels.
@@ -256,6 +261,7 @@ impl Request {
             time: data.time.clone(),
             groupings,
             events: data.events.clone().into_iter().collect(),
+            from_first_record: data.from_first_record,
         })
     }
 
@@ -276,7 +282,7 @@ impl Request {
     pub fn evaluated(&self, columns: Columns) -> Result<(Joint, Vec<f64>)> {
         let (model, given) = self.at_parameters()?;
         let frame = self.frame(columns)?;
-        let joint = Joint::new(&model, &frame, &given)?;
+        let joint = Joint::at_values(&model, &frame, &given)?;
         let exact = self.coordinates.as_ref();
         let theta = exact.filter(|theta| theta.len() == joint.theta.len());
         let theta = theta.unwrap_or(&joint.theta.start).clone();

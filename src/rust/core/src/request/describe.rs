@@ -14,7 +14,7 @@ pub fn describe(request: &Request) -> Result<Value> {
     let outcomes = model.outcomes.iter().map(|o| column(o.column)).collect();
     let families = model.outcomes.iter().map(|o| o.family.clone()).collect();
     let effects = model.effects.iter().map(|e| e.name.clone()).collect();
-    let states = model.equations.iter().map(|e| e.name.clone()).collect();
+    let states = model.visible().iter().map(|e| e.name.clone()).collect();
     let is_outcome = |name: &str| model.outcomes.iter().any(|o| column(o.column) == name);
     let from_data = model.columns.iter().filter(|c| c.source == Source::Data);
     let columns = from_data.map(|c| c.name.clone());
@@ -27,6 +27,7 @@ pub fn describe(request: &Request) -> Result<Value> {
         ("columns", Value::Texts(columns.collect())),
         ("covariates", Value::Texts(covariates)),
         ("outcomes", Value::Texts(outcomes)),
+        ("dose_times", Value::Flags(vec![reads_doses(&model)])),
         ("families", Value::Texts(families)),
         ("individual", Value::Texts(individual(&preview))),
         ("mu_referenced", mu_referenced(&preview)),
@@ -36,6 +37,12 @@ pub fn describe(request: &Request) -> Result<Value> {
             Value::Texts(model.blocks.iter().map(|b| b.text.clone()).collect()),
         ),
     ]))
+}
+
+/// Whether times since doses are read.
+fn reads_doses(model: &Model) -> bool {
+    let reads = |source: Source| matches!(source, Source::LastDose(_) | Source::FirstDose(_));
+    model.columns.iter().any(|column| reads(column.source))
 }
 
 /// The grouping of each effect, empty where the model names none.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
 use super::course::refuse_course;
 use super::direct;
+use super::evaluate::evaluate;
 use super::history::{acceptance, refusals, trace};
 use super::likelihood::exact;
 use super::method::Method;
@@ -54,7 +55,11 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     given.apart = method.collapsed();
     let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
-    let mut problem = Joint::new(&model, &frame, &given)?;
+    let mut problem = if request.evaluate {
+        Joint::at_values(&model, &frame, &given)?
+    } else {
+        Joint::new(&model, &frame, &given)?
+    };
     if !request.gives_tolerances() {
         problem = precision::at_start(problem)?;
     }
@@ -65,9 +70,12 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     let built = started.elapsed().as_secs_f64();
     let asked = problem.theta.start.clone();
     check_start(&problem)?;
-    let matched = matched_start(&problem);
-    problem.start_from(&matched);
+    if !request.evaluate {
+        let matched = matched_start(&problem);
+        problem.start_from(&matched);
+    }
     let mut found = match &method {
+        _ if request.evaluate => evaluated(request, &problem, &method)?,
         _ if direct::is_direct(&problem) => {
             problem.floor_spreads(direct::SMALLEST_SPREAD);
             directly(request, &problem, &method, &course, monitor)?
@@ -107,6 +115,17 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     entries.extend(equations(&problem, change).map(|found| ("equations", found)));
     entries.extend(state.map(|state| ("state", Value::Bytes(state))));
     Ok(list(entries))
+}
+
+/// Everything that a fit checks before it begins.
+///
+/// # Errors
+/// Everything wrong with model, data or starting values.
+pub fn check(request: &Request, columns: Columns) -> Result<Value> {
+    let frame = request.frame(columns)?;
+    let problem = Joint::new(&request.compiled()?, &frame, &request.given()?)?;
+    check_start(&problem)?;
+    Ok(Value::Null)
 }
 
 fn by_saem(
@@ -161,6 +180,16 @@ fn directly(
     Ok(Found {
         exact: Some(found.log_lik),
         ..Found::new(found.fit, request.seed.unwrap_or(1.0) as u64)
+    })
+}
+
+fn evaluated(request: &Request, problem: &Joint, method: &Method) -> Result<Found> {
+    let started = Instant::now();
+    let (mut fit, exact) = evaluate(request, problem, method)?;
+    fit.seconds = started.elapsed().as_secs_f64();
+    Ok(Found {
+        exact,
+        ..Found::new(fit, request.seed.unwrap_or(1.0) as u64)
     })
 }
 

@@ -6,6 +6,7 @@ mod decode;
 mod density;
 mod describe;
 mod direct;
+mod evaluate;
 mod fit;
 mod history;
 mod importance;
@@ -38,6 +39,7 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
     match request.task.as_str() {
         "describe" => describe::describe(&request),
         "fit" => fit::fit(&request, columns, monitor),
+        "check" => fit::check(&request, columns),
         "predict" => predict::predict(&request, columns),
         "simulate" => simulate::simulate(&request, columns),
         "log_density" => density::log_density(&request, columns),

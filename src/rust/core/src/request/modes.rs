@@ -177,9 +177,11 @@ pub fn at_rows(joint: &Joint, fitted: Option<&Predictions>) -> Vec<(&'static str
     let frame = |columns: &Vec<Vec<f64>>| columns_matrix(n_rows, n_outcomes, columns);
     let individual = fitted.map(|at| frame(&at.values));
     let sd = fitted.map(|at| frame(&at.sd));
+    let weighted = fitted.map(|at| frame(&at.weighted));
     vec![
         ("individual", individual.unwrap_or(Value::Null)),
         ("sd", sd.unwrap_or(Value::Null)),
+        ("weighted", weighted.unwrap_or(Value::Null)),
     ]
 }
 

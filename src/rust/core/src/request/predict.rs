@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{list, matrix, Columns, Request};
 use crate::data::Layout;
+use crate::distributions::effects;
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::{phi_of, Joint, Means, Points, Problem, Values};
 use crate::reply::Value;
@@ -14,6 +15,8 @@ pub struct Predictions {
     pub values: Vec<Vec<f64>>,
     /// Residual standard deviation, `[outcome][row]`.
     pub sd: Vec<Vec<f64>>,
+    /// Weighted residuals of outcomes that are normal on another scale than that of their values, `[outcome][row]`.
+    pub weighted: Vec<Vec<f64>>,
     /// Individual parameters of each grouping, `levels x names`, row-major.
     pub individual: Vec<Vec<f64>>,
 }
@@ -68,9 +71,16 @@ pub fn points(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Points>
     Ok(joint.points(values))
 }
 
-/// The means of `phi` of every grouping.
+/// The means of `phi` of every grouping; of effects that are Gaussian on no scale those of their own distribution, not of
+/// the reference, which stays where the start was.
 pub fn typical(joint: &Joint, theta: &[f64]) -> Points {
-    let mean = |part: &Problem| Means::new(part, &part.full_layout(), theta).values;
+    let mean = |part: &Problem| {
+        let mut values = Means::new(part, &part.full_layout(), theta).values;
+        part.each_law(theta, |level, k, family, arguments| {
+            values[level * part.n_phi() + k] = effects::reference(family, arguments).0;
+        });
+        values
+    };
     joint.points(joint.parts.iter().map(mean).collect())
 }
 
@@ -113,6 +123,7 @@ pub fn predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions
     let mut out = Predictions {
         values: vec![vec![f64::NAN; n_rows]; n_outcomes],
         sd: vec![vec![f64::NAN; n_rows]; n_outcomes],
+        weighted: vec![vec![f64::NAN; n_rows]; n_outcomes],
         individual: Vec::new(),
     };
     for (g, part) in joint.parts.iter().enumerate() {
@@ -137,15 +148,16 @@ fn row_predictions(
     out: &mut Predictions,
 ) {
     let targets = root_targets(problem);
-    for (column, (outcome, is_sd)) in rows_of(problem, layout, values, points)
+    for (column, (outcome, part)) in rows_of(problem, layout, values, points)
         .into_iter()
         .zip(targets)
     {
-        if is_sd {
-            out.sd[outcome] = column;
-        } else {
-            out.values[outcome] = column;
-        }
+        let columns = match part {
+            Part::Value => &mut out.values,
+            Part::Sd => &mut out.sd,
+            Part::Weighted => &mut out.weighted,
+        };
+        columns[outcome] = column;
     }
 }
 
@@ -191,12 +203,20 @@ fn individual_values(problem: &Problem, layout: &Layout, values: &Values, phi: &
     out
 }
 
-/// For each row root of the prediction program: its outcome, and whether it is the SD.
-fn root_targets(problem: &Problem) -> Vec<(usize, bool)> {
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Value,
+    Sd,
+    Weighted,
+}
+
+/// For each row root of the prediction program: its outcome, and what it is of it.
+fn root_targets(problem: &Problem) -> Vec<(usize, Part)> {
     let mut roots = Vec::new();
-    for (o, (value, sd)) in problem.programs.predicted.iter().enumerate() {
-        roots.extend(value.then_some((o, false)));
-        roots.extend(sd.then_some((o, true)));
+    for (o, has) in problem.programs.predicted.iter().enumerate() {
+        roots.extend(has.value.then_some((o, Part::Value)));
+        roots.extend(has.sd.then_some((o, Part::Sd)));
+        roots.extend(has.weighted.then_some((o, Part::Weighted)));
     }
     roots
 }

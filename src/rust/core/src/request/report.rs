@@ -213,7 +213,7 @@ impl Report<'_> {
         let typical = typical(joint, self.theta);
         // A fit that fresh draws have judged has said so already, or has variances of 0.
         let judged = self.fit.status == FitStatus::Converged && self.fit.covariance.is_some();
-        let silent = judged || self.fit.status == FitStatus::Stalled;
+        let silent = judged || matches!(self.fit.status, FitStatus::Stalled | FitStatus::Evaluated);
         if let Some(modes) = modes.filter(|_| !silent) {
             let still = modes::still(joint, self.theta, &modes.points, &typical);
             self.warnings.extend(still);

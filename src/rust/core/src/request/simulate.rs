@@ -11,7 +11,7 @@ use crate::data::Layout;
 use crate::distributions::chain::Chain;
 use crate::distributions::{draw, effects};
 use crate::error::Result;
-use crate::problem::{subject_values, Joint, Points, Prior, Problem, Values};
+use crate::problem::{Joint, Points, Prior, Problem, Values};
 use crate::reply::Value;
 
 /// Values of every outcome at every row, simulations one below another; a simulation is a stream of its own.
@@ -80,22 +80,11 @@ fn draw_gaussian(
 
 /// Effects that are Gaussian on no scale.
 fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox) {
-    let corrections = &part.form.corrections;
-    if corrections.is_empty() {
-        return;
-    }
-    let layout = part.full_layout();
-    let arguments = subject_values(part, &layout, &part.programs.laws, theta);
-    let (d, width) = (part.n_phi(), part.programs.laws.subject_roots.len());
-    for (phi, mut args) in values.chunks_mut(d).zip(arguments.chunks(width)) {
-        for correction in corrections {
-            let (own, rest) = args.split_at(correction.arguments.len());
-            args = &rest[1..];
-            let k = correction.effect - part.form.offset;
-            let effect = effects::draw(&correction.family, own, rng);
-            phi[k] = part.effects()[k].transform.backward(effect);
-        }
-    }
+    let d = part.n_phi();
+    part.each_law(theta, |level, k, family, arguments| {
+        let effect = effects::draw(family, arguments, rng);
+        values[level * d + k] = part.effects()[k].transform.backward(effect);
+    });
 }
 
 /// `[outcome][row]`, drawn in the order of the rows.

@@ -21,7 +21,7 @@ const PARAMETERS: &str = "
 /// Distribution functions of the families, and the statement in `f` and `r`.
 type Function = fn(f64, f64, f64) -> f64;
 
-const FAMILIES: [(&str, Function, f64); 6] = [
+const FAMILIES: [(&str, Function, f64); 10] = [
     ("normal(f, r)", |x, f, r| pnorm::<false>((x - f) / r), -0.3),
     (
         "lognormal(f, r)",
@@ -52,6 +52,50 @@ const FAMILIES: [(&str, Function, f64); 6] = [
             } else {
                 1.0 - 0.5 * (-z).exp()
             }
+        },
+        -0.2,
+    ),
+    (
+        "box_cox(exp(f), r, 0.3)",
+        |x, f, r| {
+            let h = |x: f64| (x.powf(0.3) - 1.0) / 0.3;
+            pnorm::<false>((h(x) - h(f.exp())) / r)
+        },
+        0.4,
+    ),
+    (
+        "yeo_johnson(f, r, 0)",
+        |x, f, r| {
+            let h = |x: f64| {
+                if x < 0.0 {
+                    -((1.0 - x).powi(2) - 1.0) / 2.0
+                } else {
+                    (1.0 + x).ln()
+                }
+            };
+            pnorm::<false>((h(x) - h(f)) / r)
+        },
+        -0.2,
+    ),
+    (
+        "logit_normal(-1 + 4 * plogis(f), r, -1, 3)",
+        |x, f, r| pnorm::<false>((((x + 1.0) / (3.0 - x)).ln() - f) / r),
+        -0.2,
+    ),
+    (
+        "probit_normal(-1 + 4 * pnorm(f), r, lower = -1, upper = 3)",
+        |x, f, r| {
+            // The median is at quantile f: compare probabilities through a fine bisection.
+            let (mut low, mut high) = (-9.0f64, 9.0f64);
+            for _ in 0..100 {
+                let middle = 0.5 * (low + high);
+                if pnorm::<false>(middle) < (x + 1.0) / 4.0 {
+                    low = middle;
+                } else {
+                    high = middle;
+                }
+            }
+            pnorm::<false>((low - f) / r)
         },
         -0.2,
     ),

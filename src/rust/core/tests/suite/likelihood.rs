@@ -40,7 +40,7 @@ type Density = fn(f64, f64, f64, f64) -> f64;
 type Make = fn(f64) -> f64;
 
 /// Statement, log density, and how the outcome is made from a number near one.
-const FAMILIES: [(&str, Density, Make); 12] = [
+const FAMILIES: [(&str, Density, Make); 15] = [
     ("normal(f, a)", |y, f, a, _| normal(y, f, a), |z| z),
     ("normal(f, 0.8)", |y, f, _, _| normal(y, f, 0.8), |z| z),
     ("normal(f, add(a))", |y, f, a, _| normal(y, f, a), |z| z),
@@ -57,6 +57,21 @@ const FAMILIES: [(&str, Density, Make); 12] = [
     (
         "normal(f - 20, add_prop_sd(a, b))",
         |y, f, a, b| normal(y, f - 20.0, a + b * (f - 20.0).abs()),
+        |z| z - 20.0,
+    ),
+    (
+        "normal(f - 20, pow(a, b))",
+        |y, f, a, b| normal(y, f - 20.0, a * (f - 20.0).abs().powf(b)),
+        |z| z - 20.0,
+    ),
+    (
+        "normal(f, add_pow(a, b, 0.7))",
+        |y, f, a, b| normal(y, f, (a * a + b * b * f.powf(1.4)).sqrt()),
+        |z| z,
+    ),
+    (
+        "normal(f - 20, add_pow_sd(a, c = 1.3, b = b))",
+        |y, f, a, b| normal(y, f - 20.0, a + b * (f - 20.0).abs().powf(1.3)),
         |z| z - 20.0,
     ),
     (

@@ -220,7 +220,7 @@ fn derivatives_with_signals_agree_either_way() {
     let kinds = [Interpolation::Constant, Interpolation::CubicSpline];
     let values = [vec![1.0, 1.0, 3.0], vec![0.0, 2.0, 2.0]];
     let (signals, from) = Signals::new(&kinds, &[0.0, 2.0, 5.0], &values);
-    let events: Vec<_> = from.iter().map(|t| stop(*t, Act::Signals(1))).collect();
+    let events: Vec<_> = from.iter().map(|l| stop(l.time, Act::Signals(1))).collect();
     let case = Case {
         signals: &signals,
         ..Case::new(&system, &[0, 1])

@@ -100,7 +100,7 @@ fn time_and_signals_enter() {
     let events: Vec<_> = from
         .iter()
         .enumerate()
-        .map(|(i, t)| stop(*t, Act::Signals(i + 1)))
+        .map(|(i, line)| stop(line.time, Act::Signals(i + 1)))
         .chain([stop(2.0, Act::Signals(0))])
         .collect();
     let times = [1.0, 4.0, 7.0];

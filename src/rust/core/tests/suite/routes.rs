@@ -27,7 +27,7 @@ fn an_sd_that_also_stands_elsewhere_takes_the_score_route() {
 
 #[test]
 fn residual_errors_of_two_parameters_take_the_score_route() {
-    for error in ["add_prop(s, u)", "add_prop_sd(s, u)"] {
+    for error in ["add_prop(s, u)", "add_prop_sd(s, u)", "add_pow(s, u, 0.5)"] {
         let lines = format!(
             "fixed s = positive(0.5)\nfixed u = positive(0.1)\nfixed o = positive(0.3)
              fixed a = 1.4\nrandom e ~ normal(a, o) | id\ny ~ normal(e, {error})"
@@ -35,6 +35,14 @@ fn residual_errors_of_two_parameters_take_the_score_route() {
         let problem = problem(&lines, &data());
         assert_eq!(routes(&problem, &["s", "u"]), [Route::Score; 2], "{error}");
     }
+}
+
+#[test]
+fn the_factor_of_a_power_keeps_its_closed_form_whatever_the_exponent() {
+    let lines = "fixed s = positive(0.5)\nfixed u = positive(0.7)\nfixed o = positive(0.3)
+         fixed a = 1.4\nrandom e ~ normal(a, o) | id\ny ~ normal(e, pow(s, u))";
+    let found = routes(&problem(lines, &data()), &["s", "u"]);
+    assert_eq!(found, [Route::Residual, Route::Score]);
 }
 
 #[test]

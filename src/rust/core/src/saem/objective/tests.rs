@@ -52,6 +52,7 @@ fn frame(n_groups: usize) -> Frame {
             Vec::new()
         },
         events: Vec::new(),
+        from_first_record: false,
     }
 }
 

@@ -19,6 +19,7 @@ pub fn model(dosing: [Dosing; 2]) -> Model {
         lag: says.lag.map(|_| zero),
         rate: says.rate.map(|_| zero),
         duration: says.duration.map(|_| zero),
+        feed: None,
         text: format!("d/dt({name}) <- 0"),
     };
     model.equations = ["depot", "center"]

@@ -1,6 +1,6 @@
 //! List the families of outcomes with their formulas, means, and where their values lie.
 
-use nlmers_core::ir::vmath::{gamma, lgamma};
+use nlmers_core::ir::vmath::{gamma, lgamma, pnorm};
 
 pub fn lg(x: f64) -> f64 {
     lgamma::<false>(x)
@@ -114,6 +114,87 @@ pub fn continuous() -> Vec<Family> {
     ]
 }
 
+/// `log N(h(y); h(m), s) + ln h'(y)`
+fn moved(h: impl Fn(f64) -> f64, slope: f64, y: f64, m: f64, s: f64) -> f64 {
+    let z = (h(y) - h(m)) / s;
+    -0.5 * z * z - s.ln() - 0.5 * (2.0 * std::f64::consts::PI).ln() + slope.ln()
+}
+
+/// The normal quantile by bisection, from the tail in which `p` lies.
+fn quantile(p: f64) -> f64 {
+    if p > 0.5 {
+        return -quantile(1.0 - p);
+    }
+    let (mut low, mut high) = (-40.0, 0.0);
+    for _ in 0..200 {
+        let middle = 0.5 * (low + high);
+        if pnorm::<false>(middle) < p {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// Families that are normal on another scale; `th` is 0.4.
+pub fn transformed() -> Vec<Family> {
+    let family = |statement, log_density, space| Family {
+        statement,
+        log_density,
+        mean: None,
+        space,
+        // The density of yeo_johnson() has a kink at 0.
+        tolerance: if matches!(space, Space::Line) {
+            1e-3
+        } else {
+            1e-7
+        },
+    };
+    vec![
+        family(
+            "box_cox(A, 0.2 * B, th)",
+            |y, [a, b, _]| {
+                let h = |x: f64| (x.powf(0.4) - 1.0) / 0.4;
+                moved(h, y.powf(-0.6), y, a, 0.2 * b)
+            },
+            Space::Half,
+        ),
+        family(
+            "yeo_johnson(C, 0.5 * B, 2 * th)",
+            |y, [_, b, c]| {
+                let h = |x: f64| {
+                    if x < 0.0 {
+                        -((1.0 - x).powf(1.2) - 1.0) / 1.2
+                    } else {
+                        ((1.0 + x).powf(0.8) - 1.0) / 0.8
+                    }
+                };
+                let slope = (1.0 + y.abs()).powf(if y < 0.0 { 0.2 } else { -0.2 });
+                moved(h, slope, y, c, 0.5 * b)
+            },
+            Space::Line,
+        ),
+        family(
+            "logit_normal(plogis(C), B)",
+            |y, [_, b, c]| {
+                let h = |x: f64| (x / (1.0 - x)).ln();
+                moved(h, 1.0 / (y * (1.0 - y)), y, logistic(c), b)
+            },
+            Space::Unit,
+        ),
+        family(
+            "probit_normal(plogis(C), B)",
+            |y, [_, b, c]| {
+                let density =
+                    (-0.5 * quantile(y).powi(2)).exp() / (2.0 * std::f64::consts::PI).sqrt();
+                moved(quantile, 1.0 / density, y, logistic(c), b)
+            },
+            Space::Unit,
+        ),
+    ]
+}
+
 fn choose(n: f64, y: f64) -> f64 {
     lg(n + 1.0) - lg(y + 1.0) - lg(n - y + 1.0)
 }
@@ -196,7 +277,8 @@ pub fn discrete() -> Vec<Family> {
 }
 
 pub fn families() -> Vec<Family> {
-    continuous().into_iter().chain(discrete()).collect()
+    let all = continuous().into_iter().chain(transformed());
+    all.chain(discrete()).collect()
 }
 
 /// Values of the outcome and their weights in a sum that stands for the integral.

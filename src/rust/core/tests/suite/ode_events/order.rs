@@ -2,7 +2,7 @@
 
 use super::{FULL, PLAIN};
 use crate::common::dosing::{events, frame, model, stops, try_stops};
-use nlmers_core::ode::{Act, Agenda, Dosing, Failure, Planner, Stops};
+use nlmers_core::ode::{Act, Agenda, Dosing, Failure, Line, Planner, Stops};
 
 /// Kinds of the stops at a time.
 fn at(stops: &Stops, time: f64) -> String {
@@ -179,10 +179,14 @@ fn a_planner_that_is_used_again_makes_the_same_stops() {
     let dosing = [FULL, PLAIN[0]];
     let read = events(&model(dosing), &frame(&columns));
     let observations = read.observations(&[0, 1, 2]);
+    let line = Line {
+        time: 1.0,
+        behind: false,
+    };
     let agenda = Agenda {
         schedule: &read.schedules[0],
         observations: &observations,
-        lines: &[1.0],
+        lines: &[line],
         dosing: &dosing,
         variants: &[],
     };

@@ -4,8 +4,8 @@ use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::ode::linear::{March, Plan};
 use nlmers_core::ode::{
-    Agenda, Course, Event, EventKind, Failure, LaneTask, Observation, Planner, Schedule, Signals,
-    Steady, Stops, System, Task, Wanted,
+    Agenda, Course, Event, EventKind, Failure, LaneTask, Line, Observation, Planner, Schedule,
+    Signals, Steady, Stops, System, Task, Wanted,
 };
 
 /// One subject.
@@ -16,7 +16,7 @@ pub struct Case {
     pub inputs: Vec<f64>,
     pub signals: Signals,
     /// From when on the lines of the signals hold.
-    pub lines: Vec<f64>,
+    pub lines: Vec<Line>,
 }
 
 pub fn dose(time: f64, record: usize, state: usize, amount: f64, course: Course) -> Event {

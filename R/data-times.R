@@ -1,0 +1,80 @@
+# Times that are no numbers: clock times, dates and their differences become hours since the first record of a subject.
+
+# `time =`, else the first of time, TIME and t, else the same without case. What is neither a number nor a time is
+# passed over.
+time_column <- function(data, time, argument = "data") {
+  if (!is.null(time)) {
+    check_column_name(time, "time")
+    if (!time %in% names(data)) stop_missing_column(time, data, "time", argument)
+    return(time)
+  }
+  timely <- names(data)[vapply(data, function(x) is.numeric(x) || is_moment(x), NA)]
+  exact <- intersect(c("time", "TIME", "t"), timely)
+  if (length(exact) > 0L) return(exact[1L])
+  loose <- timely[tolower(timely) == "time"]
+  if (length(loose) > 0L) loose[1L]
+}
+
+clock <- "^\\s*([0-9]{1,2}):([0-9]{2})(:([0-9]{2}(\\.[0-9]*)?))?\\s*$"
+
+is_clock <- function(values) {
+  if (is.factor(values)) values <- as.character(values)
+  is.character(values) && any(!is.na(values)) && all(grepl(clock, values[!is.na(values)]))
+}
+
+is_moment <- function(values) inherits(values, c("Date", "POSIXt", "difftime")) || is_clock(values)
+
+# The data with a time in numbers. Hours, since other units are nobody's guess, and since the first record of each
+# subject.
+times_in_numbers <- function(data, time, codes) {
+  if (is.null(time) || !is_moment(data[[time]])) return(data)
+  values <- data[[time]]
+  date <- column_like(data, "DATE")
+  dated <- is_clock(values) && !is.null(date)
+  hours <- if (inherits(values, "difftime")) {
+    as.numeric(values, units = "hours")
+  } else if (is_clock(values)) {
+    clock_hours(values) + if (dated) 24 * day_numbers(data[[date]], date) else 0
+  } else {
+    as.numeric(difftime(as.POSIXct(values), as.POSIXct(values)[1L], units = "hours"))
+  }
+  if (is_clock(values) && !dated) hours <- stats::ave(hours, codes, FUN = over_midnight)
+  if (!inherits(values, "difftime")) hours <- hours - stats::ave(hours, codes, FUN = function(x) min(x, na.rm = TRUE))
+  message(sprintf(
+    "`%s` (%s%s) is read as hours%s.", time, if (is_clock(values)) "clock time" else class(values)[1L],
+    if (dated) sprintf(" with `%s`", date) else "",
+    if (inherits(values, "difftime")) "" else " since the first record of each subject"
+  ))
+  data[[time]] <- hours
+  data
+}
+
+clock_hours <- function(values) {
+  part <- function(k) {
+    found <- sub(clock, paste0("\\", k), as.character(values))
+    suppressWarnings(as.numeric(ifelse(nzchar(found), found, "0")))
+  }
+  part(1L) + part(2L) / 60 + part(4L) / 3600
+}
+
+# Without dates a clock that goes back has passed midnight.
+over_midnight <- function(hours) {
+  back <- c(FALSE, diff(hours) < 0)
+  hours + 24 * cumsum(replace(back, is.na(back), FALSE))
+}
+
+# Days of a column of dates, of numbers, or of texts in the order year, month, day or month, day, year.
+day_numbers <- function(values, column) {
+  if (is.numeric(values)) return(as.numeric(values))
+  if (inherits(values, c("Date", "POSIXt"))) return(as.numeric(as.Date(values)))
+  text <- gsub("/", "-", trimws(as.character(values)), fixed = TRUE)
+  for (format in c("%Y-%m-%d", "%m-%d-%Y", "%m-%d-%y")) {
+    days <- as.Date(text, format)
+    if (!anyNA(days[!is.na(values)]) && all(days > as.Date("1900-01-01"), na.rm = TRUE)) return(as.numeric(days))
+  }
+  stop_data(
+    "bad_date", sprintf("The dates in `%s` are not understood: \"%s\".", column, text[1L]),
+    hint = sprintf("Write `data$%1$s <- as.Date(data$%1$s, \"%%d.%%m.%%Y\")` with the format that is yours.", column),
+    fields = list(column = column)
+  )
+}

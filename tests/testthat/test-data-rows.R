@@ -1,0 +1,116 @@
+# What becomes of every row: nothing is lost in silence.
+
+line <- nlme_model(
+  fixed(a = 2, b = 0.5, sigma = positive(1)), random(eta ~ normal(0, 1) | id), y ~ normal(a + b * x + eta, sigma)
+)
+rows <- data.frame(id = rep(1:4, each = 3), x = 1:3, y = c(1, NA, 3:12))
+
+bolus <- nlme_model(
+  fixed(k = positive(0.3), s = positive(0.5)), random(eta ~ normal(0, 0.2) | id),
+  {
+    d/dt(a) <- -k * exp(eta) * a
+    conc ~ normal(a, s)
+  }
+)
+
+two <- nlme_model(
+  fixed(k = positive(0.3), s = positive(0.5)), random(eta ~ normal(0, 0.2) | id),
+  {
+    d/dt(a) <- -k * exp(eta) * a
+    cp ~ normal(a, s)
+    effect ~ normal(100 - a, s)
+  }
+)
+
+test_that("every row that is not fitted is listed with its reason, before and after the fit", {
+  report <- check_data(line, rows)
+  expect_equal(as.data.frame(report), data.frame(row = 2L, id = 1L, reason = "missing outcome"))
+  marked <- transform(rows, MDV = rep(c(0, 0, 1), 4))
+  fit <- fit_nlme(line, marked, seed = 1)
+  expect_equal(fit$n_obs, 7)
+  expect_equal(data_report(fit)$reason, c("missing outcome", rep("MDV = 1", 4)))
+  expect_match(capture.output(print(fit))[3], "Rows not fitted: 4 with MDV = 1, 1 missing outcome", fixed = TRUE)
+  # The fit is that of the rows which are left.
+  left <- fit_nlme(line, marked[marked$MDV == 0, ], seed = 1)
+  expect_equal(as.numeric(logLik(fit)), as.numeric(logLik(left)), tolerance = 1e-6)
+})
+
+test_that("EVID is read in models without equations, unless the model reads it itself", {
+  report <- check_data(line, transform(rows, EVID = rep(c(0, 2, 0), 4)))
+  expect_equal(report$reason, rep("EVID = 2", 4))
+  reads <- nlme_model(
+    fixed(a = 2, b = 0.5, sigma = positive(1)), random(eta ~ normal(0, 1) | id), y ~ normal(a + b * EVID + eta, sigma)
+  )
+  expect_equal(nrow(check_data(reads, transform(rows, EVID = rep(c(0, 2, 0), 4), y = 1:12))), 0L)
+})
+
+test_that("a row with an amount and an outcome is both, unless EVID or MDV says otherwise or zeros fill gaps", {
+  doses <- data.frame(
+    id = rep(1:2, each = 4), time = 0:3, amt = c(10, 0, 0, 0), conc = c(10.2, 7, 5.5, 4, 9.7, 7.3, 5.6, 4.1)
+  )
+  expect_equal(attr(check_data(bolus, doses), "n_fitted"), 8L)
+  # The observation is taken after the dose: 10 at time 0.
+  at_means <- nlmers:::complete_log_density(bolus, doses)
+  known <- dnorm(doses$conc, 10 * exp(-0.3 * doses$time), 0.5, log = TRUE)
+  expect_equal(sum(at_means$value), sum(known), tolerance = 1e-6)
+  not_read <- rep("dose, its outcome not read", 2)
+  expect_equal(check_data(bolus, transform(doses, evid = as.numeric(amt > 0)))$reason, not_read)
+  expect_equal(check_data(bolus, transform(doses, mdv = as.numeric(amt > 0)))$reason, not_read)
+  expect_equal(check_data(bolus, transform(doses, conc = ifelse(amt > 0, 0, conc)))$reason, rep("dose", 2))
+})
+
+test_that("codes of outcomes are matched by name without case, by number, or refused", {
+  d <- data.frame(
+    id = rep(1:2, each = 5), time = c(0, 1, 1, 2, 2), amt = c(10, 0, 0, 0, 0), evid = c(1, 0, 0, 0, 0),
+    dv = c(NA, 7, 92, 5, 95), dvid = c(NA, "CP", "Effect", "cp", "EFFECT")
+  )
+  expect_equal(attr(check_data(two, d), "n_fitted"), 8L)
+  expect_equal(attr(check_data(two, transform(d, dvid = c(0, 1, 2, 1, 2))), "n_fitted"), 8L)
+  lost <- tryCatch(check_data(two, transform(d, dvid = c(0, 1, 3, 1, 3))), error = identity)
+  expect_equal(lost$reason, "unknown_dvid")
+  said <- "`dvid` is 3 (4 rows), which is no outcome of the model. The outcomes are `cp` (1)"
+  expect_match(conditionMessage(lost), said, fixed = TRUE)
+  expect_match(lost$hint, "subset(data, dvid %in% c(0, 1))", fixed = TRUE)
+  by_cmt <- transform(d, dvid = NULL, cmt = c(1, 2, 3, 2, 3))
+  expect_equal(attr(check_data(two, by_cmt), "n_fitted"), 8L)
+  wrong <- tryCatch(check_data(two, transform(by_cmt, cmt = c(1, 7, 8, 7, 8))), error = identity)
+  expect_match(wrong$hint, "data$DVID <- c(\"cp\", \"effect\")[match(data$cmt, c(7, 8))]", fixed = TRUE)
+})
+
+test_that("kinds of records that are mixed in one outcome are spoken of", {
+  one <- nlme_model(fixed(a = 1, s = positive(1)), random(e ~ normal(0, 1) | id), dv ~ normal(a + e, s))
+  d <- data.frame(id = rep(1:3, 4), dv = 1:12, dvid = rep(c("cp", "pca"), 6))
+  expect_warning(check_data(one, d), "subset(data, dvid == \"cp\")", fixed = TRUE)
+})
+
+test_that("censored rows are counted, and what CENS cannot mean is said", {
+  below <- transform(rows, y = pmax(y, 4), CENS = as.numeric(y < 4))
+  below$CENS[2] <- 0
+  report <- check_data(line, below)
+  expect_equal(report$reason, c("below 4", "missing outcome", "below 4"))
+  fit <- fit_nlme(line, below, seed = 1)
+  expect_match(capture.output(print(fit))[2], "11 observations of `y` (2 below 4) in 4 subjects", fixed = TRUE)
+  stated <- nlme_model(
+    fixed(a = 2, sigma = positive(1)), random(eta ~ normal(0, 1) | id),
+    y ~ censored(normal(a + eta, sigma), lower = 4, upper = 12)
+  )
+  expect_equal(check_data(stated, rows)$reason, c("below 4", "missing outcome", "below 4", "below 4", "above 12"))
+  counts <- nlme_model(fixed(a = 1), random(e ~ normal(0, 1) | id), y ~ poisson(exp(a + e)))
+  expect_warning(check_data(counts, below), "2 values of `y`", fixed = TRUE)
+})
+
+test_that("`id` beside another grouping keeps the model's groups, and says what it is used for", {
+  d <- transform(rows, site = rep(1:2, each = 6), y = c(1:6, 3:8))
+  by_site <- nlme_model(
+    fixed(a = 2, sigma = positive(1)), random(eta ~ normal(0, 1) | site), y ~ normal(a + eta, sigma)
+  )
+  said <- "those of `site`, as the model says; `id = \"id\"` is not used"
+  expect_message(fit <- fit_nlme(by_site, d, id = "id", seed = 1), said, fixed = TRUE)
+  expect_equal(nrow(ranef(fit)), 2L)
+})
+
+test_that("a report shows counts and the first rows", {
+  shown <- capture.output(print(check_data(line, transform(rows, MDV = 1 * (x > 1))), n = 3))
+  expect_equal(shown[1:2], c("4 of 12 rows hold an outcome that is fitted.", "Rows not fitted: 8 with MDV = 1"))
+  expect_equal(length(shown), 7L)
+})

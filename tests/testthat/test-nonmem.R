@@ -1,0 +1,123 @@
+# Data as NONMEM, rxode2 and hospitals have them.
+
+decay <- nlme_model(
+  fixed(k = 0.1, s = positive(1)), random(eta ~ normal(0, 0.1) | id),
+  {
+    d/dt(a) <- -k * exp(eta) * w * a
+    y ~ normal(a, s)
+  }
+)
+course <- data.frame(
+  id = rep(1:2, each = 4), time = c(0, 1, 3, 6), amt = c(100, 0, 0, 0), w = c(1, 2, 2, 5), y = c(NA, 90, 70, 50)
+)
+
+# Log densities of the outcomes of the first subject with the effects at 0.
+densities <- function(model, data, events = NULL, n = 4L) {
+  bound <- nlmers:::bind_data(model, data, events = events)
+  request <- nlmers:::core_request("log_density", bound$model$spec, list(
+    data = bound$fields, parameters = nlmers:::value_fields(list())
+  ))
+  nlmers:::core_call(request, bound$columns)$value[seq_len(n)]
+}
+
+test_that("the record that ends an interval governs it in NONMEM, the one that begins it here", {
+  at <- function(w) dnorm(c(90, 70, 50), 100 * exp(-0.1 * cumsum(w * c(1, 2, 3))), 1, log = TRUE)
+  # Two jumps: 1, 2, 2, 5 at the records; hand-derived exposures of the intervals.
+  expect_equal(densities(decay, course)[-1L], at(c(1, 2, 2)), tolerance = 1e-4)
+  expect_equal(densities(decay, course, nonmem())[-1L], at(c(2, 2, 5)), tolerance = 1e-4)
+  declared <- nlme_model(
+    fixed(k = 0.1, s = positive(1)), covariates(w = time_varying("next")), random(eta ~ normal(0, 0.1) | id),
+    {
+      d/dt(a) <- -k * exp(eta) * w * a
+      y ~ normal(a, s)
+    }
+  )
+  expect_equal(densities(declared, course)[-1L], at(c(2, 2, 5)), tolerance = 1e-4)
+})
+
+test_that("a dose attribute and a steady state read the covariate of their own record", {
+  model <- nlme_model(
+    fixed(k = 0.1, s = positive(1)), random(eta ~ normal(0, 0.1) | id),
+    {
+      d/dt(a) <- -k * exp(eta) * w * a
+      f(a) <- w
+      y ~ normal(a, s)
+    }
+  )
+  data <- transform(course, w = c(0.5, 1, 1, 2), ss = c(1, 0, 0, 0), ii = c(12, 0, 0, 0))
+  # At rest with the rate 0.05 and half the dose, then rates of 0.1, 0.1, 0.2.
+  peak <- 50 / (1 - exp(-0.05 * 12))
+  expected <- dnorm(c(90, 70, 50), peak * exp(-cumsum(c(0.1, 0.2, 0.6))), 1, log = TRUE)
+  expect_equal(densities(model, data, nonmem())[-1L], expected, tolerance = 1e-4)
+})
+
+test_that("states begin at the first record of a subject where NONMEM's conventions are asked for", {
+  model <- nlme_model(
+    fixed(k = 0.1, s = positive(1)), random(eta ~ normal(0, 0.1) | id),
+    {
+      d/dt(a) <- -k * exp(eta) * a
+      a(0) <- 100
+      y ~ normal(a, s)
+    }
+  )
+  data <- data.frame(id = rep(1:2, each = 2), time = c(5, 7), y = c(99, 80))
+  after <- function(t) dnorm(c(99, 80), 100 * exp(-0.1 * t), 1, log = TRUE)
+  expect_equal(densities(model, data, n = 2L), after(c(5, 7)), tolerance = 1e-4)
+  expect_equal(densities(model, data, nonmem(), n = 2L), after(c(0, 2)), tolerance = 1e-4)
+})
+
+test_that("times may begin anew at a reset, and \".\" is missing", {
+  twice <- rbind(course[1:4, ], course[1:4, ])
+  twice <- rbind(twice, transform(twice, id = 2))
+  twice$evid <- rep(c(1, 0, 0, 0, 4, 0, 0, 0), 2)
+  expect_error(check_data(decay, twice), class = "nlmers_error_data")
+  expect_message(again <- densities(decay, twice, nonmem(), n = 8L), "begins anew at 2 resets")
+  expect_equal(again[6:8], again[2:4], tolerance = 1e-6)
+  dotted <- transform(course, amt = ifelse(amt > 0, "100", "."))
+  expect_equal(densities(decay, dotted, nonmem()), densities(decay, course, nonmem()))
+  expect_error(check_data(decay, dotted), class = "nlmers_error_data")
+})
+
+test_that("a fit keeps the conventions of its data", {
+  data <- transform(course, amt = ifelse(amt > 0, "100", "."))
+  fit <- suppressWarnings(fit_nlme(decay, data, events = nonmem(), seed = 1))
+  plain <- predict(fit)
+  expect_equal(predict(fit, newdata = data), plain, tolerance = 1e-8)
+  expect_equal(predict(fit, newdata = getData(fit)), plain, tolerance = 1e-8)
+})
+
+test_that("DUR is the time over which an amount comes in, whatever part of it is available", {
+  model <- nlme_model(
+    fixed(k = 0.1, s = positive(1)), random(eta ~ normal(0, 0.1) | id),
+    {
+      d/dt(a) <- -k * exp(eta) * a
+      f(a) <- 0.5
+      y ~ normal(a, s)
+    }
+  )
+  data <- transform(course, w = NULL, dur = c(2, 0, 0, 0))
+  infused <- function(t) 25 / 0.1 * (1 - exp(-0.1 * pmin(t, 2))) * exp(-0.1 * pmax(t - 2, 0))
+  expected <- dnorm(c(90, 70, 50), infused(c(1, 3, 6)), 1, log = TRUE)
+  expect_equal(densities(model, data, c(dur = "dur"))[-1L], expected, tolerance = 1e-4)
+  expect_message(at_once <- densities(model, data), "`dur` is not read", fixed = TRUE)
+  expect_equal(at_once[-1L], dnorm(c(90, 70, 50), 50 * exp(-0.1 * c(1, 3, 6)), 1, log = TRUE), tolerance = 1e-4)
+  both <- transform(data, rate = c(10, 0, 0, 0))
+  expect_error(check_data(model, both, events = c(dur = "dur")), "one of them says how fast")
+})
+
+test_that("clock times, dates and differences become hours since the first record", {
+  hours <- function(...) {
+    data <- transform(course, ...)
+    expect_message(bound <- nlmers:::bind_data(decay, data), "is read as hours")
+    bound$columns$time[1:4]
+  }
+  expect_equal(hours(time = c("8:00", "9:30", "23:30", "2:30")), c(0, 1.5, 15.5, 18.5))
+  expect_equal(hours(time = c("08:00:00", "08:00:36", "09:00:00", "10:00:00")), c(0, 0.01, 1, 2))
+  days <- c("1/1/2020", "1/1/2020", "1/2/2020", "3/1/2020")
+  expect_equal(hours(time = "8:00", DATE = days), c(0, 0, 24, 60 * 24))
+  expect_equal(hours(time = "8:00", DATE = c(1, 1, 2, 4)), c(0, 0, 24, 72))
+  expect_equal(hours(time = as.POSIXct("2020-03-01 10:00", tz = "UTC") + 3600 * time), course$time[1:4])
+  expect_equal(hours(time = as.Date("2020-03-01") + c(0, 1, 2, 3)), 24 * 0:3)
+  expect_equal(hours(time = as.difftime(60 * time, units = "mins")), course$time[1:4])
+  expect_error(check_data(decay, transform(course, time = "8:00", DATE = "long ago")), "not understood")
+})
