@@ -15,7 +15,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   model <- with_clocks(read$model, data)
   records <- data_events(model, data, read$events, argument)
   events <- records$events
-  data <- with_design(model, outcomes_by_code(model, data, records$kinds$may), argument)
+  data <- with_design(model, outcomes_by_code(model, data, records$kinds$may, argument), argument)
   groupings <- data_groupings(model, data, id, argument)
   time <- time_column(data, time, argument)
   data <- times_in_numbers(data, time, groupings$subjects$codes)

@@ -2,13 +2,13 @@
 
 # The data with a column for each outcome, where DV and a code hold them together.
 outcomes_apart <- function(model, data, events = NULL, argument = "newdata") {
-  outcomes_by_code(model, data, data_events(model, data, events, argument)$kinds$may)
+  outcomes_by_code(model, data, data_events(model, data, events, argument)$kinds$may, argument)
 }
 
 # An outcome without a column takes DV in the rows whose code is its name, without case where that is clear, or, when no
 # outcome is named there, its number; elsewhere it is missing. `may`: rows that may hold an outcome. A code that is no
-# outcome's is an error: its rows would be lost.
-outcomes_by_code <- function(model, data, may) {
+# outcome's is an error where a fit would lose its rows; in new data CMT may tell the states that are dosed alone.
+outcomes_by_code <- function(model, data, may, argument) {
   outcomes <- unique(model$described$outcomes)
   value <- column_like(data, "DV")
   apart <- setdiff(outcomes, names(data))
@@ -25,6 +25,7 @@ outcomes_by_code <- function(model, data, may) {
   found <- matched_codes(codes, called, numbers)
   values <- numeric_column(data[[value]], value, "data")
   lost <- may & !is.na(values) & is.na(found)
+  if (any(lost) && argument == "newdata" && toupper(key) == "CMT") return(data)
   if (any(lost)) stop_unknown_code(key, codes, lost, called, numbers)
   for (name in apart) data[[name]] <- replace(values, is.na(found) | outcomes[found] != name, NA_real_)
   data

@@ -23,7 +23,7 @@ residual_error <- function(error, used, names = used) {
     )
   }
   word <- as.character(error[[1L]])
-  defaults <- names(error_starts(word))
+  defaults <- error_parameters(word)
   args <- as.list(error)[-1L]
   if (length(args) != length(defaults)) {
     stop_option(
@@ -47,6 +47,13 @@ residual_error <- function(error, used, names = used) {
   )
 }
 
+# What the parameters of a residual error stand for: an SD, a coefficient of variation, an exponent.
+error_parameters <- function(word) {
+  switch(word,
+    add = "a", prop = "b", pow = c("b", "c"), add_pow = , add_pow_sd = c("a", "b", "c"), c("a", "b")
+  )
+}
+
 # A variable may hold the error: quoted, as a formula `~ add(a = 1)`, or as its word alone.
 error_code <- function(code, env) {
   if (is_call_to(code, error_words)) return(code)
@@ -60,14 +67,8 @@ error_code <- function(code, env) {
   if (!is.character(value) || length(value) != 1L || !value %in% error_words) {
     return(if (is.call(value)) value else code)
   }
-  as.call(c(as.symbol(value), error_starts(value)))
-}
-
-# The parameters of a residual error by their usual names (an SD, a coefficient of variation, an exponent), and where they
-# start when nobody says.
-error_starts <- function(word) {
-  roles <- switch(word, add = "a", prop = "b", pow = c("b", "c"), add_pow = , add_pow_sd = c("a", "b", "c"), c("a", "b"))
-  list(a = 1, b = 0.1, c = 1)[roles]
+  starts <- list(a = 1, b = 0.1, c = 1)[error_parameters(value)]
+  as.call(c(as.symbol(value), starts))
 }
 
 residual_start <- function(code, env, text) {

@@ -109,8 +109,15 @@ error_of_weights <- function(design) {
   weights <- design$weights
   of_prediction <- inherits(weights, "varFunc") && identical(code_text(stats::formula(weights)[[2L]]), "fitted(.)")
   power <- if (inherits(weights, "varConstPower")) weights$power else unclass(weights)
-  if (of_prediction && inherits(weights, c("varPower", "varConstPower")) && identical(attr(power, "fixed")[[1L]], 1)) {
-    design$error <- if (inherits(weights, "varPower")) rlang::quo(prop(0.1)) else rlang::quo(add_prop_sd(1, 0.1))
+  fixed <- attr(power, "fixed")[[1L]]
+  word <- if (of_prediction && (is.null(fixed) || identical(fixed, 1))) {
+    switch(class(weights)[1L],
+      varPower = if (is.null(fixed)) quote(pow(0.1, 1)) else quote(prop(0.1)),
+      varConstPower = if (is.null(fixed)) quote(add_pow_sd(1, 0.1, 1)) else quote(add_prop_sd(1, 0.1))
+    )
+  }
+  if (!is.null(word)) {
+    design$error <- rlang::new_quosure(word, globalenv())
     return(design)
   }
   shown <- if (inherits(weights, "varFunc")) sprintf("%s()", class(weights)[1L]) else code_text(weights)

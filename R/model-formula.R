@@ -20,7 +20,8 @@
 #' `list(fixed = ...)`. Random effects of one grouping correlate, as for `nlme()`, unless `random` is made
 #' of `pdDiag()`, `pdIdent()` and `pdBlocked()`, or `correlated = FALSE`; left out, all parameters vary. Groups
 #' that `random` does not name are those of `groups = ~ id`, or of data made by `groupedData()`.
-#' `weights = varPower(fixed = 1)` is `prop()` and `varConstPower(fixed = list(power = 1))` is `add_prop_sd()`.
+#' `weights = varPower()` is `pow()` and `varConstPower()` is `add_pow_sd()`; with a power that is fixed at 1 they are
+#' `prop()` and `add_prop_sd()`.
 #' [fit_nlme()] takes an object of `nlsList()` in place of the formula. The likelihood is not that of a model
 #' linearized in the effects, so that estimates differ a little from those of `nlme()`.
 #'

@@ -111,16 +111,6 @@ compare.saemix <- function(..., method = c("is", "lin", "gq")) { # nolint: objec
   table
 }
 
-check_same_data <- function(fits) {
-  outcome <- lapply(fits, function(fit) sort(as.double(observed_values(fit))))
-  same <- vapply(outcome[-1L], identical, logical(1L), outcome[[1L]])
-  if (all(same)) return(invisible())
-  stop_option(
-    "other_data", sprintf("Fit %d was made of other observations than fit 1.", which(!same)[1L] + 1L),
-    hint = "Compare fits of the same data."
-  )
-}
-
 # The penalty of Delattre and others is for models that differ in their covariates alone.
 is_same_structure <- function(fits) {
   structure <- lapply(fits, function(fit) {

@@ -39,8 +39,8 @@ improved_start <- function(model, data, options) {
   pooled <- pooled_model(model)
   options <- pooled_options(model, data, options)
   own <- model_values(pooled)
+  data <- read_records(pooled, data, options)
   rows <- pooled_rows(data, options)
-  check_pooled(pooled, rows)
   open <- location_parameters(pooled)
   scales <- vapply(pooled$spec$parameters, function(parameter) c(parameter$scale, "identity")[1L], "")
   names(scales) <- names(own)
@@ -78,7 +78,7 @@ formula_suggestion <- function(model, data, open, transform, self, options) {
   data <- as.data.frame(data)
   options <- pooled_options(model, data, options)
   pooled <- pooled_model(model)
-  check_pooled(pooled, data)
+  data <- read_records(pooled, data, options)
   rows <- pooled_rows(data, options)
   hold <- grep("^beta_", vapply(pooled$spec$parameters, `[[`, "", "name"), value = TRUE)
   fix <- stats::setNames(rep(list(0), length(hold)), hold)
@@ -119,8 +119,7 @@ residual_at_start <- function(model, data, options) {
   data <- as.data.frame(data)
   pooled <- pooled_model(model)
   options <- pooled_options(model, data, options)
-  rows <- pooled_rows(data, options)
-  check_pooled(pooled, rows)
+  rows <- pooled_rows(read_records(pooled, data, options), options)
   parameters <- pooled$spec$parameters
   first <- parameters[[1L]]
   misfit <- candidate_misfits(pooled, rows, stats::setNames(data.frame(first$value), first$name), options)
@@ -128,16 +127,10 @@ residual_at_start <- function(model, data, options) {
   if (is.finite(sd) && sd > 0) stats::setNames(list(sd), parameters[[length(parameters)]]$name)
 }
 
-# The columns, before anything is computed from them.
-check_pooled <- function(pooled, data) {
-  for (column in unique(c(pooled$described$outcomes, pooled$described$columns))) {
-    if (column == "t" && !"t" %in% names(data)) next
-    if (column %in% all_design_columns(pooled)) next
-    check_column(column, outcomes_by_dvid(pooled, data), pooled, "data", emptyenv())
-  }
+# The records as the model reads them; what is wrong with them is said before anything is computed.
+read_records <- function(pooled, data, options) {
+  bind_data(pooled, data, options$id, options$time, events = options$events)$frame
 }
-
-all_design_columns <- function(model) unlist(lapply(model$designs, `[[`, "columns"))
 
 # Subjects matter to the pooled model where equations lead from row to row.
 pooled_options <- function(model, data, options) {

@@ -119,6 +119,8 @@ test_that("variance functions with a name here are translated", {
     model$spec$statements[[2L]]$dist$args[[2L]]$call
   }
   expect_equal(error_of(weights = varPower(fixed = 1)), "prop")
+  expect_equal(error_of(weights = varPower()), "pow")
+  expect_equal(error_of(weights = varConstPower()), "add_pow_sd")
   expect_equal(error_of(weights = varConstPower(fixed = list(power = 1))), "add_prop_sd")
   expect_equal(caught(error_of(weights = varPower(form = ~t, fixed = 1)))$reason, "bad_error")
 })

@@ -220,7 +220,7 @@ test_that("columns are found in any case, endpoints by DVID or CMT", {
   expect_equal(split$DV_other, c(NA, 2, 3, NA))
   # The state itself is no endpoint of this model: its rows would be lost.
   unknown <- transform(by_compartment, CMT = c(2, 3, 3, 1))
-  expect_error(nlmers:::outcomes_apart(model, unknown), class = "nlmers_error_data")
+  expect_error(nlmers:::outcomes_apart(model, unknown, argument = "data"), class = "nlmers_error_data")
 })
 
 test_that("a function of nlmixr2 is fitted like a model of this package", {
