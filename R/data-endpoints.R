@@ -12,7 +12,8 @@ outcomes_by_code <- function(model, data, may, argument) {
   outcomes <- unique(model$described$outcomes)
   value <- column_like(data, "DV")
   apart <- setdiff(outcomes, names(data))
-  if (is.null(value)) return(data)
+  # Of a model to simulate from every row has all outcomes.
+  if (is.null(value) || isTRUE(model$only_simulated)) return(data)
   if (length(apart) == 0L) {
     warn_of_mixed(outcomes, value, data, may)
     return(data)

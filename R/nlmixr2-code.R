@@ -71,7 +71,7 @@ ordered_equations <- function(state) {
 # them or from the time, without any error.
 simulated_outputs <- function(state) {
   states <- names(state$derivatives)
-  moving <- c(states, "t", names(state$found$doses))
+  moving <- c(states, "t", clock_words, names(state$found$doses))
   assigned <- character()
   for (line in state$lines) {
     targets <- assigned_names(line)

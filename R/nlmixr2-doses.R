@@ -1,16 +1,16 @@
-# What a model for nlmixr2 asks of doses, `tad()`, `podo()` and their relatives: columns made from the dosing records.
+# What a model for nlmixr2 asks of doses: `tad()` and `tafd()` are words of this package, `podo()` and others columns
+# made from the dosing records.
 
-# The column each word reads, and whether the word counts from it to now.
+# The word of this package for a time since doses, or the column that is read.
 dose_words <- list(
-  tad = list(column = "tlast", since = TRUE), tad0 = list(column = "tlast", since = TRUE),
-  tafd = list(column = "tfirst", since = TRUE), tafd0 = list(column = "tfirst", since = TRUE),
-  tlast = list(column = "tlast", since = FALSE), tlast0 = list(column = "tlast", since = FALSE),
-  tfirst = list(column = "tfirst", since = FALSE), tfirst0 = list(column = "tfirst", since = FALSE),
-  podo = list(column = "podo", since = FALSE), podo0 = list(column = "podo", since = FALSE),
-  dosenum = list(column = "dosenum", since = FALSE)
+  tad = list(clock = "tad"), tad0 = list(clock = "tad"), tafd = list(clock = "tafd"), tafd0 = list(clock = "tafd"),
+  tlast = list(column = "tlast"), tlast0 = list(column = "tlast"),
+  tfirst = list(column = "tfirst"), tfirst0 = list(column = "tfirst"),
+  podo = list(column = "podo"), podo0 = list(column = "podo"),
+  dosenum = list(column = "dosenum")
 )
 
-# `tad(depot)` is `(t - tlast_depot)`.
+# `tad0(depot)` is `tad(depot)`, `podo(depot)` the column `podo_depot`.
 dose_expression <- function(code, state) {
   word <- dose_words[[as.character(code[[1L]])]]
   args <- as.list(code)[-1L]
@@ -19,10 +19,11 @@ dose_expression <- function(code, state) {
       sprintf("`%s` cannot be translated.", code_text(code)), state$line, "It takes the name of a state, or nothing."
     )
   }
+  if (!is.null(word$clock)) return(as.call(c(as.symbol(word$clock), args)))
   into <- if (length(args) == 1L) as.character(args[[1L]])
   column <- paste(c(word$column, into), collapse = "_")
   state$found$doses[[column]] <- list(column = column, word = word$column, state = into)
-  if (word$since) call("(", call("-", quote(t), as.symbol(column))) else as.symbol(column)
+  as.symbol(column)
 }
 
 # The data with these columns. Before the first dose nothing was given, and times count from the first record.

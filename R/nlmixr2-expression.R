@@ -89,7 +89,9 @@ nlmixr2_call <- function(code, args, state) {
   word <- if (is.symbol(code[[1L]])) as.character(code[[1L]]) else ""
   known <- c(nlmixr2_words, nlmixr2_densities)
   own <- get0(word, envir = state$env, mode = "function")
-  if (!word %in% names(known) || is.function(own) && !of_base_r(own)) return(as.call(c(code[[1L]], args)))
+  # phi() is a verb of this package too.
+  foreign <- is.function(own) && !of_base_r(own) && !identical(own, get0(word, topenv(), inherits = FALSE))
+  if (!word %in% names(known) || foreign) return(as.call(c(code[[1L]], args)))
   tryCatch(do.call(known[[word]], args, quote = TRUE), error = function(error) {
     stop_untranslated_line(sprintf("`%s` cannot be translated.", code_text(code)), state$line)
   })

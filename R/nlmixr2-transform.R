@@ -70,6 +70,7 @@ with_drawn_scales <- function(model) {
     if (is.null(drawn)) return(statement)
     model_statement(call("~", as.symbol(statement$column), drawn$dist), new_scope(baseenv(), ""))
   })
+  model$described$families[model$described$outcomes %in% names(model$drawn)] <- "normal"
   model
 }
 

@@ -118,10 +118,10 @@ simulated <- function(model, data, values, settings) {
   data <- nlmixr2_columns(model, given)
   kinds <- outcome_rows(model, data, settings$events)
   data <- outcomes_apart(model, data, settings$events)
+  bound <- bind_data(model, data, settings$id, settings$time, "newdata", events = settings$events)
+  model$spec <- bound$model$spec
   # The outcome itself is drawn, whatever part of it a limit would hide.
   model$spec$censoring <- FALSE
-  bound <- bind_data(model, data, settings$id, settings$time, "newdata", events = settings$events)
-  model$spec[c("n_doses", "clocks")] <- bound$model$spec[c("n_doses", "clocks")]
   reply <- core_call(core_request("simulate", model$spec, list(
     data = bound$fields, parameters = value_fields(values), nsim = nsim, seed = seed
   )), bound$columns)

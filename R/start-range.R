@@ -75,7 +75,7 @@ idle_covariates <- function(frame, columns) {
   )
   values <- values[!constant]
   for (k in seq_along(values)[-1L]) {
-    earlier <- do.call(cbind, c(list(1), lapply(values[seq_len(k - 1L)], scaled)))
+    earlier <- do.call(cbind, c(list(1), lapply(values[seq_len(k - 1L)], standardized)))
     left <- stats::lm.fit(earlier, standardized(values[[k]]))
     if (max(abs(left$residuals)) > 1e-8) next
     used <- names(values)[which(abs(left$coefficients[-1L]) > 1e-8)]
