@@ -289,6 +289,7 @@ fn a_chain_takes_no_step_at_a_dose() {
     let dosed = Data::new(2, |_| 6)
         .with("t", |row, _| [0.0, 0.0, 1.0, 1.5, 2.0, 3.0][row % 6])
         .with(".amt", |row, _| [20.0, 0.0, 0.0, 5.0, 0.0, 0.0][row % 6])
+        .with(".evid", |row, _| [1.0, 0.0, 0.0, 1.0, 0.0, 0.0][row % 6])
         .with("share", |row, _| [0.5, 1.0, 1.0, 1.0, 1.0, 1.0][row % 6])
         .with("y", |row, _| seen([0, 0, 1, 9, 2, 3][row % 6]))
         .with("z", |_, _| 1.0)
