@@ -186,9 +186,10 @@
 #' They read parameters, effects and covariates, but neither states nor the time. The
 #' covariates of `x(0)` are constant in a subject; those of the others may change, between fed
 #' and fasted days for instance: a dose has the values of its record. Random effects are
-#' those of the subject; for
-#' variability between occasions give it one effect an occasion and choose, as in
-#' `kappa <- ifelse(OCC == 1, k[1], k[2])`.
+#' those of the subject and of its occasions: `kappa ~ normal(0, w) | id:occ` beside
+#' `| id` gives a subject one effect, with one distribution, in each occasion of the data.
+#' They are named `kappa.1`, `kappa.2`, ... after the occasions; a subject without some
+#' occasion has its effect at the mean, and in new data other occasions have none.
 #'
 #' Doses are records of the data (`EVID`, `AMT`, `CMT`, `RATE`, `II`, `ADDL`, `SS`). Compartment
 #' numbers are the order of the equations; `CMT` may also hold the names of states.
@@ -311,12 +312,14 @@ stop_part_twice <- function(name, part) {
 }
 
 # Every door ends here: the core checks the specification and describes it.
-new_nlme_model <- function(spec) {
+new_nlme_model <- function(spec, data = NULL) {
+  whole <- spec_by_occasion(spec, data)
   model <- list(
     format_version = 1L,
-    spec = spec,
-    groups = model_groups(spec$random),
-    described = core_call(core_request("describe", spec))
+    spec = whole$spec,
+    groups = model_groups(whole$spec$random),
+    described = whole$described
   )
+  if (whole$by_occasion && is.null(data)) model$by_occasion <- spec
   structure(model, class = "nlme_model")
 }

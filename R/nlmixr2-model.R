@@ -173,7 +173,8 @@ nlmixr2_effects <- function(block, states, data) {
     effects$random <- list(random_term(names, distribution, "id"))
   } else if (states) {
     occasions <- occasions_of(block$group, data)
-    effects <- c(effects, occasion_effects(block, distribution, occasions))
+    term <- function(names) random_term(names, distribution, "id")
+    effects <- c(effects, occasion_effects(block$names, occasions, term))
     if (!is.null(occasions$levels)) effects$levels <- stats::setNames(list(occasions$levels), occasions$column)
   } else {
     effects$random <- list(random_term(names, distribution, paste0("id:", block$group)))

@@ -1,0 +1,85 @@
+# Effects of occasions, `kappa ~ normal(0, w) | id:occ` beside `| id`, in models with differential equations: a
+# subject is one course in time there, so it has an effect for each occasion, and the code takes that of the record.
+
+# The specification and what the core says of it, with effects of occasions written out where the core asks for it.
+# Without data there are two occasions; `by_occasion` says that the data have a word in it.
+spec_by_occasion <- function(spec, data) {
+  describe <- function(spec) core_call(core_request("describe", spec))
+  tryCatch(list(spec = spec, described = describe(spec), by_occasion = FALSE), nlmers_error = function(error) {
+    written <- if (identical(error$reason, "equation_grouping")) written_occasions(spec, data)
+    if (is.null(written)) stop(error)
+    list(spec = written, described = describe(written), by_occasion = TRUE)
+  })
+}
+
+# NULL where a grouping is not one of occasions of the subjects.
+written_occasions <- function(spec, data) {
+  groups <- strsplit(vapply(spec$random, function(block) paste0(block$group, ""), ""), ":", fixed = TRUE)
+  subject <- unique(unlist(groups[lengths(groups) == 1L]))
+  if (length(subject) != 1L) return(NULL)
+  own <- vapply(groups, function(group) length(group) == 2L && group[1L] == subject, NA)
+  if (!all(own | lengths(groups) == 1L)) return(NULL)
+  random <- spec$random[!own]
+  lines <- list()
+  for (k in which(own)) {
+    block <- spec$random[[k]]
+    occasions <- occasions_of(groups[[k]][2L], data)
+    effects <- occasion_effects(block$names, occasions, function(names) {
+      list(names = names, dist = block$dist, group = subject, text = block$text)
+    })
+    random <- c(random, effects$random)
+    lines <- c(lines, effects$lines)
+    spec$covariates <- with_levels(spec$covariates, occasions)
+  }
+  spec$random <- random
+  spec$statements <- c(lapply(lines, model_statement, scope = new_scope(baseenv(), "")), spec$statements)
+  spec
+}
+
+# Occasions that are texts are a factor.
+with_levels <- function(covariates, occasions) {
+  declared <- vapply(covariates, `[[`, "", "name")
+  if (is.null(occasions$levels) || occasions$column %in% declared) return(covariates)
+  levels <- as.call(c(quote(c), as.list(occasions$levels)))
+  own <- list(
+    name = occasions$column, kind = "factor", levels = I(occasions$levels),
+    text = sprintf("covariates(%s = factor(%s))", occasions$column, code_text(levels))
+  )
+  c(covariates, list(own))
+}
+
+# The model with the occasions of the data.
+with_occasions <- function(model, data) {
+  if (is.null(model$by_occasion)) return(model)
+  again <- new_nlme_model(model$by_occasion, data)
+  kept <- setdiff(names(model), c(names(again), "by_occasion"))
+  again[kept] <- model[kept]
+  again
+}
+
+# The occasions of a column: those of the data, else two.
+occasions_of <- function(column, data) {
+  there <- if (!is.null(data)) names(data)[tolower(names(data)) == tolower(column)]
+  if (length(there) == 0L) return(list(column = column, values = c(1, 2), levels = NULL))
+  column <- if (column %in% there) column else there[1L]
+  values <- data[[column]]
+  if (is.numeric(values) && !is.factor(values)) {
+    return(list(column = column, values = sort(unique(values[!is.na(values)])), levels = NULL))
+  }
+  levels <- group_labels(values[!is.na(values)])
+  list(column = column, values = levels, levels = levels)
+}
+
+# list(random, lines): the effects of a block for each occasion, made by `term(names)`, and lines that choose.
+occasion_effects <- function(names, occasions, term) {
+  labels <- if (is.numeric(occasions$values)) group_text(occasions$values) else make.names(occasions$values)
+  random <- lapply(labels, function(label) term(paste0(names, ".", label)))
+  column <- as.symbol(occasions$column)
+  lines <- lapply(names, function(name) {
+    parts <- Map(function(value, label) {
+      call("*", call("(", call("==", column, value)), as.symbol(paste0(name, ".", label)))
+    }, as.list(occasions$values), labels)
+    call("<-", as.symbol(name), Reduce(function(a, b) call("+", a, b), unname(parts)))
+  })
+  list(random = random, lines = lines)
+}
