@@ -71,7 +71,7 @@ predict.nlme_model <- function(object, data, start = NULL, id = NULL, time = NUL
   # A typical subject needs no name.
   if (!is.null(groups)) data <- with_groups(data, groups, has_states(object))
   bound <- bind_data(object, data, id, time, "newdata", events = events)
-  reply <- core_call(core_request("predict", object$spec, list(
+  reply <- core_call(core_request("predict", bound$model$spec, list(
     data = bound$fields, parameters = value_fields(values_at(object, start))
   )), bound$columns)
   outcome_values(reply$value, reply$outcome)
@@ -88,9 +88,7 @@ predict_core <- function(fit, newdata, level) {
   }
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
   bound <- bind_data(fit$model, newdata, group, time, "newdata", events = fit$data$events)
-  # Other data may have more doses.
-  fit$model$spec$n_doses <- bound$model$spec$n_doses
-  request <- core_request("predict", fit$model$spec, list(
+  request <- core_request("predict", bound$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),
     random = if (level == 1) unname(Map(known_modes, effect_groups(with_modes(fit)), bound$groups))

@@ -107,3 +107,16 @@ test_that("draws and fits read them", {
   expect_equal(as.numeric(logLik(made)), as.numeric(logLik(known)), tolerance = 1e-4)
   expect_equal(-fixef(made)[["b"]], nlme::fixef(known)[["tad"]], tolerance = 5e-3)
 })
+
+test_that("a model predicts with times since doses before any fit", {
+  model <- nlme_model(
+    fixed(k = positive(0.1), s = positive(1)), random(eta ~ normal(0, 0.1) | id),
+    {
+      d/dt(a) <- -k * exp(eta) * a
+      y ~ normal(a * exp(-tad), s)
+    }
+  )
+  data <- data.frame(id = 1, time = c(0, 1, 2, 4), amt = c(100, 0, 50, 0), y = NA)
+  expected <- c(100, 100 * exp(-1.1), 100 * exp(-0.2) + 50, (100 * exp(-0.2) + 50) * exp(-0.2 - 2))
+  expect_equal(as.numeric(predict(model, data)), expected, tolerance = 1e-5)
+})

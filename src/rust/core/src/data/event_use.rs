@@ -6,7 +6,7 @@ use crate::ir::graph::Op;
 use crate::ir::op::Binary;
 use crate::ir::scalar::{Leaves, ScalarProgram};
 use crate::model::{Equation, Model};
-use crate::ode::{Course, EventKind};
+use crate::ode::{Course, Event, EventKind};
 
 /// Leaves of no meaning; no state holds anything.
 struct Empty(f64);
@@ -51,6 +51,55 @@ pub fn check(model: &Model, events: &Events) -> Result<()> {
          beginning: `{}(0) <- dose`.",
         first.name
     )))
+}
+
+/// Refuse doses at steady state beside a state that only adds up, an area under a curve say: it has no steady value.
+///
+/// # Errors
+/// Such a state, with the first record of such a dose.
+pub fn check_steady(model: &Model, events: &Events) -> Result<()> {
+    let steady = |event: &&Event| {
+        let kind = &event.kind;
+        matches!(
+            kind,
+            EventKind::Dose {
+                steady: Some(_),
+                ..
+            }
+        )
+    };
+    let mut all = events.schedules.iter().flat_map(|s| &s.events);
+    let (Some(dose), Some(k)) = (all.find(steady), adding(model)) else {
+        return Ok(());
+    };
+    let equation = &model.equations[k];
+    let name = &equation.name;
+    Err(Error::data(
+        "no_steady_state",
+        format!(
+            "The state `{name}` only adds up: beside the dose at steady state at time {} it has no value.",
+            dose.time
+        ),
+    )
+    .at(&equation.text)
+    .field("name", name)
+    .hint(format!(
+        "Write the doses before out with II and ADDL, or leave `{name}` out: what comes in between two times is a difference of \
+         what was eliminated."
+    )))
+}
+
+/// A state that no equation reads, its own included, and into which something flows.
+fn adding(model: &Model) -> Option<usize> {
+    let graph = &model.graph;
+    let rates: Vec<_> = model.equations.iter().map(|e| e.rhs).collect();
+    let needed = graph.reachable(&rates);
+    let is_read = |k: usize| {
+        let mut nodes = graph.nodes();
+        nodes.any(|n| needed[n.index()] && matches!(graph.op(n), Op::State(s) if s as usize == k))
+    };
+    let is_zero = |k: usize| matches!(graph.op(rates[k]), Op::Constant(c) if c == 0.0);
+    (0..rates.len()).find(|k| !is_read(*k) && !is_zero(*k))
 }
 
 /// Whether anything may flow into empty states. Values are as good as any others but where there is a choice.

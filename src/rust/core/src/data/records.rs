@@ -71,6 +71,7 @@ impl Records {
                 first.check_outcomes(model, frame)?;
                 if let Some(events) = &first.events {
                     event_use::check(model, events)?;
+                    event_use::check_steady(model, events)?;
                 }
             }
         }
