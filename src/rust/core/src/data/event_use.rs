@@ -84,8 +84,7 @@ pub fn check_steady(model: &Model, events: &Events) -> Result<()> {
     .at(&equation.text)
     .field("name", name)
     .hint(format!(
-        "Write the doses before out with II and ADDL, or leave `{name}` out: what comes in between two times is a difference of \
-         what was eliminated."
+        "Write the doses before it out with II and ADDL, or leave `{name}` out."
     )))
 }
 

@@ -67,11 +67,13 @@ impl Records {
         if let Some(first) = all.first() {
             first.check_covariates(model, frame)?;
             super::covariates::check(model, frame, &first.columns)?;
+            if let Some(events) = &first.events {
+                event_use::check_steady(model, events)?;
+            }
             if need_outcomes {
                 first.check_outcomes(model, frame)?;
                 if let Some(events) = &first.events {
                     event_use::check(model, events)?;
-                    event_use::check_steady(model, events)?;
                 }
             }
         }

@@ -111,7 +111,9 @@ fn covariance_error(model: &Model, column: Option<&usize>) -> Error {
     let parameters = model.parameters.iter().map(|p| p.name.as_str());
     let hint = match words::nearest(name, parameters) {
         Some(near) => format!("Did you mean the parameter `{near}`?"),
-        None => "The covariance must be the same for all subjects.".to_string(),
+        None => format!(
+            "Scale the effect in the code: `random(eta ~ normal(0, 1) | id)` and `deviation <- omega * exp(slope * {name}) * eta`."
+        ),
     };
     Error::data(
         "varying_covariance",
