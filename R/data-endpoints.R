@@ -78,7 +78,7 @@ code_hint <- function(key, codes, lost, called) {
   }
   listed <- function(x) paste(quoted(x), collapse = ", ")
   wrong <- sort(unique(codes[lost]))
-  if (length(wrong) == length(called)) {
+  if (length(called) > 1L && length(wrong) == length(called)) {
     return(sprintf(
       "Name them: `data$DVID <- c(%s)[match(data$%s, c(%s))]`, in the order that is yours.",
       listed(called), key, listed(wrong)

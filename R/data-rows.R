@@ -29,9 +29,10 @@ row_kinds <- function(items, n) {
   } else {
     evid %in% c(1, 4)
   }
+  endless <- item("SS") != 0 & item("RATE") != 0
   list(
-    dose = dose, evid = evid, mdv = item("MDV") != 0, both = dose & is.null(items$EVID),
-    may = evid == 0 & item("MDV") == 0
+    dose = dose, empty = dose & item("AMT") == 0 & !endless, evid = evid, mdv = item("MDV") != 0,
+    both = dose & is.null(items$EVID), may = evid == 0 & item("MDV") == 0
   )
 }
 
@@ -56,6 +57,7 @@ row_reasons <- function(kinds, unobserved, values) {
   reason[unobserved & kinds$evid != 0] <- by_evid[unobserved & kinds$evid != 0]
   dose <- unobserved & kinds$dose | kinds$dose & !held
   reason[dose] <- ifelse(told[dose], "dose, its outcome not read", "dose")
+  reason[kinds$empty] <- "dose without an amount"
   reason
 }
 
@@ -65,8 +67,13 @@ without_outcomes <- function(data, unobserved, outcomes) {
   data
 }
 
-# How many rows are not fitted and why, in words; NULL for none.
+# How many rows are not fitted and why, in words, and how many are doses too; NULL for none.
 unfitted_words <- function(rows) {
+  both <- if (rows$both > 0L) sprintf("Rows that are a dose and an outcome at once: %d", rows$both)
+  c(reason_words(rows), both)
+}
+
+reason_words <- function(rows) {
   reasons <- rows$reason[nzchar(rows$reason)]
   if (length(reasons) == 0L) return(NULL)
   counts <- sort(table(reasons), decreasing = TRUE)
@@ -75,7 +82,7 @@ unfitted_words <- function(rows) {
 
 counted_noun <- function(reason, n) {
   words <- c(
-    dose = "dose%s", "missing outcome" = "missing outcome%s",
+    dose = "dose%s", "dose without an amount" = "dose%s without an amount", "missing outcome" = "missing outcome%s",
     "dose, its outcome not read" = "dose%s whose outcome is not read"
   )
   counted <- mapply(sub, "%s", ifelse(n > 1L, "s", ""), words[reason], MoreArgs = list(fixed = TRUE))
@@ -104,15 +111,15 @@ row_account <- function(model, data, kinds, censoring) {
     censored_frame(integer(), character(), numeric(), numeric()),
     censored_by_columns(model, data, censoring, fitted), censored_by_bounds(model, data, fitted)
   )
-  list(reason = reason, unobserved = unobserved, censored = censored)
+  list(reason = reason, unobserved = unobserved, censored = censored, both = sum(kinds$dose & fitted))
 }
 
 # Rows whose value the column CENS says to be a limit: `side` is -1 for below, 1 for above, 2 for an interval. `taken`
 # says whether the family of the outcome can be censored so.
 censored_by_columns <- function(model, data, censoring, fitted) {
   cens <- column_like(data, "CENS")
-  if (is.null(cens) || cens %in% model$described$columns || !is.numeric(data[[cens]])) return(NULL)
-  kind <- data[[cens]]
+  if (is.null(cens) || cens %in% model$described$columns) return(NULL)
+  kind <- numeric_column(data[[cens]], cens, "data")
   here <- fitted & !is.na(kind) & kind != 0
   limit <- if (is.null(censoring)) NaN else censoring$columns$.limit
   has_limit <- here & length(censoring$names) > 1L & is.finite(limit)
@@ -151,8 +158,15 @@ censored_frame <- function(rows, outcome, side, limit, taken = TRUE) {
   data.frame(row = rows, outcome = rep_len(outcome, n), side = side, limit = limit, taken = rep_len(taken, n))
 }
 
-# A value of CENS that an outcome cannot mean is said once, at the fit.
-tell_of_censoring <- function(rows) {
+# What is likely a mistake is said once, at the fit: values of CENS that an outcome cannot mean, doses of nothing.
+tell_of_rows <- function(rows) {
+  empty <- which(rows$reason == "dose without an amount")
+  if (length(empty) > 0L) {
+    warn_nlmers("data", sprintf(
+      "%d dose record%s no amount, the first in row %d: nothing is given there.",
+      length(empty), if (length(empty) == 1L) " has" else "s have", empty[1L]
+    ))
+  }
   left <- rows$censored[!rows$censored$taken, ]
   for (outcome in unique(left$outcome)) {
     n <- sum(left$outcome == outcome)

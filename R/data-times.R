@@ -22,14 +22,29 @@ is_clock <- function(values) {
   is.character(values) && any(!is.na(values)) && all(grepl(clock, values[!is.na(values)]))
 }
 
-is_moment <- function(values) inherits(values, c("Date", "POSIXt", "difftime")) || is_clock(values)
+# "2024-03-04 08:00", with T between for ISO 8601.
+date_time <- "^\\s*[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[ T][0-9]{1,2}:[0-9]{2}(:[0-9.]+)?Z?\\s*$"
+
+is_date_time <- function(values) {
+  if (is.factor(values)) values <- as.character(values)
+  is.character(values) && any(!is.na(values)) && all(grepl(date_time, values[!is.na(values)]))
+}
+
+is_moment <- function(values) {
+  inherits(values, c("Date", "POSIXt", "difftime")) || is_clock(values) || is_date_time(values)
+}
 
 # The data with a time in numbers. Hours, since other units are nobody's guess, and since the first record of each
 # subject.
 times_in_numbers <- function(data, time, codes) {
   if (is.null(time) || !is_moment(data[[time]])) return(data)
   values <- data[[time]]
-  date <- column_like(data, "DATE")
+  if (is_date_time(values)) {
+    text <- sub("Z?\\s*$", "", sub("T", " ", as.character(values), fixed = TRUE))
+    values <- as.POSIXct(text, tz = "UTC", tryFormats = c("%Y-%m-%d %H:%M:%OS", "%Y-%m-%d %H:%M"))
+  }
+  date <- Find(function(name) name %in% toupper(names(data)), names(date_orders))
+  date <- if (!is.null(date)) column_like(data, date)
   dated <- is_clock(values) && !is.null(date)
   hours <- if (inherits(values, "difftime")) {
     as.numeric(values, units = "hours")
@@ -42,7 +57,7 @@ times_in_numbers <- function(data, time, codes) {
   if (!inherits(values, "difftime")) hours <- hours - stats::ave(hours, codes, FUN = function(x) min(x, na.rm = TRUE))
   message(sprintf(
     "`%s` (%s%s) is read as hours%s.", time, if (is_clock(values)) "clock time" else class(values)[1L],
-    if (dated) sprintf(" with `%s`", date) else "",
+    if (dated) sprintf(" with `%s`%s", date, order_words(data[[date]], date)) else "",
     if (inherits(values, "difftime")) "" else " since the first record of each subject"
   ))
   data[[time]] <- hours
@@ -54,6 +69,13 @@ clock_hours <- function(values) {
     found <- sub(clock, paste0("\\", k), as.character(values))
     suppressWarnings(as.numeric(ifelse(nzchar(found), found, "0")))
   }
+  wrong <- which(part(1L) > 24 | part(2L) >= 60 | part(4L) >= 60)[1L]
+  if (!is.na(wrong)) {
+    stop_data(
+      "bad_time", sprintf("\"%s\" in row %d is no time of the clock.", values[wrong], wrong),
+      hint = "Hours go to 24, minutes and seconds to 59.", fields = list(row = wrong)
+    )
+  }
   part(1L) + part(2L) / 60 + part(4L) / 3600
 }
 
@@ -63,18 +85,41 @@ over_midnight <- function(hours) {
   hours + 24 * cumsum(replace(back, is.na(back), FALSE))
 }
 
-# Days of a column of dates, of numbers, or of texts in the order year, month, day or month, day, year.
+# In which order the dates of a column stand: NONMEM's DATE, DAT1, DAT2 and DAT3. DATE may be any that all dates allow.
+date_orders <- list(
+  DATE = c("%Y-%m-%d", "%m-%d-%Y", "%m-%d-%y", "%d-%m-%Y", "%d-%m-%y"), DAT1 = c("%d-%m-%Y", "%d-%m-%y"),
+  DAT2 = c("%Y-%m-%d", "%y-%m-%d"), DAT3 = c("%Y-%d-%m", "%y-%d-%m")
+)
+
+dash_dates <- function(values) gsub("[/.]", "-", trimws(as.character(values)))
+
+# The first order of which all texts are dates, or NULL.
+date_order <- function(values, column) {
+  text <- dash_dates(values)
+  fits <- function(format) {
+    days <- as.Date(text, format)
+    !anyNA(days[!is.na(values)]) && all(days > as.Date("1900-01-01"), na.rm = TRUE)
+  }
+  Filter(fits, date_orders[[toupper(column)]])
+}
+
+# Words about an order that is not the only one.
+order_words <- function(values, column) {
+  if (is.numeric(values) || inherits(values, c("Date", "POSIXt"))) return("")
+  orders <- sub("y", "Y", date_order(values, column))
+  if (length(unique(orders)) < 2L) return("")
+  sprintf(" as %s; for another order call it DAT1 (day-month-year) or give a Date", gsub("%", "", orders[1L]))
+}
+
+# Days of a column of dates, of numbers or of texts.
 day_numbers <- function(values, column) {
   if (is.numeric(values)) return(as.numeric(values))
   if (inherits(values, c("Date", "POSIXt"))) return(as.numeric(as.Date(values)))
-  text <- gsub("/", "-", trimws(as.character(values)), fixed = TRUE)
-  for (format in c("%Y-%m-%d", "%m-%d-%Y", "%m-%d-%y")) {
-    days <- as.Date(text, format)
-    if (!anyNA(days[!is.na(values)]) && all(days > as.Date("1900-01-01"), na.rm = TRUE)) return(as.numeric(days))
-  }
+  order <- date_order(values, column)
+  if (length(order) > 0L) return(as.numeric(as.Date(dash_dates(values), order[1L])))
   stop_data(
-    "bad_date", sprintf("The dates in `%s` are not understood: \"%s\".", column, text[1L]),
-    hint = sprintf("Write `data$%1$s <- as.Date(data$%1$s, \"%%d.%%m.%%Y\")` with the format that is yours.", column),
+    "bad_date", sprintf("The dates in `%s` are not understood: \"%s\".", column, as.character(values)[1L]),
+    hint = sprintf("Write `data$%1$s <- as.Date(data$%1$s, \"%%d/%%m/%%Y\")` with the format that is yours.", column),
     fields = list(column = column)
   )
 }

@@ -39,6 +39,7 @@ nonmem <- function(..., na.strings = ".") {
 # Model and data by the conventions that `events` asks for or the model keeps from its fit. `events` comes back as
 # names of columns.
 by_convention <- function(model, data, events) {
+  if (identical(events, nonmem) || identical(events, "nonmem")) events <- nonmem()
   if (inherits(events, "nlme_events")) {
     model$conventions <- events["na.strings"]
     events <- if (length(events$names) > 0L) events$names
@@ -53,7 +54,7 @@ text_numbers <- function(values, na_strings) {
   text <- trimws(as.character(values))
   missing <- is.na(values) | text %in% na_strings
   numbers <- suppressWarnings(as.numeric(text))
-  if (all(missing) || anyNA(numbers[!missing])) values else replace(numbers, missing, NA)
+  if (anyNA(numbers[!missing])) values else replace(numbers, missing, NA)
 }
 
 # The rest of the conventions, once subjects and times are known: covariates that change, and times that begin anew.

@@ -101,7 +101,11 @@ predict_core <- function(fit, newdata, level) {
 with_groups <- function(newdata, groups, one) {
   columns <- unique(unlist(strsplit(setdiff(groups, names(newdata)), ":", fixed = TRUE)))
   levels <- if (one) rep(1L, nrow(newdata)) else seq_len(nrow(newdata))
-  for (column in setdiff(columns, names(newdata))) newdata[[column]] <- levels
+  for (column in setdiff(columns, names(newdata))) {
+    # One that differs in case alone is meant.
+    like <- column_like(newdata, toupper(column))
+    newdata[[column]] <- if (is.null(like)) levels else newdata[[like]]
+  }
   newdata
 }
 

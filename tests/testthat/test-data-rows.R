@@ -114,3 +114,26 @@ test_that("a report shows counts and the first rows", {
   expect_equal(shown[1:2], c("4 of 12 rows hold an outcome that is fitted.", "Rows not fitted: 8 with MDV = 1"))
   expect_equal(length(shown), 7L)
 })
+
+test_that("doses of nothing are said, and rows that are dose and outcome at once are counted", {
+  doses <- data.frame(
+    id = rep(1:2, each = 3), time = 0:2, amt = c(NA, 0, 0, 10, 0, 0), evid = c(1, 0, 0), conc = c(NA, 7, 5)
+  )
+  expect_warning(report <- check_data(bolus, doses), "1 dose record has no amount, the first in row 1", fixed = TRUE)
+  expect_equal(report$reason, c("dose without an amount", "dose"))
+  carried <- data.frame(id = rep(1:2, each = 3), time = 0:2, amt = 10, conc = c(NA, 7, 5))
+  expect_match(capture.output(print(check_data(bolus, carried)))[3L], "Rows that are a dose and an outcome at once: 4")
+})
+
+test_that("CENS may be logical", {
+  below <- transform(rows, y = pmax(y, 4), CENS = !is.na(y) & y < 4)
+  expect_equal(check_data(line, below)$reason, c("below 4", "missing outcome", "below 4"))
+})
+
+test_that("new data whose group differs in case alone are those of their subjects", {
+  d <- data.frame(id = rep(1:3, each = 3), time = 0:2, amt = c(10, 0, 0), conc = c(NA, 7, 5))
+  upper <- d
+  names(upper)[1L] <- "ID"
+  expect_equal(predict(bolus, upper), predict(bolus, d))
+  expect_equal(as.numeric(predict(bolus, upper))[2:3], 10 * exp(-0.3 * 1:2), tolerance = 1e-6)
+})

@@ -120,4 +120,12 @@ test_that("clock times, dates and differences become hours since the first recor
   expect_equal(hours(time = as.Date("2020-03-01") + c(0, 1, 2, 3)), 24 * 0:3)
   expect_equal(hours(time = as.difftime(60 * time, units = "mins")), course$time[1:4])
   expect_error(check_data(decay, transform(course, time = "8:00", DATE = "long ago")), "not understood")
+  expect_error(check_data(decay, transform(course, time = c("8:00", "25:70", "9:00", "9:00"))), "no time of the clock")
+  texts <- c("2024-03-04 08:00", "2024-03-04 09:30", "2024-03-05T08:00", "2024-03-06 08:00")
+  expect_equal(hours(time = texts), c(0, 1.5, 24, 48))
+  # NONMEM's other items for dates, and a date that is the 14th in one order only.
+  expect_equal(hours(time = "8:00", DAT1 = c("4/3/2024", "4/3/2024", "5/3/2024", "6/3/2024")), c(0, 0, 24, 48))
+  expect_equal(hours(time = "8:00", DATE = c("14/3/2024", "14/3/2024", "15/3/2024", "16/3/2024")), c(0, 0, 24, 48))
+  both <- transform(course, time = "8:00", DATE = c("4/3/2024", "4/3/2024", "5/3/2024", "6/3/2024"))
+  expect_message(check_data(decay, both), "as m-d-Y; for another order call it DAT1", fixed = TRUE)
 })
