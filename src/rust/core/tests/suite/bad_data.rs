@@ -207,7 +207,7 @@ fn covariates() {
         "varying_covariance",
         "e ~ normal(a, o * wt)",
         "covariate",
-        "the same for all subjects",
+        "Scale the effect in the code",
     );
 }
 
