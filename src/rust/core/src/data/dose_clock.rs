@@ -6,9 +6,12 @@
 use super::event_record::{EventColumns, EventRecord};
 use super::events::Events;
 use super::frame::Frame;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Model, Source};
 use crate::ode::{Event, EventKind};
+
+/// What asks for the times of rows.
+const READER: &str = "The model reads the time since doses";
 
 /// Where a subject has no dose, and none comes before this time.
 const NEVER: f64 = 1e300;
@@ -54,7 +57,7 @@ impl DoseClock {
     /// # Errors
     /// No time, and records that say nothing.
     fn of_records(frame: &Frame, rows: &[Vec<usize>], text: &str) -> Result<Self> {
-        let time = finite_times(frame, text)?;
+        let time = frame.finite_times(READER, text)?;
         let columns = EventColumns::new(frame);
         let mut subjects = Vec::with_capacity(rows.len());
         for list in rows {
@@ -134,26 +137,6 @@ fn repeated(record: &EventRecord, time: f64, at: usize, last: f64) -> Vec<Given>
     doses
 }
 
-fn finite_times<'a>(frame: &'a Frame, text: &str) -> Result<&'a [f64]> {
-    let Some(time) = frame.times() else {
-        return Err(Error::data(
-            "no_time",
-            "The model reads the time since doses, but the data have no time column.",
-        )
-        .at(text)
-        .hint("Name it, as in `fit_nlme(model, data, time = \"hours\")`."));
-    };
-    match time.iter().position(|t| !t.is_finite()) {
-        None => Ok(time),
-        Some(row) => Err(
-            Error::data("missing_time", "The time is missing or infinite.")
-                .at(frame.place(row))
-                .field("row", row + 1)
-                .hint("Every row of a model that reads the time since doses needs its time."),
-        ),
-    }
-}
-
 /// Fill the columns that hold times of doses.
 ///
 /// # Errors
@@ -173,7 +156,7 @@ pub fn fill(
         Some(events) => (DoseClock::of_events(model, events), events.time.as_slice()),
         None => {
             let clock = DoseClock::of_records(frame, &rows, &column.statement)?;
-            (clock, finite_times(frame, &column.statement)?)
+            (clock, frame.finite_times(READER, &column.statement)?)
         }
     };
     for (values, column) in columns.iter_mut().zip(&model.columns) {

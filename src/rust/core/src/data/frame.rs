@@ -63,6 +63,33 @@ impl Frame {
         found.map(|(_, values)| values.as_slice())
     }
 
+    /// Times of all rows, for what reads them: `reader` says who, as in "The chain runs in time".
+    ///
+    /// # Errors
+    /// No time column, times that are missing or infinite.
+    pub fn finite_times(&self, reader: &str, statement: &str) -> Result<&[f64]> {
+        let Some(time) = self.times() else {
+            let problem = format!("{reader}, but the data have no time column.");
+            return Err(Error::data("no_time", problem)
+                .at(statement)
+                .hint("Name it, as in `fit_nlme(model, data, time = \"hours\")`."));
+        };
+        let Some(row) = time.iter().position(|t| !t.is_finite()) else {
+            return Ok(time);
+        };
+        let problem = if time[row].is_nan() {
+            "missing"
+        } else {
+            "infinite"
+        };
+        Err(
+            Error::data("missing_time", format!("The time is {problem}."))
+                .at(self.place(row))
+                .field("row", row + 1)
+                .hint(format!("{reader}: every row needs its time.")),
+        )
+    }
+
     /// The subjects as a grouping.
     pub fn subjects(&self) -> Grouping {
         Grouping {
