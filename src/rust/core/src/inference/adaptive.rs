@@ -209,8 +209,8 @@ impl<'a> Ground<'a> {
                 components: vec![part(1.0, &own[i], 1.0)],
             };
             let limit = values[i] + (LARGE * draws as f64).ln();
-            let rows = sample.z.chunks_exact(own[i].dim()).zip(&sample.log_p);
-            let beyond = rows.map(|(z, log)| log - alone.log_density(z) > limit);
+            let alone = alone.log_densities(&sample.z);
+            let beyond = sample.log_p.iter().zip(alone).map(|(p, q)| p - q > limit);
             let weights = sample.log_weights();
             let mass = beyond.zip(&weights).filter(|(beyond, _)| *beyond);
             let mass: f64 = mass.map(|(_, w)| (w - values[i]).exp()).sum();

@@ -15,14 +15,8 @@ const STEP: f64 = 1e-4;
 
 /// Coordinates that the programs read, but for residual errors with a closed form.
 pub fn open_coordinates(joint: &Joint) -> Vec<usize> {
-    let mut open: Vec<bool> = (joint.theta.routes.iter())
-        .map(|route| {
-            !matches!(
-                route,
-                Route::Fixed | Route::Mean | Route::Covariance | Route::Residual
-            )
-        })
-        .collect();
+    let routes = joint.theta.routes.iter();
+    let mut open: Vec<bool> = routes.map(|route| route.is_read()).collect();
     for part in &joint.parts {
         let numeric = &part.programs.numeric;
         for term in part.terms.iter().filter(|t| numeric.contains(&t.effect)) {

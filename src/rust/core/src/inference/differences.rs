@@ -3,21 +3,32 @@
 //! Weights then stay nearly what they are, and the information is no small difference of two large numbers, as it is in the
 //! formula of Louis (1982) for draws that stay, of which this is the limit. Replicates tell its noise. How the draws move
 //! is known from all of them (`steady.rs`): learned from the few that are differentiated it makes the information too small.
+//!
+//! Where draws ask for solutions of differential equations, coordinates on which these do not depend are differentiated at
+//! draws that stay and need no solution; what is missing of them is the covariance of their score over all draws. Where
+//! that is most of it the difference of the two would be noise, and their draws move as well.
+
+use std::sync::Arc;
 
 use nalgebra::DMatrix;
 
-use super::cloud::Cloud;
+use super::cloud::{layouts_of, Cloud};
 use super::complete::open_coordinates;
 use super::importance::{Drawn, Sampling, REPLICATES};
-use super::information::{priors, Information};
+use super::information::{priors, Information, Observed};
+use super::kept::{beside_states, Kept};
 use super::posterior::Posterior;
 use super::steady::{scored, steady, Drift};
+use super::stored_draws::StoredDraws;
 use crate::error::Result;
 use crate::problem::{Joint, Means, Prior};
 
 /// Step of the differences in standard errors: exact programs, and differential equations that were solved.
 const STEP: f64 = 5e-3;
 const SOLVED_STEP: f64 = 3e-2;
+
+/// Part of the information about a coordinate that may be missing where its draws stay.
+const MISSING: f64 = 0.5;
 
 impl Information {
     /// Fill in the second derivatives of what weighted draws say, be they fewer than those of the scores.
@@ -26,19 +37,14 @@ impl Information {
     /// A population distribution that does not exist.
     pub fn differentiate(&mut self, sampling: &Sampling, posterior: &Posterior) -> Result<()> {
         let mut differences = Differences::new(self, sampling.joint, sampling.theta);
-        if differences.open.is_empty() {
+        if differences.moving.is_empty() && differences.still.is_empty() {
             return Ok(());
         }
-        let mut failed = None;
-        sampling.visit(posterior, |cloud, drawn| {
-            if let Err(error) = differences.add(sampling, cloud, drawn) {
-                failed.get_or_insert(error);
-            }
-        })?;
-        if let Some(error) = failed {
-            return Err(error);
+        differences.visit(sampling, posterior)?;
+        if differences.give_up(&self.closed.all) {
+            differences.visit(sampling, posterior)?;
         }
-        differences.finish(self);
+        self.observed = differences.finish(&self.closed);
         Ok(())
     }
 }
@@ -51,8 +57,12 @@ struct Differences<'a> {
     free: Vec<usize>,
     /// Of every batch, from more draws than are differentiated.
     drifts: Vec<Drift>,
-    /// Positions of the coordinates that move.
-    open: Vec<usize>,
+    draws: Option<Arc<Vec<StoredDraws>>>,
+    /// Positions of the coordinates whose draws move with them, those that are not known yet, and of those whose draws stay.
+    moving: Vec<usize>,
+    wanted: Vec<usize>,
+    still: Vec<usize>,
+    kept: Option<Kept>,
     steps: Vec<f64>,
     /// From the draws of each replicate, and from all: column `k` for the coordinate that moved.
     sums: Vec<DMatrix<f64>>,
@@ -76,6 +86,14 @@ impl<'a> Differences<'a> {
             }
         }
         let open = open_coordinates(joint);
+        let beside = beside_states(joint, &open);
+        let kept = Kept::without_solving(joint, &beside);
+        let still = |k: &usize| kept.is_some() && beside.contains(k);
+        let at = |wanted: &dyn Fn(&usize) -> bool| -> Vec<usize> {
+            let each = found.free.iter().enumerate();
+            each.filter(|(_, k)| wanted(k)).map(|(a, _)| a).collect()
+        };
+        let moving = at(&|k| open.contains(k) && !still(k));
         let solved = joint.main().form.dynamics.is_some();
         let part = if solved { SOLVED_STEP } else { STEP };
         let each = found.free.iter().zip(squares);
@@ -84,21 +102,45 @@ impl<'a> Differences<'a> {
                 .map(|(k, square)| joint.theta.step(*k, theta[*k], square, part))
                 .collect(),
             sums: vec![DMatrix::zeros(p, p); REPLICATES + 1],
-            open: (found.free.iter().enumerate())
-                .filter(|(_, k)| open.contains(k))
-                .map(|(a, _)| a)
-                .collect(),
+            wanted: moving.clone(),
+            moving,
+            still: at(&still),
+            kept,
             free: found.free.clone(),
             drifts: found.drifts.clone(),
+            draws: found.draws.clone(),
             joint,
             theta,
         }
     }
 
+    /// Look at draws: at those that are kept, or at new ones.
+    fn visit(&mut self, sampling: &Sampling, posterior: &Posterior) -> Result<()> {
+        if let Some(draws) = self.draws.clone() {
+            for own in draws.iter() {
+                let own = own.thinned(sampling.draws);
+                let layouts = layouts_of(self.joint, &own.members, own.copies);
+                let mut cloud = Cloud::of(self.joint, &layouts, &own.members);
+                cloud.prepare(self.theta);
+                cloud.set(&own.draws);
+                self.add(sampling, &mut cloud, &own.drawn())?;
+            }
+            return Ok(());
+        }
+        let mut failed = None;
+        sampling.visit(posterior, |cloud, drawn| {
+            if let Err(error) = self.add(sampling, cloud, drawn) {
+                failed.get_or_insert(error);
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
     fn add(&mut self, sampling: &Sampling, cloud: &mut Cloud, drawn: &Drawn) -> Result<()> {
         let priors = priors(self.joint, self.theta)?;
         let means = cloud.means();
-        let scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
+        let population = (&priors[..], &means[..]);
+        let (scores, slopes) = cloud.scores_and_slopes(&self.free, population, sampling.workers);
         let weights = scored(drawn.weights, &scores, (cloud.copies, self.free.len()));
         let drawn = &Drawn {
             weights: &weights,
@@ -109,15 +151,60 @@ impl<'a> Differences<'a> {
             weights: drawn.weights,
             drift: (drawn.members.iter().map(|b| self.drifts[*b].clone())).collect(),
         };
-        let all = vec![true; drawn.members.len()];
-        let log_lik = cloud.slopes(&all, sampling.workers).log_lik;
-        let log = with_prior(log_lik, cloud, (&priors, &means));
-        for k in self.open.clone() {
+        if let Some(kept) = self.kept.take() {
+            self.stay(&kept, sampling, cloud, (drawn, population));
+            self.kept = Some(kept);
+        }
+        let log = with_prior(slopes.log_lik, cloud, population);
+        for k in self.wanted.clone() {
             for sign in [1.0, -1.0] {
                 self.step((k, sign), sampling, cloud, (&ground, &log))?;
             }
         }
         Ok(())
+    }
+
+    /// Add the scores a step to both sides at draws that stay.
+    fn stay(
+        &mut self,
+        kept: &Kept,
+        sampling: &Sampling,
+        cloud: &Cloud,
+        (drawn, population): (&Drawn, (&[Prior], &[Means])),
+    ) {
+        let copies = cloud.copies;
+        let layouts = layouts_of(&kept.joint, drawn.members, copies);
+        let mut cloud = Cloud::of(&kept.joint, &layouts, drawn.members);
+        kept.set(&mut cloud, drawn.draws, self.theta, sampling.workers);
+        for k in self.still.clone() {
+            for sign in [1.0, -1.0] {
+                let mut theta = self.theta.to_vec();
+                theta[self.free[k]] += sign * self.steps[k];
+                cloud.prepare(&theta);
+                let scores = cloud.draw_scores(&self.free, population, sampling.workers);
+                self.add_means((k, sign), copies, (drawn.weights, &scores));
+            }
+        }
+    }
+
+    /// Let the draws of coordinates move of which too much is missing; whether there are any.
+    fn give_up(&mut self, closed: &DMatrix<f64>) -> bool {
+        let too_much = |k: &usize| {
+            let complete = self.slope(&self.sums[REPLICATES], *k, *k);
+            // What is known so far is minus the covariance of the score.
+            !(-closed[(*k, *k)] <= MISSING * complete)
+        };
+        let (lost, still): (Vec<usize>, Vec<usize>) = self.still.iter().partition(|k| too_much(k));
+        self.kept = None;
+        self.still = still;
+        for k in &lost {
+            for sums in &mut self.sums {
+                sums.column_mut(*k).fill(0.0);
+            }
+        }
+        self.moving.extend(&lost);
+        self.wanted = lost;
+        !self.wanted.is_empty()
     }
 
     /// Add the scores a step to one side.
@@ -145,10 +232,12 @@ impl<'a> Differences<'a> {
         cloud.prepare(&theta);
         let priors = priors(self.joint, &theta)?;
         let means: Vec<Means> = cloud.means();
-        let mut scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
-        let at = (&draws[..], &priors[..], &means[..]);
-        let logs = steady(cloud, at, &ground.drift, &mut scores, sampling);
-        let logs = with_prior(logs, cloud, (&priors, &means));
+        let population = (&priors[..], &means[..]);
+        let (mut scores, slopes) =
+            cloud.scores_and_slopes(&self.free, population, sampling.workers);
+        let at = (&draws[..], population.0, population.1);
+        steady(cloud, at, &ground.drift, &mut scores, &slopes.gradient);
+        let logs = with_prior(slopes.log_lik, cloud, population);
         // A draw that moved to where no density is weighs nothing.
         let weigh = |((weight, new), old): ((&f64, f64), &f64)| {
             let weight = weight * (new - old).exp();
@@ -183,25 +272,38 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// Put minus the derivatives in the rows and columns of the coordinates that moved.
-    fn finish(self, found: &mut Information) {
-        let slope = |sums: &DMatrix<f64>, a: usize, k: usize| -sums[(a, k)] / (2.0 * self.steps[k]);
-        let into = |matrix: &mut DMatrix<f64>, sums: &DMatrix<f64>| {
-            for k in &self.open {
-                for a in 0..self.free.len() {
-                    let value = if self.open.contains(&a) {
-                        0.5 * (slope(sums, a, *k) + slope(sums, *k, a))
-                    } else {
-                        slope(sums, a, *k)
-                    };
-                    matrix[(a, *k)] = value;
-                    matrix[(*k, a)] = value;
-                }
+    /// Minus the derivative of the score in `a` by `k`.
+    fn slope(&self, sums: &DMatrix<f64>, a: usize, k: usize) -> f64 {
+        -sums[(a, k)] / (2.0 * self.steps[k])
+    }
+
+    /// Second derivatives beside what is known without them.
+    fn finish(&self, closed: &Observed) -> Observed {
+        let mut observed = closed.clone();
+        self.put(&mut observed.all, &self.sums[REPLICATES]);
+        for (matrix, sums) in observed.replicates.iter_mut().zip(&self.sums) {
+            self.put(matrix, sums);
+        }
+        observed
+    }
+
+    fn put(&self, matrix: &mut DMatrix<f64>, sums: &DMatrix<f64>) {
+        let mean = |a, k| 0.5 * (self.slope(sums, a, k) + self.slope(sums, k, a));
+        for k in &self.still {
+            for a in &self.still {
+                matrix[(*a, *k)] += mean(*a, *k);
             }
-        };
-        into(&mut found.observed, &self.sums[REPLICATES]);
-        for (matrix, sums) in found.replicates.iter_mut().zip(&self.sums) {
-            into(matrix, sums);
+        }
+        for k in &self.moving {
+            for a in 0..self.free.len() {
+                let value = if self.moving.contains(&a) {
+                    mean(a, *k)
+                } else {
+                    self.slope(sums, a, *k)
+                };
+                matrix[(a, *k)] = value;
+                matrix[(*k, a)] = value;
+            }
         }
     }
 }

@@ -103,6 +103,13 @@ pub struct Drawn<'d> {
     pub weights: &'d [f64],
 }
 
+/// How many draws of each batch, from which set of randomizations, and the population distribution.
+struct Drawing<'d> {
+    draws: usize,
+    set: usize,
+    priors: &'d [Prior],
+}
+
 impl<'a> Sampling<'a> {
     /// The same with no more draws than so many.
     pub fn with(&self, draws: usize) -> Self {
@@ -123,7 +130,8 @@ impl<'a> Sampling<'a> {
     /// # Errors
     /// A population distribution that does not exist.
     pub fn some(&self, posterior: &Posterior, members: &[usize]) -> Result<Importance> {
-        self.visit_some(posterior, members, |_, _| {})
+        let log_lik = |cloud: &mut Cloud| cloud.log_lik(self.workers);
+        self.visit_some(posterior, members, log_lik, |_, _, _| {})
     }
 
     /// The same for all, and `visit` their weighted draws, group by group.
@@ -133,9 +141,24 @@ impl<'a> Sampling<'a> {
     pub fn visit(
         &self,
         posterior: &Posterior,
-        visit: impl FnMut(&mut Cloud, &Drawn),
+        mut visit: impl FnMut(&mut Cloud, &Drawn),
     ) -> Result<Importance> {
-        self.visit_some(posterior, &self.all(), visit)
+        let log_lik = |cloud: &mut Cloud| cloud.log_lik(self.workers);
+        self.visit_by(posterior, log_lik, |cloud, drawn, _| visit(cloud, drawn))
+    }
+
+    /// The same where `log_lik` says what the data say of draws, and may remember more of them. `visit` hears of which of
+    /// its batches the draws are no longer those.
+    ///
+    /// # Errors
+    /// A population distribution that does not exist.
+    pub fn visit_by(
+        &self,
+        posterior: &Posterior,
+        log_lik: impl FnMut(&mut Cloud) -> Vec<f64>,
+        visit: impl FnMut(&mut Cloud, &Drawn, &[usize]),
+    ) -> Result<Importance> {
+        self.visit_some(posterior, &self.all(), log_lik, visit)
     }
 
     fn all(&self) -> Vec<usize> {
@@ -146,17 +169,25 @@ impl<'a> Sampling<'a> {
         &self,
         posterior: &Posterior,
         members: &[usize],
-        mut visit: impl FnMut(&mut Cloud, &Drawn),
+        log_lik: impl FnMut(&mut Cloud) -> Vec<f64>,
+        mut visit: impl FnMut(&mut Cloud, &Drawn, &[usize]),
     ) -> Result<Importance> {
         let priors = self.priors()?;
         let ground = Ground::new(*self, &priors);
-        let set = (self.draws, 0);
-        self.pass(posterior, members, set, &priors, |cloud, group| {
-            let better = !self.trusts && group.improve(&ground, posterior);
-            if better {
+        let drawing = Drawing {
+            draws: self.draws,
+            set: 0,
+            priors: &priors,
+        };
+        self.pass((posterior, members), &drawing, log_lik, |cloud, group| {
+            let mut better = Vec::new();
+            if !self.trusts {
+                better = group.improve(&ground, posterior);
+            }
+            if !better.is_empty() {
                 cloud.set(&group.draws);
             }
-            visit(cloud, &group.drawn());
+            visit(cloud, &group.drawn(), &better);
         })
     }
 
@@ -169,8 +200,14 @@ impl<'a> Sampling<'a> {
         let priors = self.priors()?;
         let ground = Ground::new(*self, &priors);
         let mut found = posterior.clone();
-        let draws = (self.draws.min(PILOT), 1);
-        self.pass(posterior, &self.all(), draws, &priors, |_, group| {
+        let drawing = Drawing {
+            draws: self.draws.min(PILOT),
+            set: 1,
+            priors: &priors,
+        };
+        let log_lik = |cloud: &mut Cloud| cloud.log_lik(self.workers);
+        let all = self.all();
+        self.pass((posterior, &all), &drawing, log_lik, |_, group| {
             let mut lost = Vec::new();
             for (i, b) in group.members.iter().enumerate() {
                 let (phi, weights) = group.own(i);
@@ -202,16 +239,16 @@ impl<'a> Sampling<'a> {
         parts.map(|part| Prior::new(part, self.theta)).collect()
     }
 
-    /// Draws around `posterior`, group by group. `set`: number of the set of randomizations.
+    /// Draws around `posterior`, group by group.
     fn pass(
         &self,
-        posterior: &Posterior,
-        members: &[usize],
-        (draws, set): (usize, usize),
-        priors: &[Prior],
+        (posterior, members): (&Posterior, &[usize]),
+        drawing: &Drawing,
+        mut log_lik: impl FnMut(&mut Cloud) -> Vec<f64>,
         mut visit: impl FnMut(&mut Cloud, &mut Group),
     ) -> Result<Importance> {
         let Self { joint, theta, .. } = *self;
+        let Drawing { draws, set, priors } = *drawing;
         let lattices = self.lattices(draws, set, 0);
         let copies = draws.div_ceil(REPLICATES).max(1) * REPLICATES;
         let mut found = Importance {
@@ -231,7 +268,7 @@ impl<'a> Sampling<'a> {
             let (draws, log_q) = self.draw(&lattices, &members, posterior);
             cloud.prepare(theta);
             cloud.set(&draws);
-            let mut logs = cloud.log_lik(self.workers);
+            let mut logs = log_lik(&mut cloud);
             let means = cloud.means();
             let prior = cloud.log_prior(priors, &means);
             for ((log, prior), q) in logs.iter_mut().zip(prior).zip(log_q) {

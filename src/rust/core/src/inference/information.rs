@@ -6,13 +6,18 @@
 //! less the covariance of their score (Louis 1982). In what else the programs read it is taken by differences of the score
 //! (`differences.rs`), whose draws keep still (`steady.rs`).
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use nalgebra::DMatrix;
 
-use super::cloud::{Scored, Weighted};
+use super::asked::{Answer, Question};
+use super::cloud::{Cloud, Scored, Weighted};
 use super::complete::{complete, open_coordinates};
 use super::importance::{Drawn, Importance, Sampling, REPLICATES};
 use super::posterior::{Batches, Posterior};
 use super::steady::{drift, scored, steady, Drift};
+use super::stored_draws::StoredDraws;
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::{Joint, Prior, Route};
 
@@ -26,9 +31,10 @@ pub struct Information {
     pub free: Vec<usize>,
     /// Whether no coordinate needs differences: the observed information is known with the scores.
     pub is_closed: bool,
-    /// Observed information of the data, and the same from the draws of each replicate alone.
-    pub observed: DMatrix<f64>,
-    pub replicates: Vec<DMatrix<f64>>,
+    /// Observed information of the data.
+    pub observed: Observed,
+    /// Of it what is known with the scores, before second derivatives are taken.
+    pub closed: Observed,
     /// Sum over the batches of the expected square of each score of the complete data.
     pub squares: Vec<f64>,
     /// Monte-Carlo covariance of the total score.
@@ -39,7 +45,31 @@ pub struct Information {
     pub moments: Vec<Weighted>,
     /// How the effects of every batch move with `theta`; none where no coordinate needs differences.
     pub drifts: Vec<Drift>,
+    /// The draws, where they are few enough to be kept and second derivatives are asked for.
+    pub draws: Option<Arc<Vec<StoredDraws>>>,
     pub importance: Importance,
+}
+
+/// Observed information: from all draws, and from those of each replicate alone.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    pub all: DMatrix<f64>,
+    pub replicates: Vec<DMatrix<f64>>,
+}
+
+impl Observed {
+    fn none(p: usize) -> Self {
+        Self {
+            all: DMatrix::zeros(p, p),
+            replicates: vec![DMatrix::zeros(p, p); REPLICATES],
+        }
+    }
+
+    /// Change all of them alike.
+    pub fn each(&mut self, change: impl Fn(&mut DMatrix<f64>)) {
+        change(&mut self.all);
+        self.replicates.iter_mut().for_each(change);
+    }
 }
 
 /// Coordinates of `theta` that are estimated.
@@ -71,82 +101,108 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
     }
     let p = free.len();
     let mut found = Information {
-        observed: DMatrix::zeros(p, p),
-        replicates: vec![DMatrix::zeros(p, p); REPLICATES],
+        observed: Observed::none(p),
+        closed: Observed::none(p),
         squares: vec![0.0; p],
         noise: DMatrix::zeros(p, p),
         scores: vec![0.0; joint.n_batches * p],
         moments: Weighted::none(&Batches::new(joint)),
         drifts: Vec::new(),
+        draws: None,
         importance: Importance::default(),
         is_closed: open_coordinates(joint).is_empty(),
         free,
     };
-    let open = !found.is_closed;
+    let question = Question {
+        joint,
+        free: found.free.clone(),
+        priors: priors(joint, sampling.theta)?,
+        slopes: !found.is_closed,
+        workers: sampling.workers,
+    };
     let mut gradient = vec![0.0; joint.theta.len()];
-    let mut failed = None;
-    let importance = sampling.visit(posterior, |cloud, drawn| {
-        let priors = match priors(joint, sampling.theta) {
-            Ok(priors) => priors,
-            Err(error) => {
-                failed.get_or_insert(error);
-                return;
-            }
-        };
-        let means = cloud.means();
-        let workers = sampling.workers;
-        let mut draws = cloud.draw_scores(&found.free, (&priors, &means), workers);
-        let weights = scored(drawn.weights, &draws, (cloud.copies, p));
-        let drawn = &Drawn {
+    let mut kept = question.slopes.then(Vec::new);
+    let asked = RefCell::new(Answer::default());
+    let log_lik = |cloud: &mut Cloud| {
+        let answer = question.ask(cloud);
+        let log_lik = answer.slopes.log_lik.clone();
+        asked.replace(answer);
+        log_lik
+    };
+    let importance = sampling.visit_by(posterior, log_lik, |cloud, drawn, better| {
+        let mut answer = asked.take();
+        question.renew(&mut answer, cloud, drawn, better);
+        let weights = scored(drawn.weights, &answer.scores, (cloud.copies, p));
+        let drawn = Drawn {
             weights: &weights,
             ..*drawn
         };
-        let plain = Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES));
-        for (total, own) in found.squares.iter_mut().zip(&plain.squares) {
-            *total += own;
+        for (k, own) in found.add(cloud, &drawn, &question, answer) {
+            gradient[k] += own;
         }
-        found.observed -= &plain.covariance;
-        for (total, own) in found.replicates.iter_mut().zip(&plain.replicates) {
-            *total -= own;
-        }
-        for (k, own) in found.free.iter().zip(plain.total()) {
-            gradient[*k] += own;
-        }
-        let scored = if open {
-            let drifts = drift(cloud, drawn, &draws, p);
-            let at = (drawn.draws, &priors[..], &means[..]);
-            steady(cloud, at, &drifts, &mut draws, sampling);
-            found.drifts.extend(drifts);
-            Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES))
-        } else {
-            plain
-        };
-        found.noise += &scored.noise;
-        let moments = cloud.moments(drawn.draws, drawn.weights);
-        for (i, b) in drawn.members.iter().enumerate() {
-            found.scores[b * p..(b + 1) * p].copy_from_slice(&scored.batches[i * p..(i + 1) * p]);
-            found.moments[*b].copy(&moments[i]);
-        }
+        StoredDraws::keep(&mut kept, cloud, &drawn);
     })?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
     if let Some(batch) = importance.log_lik.iter().position(|x| !x.is_finite()) {
         return Err(without_density(joint, batch));
     }
     found.importance = importance;
+    found.draws = kept.map(Arc::new);
     let n = joint.n_batches as f64;
     let squares: Vec<f64> = found.squares.iter().map(|square| square / n).collect();
     let at = (&found.free[..], sampling.theta);
     let closed = complete(joint, at, (&found.moments, &squares), &gradient)?;
-    found.observed += &closed;
-    for own in &mut found.replicates {
-        *own += &closed;
-    }
+    found.closed.each(|own| *own += &closed);
+    found.observed = found.closed.clone();
     Ok(found)
 }
 
 impl Information {
+    /// Add what the draws of a cloud say; the sum of their scores.
+    fn add(
+        &mut self,
+        cloud: &mut Cloud,
+        drawn: &Drawn,
+        question: &Question,
+        mut answer: Answer,
+    ) -> Vec<(usize, f64)> {
+        let p = self.free.len();
+        let plain = Scored::of(
+            &answer.scores,
+            (drawn.weights, cloud.copies),
+            (p, REPLICATES),
+        );
+        for (total, own) in self.squares.iter_mut().zip(&plain.squares) {
+            *total += own;
+        }
+        self.closed.all -= &plain.covariance;
+        for (total, own) in self.closed.replicates.iter_mut().zip(&plain.replicates) {
+            *total -= own;
+        }
+        let total = self.free.iter().copied().zip(plain.total()).collect();
+        let scored = if question.slopes {
+            let drifts = drift(cloud, drawn, &answer.scores, p);
+            let means = cloud.means();
+            let at = (drawn.draws, &question.priors[..], &means[..]);
+            let slopes = &answer.slopes.gradient;
+            steady(cloud, at, &drifts, &mut answer.scores, slopes);
+            self.drifts.extend(drifts);
+            Scored::of(
+                &answer.scores,
+                (drawn.weights, cloud.copies),
+                (p, REPLICATES),
+            )
+        } else {
+            plain
+        };
+        self.noise += &scored.noise;
+        let moments = cloud.moments(drawn.draws, drawn.weights);
+        for (i, b) in drawn.members.iter().enumerate() {
+            self.scores[b * p..(b + 1) * p].copy_from_slice(&scored.batches[i * p..(i + 1) * p]);
+            self.moments[*b].copy(&moments[i]);
+        }
+        total
+    }
+
     /// Score of the log-likelihood: the sum over the batches.
     pub fn score(&self) -> Vec<f64> {
         let p = self.free.len();

@@ -109,8 +109,9 @@ const MORE_DRAWS_OF_SOLUTIONS: usize = 8_192;
 /// Solutions up to which draws of several subjects may be so many.
 const AFFORDED: usize = 1 << 17;
 
-/// Mass outside a rule, as part of the likelihood, that is looked into.
+/// Mass outside a rule, as part of the likelihood, that is looked into; so many Monte-Carlo errors do not say that there is some.
 const OUTSIDE: f64 = 1e-3;
+const APART: f64 = 4.0;
 
 /// What is integrated: a model at estimates, and where its conditional modes are.
 #[derive(Clone, Copy)]
@@ -120,6 +121,8 @@ pub struct Wanted<'a> {
     pub modes: &'a Points,
     pub workers: &'a Workers,
     pub seed: u64,
+    /// What draws say that were looked at for what they miss, one entry a batch.
+    pub judged: Option<&'a Importance>,
 }
 
 /// # Errors
@@ -242,23 +245,38 @@ impl<'a> Wanted<'a> {
             return missed;
         }
         let ground = Ground::new(self.sampling(DRAWS), std::slice::from_ref(prior));
-        let batches = &self.joint.batches[0];
-        let members: Vec<usize> = (0..self.joint.n_batches).collect();
-        let mut subject = vec![0; members.len()];
-        batches
+        let mut subject = vec![0; self.joint.n_batches];
+        for (i, b) in self.joint.batches[0].iter().enumerate() {
+            subject[*b] = i;
+        }
+        let unknown = |b: &usize| !self.is_known(*b, refined.values[subject[*b]]);
+        let members: Vec<usize> = (0..subject.len()).filter(unknown).collect();
+        if members.is_empty() {
+            return missed;
+        }
+        let values: Vec<f64> = members
             .iter()
-            .enumerate()
-            .for_each(|(i, b)| subject[*b] = i);
-        let values: Vec<f64> = subject.iter().map(|i| refined.values[*i]).collect();
+            .map(|b| refined.values[subject[*b]])
+            .collect();
         let beyond = |b: usize, phi: &[f64]| {
             let i = subject[b];
             refined.places.distance(i, phi) > REACH
         };
         let mass = ground.outside(&members, &values, beyond);
-        for (b, mass) in mass.iter().enumerate() {
-            missed[subject[b]] = *mass > OUTSIDE;
+        for (b, mass) in members.iter().zip(&mass) {
+            missed[subject[*b]] = *mass > OUTSIDE;
         }
         missed
+    }
+
+    /// Whether draws that can be relied on say the same of a term.
+    fn is_known(&self, batch: usize, value: f64) -> bool {
+        self.judged.is_some_and(|judged| {
+            let apart = || (judged.log_lik[batch] - value).abs();
+            judged.log_lik.len() == self.joint.n_batches
+                && judged.is_sound(batch)
+                && apart() <= APART * judged.mc_error[batch] + OUTSIDE
+        })
     }
 
     /// The Gaussians of the last rules, batch by batch.

@@ -12,7 +12,7 @@ use super::points::LatticePoints;
 use super::posterior::Gaussian;
 use super::student::{root_of_chi_square, StudentDensity, DF};
 use crate::ir::symmetric::at;
-use crate::ir::vmath::pnorm;
+use crate::ir::vmath::{map_plain, pnorm, Function, Isa};
 
 /// A t distribution and its share of the draws.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl Mixture {
                 place.place(&z, &mut draws[first..]);
             }
         }
-        let logs = draws.chunks_exact(d).map(|x| self.log_density(x)).collect();
+        let logs = self.log_densities(&draws);
         (draws, logs)
     }
 
@@ -72,19 +72,21 @@ impl Mixture {
         &inside.unwrap_or(&self.components[last]).place
     }
 
-    pub fn log_density(&self, x: &[f64]) -> f64 {
-        log_sum(self.terms(x).into_iter().map(|(log, _)| log))
+    /// Log densities of draws, `n x d`, row-major.
+    pub fn log_densities(&self, draws: &[f64]) -> Vec<f64> {
+        log_sums(&mut self.terms(draws).0)
     }
 
-    /// `ln(share t(x))` and the squared distance, for each component.
-    fn terms(&self, x: &[f64]) -> Vec<(f64, f64)> {
-        let density = StudentDensity::new(x.len());
-        let term = |c: &Component| {
-            let square = c.place.square(x);
-            let log = c.share.ln() + density.log(square) - c.place.log_det();
-            (log, square)
+    /// `ln(share t(x))` of each draw, and its squared distance: a row a component.
+    fn terms(&self, draws: &[f64]) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+        let density = StudentDensity::new(self.dim());
+        let row = |c: &Component| {
+            let squares = c.place.squares(draws);
+            let base = c.share.ln() - c.place.log_det();
+            let logs = density.logs(&squares).into_iter().map(|log| base + log);
+            (logs.collect::<Vec<f64>>(), squares)
         };
-        self.components.iter().map(term).collect()
+        self.components.iter().map(row).unzip()
     }
 
     /// A mixture for draws (`n x d`, row-major) with weights that add up to one; `None` where they span no volume.
@@ -113,23 +115,19 @@ impl Mixture {
     /// One step of EM; `whole`: covariance of all draws. A component with too little to stand on is left out.
     fn step(&mut self, draws: &[f64], weights: &[f64], whole: &DMatrix<f64>) {
         let d = self.dim();
-        let rows = || draws.chunks_exact(d).zip(weights);
-        let n = self.components.len();
-        let mut shares = vec![vec![0.0; weights.len()]; n];
-        let mut pulls = shares.clone();
-        for (c, (x, weight)) in rows().enumerate().filter(|(_, (_, w))| **w > 0.0) {
-            let terms = self.terms(x);
-            let total = log_sum(terms.iter().map(|(log, _)| *log));
-            for (k, (log, square)) in terms.iter().enumerate() {
-                shares[k][c] = weight * (log - total).exp();
-                pulls[k][c] = shares[k][c] * (DF + d as f64) / (DF + square);
-            }
-        }
+        let (mut terms, squares) = self.terms(draws);
+        log_sums(&mut terms);
         let mut next = Vec::new();
-        for (shares, pulls) in shares.iter().zip(&pulls) {
+        for (parts, squares) in terms.iter().zip(&squares) {
+            // A draw without weight may be anywhere.
+            let part =
+                |(part, weight): (&f64, &f64)| if *weight > 0.0 { weight * part } else { 0.0 };
+            let shares: Vec<f64> = parts.iter().zip(weights).map(part).collect();
+            let pull = |(share, square): (&f64, &f64)| share * (DF + d as f64) / (DF + square);
+            let pulls: Vec<f64> = shares.iter().zip(squares).map(pull).collect();
             let share: f64 = shares.iter().sum();
-            let squares: f64 = shares.iter().map(|w| w * w).sum();
-            if share < SMALLEST || share * share < squares * 2.0 * (d as f64 + 1.0) {
+            let together: f64 = shares.iter().map(|w| w * w).sum();
+            if share < SMALLEST || share * share < together * 2.0 * (d as f64 + 1.0) {
                 continue;
             }
             let pull: f64 = pulls.iter().sum();
@@ -163,8 +161,8 @@ fn seeds(draws: &[f64], weights: &[f64], whole: &Gaussian) -> Vec<Vec<f64>> {
             mean: found[found.len() - 1].clone(),
             chol: whole.chol.clone(),
         };
-        for (far, row) in far.iter_mut().zip(&rows) {
-            *far = far.min(last.square(row));
+        for (far, square) in far.iter_mut().zip(last.squares(draws)) {
+            *far = far.min(square);
         }
         let next = most(&|c| weights[c] * far[c]);
         if weights[next] * far[next] <= 0.0 {
@@ -216,12 +214,39 @@ pub fn gaussian(moments: &(Vec<f64>, DMatrix<f64>), stretch: f64) -> Option<Gaus
     })
 }
 
-fn log_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
-    let largest = terms.clone().fold(f64::NEG_INFINITY, f64::max);
-    if !largest.is_finite() {
-        return largest;
+/// Logarithms of the sums of exponentials over the rows, column by column; a row then holds its part of each sum.
+fn log_sums(rows: &mut [Vec<f64>]) -> Vec<f64> {
+    let isa = Isa::detect();
+    let mut largest = rows
+        .first()
+        .map_or(Vec::new(), |first| vec![f64::NEG_INFINITY; first.len()]);
+    for row in rows.iter() {
+        largest
+            .iter_mut()
+            .zip(row)
+            .for_each(|(l, x)| *l = l.max(*x));
     }
-    largest + terms.map(|t| (t - largest).exp()).sum::<f64>().ln()
+    let mut sums = vec![0.0; largest.len()];
+    for row in rows.iter_mut() {
+        let below: Vec<f64> = row
+            .iter()
+            .zip(&largest)
+            .map(|(x, l)| if l.is_finite() { x - l } else { *l })
+            .collect();
+        map_plain(isa, Function::Exp, &below, row);
+        sums.iter_mut()
+            .zip(row.iter())
+            .for_each(|(sum, x)| *sum += x);
+    }
+    for row in rows.iter_mut() {
+        row.iter_mut().zip(&sums).for_each(|(x, sum)| *x /= sum);
+    }
+    let mut logs = vec![0.0; sums.len()];
+    map_plain(isa, Function::Ln, &sums, &mut logs);
+    logs.iter_mut()
+        .zip(&largest)
+        .for_each(|(log, l)| *log = if l.is_finite() { *log + l } else { *l });
+    logs
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Say what a fit means: conditional modes, likelihoods that check themselves, information.
 
 mod adaptive;
+mod asked;
 mod better;
 pub mod climb;
 pub mod cloud;
@@ -13,6 +14,7 @@ mod gauss_hermite;
 pub mod importance;
 pub mod information;
 pub mod joint;
+pub mod kept;
 pub mod laplace;
 mod lattice;
 pub mod linear;
@@ -34,5 +36,6 @@ pub mod sandwich;
 pub mod scale;
 pub mod start;
 mod steady;
+pub mod stored_draws;
 pub mod student;
 mod weights;

@@ -99,9 +99,18 @@ impl Gaussian {
         }
     }
 
-    /// Squared distance of `x` from the mean, `|chol^-1 (x - mean)|^2`.
-    pub fn square(&self, x: &[f64]) -> f64 {
-        self.standardized(x).iter().map(|z| z * z).sum()
+    /// Squared distance from the mean, `|chol^-1 (x - mean)|^2`, of each of some points, `n x d`, row-major.
+    pub fn squares(&self, points: &[f64]) -> Vec<f64> {
+        let mut z = vec![0.0; self.dim()];
+        let square = |x: &[f64]| {
+            z.iter_mut()
+                .zip(x)
+                .zip(&self.mean)
+                .for_each(|((z, x), m)| *z = x - m);
+            self.solve(&mut z);
+            z.iter().map(|z| z * z).sum()
+        };
+        points.chunks_exact(self.dim().max(1)).map(square).collect()
     }
 
     /// `chol^-1 (x - mean)`
@@ -234,6 +243,6 @@ mod tests {
         for (a, b) in pairs.zip(other.mean.iter().chain(&other.chol)) {
             assert!((a - b).abs() < 1e-12, "{back:?}");
         }
-        assert!((home.square(&[3.0, -3.0]) - 1.0).abs() < 1e-12);
+        assert!((home.squares(&[3.0, -3.0])[0] - 1.0).abs() < 1e-12);
     }
 }

@@ -45,8 +45,8 @@ impl Group {
         i * self.copies..(i + 1) * self.copies
     }
 
-    /// Take better draws where the weights are poor or miss something; whether there are any.
-    pub fn improve(&mut self, ground: &Ground, posterior: &Posterior) -> bool {
+    /// Take better draws where the weights are poor or miss something; of which members there are any, ascending.
+    pub fn improve(&mut self, ground: &Ground, posterior: &Posterior) -> Vec<usize> {
         let poor = |i: usize| {
             let weight = &self.found[i];
             !weight.is_sound(self.copies.max(ENOUGH)) || weight.ess < POOR * self.copies as f64
@@ -58,7 +58,7 @@ impl Group {
         let missed = ground.missed(&checked, posterior, (&values, self.copies));
         let is_missed = |i: &usize| missed.binary_search(&self.members[*i]).is_ok();
         let again: Vec<usize> = fine.into_iter().filter(is_missed).collect();
-        let mut taken = false;
+        let mut taken = Vec::new();
         let certain = again.clone();
         wanted.extend(again);
         wanted.sort_unstable();
@@ -67,7 +67,9 @@ impl Group {
             .iter()
             .zip(better(ground, &numbers, posterior, self.copies))
         {
-            taken |= self.take(*i, &sample, certain.contains(i));
+            if self.take(*i, &sample, certain.contains(i)) {
+                taken.push(*i);
+            }
         }
         taken
     }

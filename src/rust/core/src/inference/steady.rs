@@ -8,8 +8,8 @@
 
 use nalgebra::DMatrix;
 
-use super::cloud::{Cloud, Slopes};
-use super::importance::{Drawn, Sampling};
+use super::cloud::Cloud;
+use super::importance::Drawn;
 use crate::problem::{Means, Prior};
 
 /// Weight of the draws of a batch without a score that can be passed over.
@@ -101,21 +101,17 @@ fn counted<'c>(
     })
 }
 
-/// Add to the scores of the draws that a cloud holds what has mean 0 and takes most of their variance away; the
-/// log-likelihood at each draw, which comes with it.
+/// Add to the scores of the draws that a cloud holds what has mean 0 and takes most of their variance away. `slopes`: the
+/// gradient of the log-likelihood at each draw.
 pub fn steady(
-    cloud: &mut Cloud,
+    cloud: &Cloud,
     (phi, priors, means): (&[f64], &[Prior], &[Means]),
     drifts: &[Drift],
     scores: &mut [f64],
-    sampling: &Sampling,
-) -> Vec<f64> {
+    slopes: &[f64],
+) {
     let n = cloud.batches.len();
     let p = scores.len() / (n * cloud.copies).max(1);
-    let Slopes {
-        log_lik,
-        gradient: slopes,
-    } = cloud.slopes(&vec![true; n], sampling.workers);
     for (b, drift) in drifts.iter().enumerate() {
         let d = cloud.batches.dim(b);
         for c in 0..cloud.copies {
@@ -137,7 +133,6 @@ pub fn steady(
             }
         }
     }
-    log_lik
 }
 
 /// Add the gradient of the log density of the effects of a draw; given effects pull too.

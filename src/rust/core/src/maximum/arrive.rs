@@ -8,11 +8,12 @@
 use super::ascent::{climb, Patience, Summit, Surface};
 use super::look::{Look, MORE, TOLERANCE};
 use super::maximizer::Maximizer;
-use super::sampled::{Kept, Proposal, Sampled};
+use super::sampled::{Proposal, Sampled};
 use super::spectrum::Spectrum;
 use crate::error::Result;
 use crate::inference::cloud::{layouts, Cloud};
 use crate::inference::importance::Sampling;
+use crate::inference::kept::Kept;
 use crate::inference::laplace;
 use crate::inference::points::{LatticePoints, Source};
 use crate::inference::posterior::{Batches, Posterior};

@@ -156,7 +156,7 @@ struct Curved {
 
 impl Curved {
     fn new(look: &Look) -> Option<Self> {
-        let observed = &look.information.observed;
+        let observed = &look.information.observed.all;
         let open: Vec<usize> = (0..look.open.len()).filter(|k| look.open[*k]).collect();
         if open.is_empty() || !observed.iter().chain(&look.score).all(|x| x.is_finite()) {
             return None;

@@ -1,9 +1,5 @@
 //! Look at an estimate: what draws that no step has seen say of it.
 
-use std::mem::replace;
-
-use nalgebra::DMatrix;
-
 use super::arrive::Search;
 use super::spectrum::Spectrum;
 use crate::error::Result;
@@ -65,15 +61,8 @@ pub struct Look {
     pub walked: f64,
     /// Whether draws ask for solutions of differential equations.
     is_solved: bool,
-    /// What was known of the observed information before second derivatives of elsewhere took their places.
-    closed: Option<Closed>,
-}
-
-/// The part of the observed information that is known with the scores, and the same from each replicate.
-#[derive(Clone)]
-struct Closed {
-    observed: DMatrix<f64>,
-    replicates: Vec<DMatrix<f64>>,
+    /// Whether second derivatives are those of an earlier look.
+    is_borrowed: bool,
 }
 
 impl Look {
@@ -161,16 +150,13 @@ impl Search<'_> {
         };
         let mut information = information::scores(&sampling, &q)?;
         let is_full = information.is_closed;
-        let mut closed = None;
-        if !is_full {
-            let (observed, replicates) = (&mut information.observed, &mut information.replicates);
-            closed = Some(Closed {
-                observed: replace(observed, known.information.observed.clone()),
-                replicates: replace(replicates, known.information.replicates.clone()),
-            });
+        if is_full {
+            self.penalize(&mut information);
+        } else {
+            information.observed = known.information.observed.clone();
         }
         let mut look = self.judge(theta, q, information, bounds);
-        (look.walked, look.closed) = (walked, closed);
+        (look.walked, look.is_borrowed) = (walked, !is_full);
         let same = is_full || known.is_full && self.is_beside(theta, known);
         look.is_full = same && !look.is_vague(self.unsettled);
         Ok(look)
@@ -227,15 +213,13 @@ impl Search<'_> {
     ///
     /// # Errors
     /// Those of a look.
-    pub fn completed(&self, mut glance: Look, bounds: &Theta, round: usize) -> Result<Look> {
-        if let Some(closed) = glance.closed.take().filter(|_| glance.walked > 0.0) {
-            let mut information = glance.information;
-            (information.observed, information.replicates) = (closed.observed, closed.replicates);
+    pub fn completed(&self, glance: Look, bounds: &Theta, round: usize) -> Result<Look> {
+        if glance.is_borrowed && glance.walked > 0.0 {
             let sampling = Sampling {
                 trusts: true,
                 ..self.sampling(&glance.theta, round, self.draws)
             };
-            let known = (information, &glance.proposal);
+            let known = (glance.information, &glance.proposal);
             let mut slopes = self.slopes();
             let mut look = self.differentiated(&sampling, known, &mut slopes, bounds)?;
             look.walked = glance.walked;
@@ -261,13 +245,24 @@ impl Search<'_> {
         let most = sampling.draws.min(self.draws.max(sampling.draws / SLOPES));
         loop {
             information.differentiate(&sampling.with(*slopes), q)?;
-            let look = self.judge(sampling.theta, q.clone(), information.clone(), bounds);
+            let mut own = information.clone();
+            self.penalize(&mut own);
+            let look = self.judge(sampling.theta, q.clone(), own, bounds);
             let done = !look.is_vague(self.unsettled) || look.is_noisy(self.unsettled);
             if done || look.is_far() || information.is_closed || *slopes >= most {
                 return Ok(look);
             }
             *slopes = (*slopes * 2).min(most);
         }
+    }
+
+    /// Add what priors say to the observed information.
+    fn penalize(&self, information: &mut Information) {
+        information.observed.each(|own| {
+            for (i, penalty) in self.penalty.iter().enumerate() {
+                own[(i, i)] += penalty;
+            }
+        });
     }
 
     fn judge(
@@ -283,10 +278,6 @@ impl Search<'_> {
         let mut score = information.score();
         for (i, k) in information.free.iter().enumerate() {
             score[i] -= self.penalty[i] * theta[*k];
-            information.observed[(i, i)] += self.penalty[i];
-            for own in &mut information.replicates {
-                own[(i, i)] += self.penalty[i];
-            }
         }
         let open: Vec<bool> = (information.free.iter().zip(&score))
             .map(|(k, s)| !bounds.presses(*k, theta[*k], *s))
@@ -307,7 +298,7 @@ impl Search<'_> {
             is_full: true,
             walked: 0.0,
             is_solved: self.joint.main().form.dynamics.is_some(),
-            closed: None,
+            is_borrowed: false,
         }
     }
 }

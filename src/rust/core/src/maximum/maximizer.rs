@@ -1,7 +1,10 @@
 //! Move the population parameters given weighted draws of the effects: the routes of the M-step, scores, information.
 
+use std::sync::Arc;
+
 use nalgebra::DMatrix;
 
+use crate::data::Layout;
 use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
 use crate::inference::information::free;
 use crate::inference::posterior::Batches;
@@ -49,7 +52,7 @@ pub struct Ground<'g> {
 }
 
 impl<'a> Maximizer<'a> {
-    pub fn new(joint: &'a Joint, layouts: &'a [crate::data::Layout]) -> Self {
+    pub fn new(joint: &'a Joint, layouts: &'a [Arc<Layout>]) -> Self {
         let (theta, free) = (&joint.theta, free(joint));
         let mut programs: Vec<MeanProgram> = (joint.parts.iter().zip(layouts))
             .map(|(part, layout)| MeanProgram::new(part, layout))

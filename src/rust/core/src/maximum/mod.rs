@@ -23,5 +23,5 @@ pub use findings::Arrival;
 pub use look::Look;
 pub use maximizer::{priors, Ground, Maximizer, Population};
 pub use metric::Metric;
-pub use sampled::{normalize, Kept, Proposal, Sampled};
+pub use sampled::{normalize, Proposal, Sampled};
 pub use zero::spreads;

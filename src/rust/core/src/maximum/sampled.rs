@@ -11,7 +11,7 @@ use crate::inference::points::LatticePoints;
 use crate::inference::posterior::Posterior;
 use crate::mstep::Preconditioner;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Prior, Stored};
+use crate::problem::{Means, Prior};
 
 /// Draws of all batches from the t distributions of their `q`, and the log density of each.
 pub struct Proposal {
@@ -38,35 +38,6 @@ impl Proposal {
                 .extend(log.iter().map(|log| log - log_det));
         }
         found
-    }
-}
-
-/// A model whose predictions at draws that stay are computed once, where that pays.
-pub struct Kept {
-    pub joint: Joint,
-    stored: Option<Stored>,
-}
-
-impl Kept {
-    pub fn new(joint: &Joint) -> Self {
-        let stored = (joint.parts.len() == 1)
-            .then(|| Stored::new(joint.main()))
-            .flatten();
-        let mut joint = joint.clone();
-        if let Some(stored) = &stored {
-            joint.parts[0] = stored.problem.clone();
-        }
-        Self { joint, stored }
-    }
-
-    /// Move the draws of a cloud of this model.
-    pub fn set(&self, cloud: &mut Cloud, draws: &[f64], theta: &[f64], workers: &Workers) {
-        cloud.set(draws);
-        if let Some(stored) = &self.stored {
-            let (layout, phi) = cloud.lanes(0);
-            let known = stored.columns(layout, theta, phi, workers);
-            cloud.know(0, known);
-        }
     }
 }
 

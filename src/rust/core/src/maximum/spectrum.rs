@@ -44,7 +44,7 @@ impl Spectrum {
     pub fn new(information: &Information, open: &[bool]) -> Option<Self> {
         let open: Vec<usize> = (0..open.len()).filter(|k| open[*k]).collect();
         let pick = |m: &DMatrix<f64>| m.select_rows(&open).select_columns(&open);
-        let observed = pick(&information.observed);
+        let observed = pick(&information.observed.all);
         if !observed.iter().all(|x| x.is_finite()) {
             return None;
         }
@@ -60,8 +60,8 @@ impl Spectrum {
         let scaled = |m: &DMatrix<f64>| {
             DMatrix::from_fn(m.nrows(), m.ncols(), |a, b| unit[a] * m[(a, b)] * unit[b])
         };
-        let n = information.replicates.len() as f64;
-        let each: Vec<DMatrix<f64>> = (information.replicates.iter())
+        let n = information.observed.replicates.len() as f64;
+        let each: Vec<DMatrix<f64>> = (information.observed.replicates.iter())
             .map(|own| scaled(&pick(own)))
             .collect();
         let mean = each
@@ -248,21 +248,27 @@ impl Spectrum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inference::information::Observed;
 
     fn information(complete: DMatrix<f64>, missing: DMatrix<f64>, wobble: f64) -> Information {
         let p = complete.nrows();
         let observed = &complete - &missing;
         let shift = |s: f64| &observed + DMatrix::identity(p, p) * (s * wobble);
+        let own = Observed {
+            replicates: [1.0, -1.0, 1.0, -1.0].map(shift).to_vec(),
+            all: observed.clone(),
+        };
         Information {
             free: (0..p).collect(),
             drifts: Vec::new(),
             is_closed: true,
             squares: complete.diagonal().as_slice().to_vec(),
-            replicates: [1.0, -1.0, 1.0, -1.0].map(shift).to_vec(),
-            observed,
+            closed: own.clone(),
+            observed: own,
             noise: DMatrix::identity(p, p),
             scores: vec![1.0; p],
             moments: Vec::new(),
+            draws: None,
             importance: crate::inference::importance::Importance::default(),
         }
     }
@@ -274,7 +280,7 @@ mod tests {
         let found = information(complete, missing, 0.0);
         let spectrum = Spectrum::new(&found, &[true, true]).unwrap();
         let covariance = spectrum.covariance(2);
-        let product = &covariance * &found.observed;
+        let product = &covariance * &found.observed.all;
         assert!((product - DMatrix::identity(2, 2)).norm() < 1e-9);
         let score = DVector::from_vec(vec![300.0, 0.2]);
         let exact = score.dot(&(&covariance * &score));

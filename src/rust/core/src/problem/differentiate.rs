@@ -200,11 +200,24 @@ impl<'a> Derivatives<'a> {
         scratch: &'s mut Scratch,
     ) -> (Column, &'s [Column]) {
         let value = self.sweep(b, phi, scratch);
+        (value, self.population_of(scratch))
+    }
+
+    /// The same beside the gradient in `phi`, of a program for both.
+    pub fn both_adjoints<'s>(
+        &self,
+        b: usize,
+        phi: &[Column],
+        gradient: &mut [Column],
+        scratch: &'s mut Scratch,
+    ) -> (Column, &'s [Column]) {
+        let value = self.gradient_phi(b, phi, gradient, scratch);
+        (value, self.population_of(scratch))
+    }
+
+    fn population_of<'s>(&self, scratch: &'s Scratch) -> &'s [Column] {
         let first = self.program.population_adjoint(0);
-        (
-            value,
-            &scratch.adjoint[first..first + self.program.population.len()],
-        )
+        &scratch.adjoint[first..first + self.program.population.len()]
     }
 
     /// Chain adjoints of the population values to `theta`.

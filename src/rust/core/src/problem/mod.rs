@@ -18,6 +18,7 @@ mod exchange;
 mod joint;
 mod known;
 mod laws;
+mod layouts;
 mod normal_form;
 mod prior;
 mod programs;
@@ -48,6 +49,7 @@ pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
 use std::sync::Arc;
 
 use evaluate::Population;
+use layouts::Layouts;
 
 use crate::data::layout;
 use crate::data::{Layout, Records};
@@ -78,6 +80,7 @@ pub struct Problem {
     known_subject: Vec<usize>,
     known_row: Vec<usize>,
     data: Materialized,
+    layouts: Layouts,
 }
 
 /// One coefficient column of the linear means.
@@ -168,6 +171,7 @@ impl Problem {
             constant_error: None,
             held: None,
             data,
+            layouts: Layouts::default(),
         };
         if group == 0 {
             problem.constant_error = ConstantError::find(&problem.form, &problem);
@@ -199,7 +203,12 @@ impl Problem {
     }
 
     /// The same for some of the levels.
-    pub fn layout_of(&self, levels: &[usize], copies: usize) -> Layout {
+    pub fn layout_of(&self, levels: &[usize], copies: usize) -> Arc<Layout> {
+        let make = || self.some_rows(levels, copies);
+        self.layouts.of(levels, copies, make)
+    }
+
+    fn some_rows(&self, levels: &[usize], copies: usize) -> Layout {
         let observed = |r: &usize| self.data.present.iter().any(|present| present[*r]);
         let mut rows = vec![Vec::new(); self.n_subjects()];
         for level in levels {

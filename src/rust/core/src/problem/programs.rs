@@ -22,6 +22,9 @@ pub struct Programs {
     pub phi: DerivativeProgram,
     /// The same with adjoints for `theta`, plus the density of `phi` where a parameter in it has no closed form.
     pub theta: DerivativeProgram,
+    /// The likelihood with adjoints for both; only where some parameter is read that has no closed form, and no density of
+    /// `phi` is part of the program for `theta`.
+    pub both: Option<DerivativeProgram>,
     /// Means of `phi` for each subject.
     pub means: ValueProgram,
     /// Shifts of the effects for each subject.
@@ -111,7 +114,12 @@ impl Programs {
             levels: form.levels.clone(),
             data: DataColumns::default(),
         };
+        let both = (main
+            && theta.routes.iter().any(|route| route.is_read())
+            && densities.numeric.is_empty())
+        .then(|| stage.derivatives(&densities.theta, d, Active::Both));
         let programs = Self {
+            both,
             likelihood: stage.values(&likelihood),
             corrections: stage.values(&corrections),
             phi: stage.derivatives(&phi_roots, d, Active::Phi),

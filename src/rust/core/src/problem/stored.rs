@@ -60,6 +60,7 @@ impl Stored {
         let full = cost(&programs.likelihood);
         programs.likelihood = stage.values(&cut.roots(&roots.likelihood));
         let d = programs.theta.n_phi;
+        programs.both = None;
         programs.theta = stage.derivatives(&cut.roots(&roots.theta), d, Active::Theta);
         let rest = cost(&programs.likelihood);
         debug_assert!(

@@ -39,6 +39,14 @@ impl Route {
         }
     }
 
+    /// Whether programs are asked for derivatives in the coordinate: moments of draws do not tell them.
+    pub fn is_read(self) -> bool {
+        !matches!(
+            self,
+            Self::Fixed | Self::Mean | Self::Covariance | Self::Residual
+        )
+    }
+
     /// Whether the coordinate moves along derivatives of the program.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Score | Self::Numeric)

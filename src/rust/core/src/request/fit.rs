@@ -33,6 +33,8 @@ struct Found {
     variational: Option<Variational>,
     /// The log-likelihood of a model without random effects.
     exact: Option<Importance>,
+    /// What the draws say that judged the estimates.
+    judged: Option<Importance>,
 }
 
 impl Found {
@@ -43,6 +45,7 @@ impl Found {
             ineligible: Vec::new(),
             variational: None,
             exact: None,
+            judged: None,
         }
     }
 }
@@ -142,10 +145,11 @@ fn by_saem(
     let started = Instant::now();
     let workers = request.workers()?;
     keep_errors(problem, options);
-    arrive(problem, &mut fit, options, (seed, &workers), monitor);
+    let arrival = arrive(problem, &mut fit, options, (seed, &workers), monitor);
     fit.seconds += started.elapsed().as_secs_f64();
     Ok(Found {
         ineligible,
+        judged: arrival.map(|arrival| arrival.look.information.importance),
         ..Found::new(fit, seed)
     })
 }
@@ -223,6 +227,7 @@ fn report(
         warnings: fit.warnings.clone(),
         unlikely: false,
         workers,
+        judged: found.judged.as_ref(),
     };
     let weighed = found.variational.as_ref();
     if weighed.is_some_and(Variational::is_unlikely) {

@@ -31,6 +31,7 @@ pub fn log_likelihood(request: &Request, columns: Columns) -> Result<Value> {
         modes: &modes,
         workers: &workers,
         seed: request.seed.unwrap_or(1.0) as u64,
+        judged: None,
     };
     match request.likelihood {
         Likelihood::Quadrature => {

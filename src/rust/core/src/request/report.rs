@@ -14,6 +14,7 @@ use crate::data::event_use;
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::ebe::EbModes;
+use crate::inference::importance::Importance;
 use crate::inference::joint::log_density;
 use crate::inference::marginal::Wanted;
 use crate::model::Transform;
@@ -34,6 +35,8 @@ pub struct Report<'a> {
     /// The log-likelihood is not finite at the estimate.
     pub unlikely: bool,
     pub workers: Workers,
+    /// What the draws say that judged the estimates.
+    pub judged: Option<&'a Importance>,
 }
 
 impl Report<'_> {
@@ -102,6 +105,7 @@ impl Report<'_> {
             modes: &modes.points,
             workers: &self.workers,
             seed,
+            judged: self.judged,
         };
         match integrated(&wanted, nodes) {
             Ok(result) if result.log_lik().is_finite() => by_nodes("quadrature", &result),

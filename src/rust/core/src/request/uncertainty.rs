@@ -85,7 +85,7 @@ fn by_draws(
     let known = |m: &DMatrix<f64>| m.nrows() == 0 || m.diagonal().iter().any(|x| !x.is_nan());
     found.filter(known).ok_or_else(|| {
         let information = &arrival.look.information;
-        unidentified(joint, &information.free, &information.observed)
+        unidentified(joint, &information.free, &information.observed.all)
     })
 }
 

@@ -7,6 +7,8 @@
 //! Juditsky 1992). There the `q` are found once more at points that stay: what one more step would gain is compared with
 //! what the noise of the gradients leaves open, and below that noise nothing is called converged.
 
+use std::sync::Arc;
+
 use super::course::{Course, Maximum};
 use super::flow::Flow;
 use super::options::{slow, Family, Outer, RuleKind, VemOptions};
@@ -55,7 +57,7 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
     let each = members
         .iter()
         .map(|own| layouts_of(joint, own, rule.copies));
-    let each: Vec<Vec<Layout>> = each.collect();
+    let each: Vec<Vec<Arc<Layout>>> = each.collect();
     let whole = layouts(joint, 1);
     let groups = members.into_iter().zip(&each);
     let groups = groups.map(|(own, layouts)| Group::new(joint, layouts, own, rule));

@@ -4,6 +4,8 @@
 //! until it is asked again (Neal & Hinton 1998). In every epoch each group is visited once, in a new random order, so
 //! that `n_groups` times the gradient of a group is an unbiased estimate of that of all.
 
+use std::sync::Arc;
+
 use super::bending;
 use super::flow::Flow;
 use super::inner::{solve, Limits};
@@ -80,7 +82,7 @@ impl<'a> Group<'a> {
     /// Points that are too few.
     pub fn new(
         joint: &'a Joint,
-        layouts: &'a [Layout],
+        layouts: &'a [Arc<Layout>],
         members: Vec<usize>,
         rule: Rule,
     ) -> Result<Self> {

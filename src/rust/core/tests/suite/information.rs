@@ -74,7 +74,7 @@ fn standard_errors_of_the_absorption_model_are_those_of_the_hessian() {
     let found = informed(&joint, &theta, 1000);
     let exact = curvature(&x, 1e-3, |x| log_lik(&joint, &with(&joint, x), 9));
     let (covariance, exact) = (
-        inverse(&joint, &found.free, &found.observed).unwrap(),
+        inverse(&joint, &found.free, &found.observed.all).unwrap(),
         exact.cholesky().unwrap().inverse(),
     );
     for k in 0..x.len() {
@@ -96,8 +96,8 @@ fn agrees_with_quadrature(joint: &Joint, draws: usize) {
     let found = informed(joint, &joint.theta.start, draws);
     let value = |x: &[f64]| log_lik(joint, &with(joint, x), 15);
     let exact = curvature(&x, 1e-3, value);
-    let far = distance(&found.observed, &exact);
-    assert!(far < 0.02, "{far}\n{}\n{exact}", found.observed);
+    let far = distance(&found.observed.all, &exact);
+    assert!(far < 0.02, "{far}\n{}\n{exact}", found.observed.all);
     let slopes = gradient(&x, 1e-4, value);
     for (k, slope) in slopes.iter().enumerate() {
         let total: f64 = found.scores.iter().skip(k).step_by(x.len()).sum();
@@ -197,8 +197,8 @@ fn a_linear_model_has_its_exact_hessian_where_the_draws_are_many() {
     let exact = curvature(&[0.0; 3], 1e-2, value);
     // One dimension of effects and one of distance: a lattice of so many points leaves almost five digits.
     let found = informed(&joint, &[0.0; 3], 200_000);
-    let far = distance(&found.observed, &exact);
-    assert!(far < 3e-5, "{far:.1e}\n{}\n{exact}", found.observed);
+    let far = distance(&found.observed.all, &exact);
+    assert!(far < 3e-5, "{far:.1e}\n{}\n{exact}", found.observed.all);
     for i in 0..15 {
         let slopes = gradient(&[0.0; 3], 1e-2, |theta| intercept(theta, &of(i)));
         for (score, slope) in found.scores[3 * i..3 * i + 3].iter().zip(slopes) {
@@ -218,7 +218,7 @@ fn the_sandwich_of_a_mean_is_its_empirical_variance() {
     let mean = y.iter().sum::<f64>() / 40.0;
     let theta = [mean, 0.0, 0.0];
     let found = informed(&joint, &theta, 20_000);
-    let bread = inverse(&joint, &found.free, &found.observed).unwrap();
+    let bread = inverse(&joint, &found.free, &found.observed.all).unwrap();
     let model = bread[(0, 0)];
     assert!(relative(model, 2.0 / 40.0, 0.0) < 1e-4, "{model}");
     let robust = filled(&bread, &found)[(0, 0)];

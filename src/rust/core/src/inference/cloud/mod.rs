@@ -6,6 +6,7 @@
 mod moments;
 mod scores;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 pub use moments::{Levels, Weighted};
@@ -17,7 +18,7 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
 use crate::problem::{
-    Derivatives, Draws, Joint, Known, MeanProgram, Means, Prior, Scratch, Values,
+    Derivatives, Draws, Joint, Known, MeanProgram, Means, Prior, Problem, Scratch, Values,
 };
 
 /// The draws of all batches or of some, and the programs that read them.
@@ -26,7 +27,7 @@ pub struct Cloud<'a> {
     pub batches: Batches,
     /// Draws of each batch.
     pub copies: usize,
-    layouts: &'a [Layout],
+    layouts: &'a [Arc<Layout>],
     parts: Vec<Part<'a>>,
     /// `[grouping][block][effect]`
     phi: Vec<Vec<Vec<Column>>>,
@@ -50,17 +51,19 @@ struct Part<'a> {
     said: Option<Vec<Column>>,
     by_phi: Derivatives<'a>,
     by_theta: Derivatives<'a>,
+    /// By `phi` and `theta` at once, where that program is there.
+    by_both: Option<Derivatives<'a>>,
     means: MeanProgram<'a>,
 }
 
 /// Layouts of `copies` draws, one a grouping.
-pub fn layouts(joint: &Joint, copies: usize) -> Vec<Layout> {
+pub fn layouts(joint: &Joint, copies: usize) -> Vec<Arc<Layout>> {
     let parts = joint.parts.iter();
-    parts.map(|part| part.layout(copies)).collect()
+    parts.map(|part| Arc::new(part.layout(copies))).collect()
 }
 
 /// The same for some of the batches: `members`, ascending.
-pub fn layouts_of(joint: &Joint, members: &[usize], copies: usize) -> Vec<Layout> {
+pub fn layouts_of(joint: &Joint, members: &[usize], copies: usize) -> Vec<Arc<Layout>> {
     let parts = joint.parts.iter().zip(&joint.batches);
     parts
         .map(|(part, batches)| {
@@ -82,15 +85,14 @@ pub struct Slopes {
 
 impl<'a> Cloud<'a> {
     /// `layouts`: those of [`layouts`] for the same model; all draws stand at zero until [`Cloud::set`].
-    pub fn new(joint: &'a Joint, layouts: &'a [Layout]) -> Self {
+    pub fn new(joint: &'a Joint, layouts: &'a [Arc<Layout>]) -> Self {
         let numbers: Vec<usize> = (0..joint.n_batches).collect();
         Self::of(joint, layouts, &numbers)
     }
 
     /// The same for some of the batches, which count as `0, 1, ..` here; `layouts`: those of [`layouts_of`].
-    pub fn of(joint: &'a Joint, layouts: &'a [Layout], members: &[usize]) -> Self {
-        let part = |(problem, layout)| {
-            let problem: &'a crate::problem::Problem = problem;
+    pub fn of(joint: &'a Joint, layouts: &'a [Arc<Layout>], members: &[usize]) -> Self {
+        let part = |(problem, layout): (&'a Problem, &'a Arc<Layout>)| {
             let values = if problem.group == 0 {
                 &problem.programs.likelihood
             } else {
@@ -102,6 +104,8 @@ impl<'a> Cloud<'a> {
                 said: None,
                 by_phi: Derivatives::new(problem, layout, &problem.programs.phi),
                 by_theta: Derivatives::new(problem, layout, &problem.programs.theta),
+                by_both: (problem.programs.both.as_ref())
+                    .map(|both| Derivatives::new(problem, layout, both)),
                 means: MeanProgram::new(problem, layout),
             }
         };
@@ -116,7 +120,7 @@ impl<'a> Cloud<'a> {
             parts: joint.parts.iter().zip(layouts).map(part).collect(),
             phi: Vec::new(),
             levels,
-            lanes: layouts.iter().map(first_lanes).collect(),
+            lanes: layouts.iter().map(|layout| first_lanes(layout)).collect(),
             theta: Vec::new(),
             layouts,
         };
@@ -143,6 +147,11 @@ impl<'a> Cloud<'a> {
     /// Position of the first effect of a draw among all effects of all draws.
     pub fn first(&self, batch: usize, copy: usize) -> usize {
         self.copies * self.batches.offsets[batch] + copy * self.batches.dim(batch)
+    }
+
+    /// Positions of the effects of all draws of a batch.
+    pub fn effects(&self, batch: usize) -> Range<usize> {
+        self.copies * self.batches.offsets[batch]..self.copies * self.batches.offsets[batch + 1]
     }
 
     /// Block and lane of a draw of a level.
@@ -193,6 +202,9 @@ impl<'a> Cloud<'a> {
         let (known, part) = (Arc::new(known), &mut self.parts[group]);
         part.values.set_known(known.clone());
         part.by_phi.set_known(known.clone());
+        if let Some(both) = &mut part.by_both {
+            both.set_known(known.clone());
+        }
         part.by_theta.set_known(known);
         part.ready = false;
         part.said = None;
@@ -217,6 +229,9 @@ impl<'a> Cloud<'a> {
             part.said = None;
             part.by_phi.prepare(theta);
             part.by_theta.prepare(theta);
+            if let Some(both) = &mut part.by_both {
+                both.prepare(theta);
+            }
         }
     }
 
@@ -284,10 +299,7 @@ impl<'a> Cloud<'a> {
 
     /// Log densities and their gradients; of batches that are not `active` nothing is sure to be computed.
     pub fn slopes(&mut self, active: &[bool], workers: &Workers) -> Slopes {
-        let mut found = Slopes {
-            log_lik: vec![0.0; self.batches.len() * self.copies],
-            gradient: vec![0.0; self.n_effects()],
-        };
+        let mut found = self.no_slopes();
         let several = self.parts.len() > 1;
         if several {
             found.log_lik = self.log_lik(workers);
@@ -306,13 +318,25 @@ impl<'a> Cloud<'a> {
                 };
                 (value, gradient)
             });
-            let (values, gradients): (Vec<Column>, Vec<Vec<Column>>) = columns.into_iter().unzip();
-            if !several {
-                self.add_up(g, &values, &mut found.log_lik);
-            }
-            self.gather(g, &gradients, &mut found.gradient);
+            self.add_slopes(g, columns, &mut found);
         }
         found
+    }
+
+    fn no_slopes(&self) -> Slopes {
+        Slopes {
+            log_lik: vec![0.0; self.batches.len() * self.copies],
+            gradient: vec![0.0; self.n_effects()],
+        }
+    }
+
+    /// Log densities and gradients of the lanes of a grouping; of several each has the gradient in its own effects alone.
+    fn add_slopes(&self, g: usize, columns: Vec<(Column, Vec<Column>)>, found: &mut Slopes) {
+        let (values, gradients): (Vec<Column>, Vec<Vec<Column>>) = columns.into_iter().unzip();
+        if self.parts.len() == 1 {
+            self.add_up(g, &values, &mut found.log_lik);
+        }
+        self.gather(g, &gradients, &mut found.gradient);
     }
 
     /// Put the gradients of the lanes of a grouping in their places.

@@ -2,7 +2,7 @@
 
 use nalgebra::DMatrix;
 
-use super::{lane_weights, Cloud, Part};
+use super::{lane_weights, Cloud, Part, Slopes};
 use crate::ir::column::{Column, LANES};
 use crate::mstep::{LanePoint, Scores};
 use crate::parallel::Workers;
@@ -130,17 +130,60 @@ impl Cloud<'_> {
             let lanes = workers.map_range(this.phi[g].len(), Scratch::default, |scratch, b| {
                 this.lane_scores((g, b), &scores, &means[g], scratch)
             });
-            for (block, columns) in self.layouts[g].blocks.iter().zip(&lanes) {
-                for (l, lane) in block.lanes.iter().enumerate() {
-                    let batch = self.levels[g][lane.subject as usize];
-                    let first = (batch * self.copies + lane.copy as usize) * p;
-                    for (sum, column) in draws[first..first + p].iter_mut().zip(columns) {
-                        *sum += column.0[l];
-                    }
+            self.add_scores(g, &lanes, (&mut draws, p));
+        }
+        draws
+    }
+
+    /// Scores of every draw and the slopes there: one sweep where a program has both.
+    pub fn scores_and_slopes(
+        &mut self,
+        free: &[usize],
+        (priors, means): (&[Prior], &[Means]),
+        workers: &Workers,
+    ) -> (Vec<f64>, Slopes) {
+        let (problem, phi) = (&self.joint.parts[0], &self.phi[0]);
+        let [Part {
+            by_both: Some(both),
+            ..
+        }] = &self.parts[..]
+        else {
+            let draws = self.draw_scores(free, (priors, means), workers);
+            let all = vec![true; self.batches.len()];
+            return (draws, self.slopes(&all, workers));
+        };
+        let p = free.len();
+        let scores = Scores::new(problem, free, &priors[0], Some(both), &self.theta);
+        let lanes = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+            let mut gradient = vec![Column::ZERO; phi[b].len()];
+            let (value, columns) = both.both_adjoints(b, &phi[b], &mut gradient, scratch);
+            let at = LanePoint {
+                phi: &phi[b],
+                mean: &means[0].columns(&self.layouts[0], b),
+                log_lik: &value,
+            };
+            let own = scores.lanes(&at, &self.layouts[0].blocks[b], columns);
+            (own, (value, gradient))
+        });
+        let (own, slopes): (Vec<Vec<Column>>, Vec<(Column, Vec<Column>)>) =
+            lanes.into_iter().unzip();
+        let mut draws = vec![0.0; self.batches.len() * self.copies * p];
+        self.add_scores(0, &own, (&mut draws, p));
+        let mut found = self.no_slopes();
+        self.add_slopes(0, slopes, &mut found);
+        (draws, found)
+    }
+
+    fn add_scores(&self, g: usize, lanes: &[Vec<Column>], (draws, p): (&mut [f64], usize)) {
+        for (block, columns) in self.layouts[g].blocks.iter().zip(lanes) {
+            for (l, lane) in block.lanes.iter().enumerate() {
+                let batch = self.levels[g][lane.subject as usize];
+                let first = (batch * self.copies + lane.copy as usize) * p;
+                for (sum, column) in draws[first..first + p].iter_mut().zip(columns) {
+                    *sum += column.0[l];
                 }
             }
         }
-        draws
     }
 
     /// Scores of the lanes of a block, one column a coordinate.

@@ -7,7 +7,7 @@ use super::place::{Builder, DataColumns, Source};
 use super::solution::Solution;
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels, Seen};
+use crate::ir::level::{Extent, Level, Levels, Seen};
 use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Target};
 
 /// With respect to what.
@@ -15,6 +15,18 @@ use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Target};
 pub enum Active {
     Phi,
     Theta,
+    Both,
+}
+
+impl Active {
+    /// Whether derivatives reach what depends on so much.
+    pub(super) fn reaches(self, level: Level) -> bool {
+        match self {
+            Self::Phi => level.phi,
+            Self::Theta => level.theta,
+            Self::Both => level.phi || level.theta,
+        }
+    }
 }
 
 /// Tapes of values, adjoints and tangents.
@@ -33,7 +45,7 @@ pub struct DerivativeProgram {
     /// First column of `Work` that belongs to rows: adjoints before it must start at zero.
     pub first_row_column: usize,
     pub total: u32,
-    /// Tangent tapes, one a coordinate of `phi`: subject part and row part. Empty for `theta`, and where values are
+    /// Tangent tapes, one a coordinate of `phi`: subject part and row part. For `phi` alone, and not where values are
     /// carried from row to row.
     pub tangents: Vec<(Vec<Tangent>, Vec<Tangent>)>,
     pub row_roots: Vec<Place>,
@@ -284,11 +296,7 @@ impl DerivativeProgram {
     /// Where the adjoint of `node` goes; nodes that do not depend on what is active get none.
     pub(super) fn target(&self, builder: &mut Builder, node: Node, sweep: &mut Sweep) -> Target {
         let level = builder.level(node);
-        let wanted = match sweep.active {
-            Active::Phi => level.phi,
-            Active::Theta => level.theta,
-        };
-        if !wanted {
+        if !sweep.active.reaches(level) {
             return Target::None;
         }
         let first = sweep.touched.insert(node);

@@ -72,13 +72,7 @@ impl DerivativeProgram {
             self.solution.spare = self.column();
         }
         let inputs = builder.graph.inputs().to_vec();
-        let mut wanted = |node: &Node| {
-            let level = builder.level(*node);
-            match active {
-                Active::Phi => level.phi,
-                Active::Theta => level.theta,
-            }
-        };
+        let mut wanted = |node: &Node| active.reaches(builder.level(*node));
         if self.solution.is_read() {
             self.solution.active = (0..inputs.len()).filter(|j| wanted(&inputs[*j])).collect();
         }
