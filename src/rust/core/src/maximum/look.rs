@@ -148,7 +148,7 @@ impl Search<'_> {
             trusts: true,
             ..self.sampling(theta, round, self.draws)
         };
-        let mut information = information::scores(&sampling, &q)?;
+        let mut information = self.scores(&sampling, &q)?;
         let is_full = information.is_closed;
         if is_full {
             self.penalize(&mut information);
@@ -205,7 +205,7 @@ impl Search<'_> {
         slopes: &mut usize,
         bounds: &Theta,
     ) -> Result<Look> {
-        let information = information::scores(sampling, q)?;
+        let information = self.scores(sampling, q)?;
         self.differentiated(sampling, (information, q), slopes, bounds)
     }
 
@@ -256,6 +256,15 @@ impl Search<'_> {
         }
     }
 
+    /// What draws say, of the likelihood without the density of effects that are absent.
+    fn scores(&self, sampling: &Sampling, q: &Posterior) -> Result<Information> {
+        let mut found = information::scores(sampling, q)?;
+        for (value, absent) in found.importance.log_lik.iter_mut().zip(self.absent) {
+            *value -= absent;
+        }
+        Ok(found)
+    }
+
     /// Add what priors say to the observed information.
     fn penalize(&self, information: &mut Information) {
         information.observed.each(|own| {
@@ -269,12 +278,9 @@ impl Search<'_> {
         &self,
         theta: &[f64],
         proposal: Posterior,
-        mut information: Information,
+        information: Information,
         bounds: &Theta,
     ) -> Look {
-        for (value, absent) in information.importance.log_lik.iter_mut().zip(self.absent) {
-            *value -= absent;
-        }
         let mut score = information.score();
         for (i, k) in information.free.iter().enumerate() {
             score[i] -= self.penalty[i] * theta[*k];
