@@ -10,8 +10,9 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
   model <- with_occasions(nlmixr2_with_data(model, data, argument), data)
-  read <- by_convention(model, nlmixr2_columns(model, as.data.frame(data)), events)
-  data <- read$data
+  read <- by_convention(model, as.data.frame(data), events)
+  apart <- individuals_apart(read$model, read$data, id)
+  data <- nlmixr2_columns(model, apart$data)
   model <- with_clocks(read$model, data)
   records <- data_events(model, data, read$events, argument)
   events <- records$events
@@ -50,6 +51,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
     columns = columns,
     events = events$names,
     rows = rows,
+    renamed = apart$renamed,
     groups = if (is.null(groupings$groups)) list(subjects) else groupings$groups,
     fields = list(
       group = subjects$name, labels = I(subjects$labels), time = time, n_rows = nrow(data),

@@ -44,7 +44,7 @@ check_data <- function(model, data, id = NULL, time = NULL, events = NULL) {
   check_model(model, list())
   bound <- bind_data(model, data, id, time, env = parent.frame(), events = events)
   core_call(core_request("check", bound$model$spec, list(data = bound$fields)), bound$columns)
-  tell_of_rows(bound$rows)
+  tell_of_data(bound, data)
   row_report(bound$rows, bound$frame, c(bound$fields$group, bound$fields$time))
 }
 
@@ -74,7 +74,7 @@ print.nlme_data_report <- function(x, n = 10, ...) {
   unfitted <- unfitted_words(rows)
   if (length(unfitted) > 0L) cat(unfitted, sep = "\n")
   if (nrow(x) > 0L) print(utils::head(as.data.frame(x), n), row.names = FALSE)
-  if (nrow(x) > n) cat(sprintf("... %d more rows; see as.data.frame()\n", nrow(x) - n))
+  if (nrow(x) > n) cat(sprintf("... %s; see as.data.frame()\n", counted(nrow(x) - n, "more row")))
   invisible(x)
 }
 

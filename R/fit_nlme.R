@@ -147,7 +147,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   bound <- bind_data(adapted$model, data, id, time, env = env, events = events)
   bound$frame <- without_copied_time(bound$frame, data)
   model <- bound$model
-  tell_of_rows(bound$rows)
+  tell_of_data(bound, data, method)
   held <- held_levels(fix, model)
   settings <- list(
     start = named_values(start, "start", model),

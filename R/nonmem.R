@@ -88,7 +88,9 @@ running_times <- function(model, data, kinds, codes, time) {
     }
   }
   if (restarts > 0L) {
-    message(sprintf("`%s` begins anew at %d resets: it is counted on from the record before.", time, restarts))
+    message(sprintf(
+      "`%s` begins anew at %s: it is counted on from the record before.", time, counted(restarts, "reset")
+    ))
     data[[time]] <- values
   }
   data

@@ -56,6 +56,11 @@ saemix_data <- function(name.data, header = TRUE, sep = "", na = NA, name.group 
       }
     ))
   }
+  if (say && is.null(columns$cens)) {
+    unread <- frame[setdiff(names(frame), unlist(columns, use.names = FALSE))]
+    told <- unread_censoring(unread, columns$response, frame, "saemix")
+    if (!is.null(told)) message("saemix_data(): ", told)
+  }
   prepared <- saemix_records(frame, columns, say)
   structure(c(prepared, list(columns = columns, units = units)), class = "saemix_data")
 }
@@ -184,7 +189,9 @@ print.saemix_data <- function(x, ...) {
   subjects <- length(unique(x$frame[[columns$group]]))
   predictors <- paste(columns$predictors, collapse = ", ")
   cat(
-    sprintf("Data for a model of saemix: %d records of %d subjects", nrow(x$frame), subjects),
+    sprintf(
+      "Data for a model of saemix: %s of %s", counted(nrow(x$frame), "record"), counted(subjects, "subject")
+    ),
     sprintf("  %s | %s, by %s", with_unit(columns$response, x$units$y), predictors, columns$group),
     if (length(columns$covariates) > 0L) paste("  covariates:", labels),
     if (length(coded) > 0L) paste("  coded", coded),

@@ -71,6 +71,7 @@ as_nlme_model.saemix_model <- function(x, data, ...) {
     statements = c(individual, outcome$statements)
   ))
   model$time <- outcome$time
+  model$door <- "saemix"
   model$title <- if (nzchar(x$description)) x$description
   held <- colnames(x$psi0)[x$fixed.estim == 0]
   model$fix <- if (length(held) > 0L) as.list(x$psi0[1L, held])
@@ -85,7 +86,8 @@ saemix_effects <- function(model, covariates) {
     stop_option(
       "bad_option",
       sprintf(
-        "`covariate.model` has %d rows; `name.covariates` names %d covariates.", nrow(pattern), length(covariates)
+        "`covariate.model` has %s; `name.covariates` names %s.", counted(nrow(pattern), "row"),
+        counted(length(covariates), "covariate")
       ),
       hint = "One row a covariate, in the order of `name.covariates`."
     )

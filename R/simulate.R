@@ -113,7 +113,10 @@ simulated <- function(model, data, values, settings) {
   nsim <- check_count(settings$nsim, "nsim", 1)
   seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
-  given <- as.data.frame(data)
+  read <- by_convention(model, as.data.frame(data), settings$events)
+  model <- read$model
+  given <- read$data
+  settings["events"] <- list(read$events)
   model <- with_drawn_scales(with_occasions(nlmixr2_with_data(model, given, "newdata"), given))
   data <- nlmixr2_columns(model, given)
   kinds <- outcome_rows(model, data, settings$events)
