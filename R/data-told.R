@@ -5,6 +5,9 @@ tell_of_data <- function(bound, data, method = NULL) {
   if (!is.null(method) && is_evaluation(method)) return(invisible())
   data <- as.data.frame(data)
   door <- paste0(bound$model$door, "")
-  told <- c(returning_words(bound, data, door == "saemix"), censoring_words(bound$model, data, door))
+  told <- c(
+    returning_words(bound, data, door == "saemix"), censoring_words(bound$model, data, door),
+    unread_dosing_words(bound, data)
+  )
   for (words in told) rlang::inform(words, class = "nlmers_message_data")
 }

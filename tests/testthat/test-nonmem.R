@@ -99,7 +99,7 @@ test_that("DUR is the time over which an amount comes in, whatever part of it is
   infused <- function(t) 25 / 0.1 * (1 - exp(-0.1 * pmin(t, 2))) * exp(-0.1 * pmax(t - 2, 0))
   expected <- dnorm(c(90, 70, 50), infused(c(1, 3, 6)), 1, log = TRUE)
   expect_equal(densities(model, data, c(dur = "dur"))[-1L], expected, tolerance = 1e-4)
-  expect_message(at_once <- densities(model, data), "`dur` is not read", fixed = TRUE)
+  at_once <- densities(model, data)
   expect_equal(at_once[-1L], dnorm(c(90, 70, 50), 50 * exp(-0.1 * c(1, 3, 6)), 1, log = TRUE), tolerance = 1e-4)
   both <- transform(data, rate = c(10, 0, 0, 0))
   expect_error(check_data(model, both, events = c(dur = "dur")), "one of them says how fast")
