@@ -64,7 +64,10 @@ flag_words <- function(name, limit, outcome, data, door) {
   code <- flag_code(values, name)
   at <- if (length(limit) > 0L) limit[1L] else "<limit>"
   holds <- all(is.finite(y) & y > 0)
-  line <- if (holds) {
+  line <- if (holds && code == name && door == "saemix") {
+    door <- ""
+    sprintf("`saemix_data(data, name.cens = \"%s\", ...)`, where `%s` holds the limit in these rows", name, outcome)
+  } else if (holds) {
     sprintf(
       "`data <- transform(data, CENS = %s%s)`, where `%s` holds the limit in these rows", code,
       observed_code(data, marked), outcome

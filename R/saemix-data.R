@@ -145,7 +145,16 @@ check_roles <- function(columns) {
 saemix_records <- function(frame, columns, say) {
   used <- unique(unlist(columns, use.names = FALSE))
   frame <- frame[used]
+  check_no_blanks(frame, c(columns$group, columns$covariates), groups = columns$group)
   complete <- stats::complete.cases(frame[setdiff(columns$predictors, columns$response)])
+  if (say && !all(complete)) {
+    message(sprintf(
+      "saemix_data(): %s left out for want of a value of %s, first row %d.",
+      counted(sum(!complete), "row is", "rows are"),
+      paste0("`", names(Filter(anyNA, frame[setdiff(columns$predictors, columns$response)])), "`", collapse = ", "),
+      which(!complete)[1L]
+    ))
+  }
   frame <- frame[complete, , drop = FALSE]
   missing <- Reduce(`|`, lapply(frame[c(columns$mdv, columns$miss)], function(flag) flag %in% 1), FALSE)
   frame[[columns$response]][missing] <- NA
