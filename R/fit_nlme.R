@@ -93,6 +93,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
                      every = 50, events = NULL, ...) {
   call <- match.call()
   dots <- rlang::enquos(...)
+  if (!missing(model)) check_order(model, data, call)
   origin <- fit_origin(start_from)
   kept <- kept_state(checkpoint, if (!missing(every)) every)
   if (missing(model) && !is.null(origin$fit)) model <- origin$fit$model

@@ -70,6 +70,12 @@
 nlme_formula <- function(formula, start, transform = "identity", random,
                          covariates = NULL, error = add(a = 1), correlated = FALSE, data = NULL, ...) {
   dots <- rlang::enquos(...)
+  if (is_records(formula)) {
+    stop_option(
+      "exchanged_arguments", "`nlme_formula()` takes the formula first; data are its argument `data`.",
+      hint = "Write `nlme_formula(outcome ~ prediction, start = c(...), data = data)`."
+    )
+  }
   given <- c(
     if (!missing(transform)) list(transform = rlang::enquo(transform)),
     if (!missing(random)) list(random = rlang::enquo(random)),

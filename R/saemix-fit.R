@@ -43,6 +43,9 @@ as_nlme_model <- function(x, ...) UseMethod("as_nlme_model")
 
 #' @export
 as_nlme_model.default <- function(x, ...) {
+  if (is_records(x)) {
+    stop_option("exchanged_arguments", "`as_nlme_model()` takes the model first.", hint = "Write `as_nlme_model(model)`.")
+  }
   stop_option(
     "bad_model", sprintf("An object of class `%s` is not a model that can be read.", class(x)[1L]),
     hint = "Write it with `nlme_model()` or `saemix_model()`, or give a model function of nlmixr2."
@@ -307,6 +310,7 @@ control_of_list <- function(options) {
 #' fit
 #' @export
 saemix <- function(model, data, control = list(), ...) {
+  check_order(model, data, match.call())
   ready_made <- inherits(model, "SaemixModel") || inherits(data, "SaemixData")
   if (ready_made && requireNamespace("saemix", quietly = TRUE)) {
     return(getExportedValue("saemix", "saemix")(model, data, control))

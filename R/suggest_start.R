@@ -21,6 +21,7 @@
 #' suggest_start(circumference ~ Asym / (1 + exp((xmid - age) / scal)), Orange)
 #' @export
 suggest_start <- function(model, data, id = NULL, time = NULL, events = NULL, ...) {
+  check_order(model, data, match.call())
   check_frame(data, "data")
   options <- list(id = id, time = time, events = events)
   if (is.function(model)) model <- as_nlme_model(model)

@@ -177,3 +177,21 @@ test_that("a code that is missing or names no outcome is answered without droppi
     expect_lt(attr(left, "n_fitted"), 8L)
   }
 })
+
+test_that("censored rows stand apart from those that are not fitted, with both ends of intervals", {
+  below <- transform(rows, y = pmax(y, 4), CENS = as.numeric(!is.na(y) & y < 4), LIMIT = ifelse(x == 1, 0, NA))
+  below$MDV <- rep(c(0, 0, 1, 0), each = 3)
+  report <- check_data(line, below)
+  expect_equal(report$reason, c("between 0 and 4", "missing outcome", "below 4", rep("MDV = 1", 3)))
+  shown <- capture.output(print(report))
+  expect_equal(shown[1:3], c(
+    "8 of 12 rows hold an outcome that is fitted.", "Censored: 1 below 4, 1 between 0 and 4",
+    "Rows not fitted: 3 with MDV = 1, 1 missing outcome"
+  ))
+  apart <- which(shown == "Censored rows, which are fitted:")
+  expect_false(any(grepl("below|between", shown[4:(apart - 1)])))
+  expect_equal(sum(grepl("below 4|between 0 and 4", shown[apart:length(shown)])), 2L)
+  many <- capture.output(print(report, n = 1))
+  expect_true("... 3 more rows; see as.data.frame()" %in% many)
+  expect_true("... 1 more row; see as.data.frame()" %in% many)
+})
