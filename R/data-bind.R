@@ -47,9 +47,11 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   # What is no column of the data gets one of its own, for plots and tables.
   if (length(subjects$columns) != 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
   read <- c(unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns")), design_sources(model))
+  coded <- coded_columns(outcomes, apart$data, data)
   list(
     model = model,
-    frame = data[unique(c(subjects$name, read, used, censoring$names, stats::na.omit(events$names)))],
+    frame = data[unique(c(subjects$name, read, used, censoring$names, stats::na.omit(events$names), coded))],
+    coded = coded,
     columns = columns,
     events = events$names,
     rows = rows,

@@ -29,6 +29,16 @@ outcomes_by_code <- function(model, data, may, argument) {
   data
 }
 
+# The columns of the data, `given`, that hold several outcomes together in `read`: their values and their code; NULL
+# where each has a column of its own.
+coded_columns <- function(outcomes, given, read) {
+  apart <- setdiff(outcomes, names(given))
+  value <- column_like(given, "DV")
+  key <- endpoint_key(given, length(outcomes))
+  if (length(apart) == 0L || is.null(value) || is.null(key) || all(is.na(unlist(read[apart])))) return(NULL)
+  intersect(c(value, key), names(read))
+}
+
 # DVID; else CMT, where there are several outcomes to tell apart.
 endpoint_key <- function(data, n) {
   key <- column_like(data, "DVID")

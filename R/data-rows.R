@@ -98,7 +98,7 @@ censored_words <- function(censored) {
     sprintf("%d %s %s", length(limits), word, if (one) format(limits[1L], digits = 7) else "their limits")
   }
   intervals <- censored[censored$taken & censored$side == 2, ]
-  between <- unique(sprintf("between %s", ends_text(intervals)))
+  between <- if (nrow(intervals) > 0L) unique(paste("between", ends_text(intervals)))
   c(
     side(-1, "below"), side(1, "above"),
     if (length(between) > 0L) paste(nrow(intervals), if (length(between) == 1L) between else "in intervals")

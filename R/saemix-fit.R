@@ -44,7 +44,9 @@ as_nlme_model <- function(x, ...) UseMethod("as_nlme_model")
 #' @export
 as_nlme_model.default <- function(x, ...) {
   if (is_records(x)) {
-    stop_option("exchanged_arguments", "`as_nlme_model()` takes the model first.", hint = "Write `as_nlme_model(model)`.")
+    stop_option(
+      "exchanged_arguments", "`as_nlme_model()` takes the model first.", hint = "Write `as_nlme_model(model)`."
+    )
   }
   stop_option(
     "bad_model", sprintf("An object of class `%s` is not a model that can be read.", class(x)[1L]),

@@ -51,6 +51,10 @@ simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, 
 simulate.nlme_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, ...) {
   refuse_dots(...)
   data <- if (is.null(newdata)) object$data$frame else newdata
+  # Where DV and a code hold the outcomes together, the draws stand there too.
+  if (is.null(newdata) && !is.null(object$data$coded)) {
+    data <- data[setdiff(names(data), setdiff(object$model$described$outcomes, object$data$coded))]
+  }
   time <- if (isTRUE(object$data$time %in% names(data))) object$data$time
   # A group that says nothing of effects need not be there.
   added <- !has_effects(object) && is.data.frame(data) && !object$data$group %in% names(data)
