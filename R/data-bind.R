@@ -31,6 +31,8 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   needed <- if (argument == "newdata") setdiff(used, outcomes) else used
   for (column in needed) check_column(column, data, model, argument, env)
   model <- with_next_covariates(model, data, groupings$subjects$codes, time)
+  # What an outcome holds that is no number is said before rows without an outcome are blanked out.
+  for (column in intersect(outcomes, names(data))) column_numbers(data[[column]], column, argument, model$spec)
   data[setdiff(outcomes, names(data))] <- NA_real_
   rows <- row_account(model, data, records$kinds, censoring)
   data <- without_outcomes(data, rows$unobserved, outcomes)
@@ -90,8 +92,33 @@ check_column_name <- function(name, argument) {
 stop_missing_column <- function(column, data, role, argument, place = NULL) {
   stop_data(
     "missing_column", sprintf("The %s column `%s` is not in `%s`.", role, column, argument),
-    place, nearest_hint(column, names(data), "Columns"), list(column = column)
+    place, header_hint(column, data), list(column = column)
   )
+}
+
+# What became of a name when its file was read: another separator, a byte order mark, a comment sign; else the nearest.
+header_hint <- function(column, data) {
+  names <- names(data)
+  if (length(names) == 1L && grepl("[.;\t|].*[.;\t|]", names) && grepl(column, names, ignore.case = TRUE)) {
+    return(sprintf(
+      "All stands in one column, `%s`: read the file with its separator, as in `read.csv(file, sep = \";\")`.", names
+    ))
+  }
+  plain <- sub("^(X\\.U\\.FEFF\\.|\ufeff|\u00ef\\.\\.|\u00ef\u00bb\u00bf)", "", names)
+  marked <- names[plain != names & tolower(plain) == tolower(column)]
+  if (length(marked) > 0L) {
+    return(sprintf(
+      "`%s` has a byte order mark before it: read the file with `read.csv(file, fileEncoding = \"UTF-8-BOM\")`.",
+      marked[1L]
+    ))
+  }
+  commented <- names[sub("^(X[._]+|#\\s*)", "", names) == column & names != column]
+  if (length(commented) > 0L) {
+    return(sprintf(
+      "Did you mean `%1$s`? Then write `names(data)[names(data) == \"%1$s\"] <- \"%2$s\"`.", commented[1L], column
+    ))
+  }
+  nearest_hint(column, names, "Columns")
 }
 
 # A name of the model that must be a column of the data, and hold numbers.

@@ -74,6 +74,9 @@ text_hint <- function(values, place) {
   if (all(grepl("^[<>]\\s*[0-9.]+$", setdiff(wrong, missing_marks)))) {
     return(limit_hint(wrong[grepl("^[<>]", wrong)][1L], place, plain))
   }
+  if (length(strange) > 0L && all(grepl("^<?\\s*(B[LQ]Q|BLOQ|LLOQ|LOQ|LLQ|LOD|ND)$", strange, ignore.case = TRUE))) {
+    return(below_hint(strange, gap, place, plain))
+  }
   unit <- unique(sub("^[-+0-9.eE]+\\s*", "", strange))
   if (length(unit) == 1L && nzchar(unit) && all(grepl("^[-+]?[0-9.]+\\s*[[:alpha:]%/]+$", strange))) {
     return(unit_hint(unit, gap, place, plain))
@@ -86,6 +89,20 @@ text_hint <- function(values, place) {
       "then `%s <- as.numeric(%s)`."
     ),
     quoted, which(odd)[1L], place, which(odd)[1L], place, plain
+  )
+}
+
+# "BLQ" says that a value is below a limit, which another must say.
+below_hint <- function(strange, gap, place, plain) {
+  data <- sub("\\$.*", "", place)
+  known <- if (length(gap) > 0L) sprintf("replace(%s, %s %%in%% %s, NA)", plain, plain, code_text(gap)) else plain
+  sprintf(
+    paste(
+      "%s says that a value is below the limit of quantification: write",
+      "`%s$CENS <- as.numeric(%s %%in%% %s)`, then `%s <- as.numeric(replace(%s, %s$CENS == 1, <limit>))`",
+      "with the limit for <limit>, and it is fitted as censored."
+    ),
+    paste(dQuote(strange, FALSE), collapse = ", "), data, place, code_text(strange), place, known, data
   )
 }
 

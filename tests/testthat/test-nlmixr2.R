@@ -186,11 +186,11 @@ test_that("the names of linCmt() mean the compartments of linear_compartments()"
         s <- 1
       })
       model({
-        .(values)
+        ..(lapply(as.list(values)[-1L], identity))
         cp <- linCmt()
         cp ~ add(s)
       })
-    }))
+    }, splice = TRUE))
     as.numeric(predict(as_nlme_model(model), data))
   }
   # Two compartments: rates of 0.3, 0.2 and 0.1, eigenvalues by hand.
