@@ -10,14 +10,17 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
   model <- with_occasions(nlmixr2_with_data(model, data, argument), data)
-  read <- by_convention(model, nlmixr2_columns(model, as.data.frame(data)), events)
-  data <- read$data
+  read <- by_convention(model, as.data.frame(data), events)
+  apart <- individuals_apart(read$model, read$data, id)
+  groups <- c(id, grouping_columns(model))
+  check_no_blanks(apart$data, c(groups, level_columns(model)), argument, groups)
+  data <- nlmixr2_columns(model, apart$data)
   model <- with_clocks(read$model, data)
   records <- data_events(model, data, read$events, argument)
   events <- records$events
   data <- with_design(model, outcomes_by_code(model, data, records$kinds$may, argument), argument)
   groupings <- data_groupings(model, data, id, argument)
-  time <- time_column(data, time, argument)
+  time <- time_column(data, time, argument, in_time(model))
   data <- times_in_numbers(data, time, groupings$subjects$codes)
   data <- running_times(model, data, records$kinds, groupings$subjects$codes, time)
   data <- time_as_t(model, data, time)
@@ -28,6 +31,8 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   needed <- if (argument == "newdata") setdiff(used, outcomes) else used
   for (column in needed) check_column(column, data, model, argument, env)
   model <- with_next_covariates(model, data, groupings$subjects$codes, time)
+  # What an outcome holds that is no number is said before rows without an outcome are blanked out.
+  for (column in intersect(outcomes, names(data))) column_numbers(data[[column]], column, argument, model$spec)
   data[setdiff(outcomes, names(data))] <- NA_real_
   rows <- row_account(model, data, records$kinds, censoring)
   data <- without_outcomes(data, rows$unobserved, outcomes)
@@ -44,12 +49,15 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   # What is no column of the data gets one of its own, for plots and tables.
   if (length(subjects$columns) != 1L) data[[subjects$name]] <- subjects$labels[subjects$codes]
   read <- c(unlist(lapply(c(list(subjects), groupings$groups), `[[`, "columns")), design_sources(model))
+  coded <- coded_columns(outcomes, apart$data, data)
   list(
     model = model,
-    frame = data[unique(c(subjects$name, read, used, censoring$names, stats::na.omit(events$names)))],
+    frame = data[unique(c(subjects$name, read, used, censoring$names, stats::na.omit(events$names), coded))],
+    coded = coded,
     columns = columns,
     events = events$names,
     rows = rows,
+    renamed = apart$renamed,
     groups = if (is.null(groupings$groups)) list(subjects) else groupings$groups,
     fields = list(
       group = subjects$name, labels = I(subjects$labels), time = time, n_rows = nrow(data),
@@ -84,8 +92,33 @@ check_column_name <- function(name, argument) {
 stop_missing_column <- function(column, data, role, argument, place = NULL) {
   stop_data(
     "missing_column", sprintf("The %s column `%s` is not in `%s`.", role, column, argument),
-    place, nearest_hint(column, names(data), "Columns"), list(column = column)
+    place, header_hint(column, data), list(column = column)
   )
+}
+
+# What became of a name when its file was read: another separator, a byte order mark, a comment sign; else the nearest.
+header_hint <- function(column, data) {
+  names <- names(data)
+  if (length(names) == 1L && grepl("[.;\t|].*[.;\t|]", names) && grepl(column, names, ignore.case = TRUE)) {
+    return(sprintf(
+      "All stands in one column, `%s`: read the file with its separator, as in `read.csv(file, sep = \";\")`.", names
+    ))
+  }
+  plain <- sub("^(X\\.U\\.FEFF\\.|\ufeff|\u00ef\\.\\.|\u00ef\u00bb\u00bf)", "", names)
+  marked <- names[plain != names & tolower(plain) == tolower(column)]
+  if (length(marked) > 0L) {
+    return(sprintf(
+      "`%s` has a byte order mark before it: read the file with `read.csv(file, fileEncoding = \"UTF-8-BOM\")`.",
+      marked[1L]
+    ))
+  }
+  commented <- names[sub("^(X[._]+|#\\s*)", "", names) == column & names != column]
+  if (length(commented) > 0L) {
+    return(sprintf(
+      "Did you mean `%1$s`? Then write `names(data)[names(data) == \"%1$s\"] <- \"%2$s\"`.", commented[1L], column
+    ))
+  }
+  nearest_hint(column, names, "Columns")
 }
 
 # A name of the model that must be a column of the data, and hold numbers.

@@ -40,9 +40,6 @@ without_durations <- function(names, model, given, data) {
   column <- names[["DUR"]]
   if (column %in% model$described$columns) return(names[names(names) != "DUR"])
   if (!is.null(model$conventions) || !is.null(model$endpoints)) return(names)
-  message(sprintf(
-    "`%1$s` is not read; if it holds durations of infusions, write `events = c(dur = \"%1$s\")`.", column
-  ))
   names[names(names) != "DUR"]
 }
 

@@ -110,8 +110,10 @@ group_labels <- function(values) {
 group_text <- function(values) {
   if (!is.numeric(values) || is.factor(values)) return(as.character(values))
   values <- as.double(values)
-  text <- formatC(values, digits = 15L, width = 1L, format = "fg")
-  short <- which(as.double(text) != values)
+  text <- rep(NA_character_, length(values))
+  there <- which(!is.na(values))
+  text[there] <- formatC(values[there], digits = 15L, width = 1L, format = "fg")
+  short <- there[as.double(text[there]) != values[there]]
   text[short] <- formatC(values[short], digits = 17L, width = 1L, format = "fg")
   text
 }

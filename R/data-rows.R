@@ -97,7 +97,18 @@ censored_words <- function(censored) {
     one <- length(unique(limits)) == 1L
     sprintf("%d %s %s", length(limits), word, if (one) format(limits[1L], digits = 7) else "their limits")
   }
-  c(side(-1, "below"), side(1, "above"), side(2, "in an interval below"))
+  intervals <- censored[censored$taken & censored$side == 2, ]
+  between <- if (nrow(intervals) > 0L) unique(paste("between", ends_text(intervals)))
+  c(
+    side(-1, "below"), side(1, "above"),
+    if (length(between) > 0L) paste(nrow(intervals), if (length(between) == 1L) between else "in intervals")
+  )
+}
+
+# "2 and 4" for the ends of intervals, the lower one first.
+ends_text <- function(censored) {
+  shown <- function(values) vapply(values, format, "", digits = 7)
+  paste(shown(pmin(censored$from, censored$limit)), "and", shown(pmax(censored$from, censored$limit)))
 }
 
 # The account of all rows: `reason` and `unobserved` of each, and the rows that are censored.
@@ -126,7 +137,8 @@ censored_by_columns <- function(model, data, censoring, fitted) {
   by_outcome(model, function(outcome, family) {
     rows <- which(here & !is.na(data[[outcome]]))
     side <- ifelse(has_limit[rows], 2, ifelse(kind[rows] > 0, -1, 1))
-    censored_frame(rows, outcome, side, data[[outcome]][rows], taken = family %in% censored_families)
+    from <- ifelse(side == 2, rep_len(limit, nrow(data))[rows], NA)
+    censored_frame(rows, outcome, side, data[[outcome]][rows], taken = family %in% censored_families, from = from)
   })
 }
 
@@ -153,9 +165,13 @@ by_outcome <- function(model, f) {
   do.call(rbind, unname(Map(f, model$described$outcomes, model$described$families)))
 }
 
-censored_frame <- function(rows, outcome, side, limit, taken = TRUE) {
+# `from` is the other end of an interval.
+censored_frame <- function(rows, outcome, side, limit, taken = TRUE, from = NA_real_) {
   n <- length(rows)
-  data.frame(row = rows, outcome = rep_len(outcome, n), side = side, limit = limit, taken = rep_len(taken, n))
+  data.frame(
+    row = rows, outcome = rep_len(outcome, n), side = side, limit = limit, taken = rep_len(taken, n),
+    from = as.numeric(rep_len(from, n))
+  )
 }
 
 # What is likely a mistake is said once, at the fit: values of CENS that an outcome cannot mean, doses of nothing.

@@ -2,7 +2,7 @@
 
 # `time =`, else the first of time, TIME and t, else the same without case. What is neither a number nor a time is
 # passed over.
-time_column <- function(data, time, argument = "data") {
+time_column <- function(data, time, argument = "data", needed = FALSE) {
   if (!is.null(time)) {
     check_column_name(time, "time")
     if (!time %in% names(data)) stop_missing_column(time, data, "time", argument)
@@ -12,10 +12,69 @@ time_column <- function(data, time, argument = "data") {
   exact <- intersect(c("time", "TIME", "t"), timely)
   if (length(exact) > 0L) return(exact[1L])
   loose <- timely[tolower(timely) == "time"]
-  if (length(loose) > 0L) loose[1L]
+  if (length(loose) > 0L) return(loose[1L])
+  text <- column_like(data, "TIME")
+  if (needed && !is.null(text)) stop_unread_times(data[[text]], text, argument)
 }
 
-clock <- "^\\s*([0-9]{1,2}):([0-9]{2})(:([0-9]{2}(\\.[0-9]*)?))?\\s*$"
+# Whether the rows of a model are its course in time.
+in_time <- function(model) {
+  has_states(model) || any(model$described$families %in% sequential_families) ||
+    any(c("t", clock_words) %in% model$described$columns)
+}
+
+# A column of times that holds none: what stands there, and the line that makes times of it.
+stop_unread_times <- function(values, column, argument) {
+  text <- trimws(as.character(values))
+  number <- suppressWarnings(as.numeric(text))
+  odd <- !is.na(text) & is.na(number) & !grepl(clock, text)
+  row <- if (any(odd)) which(odd)[1L] else which(!is.na(text))[1L]
+  place <- paste0(argument, "$", column)
+  hint <- time_text_hint(text[!is.na(text)], values, place)
+  if (is.na(row)) row <- 1L
+  stop_data(
+    "bad_time",
+    sprintf(
+      "`%s` is %s in row %d, of class `%s`, which is not read as a time.", column,
+      if (is.na(text[row])) "missing" else dQuote(text[row], FALSE), row, class(values)[1L]
+    ),
+    hint = hint, fields = list(column = column, row = row, value = text[row])
+  )
+}
+
+# `text` are the values that are there.
+time_text_hint <- function(text, values, place) {
+  plain <- if (is.factor(values)) sprintf("as.character(%s)", place) else place
+  if (length(text) > 0L && all(grepl("^[0-9]{1,2}[.][0-5][0-9]$", text))) {
+    return(sprintf(
+      paste(
+        "Where these are hours, write `%1$s <- as.numeric(%2$s)`; where they are times of the clock, write",
+        "`%1$s <- sub(\".\", \":\", %2$s, fixed = TRUE)`."
+      ), place, plain
+    ))
+  }
+  if (length(text) > 0L && all(grepl("^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}[ T]+[0-9]{1,2}:", text))) {
+    format <- if (grepl("m$", text[1L], ignore.case = TRUE)) "%d/%m/%Y %I:%M %p" else "%d/%m/%Y %H:%M"
+    return(sprintf(
+      "Write `%s <- as.POSIXct(%s, \"UTC\", format = \"%s\")` with the format that is yours.", place, plain, format
+    ))
+  }
+  odd <- is.na(suppressWarnings(as.numeric(sub(",", ".", text, fixed = TRUE))))
+  if (length(text) > 0L && all(odd) && all(grepl("^[^0-9]*[0-9]+([.][0-9]+)?[^0-9]*$", text))) {
+    return(sprintf(
+      "If the number says the time, write `%s <- as.numeric(gsub(\"[^0-9.]\", \"\", %s))`.", place, plain
+    ))
+  }
+  if (length(text) > 0L && all(odd)) {
+    return(sprintf(
+      "Make it a number, or a time as \"8:30\", \"8:30 PM\" or \"2024-03-04 08:30\", by `%s[row] <- value`.", place
+    ))
+  }
+  number_hint(values, place)
+}
+
+# "8:30", "08:30:15", "8:30 AM".
+clock <- "^\\s*([0-9]{1,2}):([0-9]{2})(:([0-9]{2}(\\.[0-9]*)?))?\\s*([AaPp]\\.?[Mm]\\.?)?\\s*$"
 
 is_clock <- function(values) {
   if (is.factor(values)) values <- as.character(values)
@@ -69,14 +128,19 @@ clock_hours <- function(values) {
     found <- sub(clock, paste0("\\", k), as.character(values))
     suppressWarnings(as.numeric(ifelse(nzchar(found), found, "0")))
   }
-  wrong <- which(part(1L) > 24 | part(2L) >= 60 | part(4L) >= 60)[1L]
+  half <- tolower(substr(sub(clock, "\\6", as.character(values)), 1L, 1L))
+  halved <- half %in% c("a", "p")
+  hour <- part(1L)
+  # 12 AM is midnight, 12 PM noon.
+  hour[halved] <- (hour %% 12 + 12 * (half == "p"))[halved]
+  wrong <- which(halved & (part(1L) > 12 | part(1L) < 1) | part(1L) > 24 | part(2L) >= 60 | part(4L) >= 60)[1L]
   if (!is.na(wrong)) {
     stop_data(
       "bad_time", sprintf("\"%s\" in row %d is no time of the clock.", values[wrong], wrong),
-      hint = "Hours go to 24, minutes and seconds to 59.", fields = list(row = wrong)
+      hint = "Hours go to 24, with AM and PM to 12, minutes and seconds to 59.", fields = list(row = wrong)
     )
   }
-  part(1L) + part(2L) / 60 + part(4L) / 3600
+  hour + part(2L) / 60 + part(4L) / 3600
 }
 
 # Without dates a clock that goes back has passed midnight.

@@ -14,11 +14,12 @@
 #' @param data (data frame) one row a record.
 #' @param id,time,events as in [fit_nlme()].
 #' @param x (`nlme_data_report`) a report.
-#' @param n (number) rows to print at most.
+#' @param n (number) rows to print at most, of each kind.
 #' @param ... not used.
 #' @returns A data frame of class `nlme_data_report`: `row` (number in the data given), the grouping column, the time
 #' where
-#'   there is one, and `reason` (text; of a censored row as in `below 0.1`). Attributes: `n_rows`, `n_fitted`.
+#'   there is one, and `reason` (text; of a censored row, which is fitted, as in `below 0.1` and `between 0 and 0.1`).
+#'   Printed, censored rows stand apart. Attributes: `n_rows`, `n_fitted`.
 #' @examples
 #' model <- nlme_model(
 #'   fixed(a = 2, b = 0.5, sigma = positive(1)),
@@ -40,11 +41,12 @@ data_report <- function(fit) {
 #' @rdname data_report
 #' @export
 check_data <- function(model, data, id = NULL, time = NULL, events = NULL) {
+  check_order(model, data, match.call())
   if (is.function(model)) model <- as_nlme_model(model)
   check_model(model, list())
   bound <- bind_data(model, data, id, time, env = parent.frame(), events = events)
   core_call(core_request("check", bound$model$spec, list(data = bound$fields)), bound$columns)
-  tell_of_rows(bound$rows)
+  tell_of_data(bound, data)
   row_report(bound$rows, bound$frame, c(bound$fields$group, bound$fields$time))
 }
 
@@ -53,7 +55,7 @@ row_report <- function(rows, frame, columns) {
   censored <- rows$censored[rows$censored$taken, ]
   side <- c("below", "above")[match(censored$side, c(-1, 1))]
   reason[censored$row] <- ifelse(
-    is.na(side), "in an interval", paste(side, vapply(censored$limit, format, "", digits = 7))
+    is.na(side), paste("between", ends_text(censored)), paste(side, vapply(censored$limit, format, "", digits = 7))
   )
   listed <- which(nzchar(reason))
   report <- cbind(data.frame(row = listed), frame[listed, columns, drop = FALSE], data.frame(reason = reason[listed]))
@@ -73,9 +75,17 @@ print.nlme_data_report <- function(x, n = 10, ...) {
   if (!is.null(censored)) cat("Censored: ", paste(censored, collapse = ", "), "\n", sep = "")
   unfitted <- unfitted_words(rows)
   if (length(unfitted) > 0L) cat(unfitted, sep = "\n")
-  if (nrow(x) > 0L) print(utils::head(as.data.frame(x), n), row.names = FALSE)
-  if (nrow(x) > n) cat(sprintf("... %d more rows; see as.data.frame()\n", nrow(x) - n))
+  fitted <- x$row %in% rows$censored$row[rows$censored$taken]
+  table <- as.data.frame(x)
+  print_rows(table[!fitted, , drop = FALSE], n)
+  if (any(fitted)) cat("\nCensored rows, which are fitted:\n")
+  print_rows(table[fitted, , drop = FALSE], n)
   invisible(x)
+}
+
+print_rows <- function(table, n) {
+  if (nrow(table) > 0L) print(utils::head(table, n), row.names = FALSE)
+  if (nrow(table) > n) cat(sprintf("... %s; see as.data.frame()\n", counted(nrow(table) - n, "more row")))
 }
 
 #' @export

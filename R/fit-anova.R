@@ -61,7 +61,9 @@ check_same_data <- function(fits) {
     if (isTRUE(all.equal(sort(outcomes[[1L]]), sort(other)))) next
     stop_option(
       "other_data",
-      sprintf("The fits are of different data: %d and %d observations.", length(outcomes[[1L]]), length(other)),
+      sprintf(
+        "The fits are of different data: %d and %s.", length(outcomes[[1L]]), counted(length(other), "observation")
+      ),
       hint = "Fit the models to the same rows; a likelihood-ratio test says nothing else."
     )
   }

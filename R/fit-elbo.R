@@ -71,7 +71,7 @@ family_words <- function(family) {
 }
 
 point_words <- function(points, rule) {
-  sprintf("%d points of %s", as.integer(points), switch(rule,
+  sprintf("%s of %s", counted(points, "point"), switch(rule,
     cubature = "cubature", qmc = "quasi-Monte-Carlo", monte_carlo = "Monte-Carlo"
   ))
 }

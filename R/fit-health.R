@@ -144,7 +144,7 @@ importance_checks <- function(fit, batches, draws) {
       health_row(
         "effective sample size", batches$ess[e],
         if (isTRUE(batches$ess[e] < 20)) "problem" else graded(0.1 * draws / batches$ess[e], 1),
-        sprintf("of %d draws, %s lowest", as.integer(draws), who[e]),
+        sprintf("of %s, %s lowest", counted(draws, "draw"), who[e]),
         "Raise `draws`; the conditional distribution of this batch is far from a t distribution."
       ),
       health_row(

@@ -14,6 +14,7 @@ new_nlme_fit <- function(call, model, bound, method, settings, reply) {
       labels = as.character(bound$fields$labels),
       time = bound$fields$time,
       events = bound$events,
+      coded = bound$coded,
       rows = bound$rows
     )
   )

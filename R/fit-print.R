@@ -142,11 +142,11 @@ likelihood_method <- function(log_lik) {
     laplace = "Laplace approximation",
     linear = "linearized model",
     exact = "exact",
-    importance = sprintf("importance sampling, %d draws", as.integer(attr(log_lik, "draws"))),
+    importance = paste("importance sampling,", counted(attr(log_lik, "draws"), "draw")),
     if (nodes == 1) "Laplace approximation" else sprintf("quadrature, %d nodes per dimension", as.integer(nodes))
   )
   mixed <- attr(log_lik, "method") == "quadrature+importance"
-  paste0(words, if (mixed) sprintf(", %d terms by importance sampling", as.integer(sampled)), error_shown(log_lik))
+  paste0(words, if (mixed) sprintf(", %s by importance sampling", counted(sampled, "term")), error_shown(log_lik))
 }
 
 # The Monte-Carlo error is always shown, that of quadrature where it is seen in two digits of the value.

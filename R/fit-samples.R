@@ -73,11 +73,11 @@ print.nlme_samples <- function(x, n = 6, ...) {
   if (!all(c("draw", "level") %in% names(x))) return(NextMethod())
   effects <- setdiff(names(x), c("draw", "level"))
   cat(sprintf(
-    "%d draws of %s for %d levels of `%s`, given the data\n", length(unique(x$draw)),
-    paste0("`", effects, "`", collapse = ", "), length(unique(x$level)), attr(x, "group")
+    "%s of %s for %s of `%s`, given the data\n", counted(length(unique(x$draw)), "draw"),
+    paste0("`", effects, "`", collapse = ", "), counted(length(unique(x$level)), "level"), attr(x, "group")
   ))
   print(utils::head(as.data.frame(x), n), row.names = FALSE)
-  if (nrow(x) > n) cat(sprintf("... %d more rows\n", nrow(x) - as.integer(n)))
+  if (nrow(x) > n) cat(sprintf("... %s\n", counted(nrow(x) - n, "more row")))
   invisible(x)
 }
 

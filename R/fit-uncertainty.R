@@ -120,7 +120,7 @@ chosen_parameters <- function(parm, free, all) {
   chosen <- if (is.numeric(parm)) free[parm] else as.character(parm)
   if (anyNA(chosen)) {
     stop_option(
-      "unknown_parameter", sprintf("`parm` counts beyond the %d free parameters.", length(free))
+      "unknown_parameter", sprintf("`parm` counts beyond the %s.", counted(length(free), "free parameter"))
     )
   }
   for (name in setdiff(chosen, free)) {

@@ -93,6 +93,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
                      every = 50, events = NULL, ...) {
   call <- match.call()
   dots <- rlang::enquos(...)
+  if (!missing(model)) check_order(model, data, call)
   origin <- fit_origin(start_from)
   kept <- kept_state(checkpoint, if (!missing(every)) every)
   if (missing(model) && !is.null(origin$fit)) model <- origin$fit$model
@@ -147,7 +148,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   bound <- bind_data(adapted$model, data, id, time, env = env, events = events)
   bound$frame <- without_copied_time(bound$frame, data)
   model <- bound$model
-  tell_of_rows(bound$rows)
+  tell_of_data(bound, data, method)
   held <- held_levels(fix, model)
   settings <- list(
     start = named_values(start, "start", model),

@@ -196,7 +196,7 @@ with_design <- function(model, data, argument) {
       if (!column %in% names(data)) stop_missing_column(column, data, "covariate", argument, design$text)
     }
     check_known_levels(design, data, argument)
-    frame <- covariate_frame(design$terms, data, design$text, design$xlevels)
+    frame <- covariate_frame(design$terms, missing_as_texts(data, design), design$text, design$xlevels)
     tryCatch(
       stats::.checkMFClasses(attr(design$terms, "dataClasses"), frame),
       error = function(error) stop_covariate(error, design$text)
@@ -207,9 +207,18 @@ with_design <- function(model, data, argument) {
   data
 }
 
+# A column of nothing but NA is logical, whatever it stands for.
+missing_as_texts <- function(data, design) {
+  for (name in intersect(names(design$xlevels), names(data))) {
+    if (all(is.na(data[[name]]))) data[[name]] <- factor(data[[name]], levels = design$xlevels[[name]])
+  }
+  data
+}
+
 # New data may lack levels but have no others.
 check_known_levels <- function(design, data, argument) {
   if (length(design$xlevels) == 0L) return(invisible())
+  data <- missing_as_texts(data, design)
   frame <- covariate_frame(design$terms, data, design$text)
   for (name in names(design$xlevels)) {
     values <- as.character(frame[[name]])

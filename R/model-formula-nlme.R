@@ -9,7 +9,7 @@ nlme_arguments <- list(
   control = "Options stand in the method, as in `method = saem(exploration = 500)`; leave `control` out.",
   subset = "Choose the rows in the data, as in `data = subset(data, time > 0)`.",
   na.action = "A missing outcome is skipped; choose other rows in the data, as in `data = na.omit(data)`.",
-  naPattern = "Choose the rows in the data, as in `data = subset(data, !is.na(y))`.",
+  naPattern = "Rows without an outcome are not fitted anyhow; mark others by a column `MDV` with 1 in them.",
   verbose = "Write `progress = TRUE` for the progress of the fit, and leave `verbose` out."
 )
 

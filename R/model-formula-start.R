@@ -81,7 +81,10 @@ positional_start <- function(start, fixed, effects) {
   if (any(ours == "")) {
     stop_start(
       "start_length",
-      sprintf("`start` has %d values without names; `fixed` has %d coefficients.", length(start), length(order)),
+      sprintf(
+        "`start` has %s without names; `fixed` has %s.", counted(length(start), "value"),
+        counted(length(order), "coefficient")
+      ),
       hint = sprintf("Write `start = c(%s)`.", paste(order, "= 1", collapse = ", "))
     )
   }
@@ -114,7 +117,7 @@ check_scalar_starts <- function(start, individual) {
     if (length(start[[name]]) == 1L) next
     stop_start(
       "wrong_length",
-      sprintf("`start` gives `%s` %d values; it has one.", name, length(start[[name]])),
+      sprintf("`start` gives `%s` %s; it has one.", name, counted(length(start[[name]]), "value")),
       hint = "A parameter that varies between subjects is one number.",
       fields = list(name = name)
     )

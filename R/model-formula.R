@@ -70,6 +70,12 @@
 nlme_formula <- function(formula, start, transform = "identity", random,
                          covariates = NULL, error = add(a = 1), correlated = FALSE, data = NULL, ...) {
   dots <- rlang::enquos(...)
+  if (is_records(formula)) {
+    stop_option(
+      "exchanged_arguments", "`nlme_formula()` takes the formula first; data are its argument `data`.",
+      hint = "Write `nlme_formula(outcome ~ prediction, start = c(...), data = data)`."
+    )
+  }
   given <- c(
     if (!missing(transform)) list(transform = rlang::enquo(transform)),
     if (!missing(random)) list(random = rlang::enquo(random)),
@@ -132,10 +138,7 @@ formula_parts <- function(formula, start, design) {
   open <- setdiff(used, names(start))
   suggested <- NULL
   if (length(open) > 0L) {
-    suggested <- suggested_parts(formula, start, used, parts, c(design, list(designs = covariates$designs)))
-    # What the user wrote of the residual error stays.
-    if (!parts$residual$free) suggested <- suggested[intersect(names(suggested), used)]
-    suggested <- c(suggested, suggested_spreads(parts, c(start, suggested)))
+    suggested <- suggested_values(formula, start, used, parts, c(design, list(designs = covariates$designs)))
     start[setdiff(names(suggested), names(start))] <- suggested[setdiff(names(suggested), names(start))]
   }
   if (is.null(suggested) && !is.null(design$fixed) && is.data.frame(design$data)) {
@@ -147,7 +150,7 @@ formula_parts <- function(formula, start, design) {
 # In the words of nlme nothing says where variances start: SDs of what the typical subject leaves unexplained, and
 # of effects by the sizes of their parameters.
 spreads_at <- function(formula, start, used, parts, design) {
-  spreads <- suggested_spreads(parts, start)
+  spreads <- suggested_spreads(parts, start, formula_code(formula, start, used, parts)$statements)
   if (parts$residual$free) {
     model <- new_nlme_model(formula_code(formula, start, used, parts))
     model$designs <- design$designs
@@ -156,7 +159,28 @@ spreads_at <- function(formula, start, used, parts, design) {
   spreads[setdiff(names(spreads), names(start))]
 }
 
-# Values for the parameters that have none, from the data.
+# Values for what has none: those of the parameters, and of SDs by their sizes. Of several places where the data of
+# typical subjects lead, the one that suits the random effects.
+suggested_values <- function(formula, start, used, parts, design) {
+  complete <- function(values) {
+    # What the user wrote of the residual error stays.
+    if (!parts$residual$free) values <- values[intersect(names(values), used)]
+    all <- c(start, values)
+    # SDs matter for the sizes of effects only, not for what the statements say.
+    statements <- formula_code(formula, all, used, parts)$statements
+    c(values, suggested_spreads(parts, all, statements))
+  }
+  model_at <- function(values) {
+    all <- c(start, values[setdiff(names(values), names(start))])
+    model <- new_nlme_model(formula_code(formula, all, used, parts))
+    model$designs <- design$designs
+    model
+  }
+  found <- lapply(suggested_parts(formula, start, used, parts, design), complete)
+  best_of_starts(found, model_at, as.data.frame(design$data), as.list(design$options))
+}
+
+# Values for the parameters that have none, from the data: a list of them where several are as likely.
 suggested_parts <- function(formula, start, used, parts, design) {
   open <- setdiff(used, names(start))
   known <- start

@@ -119,22 +119,23 @@ without_classic_events <- function(data) {
   }
   column <- function(item, default) {
     there <- column_like(data, item)
-    if (is.null(there)) rep(default, nrow(data)) else data[[there]]
+    if (is.null(there)) return(rep(default, nrow(data)))
+    if (item == "CMT") data[[there]] else numeric_column(data[[there]], there, "data")
   }
   put <- function(item, values) {
     there <- column_like(data, item)
     data[[if (is.null(there)) item else there]] <<- values
   }
-  amt <- as.double(column("AMT", 0))
-  rate <- as.double(column("RATE", 0))
-  ss <- as.double(column("SS", 0))
+  amt <- column("AMT", 0)
+  rate <- column("RATE", 0)
+  ss <- column("SS", 0)
   evid[classic] <- 1
   ss[classic[status == 10]] <- 1
   ss[classic[status == 20]] <- 2
   infused <- classic[kind %in% 1:2]
   for (row in infused[amt[infused] > 0]) {
     end <- infusion_end(row, infused, amt, into[match(infused, classic)], data)
-    time <- as.double(data[[column_like(data, "TIME")]])
+    time <- column("TIME", 0)
     length <- time[end] - time[row]
     fixed_rate <- kind[match(row, classic)] == 1
     rate[row] <- if (fixed_rate) amt[row] else amt[row] / length

@@ -41,9 +41,9 @@ observation_words <- function(fit) {
   outcomes <- paste0("`", fit$fitted$outcome, "`", collapse = ", ")
   censored <- censored_words(fit$data$rows$censored)
   censored <- if (length(censored) > 0L) sprintf(" (%s)", paste(censored, collapse = ", ")) else ""
-  words <- sprintf("%d observations of %s%s", fit$n_obs, outcomes, censored)
+  words <- sprintf("%s of %s%s", counted(fit$n_obs, "observation"), outcomes, censored)
   if (!has_effects(fit) && (rows_alone(fit) || length(fit$data$labels) == 1L)) return(words)
-  sprintf("%s in %d subjects (`%s`)", words, fit$n_subjects, fit$data$group)
+  sprintf("%s in %s (`%s`)", words, counted(fit$n_subjects, "subject"), fit$data$group)
 }
 
 # The title of a fit, and what became of the method that was asked.

@@ -52,9 +52,9 @@ by_convention <- function(model, data, events) {
 text_numbers <- function(values, na_strings) {
   if (!is.character(values) && !is.factor(values)) return(values)
   text <- trimws(as.character(values))
-  missing <- is.na(values) | text %in% na_strings
+  missing <- is.na(values) | text %in% c(na_strings, "")
   numbers <- suppressWarnings(as.numeric(text))
-  if (anyNA(numbers[!missing])) values else replace(numbers, missing, NA)
+  if (all(missing) || anyNA(numbers[!missing])) values else replace(numbers, missing, NA)
 }
 
 # The rest of the conventions, once subjects and times are known: covariates that change, and times that begin anew.
@@ -88,7 +88,9 @@ running_times <- function(model, data, kinds, codes, time) {
     }
   }
   if (restarts > 0L) {
-    message(sprintf("`%s` begins anew at %d resets: it is counted on from the record before.", time, restarts))
+    message(sprintf(
+      "`%s` begins anew at %s: it is counted on from the record before.", time, counted(restarts, "reset")
+    ))
     data[[time]] <- values
   }
   data

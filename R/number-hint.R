@@ -49,7 +49,10 @@ text_hint <- function(values, place) {
   if (length(known) == 0L || length(wrong) == 0L) {
     return(sprintf("Its values are numbers: write `%s <- as.numeric(%s)`.", place, plain))
   }
-  quoted <- paste(dQuote(utils::head(wrong, 3L), FALSE), collapse = ", ")
+  # What stands for a missing value is not what is wrong.
+  strange <- setdiff(wrong, missing_marks)
+  quoted <- paste(dQuote(utils::head(strange, 3L), FALSE), collapse = ", ")
+  gap <- intersect(wrong, missing_marks)
   if (all(wrong %in% missing_marks)) {
     marks <- paste(dQuote(wrong, FALSE), collapse = ", ")
     several <- if (length(wrong) > 1L) sprintf("%%in%% c(%s)", marks) else paste("==", marks)
@@ -71,13 +74,48 @@ text_hint <- function(values, place) {
   if (all(grepl("^[<>]\\s*[0-9.]+$", setdiff(wrong, missing_marks)))) {
     return(limit_hint(wrong[grepl("^[<>]", wrong)][1L], place, plain))
   }
+  if (length(strange) > 0L && all(grepl("^<?\\s*(B[LQ]Q|BLOQ|LLOQ|LOQ|LLQ|LOD|ND)$", strange, ignore.case = TRUE))) {
+    return(below_hint(strange, gap, place, plain))
+  }
+  unit <- unique(sub("^[-+0-9.eE]+\\s*", "", strange))
+  if (length(unit) == 1L && nzchar(unit) && all(grepl("^[-+]?[0-9.]+\\s*[[:alpha:]%/]+$", strange))) {
+    return(unit_hint(unit, gap, place, plain))
+  }
   if (all(odd)) return(level_hint(known, place))
+  odd <- odd & text %in% strange
   sprintf(
     paste(
       "Among numbers it holds %s, first in row %d: correct it, or make it missing by `%s[%d] <- NA`,",
       "then `%s <- as.numeric(%s)`."
     ),
     quoted, which(odd)[1L], place, which(odd)[1L], place, plain
+  )
+}
+
+# "BLQ" says that a value is below a limit, which another must say.
+below_hint <- function(strange, gap, place, plain) {
+  data <- sub("\\$.*", "", place)
+  known <- if (length(gap) > 0L) sprintf("replace(%s, %s %%in%% %s, NA)", plain, plain, code_text(gap)) else plain
+  sprintf(
+    paste(
+      "%s says that a value is below the limit of quantification: write",
+      "`%s$CENS <- as.numeric(%s %%in%% %s)`, then `%s <- as.numeric(replace(%s, %s$CENS == 1, <limit>))`",
+      "with the limit for <limit>, and it is fitted as censored."
+    ),
+    paste(dQuote(strange, FALSE), collapse = ", "), data, place, code_text(strange), place, known, data
+  )
+}
+
+# "100 mg" is a number with its unit.
+unit_hint <- function(unit, gap, place, plain) {
+  kept <- if (length(gap) > 0L) {
+    sprintf("replace(%s, trimws(%s) %%in%% %s, NA)", plain, plain, code_text(gap))
+  } else {
+    plain
+  }
+  sprintf(
+    "Its numbers have the unit \"%s\" beside them: write `%s <- as.numeric(sub(\"[^0-9.]+$\", \"\", %s))`.", unit,
+    place, kept
   )
 }
 

@@ -56,6 +56,11 @@ saemix_data <- function(name.data, header = TRUE, sep = "", na = NA, name.group 
       }
     ))
   }
+  if (say && is.null(columns$cens)) {
+    unread <- frame[setdiff(names(frame), unlist(columns, use.names = FALSE))]
+    told <- unread_censoring(unread, columns$response, frame, "saemix")
+    if (!is.null(told)) message("saemix_data(): ", told)
+  }
   prepared <- saemix_records(frame, columns, say)
   structure(c(prepared, list(columns = columns, units = units)), class = "saemix_data")
 }
@@ -140,7 +145,16 @@ check_roles <- function(columns) {
 saemix_records <- function(frame, columns, say) {
   used <- unique(unlist(columns, use.names = FALSE))
   frame <- frame[used]
+  check_no_blanks(frame, c(columns$group, columns$covariates), groups = columns$group)
   complete <- stats::complete.cases(frame[setdiff(columns$predictors, columns$response)])
+  if (say && !all(complete)) {
+    message(sprintf(
+      "saemix_data(): %s left out for want of a value of %s, first row %d.",
+      counted(sum(!complete), "row is", "rows are"),
+      paste0("`", names(Filter(anyNA, frame[setdiff(columns$predictors, columns$response)])), "`", collapse = ", "),
+      which(!complete)[1L]
+    ))
+  }
   frame <- frame[complete, , drop = FALSE]
   missing <- Reduce(`|`, lapply(frame[c(columns$mdv, columns$miss)], function(flag) flag %in% 1), FALSE)
   frame[[columns$response]][missing] <- NA
@@ -184,7 +198,9 @@ print.saemix_data <- function(x, ...) {
   subjects <- length(unique(x$frame[[columns$group]]))
   predictors <- paste(columns$predictors, collapse = ", ")
   cat(
-    sprintf("Data for a model of saemix: %d records of %d subjects", nrow(x$frame), subjects),
+    sprintf(
+      "Data for a model of saemix: %s of %s", counted(nrow(x$frame), "record"), counted(subjects, "subject")
+    ),
     sprintf("  %s | %s, by %s", with_unit(columns$response, x$units$y), predictors, columns$group),
     if (length(columns$covariates) > 0L) paste("  covariates:", labels),
     if (length(coded) > 0L) paste("  coded", coded),

@@ -43,6 +43,11 @@ as_nlme_model <- function(x, ...) UseMethod("as_nlme_model")
 
 #' @export
 as_nlme_model.default <- function(x, ...) {
+  if (is_records(x)) {
+    stop_option(
+      "exchanged_arguments", "`as_nlme_model()` takes the model first.", hint = "Write `as_nlme_model(model)`."
+    )
+  }
   stop_option(
     "bad_model", sprintf("An object of class `%s` is not a model that can be read.", class(x)[1L]),
     hint = "Write it with `nlme_model()` or `saemix_model()`, or give a model function of nlmixr2."
@@ -71,6 +76,7 @@ as_nlme_model.saemix_model <- function(x, data, ...) {
     statements = c(individual, outcome$statements)
   ))
   model$time <- outcome$time
+  model$door <- "saemix"
   model$title <- if (nzchar(x$description)) x$description
   held <- colnames(x$psi0)[x$fixed.estim == 0]
   model$fix <- if (length(held) > 0L) as.list(x$psi0[1L, held])
@@ -85,7 +91,8 @@ saemix_effects <- function(model, covariates) {
     stop_option(
       "bad_option",
       sprintf(
-        "`covariate.model` has %d rows; `name.covariates` names %d covariates.", nrow(pattern), length(covariates)
+        "`covariate.model` has %s; `name.covariates` names %s.", counted(nrow(pattern), "row"),
+        counted(length(covariates), "covariate")
       ),
       hint = "One row a covariate, in the order of `name.covariates`."
     )
@@ -305,6 +312,7 @@ control_of_list <- function(options) {
 #' fit
 #' @export
 saemix <- function(model, data, control = list(), ...) {
+  check_order(model, data, match.call())
   ready_made <- inherits(model, "SaemixModel") || inherits(data, "SaemixData")
   if (ready_made && requireNamespace("saemix", quietly = TRUE)) {
     return(getExportedValue("saemix", "saemix")(model, data, control))

@@ -132,7 +132,9 @@ check_psi0 <- function(psi0, names) {
 check_length <- function(value, name, n) {
   if (length(value) == n) return(value)
   stop_option(
-    "wrong_length", sprintf("`%s` has %d values; `psi0` has %d parameters.", name, length(value), n),
+    "wrong_length", sprintf(
+      "`%s` has %s; `psi0` has %s.", name, counted(length(value), "value"), counted(n, "parameter")
+    ),
     fields = list(name = name)
   )
 }
@@ -167,7 +169,7 @@ check_covariate_model <- function(value, psi0) {
   if (is.data.frame(value)) value <- as.matrix(value)
   if (!is.matrix(value) || ncol(value) != n || !all(value %in% 0:1)) {
     stop_option(
-      "bad_option", sprintf("`covariate.model` must be a 0/1 matrix with %d columns, one a parameter.", n),
+      "bad_option", sprintf("`covariate.model` must be a 0/1 matrix with %s, one a parameter.", counted(n, "column")),
       hint = "Rows are the covariates, in the order of `name.covariates`."
     )
   }

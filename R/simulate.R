@@ -51,6 +51,10 @@ simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, 
 simulate.nlme_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, ...) {
   refuse_dots(...)
   data <- if (is.null(newdata)) object$data$frame else newdata
+  # Where DV and a code hold the outcomes together, the draws stand there too.
+  if (is.null(newdata) && !is.null(object$data$coded)) {
+    data <- data[setdiff(names(data), setdiff(object$model$described$outcomes, object$data$coded))]
+  }
   time <- if (isTRUE(object$data$time %in% names(data))) object$data$time
   # A group that says nothing of effects need not be there.
   added <- !has_effects(object) && is.data.frame(data) && !object$data$group %in% names(data)
@@ -113,7 +117,10 @@ simulated <- function(model, data, values, settings) {
   nsim <- check_count(settings$nsim, "nsim", 1)
   seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
-  given <- as.data.frame(data)
+  read <- by_convention(model, as.data.frame(data), settings$events)
+  model <- read$model
+  given <- read$data
+  settings["events"] <- list(read$events)
   model <- with_drawn_scales(with_occasions(nlmixr2_with_data(model, given, "newdata"), given))
   data <- nlmixr2_columns(model, given)
   kinds <- outcome_rows(model, data, settings$events)

@@ -21,6 +21,7 @@
 #' suggest_start(circumference ~ Asym / (1 + exp((xmid - age) / scal)), Orange)
 #' @export
 suggest_start <- function(model, data, id = NULL, time = NULL, events = NULL, ...) {
+  check_order(model, data, match.call())
   check_frame(data, "data")
   options <- list(id = id, time = time, events = events)
   if (is.function(model)) model <- as_nlme_model(model)
@@ -39,6 +40,7 @@ improved_start <- function(model, data, options) {
   pooled <- pooled_model(model)
   options <- pooled_options(model, data, options)
   own <- model_values(pooled)
+  given <- data
   data <- read_records(pooled, data, options)
   rows <- pooled_rows(data, options)
   open <- location_parameters(pooled)
@@ -50,9 +52,23 @@ improved_start <- function(model, data, options) {
     if (length(open) %in% 1:8 && !has_states(pooled)) candidate_starts(pooled, data, open, as.list(scales), options)
   )
   best <- best_pooled(pooled, rows, starts, NULL, options)
-  values <- if (is.null(best)) own else best$values
   types <- vapply(pooled$spec$parameters, `[[`, "", "type")
-  values[setdiff(names(own)[!types %in% square_types], names(pooled$fix))]
+  told <- setdiff(names(own)[!types %in% square_types], names(pooled$fix))
+  if (is.null(best)) return(own[told])
+  optima <- pooled_optima(pooled, rows, best, open, scales, NULL, options)
+  found <- lapply(optima, function(one) one$values[told])
+  best_of_starts(found, function(start) with_start(model, start), given, options)
+}
+
+# The model with other starting values.
+with_start <- function(model, start) {
+  names <- vapply(model$spec$parameters, `[[`, "", "name")
+  for (name in intersect(names(start), names)) {
+    model$spec$parameters[[match(name, names)]]$value <- start[[name]]
+  }
+  again <- new_nlme_model(model$spec)
+  again[setdiff(names(model), names(again))] <- model[setdiff(names(model), names(again))]
+  again
 }
 
 # Numbers in the mean of the only outcome, free of bounds: what a grid can look for.
@@ -67,7 +83,8 @@ location_parameters <- function(pooled) {
   setdiff(vapply(plain, `[[`, "", "name"), c(errors, names(pooled$fix)))
 }
 
-# Values of a formula whose parameters `open` have none. `self` are those that a self-starting model says.
+# Values of a formula whose parameters `open` have none, a list of them where several are as likely. `self` are those
+# that a self-starting model says.
 formula_suggestion <- function(model, data, open, transform, self, options) {
   if (!is.data.frame(data)) {
     stop_option(
@@ -88,30 +105,49 @@ formula_suggestion <- function(model, data, open, transform, self, options) {
   )
   starts <- Filter(function(start) all(open %in% names(start)), starts)
   best <- best_pooled(pooled, rows, starts, fix, options)
-  if (is.null(best) && length(starts) > 0L) return(starts[[1L]])
+  if (is.null(best) && length(starts) > 0L) return(starts[1L])
   if (is.null(best)) {
     stop_start(
       "no_start", "No starting values were found: the prediction is not finite for any that were tried.",
       hint = sprintf("Write `start = c(%s)`.", paste(open, "= 1", collapse = ", "))
     )
   }
-  if (!is.null(self)) best$values[names(self)] <- self
-  best$values[setdiff(names(best$values), hold)]
+  optima <- pooled_optima(pooled, rows, best, open, unlist(transform), fix, options)
+  # Where the optimum is the one that a self-starting model means, its own values stay.
+  lapply(optima, function(one) {
+    if (!is.null(self) && identical(one$values, best$values)) one$values[names(self)] <- self
+    one$values[setdiff(names(one$values), hold)]
+  })
 }
 
 # SDs of effects that act on a parameter itself: a fifth of its size. A chain finds its way from a large SD
 # sooner than from one that is far too small. On other scales 1 is large.
-suggested_spreads <- function(parts, values) {
+suggested_spreads <- function(parts, values, statements = NULL) {
   effects <- groupings_effects(parts$groupings)
   spreads <- list()
   for (block in groupings_structure(parts$groupings)$random) {
     names <- effects$parameter[match(block$names, effects$effect)]
     sizes <- 0.2 * abs(unlist(values[names]))
-    sizes[sizes == 0 | unlist(parts$transform[names]) != "identity"] <- 1
+    logged <- vapply(names, is_logarithm, NA, statements)
+    sizes[sizes == 0 | unlist(parts$transform[names]) != "identity" | logged] <- 1
     omega <- block$dist$args[[2L]]$sym
     spreads[[omega]] <- if (block$dist$call == "mvnormal") diag(sizes^2) else unname(sizes)
   }
   spreads
+}
+
+# Whether a name stands nowhere but as the logarithm of something, exp(lka) or exp(lcl - lv).
+is_logarithm <- function(name, statements) {
+  # Its individual value, `.lka <- lka + eta`, stands for it.
+  own <- c(name, paste0(".", name))
+  statements <- Filter(function(statement) !identical(statement$target, own[2L]), statements)
+  logged <- function(tree, inside = FALSE) {
+    if (!is.null(tree$sym)) return(if (tree$sym %in% own) inside)
+    inside <- identical(tree$call, "exp") || inside && isTRUE(tree$call %in% c("+", "-", "("))
+    unlist(lapply(tree_parts(tree), logged, inside))
+  }
+  found <- unlist(lapply(statements, function(statement) lapply(statement_trees(statement), logged)))
+  length(found) > 0L && all(found)
 }
 
 # The SD of the outcome about the predictions for typical subjects, as the start of the one residual parameter.

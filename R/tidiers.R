@@ -190,7 +190,7 @@ augment.nlme_fit <- function(x, data = NULL, ...) {
   if (nrow(data) != nrow(x$data$frame)) {
     stop_data(
       "wrong_rows",
-      sprintf("`data` has %d rows; the fit has %d.", nrow(data), nrow(x$data$frame)),
+      sprintf("`data` has %s; the fit has %d.", counted(nrow(data), "row"), nrow(x$data$frame)),
       hint = "Give the data frame the model was fitted to."
     )
   }

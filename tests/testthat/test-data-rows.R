@@ -70,7 +70,11 @@ test_that("codes of outcomes are matched by name without case, by number, or ref
   expect_equal(lost$reason, "unknown_dvid")
   said <- "`dvid` is 3 (4 rows), which is no outcome of the model. The outcomes are `cp` (1)"
   expect_match(conditionMessage(lost), said, fixed = TRUE)
-  expect_match(lost$hint, "subset(data, dvid %in% c(0, 1))", fixed = TRUE)
+  # The line of the hint keeps the doses and fits the rows.
+  data <- transform(d, dvid = c(0, 1, 3, 1, 3))
+  eval(parse(text = regmatches(lost$hint, regexpr("data\\$dvid <- replace\\([^`]*", lost$hint))))
+  expect_equal(attr(check_data(two, data), "n_fitted"), 8L)
+  expect_equal(sum(check_data(two, data)$reason == "dose"), 2L)
   by_cmt <- transform(d, dvid = NULL, cmt = c(1, 2, 3, 2, 3))
   expect_equal(attr(check_data(two, by_cmt), "n_fitted"), 8L)
   wrong <- tryCatch(check_data(two, transform(by_cmt, cmt = c(1, 7, 8, 7, 8))), error = identity)
@@ -80,7 +84,12 @@ test_that("codes of outcomes are matched by name without case, by number, or ref
 test_that("kinds of records that are mixed in one outcome are spoken of", {
   one <- nlme_model(fixed(a = 1, s = positive(1)), random(e ~ normal(0, 1) | id), dv ~ normal(a + e, s))
   d <- data.frame(id = rep(1:3, 4), dv = 1:12, dvid = rep(c("cp", "pca"), 6))
-  expect_warning(check_data(one, d), "subset(data, dvid == \"cp\")", fixed = TRUE)
+  expect_warning(check_data(one, d), "data$MDV <- as.numeric(!data$dvid %in% \"cp\")", fixed = TRUE)
+  expect_warning(check_data(one, transform(d, dvid = NULL, cmt = rep(1:2, 6))), "`cmt` tells 2 kinds", fixed = TRUE)
+  data <- d
+  data$MDV <- as.numeric(!data$dvid %in% "cp")
+  expect_silent(kept <- check_data(one, data))
+  expect_equal(attr(kept, "n_fitted"), 6L)
 })
 
 test_that("censored rows are counted, and what CENS cannot mean is said", {
@@ -136,4 +145,53 @@ test_that("new data whose group differs in case alone are those of their subject
   names(upper)[1L] <- "ID"
   expect_equal(predict(bolus, upper), predict(bolus, d))
   expect_equal(as.numeric(predict(bolus, upper))[2:3], 10 * exp(-0.3 * 1:2), tolerance = 1e-6)
+})
+
+test_that("a code that is missing or names no outcome is answered without dropping rows or warnings of R", {
+  d <- data.frame(
+    id = rep(1:2, each = 5), time = c(0, 1, 1, 2, 2), amt = c(10, 0, 0, 0, 0), evid = c(1, 0, 0, 0, 0),
+    dv = c(NA, 7, 92, 5, 95)
+  )
+  coded <- function(...) transform(d, ...)
+  cases <- list(
+    coded(dvid = c(NA, 1, 2, NA, 2)), coded(dvid = c(NA, "cp", "PD", "cp", "PD")),
+    coded(dvid = factor(c(NA, "cp", "PD", "cp", "PD"))), coded(cmt = c(1, 2, 3, 2, 4)),
+    coded(dvid = c(1, 1, 2, 1, 7), MDV = c(1, 0, 0, 0, 0))
+  )
+  for (data in cases) {
+    lost <- NULL
+    expect_no_warning(lost <- tryCatch(check_data(two, data), nlmers_error = identity))
+    expect_equal(lost$reason, "unknown_dvid")
+    expect_no_match(lost$hint, "subset", fixed = TRUE)
+    lines <- regmatches(lost$hint, gregexpr("`[^`]*`", lost$hint))[[1]]
+    expect_length(lines, 2L)
+    as_told <- function(line) {
+      eval(parse(text = gsub("`", "", line)))
+      check_data(two, data)
+    }
+    expect_equal(attr(as_told(lines[1]), "n_fitted"), 8L)
+    # Without any row of an outcome there is nothing to fit.
+    if (all(data$dvid %in% c(NA, "cp", "PD")) && is.null(data$cmt)) next
+    left <- as_told(lines[2])
+    expect_equal(sum(left$reason == "dose"), 2L)
+    expect_lt(attr(left, "n_fitted"), 8L)
+  }
+})
+
+test_that("censored rows stand apart from those that are not fitted, with both ends of intervals", {
+  below <- transform(rows, y = pmax(y, 4), CENS = as.numeric(!is.na(y) & y < 4), LIMIT = ifelse(x == 1, 0, NA))
+  below$MDV <- rep(c(0, 0, 1, 0), each = 3)
+  report <- check_data(line, below)
+  expect_equal(report$reason, c("between 0 and 4", "missing outcome", "below 4", rep("MDV = 1", 3)))
+  shown <- capture.output(print(report))
+  expect_equal(shown[1:3], c(
+    "8 of 12 rows hold an outcome that is fitted.", "Censored: 1 below 4, 1 between 0 and 4",
+    "Rows not fitted: 3 with MDV = 1, 1 missing outcome"
+  ))
+  apart <- which(shown == "Censored rows, which are fitted:")
+  expect_false(any(grepl("below|between", shown[4:(apart - 1)])))
+  expect_equal(sum(grepl("below 4|between 0 and 4", shown[apart:length(shown)])), 2L)
+  many <- capture.output(print(report, n = 1))
+  expect_true("... 3 more rows; see as.data.frame()" %in% many)
+  expect_true("... 1 more row; see as.data.frame()" %in% many)
 })

@@ -70,7 +70,8 @@ test_that("the lines in hints keep the numbers", {
     list(factor(c(10, 20)), c(10, 20)), list(list(3, 4), c(3, 4)), list(scale(c(1, 3)), c(-1, 1) / sqrt(2)),
     list(c("01:30", "14:00"), c(1.5, 14)), list(as.Date("2024-01-01") + 0:1, c(0, 1)),
     list(as.POSIXct("2024-01-01", tz = "UTC") + c(0, 5400), c(0, 1.5)), list(c("f", "m"), c(0, 1)),
-    list(as.difftime(c(30, 60), units = "mins"), c(0.5, 1)), list(c("3", "x"), c(3, NA))
+    list(as.difftime(c(30, 60), units = "mins"), c(0.5, 1)), list(c("3", "x"), c(3, NA)),
+    list(c("100mg", ".", "50mg"), c(100, NA, 50)), list(factor(c("2 h", "4 h")), c(2, 4))
   )
   for (case in cases) {
     data <- list(x = case[[1L]])

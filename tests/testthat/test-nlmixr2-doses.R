@@ -178,3 +178,19 @@ test_that("what has no counterpart is named with the nearest way", {
   expect_match(refused(quote(delay(y, 2)))$problem, "`delay()`", fixed = TRUE)
   expect_match(refused(quote(mixest))$problem, "above the first")
 })
+
+test_that("EVID of RxODE are doses, infusions and compartments beyond 99", {
+  read <- nlmers:::without_classic_events(data.frame(
+    ID = 1, TIME = 0:5, EVID = c(101, 100201, 10201, 10201, 20101, 20101), AMT = c(1, 1, 2, -2, 8, -8)
+  ))
+  expect_equal(read$EVID, c(1, 1, 1, 2, 1, 2))
+  expect_equal(read$CMT[c(1, 2, 3, 5)], c(1, 102, 2, 1))
+  # The amount of a rate is what it gives until its end; that of a duration stands there.
+  expect_equal(read$AMT, c(1, 1, 2, 0, 8, 0))
+  expect_equal(read$RATE[c(3, 5)], c(2, 8))
+  # Text is refused in our words, not coerced by R.
+  expect_no_warning(error <- caught(nlmers:::without_classic_events(data.frame(
+    ID = 1, TIME = 0:1, EVID = c(101, 0), AMT = c("1", "."), RATE = "."
+  ))))
+  expect_equal(error$reason, "not_numeric")
+})

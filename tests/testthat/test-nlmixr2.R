@@ -148,6 +148,83 @@ test_that("linCmt() finds its arguments by their names", {
   # The smallest number is that of the central compartment, as NONMEM numbers with a depot.
   expect_equal(roles("cl", "v2", "q", "v3", "ka"), c(cl = "cl", v = "v2", q = "q", v2 = "v3", ka = "ka"))
   expect_equal(roles("kel", "v", "k12", "k21"), c(v = "v", k = "kel", k12 = "k12", k21 = "k21"))
+  # Rates beside a depot, numbered clearances, other words for flows and volumes.
+  expect_equal(roles("k20", "v2", "k23", "k32", "k24", "k42", "ka"), c(
+    v = "v2", k = "k20", k12 = "k23", k21 = "k32", k13 = "k24", k31 = "k42", ka = "ka"
+  ))
+  expect_equal(roles("cl1", "v1", "cl2", "v2"), c(cl = "cl1", v = "v1", q = "cl2", v2 = "v2"))
+  expect_equal(roles("cl2", "v2", "cl3", "v3"), c(cl = "cl2", v = "v2", q = "cl3", v2 = "v3"))
+  expect_equal(roles("cl", "v", "cl2", "v2"), c(cl = "cl", v = "v", q = "cl2", v2 = "v2"))
+  expect_equal(roles("cl", "v", "cld", "vt"), c(cl = "cl", v = "v", q = "cld", v2 = "vt"))
+  expect_equal(roles("cl", "v", "q", "vd"), c(cl = "cl", v = "v", q = "q", v2 = "vd"))
+  expect_equal(roles("cl", "v1", "q", "vp"), c(cl = "cl", v = "v1", q = "q", v2 = "vp"))
+  expect_equal(roles("cl", "v", "q", "vss"), c(cl = "cl", v = "v", q = "q", vss = "vss"))
+  expect_equal(
+    roles("cl", "v", "q1", "q2", "vp1", "vp2"), c(cl = "cl", v = "v", q = "q1", v2 = "vp1", q2 = "q2", v3 = "vp2")
+  )
+  # Rates that are computed beside a clearance are not read.
+  expect_equal(roles("cl", "v", "kel", "k12"), c(cl = "cl", v = "v"))
+})
+
+test_that("linCmt() loses no compartment in silence", {
+  half <- list(
+    c("cl", "v", "q"), c("cl", "v", "vp"), c("cl", "v", "vss"), c("k", "v", "k12"), c("k", "v", "k32"),
+    c("k", "v", "k13", "k31"), c("cl", "v", "q", "q1", "vp", "vp2"), c("cl", "v", "q", "cld", "vp"),
+    c("cl", "v", "v2", "q", "vp"), c("cl", "v", "v1"), c("q", "v", "vp"), c("cl", "v", "q", "vp", "vp2"),
+    c("cl", "v", "q", "vss", "vp")
+  )
+  for (names in half) expect_equal(caught(nlmers:::found_roles(names))$reason, "not_translated")
+})
+
+test_that("the names of linCmt() mean the compartments of linear_compartments()", {
+  data <- data.frame(id = 1, time = c(0, 1, 4, 12), amt = c(100, 0, 0, 0))
+  curve <- function(values, code) {
+    model <- eval(bquote(function() {
+      ini({
+        tv <- 10
+        e ~ 0.1
+        s <- 1
+      })
+      model({
+        ..(lapply(as.list(values)[-1L], identity))
+        cp <- linCmt()
+        cp ~ add(s)
+      })
+    }, splice = TRUE))
+    as.numeric(predict(as_nlme_model(model), data))
+  }
+  # Two compartments: rates of 0.3, 0.2 and 0.1, eigenvalues by hand.
+  total <- 0.3 + 0.2 + 0.1
+  lambda <- (total + c(1, -1) * sqrt(total^2 - 4 * 0.3 * 0.1)) / 2
+  share <- (lambda - 0.1) / (lambda - rev(lambda))
+  known <- 10 * (share[1] * exp(-lambda[1] * data$time) + share[2] * exp(-lambda[2] * data$time))
+  written <- list(
+    quote({
+      v2 <- tv * exp(e)
+      k20 <- 0.3
+      k23 <- 0.2
+      k32 <- 0.1
+    }),
+    quote({
+      v1 <- tv * exp(e)
+      cl1 <- 3
+      cl2 <- 2
+      v2 <- 20
+    }),
+    quote({
+      v <- tv * exp(e)
+      cl <- 3
+      q <- 2
+      vd <- 20
+    }),
+    quote({
+      vc <- tv * exp(e)
+      cl <- 3
+      cld <- 2
+      vss <- 30
+    })
+  )
+  for (values in written) expect_equal(curve(values), known, tolerance = 1e-6)
 })
 
 test_that("compartments beside equations have the numbers behind them", {

@@ -99,7 +99,7 @@ test_that("DUR is the time over which an amount comes in, whatever part of it is
   infused <- function(t) 25 / 0.1 * (1 - exp(-0.1 * pmin(t, 2))) * exp(-0.1 * pmax(t - 2, 0))
   expected <- dnorm(c(90, 70, 50), infused(c(1, 3, 6)), 1, log = TRUE)
   expect_equal(densities(model, data, c(dur = "dur"))[-1L], expected, tolerance = 1e-4)
-  expect_message(at_once <- densities(model, data), "`dur` is not read", fixed = TRUE)
+  at_once <- densities(model, data)
   expect_equal(at_once[-1L], dnorm(c(90, 70, 50), 50 * exp(-0.1 * c(1, 3, 6)), 1, log = TRUE), tolerance = 1e-4)
   both <- transform(data, rate = c(10, 0, 0, 0))
   expect_error(check_data(model, both, events = c(dur = "dur")), "one of them says how fast")
@@ -128,4 +128,37 @@ test_that("clock times, dates and differences become hours since the first recor
   expect_equal(hours(time = "8:00", DATE = c("14/3/2024", "14/3/2024", "15/3/2024", "16/3/2024")), c(0, 0, 24, 48))
   both <- transform(course, time = "8:00", DATE = c("4/3/2024", "4/3/2024", "5/3/2024", "6/3/2024"))
   expect_message(check_data(decay, both), "as m-d-Y; for another order call it DAT1", fixed = TRUE)
+})
+
+test_that("clock times may have AM and PM", {
+  hours <- function(...) {
+    data <- transform(course, ...)
+    suppressMessages(nlmers:::bind_data(decay, data))$columns$time[1:4]
+  }
+  expect_equal(hours(time = c("08:00 AM", "09:30 AM", "12:00 PM", "11:15 pm")), c(0, 1.5, 4, 15.25))
+  expect_equal(hours(time = c("11:00 p.m.", "12:30 a.m.", "1:00 a.m.", "2:00:36 A.M.")), c(0, 1.5, 2, 3.01))
+  expect_error(hours(time = c("13:00 PM", "1:00 AM", "2:00 AM", "3:00 AM")), "no time of the clock")
+})
+
+test_that("times as text are quoted, with a line after which they are read", {
+  cases <- list(
+    list(c("0", "0,5", "1", "2"), "0,5", c(0, 0.5, 1, 2)), list(c("0", "1", "2", "4"), "0", c(0, 1, 2, 4)),
+    list(c("0h", "1h", "2.5h", "4h"), "0h", c(0, 1, 2.5, 4)),
+    list(c("8.30", "9.00", "9.30", "10.00"), "8.30", c(8.3, 9, 9.3, 10)),
+    list(factor(c("0", "0,5", "1", "2")), "0,5", c(0, 0.5, 1, 2)),
+    list(paste("04/03/2024", c("8:00", "9:30", "10:00", "12:00")), "04/03/2024 8:00", c(0, 1.5, 2, 4))
+  )
+  for (case in cases) {
+    data <- transform(course, time = case[[1L]])
+    error <- tryCatch(check_data(decay, data), nlmers_error = identity)
+    expect_match(error$problem, sprintf("`time` is \"%s\"", case[[2L]]), fixed = TRUE)
+    line <- regmatches(error$hint, regexpr("data\\$time <- [^`]*", error$hint))
+    eval(parse(text = line))
+    expect_equal(suppressMessages(nlmers:::bind_data(decay, data))$columns$time[1:4], case[[3L]])
+  }
+  clocked <- transform(course, time = sub(".", ":", cases[[4L]][[1L]], fixed = TRUE))
+  expect_equal(suppressMessages(nlmers:::bind_data(decay, clocked))$columns$time[1:4], c(0, 0.5, 1, 1.5))
+  # A model that knows no time does not ask for one.
+  plain <- nlme_model(fixed(a = 1, s = positive(1)), random(e ~ normal(0, 1) | id), y ~ normal(a + e, s))
+  expect_silent(check_data(plain, transform(course, time = "0,5")))
 })

@@ -125,3 +125,31 @@ test_that("a density of one's own says that nothing can be drawn", {
   })
   expect_equal(caught(simulate(model, data = data.frame(id = 1:3)))$reason, "not_drawable")
 })
+
+test_that("draws of several outcomes in one column DV can be fitted again as they came", {
+  two <- nlme_model(
+    fixed(k = positive(0.3), s = positive(0.5)), random(eta ~ normal(0, 0.2) | id),
+    {
+      d/dt(a) <- -k * exp(eta) * a
+      cp ~ normal(a, s)
+      effect ~ normal(100 - a, s)
+    }
+  )
+  d <- data.frame(
+    id = rep(1:4, each = 5), time = c(0, 1, 1, 2, 2), amt = c(10, 0, 0, 0, 0), evid = c(1, 0, 0, 0, 0),
+    DV = c(NA, 7, 92, 5, 95), DVID = c(NA, "cp", "effect", "cp", "effect")
+  )
+  for (data in list(d, transform(d, DVID = NULL, cmt = c(1, 2, 3, 2, 3)), transform(d, dv = DV, DV = NULL))) {
+    fit <- suppressWarnings(fit_nlme(two, data, seed = 1))
+    drawn <- simulate(fit, seed = 2)
+    expect_true(all(names(data) %in% names(drawn)))
+    value <- intersect(c("DV", "dv"), names(data))
+    expect_equal(is.na(drawn[[value]]), is.na(data[[value]]))
+    expect_false(any(drawn[[value]] == data[[value]], na.rm = TRUE))
+    # In the columns of the data alone, without those of the outcomes.
+    again <- suppressWarnings(fit_nlme(two, drawn[names(data)], seed = 1))
+    expect_equal(again$n_obs, fit$n_obs)
+    by_outcome <- suppressWarnings(fit_nlme(two, drawn[setdiff(names(drawn), c("DV", "dv", "DVID"))], seed = 1))
+    expect_equal(as.numeric(logLik(again)), as.numeric(logLik(by_outcome)), tolerance = 1e-8)
+  }
+})
