@@ -312,8 +312,8 @@ stop_part_twice <- function(name, part) {
 }
 
 # Every door ends here: the core checks the specification and describes it.
-new_nlme_model <- function(spec, data = NULL) {
-  whole <- spec_by_occasion(spec, data)
+new_nlme_model <- function(spec, data = NULL, id = NULL) {
+  whole <- spec_by_occasion(spec, data, id)
   model <- list(
     format_version = 1L,
     spec = whole$spec,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::evaluate::{broadcast, data_bases, Population};
+use super::in_cells::InCells;
 use super::known::Known;
 use super::solution::Reader;
 use super::Problem;
@@ -22,6 +23,8 @@ pub struct Scratch {
     pub(super) history: Vec<Column>,
     /// Adjoints of the states, `[row][state]`, then of the inputs of differential equations.
     seeds: Vec<Column>,
+    /// For the cells of the levels.
+    pub(super) cells: Option<Box<Scratch>>,
 }
 
 /// A derivative program bound to a layout and a `theta`.
@@ -37,6 +40,8 @@ pub struct Derivatives<'a> {
     pub(super) gradient: Option<Reader<'a>>,
     /// The same for tangents, always with derivatives of the states.
     tangent: Option<Reader<'a>>,
+    /// The same program in the cells of the levels, where rows stand by subject.
+    cells: Option<Box<InCells<'a, Derivatives<'a>>>>,
     pub(super) isa: Isa,
 }
 
@@ -58,6 +63,8 @@ impl<'a> Derivatives<'a> {
         layout: &'a Layout,
         program: &'a DerivativeProgram,
     ) -> Self {
+        let inner = |layout: &'a Layout| Self::on(isa, problem, layout, program);
+        let n_blocks = layout.blocks.len();
         Self {
             problem,
             layout,
@@ -65,29 +72,48 @@ impl<'a> Derivatives<'a> {
             population: Population::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
             known: Arc::default(),
+            cells: InCells::new(layout, program.goes_by_row(), inner),
             gradient: Reader::new(
                 problem,
+                n_blocks,
                 &program.solution,
                 !program.solution.backward,
                 program.solution.backward,
             ),
-            tangent: Reader::new(problem, &program.solution, true, false),
+            tangent: Reader::new(problem, n_blocks, &program.solution, true, false),
             isa,
         }
     }
 
     /// Set the effects of other groupings, or the stored values.
     pub fn set_known(&mut self, known: Arc<Vec<Known>>) {
+        if let Some(cells) = &mut self.cells {
+            cells.program.set_known(Known::of_cells(&known));
+        }
+        self.forget();
         self.known = known;
     }
 
     pub fn prepare(&mut self, theta: &[f64]) {
         let population = self.population.values(&self.problem.form.graph, theta);
         broadcast(&self.program.broadcast, &population, &mut self.broadcast);
+        self.forget();
+        if let Some(cells) = &mut self.cells {
+            cells.program.prepare(theta);
+        }
+    }
+
+    /// Solutions of the equations are those of a known `theta` and known effects.
+    fn forget(&mut self) {
+        let readers = self.gradient.iter_mut().chain(&mut self.tangent);
+        readers.for_each(Reader::forget);
     }
 
     /// Value of each lane; the adjoints are left in `scratch`.
-    fn sweep(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+    pub(super) fn sweep(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+        if let Some(cells) = &self.cells {
+            return self.sweep_cells(cells, b, phi, scratch);
+        }
         let program = self.program;
         let block = &self.layout.blocks[b];
         self.clear(scratch);
@@ -120,12 +146,25 @@ impl<'a> Derivatives<'a> {
             let n_work = self.program.n_work;
             reader.solve(
                 self.isa,
-                &self.layout.blocks[b],
+                (b, &self.layout.blocks[b]),
                 &mut scratch.work,
                 n_work,
                 &read,
             );
         }
+    }
+
+    /// The sweep over what is counted once a level, without rows.
+    pub(super) fn sweep_level(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+        self.clear(scratch);
+        self.ready(b, phi, scratch);
+        if !self.program.adds_subjects {
+            return Column::ZERO;
+        }
+        let bases = self.bases(b, phi, None, scratch);
+        tape::run(self.isa, &self.program.subject, bases, 1);
+        tape::reverse_rows(self.isa, &[], &self.program.reverse_subject, bases, 1);
+        scratch.work[self.program.total as usize]
     }
 
     /// The sweep when adjoints of the states go back through the differential equations.
@@ -219,6 +258,20 @@ impl<'a> Derivatives<'a> {
 
     /// Expected information about `phi` in the observations of each lane.
     pub fn information(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Information {
+        if let Some(cells) = &self.cells {
+            return self.information_of_cells(cells, b, phi, scratch);
+        }
+        self.information_of_rows(b, phi, scratch, self.layout.blocks[b].n_rows)
+    }
+
+    /// That in the first rows of each lane, and in what is counted once a level.
+    pub(super) fn information_of_rows(
+        &self,
+        b: usize,
+        phi: &[Column],
+        scratch: &mut Scratch,
+        n_rows: usize,
+    ) -> Information {
         let program = self.program;
         let d = program.n_phi;
         let block = &self.layout.blocks[b];
@@ -235,9 +288,10 @@ impl<'a> Derivatives<'a> {
         self.ready(b, phi, scratch);
         let bases = self.bases(b, phi, self.tangent.as_ref(), scratch);
         tape::run(self.isa, &program.subject, bases, 1);
-        if let Some(reader) = &self.tangent {
+        if let Some(reader) = self.tangent.as_ref().filter(|_| n_rows > 0) {
             let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
-            reader.solve(self.isa, block, &mut scratch.work, program.n_work, &read);
+            let work = &mut scratch.work;
+            reader.solve(self.isa, (b, block), work, program.n_work, &read);
         }
         let mut bases = self.bases(b, phi, self.tangent.as_ref(), scratch);
         for (k, (subject, _)) in program.tangents.iter().enumerate() {
@@ -251,7 +305,7 @@ impl<'a> Derivatives<'a> {
             elements: vec![Column::ZERO; d * (d + 1) / 2],
         };
         self.add_subject(b, phi, scratch, &mut information);
-        for row in 0..block.n_rows {
+        for row in 0..n_rows {
             tape::run(self.isa, &program.row, bases, 1);
             for (k, (_, tape)) in program.tangents.iter().enumerate() {
                 tape::tangents(self.isa, tape, with_tangent(bases, &mut scratch.tangent[k]));
