@@ -44,7 +44,9 @@
 #' @section Random effects:
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is
 #' `normal(mean, sd)`, `lognormal(meanlog, sdlog)` or `mvnormal(mean,
-#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. Not Gaussian
+#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. SDs, and variances in `diag()`, may depend on
+#' covariates that are constant within the group, as in `normal(0, w * exp(g * age))` or, with a declared factor,
+#' `normal(0, ifelse(sex == "F", wf, wm))`; [VarCorr()][estimates] says between which values they lie. Not Gaussian
 #' on any scale are `exponential(scale)`, `gamma(shape, scale)`, `beta(a, b)` and
 #' `student_t(df, mean, sd)`, whose `sd` is the scale. On the left stands a name, or
 #' `c(eta_ka, eta_v)` to name the elements. The group is a column of the data, or

@@ -67,7 +67,8 @@ test_that("a grouping above the subjects may be the only one", {
   skip_if_not_installed("mvtnorm")
   p <- list(a = 9.5, k = 0.22, w = 0, v = 0.8, u = 0, s = 0.45)
   alone <- linear_in(quote(random(at ~ normal(0, v) | site)), quote(a + at), quote(x))
-  values <- suppressMessages(suppressWarnings(evaluate_nlme(alone, plants, id = "id", start = p[c("a", "k", "v", "s")])))
+  start <- p[c("a", "k", "v", "s")]
+  values <- suppressMessages(suppressWarnings(evaluate_nlme(alone, plants, id = "id", start = start)))
   expect_equal(as.numeric(logLik(values)), exact_linear(plants, p), tolerance = 2e-4)
 })
 

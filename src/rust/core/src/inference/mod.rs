@@ -16,6 +16,7 @@ pub mod joint;
 pub mod laplace;
 mod lattice;
 pub mod linear;
+mod linear_population;
 mod log_sum;
 pub mod marginal;
 mod mixture;

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use super::differentiate::{Derivatives, Information, Scratch};
+use super::differentiate::{Derivatives, Scratch};
 use super::evaluate::Values;
+use super::information::Information;
 use super::known::Known;
 use crate::data::{CellLayout, Layout};
 use crate::ir::column::{Column, LANES};

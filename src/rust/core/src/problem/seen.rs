@@ -124,7 +124,7 @@ fn covariance_error(model: &Model, column: Option<&usize>) -> Error {
     let hint = match words::nearest(name, parameters) {
         Some(near) => format!("Did you mean the parameter `{near}`?"),
         None => format!(
-            "Scale the effect in the code: `random(eta ~ normal(0, 1) | id)` and `deviation <- omega * exp(slope * {name}) * eta`."
+            "SDs of independent effects may: `mvnormal(mean, diag(variances))`. For correlated ones scale the effects in the code: `random(z ~ mvnormal(c(0, 0), omega) | id)` and `eta1 <- exp(slope * {name}) * z[1]`."
         ),
     };
     Error::data(
