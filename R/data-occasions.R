@@ -1,5 +1,5 @@
-# Occasions that doses begin: `| id:occasion_of(doses)` and `occasion_of(doses)` in the code are a column that is counted
-# from the dosing records.
+# Occasions that doses begin: `| id:occasion_of(doses)` and `occasion_of(doses)` in the code are a column that is
+# counted from the dosing records.
 
 dose_occasions <- "occasion_of(doses)"
 
@@ -60,7 +60,8 @@ occasion_subjects <- function(model, data, id, argument) {
   grouping(substr(own[1L], 1L, nchar(own[1L]) - nchar(dose_occasions) - 1L), data, argument)$codes
 }
 
-# For each row the number of its occasion. Rows before the first dose belong to its occasion; doses of one time begin one.
+# For each row the number of its occasion. Rows before the first dose belong to its occasion; doses of one time begin
+# one.
 count_occasions <- function(codes, times, dose) {
   counted <- double(length(codes))
   for (rows in split(seq_along(codes), codes)) {

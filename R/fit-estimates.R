@@ -30,8 +30,8 @@
 #'   `effect`, `term` (and `group` when there are several), `variance`, `sd`, `cv` (percent, for effects on the log
 #'   scale) and `shrinkage` (percent), and attributes `covariance` and
 #'   `correlation`. Where the SD of an effect depends on covariates, `variance` is the mean over
-#'   the levels, and the attribute `by_level` says on which (`depends_on`), with the least and the greatest SD of a level
-#'   (`lowest`, `highest`).
+#'   the levels, and the attribute `by_level` says on which (`depends_on`), with the least and the greatest SD of
+#'   a level (`lowest`, `highest`).
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),

@@ -51,9 +51,9 @@
 #' `student_t(df, mean, sd)`, whose `sd` is the scale. On the left stands a name, or
 #' `c(eta_ka, eta_v)` to name the elements. The group is a column of the data, or
 #' columns joined by `:`, as in `id:occ` for variability
-#' between occasions, or `id:occasion_of(doses)` for occasions that doses begin. Lines may differ in their group, nested (`| site` and `| id`)
-#' or crossed (`| id` and `| item`); a level may change from row to row. Differential equations run through
-#' the rows of a subject: they may read effects of subjects, of their occasions, and of what subjects lie in
+#' between occasions, or `id:occasion_of(doses)` for occasions that doses begin. Lines may differ in their
+#' group, nested (`| site` and `| id`) or crossed (`| id` and `| item`); a level may change from row to row.
+#' Differential equations run through the rows of a subject: they may read effects of subjects, of their occasions, and of what subjects lie in
 #' (`| site`); effects of any other grouping (`| assay`) may stand in the lines of outcomes. The subjects are the
 #' grouping within which all effects in the equations are constant, or what `id` of [fit_nlme()] says.
 #'
