@@ -53,9 +53,10 @@
 #' columns joined by `:`, as in `id:occ` for variability
 #' between occasions, or `id:occasion_of(doses)` for occasions that doses begin. Lines may differ in their
 #' group, nested (`| site` and `| id`) or crossed (`| id` and `| item`); a level may change from row to row.
-#' Differential equations run through the rows of a subject: they may read effects of subjects, of their occasions, and of what subjects lie in
-#' (`| site`); effects of any other grouping (`| assay`) may stand in the lines of outcomes. The subjects are the
-#' grouping within which all effects in the equations are constant, or what `id` of [fit_nlme()] says.
+#' Differential equations run through the rows of a subject: they may read effects of subjects, of their
+#' occasions, and of what subjects lie in (`| site`); effects of any other grouping (`| assay`) may stand in the
+#' lines of outcomes. The subjects are the grouping within which all effects in the equations are constant, or
+#' what `id` of [fit_nlme()] says.
 #'
 #' A model without `random()` is fitted by maximum likelihood, whatever the method: [saem()] and
 #' [vem()] have nothing to integrate out then. Its rows are independent, or hang together by the `id` of
