@@ -9,7 +9,9 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
                       events = NULL) {
   check_frame(data, argument)
   # Other kinds of data frames have their own ideas of `[`.
-  model <- with_occasions(nlmixr2_with_data(model, data, argument), data)
+  model <- nlmixr2_with_data(model, data, argument)
+  data <- with_dose_occasions(model, data, id, time, argument, events)
+  model <- with_occasions(model, data, id)
   read <- by_convention(model, as.data.frame(data), events)
   apart <- individuals_apart(read$model, read$data, id)
   groups <- c(id, grouping_columns(model))

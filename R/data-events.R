@@ -11,7 +11,7 @@ event_columns <- function(model, data, given = NULL, argument = "data") {
   states <- model$described$states
   clocks <- isTRUE(model$described$dose_times)
   if (length(states) == 0L && !clocks) {
-    if (!is.null(given)) stop_no_states()
+    if (!is.null(given) && !counts_doses(model)) stop_no_states()
     return(NULL)
   }
   names <- event_names(data, given, argument)

@@ -15,9 +15,12 @@ data_groupings <- function(model, data, id, argument) {
   parts <- lapply(groups, grouping, data = data, argument = argument)
   if (!is.null(id)) {
     check_column_name(id, "id")
-    return(list(subjects = grouping(id, data, argument), groups = parts))
+    # Subjects that are numbered anew in each site are told apart by both columns.
+    whole <- vapply(parts, function(part) length(part$columns) > 1L && identical(utils::tail(part$columns, 1L), id), NA)
+    subjects <- if (any(whole) && !id %in% groups) parts[[which(whole)[1L]]] else grouping(id, data, argument)
+    return(list(subjects = subjects, groups = parts))
   }
-  list(subjects = parts[[innermost(parts)]], groups = parts)
+  list(subjects = parts[[if (has_states(model)) followed(parts, model) else innermost(parts)]], groups = parts)
 }
 
 # `id` beside another grouping of the model: whose courses in time the rows are, where that matters; else it says
@@ -50,6 +53,26 @@ innermost <- function(parts) {
   if (any(single)) levels[!single] <- 0L
   which.max(levels)
 }
+
+# The grouping whose levels are the subjects through which differential equations run: one within which all effects in
+# the equations are constant. Of several the one that is called so, else one whose effects are in them.
+followed <- function(parts, model) {
+  inside <- vapply(parts, `[[`, "", "name") %in% model$described$in_equations
+  may <- vapply(parts, function(part) {
+    all(vapply(parts[inside], function(other) is_constant_in(other$codes, part$codes), NA))
+  }, NA)
+  if (!any(may)) may[] <- TRUE
+  called <- vapply(parts, function(part) names_subjects(utils::tail(part$columns, 1L)), NA)
+  if (any(may & called)) may <- may & called else if (any(may & inside)) may <- may & inside
+  which(may)[innermost(parts[may])]
+}
+
+is_constant_in <- function(codes, within) {
+  all(codes == codes[match(within, within)])
+}
+
+# Whether a column has a name by which subjects go.
+names_subjects <- function(column) grepl("^(id|usubjid|subj.*|patient.*|animal.*)$", tolower(column))
 
 # `name` is a column or columns joined by ":"; a column that is itself called so
 # comes first.

@@ -29,7 +29,9 @@
 #'   have several groupings. `VarCorr()` a data frame of class `nlme_varcorr` with
 #'   `effect`, `term` (and `group` when there are several), `variance`, `sd`, `cv` (percent, for effects on the log
 #'   scale) and `shrinkage` (percent), and attributes `covariance` and
-#'   `correlation`.
+#'   `correlation`. Where the SD of an effect depends on covariates, `variance` is the mean over
+#'   the levels, and the attribute `by_level` says on which (`depends_on`), with the least and the greatest SD of
+#'   a level (`lowest`, `highest`).
 #' @examples
 #' fit <- fit_nlme(
 #'   circumference ~ Asym / (1 + exp(-(age - xmid) / scal)),
@@ -140,7 +142,21 @@ VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
     table,
     covariance = covariance,
     correlation = correlation_of(covariance),
+    by_level = sds_by_level(x, terms),
     class = c("nlme_varcorr", "data.frame")
+  )
+}
+
+# Effects whose SD depends on covariates: those, and the least and greatest SD of a level; NULL without.
+sds_by_level <- function(fit, terms) {
+  found <- fit$covariance$by_level
+  if (length(found$effect) == 0L) return(NULL)
+  data.frame(
+    effect = found$effect,
+    term = terms$term[match(found$effect, terms$effect)],
+    depends_on = found$columns,
+    lowest = found$lowest,
+    highest = found$highest
   )
 }
 
@@ -210,5 +226,14 @@ variability_lines <- function(table, digits, sds = NULL) {
     colnames(corr) <- paste("cor", utils::head(names, -1L))
     shown <- cbind(shown, corr)
   }
-  table_lines(shown)
+  c(table_lines(shown), by_level_lines(attr(table, "by_level"), digits))
+}
+
+by_level_lines <- function(spread, digits) {
+  if (is.null(spread)) return(NULL)
+  sprintf(
+    "  The SD of `%s` depends on `%s`: %s to %s here; the table has the root of the mean variance.", spread$term,
+    gsub(", ", "`, `", spread$depends_on, fixed = TRUE), format_numbers(spread$lowest, digits),
+    format_numbers(spread$highest, digits)
+  )
 }

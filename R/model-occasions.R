@@ -1,31 +1,32 @@
 # Effects of occasions, `kappa ~ normal(0, w) | id:occ` beside `| id`, in models with differential equations: a
 # subject is one course in time there, so it has an effect for each occasion, and the code takes that of the record.
 
-# The specification and what the core says of it, with effects of occasions written out where the core asks for it.
-# Without data there are two occasions; `by_occasion` says that the data have a word in it.
-spec_by_occasion <- function(spec, data) {
+# The specification and what the core says of it, with effects of occasions written out beside equations. Without data
+# there are two occasions; `by_occasion` says that the data have a word in it.
+spec_by_occasion <- function(spec, data, id) {
   describe <- function(spec) core_call(core_request("describe", spec))
-  tryCatch(list(spec = spec, described = describe(spec), by_occasion = FALSE), nlmers_error = function(error) {
-    written <- if (identical(error$reason, "equation_grouping")) written_occasions(spec, data)
-    if (is.null(written)) stop(error)
-    list(spec = written, described = describe(written), by_occasion = TRUE)
-  })
+  described <- describe(spec)
+  written <- if (length(described$states) > 0L) written_occasions(spec, data, id)
+  if (is.null(written)) return(list(spec = spec, described = described, by_occasion = FALSE))
+  list(spec = written, described = describe(written), by_occasion = TRUE)
 }
 
-# NULL where a grouping is not one of occasions of the subjects.
-written_occasions <- function(spec, data) {
+# NULL where no grouping is one of occasions of the subjects.
+written_occasions <- function(spec, data, id) {
   groups <- strsplit(vapply(spec$random, function(block) paste0(block$group, ""), ""), ":", fixed = TRUE)
-  subject <- unique(unlist(groups[lengths(groups) == 1L]))
-  if (length(subject) != 1L) return(NULL)
-  own <- vapply(groups, function(group) length(group) == 2L && group[1L] == subject, NA)
-  if (!all(own | lengths(groups) == 1L)) return(NULL)
+  names <- vapply(groups, paste, "", collapse = ":")
+  subject <- vapply(groups, function(group) paste(utils::head(group, -1L), collapse = ":"), "")
+  occasion <- vapply(groups, function(group) utils::tail(c("", group), 1L), "")
+  # `site:id` beside `site` are subjects of a site.
+  own <- subject != "" & subject %in% names & !occasion %in% c(names, id) & !names_subjects(occasion)
+  if (!any(own)) return(NULL)
   random <- spec$random[!own]
   lines <- list()
   for (k in which(own)) {
     block <- spec$random[[k]]
-    occasions <- occasions_of(groups[[k]][2L], data)
+    occasions <- occasions_of(occasion[k], data)
     effects <- occasion_effects(block$names, occasions, function(names) {
-      list(names = names, dist = block$dist, group = subject, text = block$text)
+      list(names = names, dist = block$dist, group = subject[k], text = block$text)
     })
     random <- c(random, effects$random)
     lines <- c(lines, effects$lines)
@@ -49,9 +50,9 @@ with_levels <- function(covariates, occasions) {
 }
 
 # The model with the occasions of the data.
-with_occasions <- function(model, data) {
+with_occasions <- function(model, data, id = NULL) {
   if (is.null(model$by_occasion)) return(model)
-  again <- new_nlme_model(model$by_occasion, data)
+  again <- new_nlme_model(model$by_occasion, data, id)
   kept <- setdiff(names(model), c(names(again), "by_occasion"))
   again[kept] <- model[kept]
   again

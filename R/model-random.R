@@ -63,7 +63,14 @@ argument_positions <- function(names, formals) {
 # interaction of columns such as `id:occ`.
 split_group <- function(code, text) {
   if (!is_call_to(code, "|")) return(list(distribution = code, group = NULL))
-  list(distribution = code[[2L]], group = paste(group_columns(code[[3L]], text), collapse = ":"))
+  columns <- group_columns(code[[3L]], text)
+  if (columns[1L] == dose_occasions) {
+    stop_model(
+      "bad_group", "Occasions are those of a subject, which stands before them.", text,
+      sprintf("Write `... | id:%s`.", dose_occasions)
+    )
+  }
+  list(distribution = code[[2L]], group = paste(columns, collapse = ":"))
 }
 
 group_columns <- function(group, text) {
@@ -80,6 +87,7 @@ group_columns <- function(group, text) {
       )
     )
   }
+  if (is_call_to(group, "occasion_of")) return(dose_occasion_word(group, text))
   if (!is.symbol(group) && !is.character(group)) {
     stop_model(
       "bad_group", "The group after `|` must be the name of a column, or columns joined by `:`.",

@@ -101,6 +101,7 @@ symbol_tree <- function(symbol, scope) {
 }
 
 call_tree <- function(call, scope) {
+  if (is_call_to(call, "occasion_of")) return(list(sym = dose_occasion_word(call, scope$text)))
   head <- call_head(call, scope)
   if (is.function(head)) return(inlined_tree(head, call, scope))
   switch(head,

@@ -44,13 +44,19 @@
 #' @section Random effects:
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is
 #' `normal(mean, sd)`, `lognormal(meanlog, sdlog)` or `mvnormal(mean,
-#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. Not Gaussian
+#' covariance)`; `diag(omega)` is the covariance with *variances* `omega`. SDs, and variances in `diag()`, may depend on
+#' covariates that are constant within the group, as in `normal(0, w * exp(g * age))` or, with a declared factor,
+#' `normal(0, ifelse(sex == "F", wf, wm))`; [VarCorr()][estimates] says between which values they lie. Not Gaussian
 #' on any scale are `exponential(scale)`, `gamma(shape, scale)`, `beta(a, b)` and
 #' `student_t(df, mean, sd)`, whose `sd` is the scale. On the left stands a name, or
 #' `c(eta_ka, eta_v)` to name the elements. The group is a column of the data, or
 #' columns joined by `:`, as in `id:occ` for variability
-#' between occasions. Lines may differ in their group, nested (`| site` and `| id`)
-#' or crossed (`| id` and `| item`); a level may change from row to row.
+#' between occasions, or `id:occasion_of(doses)` for occasions that doses begin. Lines may differ in their
+#' group, nested (`| site` and `| id`) or crossed (`| id` and `| item`); a level may change from row to row.
+#' Differential equations run through the rows of a subject: they may read effects of subjects, of their
+#' occasions, and of what subjects lie in (`| site`); effects of any other grouping (`| assay`) may stand in the
+#' lines of outcomes. The subjects are the grouping within which all effects in the equations are constant, or
+#' what `id` of [fit_nlme()] says.
 #'
 #' A model without `random()` is fitted by maximum likelihood, whatever the method: [saem()] and
 #' [vem()] have nothing to integrate out then. Its rows are independent, or hang together by the `id` of
@@ -225,6 +231,13 @@
 #' functions stand in equations only. Doses by `zero_order()` and by densities are single or additional ones (`ADDL`);
 #' those that are infusions (`RATE`) or at steady state (`SS`) are errors.
 #'
+#' @section Occasions of doses:
+#' `occasion_of(doses)` is the number of the occasion of a row within its subject, in code and as a group
+#' (`| id:occasion_of(doses)`), counted from the dosing records (`EVID` 1 or 4; without `EVID`, `AMT` above 0). Each
+#' begins an occasion, those of one time one together. Rows before the first dose belong to the first
+#' occasion; of one time, a record before that of the dose belongs to the occasion before. Additional doses
+#' (`ADDL`) begin none: write them as records of their own where they shall.
+#'
 #' @section Times since doses:
 #' `tad` (or `tsld`) is the time since the last dose and `tafd` that since the first, both 0 before the first dose, in
 #' equations and elsewhere, and in models without equations. They are names that are no column of the data;
@@ -312,8 +325,8 @@ stop_part_twice <- function(name, part) {
 }
 
 # Every door ends here: the core checks the specification and describes it.
-new_nlme_model <- function(spec, data = NULL) {
-  whole <- spec_by_occasion(spec, data)
+new_nlme_model <- function(spec, data = NULL, id = NULL) {
+  whole <- spec_by_occasion(spec, data, id)
   model <- list(
     format_version = 1L,
     spec = whole$spec,

@@ -118,10 +118,11 @@ simulated <- function(model, data, values, settings) {
   seed <- if (is.null(settings$seed)) sample.int(.Machine$integer.max, 1L) else check_count(settings$seed, "seed", 0)
   check_frame(data, if (is.null(settings$id)) "data" else "newdata")
   read <- by_convention(model, as.data.frame(data), settings$events)
-  model <- read$model
   given <- read$data
   settings["events"] <- list(read$events)
-  model <- with_drawn_scales(with_occasions(nlmixr2_with_data(model, given, "newdata"), given))
+  model <- nlmixr2_with_data(read$model, given, "newdata")
+  given <- with_dose_occasions(model, given, settings$id, settings$time, "newdata", settings$events)
+  model <- with_drawn_scales(with_occasions(model, given, settings$id))
   data <- nlmixr2_columns(model, given)
   kinds <- outcome_rows(model, data, settings$events)
   data <- outcomes_apart(model, data, settings$events)

@@ -69,8 +69,7 @@ test_that("case 34: a symbol that is nothing is refused with the nearest name", 
   )
   expect_equal(error$name, "wgt")
   expect_refusal(
-    brief(decay(random = quote(random(eta ~ normal(0, omgea) | id)))), "data", "varying_covariance",
-    "the covariate `omgea`", "Did you mean the parameter `omega`?"
+    brief(decay(random = quote(random(eta ~ normal(0, omgea) | id)))), "data", "unknown_symbol", "`omgea`", "`omega`"
   )
 })
 

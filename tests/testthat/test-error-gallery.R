@@ -177,9 +177,6 @@ gallery <- list(
   "an effect that reads a state" = quote(
     flowing(NULL, random = quote(random(eta ~ normal(central, omega) | id)))
   ),
-  "effects of occasions beside equations" = quote(
-    flowing(NULL, random = quote(random(eta ~ normal(0, omega) | id, kappa ~ normal(0, omega) | site)))
-  ),
   "a hazard of a state" = quote(flowing(event_at ~ event(exp(eta) * central))),
   "a chain of a state" = quote(flowing({
     p <- plogis(central)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::cells::CellLayout;
 use crate::ir::column::{Column, LANES};
 use crate::ode::Lanes;
 
@@ -47,6 +48,8 @@ pub struct Layout {
     pub n_subjects: usize,
     /// Rows of each subject in the order of the blocks' rows (rows of the data frame).
     pub rows: Vec<Vec<usize>>,
+    /// The lanes taken apart by subject, where equations run through subjects and levels have rows of several.
+    pub cells: Option<Arc<CellLayout>>,
 }
 
 impl Layout {
@@ -82,6 +85,7 @@ impl Layout {
             copies,
             n_subjects: rows.len(),
             rows,
+            cells: None,
         }
     }
 
@@ -111,11 +115,11 @@ impl Layout {
     }
 }
 
-fn narrow(i: usize) -> u32 {
+pub(super) fn narrow(i: usize) -> u32 {
     u32::try_from(i).unwrap_or(u32::MAX)
 }
 
-fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
+pub(super) fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
     let n_rows = lanes
         .iter()
         .map(|lane| rows[lane.subject as usize].len())

@@ -1,5 +1,6 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
+mod cells;
 pub mod covariates;
 mod derived;
 mod dose_clock;
@@ -13,6 +14,7 @@ pub mod records;
 mod steps;
 mod support;
 
+pub use cells::{CellLayout, Cells};
 pub use dose_clock::DoseClock;
 pub use events::Events;
 pub use frame::{Frame, Grouping};

@@ -5,6 +5,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::cells::Cells;
 use super::derived::derive;
 use super::event_use;
 use super::events::Events;
@@ -35,6 +36,8 @@ pub struct Records {
     pub outcomes: Vec<usize>,
     /// The dosing records of the subjects, for a model with differential equations. Shared by the groupings.
     pub events: Option<Arc<Events>>,
+    /// The rows of each level divided by subject; only where equations run through subjects that are no levels.
+    pub cells: Option<Arc<Cells>>,
 }
 
 impl Records {
@@ -60,6 +63,8 @@ impl Records {
         let all: Vec<Self> = groupings
             .into_iter()
             .map(|grouping| Self {
+                cells: (events.as_ref())
+                    .and_then(|_| Cells::new(model, frame, &grouping, &columns)),
                 events: events.clone(),
                 ..Self::of(model, frame, grouping, &columns)
             })
@@ -80,7 +85,21 @@ impl Records {
         Ok(all)
     }
 
-    fn of(model: &Model, frame: &Frame, grouping: Grouping, columns: &Arc<Vec<Vec<f64>>>) -> Self {
+    /// Those of the subjects, whatever the groupings of the random effects are.
+    pub fn of_subjects(all: &[Self], model: &Model, frame: &Frame) -> Self {
+        let same = all.iter().find(|own| own.codes == frame.codes);
+        same.cloned().unwrap_or_else(|| Self {
+            events: all[0].events.clone(),
+            ..Self::of(model, frame, frame.subjects(), &all[0].columns)
+        })
+    }
+
+    pub(super) fn of(
+        model: &Model,
+        frame: &Frame,
+        grouping: Grouping,
+        columns: &Arc<Vec<Vec<f64>>>,
+    ) -> Self {
         let mut records = Self {
             n_subjects: grouping.labels.len(),
             rows: canonical_rows(model, frame, &grouping, columns),
@@ -92,6 +111,7 @@ impl Records {
             columns: columns.clone(),
             outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
             events: None,
+            cells: None,
         };
         records.extents = (0..records.columns.len())
             .map(|i| records.extent(i))
@@ -121,6 +141,7 @@ impl Records {
             rows: vec![vec![0]],
             outcomes: model.outcomes.iter().map(|o| o.column as usize).collect(),
             events: None,
+            cells: None,
         };
         for i in 0..model.columns.len() {
             if !records.outcomes.contains(&i) {

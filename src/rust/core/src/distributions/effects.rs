@@ -6,13 +6,15 @@
 //! | `gamma(shape, scale)` | `e^phi` | `shape w - e^w - lnGamma(shape)` |
 //! | `beta(a, b)` | `plogis(phi)` | `a ln(x) + b ln(1 - x) - lnB(a, b)`, `x = plogis(phi)` |
 //! | `student_t(df, mean, sd)` | `phi` | that of [`student_t`] |
+//! | `normal(mean, sd)` | `phi` | that of [`normal`]: only where the SD differs between levels |
+//! | `lognormal(mean, sd)` | `e^phi` | the same, its SD being that of `phi` |
 //!
 //! The Jacobian of the transform is part of the density. The information is expected, as in the module above: about
 //! `phi` and the arguments together.
 
 use rand::Rng;
 
-use super::{beta, draw, gamma, student_t};
+use super::{beta, draw, gamma, normal, student_t, Spread};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use crate::ir::vmath::{digamma, trigamma};
@@ -30,7 +32,7 @@ pub struct EffectDensity {
     pub mean: Node,
 }
 
-/// Names of the arguments of a family; empty for another.
+/// Names of the arguments of a family; empty for one that is Gaussian on some scale.
 pub fn arguments(family: &str) -> &'static [&'static str] {
     match family {
         "exponential" | "gamma" | "beta" | "student_t" => super::scalar_arguments(family),
@@ -57,8 +59,23 @@ pub fn density(g: &mut Graph, family: &str, phi: Node, args: &[Node]) -> Option<
                 mean: *mean,
             }
         }
+        ("normal" | "lognormal", [mean, sd]) => normal_effect(g, phi, *mean, *sd),
         _ => return None,
     })
+}
+
+/// Information: that of the residual, and 2 about `ln(sd)`.
+fn normal_effect(g: &mut Graph, phi: Node, mean: Node, sd: Node) -> EffectDensity {
+    let residual = g.sub(phi, mean);
+    let outcome = normal::density(g, phi, mean, Spread::Sd(sd));
+    let mut information = outcome.information.unwrap_or_default();
+    information[0].0 = residual;
+    EffectDensity {
+        log_density: outcome.log_density,
+        information,
+        sd,
+        mean,
+    }
 }
 
 /// Information: 1 about `w`.
@@ -142,14 +159,12 @@ pub fn reference(family: &str, args: &[f64]) -> (f64, f64) {
             let df = df.max(3.0);
             (*mean, sd * (df / (df - 2.0)).sqrt())
         }
+        ("normal" | "lognormal", [mean, sd]) => (*mean, *sd),
         _ => (f64::NAN, f64::NAN),
     }
 }
 
-/// Draw one effect on its natural scale; NaN where an argument is outside its domain.
+/// Draw one effect on its natural scale; NaN where an argument is outside its domain, or for another family.
 pub fn draw(family: &str, args: &[f64], rng: &mut (impl Rng + ?Sized)) -> f64 {
-    if arguments(family).is_empty() {
-        return f64::NAN;
-    }
     draw::continuous(family, args, rng)
 }

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use nalgebra::{DMatrix, DVector};
 
 use super::information::free;
+use super::linear_population::Population;
 use super::posterior::{Batches, Coordinate};
 use crate::data::Layout;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::{Error, ErrorClass, Result};
-use crate::problem::{Joint, Means, Points, Prior, Route, Values};
+use crate::problem::{Joint, Points, Prior, Route, Values};
 
 /// Most observations of a batch whose covariance is formed.
 const MAX_ROWS: usize = 1_000;
@@ -33,6 +34,8 @@ pub struct Linearized<'a> {
     layout: Layout,
     /// Observed cells, batch by batch.
     cells: Vec<Vec<Cell>>,
+    /// What the user can ask for instead.
+    way_out: &'a str,
 }
 
 /// An observation on the scale on which it is normal.
@@ -52,18 +55,17 @@ struct Expansion {
     jacobians: Vec<DMatrix<f64>>,
 }
 
-/// What the population says at one `theta`.
-struct Population {
-    means: Vec<Means>,
-    priors: Vec<Prior>,
-}
-
 impl<'a> Linearized<'a> {
     /// `way_out`: what the user can ask for instead, where this does not exist.
     ///
     /// # Errors
     /// Outcomes or effects that are not normal, effects with given values, or too many observations that hang together.
-    pub fn new(joint: &'a Joint, theta: &'a [f64], at: &'a Points, way_out: &str) -> Result<Self> {
+    pub fn new(
+        joint: &'a Joint,
+        theta: &'a [f64],
+        at: &'a Points,
+        way_out: &'a str,
+    ) -> Result<Self> {
         refuse(joint).map_err(|error| error.hint(way_out))?;
         let cells = cells(joint);
         let most = cells.iter().map(Vec::len).max().unwrap_or(0);
@@ -83,6 +85,7 @@ impl<'a> Linearized<'a> {
             batches: Batches::new(joint),
             layout: joint.main().full_layout(),
             cells,
+            way_out,
         })
     }
 
@@ -92,7 +95,7 @@ impl<'a> Linearized<'a> {
     /// A population distribution that does not exist.
     pub fn log_lik(&self) -> Result<Vec<f64>> {
         let expansion = self.expand(self.theta);
-        let population = self.population(self.theta)?;
+        let population = Population::new(self.joint, self.theta)?;
         let batch = |b: usize| {
             let (mean, covariance) = self.moments(b, &expansion, &population);
             let cells = &self.cells[b];
@@ -112,11 +115,20 @@ impl<'a> Linearized<'a> {
     /// The free coordinates and the expected information about them.
     ///
     /// # Errors
-    /// A population distribution that does not exist.
+    /// A population distribution that does not exist; effects whose SD differs between levels, which are no sums with
+    /// their means, so that their values held would say too much of these.
     pub fn information(&self) -> Result<(Vec<usize>, DMatrix<f64>)> {
+        if let Some(effect) = (self.joint.model().effects.iter()).find(|e| !e.gaussian) {
+            let problem = format!(
+                "A linearized model says how well parameters are known where every random effect has one SD for all \
+                 levels: that of `{}` depends on a covariate.",
+                effect.name
+            );
+            return Err(Error::new(ErrorClass::Option, "not_normal", problem).hint(self.way_out));
+        }
         let free = free(self.joint);
         let here = self.expand(self.theta);
-        let population = self.population(self.theta)?;
+        let population = Population::new(self.joint, self.theta)?;
         let mut sides = Vec::new();
         for k in &free {
             let step = STEP * self.joint.theta.size(*k, self.theta[*k]);
@@ -127,7 +139,7 @@ impl<'a> Linearized<'a> {
                 // Means and covariances of the effects are in no prediction.
                 let inner = matches!(self.joint.theta.routes[*k], Route::Mean | Route::Covariance);
                 let expansion = (!inner).then(|| self.expand(&moved));
-                pair.push((expansion, self.population(&moved)?));
+                pair.push((expansion, Population::new(self.joint, &moved)?));
             }
             sides.push((step, pair));
         }
@@ -161,17 +173,6 @@ impl<'a> Linearized<'a> {
         Ok((free, information))
     }
 
-    fn population(&self, theta: &[f64]) -> Result<Population> {
-        let parts = self.joint.parts.iter();
-        let priors: Result<Vec<Prior>> = parts.clone().map(|p| Prior::new(p, theta)).collect();
-        Ok(Population {
-            means: parts
-                .map(|p| Means::new(p, &p.full_layout(), theta))
-                .collect(),
-            priors: priors?,
-        })
-    }
-
     /// Mean and covariance of the observations of a batch.
     fn moments(
         &self,
@@ -183,16 +184,10 @@ impl<'a> Linearized<'a> {
         let (values, jacobian) = (&expansion.values[b], &expansion.jacobians[b]);
         let shift = coordinates
             .iter()
-            .map(|c| population.means[c.group].of(c.level)[c.effect] - self.place(c));
+            .map(|c| population.mean(c) - self.place(c));
         let shift = DVector::from_iterator(coordinates.len(), shift);
         let omega = DMatrix::from_fn(coordinates.len(), coordinates.len(), |i, j| {
-            let (a, b) = (coordinates[i], coordinates[j]);
-            let together = (a.group, a.level) == (b.group, b.level);
-            if together {
-                population.priors[a.group].omega[(a.effect, b.effect)]
-            } else {
-                0.0
-            }
+            population.covariance(&coordinates[i], &coordinates[j])
         });
         let f = DVector::from_iterator(values.len(), values.iter().map(|(f, _)| *f));
         let mut covariance = jacobian * omega * jacobian.transpose();
@@ -343,11 +338,14 @@ fn refuse(joint: &Joint) -> Result<()> {
             ));
         }
     }
-    if let Some(effect) = model.effects.iter().find(|effect| !effect.gaussian) {
-        return error(format!(
-            "A linearized model needs random effects that are normal on some scale: `{}` is not.",
-            effect.name
-        ));
+    for block in &model.blocks {
+        let law = block.law.as_ref().map(|law| law.family.as_str());
+        let name = &model.effects[block.first].name;
+        if !matches!(law, None | Some("normal" | "lognormal")) {
+            return error(format!(
+                "A linearized model needs random effects that are normal on some scale: `{name}` is not."
+            ));
+        }
     }
     if joint.parts.iter().any(|part| part.held.is_some()) {
         return error(

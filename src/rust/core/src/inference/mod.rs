@@ -18,6 +18,7 @@ pub mod kept;
 pub mod laplace;
 mod lattice;
 pub mod linear;
+mod linear_population;
 mod log_sum;
 pub mod marginal;
 mod mixture;

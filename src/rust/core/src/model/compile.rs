@@ -61,31 +61,8 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     };
     match model.groups.get(1) {
         Some(Some(group)) if model.is_sequential() => Err(model.grouping_error(group)),
-        Some(Some(_)) if !model.equations.is_empty() => Err(several_groupings(&model)),
         _ => Ok(model),
     }
-}
-
-/// The equations of a subject have one value of every effect.
-fn several_groupings(model: &Model) -> Error {
-    let named: Vec<&str> = model.groups.iter().flatten().map(String::as_str).collect();
-    let subject = named.iter().min_by_key(|name| name.matches(':').count());
-    let other = named.iter().find(|name| Some(name) != subject.as_ref());
-    let (subject, other) = (
-        subject.copied().unwrap_or("id"),
-        other.copied().unwrap_or(""),
-    );
-    let occasion = other.rsplit(':').next().unwrap_or(other);
-    Error::model(
-        "equation_grouping",
-        format!("Random effects are grouped by `{subject}` and by `{other}`, but differential equations run through all rows of a subject."),
-    )
-    .at((model.blocks.iter().find(|b| b.group > 0)).map_or(String::new(), |b| b.text.clone()))
-    .field("group", other)
-    .hint(format!(
-        "For variability between occasions give the subject one effect an occasion and choose: \
-         `random(c(k1, k2) ~ normal(0, omega) | {subject})` and `kappa <- ifelse({occasion} == 1, k1, k2)`."
-    ))
 }
 
 type Randoms = (

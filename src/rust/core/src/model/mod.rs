@@ -34,7 +34,7 @@ mod value;
 pub use compile::compile;
 
 use crate::distributions::effects::EffectDensity;
-use crate::ir::graph::{Graph, Node};
+use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::Unary;
 use crate::language::specification::Interpolation;
 use parameter::Parameter;
@@ -290,6 +290,19 @@ impl Model {
         let hidden = self.equations.iter().enumerate();
         let hidden = hidden.filter_map(|(k, e)| e.feed.map(|feed| (k, feed)));
         hidden.filter(move |(_, feed)| feed.owner == owner)
+    }
+
+    /// For each effect whether the differential equations read it.
+    pub fn in_equations(&self) -> Vec<bool> {
+        let nodes: Vec<Node> = self.equations.iter().flat_map(Equation::nodes).collect();
+        let needed = self.graph.reachable(&nodes);
+        let mut read = vec![false; self.effects.len()];
+        for node in self.graph.nodes().filter(|node| needed[node.index()]) {
+            if let Op::Phi(k) = self.graph.op(node) {
+                read[k as usize] = true;
+            }
+        }
+        read
     }
 
     /// Coordinates of `phi` of one grouping.

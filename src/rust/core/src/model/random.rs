@@ -5,7 +5,8 @@ use super::value::Value;
 use super::{Covariance, Effect, EffectBlock, Law, Transform};
 use crate::distributions::effects;
 use crate::error::{Error, Result};
-use crate::ir::graph::Node;
+use crate::ir::graph::{Node, Op};
+use crate::ir::op::Unary;
 use crate::language::expression::Expression;
 use crate::language::specification::Random;
 use crate::language::words;
@@ -100,16 +101,25 @@ impl Scope {
         group: usize,
     ) -> Result<(EffectBlock, Vec<Effect>)> {
         let family = family(&spec.dist, &words::RANDOM_FAMILIES)?;
-        let gaussian = effects::arguments(family).is_empty();
-        let (arguments, one) = if gaussian {
-            (Vec::new(), false)
-        } else {
-            self.law_arguments(family, spec)?
+        let (arguments, (mean, covariance, scalar)) = match family {
+            "normal" | "lognormal" | "mvnormal" => {
+                let normal = match family {
+                    "mvnormal" => self.joint_normal(spec)?,
+                    _ => self.independent_normal(family, spec)?,
+                };
+                self.by_level(normal)
+            }
+            _ => {
+                let (arguments, one) = self.law_arguments(family, spec)?;
+                let reference = self.no_gaussian(arguments.len(), one);
+                (arguments, reference)
+            }
         };
-        let (mean, covariance, scalar) = match family {
-            _ if !gaussian => self.no_gaussian(arguments.len(), one),
-            "mvnormal" => self.joint_normal(spec)?,
-            _ => self.independent_normal(family, spec)?,
+        let gaussian = arguments.is_empty();
+        let family = if family == "mvnormal" {
+            "normal"
+        } else {
+            family
         };
         let d = mean.len();
         if spec.names.len() != 1 && spec.names.len() != d {
@@ -171,6 +181,39 @@ impl Scope {
             values.push(self.value(arg, &spec.text)?);
         }
         elementwise(&values, spec)
+    }
+
+    /// Independent normal effects whose SDs read data differ from level to level: no covariance holds for all, so they
+    /// are distributions with the arguments mean and SD, as those that are not Gaussian are.
+    fn by_level(&mut self, normal: Gaussian) -> (Vec<Vec<Node>>, Gaussian) {
+        let (mean, covariance, scalar) = &normal;
+        let of_data = self.graph.depends(|op| matches!(op, Op::Data(_)));
+        let d = mean.len();
+        let spreads: Vec<Node> = match covariance {
+            Covariance::Sd(sds) => sds.clone(),
+            Covariance::Matrix(nodes) => {
+                let zero = |k: usize| self.graph.as_constant(nodes[k]) == Some(0.0);
+                if !(0..d * d).all(|k| k % (d + 1) == 0 || zero(k)) {
+                    return (Vec::new(), normal);
+                }
+                nodes.iter().step_by(d + 1).copied().collect()
+            }
+        };
+        if !spreads.iter().any(|node| of_data[node.index()]) {
+            return (Vec::new(), normal);
+        }
+        let variances = matches!(covariance, Covariance::Matrix(_));
+        let mut arguments = Vec::with_capacity(d);
+        for (mean, spread) in mean.iter().zip(spreads) {
+            let sd = if variances {
+                self.graph.unary(Unary::Sqrt, spread)
+            } else {
+                spread
+            };
+            arguments.push(vec![*mean, sd]);
+        }
+        let reference = self.no_gaussian(d, *scalar);
+        (arguments, reference)
     }
 
     /// What stands in place of mean and covariance until the reference is known.

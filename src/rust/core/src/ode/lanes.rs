@@ -7,7 +7,7 @@ use super::task::{Failure, LaneTask};
 use super::timeline::Stops;
 use super::Planner;
 
-/// What the lanes of one block meet; lanes of one subject share it.
+/// What the lanes of one block meet; lanes of one subject at the same rows share it.
 #[derive(Debug, Clone, Default)]
 pub struct Lanes {
     /// For each lane in use its entry in `met`.
@@ -33,9 +33,12 @@ impl Lanes {
     /// Each lane is a subject with the rows (of the data frame) at which it is observed, in the order of the block.
     pub(super) fn new(dynamics: &Dynamics, lanes: &[(usize, &[usize])]) -> Self {
         let mut all = Self::default();
-        for (subject, rows) in lanes {
-            let known = all.met.iter().position(|met| met.subject == *subject);
+        let mut found: Vec<(usize, &[usize])> = Vec::new();
+        for lane in lanes {
+            let (subject, rows) = lane;
+            let known = found.iter().position(|own| own == lane);
             let which = known.unwrap_or_else(|| {
+                found.push(*lane);
                 all.met.push(Met {
                     subject: *subject,
                     observations: observations(dynamics, rows),

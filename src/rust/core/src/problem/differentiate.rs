@@ -1,27 +1,30 @@
-//! Differentiate the log-likelihood over blocks: gradients by the reverse sweep, expected information by tangents.
+//! Differentiate the log-likelihood over blocks: gradients by the reverse sweep. Tangents are in `information.rs`.
 
 use std::sync::Arc;
 
 use super::evaluate::{broadcast, data_bases, Population};
+use super::in_cells::InCells;
 use super::known::Known;
 use super::solution::Reader;
 use super::Problem;
 use crate::data::Layout;
-use crate::ir::column::{Column, LANES};
+use crate::ir::column::Column;
 use crate::ir::program::DerivativeProgram;
 use crate::ir::tape::{self, Bank, Bases, Place};
-use crate::ir::vmath::{per_isa, Isa};
+use crate::ir::vmath::Isa;
 
 /// Scratch memory of derivatives; one a thread.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
     pub work: Vec<Column>,
     pub(super) adjoint: Vec<Column>,
-    tangent: Vec<Vec<Column>>,
+    pub(super) tangent: Vec<Vec<Column>>,
     /// Carried values as each row reads them, `[row][value]`.
     pub(super) history: Vec<Column>,
     /// Adjoints of the states, `[row][state]`, then of the inputs of differential equations.
     seeds: Vec<Column>,
+    /// For the cells of the levels.
+    pub(super) cells: Option<Box<Scratch>>,
 }
 
 /// A derivative program bound to a layout and a `theta`.
@@ -36,14 +39,10 @@ pub struct Derivatives<'a> {
     /// Solves the differential equations for the gradient, where the program reads their states.
     pub(super) gradient: Option<Reader<'a>>,
     /// The same for tangents, always with derivatives of the states.
-    tangent: Option<Reader<'a>>,
+    pub(super) tangent: Option<Reader<'a>>,
+    /// The same program in the cells of the levels, where rows stand by subject.
+    pub(super) cells: Option<Box<InCells<'a, Derivatives<'a>>>>,
     pub(super) isa: Isa,
-}
-
-/// Lower triangle of a symmetric matrix for each lane, by rows.
-#[derive(Debug, Clone)]
-pub struct Information {
-    pub elements: Vec<Column>,
 }
 
 impl<'a> Derivatives<'a> {
@@ -58,6 +57,8 @@ impl<'a> Derivatives<'a> {
         layout: &'a Layout,
         program: &'a DerivativeProgram,
     ) -> Self {
+        let inner = |layout: &'a Layout| Self::on(isa, problem, layout, program);
+        let n_blocks = layout.blocks.len();
         Self {
             problem,
             layout,
@@ -65,29 +66,48 @@ impl<'a> Derivatives<'a> {
             population: Population::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
             known: Arc::default(),
+            cells: InCells::new(layout, program.goes_by_row(), inner),
             gradient: Reader::new(
                 problem,
+                n_blocks,
                 &program.solution,
                 !program.solution.backward,
                 program.solution.backward,
             ),
-            tangent: Reader::new(problem, &program.solution, true, false),
+            tangent: Reader::new(problem, n_blocks, &program.solution, true, false),
             isa,
         }
     }
 
     /// Set the effects of other groupings, or the stored values.
     pub fn set_known(&mut self, known: Arc<Vec<Known>>) {
+        if let Some(cells) = &mut self.cells {
+            cells.program.set_known(Known::of_cells(&known));
+        }
+        self.forget();
         self.known = known;
     }
 
     pub fn prepare(&mut self, theta: &[f64]) {
         let population = self.population.values(&self.problem.form.graph, theta);
         broadcast(&self.program.broadcast, &population, &mut self.broadcast);
+        self.forget();
+        if let Some(cells) = &mut self.cells {
+            cells.program.prepare(theta);
+        }
+    }
+
+    /// Solutions of the equations are those of a known `theta` and known effects.
+    fn forget(&mut self) {
+        let readers = self.gradient.iter_mut().chain(&mut self.tangent);
+        readers.for_each(Reader::forget);
     }
 
     /// Value of each lane; the adjoints are left in `scratch`.
-    fn sweep(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+    pub(super) fn sweep(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+        if let Some(cells) = &self.cells {
+            return self.sweep_cells(cells, b, phi, scratch);
+        }
         let program = self.program;
         let block = &self.layout.blocks[b];
         self.clear(scratch);
@@ -120,12 +140,25 @@ impl<'a> Derivatives<'a> {
             let n_work = self.program.n_work;
             reader.solve(
                 self.isa,
-                &self.layout.blocks[b],
+                (b, &self.layout.blocks[b]),
                 &mut scratch.work,
                 n_work,
                 &read,
             );
         }
+    }
+
+    /// The sweep over what is counted once a level, without rows.
+    pub(super) fn sweep_level(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+        self.clear(scratch);
+        self.ready(b, phi, scratch);
+        if !self.program.adds_subjects {
+            return Column::ZERO;
+        }
+        let bases = self.bases(b, phi, None, scratch);
+        tape::run(self.isa, &self.program.subject, bases, 1);
+        tape::reverse_rows(self.isa, &[], &self.program.reverse_subject, bases, 1);
+        scratch.work[self.program.total as usize]
     }
 
     /// The sweep when adjoints of the states go back through the differential equations.
@@ -230,119 +263,14 @@ impl<'a> Derivatives<'a> {
         self.program.population.len()
     }
 
-    /// Expected information about `phi` in the observations of each lane.
-    pub fn information(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Information {
-        let program = self.program;
-        let d = program.n_phi;
-        let block = &self.layout.blocks[b];
-        debug_assert!(
-            program.carried.count() == 0 || program.row_roots.is_empty(),
-            "no expected information where values are carried"
-        );
-        scratch.tangent.resize(d, Vec::new());
-        for (k, columns) in scratch.tangent.iter_mut().enumerate() {
-            columns.clear();
-            columns.resize(program.n_adjoints(), Column::ZERO);
-            columns[program.phi_adjoint(k)] = Column::splat(1.0);
-        }
-        self.ready(b, phi, scratch);
-        let bases = self.bases(b, phi, self.tangent.as_ref(), scratch);
-        tape::run(self.isa, &program.subject, bases, 1);
-        if let Some(reader) = &self.tangent {
-            let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
-            reader.solve(self.isa, block, &mut scratch.work, program.n_work, &read);
-        }
-        let mut bases = self.bases(b, phi, self.tangent.as_ref(), scratch);
-        for (k, (subject, _)) in program.tangents.iter().enumerate() {
-            tape::tangents(
-                self.isa,
-                subject,
-                with_tangent(bases, &mut scratch.tangent[k]),
-            );
-        }
-        let mut information = Information {
-            elements: vec![Column::ZERO; d * (d + 1) / 2],
-        };
-        self.add_subject(b, phi, scratch, &mut information);
-        for row in 0..block.n_rows {
-            tape::run(self.isa, &program.row, bases, 1);
-            for (k, (_, tape)) in program.tangents.iter().enumerate() {
-                tape::tangents(self.isa, tape, with_tangent(bases, &mut scratch.tangent[k]));
-            }
-            self.add_row(b, row, phi, scratch, &mut information);
-            bases.next_row();
-        }
-        information
-    }
-
-    /// Information of the terms that count once a subject.
-    fn add_subject(
+    pub(super) fn read(
         &self,
         b: usize,
-        phi: &[Column],
-        scratch: &Scratch,
-        information: &mut Information,
-    ) {
-        let once = Column::splat(1.0);
-        for pair in self.program.subject_roots.chunks(2) {
-            let [argument, weight] = pair else { continue };
-            if let Some(argument) = self.tangent_column(*argument) {
-                let weight = self.read(b, *weight, 0, phi, &scratch.work);
-                let elements = &mut information.elements;
-                outer(
-                    self.isa,
-                    &scratch.tangent,
-                    argument,
-                    &weight,
-                    &once,
-                    elements,
-                );
-            }
-        }
-    }
-
-    fn add_row(
-        &self,
-        b: usize,
+        place: Place,
         row: usize,
         phi: &[Column],
-        scratch: &Scratch,
-        information: &mut Information,
-    ) {
-        let n_outcomes = self.problem.data.present.len();
-        let roots = self
-            .program
-            .row_roots
-            .chunks(2)
-            .zip(&self.problem.programs.information);
-        for (pair, outcome) in roots {
-            let [argument, weight] = pair else { continue };
-            let Some(argument) = self.tangent_column(*argument) else {
-                continue;
-            };
-            let weight = self.read(b, *weight, row, phi, &scratch.work);
-            let mask = &self.layout.blocks[b].mask[row * n_outcomes + outcome];
-            outer(
-                self.isa,
-                &scratch.tangent,
-                argument,
-                &weight,
-                mask,
-                &mut information.elements,
-            );
-        }
-    }
-
-    fn tangent_column(&self, place: Place) -> Option<usize> {
-        match place.bank {
-            Bank::Work => Some(place.index as usize),
-            Bank::Phi => Some(self.program.phi_adjoint(place.index as usize)),
-            Bank::State => Some(self.program.solution.adjoint[place.index as usize]),
-            _ => None,
-        }
-    }
-
-    fn read(&self, b: usize, place: Place, row: usize, phi: &[Column], work: &[Column]) -> Column {
+        work: &[Column],
+    ) -> Column {
         let block = &self.layout.blocks[b];
         let i = place.index as usize;
         match place.bank {
@@ -404,44 +332,4 @@ impl<'a> Derivatives<'a> {
         }
         bases
     }
-}
-
-fn with_tangent(mut bases: Bases, tangent: &mut [Column]) -> Bases {
-    bases.tangent = tangent.as_mut_ptr().cast();
-    bases
-}
-
-#[inline(always)]
-fn outer_body<const FMA: bool>(
-    tangent: &[Vec<Column>],
-    argument: usize,
-    weight: &Column,
-    mask: &Column,
-    elements: &mut [Column],
-) {
-    let mut element = elements.iter_mut();
-    for i in 0..tangent.len() {
-        for j in 0..=i {
-            let (a, b) = (&tangent[i][argument], &tangent[j][argument]);
-            if let Some(sum) = element.next() {
-                for l in 0..LANES {
-                    let term = weight.0[l] * a.0[l] * b.0[l];
-                    // No tangent, no information, however large the weight.
-                    let counts = mask.0[l] != 0.0 && a.0[l] != 0.0 && b.0[l] != 0.0;
-                    sum.0[l] += if counts { term } else { 0.0 };
-                }
-            }
-        }
-    }
-}
-
-per_isa! {
-    /// `elements[i, j] += weight * tangent[i] * tangent[j]` where the mask is set.
-    fn outer(
-        tangent: &[Vec<Column>],
-        argument: usize,
-        weight: &Column,
-        mask: &Column,
-        elements: &mut [Column],
-    ) = outer_body, fused;
 }

@@ -41,18 +41,24 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// `frame` is absent where the data are imagined.
+    /// `frame` is absent where the data are imagined. `groupings`: of the random effects.
     ///
     /// # Errors
-    /// Those of [`Equations::extract`], of the dosing records, and of the solver.
-    pub fn new(model: &Model, frame: Option<&Frame>, records: &Records) -> Result<Self> {
-        let time = frame.and_then(|frame| frame.time.as_deref());
-        let Some(equations) = Equations::extract(model, records, time)? else {
+    /// Those of [`Equations::extract`], of effects that vary within a subject, of the dosing records, and of the solver.
+    pub fn new(model: &Model, frame: Option<&Frame>, groupings: &[Records]) -> Result<Self> {
+        if model.equations.is_empty() {
             return Ok(Self {
                 graph: model.graph.clone(),
                 dynamics: None,
             });
+        }
+        let records = &match frame {
+            Some(frame) => Records::of_subjects(groupings, model, frame),
+            None => groupings[0].clone(),
         };
+        check_groupings(model, records, groupings)?;
+        let time = frame.and_then(|frame| frame.time.as_deref());
+        let equations = Equations::extract(model, records, time)?;
         let graph = equations.graph.clone();
         Ok(Self {
             graph,
@@ -73,14 +79,11 @@ enum Part {
 }
 
 impl Equations {
-    /// `time`: the name of the time column. `None` for a model without equations.
+    /// `time`: the name of the time column.
     ///
     /// # Errors
     /// Initial values or properties of doses that vary within a subject.
-    pub fn extract(model: &Model, records: &Records, time: Option<&str>) -> Result<Option<Self>> {
-        if model.equations.is_empty() {
-            return Ok(None);
-        }
+    pub fn extract(model: &Model, records: &Records, time: Option<&str>) -> Result<Self> {
         let parts = parts(model, records, time);
         let mut taken = Taken {
             model,
@@ -116,14 +119,47 @@ impl Equations {
         };
         let signals = signal_values(model, records, &taken.signals);
         let between = signals_between(model, records, &taken.signals);
-        Ok(Some(Self {
+        Ok(Self {
             graph,
             system,
             signals,
             between,
             variants: doses.variants,
-        }))
+        })
     }
+}
+
+/// # Errors
+/// An effect in the equations that has several values within a subject.
+fn check_groupings(model: &Model, subjects: &Records, groupings: &[Records]) -> Result<()> {
+    let read = model.in_equations();
+    for (group, records) in groupings.iter().enumerate() {
+        let mut own = model.effects_of(group).filter(|k| read[*k]);
+        if let Some(effect) = own.next().filter(|_| !subjects.lies_within(records)) {
+            let name = &model.effects[effect].name;
+            let block = model.blocks.iter().rfind(|block| block.first <= effect);
+            let text = block.map_or(String::new(), |block| block.text.clone());
+            return Err(several_values(name, &subjects.group, &records.group, text));
+        }
+    }
+    Ok(())
+}
+
+fn several_values(effect: &str, subject: &str, group: &str, text: String) -> Error {
+    Error::model(
+        "equation_grouping",
+        format!(
+            "The differential equations read `{effect}`, an effect of `{group}`, which varies within `{subject}`: they \
+             have one value of every effect for each `{subject}`."
+        ),
+    )
+    .at(text)
+    .field("group", group)
+    .hint(format!(
+        "An effect that only a line of an outcome reads may vary. For variability between occasions in the equations give \
+         each `{subject}` its own effects of them: `random({effect} ~ normal(0, omega) | {subject}:{group})` beside \
+         `random(eta ~ normal(0, w) | {subject})`."
+    ))
 }
 
 /// How a data column runs between its records.

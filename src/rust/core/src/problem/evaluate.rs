@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::in_cells::InCells;
 use super::known::Known;
 use super::solution::Reader;
 use super::Problem;
@@ -88,8 +89,8 @@ struct Kept {
 /// A program bound to a layout and a `theta`.
 pub struct Values<'a> {
     problem: &'a Problem,
-    layout: &'a Layout,
-    program: &'a ValueProgram,
+    pub(super) layout: &'a Layout,
+    pub(super) program: &'a ValueProgram,
     population: Population,
     broadcast: Vec<Column>,
     kept: Vec<Kept>,
@@ -97,6 +98,8 @@ pub struct Values<'a> {
     known: Arc<Vec<Known>>,
     /// Solves the differential equations, where the program reads their states.
     reader: Option<Reader<'a>>,
+    /// The same program in the cells of the levels, where rows stand by subject.
+    cells: Option<Box<InCells<'a, Values<'a>>>>,
     isa: Isa,
 }
 
@@ -112,21 +115,32 @@ impl<'a> Values<'a> {
         layout: &'a Layout,
         program: &'a ValueProgram,
     ) -> Self {
+        let inner = |layout: &'a Layout| Self::on(isa, problem, layout, program);
         Self {
             problem,
             layout,
             program,
             population: Population::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
+            cells: InCells::new(layout, program.goes_by_row(), inner),
             kept: vec![Kept::default(); layout.blocks.len()],
             known: Arc::default(),
-            reader: Reader::new(problem, &program.solution, false, false),
+            reader: Reader::new(
+                problem,
+                layout.blocks.len(),
+                &program.solution,
+                false,
+                false,
+            ),
             isa,
         }
     }
 
     /// Set the effects of other groupings, or the stored values; [`Values::prepare`] must follow.
     pub fn set_known(&mut self, known: Arc<Vec<Known>>) {
+        if let Some(cells) = &mut self.cells {
+            cells.program.set_known(Known::of_cells(&known));
+        }
         self.known = known;
     }
 
@@ -143,16 +157,23 @@ impl<'a> Values<'a> {
     pub fn prepare(&mut self, theta: &[f64]) {
         let population = self.population.values(&self.problem.form.graph, theta);
         broadcast(&self.program.broadcast, &population, &mut self.broadcast);
+        self.reader.iter_mut().for_each(Reader::forget);
+        let by_row = self.cells.is_none();
+        if let Some(cells) = &mut self.cells {
+            cells.program.prepare(theta);
+        }
         let program = self.program;
         let mut kept = std::mem::take(&mut self.kept);
         for (b, kept) in kept.iter_mut().enumerate() {
             let block = &self.layout.blocks[b];
             kept.prepared.resize(program.n_prepared, Column::ZERO);
-            kept.cache
-                .resize(program.n_cache * block.n_rows, Column::ZERO);
+            if by_row {
+                kept.cache
+                    .resize(program.n_cache * block.n_rows, Column::ZERO);
+            }
             let bases = self.bases(b, kept, &[], &mut []);
             tape::run(self.isa, &program.prepare_subject, bases, 1);
-            if !program.prepare_row.is_empty() {
+            if by_row && !program.prepare_row.is_empty() {
                 tape::run(self.isa, &program.prepare_row, bases, block.n_rows);
             }
         }
@@ -166,15 +187,27 @@ impl<'a> Values<'a> {
         let Some(total) = self.program.total else {
             return Column::ZERO;
         };
+        if let Some(cells) = &self.cells {
+            return self.log_lik_of_cells(cells, b, phi, work);
+        }
         let block = &self.layout.blocks[b];
-        self.ready(b, phi, work);
-        work[total as usize] = Column::ZERO;
-        let bases = self.bases(b, &self.kept[b], phi, work);
-        tape::run(self.isa, &self.program.subject, bases, 1);
+        self.begin(b, phi, work);
         self.solve(b, phi, work);
         let bases = self.bases(b, &self.kept[b], phi, work);
         tape::run(self.isa, &self.program.row, bases, block.n_rows);
         work[total as usize]
+    }
+
+    /// What the terms of the subject add up to, without those of its rows.
+    pub(super) fn begin(&self, b: usize, phi: &[Column], work: &mut Vec<Column>) -> Column {
+        self.ready(b, phi, work);
+        let total = self.program.total.map(|total| total as usize);
+        if let Some(total) = total {
+            work[total] = Column::ZERO;
+        }
+        let bases = self.bases(b, &self.kept[b], phi, work);
+        tape::run(self.isa, &self.program.subject, bases, 1);
+        total.map_or(Column::ZERO, |total| work[total])
     }
 
     /// Values wanted once a subject, one column a root.
@@ -197,6 +230,19 @@ impl<'a> Values<'a> {
         work: &mut Vec<Column>,
         mut visit: impl FnMut(usize, usize, &Column),
     ) {
+        match &self.cells {
+            Some(cells) => self.rows_of_cells(cells, b, phi, work, &mut visit),
+            None => self.visit_rows(b, phi, work, &mut visit),
+        }
+    }
+
+    pub(super) fn visit_rows(
+        &self,
+        b: usize,
+        phi: &[Column],
+        work: &mut Vec<Column>,
+        visit: &mut dyn FnMut(usize, usize, &Column),
+    ) {
         self.ready(b, phi, work);
         let block = &self.layout.blocks[b];
         let bases = self.bases(b, &self.kept[b], phi, work);
@@ -218,7 +264,7 @@ impl<'a> Values<'a> {
             let place = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
             reader.solve(
                 self.isa,
-                &self.layout.blocks[b],
+                (b, &self.layout.blocks[b]),
                 work,
                 self.program.n_work,
                 &place,

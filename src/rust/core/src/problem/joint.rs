@@ -53,7 +53,7 @@ impl Joint {
         if !model.effects.is_empty() {
             records.iter().try_for_each(Records::check_levels)?;
         }
-        let bound = Bound::new(model, Some(frame), &records[0])?;
+        let bound = Bound::new(model, Some(frame), &records)?;
         Self::join(model, &bound, records, theta, given)
     }
 
@@ -63,7 +63,7 @@ impl Joint {
     /// As [`Joint::new`], but for too few levels.
     pub fn at_values(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
         let (theta, records) = Self::observed(model, frame, given)?;
-        let bound = Bound::new(model, Some(frame), &records[0])?;
+        let bound = Bound::new(model, Some(frame), &records)?;
         Self::join(model, &bound, records, theta, given)
     }
 
@@ -79,7 +79,7 @@ impl Joint {
     pub fn for_prediction(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
         let theta = Theta::new(model, given)?;
         let records = Records::all(model, frame, false)?;
-        let bound = Bound::new(model, Some(frame), &records[0])?;
+        let bound = Bound::new(model, Some(frame), &records)?;
         Self::join(model, &bound, records, theta, given)
     }
 
@@ -91,7 +91,7 @@ impl Joint {
     pub fn preview(model: &Model, given: &Given) -> Result<Self> {
         let theta = Theta::new(model, given)?;
         let records = vec![Records::imagined(model); model.groups.len()];
-        let bound = Bound::new(model, None, &records[0])?;
+        let bound = Bound::new(model, None, &records)?;
         Self::join(model, &bound, records, theta, given)
     }
 

@@ -13,6 +13,8 @@ pub struct Known {
     pub subject: Vec<Column>,
     /// `[row][value]`
     pub row: Vec<Column>,
+    /// Where the levels are taken apart by subject, the columns of these cells; then none at the rows here.
+    pub cells: Vec<Known>,
 }
 
 /// Where the effects of the groupings stand: draws of chains, modes, or given values.
@@ -41,10 +43,16 @@ impl Joint {
         if part.known_subject.is_empty() && part.known_row.is_empty() {
             return Vec::new();
         }
-        let blocks = layout.blocks.iter();
-        blocks
-            .map(|block| self.known_block(part, layout, block, draws))
-            .collect()
+        let of = |block: &Block, layout: &Layout| self.known_block(part, layout, block, draws);
+        let known = |(b, block): (usize, &Block)| {
+            let mut known = of(block, layout);
+            if let Some(cells) = &layout.cells {
+                let inner = &cells.layout.blocks[cells.blocks[b].clone()];
+                known.cells = inner.iter().map(|own| of(own, &cells.layout)).collect();
+            }
+            known
+        };
+        layout.blocks.iter().enumerate().map(known).collect()
     }
 
     fn known_block(
@@ -70,13 +78,17 @@ impl Joint {
                 })
             }))
         };
-        let rows = 0..block.n_rows;
+        let rows = match layout.cells {
+            Some(_) => 0..0,
+            None => 0..block.n_rows,
+        };
         Known {
             subject: part.known_subject.iter().map(|k| column(*k, 0)).collect(),
             row: rows
                 .flat_map(|j| part.known_row.iter().map(move |k| (j, *k)))
                 .map(|(j, k)| column(k, j))
                 .collect(),
+            cells: Vec::new(),
         }
     }
 }

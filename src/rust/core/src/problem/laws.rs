@@ -10,7 +10,7 @@ use super::{Joint, Problem};
 use crate::data::Records;
 use crate::distributions::{effects, normal, Spread};
 use crate::error::{Error, ErrorClass, Result};
-use crate::ir::graph::{Graph, Node};
+use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
 use crate::ir::op::Unary;
 use crate::ir::scalar::{Leaves, ScalarProgram};
@@ -55,6 +55,13 @@ impl Problem {
 
     /// Variances of the effects that are Gaussian on no scale, mean over the levels: effect of the model, variance.
     pub fn law_variances(&self, theta: &[f64]) -> Vec<(usize, f64)> {
+        let each = self.law_sds(theta).into_iter();
+        let mean = |sds: Vec<f64>| sds.iter().map(|sd| sd * sd).sum::<f64>() / sds.len() as f64;
+        each.map(|(effect, sds)| (effect, mean(sds))).collect()
+    }
+
+    /// Their standard deviations at each level: effect of the model, SDs.
+    pub fn law_sds(&self, theta: &[f64]) -> Vec<(usize, Vec<f64>)> {
         let corrections = &self.form.corrections;
         if corrections.is_empty() {
             return Vec::new();
@@ -65,10 +72,24 @@ impl Problem {
         let each = corrections.iter().map(|correction| {
             place += correction.arguments.len() + 1;
             let sds = values.iter().skip(place - 1).step_by(width);
-            let sum: f64 = sds.map(|sd| sd * sd).sum();
-            (correction.effect, sum / self.n_subjects() as f64)
+            (correction.effect, sds.copied().collect())
         });
         each.collect()
+    }
+
+    /// The data columns on which the standard deviation of an effect of the model depends.
+    pub fn sd_columns(&self, effect: usize) -> Vec<&str> {
+        let mut own = self.form.corrections.iter();
+        let Some(correction) = own.find(|correction| correction.effect == effect) else {
+            return Vec::new();
+        };
+        let needed = self.form.graph.reachable(&[correction.sd]);
+        let nodes = self.form.graph.nodes().filter(|node| needed[node.index()]);
+        let columns = nodes.filter_map(|node| match self.form.graph.op(node) {
+            Op::Data(i) => Some(self.model.columns[i as usize].name.as_str()),
+            _ => None,
+        });
+        columns.collect()
     }
 }
 

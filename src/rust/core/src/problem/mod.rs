@@ -15,6 +15,8 @@ mod doses;
 mod equations;
 mod evaluate;
 mod exchange;
+mod in_cells;
+mod information;
 mod joint;
 mod known;
 mod laws;
@@ -33,9 +35,10 @@ mod theta;
 pub use bare::{BareLaw, BareOutcome, Coordinate};
 pub use closed_form::{CovarianceUpdate, Residual, Variance};
 pub use constant_error::ConstantError;
-pub use differentiate::{Derivatives, Information, Scratch};
+pub use differentiate::{Derivatives, Scratch};
 pub use evaluate::Values;
 pub use exchange::Exchange;
+pub use information::Information;
 pub use joint::{Held, Joint};
 pub use known::{Draws, Known, Points};
 pub use laws::Correction;
@@ -52,7 +55,7 @@ use evaluate::Population;
 use layouts::Layouts;
 
 use crate::data::layout;
-use crate::data::{Layout, Records};
+use crate::data::{CellLayout, Layout, Records};
 use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Op;
 use crate::ir::program::DataColumns;
@@ -98,6 +101,8 @@ struct Materialized {
     /// What the values are, in the same order.
     columns: DataColumns,
     subject: Vec<Vec<f64>>,
+    /// The values of the subject in each cell, where levels are taken apart by subject.
+    cell: Vec<Vec<f64>>,
     row: Vec<Vec<f64>>,
     present: Vec<Vec<bool>>,
 }
@@ -146,6 +151,9 @@ impl Problem {
         }
         let data = Materialized {
             subject: form.subject_values(&records, &columns.subject),
+            cell: (records.cells.as_ref()).map_or_else(Vec::new, |c| {
+                form.subject_values(&c.records, &columns.subject)
+            }),
             row: form.row_values(&records, &columns.row),
             present,
             columns,
@@ -237,13 +245,27 @@ impl Problem {
 
     /// A layout whose blocks know what their lanes meet while the differential equations are solved.
     fn met(&self, mut layout: Layout) -> Layout {
-        if let Some(dynamics) = &self.form.dynamics {
+        let Some(dynamics) = &self.form.dynamics else {
+            return layout;
+        };
+        let meet = |layout: &mut Layout, subject: &dyn Fn(usize) -> usize| {
             for block in &mut layout.blocks {
                 let lanes = block.lanes.iter().map(|lane| lane.subject as usize);
-                let lanes = lanes.map(|subject| (subject, layout.rows[subject].as_slice()));
+                let lanes = lanes.map(|level| (subject(level), layout.rows[level].as_slice()));
                 block.lanes_met = Some(Arc::new(dynamics.meet(&lanes.collect::<Vec<_>>())));
             }
-        }
+        };
+        let Some(cells) = &self.records.cells else {
+            meet(&mut layout, &|subject| subject);
+            return layout;
+        };
+        let values = layout::Values {
+            subject: &self.data.cell,
+            ..self.values()
+        };
+        let mut apart = CellLayout::new(cells, &layout, &values);
+        meet(&mut apart.layout, &|cell| cells.subject[cell]);
+        layout.cells = Some(Arc::new(apart));
         layout
     }
 

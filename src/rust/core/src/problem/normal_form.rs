@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bare::{BareLaw, BareOutcome};
 use super::closed_form::{CovarianceUpdate, Residual};
 use super::laws::Correction;
-use super::seen::{all_levels, finest, regrouped};
+use super::seen::{all_levels, finest, levels_of_cells, regrouped};
 use super::theta::Theta;
 use crate::data::Records;
 use crate::distributions::Density;
@@ -26,6 +26,8 @@ pub struct NormalForm {
     pub graph: Graph,
     /// As the grouping sees the values.
     pub levels: Levels,
+    /// As the cells of the grouping see them, in which programs run where differential equations need subjects.
+    pub levels_of_cells: Option<Levels>,
     /// Index of the first effect among those of the model: 0 for the first grouping.
     pub offset: usize,
     /// Mean of each coordinate of `phi`.
@@ -164,6 +166,7 @@ impl NormalForm {
                 .collect(),
             graph,
             levels: levels[0].clone(),
+            levels_of_cells: None,
             offset: 0,
         };
         form.refer(model, records, &theta.start, &moved)?;
@@ -177,6 +180,7 @@ impl NormalForm {
         let own = model.effects_of(group);
         let mut form = self.clone();
         form.levels = all_levels(model, records).swap_remove(group);
+        form.levels_of_cells = levels_of_cells(model, records, group);
         form.offset = own.start;
         form.means = self.means[own.clone()].to_vec();
         form.shifts = self.shifts[own.clone()].to_vec();

@@ -111,7 +111,9 @@ impl Programs {
         let d = form.means.len();
         let mut stage = Stage {
             graph: form.graph.clone(),
-            levels: form.levels.clone(),
+            levels: (form.levels_of_cells.as_ref())
+                .unwrap_or(&form.levels)
+                .clone(),
             data: DataColumns::default(),
         };
         let both = (main

@@ -13,23 +13,35 @@ use crate::model::Model;
 /// How each grouping sees the data columns and the effects.
 pub fn all_levels(model: &Model, records: &[Records]) -> Vec<Levels> {
     let each = records.iter().enumerate();
-    each.map(|(group, own)| {
-        let first = model.effects_of(group).start;
-        let within: Vec<bool> = records.iter().map(|other| own.lies_within(other)).collect();
-        let seen: Vec<Seen> = (model.effects.iter().enumerate())
-            .map(|(k, effect)| {
-                if effect.group == group {
-                    Seen::Own(crate::model::parameter::index(k - first))
-                } else if within[effect.group] {
-                    Seen::Known(Extent::Subject)
-                } else {
-                    Seen::Known(Extent::Row)
-                }
-            })
-            .collect();
-        Levels::seen(&own.extents, &seen)
-    })
-    .collect()
+    each.map(|(group, own)| levels(model, records, group, own))
+        .collect()
+}
+
+/// How the cells of a grouping see them: the rows that a level has of one subject. `None` where levels are subjects.
+pub fn levels_of_cells(model: &Model, records: &[Records], group: usize) -> Option<Levels> {
+    let cells = records[group].cells.as_ref()?;
+    Some(levels(model, records, group, &cells.records))
+}
+
+/// How rows that lie within the levels of a grouping see the data columns and the effects.
+fn levels(model: &Model, records: &[Records], group: usize, rows: &Records) -> Levels {
+    let first = model.effects_of(group).start;
+    let within: Vec<bool> = records
+        .iter()
+        .map(|other| rows.lies_within(other))
+        .collect();
+    let seen: Vec<Seen> = (model.effects.iter().enumerate())
+        .map(|(k, effect)| {
+            if effect.group == group {
+                Seen::Own(crate::model::parameter::index(k - first))
+            } else if within[effect.group] {
+                Seen::Known(Extent::Subject)
+            } else {
+                Seen::Known(Extent::Row)
+            }
+        })
+        .collect();
+    Levels::seen(&rows.extents, &seen)
 }
 
 /// Extent of each data column within the grouping that leaves it the least to vary.
@@ -112,7 +124,7 @@ fn covariance_error(model: &Model, column: Option<&usize>) -> Error {
     let hint = match words::nearest(name, parameters) {
         Some(near) => format!("Did you mean the parameter `{near}`?"),
         None => format!(
-            "Scale the effect in the code: `random(eta ~ normal(0, 1) | id)` and `deviation <- omega * exp(slope * {name}) * eta`."
+            "SDs of independent effects may: `mvnormal(mean, diag(variances))`. For correlated ones scale the effects in the code: `random(z ~ mvnormal(c(0, 0), omega) | id)` and `eta1 <- exp(slope * {name}) * z[1]`."
         ),
     };
     Error::data(

@@ -2,7 +2,7 @@
 //!
 //! Memory behind the registers of a program: the inputs, then the states (and their derivatives) of every row.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::Problem;
 use crate::data::Block;
@@ -17,6 +17,8 @@ pub struct Reader<'a> {
     dynamics: &'a Dynamics,
     solution: &'a Solution,
     solver: Arc<BlockSolver>,
+    /// Solutions of the blocks that stay until [`Reader::forget`], where no input moves with `phi`.
+    kept: Vec<OnceLock<Vec<Column>>>,
 }
 
 impl<'a> Reader<'a> {
@@ -24,6 +26,7 @@ impl<'a> Reader<'a> {
     /// wanted beside the states. `backward`: whether solutions are recorded.
     pub fn new(
         problem: &'a Problem,
+        n_blocks: usize,
         solution: &'a Solution,
         derivatives: bool,
         backward: bool,
@@ -46,6 +49,7 @@ impl<'a> Reader<'a> {
             dynamics,
             solution,
             solver: dynamics.block_solver(&wanted, backward),
+            kept: vec![OnceLock::new(); n_blocks],
         })
     }
 
@@ -64,11 +68,16 @@ impl<'a> Reader<'a> {
         n_work + self.solution.inputs.len() + row * self.width()
     }
 
-    /// Solve; `read` finds the inputs.
+    /// The inputs have moved otherwise than with `phi`.
+    pub fn forget(&mut self) {
+        self.kept.iter_mut().for_each(|kept| drop(kept.take()));
+    }
+
+    /// Solve for block `b`; `read` finds the inputs.
     pub fn solve(
         &self,
         isa: Isa,
-        block: &Block,
+        (b, block): (usize, &Block),
         work: &mut [Column],
         n_work: usize,
         read: &dyn Fn(&Place, &[Column]) -> Column,
@@ -78,7 +87,19 @@ impl<'a> Reader<'a> {
             return;
         };
         let (inputs, rows) = self.split(block, work, n_work);
-        self.solver.solve(self.dynamics, isa, lanes, inputs, rows);
+        if self.solution.moves {
+            self.solver.solve(self.dynamics, isa, lanes, inputs, rows);
+            return;
+        }
+        let mut fresh = false;
+        let kept = self.kept[b].get_or_init(|| {
+            self.solver.solve(self.dynamics, isa, lanes, inputs, rows);
+            fresh = true;
+            rows.to_vec()
+        });
+        if !fresh {
+            rows.copy_from_slice(kept);
+        }
     }
 
     /// The same, keeping what the way back needs.

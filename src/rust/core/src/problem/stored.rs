@@ -32,9 +32,9 @@ pub struct Stored {
 impl Stored {
     /// `None` where it does not pay or is not possible: the remaining programs have as many expensive operations
     /// (functions, divisions, powers) as the original; there are several groupings, whose effects known of each
-    /// other move; values are carried from row to row.
+    /// other move, or one whose levels have rows of several subjects; values are carried from row to row.
     pub fn new(original: &Problem) -> Option<Self> {
-        let several = original.model.groups.len() > 1;
+        let several = original.model.groups.len() > 1 || original.records.cells.is_some();
         if several || !original.form.graph.carries().is_empty() {
             return None;
         }
@@ -91,7 +91,11 @@ impl Stored {
             let mut row = Vec::with_capacity(n);
             // Root after root, row after row: the order in which they are read.
             values.rows(b, &phi[b], work, |_, _, column| row.push(*column));
-            Known { subject, row }
+            Known {
+                subject,
+                row,
+                ..Known::default()
+            }
         })
     }
 }

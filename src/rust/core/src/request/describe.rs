@@ -24,6 +24,7 @@ pub fn describe(request: &Request) -> Result<Value> {
         ("effects", Value::Texts(effects)),
         ("states", Value::Texts(states)),
         ("groups", groups(&model)),
+        ("in_equations", Value::Texts(in_equations(&model))),
         ("columns", Value::Texts(columns.collect())),
         ("covariates", Value::Texts(covariates)),
         ("outcomes", Value::Texts(outcomes)),
@@ -50,6 +51,18 @@ fn groups(model: &Model) -> Value {
     let name = |group: usize| model.groups[group].clone().unwrap_or_default();
     let effects = model.effects.iter().map(|e| name(e.group)).collect();
     Value::Texts(effects)
+}
+
+/// The groupings whose effects the differential equations read.
+fn in_equations(model: &Model) -> Vec<String> {
+    let read = model.in_equations();
+    let groups = (model.effects.iter().zip(read)).filter_map(|(effect, read)| {
+        let name = model.groups[effect.group].clone()?;
+        read.then_some(name)
+    });
+    let mut groups: Vec<String> = groups.collect();
+    groups.dedup();
+    groups
 }
 
 /// Variables with one value a level of some grouping.

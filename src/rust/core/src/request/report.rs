@@ -74,6 +74,30 @@ impl Report<'_> {
                     data: omega.as_slice().to_vec(),
                 },
             ),
+            ("by_level", self.spread()),
+        ])
+    }
+
+    /// Effects whose SD depends on data: the columns, and the least and greatest SD of a level.
+    fn spread(&self) -> Value {
+        let (mut names, mut columns) = (Vec::new(), Vec::new());
+        let (mut lowest, mut highest) = (Vec::new(), Vec::new());
+        for part in &self.problem.parts {
+            for (effect, sds) in part.law_sds(self.theta) {
+                let read = part.sd_columns(effect);
+                if !read.is_empty() {
+                    names.push(part.model.effects[effect].name.clone());
+                    columns.push(read.join(", "));
+                    lowest.push(sds.iter().copied().fold(f64::INFINITY, f64::min));
+                    highest.push(sds.iter().copied().fold(0.0, f64::max));
+                }
+            }
+        }
+        list(vec![
+            ("effect", Value::Texts(names)),
+            ("columns", Value::Texts(columns)),
+            ("lowest", Value::Numbers(lowest)),
+            ("highest", Value::Numbers(highest)),
         ])
     }
 

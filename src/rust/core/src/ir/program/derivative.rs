@@ -53,6 +53,8 @@ pub struct DerivativeProgram {
     pub subject_roots: Vec<Place>,
     /// Whether effects of other groupings or stored values are read.
     pub reads_known: bool,
+    /// Whether terms are added once a subject.
+    pub adds_subjects: bool,
     pub solution: Solution,
 }
 
@@ -83,6 +85,11 @@ pub(super) struct Sweep {
 impl DerivativeProgram {
     pub fn n_adjoints(&self) -> usize {
         self.n_work + self.n_phi + self.population.len()
+    }
+
+    /// Whether anything is computed or read row by row.
+    pub fn goes_by_row(&self) -> bool {
+        !self.row.is_empty() || !self.row_roots.is_empty() || self.solution.is_read()
     }
 
     pub fn phi_adjoint(&self, k: usize) -> usize {
@@ -137,6 +144,7 @@ impl DerivativeProgram {
             .collect();
         program.read_solution(&mut builder, active, roots.max_forward);
         program.reads_known = builder.reads_known;
+        program.adds_subjects = !roots.subject_sums.is_empty();
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();
         program.lay_reverse(&mut builder, &forward, active);

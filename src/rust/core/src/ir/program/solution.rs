@@ -20,6 +20,8 @@ pub struct Solution {
     pub states: Vec<usize>,
     /// Where the inputs are found.
     pub inputs: Vec<Place>,
+    /// Whether they move with `phi`: otherwise one solution serves while `theta` stays.
+    pub moves: bool,
     /// Inputs with respect to which derivatives are taken.
     pub active: Vec<usize>,
     /// Adjoint columns of the active inputs.
@@ -46,6 +48,7 @@ impl Solution {
         }
         let inputs = builder.graph.inputs().to_vec();
         Self {
+            moves: inputs.iter().any(|node| builder.level(*node).phi),
             inputs: inputs.into_iter().map(|node| builder.place(node)).collect(),
             states,
             ..Self::default()

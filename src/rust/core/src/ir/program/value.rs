@@ -25,6 +25,8 @@ pub struct ValueProgram {
     pub subject_roots: Vec<Place>,
     /// Whether effects of other groupings or stored values are read.
     pub reads_known: bool,
+    /// Whether terms are added once a subject.
+    pub adds_subjects: bool,
     pub solution: Solution,
 }
 
@@ -43,9 +45,15 @@ impl ValueProgram {
             .collect();
         program.solution = Solution::new(&mut builder);
         program.reads_known = builder.reads_known;
+        program.adds_subjects = !roots.subject_sums.is_empty();
         program.broadcast = std::mem::take(&mut builder.broadcast);
         program.population = std::mem::take(&mut builder.population);
         program
+    }
+
+    /// Whether anything is computed or read row by row.
+    pub fn goes_by_row(&self) -> bool {
+        !self.row.is_empty() || !self.row_roots.is_empty() || self.solution.is_read()
     }
 
     fn stage_theta(&mut self, builder: &mut Builder, computed: &[Node]) {

@@ -169,16 +169,6 @@ fn effects_know_nothing_of_states() {
         "on the state `x`",
         "covariates that are constant",
     );
-    let text = format!(
-        "{PARAMETERS}\n{RANDOM}\nrandom k ~ normal(0, o) | id:occ\nd/dt(x) <- -k * x\n{OUTCOME}"
-    );
-    is(
-        &model_error(&text),
-        "equation_grouping",
-        "k ~ normal(0, o) | id:occ",
-        "by `id` and by `id:occ`",
-        "kappa <- ifelse(occ == 1, k1, k2)",
-    );
 }
 
 #[test]
