@@ -1,7 +1,7 @@
 //! Turn a data frame into subjects, rows and blocks of lanes.
 
 pub mod covariates;
-mod derived;
+pub mod derived;
 mod dose_clock;
 mod event_check;
 mod event_record;

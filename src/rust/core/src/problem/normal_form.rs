@@ -293,6 +293,7 @@ impl NormalForm {
     }
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct RowLeaves<'a> {
     pub records: &'a Records,
     pub row: Option<usize>,
