@@ -31,6 +31,10 @@ pub fn derive(
                 let before = before(rows, &columns[outcome as usize], events);
                 columns[i] = before.iter().map(|row| row.map_or(0.0, |row| time[row])).collect();
             }
+            Source::Ahead(outcome) => {
+                let own = position(model, Source::Data, &model.columns[i].name).unwrap_or(i);
+                columns[i] = ahead(rows, &columns[own], &columns[outcome as usize], events);
+            }
             Source::AtRisk(outcome) => {
                 columns[i] = at_risk(frame, &columns[outcome as usize], &model.columns[i].statement)?;
             }
@@ -43,7 +47,6 @@ pub fn derive(
                 columns[i] = dose_times(frame, events, state as usize);
             }
             Source::Data
-            | Source::Ahead
             | Source::Limit
             | Source::LastDose(_)
             | Source::FirstDose(_) => {}
@@ -125,18 +128,40 @@ fn at_risk(frame: &Frame, values: &[f64], text: &str) -> Result<Vec<f64>> {
     }
 }
 
-/// For each row the subject's last row before it that holds a value; every row that may hold one does if none has a
-/// value, as in data for predictions.
-pub fn before(rows: &[Vec<usize>], values: &[f64], events: Option<&Events>) -> Vec<Option<usize>> {
+/// Which rows hold a value; every row that may hold one does if none has a value, as in data for predictions.
+fn holds(values: &[f64], events: Option<&Events>) -> Vec<bool> {
     let none = values.iter().all(|y| y.is_nan());
     let may = |row: usize| events.is_none_or(|events| events.observed[row]);
-    let holds = |row: usize| !values[row].is_nan() || none && may(row);
+    let each = values.iter().enumerate();
+    each.map(|(row, y)| !y.is_nan() || none && may(row)).collect()
+}
+
+/// For each row what a column holds at the first row from there on at which the outcome is present; behind the last of
+/// these what it holds itself.
+fn ahead(rows: &[Vec<usize>], own: &[f64], outcome: &[f64], events: Option<&Events>) -> Vec<f64> {
+    let holds = holds(outcome, events);
+    let mut values = own.to_vec();
+    for list in rows {
+        let mut next = None;
+        for row in list.iter().rev() {
+            if holds[*row] {
+                next = Some(own[*row]);
+            }
+            values[*row] = next.unwrap_or(own[*row]);
+        }
+    }
+    values
+}
+
+/// For each row the subject's last row before it that holds a value.
+pub fn before(rows: &[Vec<usize>], values: &[f64], events: Option<&Events>) -> Vec<Option<usize>> {
+    let holds = holds(values, events);
     let mut before = vec![None; values.len()];
     for list in rows {
         let mut last = None;
         for row in list {
             before[*row] = last;
-            if holds(*row) {
+            if holds[*row] {
                 last = Some(*row);
             }
         }

@@ -50,7 +50,7 @@ impl Scope {
     /// What a hazard that reads states adds up to since the row before.
     fn accrued(&mut self, hazard: Node, column: u32, text: &str) -> Node {
         let (_, at_risk) = self.sourced(".at_risk", Source::AtRisk(column), text);
-        let ahead = self.ahead(hazard, text);
+        let ahead = self.ahead(hazard, column, text);
         let rate = self.graph.mul(at_risk, ahead);
         let name = self.columns[column as usize].name.clone();
         let k = self.states.accrue((column, &name), rate, text);
@@ -58,7 +58,7 @@ impl Scope {
     }
 
     /// A value in which covariates of the rows, but those whose course `covariates()` names, look ahead to the next one.
-    fn ahead(&mut self, node: Node, text: &str) -> Node {
+    fn ahead(&mut self, node: Node, column: u32, text: &str) -> Node {
         let needed = self.graph.reachable(&[node]);
         let all: Vec<Node> = self.graph.nodes().collect();
         let mut moved = all.clone();
@@ -66,7 +66,7 @@ impl Scope {
             moved[at.index()] = match self.graph.op(at) {
                 Op::Data(i) if self.runs_by_rows(i) => {
                     let name = self.columns[i as usize].name.clone();
-                    self.sourced(&name, Source::Ahead, text).1
+                    self.sourced(&name, Source::Ahead(column), text).1
                 }
                 op => self.graph.copied(op, &moved),
             };

@@ -130,8 +130,9 @@ pub struct Column {
 pub enum Source {
     /// The data column of that name.
     Data,
-    /// The same, whose value at a record holds since the record before.
-    Ahead,
+    /// The same at the subject's next row at which the outcome in this column is present. Its value at a record holds
+    /// since the record before.
+    Ahead(u32),
     /// 1 from time 0 on, where the outcome in this column can happen, else 0.
     AtRisk(u32),
     /// Time of the subject's previous row at which the outcome in this column is present; 0 before the first.
@@ -155,10 +156,7 @@ pub enum Source {
 impl Source {
     /// Whether no column that comes with the data is read for it.
     pub fn is_derived(self) -> bool {
-        !matches!(
-            self,
-            Self::Data | Self::Ahead | Self::Censoring | Self::Limit
-        )
+        !matches!(self, Self::Data | Self::Censoring | Self::Limit)
     }
 }
 

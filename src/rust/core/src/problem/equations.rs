@@ -140,7 +140,7 @@ fn accrual(model: &Model) -> Vec<Accrual> {
 
 /// How a data column runs between its records.
 pub(super) fn interpolation(model: &Model, column: usize) -> Interpolation {
-    if model.columns[column].source == Source::Ahead {
+    if let Source::Ahead(_) = model.columns[column].source {
         return Interpolation::Next;
     }
     let mut declared = model.covariates.iter().filter(|c| c.column as usize == column);
@@ -161,7 +161,7 @@ fn course(model: &Model, node: Node) -> Interpolation {
 /// Whether a data column is the time.
 fn is_time(model: &Model, i: u32, time: Option<&str>) -> bool {
     let column = &model.columns[i as usize];
-    let given = matches!(column.source, Source::Data | Source::Ahead);
+    let given = matches!(column.source, Source::Data | Source::Ahead(_));
     given && (column.name == "t" || Some(column.name.as_str()) == time)
 }
 
