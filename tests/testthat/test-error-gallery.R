@@ -180,7 +180,6 @@ gallery <- list(
   "effects of occasions beside equations" = quote(
     flowing(NULL, random = quote(random(eta ~ normal(0, omega) | id, kappa ~ normal(0, omega) | site)))
   ),
-  "a hazard of a state" = quote(flowing(event_at ~ event(exp(eta) * central))),
   "a chain of a state" = quote(flowing({
     p <- plogis(central)
     z ~ markov(rbind(c(p, 1 - p), c(0.5, 0.5)), c(0.5, 0.5))

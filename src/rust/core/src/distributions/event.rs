@@ -10,9 +10,15 @@ use super::Density;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 
-/// `H` of a hazard that is written in the time of the row, `time`; `previous`: that of the row before.
-pub fn cumulative(g: &mut Graph, hazard: Node, time: Node, previous: Node) -> Node {
-    hazard::integral(g, hazard, time, previous, time)
+/// `H` of a hazard that is written in the time of the row, `time`; `previous`: that of the row before. `panels`: how finely
+/// an interval is divided where there is no closed form.
+pub fn cumulative(
+    g: &mut Graph,
+    hazard: Node,
+    [time, previous]: [Node; 2],
+    panels: usize,
+) -> Node {
+    hazard::integral(g, (hazard, time), (previous, time), panels)
 }
 
 /// `hazard`: at the row; `cumulative`: since the row before.

@@ -42,8 +42,8 @@ impl Scope {
         self.refuse_time_varying(hazard)?;
         let source = Source::PreviousTime(column);
         let (_, previous) = self.sourced(".previous_time", source, text);
-        let g = &mut self.graph;
-        let cumulative = event::cumulative(g, hazard, time, previous);
+        let (g, panels) = (&mut self.graph, self.panels);
+        let cumulative = event::cumulative(g, hazard, [time, previous], panels);
         Ok(event::density(g, y, hazard, cumulative))
     }
 

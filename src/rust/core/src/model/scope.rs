@@ -18,6 +18,8 @@ pub struct Scope {
     pub censoring: bool,
     /// The most doses a subject gets into one state.
     pub n_doses: usize,
+    /// How finely an interval is divided over which a hazard without a closed form is integrated.
+    pub panels: usize,
     /// Times since doses that are no columns of the data.
     pub clocks: Vec<String>,
     /// Columns of which `covariates()` says something.
@@ -101,6 +103,7 @@ impl Scope {
             states: States::default(),
             censoring: false,
             n_doses: 0,
+            panels: 1,
             clocks: Vec::new(),
         }
     }
