@@ -181,3 +181,31 @@ test_that("accelerated failure times are those of survival::survreg", {
     expect_equal(unname(fixef(fit)), unname(c(coef(reference), 1 / reference$scale)), tolerance = 1e-3)
   }
 })
+
+test_that("a hazard that a rule does not follow is integrated by a finer one", {
+  # 48 periods in one interval.
+  data <- data.frame(id = 1:40, time = rep(c(12, 9.3), 20), ev = rep(0:1, 20))
+  model <- function(waves) {
+    eval(bquote(nlme_model(fixed(h0 = positive(0.1)), {
+      ev ~ event(h0 * exp(0.9 * cos(.(waves) * t)))
+    })))
+  }
+  fit <- function(waves, data) fit_nlme(model(waves), data, id = "id", time = "time", progress = FALSE)
+  followed <- fit(25, data)
+  expect_gt(followed$hazard$panels, 1)
+  expect_length(followed$warnings, 0L)
+  area <- function(to) integrate(function(t) exp(0.9 * cos(25 * t)), 0, to, subdivisions = 2000, rel.tol = 1e-10)$value
+  total <- 20 * (area(12) + area(9.3))
+  h <- 20 / total
+  exact <- 20 * (log(h) + 0.9 * cos(25 * 9.3)) - h * total
+  expect_lt(abs(as.numeric(logLik(followed)) - exact), 0.02)
+  # What comes after the fit is computed as finely.
+  expect_equal(predict(followed)[1L], 1 - exp(-h * area(12)), tolerance = 1e-3)
+  # Too many waves for any rule: that is said.
+  expect_warning(lost <- fit(3000, data), "The hazard is not integrated precisely enough")
+  # With rows between the intervals are short enough.
+  between <- data.frame(id = rep(1:40, each = 20), part = rep(1:20, 40))
+  between$time <- data$time[between$id] * between$part / 20
+  between$ev <- ifelse(between$part == 20, data$ev[between$id], 0)
+  expect_equal(as.numeric(logLik(fit(25, between))), exact, tolerance = 1e-6)
+})

@@ -293,3 +293,105 @@ test_that("areas under curves begin anew at a steady state", {
   into <- transform(data, cmt = ifelse(evid == 1, 3, 0))
   expect_error(nlmers:::complete_log_density(areas_model(ode_control()), into, time = "time"), "only adds up")
 })
+
+test_that("doses may come before time 0, events are counted from there", {
+  data <- data.frame(
+    id = rep(1:2, each = 5), time = c(-12, -4, 2, 7, 10, -12, -4, 3, 4, 9), amt = rep(c(100, 100, 0, 0, 0), 2),
+    evid = rep(c(1, 1, 0, 0, 0), 2), ev = c(NA, NA, 1, 0, 1, NA, NA, NA, 1, 0), x = 0, conc = NA_real_
+  )
+  exact <- sum(event_log_density(data, hazards_of_states[[1L]][[2L]]))
+  for (way in names(solved_ways)) {
+    model <- hazard_model(hazards_of_states[[1L]][[1L]], solved_ways[[way]], conc = FALSE)
+    expect_equal(events_alone(model, data), exact, tolerance = 1e-6, label = way)
+    expect_own_gradient(model, data, some_states_effects, way)
+  }
+  early <- transform(data, ev = ifelse(time == -4, 0, ev), evid = ifelse(time == -4, 0, evid))
+  expect_error(events_alone(model, early), "counted from time 0")
+})
+
+# Concentrations and the time to a dropout of 40 subjects whose hazard grows with the concentration.
+joint_data <- function(n = 40) {
+  set.seed(3)
+  rows <- lapply(seq_len(n), function(i) {
+    p <- list(ka = 1.1, cl = 2 * exp(0.3 * rnorm(1)), v = 15)
+    dose <- c(50, 100, 200)[1 + i %% 3]
+    cp <- function(t) vapply(t, one_compartment, numeric(1L), doses = c(0, 24), p = p, amount = dose)
+    H <- function(to) stats::integrate(function(t) 0.01 * exp(0.35 * cp(t)), 0, to, subdivisions = 500)$value
+    mark <- rexp(1)
+    out <- H(48) > mark
+    end <- if (out) uniroot(function(t) H(t) - mark, c(1e-6, 48))$root else 48
+    times <- c(1, 3, 8, 23, 30, 47)
+    data.frame(
+      id = i, time = c(0, 24, times, end), amt = c(dose, dose, rep(0, 7)), evid = rep(1:0, c(2, 7)),
+      y = c(NA, NA, cp(times) * exp(0.1 * rnorm(6)), NA), ev = c(rep(NA, 8), as.numeric(out))
+    )
+  })
+  data <- do.call(rbind, rows)
+  data[order(data$id, data$time, -data$evid), ]
+}
+
+joint_model <- function() {
+  nlme_model(
+    fixed(ka = positive(1), tcl = positive(2), v = positive(12), h0 = positive(0.02), b = 0.1, o = positive(0.2), s = positive(0.1)),
+    random(e ~ normal(0, o) | id), {
+      cp <- linear_compartments(cl = tcl * exp(e), v = v, ka = ka)
+      y ~ lognormal(log(cp), s)
+      ev ~ event(h0 * exp(b * cp))
+    }
+  )
+}
+
+test_that("concentrations and events are fitted together, and the fit does what others do", {
+  skip_on_cran()
+  data <- joint_data()
+  fit <- fit_nlme(joint_model(), data, saem(), id = "id", time = "time", seed = 1, progress = FALSE)
+  expect_identical(fit$status$code, "converged")
+  # The truth of the simulation lies within three standard errors.
+  truth <- c(ka = 1.1, tcl = 2, v = 15, h0 = 0.01, b = 0.35, o = 0.3, s = 0.1)
+  z <- (fit$parameters$estimate - truth) / sqrt(diag(vcov(fit)))
+  # The log-likelihood is that of densities integrated over the effect.
+  values <- as.list(stats::setNames(fit$parameters$natural, fit$parameters$name))
+  exact <- sum(vapply(unique(data$id), function(i) {
+    d <- data[data$id == i, ]
+    total <- function(e) {
+      cp <- function(t) vapply(t, one_compartment, numeric(1L),
+        doses = c(0, 24), p = list(ka = values$ka, cl = values$tcl * exp(e), v = values$v), amount = d$amt[1L]
+      )
+      rate <- function(t) values$h0 * exp(values$b * cp(t))
+      end <- max(d$time[!is.na(d$ev)])
+      H <- sum(mapply(function(a, b) if (b > a) stats::integrate(rate, a, b)$value else 0, c(0, 24), c(min(24, end), end)))
+      seen <- !is.na(d$y)
+      sum(dlnorm(d$y[seen], log(cp(d$time[seen])), values$s, log = TRUE)) - H +
+        (if (any(d$ev %in% 1)) log(rate(end)) else 0) + dnorm(e, 0, values$o, log = TRUE)
+    }
+    mode <- optimize(total, c(-2, 2), maximum = TRUE, tol = 1e-8)
+    f <- function(e) exp(vapply(e, total, numeric(1L)) - mode$objective)
+    log(stats::integrate(f, mode$maximum - 0.5, mode$maximum + 0.5, rel.tol = 1e-8)$value) + mode$objective
+  }, numeric(1L)))
+  expect_equal(as.numeric(logLik(fit)), exact, tolerance = 1e-4)
+  by_vem <- fit_nlme(joint_model(), data, vem(), id = "id", time = "time", seed = 1, progress = FALSE)
+  expect_equal(unname(fixef(by_vem)), unname(fixef(fit)), tolerance = 1e-2)
+  # Predicted is the probability of an event since the row before.
+  new <- data.frame(id = 1, time = c(0, 5, 30), amt = c(100, 0, 0), evid = c(1, 0, 0))
+  H <- function(a, b) {
+    stats::integrate(function(t) {
+      values$h0 * exp(values$b * vapply(t, one_compartment, numeric(1L), doses = 0, p = list(ka = values$ka, cl = values$tcl, v = values$v)))
+    }, a, b, rel.tol = 1e-10)$value
+  }
+  shown <- predict(fit, new, level = 0)
+  expect_equal(unname(shown[2:3, "ev"]), 1 - exp(-c(H(0, 5), H(5, 30))), tolerance = 1e-4)
+  # The share of drawn events is that probability.
+  many <- new[rep(1:3, 300), ]
+  many$id <- rep(1:300, each = 3)
+  drawn <- simulate(joint_model(), nsim = 4, seed = 2, data = many, id = "id", time = "time", start = c(values, list(o = 1e-6)))
+  share <- tapply(drawn$ev, drawn$time, mean)
+  expect_true(is.na(share[["0"]]))
+  expect_lt(max(abs(share[c("5", "30")] - shown[2:3, "ev"])), 0.05)
+  expect_s3_class(plot(fit), "ggplot")
+  expect_output(print(summary(fit)), "3 states")
+  expect_s3_class(health(fit), "nlme_health")
+  path <- withr::local_tempfile()
+  saveRDS(fit, path)
+  again <- fit_nlme(data = data, start_from = readRDS(path), seed = 2, progress = FALSE)
+  expect_equal(unname(fixef(again)), unname(fixef(fit)), tolerance = 1e-2)
+})

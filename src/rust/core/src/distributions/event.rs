@@ -11,13 +11,13 @@ use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 
 /// `H` of a hazard that is written in the time of the row, `time`; `previous`: that of the row before. `panels`: how finely
-/// an interval is divided where there is no closed form.
+/// an interval is divided where there is no closed form, which the second value tells.
 pub fn cumulative(
     g: &mut Graph,
     hazard: Node,
     [time, previous]: [Node; 2],
     panels: usize,
-) -> Node {
+) -> (Node, bool) {
     hazard::integral(g, (hazard, time), (previous, time), panels)
 }
 

@@ -57,6 +57,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         covariates: scope.covariates,
         outcomes,
         assigned,
+        ruled: scope.ruled,
         control: control(&spec.ode, !equations.is_empty())?,
         equations,
     };

@@ -43,7 +43,9 @@ impl Scope {
         let source = Source::PreviousTime(column);
         let (_, previous) = self.sourced(".previous_time", source, text);
         let (g, panels) = (&mut self.graph, self.panels);
-        let cumulative = event::cumulative(g, hazard, [time, previous], panels);
+        let (cumulative, ruled) = event::cumulative(g, hazard, [time, previous], panels);
+        self.ruled |= ruled;
+        let g = &mut self.graph;
         Ok(event::density(g, y, hazard, cumulative))
     }
 

@@ -63,7 +63,9 @@ pub struct Model {
     pub assigned: Vec<(String, Vec<Node>)>,
     /// The differential equations, in the order of compartment numbers; empty without.
     pub equations: Vec<Equation>,
-    /// How they are solved.
+    /// Whether a hazard without a closed form is integrated by a rule.
+    pub ruled: bool,
+    /// How the equations are solved.
     pub control: crate::ode::Control,
 }
 

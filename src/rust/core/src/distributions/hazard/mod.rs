@@ -13,13 +13,14 @@ use self::terms::Reader;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
 
-/// `int_from^to hazard dt`, where `hazard` is written in the node `time`; `panels`: how finely a rule divides an interval.
+/// `int_from^to hazard dt`, where `hazard` is written in the node `time`, and whether a rule was needed; `panels`: how
+/// finely it divides an interval.
 pub fn integral(
     g: &mut Graph,
     (hazard, time): (Node, Node),
     (from, to): (Node, Node),
     panels: usize,
-) -> Node {
+) -> (Node, bool) {
     let whole = Span {
         from,
         to,
@@ -29,25 +30,35 @@ pub fn integral(
     if choices.is_empty() {
         return over(g, hazard, time, whole, panels);
     }
-    let parts: Vec<Node> = pieces::spans(g, &choices, whole)
+    let parts: Vec<(Node, bool)> = pieces::spans(g, &choices, whole)
         .into_iter()
         .map(|piece| {
             let hazard = pieces::decided(g, hazard, time, &choices, piece);
             over(g, hazard, time, piece, panels)
         })
         .collect();
-    g.sum(&parts)
+    let ruled = parts.iter().any(|(_, ruled)| *ruled);
+    let parts: Vec<Node> = parts.into_iter().map(|(part, _)| part).collect();
+    (g.sum(&parts), ruled)
 }
 
 /// The integral over a span on which no choice turns.
-fn over(g: &mut Graph, hazard: Node, time: Node, span: Span, panels: usize) -> Node {
+fn over(
+    g: &mut Graph,
+    hazard: Node,
+    time: Node,
+    span: Span,
+    panels: usize,
+) -> (Node, bool) {
     let mut reader = Reader::new(g, time);
-    Parts {
+    let mut parts = Parts {
         reader: &mut reader,
         span,
         panels,
-    }
-    .integral(hazard)
+        ruled: false,
+    };
+    let integral = parts.integral(hazard);
+    (integral, parts.ruled)
 }
 
 /// Integrates a hazard part by part: factors and choices that do not depend on time stand before the integral.
@@ -55,6 +66,7 @@ struct Parts<'r, 'g> {
     reader: &'r mut Reader<'g>,
     span: Span,
     panels: usize,
+    ruled: bool,
 }
 
 impl Parts<'_, '_> {
@@ -119,6 +131,7 @@ impl Parts<'_, '_> {
     }
 
     fn by_rule(&mut self, node: Node) -> Node {
+        self.ruled = true;
         let time = self.reader.time;
         rule::integral(self.reader.g, node, time, self.span, self.panels)
     }

@@ -20,9 +20,9 @@ use crate::ir::op::Binary;
 const NODES: usize = 20;
 /// Step of the double exponential rule, and the first and the last of its nodes: `t^-0.9` is cut off at `1e-10` of its
 /// integral, and what lies behind the last node is below rounding.
-const STEP: f64 = 0.3;
-const FIRST: i32 = -17;
-const LAST: i32 = 10;
+const STEP: f64 = 0.25;
+const FIRST: i32 = -20;
+const LAST: i32 = 12;
 /// The first part of the interval, as a part of a panel.
 const GRADED: f64 = 0.125;
 
