@@ -336,7 +336,12 @@ impl Scope {
         let needed = self.graph.reachable(&[node]);
         let mut nodes = self.graph.nodes().filter(|n| needed[n.index()]);
         nodes.find_map(|n| match self.graph.op(n) {
-            Op::State(k) => (self.states.list.get(k as usize)).map(|state| state.name.as_str()),
+            Op::State(k) => {
+                let state = self.states.list.get(k as usize)?;
+                // Of what adds up a hazard nobody knows the name.
+                let read = state.rhs.filter(|_| state.hazard.is_some());
+                read.map_or(Some(state.name.as_str()), |rhs| self.reads_state(rhs))
+            }
             _ => None,
         })
     }

@@ -107,6 +107,6 @@ mod tests {
             }
         }
         let error = integrate(1, |x| 1.0 / (0.01 + x)) - (1.01f64 / 0.01).ln();
-        assert!(error.abs() < 1e-10, "{error}");
+        assert!(error.abs() < 1e-6, "{error}");
     }
 }
