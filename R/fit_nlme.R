@@ -69,6 +69,7 @@
 #' * `SS`: 1 says that the dose is the last of infinitely many, `II` apart, which take the place of what
 #'   was there; 2 that they are added to it. A rate without amount and `II` is a constant infusion
 #'   at steady state, which ends at its record. With `alag(state)` all those doses are late.
+#'   States that only add up, areas under curves say, begin anew at such a dose with `SS = 1`.
 #'
 #' A missing value is 0. Of one time, rows keep their order in the data frame: an observation
 #' above a dose is before it. Additional and lagged doses that fall on the time of a row come before

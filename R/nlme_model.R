@@ -39,7 +39,7 @@
 #'   value carried forward), `"next"` (the value of the record that ends an interval, as
 #'   in NONMEM), `"linear"`, `"cubic_spline"` or `"akima"`. At a record it
 #'   has the value of the record, which is all that models without differential equations
-#'   read; a hazard, which would need the course, refuses it.
+#'   read; a hazard that reads no state, which would need the course, refuses it.
 #'
 #' @section Random effects:
 #' `random()` takes formulas `name ~ distribution | group`. The distribution is
@@ -96,11 +96,8 @@
 #' * categories: `bernoulli(prob)` of 0 and 1; `categorical(probs)` of `1..K`, the
 #'   probabilities being divided by their sum; `ordered(eta, cutpoints)` of `1..K`
 #'   with `P(y <= k) = plogis(cutpoints[k] - eta)`;
-#' * times to events: `event(hazard)`, the hazard a function of the time `t`. The
-#'   column is 1 at the time of an event, 0 at a time up to which there was none; the
-#'   hazard is integrated from the subject's previous row (0 before the first), in
-#'   closed form where it is a sum of powers and exponentials of `t`, else by
-#'   Gauss-Legendre quadrature with 20 nodes. Covariates in it have the values of the row;
+#' * times to events: `event(hazard)`, the hazard a function of the time `t` and of states of
+#'   differential equations, see the section on hazards;
 #' * series: `hmm()`, `continuous_time_hmm()`, `markov()`, `continuous_time_markov()`,
 #'   see the section on Markov chains;
 #' * any other: `custom(log_density)`.
@@ -147,6 +144,26 @@
 #' `lognormal`, `box_cox`, `yeo_johnson`, `logit_normal`, `probit_normal`, `exponential`, `weibull`,
 #' `logistic` and `laplace`; outcomes of other
 #' families are left as they are by the columns.
+#'
+#' @section Hazards:
+#' The column of `event(hazard)` is 1 at the time of an event, 0 at a time up to which there was none. The
+#' hazard is integrated from the subject's previous row that holds the outcome, from time 0 before the first, so
+#' that rows of a subject are single or repeated events, or tell in which interval there was none. Covariates in
+#' it have the value of the row since the row before. A hazard of 0 up to some time is delayed entry, as in
+#' `event(ifelse(t > entry, h, 0))`, and a column with the time of the event before makes gap times, as in
+#' `event(k / s * ((t - last) / s)^(k - 1))`.
+#'
+#' Sums of powers and exponentials of `t`, and of `t` less a value of the row or the subject, are integrated in
+#' closed form, also where they begin at infinity, and piece by piece where they change at a time:
+#' `ifelse(t < c, a, b)`, `max(t - c, 0)`, `abs(t - c)`. The rest is integrated by a rule that bears any beginning:
+#' its nodes close up to the start of the interval (double exponential), later ones are Gauss and Legendre's. A
+#' fit compares it with one of twice the panels, takes as many as change nothing, and warns where that does not
+#' come to an end.
+#'
+#' A hazard may read states and the concentration of `linear_compartments()`, as in
+#' `ev ~ event(h0 * exp(beta * cp))`: it is integrated with the equations. It goes on over resets and doses at steady state, and begins at
+#' time 0, or at the subject's first record where the equations begin there; doses may come before time 0.
+#' Covariates of which `covariates()` says how they run have that course.
 #'
 #' @section Markov chains:
 #' `y ~ hmm(transition, emissions, initial)` is an outcome whose distribution
@@ -209,6 +226,10 @@
 #' given instead: `k`, `k12`, `k21`, `k13`, `k31` with the volume `v`. Other names are `v1`
 #' and `vc` for `v`, `vp` for `v2`, `vp2` for `v3`, `kel` for `k`. Its states take statements
 #' such as `f(depot)` and may be read by further equations.
+#'
+#' A state that only adds up, `d/dt(auc) <- central / v`, has no steady value: a dose with `SS = 1` sets it to
+#' its initial value, as a reset does, and one with `SS = 2` leaves it as it is. Doses at steady state into it
+#' are errors.
 #'
 #' [ode_control()] sets tolerances and solver.
 #'

@@ -10,6 +10,7 @@ model_fields <- function(spec) {
   fields <- list(
     censoring = isTRUE(spec$censoring),
     n_doses = max(spec$n_doses, 0L),
+    hazard_panels = max(spec$hazard_panels, 1L),
     clocks = I(as.character(spec$clocks)),
     parameters = lapply(spec$parameters, parameter_fields),
     random = lapply(spec$random, function(block) {

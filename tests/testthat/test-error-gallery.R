@@ -177,7 +177,6 @@ gallery <- list(
   "an effect that reads a state" = quote(
     flowing(NULL, random = quote(random(eta ~ normal(central, omega) | id)))
   ),
-  "a hazard of a state" = quote(flowing(event_at ~ event(exp(eta) * central))),
   "a chain of a state" = quote(flowing({
     p <- plogis(central)
     z ~ markov(rbind(c(p, 1 - p), c(0.5, 0.5)), c(0.5, 0.5))

@@ -83,7 +83,7 @@ test_that("doses that are missing, and properties of doses without one, are spok
   expect_match(made$warnings, "`dur(depot)` changes nothing", fixed = TRUE, all = FALSE)
 })
 
-test_that("a state that only adds up has no value beside doses at steady state, and that is said", {
+test_that("a dose at steady state into a state that only adds up is refused", {
   model <- nlme_model(
     fixed(k = positive(0.1), s = positive(1)), random(eta ~ normal(0, 0.1) | id),
     {
@@ -95,9 +95,11 @@ test_that("a state that only adds up has no value beside doses at steady state, 
   data <- data.frame(
     id = rep(1:2, each = 3), time = c(0, 6, 12), amt = c(100, 0, 0), ii = c(12, 0, 0), y = c(NA, 80, 50)
   )
-  error <- tryCatch(check_data(model, transform(data, ss = c(1, 0, 0))), error = identity)
+  into <- transform(data, ss = c(1, 0, 0), cmt = c(2, 0, 0))
+  error <- tryCatch(check_data(model, into), error = identity)
   expect_equal(error$reason, "no_steady_state")
-  expect_match(error$problem, "`auc` only adds up", fixed = TRUE)
+  expect_match(error$problem, "goes into `auc`, which only adds up", fixed = TRUE)
+  expect_s3_class(check_data(model, transform(into, cmt = c(1, 0, 0))), "nlme_data_report")
   # The area of a single dose is a value like any other.
   expect_s3_class(check_data(model, transform(data, ii = 0)), "nlme_data_report")
 })

@@ -97,6 +97,7 @@ fn system(graph: Graph, names: &[&str], n_inputs: usize) -> System {
         rhs: Vec::new(),
         initial: vec![None; names.len()],
         dosing: vec![Dosing::default(); names.len()],
+        accrual: Vec::new(),
         varied: false,
         n_inputs,
         flow: vec![None; names.len()],

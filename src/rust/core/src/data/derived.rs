@@ -27,7 +27,23 @@ pub fn derive(
         match model.columns[i].source {
             Source::PreviousTime(outcome) => {
                 let time = event_times(model, frame, outcome)?;
-                columns[i] = previous_times(rows, &columns[time], &columns[outcome as usize]);
+                let time = &columns[time];
+                let before = before(rows, &columns[outcome as usize], events);
+                columns[i] = before
+                    .iter()
+                    .map(|row| row.map_or(0.0, |row| time[row]))
+                    .collect();
+            }
+            Source::Ahead(outcome) => {
+                let own = position(model, Source::Data, &model.columns[i].name).unwrap_or(i);
+                columns[i] = ahead(rows, &columns[own], &columns[outcome as usize], events);
+            }
+            Source::AtRisk(outcome) => {
+                columns[i] = at_risk(
+                    frame,
+                    &columns[outcome as usize],
+                    &model.columns[i].statement,
+                )?;
             }
             Source::Censoring => censor(model, frame, i, columns)?,
             Source::TimeStep => {
@@ -88,37 +104,73 @@ fn event_times(model: &Model, frame: &Frame, outcome: u32) -> Result<usize> {
         }
     }
     let time = position(model, Source::Data, "t").unwrap_or_default();
-    let values = &frame.column("t", text, &[])?;
-    if let Some(row) = values.iter().position(|t| *t < 0.0) {
-        return Err(Error::data(
-            "negative_time",
-            format!(
-                "The time is {}; events are counted from time 0.",
-                values[row]
-            ),
-        )
-        .at(frame.place(row))
-        .field("row", row + 1)
-        .hint("Shift the times of the subject so that observation starts at 0."));
+    let values = frame.column("t", text, &[])?;
+    match values.iter().position(|t| *t < 0.0) {
+        Some(row) => Err(negative_time(frame, row, values[row])
+            .hint("Shift the times of the subject so that observation starts at 0.")),
+        None => Ok(time),
     }
-    Ok(time)
 }
 
-/// For each row the time of the subject's last row before it that holds a value; every row does if none has a value,
-/// as in data for predictions.
-fn previous_times(rows: &[Vec<usize>], time: &[f64], values: &[f64]) -> Vec<f64> {
+fn negative_time(frame: &Frame, row: usize, time: f64) -> Error {
+    let problem = format!("The time is {time}; events are counted from time 0.");
+    Error::data("negative_time", problem)
+        .at(frame.place(row))
+        .field("row", row + 1)
+}
+
+/// 1 from time 0 on. `values`: the outcome.
+fn at_risk(frame: &Frame, values: &[f64], text: &str) -> Result<Vec<f64>> {
+    let time = frame.column("t", text, &[])?;
+    let mut early = (0..values.len()).filter(|row| time[*row] < 0.0 && !values[*row].is_nan());
+    match early.next() {
+        Some(row) => Err(negative_time(frame, row, time[row]).hint(
+            "Shift the times of the subject so that observation starts at 0; its doses may come before.",
+        )),
+        None => Ok(time.iter().map(|t| f64::from(u8::from(*t >= 0.0))).collect()),
+    }
+}
+
+/// Which rows hold a value; every row that may hold one does if none has a value, as in data for predictions.
+fn holds(values: &[f64], events: Option<&Events>) -> Vec<bool> {
     let none = values.iter().all(|y| y.is_nan());
-    let mut previous = vec![0.0; values.len()];
+    let may = |row: usize| events.is_none_or(|events| events.observed[row]);
+    let each = values.iter().enumerate();
+    each.map(|(row, y)| !y.is_nan() || none && may(row))
+        .collect()
+}
+
+/// For each row what a column holds at the first row from there on at which the outcome is present; behind the last of
+/// these what it holds itself.
+fn ahead(rows: &[Vec<usize>], own: &[f64], outcome: &[f64], events: Option<&Events>) -> Vec<f64> {
+    let holds = holds(outcome, events);
+    let mut values = own.to_vec();
     for list in rows {
-        let mut last = 0.0;
+        let mut next = None;
+        for row in list.iter().rev() {
+            if holds[*row] {
+                next = Some(own[*row]);
+            }
+            values[*row] = next.unwrap_or(own[*row]);
+        }
+    }
+    values
+}
+
+/// For each row the subject's last row before it that holds a value.
+pub fn before(rows: &[Vec<usize>], values: &[f64], events: Option<&Events>) -> Vec<Option<usize>> {
+    let holds = holds(values, events);
+    let mut before = vec![None; values.len()];
+    for list in rows {
+        let mut last = None;
         for row in list {
-            previous[*row] = last;
-            if none || !values[*row].is_nan() {
-                last = time[*row];
+            before[*row] = last;
+            if holds[*row] {
+                last = Some(*row);
             }
         }
     }
-    previous
+    before
 }
 
 /// Join the columns of `CENS` (at `kind`) and `LIMIT`: a limit turns 1 into 2 and -1 into -2; no limit is written 0.

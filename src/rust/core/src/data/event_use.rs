@@ -53,58 +53,41 @@ pub fn check(model: &Model, events: &Events) -> Result<()> {
     )))
 }
 
-/// Refuse doses at steady state beside a state that only adds up, an area under a curve say: it has no steady value.
+/// Refuse doses at steady state into a state that only adds up: repeated doses lead it nowhere.
 ///
 /// # Errors
-/// Such a state, with the first record of such a dose.
+/// The first record of such a dose.
 pub fn check_steady(model: &Model, events: &Events) -> Result<()> {
-    let steady = |event: &&Event| {
-        let kind = &event.kind;
-        matches!(
-            kind,
-            EventKind::Dose {
-                steady: Some(_),
-                ..
-            }
-        )
+    let sums = model.sums();
+    let grows = |event: &Event| match &event.kind {
+        EventKind::Dose {
+            state,
+            steady: Some(_),
+            ..
+        } if sums[*state] => Some((*state, event.time)),
+        _ => None,
     };
     let mut all = events.schedules.iter().flat_map(|s| &s.events);
-    let (Some(dose), Some(k)) = (all.find(steady), adding(model)) else {
+    let Some((state, time)) = all.find_map(grows) else {
         return Ok(());
     };
-    let equation = &model.equations[k];
+    let equation = &model.equations[state];
     let name = &equation.name;
-    Err(Error::data(
-        "no_steady_state",
-        format!(
-            "The state `{name}` only adds up: beside the dose at steady state at time {} it has no value.",
-            dose.time
-        ),
-    )
-    .at(&equation.text)
-    .field("name", name)
-    .hint(format!(
-        "Write the doses before it out with II and ADDL, or leave `{name}` out."
-    )))
-}
-
-/// A state that no equation reads, its own included, and into which something flows.
-fn adding(model: &Model) -> Option<usize> {
-    let graph = &model.graph;
-    let rates: Vec<_> = model.equations.iter().map(|e| e.rhs).collect();
-    let needed = graph.reachable(&rates);
-    let is_read = |k: usize| {
-        let mut nodes = graph.nodes();
-        nodes.any(|n| needed[n.index()] && matches!(graph.op(n), Op::State(s) if s as usize == k))
-    };
-    let is_zero = |k: usize| matches!(graph.op(rates[k]), Op::Constant(c) if c == 0.0);
-    (0..rates.len()).find(|k| !is_read(*k) && !is_zero(*k))
+    let problem = format!(
+        "The dose at steady state at time {time} goes into `{name}`, which only adds up: it comes to no steady state."
+    );
+    Err(Error::data("no_steady_state", problem)
+        .at(&equation.text)
+        .field("name", name)
+        .hint("Write such doses out with II and ADDL, or name another state in CMT."))
 }
 
 /// Whether anything may flow into empty states. Values are as good as any others but where there is a choice.
 fn flows_in(model: &Model) -> bool {
     let graph = &model.graph;
-    let rates: Vec<_> = model.equations.iter().map(|e| e.rhs).collect();
+    // A hazard may add up while nothing flows.
+    let equations = model.equations.iter().filter(|e| e.hazard.is_none());
+    let rates: Vec<_> = equations.map(|e| e.rhs).collect();
     let needed = graph.reachable(&rates);
     if graph
         .nodes()
@@ -137,7 +120,7 @@ fn doses(events: &Events) -> impl Iterator<Item = (usize, Course)> + '_ {
 /// Say which properties of doses no record has a use for.
 pub fn unused(model: &Model, events: &Events) -> Vec<String> {
     let each = model.equations.iter().enumerate();
-    let each = each.filter(|(_, equation)| equation.feed.is_none());
+    let each = each.filter(|(_, equation)| equation.feed.is_none() && equation.hazard.is_none());
     let into = |state: usize| model.equations[state].feed.map_or(state, |feed| feed.owner);
     each.flat_map(|(k, equation)| {
         unused_of(equation, |is| {

@@ -2,7 +2,7 @@
 
 mod cells;
 pub mod covariates;
-mod derived;
+pub mod derived;
 mod dose_clock;
 mod event_check;
 mod event_record;

@@ -10,10 +10,19 @@ use super::Density;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 
-/// `times`: the row's time, in which the hazard is written, and that of the previous row.
-pub fn density(g: &mut Graph, y: Node, hazard: Node, times: [Node; 2]) -> Density {
-    let [time, previous] = times;
-    let cumulative = hazard::integral(g, hazard, time, previous, time);
+/// `H` of a hazard that is written in the time of the row, `time`; `previous`: that of the row before. `panels`: how finely
+/// an interval is divided where there is no closed form, which the second value tells.
+pub fn cumulative(
+    g: &mut Graph,
+    hazard: Node,
+    [time, previous]: [Node; 2],
+    panels: usize,
+) -> (Node, bool) {
+    hazard::integral(g, (hazard, time), (previous, time), panels)
+}
+
+/// `hazard`: at the row; `cumulative`: since the row before.
+pub fn density(g: &mut Graph, y: Node, hazard: Node, cumulative: Node) -> Density {
     let log_hazard = g.ln(hazard);
     let event = times_log(g, y, log_hazard);
     let minus = g.neg(cumulative);

@@ -33,6 +33,41 @@ pub fn change(joint: &Joint, theta: &[f64], points: &Points) -> Result<Option<f6
     Ok(change.is_finite().then_some(change))
 }
 
+/// How much it changes with another way of computing the same model.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn between(
+    joint: &Joint,
+    other: &Joint,
+    theta: &[f64],
+    points: &Points,
+) -> Result<Option<f64>> {
+    if !theta.iter().all(|x| x.is_finite()) {
+        return Ok(None);
+    }
+    let change = total(other, theta, points)? - total(joint, theta, points)?;
+    Ok(change.is_finite().then_some(change))
+}
+
+/// Whether the log density at the starting values and the means of the effects changes plainly.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn differ_at_start(joint: &Joint, other: &Joint) -> Result<bool> {
+    let (theta, points) = (&joint.theta.start, means(joint));
+    let (now, then) = (total(joint, theta, &points)?, total(other, theta, &points)?);
+    let change = (then - now).abs();
+    Ok(!change.is_nan() && change > CHANGE.max(PART * then.abs()))
+}
+
+/// Effects at their means, at the starting values.
+fn means(joint: &Joint) -> Points {
+    let each = joint.parts.iter();
+    let means = each.map(|part| Means::new(part, &part.layout(1), &joint.theta.start).values);
+    joint.points(means.collect())
+}
+
 /// The problem with tolerances that suffice at its starting values and the means of its effects, where its own plainly
 /// do not: a fit would climb errors of the solver.
 ///
@@ -43,17 +78,8 @@ pub fn at_start(mut joint: Joint) -> Result<Joint> {
         if joint.main().solution_error() <= 0.0 {
             break;
         }
-        let theta = &joint.theta.start;
-        let each = joint.parts.iter();
-        let means = each.map(|part| Means::new(part, &part.layout(1), theta).values);
-        let points = joint.points(means.collect());
         let finer = finer(&joint);
-        let (now, then) = (
-            total(&joint, theta, &points)?,
-            total(&finer, theta, &points)?,
-        );
-        let change = (then - now).abs();
-        if change.is_nan() || change <= CHANGE.max(PART * then.abs()) {
+        if !differ_at_start(&joint, &finer)? {
             break;
         }
         joint = finer;

@@ -22,6 +22,9 @@ pub struct Specification {
     /// The most doses a subject of the data gets, for input functions that count them.
     #[serde(default)]
     pub n_doses: usize,
+    /// How finely intervals are divided over which a hazard without a closed form is integrated; 0 is as 1.
+    #[serde(default)]
+    pub hazard_panels: usize,
     /// Which of `tad`, `tsld` and `tafd` are no columns of the data, so that they are times since doses.
     #[serde(default, deserialize_with = "texts")]
     pub clocks: Vec<String>,

@@ -19,6 +19,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let mut scope = Scope::new();
     scope.censoring = spec.censoring;
     scope.n_doses = spec.n_doses;
+    scope.panels = spec.hazard_panels.max(1);
     scope.clocks.clone_from(&spec.clocks);
     let mut parameters = Vec::new();
     let mut n_theta = 0;
@@ -56,6 +57,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         covariates: scope.covariates,
         outcomes,
         assigned,
+        ruled: scope.ruled,
         control: control(&spec.ode, !equations.is_empty())?,
         equations,
     };

@@ -40,6 +40,7 @@ struct State {
     dosing: [Option<Node>; 4],
     /// For a hidden state what it is there for.
     feed: Option<Feed>,
+    hazard: Option<u32>,
 }
 
 impl States {
@@ -48,7 +49,8 @@ impl States {
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        let visible = self.list.iter().filter(|state| state.feed.is_none());
+        let shown = |state: &&State| state.feed.is_none() && state.hazard.is_none();
+        let visible = self.list.iter().filter(shown);
         visible.map(|state| state.name.as_str())
     }
 
@@ -77,8 +79,24 @@ impl States {
             initial: None,
             dosing: [None; 4],
             feed: None,
+            hazard: None,
         });
         Ok(())
+    }
+
+    /// Add the hidden state that adds up the hazard of the outcome in a column.
+    pub fn accrue(&mut self, (column, name): (u32, &str), rhs: Node, text: &str) -> usize {
+        self.list.push(State {
+            name: format!("cumulative hazard of {name}"),
+            text: text.to_string(),
+            linear: false,
+            rhs: Some(rhs),
+            initial: None,
+            dosing: [None; 4],
+            feed: None,
+            hazard: Some(column),
+        });
+        self.list.len() - 1
     }
 
     pub fn deriving(&self) -> Option<usize> {
@@ -108,6 +126,7 @@ impl States {
             initial: None,
             dosing: [None; 4],
             feed: Some(feed),
+            hazard: None,
         });
         self.list.len() - 1
     }
@@ -317,7 +336,12 @@ impl Scope {
         let needed = self.graph.reachable(&[node]);
         let mut nodes = self.graph.nodes().filter(|n| needed[n.index()]);
         nodes.find_map(|n| match self.graph.op(n) {
-            Op::State(k) => (self.states.list.get(k as usize)).map(|state| state.name.as_str()),
+            Op::State(k) => {
+                let state = self.states.list.get(k as usize)?;
+                // Of what adds up a hazard nobody knows the name.
+                let read = state.rhs.filter(|_| state.hazard.is_some());
+                read.map_or(Some(state.name.as_str()), |rhs| self.reads_state(rhs))
+            }
             _ => None,
         })
     }
@@ -402,6 +426,7 @@ impl State {
             rate,
             duration,
             feed: self.feed,
+            hazard: self.hazard,
             text: self.text.clone(),
         })
     }

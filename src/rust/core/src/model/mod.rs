@@ -11,6 +11,7 @@ pub mod covariance;
 mod covariates;
 mod declared;
 mod equations;
+mod event;
 mod index;
 mod inputs;
 mod matrix;
@@ -29,6 +30,7 @@ mod spread;
 mod start;
 mod statements;
 mod stick;
+mod sums;
 mod value;
 
 pub use compile::compile;
@@ -61,7 +63,9 @@ pub struct Model {
     pub assigned: Vec<(String, Vec<Node>)>,
     /// The differential equations, in the order of compartment numbers; empty without.
     pub equations: Vec<Equation>,
-    /// How they are solved.
+    /// Whether a hazard without a closed form is integrated by a rule.
+    pub ruled: bool,
+    /// How the equations are solved.
     pub control: crate::ode::Control,
 }
 
@@ -81,6 +85,9 @@ pub struct Equation {
     pub duration: Option<Node>,
     /// What takes doses of another state; `None` for a state of the user.
     pub feed: Option<Feed>,
+    /// For the hidden state that adds up a hazard the column of its outcome. At a row it is what came up since the
+    /// subject's row before that holds the outcome.
+    pub hazard: Option<u32>,
     pub text: String,
 }
 
@@ -125,6 +132,11 @@ pub struct Column {
 pub enum Source {
     /// The data column of that name.
     Data,
+    /// The same at the subject's next row at which the outcome in this column is present. Its value at a record holds
+    /// since the record before.
+    Ahead(u32),
+    /// 1 from time 0 on, where the outcome in this column can happen, else 0.
+    AtRisk(u32),
     /// Time of the subject's previous row at which the outcome in this column is present; 0 before the first.
     PreviousTime(u32),
     /// How an outcome value is censored: 0 not at all, 1 from above by itself, -1 from below by itself; 2 or -2 if there
@@ -280,7 +292,7 @@ impl Model {
         let n = self
             .equations
             .iter()
-            .take_while(|e| e.feed.is_none())
+            .take_while(|e| e.feed.is_none() && e.hazard.is_none())
             .count();
         &self.equations[..n]
     }

@@ -6,12 +6,10 @@ use super::random::{arguments, family};
 use super::scope::Scope;
 use super::spread::spread;
 use super::value::Value;
-use super::{sequence, CovariateKind, Outcome, Source, Support};
-use crate::distributions::{
-    self, categorical, event, lognormal, normal, ordered, transformed, Density,
-};
+use super::{sequence, Outcome, Support};
+use crate::distributions::{self, categorical, lognormal, normal, ordered, transformed, Density};
 use crate::error::{Error, Result};
-use crate::ir::graph::{Node, Op};
+use crate::ir::graph::Node;
 use crate::language::expression::Expression;
 use crate::language::words;
 
@@ -43,7 +41,7 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
             let density = ordered::density(&mut scope.graph, y, eta, &cuts);
             (Support::Category(count(cuts.len() + 1)), density)
         }
-        "event" => (Support::ZeroOne, event(scope, dist, (index, y), text)?),
+        "event" => (Support::ZeroOne, scope.event(dist, (index, y), text)?),
         "custom" => (Support::Real, custom(scope, dist, text)?),
         _ => scalar(scope, family, dist, y, text)?,
     };
@@ -209,58 +207,6 @@ fn vector(
         nodes[0]
     };
     Ok((before, nodes))
-}
-
-fn event(
-    scope: &mut Scope,
-    dist: &Expression,
-    (column, y): (u32, Node),
-    text: &str,
-) -> Result<Density> {
-    let hazard = arguments(dist, &["hazard"])?[0];
-    if scope.kind("t").is_some() {
-        return Err(Error::model(
-            "name_used_twice",
-            "`t` is a name of the model, but event() integrates the hazard over the time `t`.",
-        )
-        .field("name", "t")
-        .hint("Give the parameter, effect or variable another name."));
-    }
-    let (_, time) = scope.column("t", text);
-    let source = Source::PreviousTime(column);
-    let (_, previous) = scope.sourced(".previous_time", source, text);
-    let hazard = scope.scalar(hazard, text)?;
-    refuse_time_varying(scope, hazard)?;
-    Ok(event::density(
-        &mut scope.graph,
-        y,
-        hazard,
-        [time, previous],
-    ))
-}
-
-/// A hazard reads covariates at the row; one that is said to move between rows would be read wrongly without a word.
-fn refuse_time_varying(scope: &Scope, hazard: Node) -> Result<()> {
-    let needed = scope.graph.reachable(&[hazard]);
-    let reads = |column: u32| {
-        let mut nodes = scope.graph.nodes();
-        nodes.any(|n| needed[n.index()] && scope.graph.op(n) == Op::Data(column))
-    };
-    let moving = scope.covariates.iter().find(|covariate| {
-        matches!(covariate.kind, CovariateKind::TimeVarying(_)) && reads(covariate.column)
-    });
-    let Some(covariate) = moving else {
-        return Ok(());
-    };
-    let name = &scope.columns[covariate.column as usize].name;
-    Err(Error::model(
-        "time_varying_hazard",
-        format!("The hazard reads `{name}`, whose course between rows event() does not follow."),
-    )
-    .field("name", name)
-    .hint(format!(
-        "Take `{name}` out of covariates(): its value at a row then holds since the row before."
-    )))
 }
 
 fn custom(scope: &mut Scope, dist: &Expression, text: &str) -> Result<Density> {

@@ -18,6 +18,10 @@ pub struct Scope {
     pub censoring: bool,
     /// The most doses a subject gets into one state.
     pub n_doses: usize,
+    /// How finely an interval is divided over which a hazard without a closed form is integrated.
+    pub panels: usize,
+    /// Whether there is such a hazard.
+    pub ruled: bool,
     /// Times since doses that are no columns of the data.
     pub clocks: Vec<String>,
     /// Columns of which `covariates()` says something.
@@ -101,6 +105,8 @@ impl Scope {
             states: States::default(),
             censoring: false,
             n_doses: 0,
+            panels: 1,
+            ruled: false,
             clocks: Vec::new(),
         }
     }

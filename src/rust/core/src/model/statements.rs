@@ -59,10 +59,9 @@ fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()
     Ok(())
 }
 
-/// A hazard is integrated between rows, a chain moves from row to row: neither follows a state on its way.
+/// A chain moves from row to row and follows no state on its way.
 fn check_states(scope: &Scope, outcome: &Outcome) -> Result<()> {
-    let is_event = outcome.family == "event";
-    if !is_event && outcome.chain.is_none() {
+    if outcome.chain.is_none() {
         return Ok(());
     }
     let arguments = outcome.density.arguments.iter();
@@ -71,24 +70,14 @@ fn check_states(scope: &Scope, outcome: &Outcome) -> Result<()> {
         return Ok(());
     };
     let family = &outcome.family;
-    let error = Error::model(
+    Err(Error::model(
         "state_between_rows",
         format!(
             "`{family}()` reads the state `{state}`, whose course between rows it does not follow."
         ),
     )
-    .field("name", state);
-    Err(if is_event {
-        let column = &scope.columns[outcome.column as usize].name;
-        error.hint(format!(
-            "Write the cumulative hazard as a state, `d/dt(cumulative) <- hazard`; the first event of a subject is then \
-             `{column} ~ custom({column} * log(hazard) - cumulative)`."
-        ))
-    } else {
-        error.hint(
-            "Chains and differential equations may stand in one model, but not in each other.",
-        )
-    })
+    .field("name", state)
+    .hint("Chains and differential equations may stand in one model, but not in each other."))
 }
 
 impl Scope {

@@ -1,8 +1,10 @@
 //! Solve blocks of lanes for one choice of what is wanted.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::counts::Counts;
+use super::difference::{spread, subtract, subtract_slopes, Intervals};
 use super::dynamics::{Dynamics, Engine};
 use super::explicit::{self, Adjoint, Back, Explicit};
 use super::implicit::Implicit;
@@ -59,6 +61,8 @@ pub struct Recorded {
     /// Lanes that the implicit solver computed, and derivatives of their states by all inputs, `[row][state][input]`.
     others: Vec<(usize, Vec<f64>)>,
     failures: [Option<Failure>; LANES],
+    /// Of each lane.
+    intervals: Vec<Arc<Intervals>>,
 }
 
 type Failures = [Option<Failure>; LANES];
@@ -139,6 +143,9 @@ impl BlockSolver {
             self.counts.add_implicit();
         }
         drop(tasks);
+        for (l, which) in lanes.which.iter().enumerate() {
+            subtract(&lanes.met[*which].intervals, &self.wanted, l, rows);
+        }
         self.end(lanes, &failures, rows);
         self.give_back(scratch);
     }
@@ -179,12 +186,25 @@ impl BlockSolver {
             self.counts.add_implicit();
         }
         drop(tasks);
+        let values = Wanted {
+            states: self.wanted.states.clone(),
+            inputs: Vec::new(),
+        };
+        let each = lanes.which.iter().map(|which| &lanes.met[*which].intervals);
+        let intervals: Vec<Arc<Intervals>> = each.cloned().collect();
+        for (l, own) in intervals.iter().enumerate() {
+            subtract(own, &values, l, rows);
+        }
+        for (l, slopes) in &mut others {
+            subtract_slopes(&intervals[*l], &values, self.implicit.n_inputs(), slopes);
+        }
         self.end(lanes, &failures, rows);
         Recorded {
             scratch,
             n_lanes: lanes.which.len(),
             others,
             failures,
+            intervals,
         }
     }
 
@@ -202,7 +222,8 @@ impl BlockSolver {
             (&self.engine, &mut recorded.scratch.engine, all)
         {
             let (_, record, back) = &mut **memory;
-            adjoint.pull(isa, record, seeds, adjoints, back);
+            let handed = self.handed(&recorded.intervals, seeds);
+            adjoint.pull(isa, record, &handed, adjoints, back);
         }
         for (l, slopes) in &recorded.others {
             for (j, adjoint) in adjoints.iter_mut().enumerate() {
@@ -218,6 +239,18 @@ impl BlockSolver {
             }
         }
         self.give_back(recorded.scratch);
+    }
+
+    /// Adjoints of the states as they are solved, from those of what rows read of them.
+    fn handed<'s>(&self, intervals: &[Arc<Intervals>], seeds: &'s [Column]) -> Cow<'s, [Column]> {
+        if intervals.iter().all(|own| own.is_empty()) {
+            return Cow::Borrowed(seeds);
+        }
+        let mut handed = seeds.to_vec();
+        for (l, own) in intervals.iter().enumerate() {
+            spread(own, &self.wanted, l, &mut handed);
+        }
+        Cow::Owned(handed)
     }
 
     /// Lanes that the implicit solver has to compute.

@@ -25,6 +25,8 @@ pub struct Dynamics {
     pub(super) subjects: Vec<Subject>,
     /// For each row of the data frame.
     pub(super) records: Vec<RecordTime>,
+    /// States of which rows read what came up since an earlier row.
+    pub since: Vec<Since>,
     counts: Arc<Counts>,
     stiff: OnceLock<Arc<Stiff>>,
     /// Whether the implicit solver is asked first.
@@ -49,6 +51,13 @@ pub struct Subject {
 pub struct RecordTime {
     pub time: f64,
     pub position: usize,
+}
+
+/// A state of which a row of the data frame reads what came up since another row, or since the beginning.
+#[derive(Debug, Clone, Default)]
+pub struct Since {
+    pub state: usize,
+    pub row: Vec<Option<usize>>,
 }
 
 /// Who solves.
@@ -86,6 +95,7 @@ impl Dynamics {
             engine,
             subjects,
             records,
+            since: Vec::new(),
             counts: Arc::default(),
             stiff: OnceLock::new(),
             is_stiff: AtomicBool::new(engine == Engine::Implicit),
@@ -97,7 +107,10 @@ impl Dynamics {
     pub fn solved_by(&self, choose: impl Fn(&mut Control)) -> Self {
         let mut system = self.system.clone();
         choose(&mut system.control);
-        Self::new(system, self.subjects.clone(), self.records.clone())
+        Self {
+            since: self.since.clone(),
+            ..Self::new(system, self.subjects.clone(), self.records.clone())
+        }
     }
 
     pub(super) fn engine(&self) -> Engine {

@@ -1,6 +1,9 @@
 //! Say what the lanes of one block meet.
 
+use std::sync::Arc;
+
 use super::agenda::{Agenda, Observation};
+use super::difference::{intervals, Intervals};
 use super::dynamics::{Dynamics, Engine};
 use super::linear::Plan;
 use super::task::{Failure, LaneTask};
@@ -24,6 +27,7 @@ pub struct Lanes {
 pub(super) struct Met {
     pub subject: usize,
     observations: Vec<Observation>,
+    pub intervals: Arc<Intervals>,
     /// Made once where they do not depend on inputs.
     pub stops: Stops,
     pub failure: Option<Failure>,
@@ -42,6 +46,7 @@ impl Lanes {
                 all.met.push(Met {
                     subject: *subject,
                     observations: observations(dynamics, rows),
+                    intervals: Arc::new(intervals(dynamics, rows)),
                     ..Met::default()
                 });
                 all.met.len() - 1

@@ -25,6 +25,8 @@ pub struct System {
     /// For each state the input that holds its initial value; `None` is zero.
     pub initial: Vec<Option<usize>>,
     pub dosing: Vec<Dosing>,
+    /// For each state whether it only adds up; states beyond the end of the list do not.
+    pub accrual: Vec<Accrual>,
     /// Whether other inputs say so at some records.
     pub varied: bool,
     pub n_inputs: usize,
@@ -35,6 +37,35 @@ pub struct System {
     /// How each signal runs between its records.
     pub signals: Vec<Interpolation>,
     pub control: Control,
+}
+
+/// Whether a state only adds up what flows into it, as an area under a curve does: repeated doses lead it nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Accrual {
+    /// It does not.
+    #[default]
+    None,
+    /// It does, from its initial value on at a steady state that takes the place of what was there, as at a reset.
+    Anew,
+    /// It goes on over resets and steady states.
+    Lasting,
+}
+
+impl System {
+    /// States that keep their value while the steady state of the others is found.
+    pub fn held(&self) -> Vec<bool> {
+        self.accruing(|accrual| accrual != Accrual::None)
+    }
+
+    /// States that resets and steady states leave alone.
+    pub fn lasting(&self) -> Vec<bool> {
+        self.accruing(|accrual| accrual == Accrual::Lasting)
+    }
+
+    fn accruing(&self, is: impl Fn(Accrual) -> bool) -> Vec<bool> {
+        let of = |k: usize| self.accrual.get(k).copied().unwrap_or_default();
+        (0..self.states.len()).map(|k| is(of(k))).collect()
+    }
 }
 
 pub const TIME: u32 = 0;

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::equations::Equations;
+use super::equations::{interpolation, Equations};
 use super::normal_form::RowLeaves;
-use crate::data::{DoseClock, Records};
+use crate::data::{derived, DoseClock, Records};
 use crate::ir::graph::Node;
 use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::language::specification::Interpolation;
 use crate::model::{Column, Model, Source};
-use crate::ode::{Dynamics, RecordTime, Signals, Subject};
+use crate::ode::{Dynamics, RecordTime, Signals, Since, Subject};
 
 impl Equations {
     /// The equations with what they meet in each subject.
-    pub(super) fn dynamics(self, records: &Records) -> Dynamics {
+    pub(super) fn dynamics(self, model: &Model, records: &Records) -> Dynamics {
         // Imagined data have no records.
         let none = Arc::default();
         let events = records.events.as_ref().unwrap_or(&none);
@@ -41,8 +42,26 @@ impl Equations {
             position: *position,
         });
         let times = times.collect();
-        Dynamics::new(self.system, subjects, times)
+        let mut dynamics = Dynamics::new(self.system, subjects, times);
+        dynamics.since = since(model, records);
+        dynamics
     }
+}
+
+/// For each hidden state that adds up a hazard the row at which every interval of a row began.
+fn since(model: &Model, records: &Records) -> Vec<Since> {
+    let each = model.equations.iter().enumerate();
+    let hazards = each.filter_map(|(state, equation)| Some((state, equation.hazard?)));
+    hazards
+        .map(|(state, column)| Since {
+            state,
+            row: derived::before(
+                &records.rows,
+                &records.columns[column as usize],
+                records.events.as_deref(),
+            ),
+        })
+        .collect()
 }
 
 /// Values of all signals at a time that has no record.
@@ -63,17 +82,23 @@ impl Between {
     }
 }
 
-/// At additional doses, where the time of the last dose jumps: the other columns have what their last record says.
+/// At additional doses, where the time of the last dose jumps, and at time 0, from which on events can happen. The other
+/// columns have what their last record says or, if they look ahead, the next one.
 pub(super) fn signals_between(
     model: &Model,
     records: &Records,
     signals: &[Node],
 ) -> Vec<Vec<Between>> {
     let jumps = |column: &Column| matches!(column.source, Source::LastDose(_));
+    let begins = |column: &Column| matches!(column.source, Source::AtRisk(_));
     let Some(events) = records.events.as_ref() else {
         return Vec::new();
     };
-    if !model.columns.iter().any(jumps) {
+    let [jumps, begins] = [
+        model.columns.iter().any(jumps),
+        model.columns.iter().any(begins),
+    ];
+    if !jumps && !begins {
         return Vec::new();
     }
     let clock = DoseClock::of_events(model, events);
@@ -82,14 +107,24 @@ pub(super) fn signals_between(
     let mut found = Vec::with_capacity(records.rows.len());
     for (subject, rows) in records.rows.iter().enumerate() {
         let mut own = Vec::new();
-        for time in clock.additional(subject) {
+        let started = events.schedules.get(subject).is_some_and(|s| s.start < 0.0);
+        let additional = clock.additional(subject).filter(|_| jumps);
+        for time in additional.chain((begins && started).then_some(0.0)) {
             let later = rows.partition_point(|row| events.time[*row] < time);
-            let leaves = AtDose {
-                before: RowLeaves {
-                    records,
-                    row: rows.get(later.saturating_sub(1)).copied(),
+            let at = |position: usize| RowLeaves {
+                records,
+                row: rows.get(position).copied(),
+            };
+            let before = at(later.saturating_sub(1));
+            let leaves = Apart {
+                after: if later < rows.len() {
+                    at(later)
+                } else {
+                    before
                 },
+                before,
                 model,
+                time,
                 last: |state| clock.last(subject, state, time, None),
             };
             own.push(Between {
@@ -102,16 +137,23 @@ pub(super) fn signals_between(
     found
 }
 
-struct AtDose<'a, F> {
+/// Data at a time that has no record.
+struct Apart<'a, F> {
     before: RowLeaves<'a>,
+    after: RowLeaves<'a>,
     model: &'a Model,
+    time: f64,
     last: F,
 }
 
-impl<F: Fn(Option<u32>) -> f64> Leaves for AtDose<'_, F> {
+impl<F: Fn(Option<u32>) -> f64> Leaves for Apart<'_, F> {
     fn data(&self, column: usize) -> f64 {
         match self.model.columns[column].source {
             Source::LastDose(state) => (self.last)(state),
+            Source::AtRisk(_) => f64::from(u8::from(self.time >= 0.0)),
+            _ if interpolation(self.model, column) == Interpolation::Next => {
+                self.after.data(column)
+            }
             _ => self.before.data(column),
         }
     }

@@ -19,7 +19,7 @@ use crate::language::specification::Interpolation;
 use crate::model::parameter::index;
 use crate::model::{CovariateKind, Equation, Model, Source};
 use crate::ode::system::{SIGNALS, TIME};
-use crate::ode::{Dynamics, System, Variant};
+use crate::ode::{Accrual, Dynamics, System, Variant};
 
 /// The equations of a model, apart from it.
 pub struct Equations {
@@ -62,7 +62,7 @@ impl Bound {
         let graph = equations.graph.clone();
         Ok(Self {
             graph,
-            dynamics: Some(Arc::new(equations.dynamics(records))),
+            dynamics: Some(Arc::new(equations.dynamics(model, records))),
         })
     }
 }
@@ -104,12 +104,13 @@ impl Equations {
         let doses = taken.doses(records)?;
         let mut graph = taken.graph;
         graph.set_inputs(taken.inputs.clone());
-        let kinds = taken.signals.iter().map(|s| interpolation(model, *s));
+        let kinds = taken.signals.iter().map(|s| course(model, *s));
         let system = System {
             rhs,
             states: model.equations.iter().map(|e| e.name.clone()).collect(),
             initial,
             dosing: doses.usual,
+            accrual: accrual(model),
             varied: doses.variants.iter().any(|own| !own.is_empty()),
             n_inputs: taken.inputs.len(),
             flow: vec![None; model.equations.len()],
@@ -162,14 +163,36 @@ fn several_values(effect: &str, subject: &str, group: &str, text: String) -> Err
     ))
 }
 
+fn accrual(model: &Model) -> Vec<Accrual> {
+    let sums = model.sums();
+    let each = model.equations.iter().zip(sums);
+    each.map(|(equation, sums)| match (equation.hazard, sums) {
+        (Some(_), _) => Accrual::Lasting,
+        (None, true) => Accrual::Anew,
+        (None, false) => Accrual::None,
+    })
+    .collect()
+}
+
 /// How a data column runs between its records.
-fn interpolation(model: &Model, node: Node) -> Interpolation {
-    let Op::Data(i) = model.graph.op(node) else {
-        return Interpolation::Constant;
-    };
-    let mut declared = model.covariates.iter().filter(|c| c.column == i);
+pub(super) fn interpolation(model: &Model, column: usize) -> Interpolation {
+    if let Source::Ahead(_) = model.columns[column].source {
+        return Interpolation::Next;
+    }
+    let mut declared = model
+        .covariates
+        .iter()
+        .filter(|c| c.column as usize == column);
     match declared.next().map(|c| &c.kind) {
         Some(CovariateKind::TimeVarying(kind)) => *kind,
+        _ => Interpolation::Constant,
+    }
+}
+
+/// The same of a node; what is no column runs as those it is made of, from record to record.
+fn course(model: &Model, node: Node) -> Interpolation {
+    match model.graph.op(node) {
+        Op::Data(i) => interpolation(model, i as usize),
         _ => Interpolation::Constant,
     }
 }
@@ -177,7 +200,8 @@ fn interpolation(model: &Model, node: Node) -> Interpolation {
 /// Whether a data column is the time.
 fn is_time(model: &Model, i: u32, time: Option<&str>) -> bool {
     let column = &model.columns[i as usize];
-    column.source == Source::Data && (column.name == "t" || Some(column.name.as_str()) == time)
+    let given = matches!(column.source, Source::Data | Source::Ahead(_));
+    given && (column.name == "t" || Some(column.name.as_str()) == time)
 }
 
 fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
@@ -189,7 +213,7 @@ fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
             Op::State(_) | Op::Carry(_) => Part::Moving,
             Op::Data(i) if is_time(model, i, time) => Part::Moving,
             Op::Data(i) if records.extents[i as usize] == Extent::Row => {
-                match interpolation(model, node) {
+                match course(model, node) {
                     Interpolation::Constant => Part::Signal,
                     _ => Part::Moving,
                 }
@@ -204,7 +228,7 @@ fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
                     };
                 }
                 // Beside parameters or effects a signal is no longer data alone; beside others it may run otherwise.
-                let next = |operand| interpolation(model, operand) == Interpolation::Next;
+                let next = |operand| course(model, operand) == Interpolation::Next;
                 let mixed = data[node.index()] || g.operands(node).any(next);
                 if part == Part::Signal && mixed {
                     part = Part::Moving;

@@ -297,6 +297,7 @@ impl NormalForm {
     }
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct RowLeaves<'a> {
     pub records: &'a Records,
     pub row: Option<usize>,

@@ -189,6 +189,21 @@ impl Request {
         compile(&self.model)
     }
 
+    /// The model with intervals divided so finely over which hazards without a closed form are integrated.
+    ///
+    /// # Errors
+    /// As for [`Request::compiled`].
+    pub fn divided(&self, panels: usize) -> Result<Model> {
+        let mut model = self.model.clone();
+        model.hazard_panels = panels;
+        compile(&model)
+    }
+
+    /// How finely they are divided at first.
+    pub fn panels(&self) -> usize {
+        self.model.hazard_panels.max(1)
+    }
+
     /// Whether the user has said how precisely equations are solved.
     pub fn gives_tolerances(&self) -> bool {
         self.model.ode.rtol.is_some() || self.model.ode.atol.is_some()

@@ -6,6 +6,7 @@ use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
 use super::course::refuse_course;
 use super::direct;
 use super::evaluate::evaluate;
+use super::hazard;
 use super::history::{acceptance, refusals, trace};
 use super::likelihood::exact;
 use super::method::Method;
@@ -18,6 +19,7 @@ use crate::inference::importance::Importance;
 use crate::inference::precision;
 use crate::inference::scale::matched_start;
 use crate::inference::start::check_start;
+use crate::model::Model;
 use crate::monitor::Monitor;
 use crate::problem::{Given, Joint};
 use crate::reply::Value;
@@ -58,11 +60,11 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     given.apart = method.collapsed();
     let mut course = request.course(&columns, &mut given)?;
     let frame = request.frame(columns)?;
-    let mut problem = if request.evaluate {
-        Joint::at_values(&model, &frame, &given)?
-    } else {
-        Joint::new(&model, &frame, &given)?
+    let make = |model: &Model| match request.evaluate {
+        true => Joint::at_values(model, &frame, &given),
+        false => Joint::new(model, &frame, &given),
     };
+    let (mut problem, panels) = hazard::at_start(request, make(&model)?, &make)?;
     if !request.gives_tolerances() {
         problem = precision::at_start(problem)?;
     }
@@ -114,6 +116,9 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
         ("seed", Value::Number(found.seed as f64)),
     ]);
     let points = problem.points(found.fit.cond_mean.clone());
+    let at = (found.fit.theta.as_slice(), &points);
+    let accuracy = hazard::accuracy(request, &problem, panels, at, &make)?;
+    entries.extend(accuracy.map(|found| ("hazard", found)));
     let change = precision::change(&problem, &found.fit.theta, &points)?;
     entries.extend(equations(&problem, change).map(|found| ("equations", found)));
     entries.extend(state.map(|state| ("state", Value::Bytes(state))));

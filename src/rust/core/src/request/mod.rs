@@ -8,6 +8,7 @@ mod describe;
 mod direct;
 mod evaluate;
 mod fit;
+mod hazard;
 mod history;
 mod importance;
 mod likelihood;

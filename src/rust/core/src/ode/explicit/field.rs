@@ -45,6 +45,9 @@ pub struct Field {
     pub still: Program,
     /// Input that holds the initial value of each state.
     pub initial: Vec<Option<usize>>,
+    /// States that only add up, and those among them that nothing else touches.
+    pub held: Vec<bool>,
+    pub lasting: Vec<bool>,
     pub reads_time: bool,
     pub reads_elapsed: bool,
     pub reads_signals: bool,
@@ -88,6 +91,8 @@ impl Field {
             reads_elapsed: reads(ELAPSED),
             reads_signals: (0..n_signals).any(|m| reads(SIGNALS + narrow(m))),
             initial: system.initial.clone(),
+            held: system.held(),
+            lasting: system.lasting(),
             moving,
             flowing,
             slots,
@@ -108,6 +113,16 @@ impl Field {
         let states = std::iter::repeat_n(NO_INPUT, self.n);
         let directions: Vec<usize> = self.directions.iter().copied().chain(states).collect();
         Self::new(system, &directions)
+    }
+
+    /// Whether a column belongs to a state that resets and steady states leave alone.
+    pub fn lasts(&self, column: usize) -> bool {
+        self.lasting[column % self.n]
+    }
+
+    /// The derivative of the initial value of state `k` along direction `j`.
+    pub fn initial_slope(&self, j: usize, k: usize) -> f64 {
+        f64::from(u8::from(self.initial[k] == Some(self.directions[j])))
     }
 
     /// Column of direction `j` of state `k`.

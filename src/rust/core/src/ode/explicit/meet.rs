@@ -5,6 +5,7 @@
 
 use super::walk::Walk;
 use super::way::{bits, Sink, Way};
+use crate::ir::column::Column;
 use crate::ode::timeline::{Act, Slope, Stop};
 
 /// What a lane does next at a stop.
@@ -232,10 +233,11 @@ impl Walk {
 
     /// Initial values, and their derivatives.
     pub fn reset(&mut self, way: &Way, p: usize) {
-        for column in &mut self.x {
+        let field = way.field;
+        let lasts = |(c, _): &(usize, &mut Column)| field.lasts(*c);
+        for (_, column) in self.x.iter_mut().enumerate().filter(|at| !lasts(at)) {
             column.0[p] = 0.0;
         }
-        let field = way.field;
         for (k, initial) in field.initial.iter().enumerate() {
             let Some(input) = initial else { continue };
             self.x[k].0[p] = self.leaves.inputs[*input].0[p];

@@ -132,6 +132,8 @@ impl Explicit {
             .copy_from_slice(&task.inputs[..self.field.n_inputs]);
         walk.clock.free = Column::ZERO;
         walk.begin(&way);
+        // What was solved before leaves nothing behind, not even in states that last over resets.
+        walk.x.fill(Column::ZERO);
         for p in 0..way.courses.len() {
             walk.reset(&way, p);
         }

@@ -81,6 +81,10 @@ impl Rest {
         for k in 0..n {
             self.right[k] = self.out[k].0[0] + self.rates[k];
         }
+        for k in (0..n).filter(|k| way.field.held[*k]) {
+            self.right[k] = 0.0;
+            (0..n).for_each(|i| self.out[n + k * n + i].0[0] = 0.0);
+        }
         let mut largest: f64 = 0.0;
         for i in 0..n * n {
             let slope = self.out[n + i].0[0];
@@ -93,11 +97,25 @@ impl Rest {
         largest
     }
 
+    /// States that only add up stay where they start, with the derivatives of that: their rows of `I / delta - J` are
+    /// those of `I`.
+    fn hold(&mut self, field: &Field, adds: bool) {
+        let n = field.n;
+        for k in (0..n).filter(|k| field.held[*k]) {
+            self.matrix[k * n + k] = 1.0;
+            for j in 0..field.directions.len() {
+                let begins = field.initial_slope(j, k);
+                self.right[field.along(j, k)] = if adds { 0.0 } else { begins };
+            }
+        }
+    }
+
     /// Go to rest from `x`; true if it was reached.
-    fn settle(&mut self, way: &Way) -> bool {
+    fn settle(&mut self, way: &Way, adds: bool) -> bool {
         let n = way.field.n;
         let largest = self.evaluate(way, f64::INFINITY);
         if largest.is_nan() || largest == 0.0 {
+            self.hold(way.field, adds);
             return self.right[..n].iter().all(|f| *f == 0.0);
         }
         let mut delta = 1e-2 / largest;
@@ -111,6 +129,7 @@ impl Rest {
                 if delta * largest > 1e6 && self.x.iter().zip(&before).all(still) {
                     // The derivatives are those of Newton's method.
                     self.evaluate(way, 1e20 / largest);
+                    self.hold(way.field, adds);
                     return solve(&mut self.matrix, &mut self.right, n);
                 }
             } else {
@@ -187,7 +206,7 @@ impl Walk {
         }
         rest.drive(field, cycle);
         field.still.once(way.isa, &rest.leaves, &mut rest.memory);
-        if rest.settle(way) {
+        if rest.settle(way, *adds) {
             self.take_rest(way, p, *adds, &rest);
             if let Some(record) = sink.record.as_deref_mut() {
                 record.rest(self, way, p, &rest.x, stop);
@@ -202,7 +221,8 @@ impl Walk {
     fn take_rest(&mut self, way: &Way, p: usize, adds: bool, rest: &Rest) {
         let n = way.field.n;
         let found = rest.x.iter().chain(&rest.right[n..]);
-        for (x, found) in self.x.iter_mut().zip(found) {
+        let columns = self.x.iter_mut().zip(found).enumerate();
+        for (_, (x, found)) in columns.filter(|(c, _)| !way.field.lasts(*c)) {
             let before = if adds { x.0[p] } else { 0.0 };
             x.0[p] = before + found;
         }

@@ -2,7 +2,7 @@
 //!
 //! With `P(x)` the states after a cycle that began with `x`, cycles are repeated, `x <- P(x)`, and from the third one on
 //! followed by Newton's steps: `x <- x + d`, `(I - P_x) d = P(x) - x`. Columns for `P_x` and `P_p` run along; at the steady
-//! state `dx/dp = (I - P_x)^-1 P_p`.
+//! state `dx/dp = (I - P_x)^-1 P_p`. States that only add up keep the value from which they start.
 
 use super::record::{Item, Record};
 use super::rest::solve;
@@ -145,7 +145,8 @@ impl Walk {
                     self.fail(way, sink, p, failure);
                     continue;
                 }
-                match cycles.advance(way, &mut progress, i) {
+                let adds = matches!(self.act(way, p), Act::Steady { adds: true, .. });
+                match cycles.advance(way, (&mut progress, adds), i) {
                     After::Steady => {
                         settled[count] = p;
                         count += 1;
@@ -251,9 +252,11 @@ impl Walk {
     /// Go on from the steady state, or add it to what was there.
     fn arrive(&mut self, way: &Way, p: usize, at: &[Column]) {
         let adds = matches!(self.act(way, p), Act::Steady { adds: true, .. });
-        for (x, steady) in self.x.iter_mut().zip(at) {
+        for (c, (x, steady)) in self.x.iter_mut().zip(at).enumerate() {
             let before = if adds { x.0[p] } else { 0.0 };
-            x.0[p] = before + steady.0[p];
+            if !way.field.lasts(c) {
+                x.0[p] = before + steady.0[p];
+            }
         }
         if !adds {
             for rate in &mut self.leaves.rates {
@@ -271,15 +274,23 @@ fn copy_lane(from: &[Column], p: usize, to: &mut [Column], i: usize) {
 }
 
 impl Cycles {
+    /// States that only add up are after a cycle what they were before.
+    fn hold(&mut self, way: &Way, i: usize, p: usize) {
+        for k in (0..way.field.n).filter(|k| way.field.held[*k]) {
+            self.ends[k].0[i] = self.at[k].0[p];
+        }
+    }
+
     /// After a cycle as lane `i`: the states before the next one. Of a steady lane all columns are written.
-    fn advance(&mut self, way: &Way, progress: &mut Progress, i: usize) -> After {
+    fn advance(&mut self, way: &Way, (progress, adds): (&mut Progress, bool), i: usize) -> After {
         let (n, p) = (way.field.n, progress.position);
+        self.hold(way, i, p);
         let largest = self.ends[..n].iter().map(|end| end.0[i].abs());
         let largest = largest.fold(0.0, f64::max);
         if largest > MOST_BUILDUP * (*progress.size.get_or_insert(largest) + way.limits.atol) {
             return After::Grows;
         }
-        let solved = self.newton(way, i, p);
+        let solved = self.newton(way, adds, i, p);
         let mut distance: f64 = if solved { 0.0 } else { f64::INFINITY };
         let mut crosses = false;
         for k in 0..n {
@@ -323,12 +334,13 @@ impl Cycles {
     }
 
     /// Newton's step, then the derivatives of the steady state along each direction, in `right`.
-    fn newton(&mut self, way: &Way, i: usize, p: usize) -> bool {
+    fn newton(&mut self, way: &Way, adds: bool, i: usize, p: usize) -> bool {
         let (field, n) = (way.cycle, way.field.n);
         let own = way.field.directions.len();
         self.matrix.clear();
         for row in 0..n {
-            let slope = |k: usize| self.ends[field.along(own + k, row)].0[i];
+            let along = |k: usize| self.ends[field.along(own + k, row)].0[i];
+            let slope = |k: usize| if field.held[row] { 0.0 } else { along(k) };
             let entry = |k: usize| f64::from(u8::from(k == row)) - slope(k);
             self.matrix.extend((0..n).map(entry));
         }
@@ -337,6 +349,12 @@ impl Cycles {
         self.right.extend(ends.iter().map(|end| end.0[i]));
         for (right, at) in self.right.iter_mut().zip(&self.at[..n]) {
             *right -= at.0[p];
+        }
+        for k in (0..n).filter(|k| field.held[*k]) {
+            for j in 0..own {
+                let begins = way.field.initial_slope(j, k);
+                self.right[way.field.along(j, k)] = if adds { 0.0 } else { begins };
+            }
         }
         solve(&mut self.matrix, &mut self.right, n)
     }

@@ -1,5 +1,7 @@
 //! Find the steady state of repeated doses and of an infusion without end.
 //!
+//! States that only add up keep the value from which they start: their rows of `I - F` are those of `I`, without a change.
+//!
 //! A cycle is an affine map `x -> F x + c`, `F` the derivative of the flow over the interval. Its fixed point is
 //! `x = x0 + (I - F)^-1 (map(x0) - x0)`, however slowly cycles would come there. Derivatives likewise: from the fixed point
 //! with `S0` the cycle leads to `S1`, so `S = S0 + (I - F)^-1 (S1 - S0)`. An infusion comes to rest where
@@ -55,8 +57,12 @@ impl March {
             };
             let before = |column: &Column| if adds { column.0[lane] } else { 0.0 };
             let leaves = &mut scratch.leaves;
-            for (x, saved) in leaves.states.iter_mut().zip(states.iter()) {
-                x.0[lane] += before(saved);
+            for (c, (x, saved)) in leaves.states.iter_mut().zip(states.iter()).enumerate() {
+                if self.lasts(c) {
+                    x.0[lane] = saved.0[lane];
+                } else {
+                    x.0[lane] += before(saved);
+                }
             }
             for (rate, saved) in leaves.rates.iter_mut().zip(rates.iter()) {
                 rate.0[lane] = before(saved);
@@ -86,8 +92,10 @@ impl March {
             for (lane, _) in stops.clone() {
                 let one = |i: usize| f64::from(u8::from(i / n == i % n));
                 let (system, states) = (&mut scratch.elimination, &mut scratch.leaves.states);
-                let elements = (0..n * n).map(|i| one(i) - scratch.matrix[i].0[lane]);
+                let moves = |i: usize| self.unless_held(i / n, scratch.matrix[i].0[lane]);
+                let elements = (0..n * n).map(|i| one(i) - moves(i));
                 let change = |c: usize| states[c].0[lane] - start[c].0[lane];
+                let change = |c: usize| self.unless_held(c % n, change(c));
                 system.set(elements, columns.clone().map(change));
                 let is_found = system.solve(n);
                 for (x, start) in states.iter_mut().zip(&start) {
@@ -198,10 +206,16 @@ impl March {
                 let columns = if values { 0..n } else { n..states.len() };
                 let moves = |c: usize| if values { at(c) } else { at(n * n + c) };
                 let rate = |c: usize| scratch.leaves.rates[c].0[lane];
-                let right = columns.clone().map(|c| moves(c) + rate(c));
-                system.set((0..n * n).map(|i| -at(n + i)), right);
+                let right = columns.clone();
+                let right = right.map(|c| self.unless_held(c % n, moves(c) + rate(c)));
+                let one = |i: usize| f64::from(u8::from(i / n == i % n && self.held[i / n]));
+                let element = |i: usize| one(i) - self.unless_held(i / n, at(n + i));
+                system.set((0..n * n).map(element), right);
                 let is_found = system.solve(n);
-                for (c, change) in columns.zip(&system.right) {
+                for (c, change) in columns
+                    .zip(&system.right)
+                    .filter(|(c, _)| !self.held[c % n])
+                {
                     let before = if values { states[c].0[lane] } else { 0.0 };
                     states[c].0[lane] = before + change;
                 }
@@ -209,6 +223,15 @@ impl March {
                     self.fail(lane, scratch);
                 }
             }
+        }
+    }
+
+    /// Zero for a state that only adds up.
+    fn unless_held(&self, k: usize, value: f64) -> f64 {
+        if self.held[k] {
+            0.0
+        } else {
+            value
         }
     }
 

@@ -26,6 +26,8 @@ pub struct March {
     /// Inputs with respect to which derivatives are carried.
     pub(super) directions: Vec<usize>,
     pub(super) initial: Vec<Option<usize>>,
+    pub(super) held: Vec<bool>,
+    lasting: Vec<bool>,
     /// What is delivered.
     observe: Program,
     /// All columns of states at the end of a segment.
@@ -83,6 +85,8 @@ impl March {
             width: wanted.width(),
             directions: wanted.inputs.clone(),
             initial: system.initial.clone(),
+            held: system.held(),
+            lasting: system.lasting(),
             observe: Program::new(&graph, &delivered),
             arrive: Program::new(&graph, &[flows, along].concat()),
             field: Program::new(&graph, &system.rhs),
@@ -188,6 +192,11 @@ impl March {
     /// Column of the derivative of state `k` in direction `j`.
     pub(super) fn along(&self, j: usize, k: usize) -> usize {
         (1 + j) * self.n + k
+    }
+
+    /// Whether the column belongs to a state that resets and steady states leave alone.
+    pub(super) fn lasts(&self, column: usize) -> bool {
+        self.lasting[column % self.n]
     }
 
     pub(super) fn direction(&self, input: usize) -> Option<usize> {

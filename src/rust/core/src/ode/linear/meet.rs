@@ -131,7 +131,10 @@ impl March {
 
     /// One lane to its initial values, without rates.
     pub(super) fn restart(&self, lane: usize, leaves: &mut Leaves) {
-        let columns = leaves.states.iter_mut().chain(&mut leaves.rates);
+        let states = leaves.states.iter_mut().enumerate();
+        let states = states.filter(|(c, _)| !self.lasts(*c));
+        let columns = states.map(|(_, column)| column);
+        let columns = columns.chain(&mut leaves.rates);
         columns.for_each(|column| column.0[lane] = 0.0);
         for (k, input) in self.initial.iter().enumerate() {
             let Some(input) = input else { continue };

@@ -13,6 +13,9 @@ pub struct Stiff {
     pub(super) field: Field,
     /// For each state the input that holds its initial value.
     pub(super) initial: Vec<Option<usize>>,
+    /// States that only add up, and those among them that resets and steady states leave alone.
+    pub(super) held: Vec<bool>,
+    pub(super) lasting: Vec<bool>,
     pub(super) control: Control,
 }
 
@@ -22,6 +25,8 @@ impl Stiff {
         Self {
             field: Field::new(system),
             initial: system.initial.clone(),
+            held: system.held(),
+            lasting: system.lasting(),
             control: system.control.clone(),
         }
     }

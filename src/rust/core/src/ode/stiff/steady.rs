@@ -6,6 +6,8 @@
 //!
 //! For an infusion without end it is `f(x) = 0`: the course is followed until Newton's method agrees with it, for there
 //! may be other roots that no course leads to. `S = -J^-1 df/dinput`.
+//!
+//! States that only add up keep the value from which they start.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -82,13 +84,33 @@ impl Walk<'_> {
             self.setting.rate_slopes.fill(0.0);
         }
         self.point = point;
+        self.restore(&before.0);
         Ok(())
+    }
+
+    fn held(&self) -> impl Iterator<Item = usize> + 'static {
+        let held = self.stiff.held.iter().enumerate();
+        let held: Vec<usize> = held.filter_map(|(k, held)| held.then_some(k)).collect();
+        held.into_iter()
+    }
+
+    /// Derivatives of states that only add up, `slopes[direction][state]`, as they are at the start.
+    fn hold_slopes(&self, start: &[f64], slopes: &mut [f64]) {
+        let n = self.stiff.held.len();
+        for k in self.held() {
+            let column =
+                |list: &[f64]| -> Vec<f64> { list.iter().skip(k).step_by(n).copied().collect() };
+            for (d, slope) in column(start).into_iter().enumerate() {
+                slopes[d * n + k] = slope;
+            }
+        }
     }
 
     /// The state before a dose that comes again and again.
     fn repeat(&mut self, interval: f64, cycle: &[Stop]) -> Result<Point, Failure> {
         let directions = self.setting.directions.clone();
         let n = self.point.x.len();
+        let start = self.point.s.clone();
         self.setting.directions = (0..n).map(Direction::Start).collect();
         let found = self.fixed_point(interval, cycle);
         self.setting.directions = directions;
@@ -101,7 +123,9 @@ impl Walk<'_> {
         if p > 0 {
             self.point = point.clone();
             self.cycle(interval, cycle)?;
-            let slopes = inverse * DMatrix::from_column_slice(n, p, &self.point.s);
+            let mut after = std::mem::take(&mut self.point.s);
+            self.hold_slopes(&start, &mut after);
+            let slopes = inverse * DMatrix::from_column_slice(n, p, &after);
             point.s.copy_from_slice(slopes.as_slice());
         }
         Ok(point)
@@ -153,11 +177,15 @@ impl Walk<'_> {
         self.point.x = x.as_slice().to_vec();
         self.point.s = DMatrix::<f64>::identity(n, n).as_slice().to_vec();
         self.cycle(interval, stops)?;
-        let cycle = Cycle {
+        let mut cycle = Cycle {
             x: x.clone(),
             after: DVector::from_column_slice(&self.point.x),
             matrix: DMatrix::from_column_slice(n, n, &self.point.s),
         };
+        for k in self.held() {
+            cycle.after[k] = x[k];
+            cycle.matrix.row_mut(k).fill(0.0);
+        }
         if finite(&cycle.after) {
             Ok(cycle)
         } else {
@@ -185,7 +213,7 @@ impl Walk<'_> {
         }
         let directions = std::mem::take(&mut self.setting.directions);
         let slopes = std::mem::take(&mut self.setting.rate_slopes);
-        self.point.s.clear();
+        let start = std::mem::take(&mut self.point.s);
         let found = self.come_to_rest();
         self.setting.directions = directions;
         self.setting.rate_slopes = slopes;
@@ -193,7 +221,9 @@ impl Walk<'_> {
         let (n, p) = (self.point.x.len(), self.setting.directions.len());
         let mut slopes = vec![0.0; n * p];
         self.setting.slopes(&self.point.x, self.time, &mut slopes);
-        let slopes = -DMatrix::from_column_slice(n, p, &slopes);
+        slopes.iter_mut().for_each(|slope| *slope = -*slope);
+        self.hold_slopes(&start, &mut slopes);
+        let slopes = DMatrix::from_column_slice(n, p, &slopes);
         let slopes = jacobian.lu().solve(&slopes).ok_or(Failure::NoSteadyState)?;
         Ok(Point {
             x: self.point.x.clone(),
@@ -204,6 +234,7 @@ impl Walk<'_> {
     /// Follow the course for longer and longer stretches, until Newton's method has nothing to add; `J` there.
     fn come_to_rest(&mut self) -> Result<DMatrix<f64>, Failure> {
         let t = self.time;
+        let start = self.point.x.clone();
         self.setting.forget();
         let steepest = self.setting.jacobian(&self.point.x, t);
         let steepest = steepest.iter().fold(0.0_f64, |a, b| a.max(b.abs()));
@@ -218,6 +249,9 @@ impl Walk<'_> {
             let followed = self.pass(&[], stretch, &mut |_, _, _| {});
             followed.map_err(|_| Failure::NoSteadyState)?;
             self.time = t;
+            for k in self.held() {
+                self.point.x[k] = start[k];
+            }
             if let Some(jacobian) = self.polished() {
                 return Ok(jacobian);
             }
@@ -234,7 +268,12 @@ impl Walk<'_> {
         for _ in 0..MAX_POLISH {
             self.setting.call(x.as_slice(), t, f.as_mut_slice());
             let jacobian = self.setting.jacobian(x.as_slice(), t);
-            let jacobian = DMatrix::from_column_slice(n, n, jacobian);
+            let mut jacobian = DMatrix::from_column_slice(n, n, jacobian);
+            for k in self.held() {
+                f[k] = 0.0;
+                jacobian.row_mut(k).fill(0.0);
+                jacobian[(k, k)] = 1.0;
+            }
             let step = jacobian.clone().lu().solve(&f).filter(finite)?;
             if self.measure(&step, &x) > 1.0 {
                 return None;

@@ -176,7 +176,11 @@ impl<'a> Walk<'a> {
                     self.setting.rate_slopes[d * n + state] += slope;
                 }
             }
-            Act::Reset => self.begin(),
+            Act::Reset => {
+                let before = self.point.clone();
+                self.begin();
+                self.restore(&before);
+            }
             Act::Signals(line) => self.setting.read_line(*line),
             Act::Steady {
                 interval,
@@ -229,6 +233,30 @@ impl<'a> Walk<'a> {
                     self.point.s[d * n + k] = 1.0;
                 }
             }
+        }
+    }
+
+    /// Lasting states as they were.
+    pub fn restore(&mut self, before: &Point) {
+        let n = self.point.x.len();
+        let lasts = |column: usize| self.stiff.lasting[column % n];
+        for (c, x) in self
+            .point
+            .x
+            .iter_mut()
+            .enumerate()
+            .filter(|(c, _)| lasts(*c))
+        {
+            *x = before.x[c];
+        }
+        for (c, s) in self
+            .point
+            .s
+            .iter_mut()
+            .enumerate()
+            .filter(|(c, _)| lasts(*c))
+        {
+            *s = before.s[c];
         }
     }
 

@@ -28,6 +28,7 @@ pub fn system(graph: Graph, rhs: Vec<Node>, n_inputs: usize) -> System {
         rhs,
         initial: vec![None; n],
         dosing: vec![Dosing::default(); n],
+        accrual: Vec::new(),
         varied: false,
         n_inputs,
         flow: vec![None; n],

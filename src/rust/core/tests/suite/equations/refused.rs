@@ -172,15 +172,10 @@ fn effects_know_nothing_of_states() {
 }
 
 #[test]
-fn hazards_and_chains_do_not_follow_states() {
-    let text = with_outcome("d/dt(x) <- -x", "y ~ event(exp(a + e) * x)");
-    is(
-        &model_error(&text),
-        "state_between_rows",
-        "y ~ event",
-        "the state `x`",
-        "d/dt(cumulative)",
-    );
+fn chains_do_not_follow_states_and_hazards_do() {
+    let hazard = model(&with_outcome("d/dt(x) <- -x", "y ~ event(exp(a + e) * x)"));
+    assert_eq!(hazard.visible().len(), 1);
+    assert_eq!(hazard.equations.len(), 2);
     let chain = "y ~ markov(rbind(c(plogis(x), 1 - plogis(x)), c(0.2, 0.8)), c(0.5, 0.5))";
     is(
         &model_error(&with_outcome("d/dt(x) <- -x", chain)),

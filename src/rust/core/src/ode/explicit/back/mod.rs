@@ -219,7 +219,7 @@ impl Return<'_> {
                         back.gradient[*input].0[l] += back.lambda[k].0[l];
                     }
                 }
-                forget(back, l);
+                forget(back, &field.lasting, l);
             }
             Item::Moves { slopes, jump } => {
                 let jumps = &trail.numbers[jump..jump + field.n];
@@ -313,9 +313,11 @@ fn add_slopes(
     }
 }
 
-/// What comes before has no influence.
-fn forget(back: &mut Back, l: usize) {
-    for column in back.lambda.iter_mut().chain(&mut back.rho) {
+/// What comes before has no influence but on states that are lasting.
+fn forget(back: &mut Back, lasting: &[bool], l: usize) {
+    let lambda = back.lambda.iter_mut().zip(lasting);
+    let lambda = lambda.filter(|(_, lasts)| !**lasts);
+    for column in lambda.map(|(column, _)| column).chain(&mut back.rho) {
         column.0[l] = 0.0;
     }
 }

@@ -55,6 +55,7 @@ impl Return<'_> {
         group: &[(usize, usize, bool)],
         n: usize,
     ) {
+        let field = &self.adjoint.explicit.field;
         let mut matrices = vec![vec![0.0; n * n]; group.len()];
         for k in 0..n {
             inner.lambda.fill(Column::ZERO);
@@ -63,17 +64,19 @@ impl Return<'_> {
             // Row `k` of the derivative of the cycle; the matrix of the adjoints is its transpose.
             for ((_, lane, _), matrix) in group.iter().zip(&mut matrices) {
                 for (i, lambda) in inner.lambda.iter().enumerate() {
-                    matrix[i * n + k] = f64::from(u8::from(i == k)) - lambda.0[*lane];
+                    let slope = if field.held[k] { 0.0 } else { lambda.0[*lane] };
+                    matrix[i * n + k] = f64::from(u8::from(i == k)) - slope;
                 }
             }
         }
         inner.lambda.fill(Column::ZERO);
         inner.gradient.fill(Column::ZERO);
-        for ((l, lane, _), matrix) in group.iter().zip(&mut matrices) {
-            let mut mu: Vec<f64> = outer.lambda.iter().map(|lambda| lambda.0[*l]).collect();
+        for ((l, lane, adds), matrix) in group.iter().zip(&mut matrices) {
+            let mut mu = self.adjoints(outer, *l);
             if !solve(matrix, &mut mu, n) {
                 mu.fill(f64::NAN);
             }
+            self.begin(outer, &mut mu, (*l, *adds));
             for (lambda, mu) in inner.lambda.iter_mut().zip(mu) {
                 lambda.0[*lane] = mu;
             }
@@ -84,9 +87,28 @@ impl Return<'_> {
                 sum.0[*l] += own.0[*lane];
             }
             if !adds {
-                forget(outer, *l);
+                forget(outer, &field.lasting, *l);
             }
             outer.left[*l] -= 1;
+        }
+    }
+
+    /// Adjoints of what a steady state determines.
+    fn adjoints(&self, back: &Back, l: usize) -> Vec<f64> {
+        let lasting = &self.adjoint.explicit.field.lasting;
+        let each = back.lambda.iter().zip(lasting);
+        each.map(|(lambda, lasts)| if *lasts { 0.0 } else { lambda.0[l] })
+            .collect()
+    }
+
+    /// States that only add up come from their initial values, not from the steady state.
+    fn begin(&self, back: &mut Back, mu: &mut [f64], (l, adds): (usize, bool)) {
+        let field = &self.adjoint.explicit.field;
+        for (k, mu) in mu.iter_mut().enumerate().filter(|(k, _)| field.held[*k]) {
+            let own = std::mem::take(mu);
+            if let Some(input) = field.initial[k].filter(|_| !adds) {
+                back.gradient[input].0[l] += own;
+            }
         }
     }
 
@@ -118,11 +140,16 @@ impl Return<'_> {
             &mut back.still_out,
         );
         let slope = |i: usize, j: usize| back.still_out[n + i * n + j].0[l];
-        let mut matrix: Vec<f64> = (0..n * n).map(|i| -slope(i % n, i / n)).collect();
-        let mut mu: Vec<f64> = back.lambda.iter().map(|lambda| lambda.0[l]).collect();
+        let element = |i: usize| match field.held[i % n] {
+            true => f64::from(u8::from(i / n == i % n)),
+            false => -slope(i % n, i / n),
+        };
+        let mut matrix: Vec<f64> = (0..n * n).map(element).collect();
+        let mut mu = self.adjoints(back, l);
         if !solve(&mut matrix, &mut mu, n) {
             mu.fill(f64::NAN);
         }
+        self.begin(back, &mut mu, (l, adds));
         back.seeds.fill(Column::ZERO);
         for (seed, mu) in back.seeds.iter_mut().zip(&mu) {
             seed.0[l] = *mu;
@@ -134,7 +161,7 @@ impl Return<'_> {
         let driven = &trail.states[states..];
         add_slopes(back, trail, l, slopes, |i| mu[driven[i]]);
         if !adds {
-            forget(back, l);
+            forget(back, &field.lasting, l);
         }
     }
 }

@@ -1,150 +1,51 @@
-//! Integrate a hazard over time: in closed form where it is a sum of powers and exponentials, else by quadrature.
-//!
-//! A term `c t^p` has the integral `c (b^(p + 1) - a^(p + 1))/(p + 1)`, a term `c e^(r t)` has
-//! `c e^(r a) (b - a) (e^x - 1)/x` with `x = r (b - a)`; `c`, `p`, `r` do not depend on time. Everything else is integrated by
-//! the rule of Gauss and Legendre with 20 nodes.
+//! Read a hazard as a sum of terms with integrals in closed form.
 
 use std::collections::HashMap;
-use std::num::NonZeroUsize;
 
-use gauss_quad::legendre::GaussLegendre;
-
+use super::closed::Term;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
 
-const NODES: usize = 20;
 /// A sum of more terms than this is not read as one.
 const MOST_TERMS: usize = 16;
 
-/// `factor t^power e^(rate t)`; `None` stands for zero.
-#[derive(Debug, Clone, Copy)]
-struct Term {
-    factor: Node,
-    power: Option<Node>,
-    rate: Option<Node>,
-}
-
-/// `int_from^to hazard dt`, where `hazard` is written in the node `time`.
-pub fn integral(g: &mut Graph, hazard: Node, time: Node, from: Node, to: Node) -> Node {
-    let mut reader = Reader {
-        varies: dependents(g, time),
-        time,
-        known: HashMap::new(),
-        g,
-    };
-    let closed = reader.terms(hazard).filter(|terms| {
-        terms
-            .iter()
-            .all(|term| term.power.is_none() || term.rate.is_none())
-    });
-    match closed {
-        Some(terms) => {
-            let parts: Vec<Node> = terms
-                .iter()
-                .map(|term| closed_form(g, *term, from, to))
-                .collect();
-            g.sum(&parts)
+/// The time less an origin, times a factor. `None`: no such value.
+pub fn affine(g: &Graph, varies: &[bool], time: Node, node: Node) -> Option<(Option<Node>, bool)> {
+    let is_free = |node: Node| !varies.get(node.index()).copied().unwrap_or(false);
+    if node == time {
+        return Some((None, true));
+    }
+    match g.op(node) {
+        Op::Binary(Binary::Sub, a, b) if a == time && is_free(b) => Some((Some(b), true)),
+        Op::Binary(Binary::Mul, a, b) if is_free(a) => Some((affine(g, varies, time, b)?.0, false)),
+        Op::Binary(Binary::Mul | Binary::Div, a, b) if is_free(b) => {
+            Some((affine(g, varies, time, a)?.0, false))
         }
-        None => quadrature(g, hazard, time, from, to),
+        Op::Unary(Unary::Neg, a) => Some((affine(g, varies, time, a)?.0, false)),
+        _ => None,
     }
-}
-
-fn dependents(g: &Graph, time: Node) -> Vec<bool> {
-    let leaf = g.op(time);
-    g.depends(|op| op == leaf)
-}
-
-fn closed_form(g: &mut Graph, term: Term, from: Node, to: Node) -> Node {
-    let shape = match (term.power, term.rate) {
-        (Some(power), _) => power_integral(g, power, from, to),
-        (None, Some(rate)) => exponential_integral(g, rate, from, to),
-        (None, None) => g.sub(to, from),
-    };
-    g.mul(term.factor, shape)
-}
-
-fn power_integral(g: &mut Graph, power: Node, from: Node, to: Node) -> Node {
-    let one = g.constant(1.0);
-    let next = g.add(power, one);
-    if g.as_constant(next) == Some(0.0) {
-        let (upper, lower) = (g.ln(to), g.ln(from));
-        return g.sub(upper, lower);
-    }
-    let upper = g.binary(Binary::Pow, to, next);
-    let lower = g.binary(Binary::Pow, from, next);
-    let difference = g.sub(upper, lower);
-    g.div(difference, next)
-}
-
-fn exponential_integral(g: &mut Graph, rate: Node, from: Node, to: Node) -> Node {
-    let width = g.sub(to, from);
-    let x = g.mul(rate, width);
-    let start = g.mul(rate, from);
-    let start = g.exp(start);
-    let relative = relative_exponential(g, x);
-    let factor = g.mul(start, width);
-    g.mul(factor, relative)
-}
-
-/// `(e^x - 1)/x`, by its series near zero.
-fn relative_exponential(g: &mut Graph, x: Node) -> Node {
-    let expm1 = g.unary(Unary::Expm1, x);
-    let far = g.div(expm1, x);
-    let mut near = g.constant(1.0 / 720.0);
-    for factorial in [120.0, 24.0, 6.0, 2.0, 1.0] {
-        let term = g.mul(near, x);
-        let coefficient = g.constant(1.0 / factorial);
-        near = g.add(term, coefficient);
-    }
-    // There the first term left out, x^6/5040, is below the last digit.
-    let bound = g.constant(1e-2);
-    let size = g.unary(Unary::Abs, x);
-    let small = g.binary(Binary::Less, size, bound);
-    g.select(small, near, far)
-}
-
-fn quadrature(g: &mut Graph, hazard: Node, time: Node, from: Node, to: Node) -> Node {
-    let width = g.sub(to, from);
-    let rule = GaussLegendre::new(NonZeroUsize::new(NODES).unwrap_or(NonZeroUsize::MIN));
-    let mut terms = Vec::with_capacity(NODES);
-    for (point, weight) in rule.iter() {
-        let step = g.scale(0.5 * (1.0 + point), width);
-        let at = g.add(from, step);
-        let value = replaced(g, hazard, time, at);
-        terms.push(g.scale(0.5 * weight, value));
-    }
-    let mean = g.sum(&terms);
-    g.mul(mean, width)
-}
-
-/// `node` with `new` in the place of `old`.
-pub fn replaced(g: &mut Graph, node: Node, old: Node, new: Node) -> Node {
-    let varies = dependents(g, old);
-    let needed = g.reachable(&[node]);
-    let all: Vec<Node> = g.nodes().collect();
-    let mut moved = all.clone();
-    for at in all {
-        let i = at.index();
-        if at == old {
-            moved[i] = new;
-        } else if needed[i] && varies[i] {
-            moved[i] = g.copied(g.op(at), &moved);
-        }
-    }
-    moved[node.index()]
 }
 
 /// Reads nodes as sums of terms. Nodes made while reading do not depend on time.
-struct Reader<'a> {
-    varies: Vec<bool>,
-    time: Node,
+pub struct Reader<'a> {
+    pub varies: Vec<bool>,
+    pub time: Node,
     /// What was read before: values that are read twice are walked once.
     known: HashMap<Node, Option<Vec<Term>>>,
-    g: &'a mut Graph,
+    pub g: &'a mut Graph,
 }
 
-impl Reader<'_> {
-    fn is_free(&self, node: Node) -> bool {
+impl<'a> Reader<'a> {
+    pub fn new(g: &'a mut Graph, time: Node) -> Self {
+        Self {
+            varies: super::dependents(g, time),
+            time,
+            known: HashMap::new(),
+            g,
+        }
+    }
+
+    pub fn is_free(&self, node: Node) -> bool {
         !self.varies.get(node.index()).copied().unwrap_or(false)
     }
 
@@ -152,20 +53,16 @@ impl Reader<'_> {
         self.g.constant(1.0)
     }
 
-    fn terms(&mut self, node: Node) -> Option<Vec<Term>> {
+    pub fn terms(&mut self, node: Node) -> Option<Vec<Term>> {
         if self.is_free(node) {
-            return Some(vec![Term {
-                factor: node,
-                power: None,
-                rate: None,
-            }]);
+            return Some(vec![Term::constant(node)]);
         }
-        if node == self.time {
+        if let Some((origin, true)) = affine(self.g, &self.varies, self.time, node) {
             let one = self.one();
             return Some(vec![Term {
-                factor: one,
                 power: Some(one),
-                rate: None,
+                origin,
+                ..Term::constant(one)
             }]);
         }
         if let Some(found) = self.known.get(&node) {
@@ -202,10 +99,15 @@ impl Reader<'_> {
                 let minus = self.g.constant(-1.0);
                 self.power(x, minus)
             }
-            Unary::Exp => self.exponent(x).map(|term| {
-                let factor = self.g.exp(term.factor);
-                vec![Term { factor, ..term }]
-            }),
+            Unary::Exp => {
+                let term = self.exponent(x)?;
+                let (factor, shift) = (self.one(), Some(term.factor));
+                Some(vec![Term {
+                    factor,
+                    shift,
+                    ..term
+                }])
+            }
             _ => None,
         }
     }
@@ -238,6 +140,7 @@ impl Reader<'_> {
                     factor,
                     power,
                     rate,
+                    ..exponent
                 }])
             }
             _ => None,
@@ -252,12 +155,56 @@ impl Reader<'_> {
             .iter()
             .flat_map(|a| right.iter().map(move |b| (*a, *b)));
         let pairs: Vec<(Term, Term)> = pairs.collect();
-        let terms = pairs.into_iter().map(|(a, b)| Term {
+        let mut terms = Vec::with_capacity(pairs.len());
+        for (a, b) in pairs {
+            terms.extend(self.times(a, b)?);
+        }
+        Some(terms)
+    }
+
+    /// The product of two terms. Of powers with other origins one must be the first: `t - o = (t - c) + (c - o)`.
+    fn times(&mut self, a: Term, b: Term) -> Option<Vec<Term>> {
+        let apart = a.power.is_some() && b.power.is_some() && a.origin != b.origin;
+        if !apart {
+            return Some(vec![self.joined(a, b)]);
+        }
+        let first = |g: &Graph, term: &Term| term.power.and_then(|p| g.as_constant(p)) == Some(1.0);
+        let (linear, other) = if first(self.g, &a) {
+            (a, b)
+        } else if first(self.g, &b) {
+            (b, a)
+        } else {
+            return None;
+        };
+        let zero = self.g.constant(0.0);
+        let [to, from] = [other.origin, linear.origin].map(|o| o.unwrap_or(zero));
+        let gap = self.g.sub(to, from);
+        let moved = Term {
+            origin: other.origin,
+            ..linear
+        };
+        let level = Term {
+            factor: self.g.mul(linear.factor, gap),
+            power: None,
+            origin: None,
+            ..linear
+        };
+        Some(vec![self.joined(moved, other), self.joined(level, other)])
+    }
+
+    fn joined(&mut self, a: Term, b: Term) -> Term {
+        let power = self.plus(a.power, b.power);
+        Term {
             factor: self.g.mul(a.factor, b.factor),
-            power: self.plus(a.power, b.power),
+            shift: self.plus(a.shift, b.shift),
             rate: self.plus(a.rate, b.rate),
-        });
-        Some(terms.collect())
+            power,
+            origin: power.and(if a.power.is_some() {
+                a.origin
+            } else {
+                b.origin
+            }),
+        }
     }
 
     /// Sum of two exponents; zero is `None`.
@@ -276,30 +223,27 @@ impl Reader<'_> {
             return None;
         };
         let mut times = |x: Option<Node>| x.map(|x| self.g.mul(x, exponent));
-        let (power, rate) = (times(term.power), times(term.rate));
+        let (power, rate, shift) = (times(term.power), times(term.rate), times(term.shift));
         let factor = self.g.binary(Binary::Pow, term.factor, exponent);
         Some(vec![Term {
             factor,
-            power,
+            shift,
             rate,
+            power,
+            origin: term.origin,
         }])
     }
 
-    /// Read `c + r t + p ln(t)` as the term whose logarithm it is, but with `c` in the place of the factor.
+    /// Read `c + r t + p ln(t - o)` as the term whose logarithm it is, but with `c` in the place of the factor.
     fn exponent(&mut self, node: Node) -> Option<Term> {
         if self.is_free(node) {
-            return Some(Term {
-                factor: node,
-                power: None,
-                rate: None,
-            });
+            return Some(Term::constant(node));
         }
         let (zero, one) = (self.g.constant(0.0), self.one());
         if node == self.time {
             return Some(Term {
-                factor: zero,
-                power: None,
                 rate: Some(one),
+                ..Term::constant(zero)
             });
         }
         self.composed_exponent(node)
@@ -316,17 +260,21 @@ impl Reader<'_> {
                 let [term] = terms.as_slice() else {
                     return None;
                 };
-                let factor = self.g.ln(term.factor);
-                Some(Term { factor, ..*term })
+                let log = self.g.ln(term.factor);
+                Some(Term {
+                    factor: term.shift.map_or(log, |shift| self.g.add(log, shift)),
+                    shift: None,
+                    ..*term
+                })
             }
             Op::Binary(Binary::Add, a, b) => {
                 let (left, right) = (self.exponent(a)?, self.exponent(b)?);
-                Some(self.sum(left, right))
+                self.sum(left, right)
             }
             Op::Binary(Binary::Sub, a, b) => {
                 let minus = self.g.constant(-1.0);
                 let (left, right) = (self.exponent(a)?, self.scaled_exponent(b, minus)?);
-                Some(self.sum(left, right))
+                self.sum(left, right)
             }
             Op::Binary(Binary::Mul, a, b) if self.is_free(a) => self.scaled_exponent(b, a),
             Op::Binary(Binary::Mul, a, b) if self.is_free(b) => self.scaled_exponent(a, b),
@@ -338,12 +286,15 @@ impl Reader<'_> {
         }
     }
 
-    fn sum(&mut self, a: Term, b: Term) -> Term {
-        Term {
-            factor: self.g.add(a.factor, b.factor),
-            power: self.plus(a.power, b.power),
-            rate: self.plus(a.rate, b.rate),
+    fn sum(&mut self, a: Term, b: Term) -> Option<Term> {
+        if a.power.is_some() && b.power.is_some() && a.origin != b.origin {
+            return None;
         }
+        let factor = self.g.add(a.factor, b.factor);
+        Some(Term {
+            factor,
+            ..self.joined(a, b)
+        })
     }
 
     fn scaled_exponent(&mut self, node: Node, by: Node) -> Option<Term> {
@@ -353,6 +304,8 @@ impl Reader<'_> {
             factor: times(term.factor),
             power: term.power.map(&mut times),
             rate: term.rate.map(&mut times),
+            shift: None,
+            origin: term.origin,
         })
     }
 }

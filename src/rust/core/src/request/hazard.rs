@@ -1,0 +1,64 @@
+//! Ask whether hazards without a closed form are integrated precisely enough: what a rule of twice the panels changes.
+
+use super::{count, list, Request};
+use crate::error::Result;
+use crate::inference::precision;
+use crate::model::Model;
+use crate::problem::{Joint, Points};
+use crate::reply::Value;
+
+/// More panels than this are no help.
+const MOST: usize = 16;
+
+/// How finely intervals are divided.
+#[derive(Debug, Clone, Copy)]
+pub struct Panels(usize);
+
+/// The problem with a rule that suffices at its starting values; `None`: there is no hazard that needs one.
+///
+/// # Errors
+/// Those of the problem.
+pub fn at_start(
+    request: &Request,
+    mut problem: Joint,
+    make: &dyn Fn(&Model) -> Result<Joint>,
+) -> Result<(Joint, Option<Panels>)> {
+    if !problem.model().ruled {
+        return Ok((problem, None));
+    }
+    let mut panels = request.panels();
+    while panels < MOST {
+        let finer = make(&request.divided(2 * panels)?)?;
+        if !precision::differ_at_start(&problem, &finer)? {
+            break;
+        }
+        (problem, panels) = (finer, 2 * panels);
+    }
+    Ok((problem, Some(Panels(panels))))
+}
+
+/// The panels of a fit, what twice as many change at its estimates, and how many are wanted where that matters.
+///
+/// # Errors
+/// Those of the problem.
+pub fn accuracy(
+    request: &Request,
+    problem: &Joint,
+    panels: Option<Panels>,
+    (theta, points): (&[f64], &Points),
+    make: &dyn Fn(&Model) -> Result<Joint>,
+) -> Result<Option<Value>> {
+    let Some(Panels(panels)) = panels else {
+        return Ok(None);
+    };
+    let finer = make(&request.divided(2 * panels)?)?;
+    let change = precision::between(problem, &finer, theta, points)?.unwrap_or(0.0);
+    let wanted = precision::matters(change).then_some((2 * panels) as f64);
+    let wanted = wanted.filter(|panels| *panels <= MOST as f64);
+    Ok(Some(list(vec![
+        ("panels", count(panels)),
+        ("change", Value::Number(change)),
+        ("doubtful", Value::Flags(vec![precision::matters(change)])),
+        ("wanted", Value::Numbers(wanted.into_iter().collect())),
+    ])))
+}
