@@ -1,12 +1,12 @@
-# Effects of occasions, `kappa ~ normal(0, w) | id:occ` beside `| id`, in models with differential equations: a
-# subject is one course in time there, so it has an effect for each occasion, and the code takes that of the record.
+# Effects of occasions, `kappa ~ normal(0, w) | id:occ` beside `| id`, in models with differential equations or `mix()`: a
+# subject is taken as a whole there, so it has an effect for each occasion, and the code takes that of the record.
 
 # The specification and what the core says of it, with effects of occasions written out where the core asks for it.
 # Without data there are two occasions; `by_occasion` says that the data have a word in it.
 spec_by_occasion <- function(spec, data) {
   describe <- function(spec) core_call(core_request("describe", spec))
   tryCatch(list(spec = spec, described = describe(spec), by_occasion = FALSE), nlmers_error = function(error) {
-    written <- if (identical(error$reason, "equation_grouping")) written_occasions(spec, data)
+    written <- if (isTRUE(error$reason %in% c("equation_grouping", "mixture_grouping"))) written_occasions(spec, data)
     if (is.null(written)) stop(error)
     list(spec = written, described = describe(written), by_occasion = TRUE)
   })

@@ -6,11 +6,14 @@
 //! population, which bounds the weights by `p(y | phi)` over its share, and the moments of all draws, widened. Sources:
 //! Hesterberg (1995), Weighted average importance sampling and defensive mixture distributions; Cappe et al. (2008).
 
+use super::classes::posteriors_in_classes;
 use super::cloud::{layouts_of, Cloud};
 use super::importance::Sampling;
 use super::mixture::{gaussian, moments, Component, Mixture};
 use super::points::LatticePoints;
 use super::posterior::{population, Batches, Gaussian, Posterior};
+use std::sync::OnceLock;
+
 use crate::distributions::LN_SQRT_2PI;
 use crate::ir::vmath::pnorm;
 use crate::problem::{Means, Prior};
@@ -69,6 +72,9 @@ pub struct Ground<'a> {
     pub sampling: Sampling<'a>,
     /// The population distribution of every batch.
     pub population: Posterior,
+    /// The conditional distributions of every batch in each class of the subjects, as their modes say, once they are asked
+    /// for.
+    classes: OnceLock<Vec<Posterior>>,
 }
 
 impl<'a> Ground<'a> {
@@ -81,7 +87,23 @@ impl<'a> Ground<'a> {
         Self {
             sampling,
             population: population(&Batches::new(joint), &means, priors),
+            classes: OnceLock::new(),
         }
+    }
+
+    /// The conditional distributions of a batch in the classes, seen from the population.
+    fn in_classes(&self, batch: usize) -> Vec<Gaussian> {
+        let Sampling {
+            joint,
+            theta,
+            workers,
+            ..
+        } = self.sampling;
+        let found = self
+            .classes
+            .get_or_init(|| posteriors_in_classes(joint, theta, workers));
+        let seen = |q: &Posterior| self.population[batch].seen(&q[batch]);
+        found.iter().map(seen).collect()
     }
 
     /// Draws from a mixture for each of `members`, all of which have effects.
@@ -152,13 +174,16 @@ impl<'a> Ground<'a> {
     pub fn improved(&self, members: &[usize], posterior: &Posterior, draws: usize) -> Vec<Sample> {
         let first = |b: &usize| {
             let q = self.population[*b].seen(&posterior[*b]);
-            Mixture {
-                components: vec![
-                    part(0.4, &q, 1.0),
-                    part(0.2, &q, WIDE),
-                    part(0.4, &standard(q.dim()), 1.0),
-                ],
-            }
+            let classes = self.in_classes(*b);
+            let share = if classes.is_empty() { 0.4 } else { 0.2 };
+            let own = |class: &Gaussian| part(share / classes.len() as f64, class, 1.0);
+            let mut components: Vec<Component> = classes.iter().map(own).collect();
+            components.extend([
+                part(share, &q, 1.0),
+                part(0.2, &q, WIDE),
+                part(0.4, &standard(q.dim()), 1.0),
+            ]);
+            Mixture { components }
         };
         let mut mixtures: Vec<Mixture> = members.iter().map(first).collect();
         let trial = draws.clamp(FEWEST_DRAWS, MOST_DRAWS);
@@ -195,13 +220,16 @@ impl<'a> Ground<'a> {
     ) -> Vec<usize> {
         let seen = |b: &usize| self.population[*b].seen(&posterior[*b]);
         let own: Vec<Gaussian> = members.iter().map(seen).collect();
-        let mixture = |q: &Gaussian| {
+        let mixture = |(q, b): (&Gaussian, &usize)| {
             let home = standard(q.dim());
-            Mixture {
-                components: vec![part(0.5, &home, 1.0), part(0.5, q, WIDE)],
-            }
+            let classes = self.in_classes(*b);
+            let share = if classes.is_empty() { 0.5 } else { 0.25 };
+            let own = |class: &Gaussian| part(2.0 * share / classes.len() as f64, class, WIDE);
+            let mut components: Vec<Component> = classes.iter().map(own).collect();
+            components.extend([part(share, &home, 1.0), part(share, q, WIDE)]);
+            Mixture { components }
         };
-        let mixtures: Vec<Mixture> = own.iter().map(mixture).collect();
+        let mixtures: Vec<Mixture> = own.iter().zip(members).map(mixture).collect();
         let samples = self.checked(members, &mixtures);
         let mut found = Vec::new();
         for (i, sample) in samples.iter().enumerate() {

@@ -13,6 +13,7 @@ use super::complete::{complete, open_coordinates};
 use super::importance::{Drawn, Importance, Sampling, REPLICATES};
 use super::posterior::{Batches, Posterior};
 use super::steady::{drift, scored, steady, Drift};
+use super::strata::drifts_in_classes;
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::{Joint, Prior, Route};
 
@@ -37,8 +38,9 @@ pub struct Information {
     pub scores: Vec<f64>,
     /// Moments of the effects of every batch given its data.
     pub moments: Vec<Weighted>,
-    /// How the effects of every batch move with `theta`; none where no coordinate needs differences.
-    pub drifts: Vec<Drift>,
+    /// How the effects of every batch move with `theta`, in each class of the subjects; none where no coordinate needs
+    /// differences.
+    pub drifts: Vec<Vec<Drift>>,
     pub importance: Importance,
 }
 
@@ -116,7 +118,12 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
             let drifts = drift(cloud, drawn, &draws, p);
             let at = (drawn.draws, &priors[..], &means[..]);
             steady(cloud, at, &drifts, &mut draws, sampling);
-            found.drifts.extend(drifts);
+            let own = drifts_in_classes(sampling, (&found.free, &priors), cloud, drawn);
+            let own = if own.is_empty() { vec![drifts] } else { own };
+            found.drifts.resize_with(own.len(), Vec::new);
+            for (all, own) in found.drifts.iter_mut().zip(own) {
+                all.extend(own);
+            }
             Scored::of(&draws, (drawn.weights, cloud.copies), (p, REPLICATES))
         } else {
             plain

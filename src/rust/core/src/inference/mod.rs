@@ -2,6 +2,7 @@
 
 mod adaptive;
 mod better;
+pub mod classes;
 pub mod climb;
 pub mod cloud;
 mod complete;
@@ -34,5 +35,6 @@ pub mod sandwich;
 pub mod scale;
 pub mod start;
 mod steady;
+mod strata;
 pub mod student;
 mod weights;

@@ -2,6 +2,7 @@
 
 use super::covariates::declare;
 use super::equations;
+use super::mixture::{spread, Parts};
 use super::parameter::Parameter;
 use super::scope::{Kind, Scope};
 use super::solver::control;
@@ -41,9 +42,16 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     }
     declare(&mut scope, &spec.covariates)?;
     equations::find(&mut scope, spec)?;
-    let (blocks, effects, groups) = random_effects(&mut scope, spec)?;
-    let (outcomes, assigned) = statements(&mut scope, spec)?;
-    let equations = scope.equations()?;
+    let (mut blocks, effects, groups) = random_effects(&mut scope, spec)?;
+    let (mut outcomes, mut assigned) = statements(&mut scope, spec)?;
+    let mut equations = scope.equations()?;
+    let parts = Parts {
+        blocks: &mut blocks,
+        outcomes: &mut outcomes,
+        assigned: &mut assigned,
+        equations: &mut equations,
+    };
+    let mixture = spread(&mut scope, parts)?;
     mark_outcomes(&mut scope, &blocks, &equations, &outcomes);
     let model = Model {
         graph: scope.graph,
@@ -56,11 +64,12 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         covariates: scope.covariates,
         outcomes,
         assigned,
+        mixture,
         control: control(&spec.ode, !equations.is_empty())?,
         equations,
     };
     match model.groups.get(1) {
-        Some(Some(group)) if model.is_sequential() => Err(model.grouping_error(group)),
+        Some(Some(group)) if model.takes_whole_subjects() => Err(model.grouping_error(group)),
         Some(Some(_)) if !model.equations.is_empty() => Err(several_groupings(&model)),
         _ => Ok(model),
     }

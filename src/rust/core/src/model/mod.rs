@@ -15,6 +15,7 @@ mod index;
 mod inputs;
 mod matrix;
 mod matrix_log;
+mod mixture;
 mod outcome;
 pub mod parameter;
 mod random;
@@ -61,8 +62,22 @@ pub struct Model {
     pub assigned: Vec<(String, Vec<Node>)>,
     /// The differential equations, in the order of compartment numbers; empty without.
     pub equations: Vec<Equation>,
+    /// The classes of the subjects, where the model has any.
+    pub mixture: Option<Mixture>,
     /// How they are solved.
     pub control: crate::ode::Control,
+}
+
+/// Classes of subjects that `mix()` tells apart.
+#[derive(Debug, Clone)]
+pub struct Mixture {
+    /// The data column of the class: 0 where it is not known.
+    pub column: u32,
+    /// Probability of each class.
+    pub probabilities: Vec<Node>,
+    /// The first `mix()`, and the statement it stands in.
+    pub shown: String,
+    pub text: String,
 }
 
 /// `d/dt(name) <- rhs`, and what else the model says of the state. Nodes are those of the model's graph, where
@@ -93,17 +108,25 @@ pub struct Feed {
     pub word: &'static str,
     /// Which dose of a subject into `owner` it takes; `None`: all of them.
     pub slot: Option<usize>,
+    /// Whether it is the owner, or what takes its doses, in a class of subjects but the first.
+    pub copy: bool,
     /// By how much its doses are later than those of `owner`, and by what their amounts are multiplied.
     pub lag: Option<Node>,
     pub per: Option<Node>,
 }
 
 impl Feed {
+    /// Whether it is the owner itself, as it is in another class.
+    pub fn is_owner(&self) -> bool {
+        self.word == mixture::WORD
+    }
+
     fn new(owner: usize, word: &'static str) -> Self {
         Self {
             owner,
             word,
             slot: None,
+            copy: false,
             lag: None,
             per: None,
         }
@@ -132,6 +155,8 @@ pub enum Source {
     Censoring,
     /// The limit on the other side; 0 where there is none.
     Limit,
+    /// The class of the subject among those of `mix()`, 0 where the data do not tell.
+    Class,
     /// Time since the subject's previous row, 0 at its first one.
     TimeStep,
     /// 1 where the outcome in this column is present, else 0.
@@ -146,7 +171,10 @@ pub enum Source {
 impl Source {
     /// Whether no column that comes with the data is read for it.
     pub fn is_derived(self) -> bool {
-        !matches!(self, Self::Data | Self::Censoring | Self::Limit)
+        !matches!(
+            self,
+            Self::Data | Self::Censoring | Self::Limit | Self::Class
+        )
     }
 }
 
@@ -292,6 +320,12 @@ impl Model {
         hidden.filter(move |(_, feed)| feed.owner == owner)
     }
 
+    /// Hidden states that take the doses of a state by input functions, in the first class.
+    pub fn inputs(&self, owner: usize) -> impl Iterator<Item = (usize, Feed)> + '_ {
+        self.feeds(owner)
+            .filter(|(_, feed)| !feed.copy)
+    }
+
     /// Coordinates of `phi` of one grouping.
     pub fn effects_of(&self, group: usize) -> std::ops::Range<usize> {
         let mine = |e: &&Effect| e.group == group;
@@ -361,6 +395,13 @@ pub struct OutcomeChain {
     pub draws: crate::distributions::chain::Chain,
 }
 
+impl Outcome {
+    /// Whether an observed value has the density of the family itself, alone.
+    pub fn is_plain(&self) -> bool {
+        !self.censored && !self.mixed && self.chain.is_none()
+    }
+}
+
 /// One outcome of the model.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -371,6 +412,8 @@ pub struct Outcome {
     pub density: crate::distributions::Density,
     /// True when a value may stand for all values beyond a limit: then the family's closed forms do not hold.
     pub censored: bool,
+    /// True when the density is a mixture over the classes of subjects: then the family is that of each class.
+    pub mixed: bool,
     /// The Markov chain behind the outcome, if there is one.
     pub chain: Option<OutcomeChain>,
     pub text: String,

@@ -47,6 +47,7 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "uncertainty" => uncertainty::uncertainty(&request, columns),
         "importance" => importance::importance(&request, columns),
         "modes" => modes::modes(&request, columns),
+        "classes" => likelihood::classes(&request, columns),
         "conditional_samples" => samples::samples(&request, columns),
         other => Err(Error::new(
             ErrorClass::Internal,

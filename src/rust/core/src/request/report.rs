@@ -6,7 +6,8 @@ use super::likelihood::{self, by_nodes, integrated};
 use super::method::Method;
 use super::modes::{self, Asked};
 use super::predict::{
-    columns_matrix, effect_names, individual, outcome_names, predictions, typical,
+    columns_matrix, effect_names, individual, individual_predictions, outcome_names, predictions,
+    typical,
 };
 use super::uncertainty::{self, covariances};
 use super::{list, matrix, parameters};
@@ -218,7 +219,8 @@ impl Report<'_> {
             let still = modes::still(joint, self.theta, &modes.points, &typical);
             self.warnings.extend(still);
         }
-        let fitted = modes.map(|modes| predictions(joint, self.theta, &modes.points));
+        let at = |modes: &EbModes| individual_predictions(joint, self.theta, &modes.points);
+        let fitted = modes.map(at);
         let population = predictions(joint, self.theta, &typical);
         let mut groups = Vec::new();
         for part in &joint.parts {
