@@ -12,6 +12,7 @@ use super::ebe::{one_grouping, EbeOptions, EbeSearch};
 use super::modes::Conditional;
 use super::posterior::Posterior;
 use super::proposal::around;
+use super::quadrature::quadrature_by;
 use crate::error::Result;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points, Prior, Problem, Scratch};
@@ -106,6 +107,23 @@ pub fn ends_in_classes(climber: &Climber, joint: &Joint, means: &Means, tol: f64
         own.climb(&Starts::one(levels, means.values.clone()), tol)
     })
     .collect()
+}
+
+/// The log-likelihood by Laplace's method in each class.
+///
+/// # Errors
+/// A population distribution that does not exist.
+pub fn log_lik_by_modes(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<f64> {
+    let found = modes_in_classes(joint, theta, workers, &EbeOptions::once())?;
+    let logs: Result<Vec<Vec<f64>>> = (found.iter())
+        .map(|(joint, modes)| {
+            let start = Some(modes.values[0].as_slice());
+            Ok(quadrature_by(workers, joint.main(), theta, 1, start)?.subjects)
+        })
+        .collect();
+    let logs = logs?;
+    let own = |i: usize| log_sum(&logs.iter().map(|class| class[i]).collect::<Vec<_>>());
+    Ok((0..joint.main().n_subjects()).map(own).sum())
 }
 
 /// The Gaussian distributions around the modes of all batches in every class; none where these cannot be found.

@@ -152,7 +152,8 @@ impl<'a> Sampling<'a> {
         let ground = Ground::new(*self, &priors);
         let set = (self.draws, 0);
         self.pass(posterior, members, set, &priors, |cloud, group| {
-            let better = !self.trusts && group.improve(&ground, posterior);
+            let trusts = self.trusts && self.joint.n_classes() == 0;
+            let better = !trusts && group.improve(&ground, posterior);
             if better {
                 cloud.set(&group.draws);
             }

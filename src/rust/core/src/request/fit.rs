@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::classes;
 use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
 use super::course::refuse_course;
 use super::direct;
@@ -73,6 +74,10 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     if !request.evaluate {
         let matched = matched_start(&problem);
         problem.start_from(&matched);
+        let begun = (&method, &course);
+        if let Some(spread) = classes::better_start(request, &problem, begun, monitor)? {
+            problem.start_from(&spread);
+        }
     }
     let mut found = match &method {
         _ if request.evaluate => evaluated(request, &problem, &method)?,

@@ -1,6 +1,7 @@
 //! Answer one request of a front end: decode it, run it, encode the result.
 
 mod arrive;
+mod classes;
 mod course;
 mod decode;
 mod density;
