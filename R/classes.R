@@ -1,16 +1,18 @@
 #' Classes of subjects
 #'
-#' How likely each class of a model with `mix()` is for each subject, given its outcomes, at the estimates of a fit.
+#' How likely each class of a model with `mix()` is for each subject, given its
+#' outcomes, at the estimates of a fit.
 #'
 #' @param fit (`nlme_fit`) a fit of a model with `mix()`, see [nlme_model()].
 #' @details
-#' The random effects are integrated out: the probability of class `k` is
-#' `p_k f_k(y) / sum_j p_j f_j(y)`, where `f_k` is the density of all outcomes of the subject in that class. The
-#' probabilities add up to 1 in each subject; their averages over the subjects are near the probabilities that the model
-#' estimates. `predict()`, `fitted()` and `coef()` take for a subject the class that is the most likely one at the mode of
-#' its random effects.
-#' @returns A data frame with one row a subject and class and the columns `subject` (the label), `class` (1 for the first
-#'   value of `mix()`, and so on) and `probability`.
+#' The random effects are integrated out: the probability of class `k` is `p_k f_k(y) /
+#' sum_j p_j f_j(y)`, where `f_k` is the density of all outcomes of the subject in that
+#' class. The probabilities add up to 1 in each subject; their averages over the
+#' subjects are near the probabilities that the model estimates. `predict()`,
+#' `fitted()` and `coef()` take for a subject the class that is the most likely one at
+#' the mode of its random effects.
+#' @returns A data frame with one row a subject and class and the columns `subject` (the
+#'   label), `class` (1 for the first value of `mix()`, and so on) and `probability`.
 #' @seealso [ranef()] for the random effects.
 #' @examples
 #' set.seed(1)
@@ -52,13 +54,16 @@ n_classes <- function(fit) {
 
 # Subjects by classes: found with the log-likelihood, else asked for.
 class_shares <- function(fit) {
-  if (!is.null(fit$log_lik$classes)) fit$log_lik$classes else ask_of_fit(fit, "classes")$classes
+  shares <- known_shares(fit)
+  if (is.null(shares)) ask_of_fit(fit, "classes")$classes else shares
 }
+
+known_shares <- function(fit) if (is.null(fit$log_lik$classes)) fit$classes else fit$log_lik$classes
 
 # "Classes: 1 (58.3 % of the probability, 60 subjects), ..."
 class_lines <- function(fit) {
-  if (n_classes(fit) == 0L || is.null(fit$log_lik$classes)) return(NULL)
-  shares <- fit$log_lik$classes
+  shares <- known_shares(fit)
+  if (is.null(shares)) return(NULL)
   likely <- tabulate(max.col(shares, "first"), ncol(shares))
   each <- sprintf(
     "%d (%s %%, %d subject%s)", seq_along(likely), format_numbers(100 * colMeans(shares), 3), likely,

@@ -1,5 +1,5 @@
-# Effects of occasions, `kappa ~ normal(0, w) | id:occ` beside `| id`, in models with differential equations or `mix()`: a
-# subject is taken as a whole there, so it has an effect for each occasion, and the code takes that of the record.
+# Effects of occasions, `kappa ~ normal(0, w) | id:occ` beside `| id`, in models with differential equations or `mix()`:
+# a subject is taken as a whole there, so it has an effect for each occasion, and the code takes that of the record.
 
 # The specification and what the core says of it, with effects of occasions written out where the core asks for it.
 # Without data there are two occasions; `by_occasion` says that the data have a word in it.

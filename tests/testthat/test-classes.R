@@ -19,6 +19,15 @@ two_lines <- function() {
   )
 }
 
+orange_line <- function() {
+  nlme_model(
+    fixed(a = 50, omega = positive(20), s = positive(30)), random(eta ~ normal(0, omega) | Tree),
+    {
+      circumference ~ normal(a + eta + 0.1 * age, s)
+    }
+  )
+}
+
 # Log density of a subject's outcomes in each class, a column a class.
 densities <- function(data, slopes, omega, sigma) {
   t(vapply(split(data, data$id), function(own) {
@@ -50,7 +59,6 @@ test_that("the likelihood sums over the classes, whatever stands in mix()", {
       y ~ normal((b + eta) * x, s)
     }
   )
-  other <- cbind(densities(data, 1, 0.5, 1)[, 1], densities(data, 2.5, 0.5, 2)[, 1])
   both <- cbind(t(densities(data, 1, 0.5, 1)), t(densities(data, 2.5, 0.5, 2)))
   expect_equal(at_start(twice), sum(log(exp(both) %*% c(0.4, 0.6))), tolerance = 1e-6)
 })
@@ -64,17 +72,8 @@ test_that("probabilities of classes are those given all outcomes", {
   expect_equal(shares$subject, rep(as.character(1:12), each = 2))
   expect_equal(shares$class, rep(1:2, 12))
   expect_match(paste(capture.output(print(fit)), collapse = " "), "Classes: 1 (", fixed = TRUE)
-  expect_equal(caught(class_probabilities(evaluate_nlme(Orange_line(), Orange)))$reason, "no_classes")
+  expect_equal(caught(class_probabilities(evaluate_nlme(orange_line(), Orange)))$reason, "no_classes")
 })
-
-Orange_line <- function() { # nolint: object_name_linter.
-  nlme_model(
-    fixed(a = 50, omega = positive(20), s = positive(30)), random(eta ~ normal(0, omega) | Tree),
-    {
-      circumference ~ normal(a + eta + 0.1 * age, s)
-    }
-  )
-}
 
 test_that("a start with equal classes is left, and both estimators find the maximum", {
   data <- lines_of_classes(40, c(1, 3.5), seed = 3)

@@ -45,6 +45,8 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let (mut blocks, effects, groups) = random_effects(&mut scope, spec)?;
     let (mut outcomes, mut assigned) = statements(&mut scope, spec)?;
     let mut equations = scope.equations()?;
+    // Outcomes tell of the class, and so of each other; that is no reading of their columns.
+    mark_outcomes(&mut scope, &blocks, &equations, &outcomes);
     let parts = Parts {
         blocks: &mut blocks,
         outcomes: &mut outcomes,
@@ -52,7 +54,6 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         equations: &mut equations,
     };
     let mixture = spread(&mut scope, parts)?;
-    mark_outcomes(&mut scope, &blocks, &equations, &outcomes);
     let model = Model {
         graph: scope.graph,
         parameters,

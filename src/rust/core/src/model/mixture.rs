@@ -8,7 +8,7 @@ use super::call::zip;
 use super::parameter::index;
 use super::scope::Scope;
 use super::value::Value;
-use super::{EffectBlock, Equation, Feed, Mixture, Outcome, Source};
+use super::{EffectBlock, Equation, Feed, Outcome, Source};
 use crate::distributions::mixture::{chosen, expected, initial, is_class, step};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node, Op};
@@ -18,6 +18,18 @@ pub const WORD: &str = "mix";
 
 const EXAMPLE: &str = "Write `mix(a, p1, b)`, or `mix(a, p1, b, p2, c)` for three classes: values with the \
                        probabilities of all classes but the last between them.";
+
+/// Classes of subjects that `mix()` tells apart.
+#[derive(Debug, Clone)]
+pub struct Mixture {
+    /// The data column of the class: 0 where it is not known.
+    pub column: u32,
+    /// Probability of each class.
+    pub probabilities: Vec<Node>,
+    /// The first `mix()`, and the statement it stands in.
+    pub shown: String,
+    pub text: String,
+}
 
 /// The parts of a model that may depend on the class.
 pub struct Parts<'a> {

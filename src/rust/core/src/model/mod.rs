@@ -33,6 +33,7 @@ mod stick;
 mod value;
 
 pub use compile::compile;
+pub use mixture::Mixture;
 
 use crate::distributions::effects::EffectDensity;
 use crate::ir::graph::{Graph, Node};
@@ -66,18 +67,6 @@ pub struct Model {
     pub mixture: Option<Mixture>,
     /// How they are solved.
     pub control: crate::ode::Control,
-}
-
-/// Classes of subjects that `mix()` tells apart.
-#[derive(Debug, Clone)]
-pub struct Mixture {
-    /// The data column of the class: 0 where it is not known.
-    pub column: u32,
-    /// Probability of each class.
-    pub probabilities: Vec<Node>,
-    /// The first `mix()`, and the statement it stands in.
-    pub shown: String,
-    pub text: String,
 }
 
 /// `d/dt(name) <- rhs`, and what else the model says of the state. Nodes are those of the model's graph, where
@@ -116,11 +105,6 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Whether it is the owner itself, as it is in another class.
-    pub fn is_owner(&self) -> bool {
-        self.word == mixture::WORD
-    }
-
     fn new(owner: usize, word: &'static str) -> Self {
         Self {
             owner,
@@ -318,12 +302,6 @@ impl Model {
         let hidden = self.equations.iter().enumerate();
         let hidden = hidden.filter_map(|(k, e)| e.feed.map(|feed| (k, feed)));
         hidden.filter(move |(_, feed)| feed.owner == owner)
-    }
-
-    /// Hidden states that take the doses of a state by input functions, in the first class.
-    pub fn inputs(&self, owner: usize) -> impl Iterator<Item = (usize, Feed)> + '_ {
-        self.feeds(owner)
-            .filter(|(_, feed)| !feed.copy)
     }
 
     /// Coordinates of `phi` of one grouping.

@@ -8,7 +8,7 @@ use super::course::refuse_course;
 use super::direct;
 use super::evaluate::evaluate;
 use super::history::{acceptance, refusals, trace};
-use super::likelihood::exact;
+use super::likelihood::{by_class, exact, exact_classes};
 use super::method::Method;
 use super::report::{conditional_effects, Report};
 use super::variational::{AroundModes, Variational, Wanted};
@@ -244,6 +244,14 @@ fn report(
         AroundModes::Linear => report.linear_log_lik(modes.as_ref()),
         AroundModes::Nothing => found.exact.as_ref().map_or(Value::Null, exact),
     };
+    // Where the likelihood was not integrated class by class, the classes are.
+    let integrated = matches!(wanted.log_lik, AroundModes::Nodes(_));
+    let classes = match (problem.n_classes(), &found.exact) {
+        (0, _) => None,
+        (_, Some(_)) => exact_classes(problem, theta, &report.workers).ok(),
+        (_, None) if integrated => None,
+        _ => report.classes(modes.as_ref(), found.seed),
+    };
     let uncertainty = if wanted.linear_errors {
         report.linear_uncertainty(modes.as_ref())
     } else {
@@ -254,6 +262,7 @@ fn report(
         log_lik = variational.log_lik().unwrap_or(log_lik);
         entries.extend(variational.entries());
     }
+    entries.extend(classes.and_then(|shares| by_class(&shares)));
     entries.extend(vec![
         ("parameters", report.parameters()),
         (

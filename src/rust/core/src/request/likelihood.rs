@@ -85,7 +85,7 @@ pub fn by_nodes(method: &str, found: &Marginal) -> Value {
 }
 
 /// Probabilities of the classes, `subjects x classes`; nothing without classes.
-fn by_class(shares: &[Vec<f64>]) -> Option<(&'static str, Value)> {
+pub fn by_class(shares: &[Vec<f64>]) -> Option<(&'static str, Value)> {
     let k = shares.first()?.len();
     Some(("classes", matrix(shares.len(), k, &shares.concat())))
 }

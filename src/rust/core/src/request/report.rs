@@ -118,6 +118,19 @@ impl Report<'_> {
         }
     }
 
+    /// Probabilities of the classes of every subject; none where they cannot be computed.
+    pub fn classes(&self, modes: Option<&EbModes>, seed: u64) -> Option<Vec<Vec<f64>>> {
+        let modes = modes.filter(|_| self.is_finished())?;
+        let wanted = Wanted {
+            joint: self.problem,
+            theta: self.theta,
+            modes: &modes.points,
+            workers: &self.workers,
+            seed,
+        };
+        integrated(&wanted, None).ok().map(|found| found.classes)
+    }
+
     /// The number for the log-likelihood is not finite: either the likelihood is not, no density being finite at effects
     /// where it should be largest, or equations without solution hid a part of it, and then the estimates maximize
     /// nothing; or it could not be computed around these effects.
