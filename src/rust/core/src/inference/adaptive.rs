@@ -72,6 +72,8 @@ pub struct Ground<'a> {
     pub sampling: Sampling<'a>,
     /// The population distribution of every batch.
     pub population: Posterior,
+    /// What the density of given effects is computed from, where there are any: it counts in the likelihood of its batch.
+    given: Option<(Vec<Prior>, Vec<Means>)>,
     /// The conditional distributions of every batch in each class of the subjects, as their modes say, once they are asked
     /// for.
     classes: OnceLock<Vec<Posterior>>,
@@ -87,6 +89,8 @@ impl<'a> Ground<'a> {
         Self {
             sampling,
             population: population(&Batches::new(joint), &means, priors),
+            given: (joint.parts.iter().any(|part| part.held.is_some()))
+                .then(|| (priors.to_vec(), means)),
             classes: OnceLock::new(),
         }
     }
@@ -157,6 +161,14 @@ impl<'a> Ground<'a> {
         cloud.prepare(self.sampling.theta);
         let all: Vec<&[f64]> = found.iter().map(|s| s.phi.as_slice()).collect();
         cloud.set(&all.concat());
+        if let Some((priors, means)) = &self.given {
+            let log_prior = cloud.log_prior(priors, means);
+            let each = found.iter_mut().zip(log_prior.chunks(copies.max(1)));
+            for ((sample, own), b) in each.zip(members) {
+                let volume = self.population[*b].log_det();
+                (sample.log_p.iter_mut().zip(own)).for_each(|(p, prior)| *p = prior + volume);
+            }
+        }
         let log_lik = cloud.log_lik(workers);
         for (sample, own) in found.iter_mut().zip(log_lik.chunks(copies.max(1))) {
             sample.log_p.iter_mut().zip(own).for_each(|(p, y)| *p += y);
