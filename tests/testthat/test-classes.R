@@ -30,6 +30,7 @@ orange_line <- function() {
 
 # Log density of a subject's outcomes in each class, a column a class.
 densities <- function(data, slopes, omega, sigma) {
+  skip_if_not_installed("mvtnorm")
   t(vapply(split(data, data$id), function(own) {
     covariance <- omega^2 * outer(own$x, own$x) + diag(sigma^2, nrow(own))
     vapply(slopes, function(b) mvtnorm::dmvnorm(own$y, b * own$x, covariance, log = TRUE), 0)
@@ -90,6 +91,7 @@ test_that("a start with equal classes is left, and both estimators find the maxi
     estimates <- sort(fixef(fit)[c("b1", "b2")])
     expect_equal(unname(estimates), sort(best$par[1:2]), tolerance = 0.02)
     expect_false(anyNA(sqrt(diag(vcov(fit)))))
+    expect_match(paste(capture.output(print(fit)), collapse = " "), "20 subjects), 2 (", fixed = TRUE)
   }
 })
 
@@ -157,6 +159,37 @@ test_that("states are solved in each class", {
   expect_equal(as.numeric(logLik(plain)), exact, tolerance = 1e-4)
   expect_equal(as.numeric(logLik(solved)), exact, tolerance = 1e-4)
   expect_equal(predict(solved)[data$EVID == 0], predict(plain), tolerance = 1e-4)
+})
+
+test_that("outcomes share the class, and its probability may depend on the subject", {
+  skip_if_not_installed("mvtnorm")
+  set.seed(6)
+  data <- expand.grid(x = 1:4, id = 1:15)
+  data$sex <- data$id %% 2
+  data$y <- stats::rnorm(60, rep(c(1, 3), each = 4), 0.7)
+  data$n <- stats::rpois(60, rep(c(1, 4), each = 4))
+  data$n[data$x == 2] <- NA
+  data$y[data$x == 3] <- NA
+  model <- nlme_model(
+    fixed(b1 = 1, b2 = 3, l1 = 1, l2 = 4, p0 = -0.5, ps = 1, omega = positive(0.3), s = positive(0.5)),
+    random(eta ~ normal(0, omega) | id),
+    {
+      p <- plogis(p0 + ps * sex)
+      y ~ normal(mix(b1, p, b2) + eta, s)
+      n ~ poisson(mix(l1, p, l2))
+    }
+  )
+  covariance <- 0.3^2 + diag(0.5^2, 3)
+  exact <- sum(vapply(split(data, data$id), function(own) {
+    p <- stats::plogis(-0.5 + own$sex[1L])
+    y <- own$y[!is.na(own$y)]
+    n <- own$n[!is.na(own$n)]
+    one <- function(b, l) mvtnorm::dmvnorm(y, rep(b, 3), covariance) * prod(stats::dpois(n, l))
+    log(p * one(1, 1) + (1 - p) * one(3, 4))
+  }, 0))
+  fit <- evaluate_nlme(model, data)
+  expect_equal(as.numeric(logLik(fit)), exact, tolerance = 1e-6)
+  expect_equal(as.numeric(logLik(fit, method = "importance")), exact, tolerance = 1e-3)
 })
 
 test_that("classes need no random effects", {

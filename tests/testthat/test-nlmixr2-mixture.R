@@ -49,6 +49,7 @@ test_that("three subpopulations are drawn with their probabilities", {
 })
 
 test_that("beside other effects mix() has the likelihood of a mixture", {
+  skip_if_not_installed("mvtnorm")
   model <- function() {
     ini({
       m1 <- 1
@@ -71,6 +72,7 @@ test_that("beside other effects mix() has the likelihood of a mixture", {
 })
 
 test_that("effects of occasions stand beside mix()", {
+  skip_if_not_installed("mvtnorm")
   model <- function() {
     ini({
       m1 <- 1
