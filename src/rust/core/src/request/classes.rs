@@ -60,7 +60,7 @@ pub fn better_start(
     (method, course): (&Method, &Course),
     monitor: &dyn Monitor,
 ) -> Result<Option<Vec<f64>>> {
-    if problem.n_classes() == 0 || course.resume.is_some() {
+    if problem.n_classes() == 0 {
         return Ok(None);
     }
     let trial = Trial {
