@@ -51,7 +51,7 @@ impl Scope {
         statement: &str,
     ) -> Result<Value> {
         let named = names.iter().any(|name| !name.is_empty());
-        if args.len() < 3 || args.len() % 2 == 0 || named {
+        if args.len() < 3 || args.len().is_multiple_of(2) || named {
             let problem = if named {
                 "The arguments of `mix()` have no names.".to_string()
             } else {
@@ -254,8 +254,8 @@ fn written(
 }
 
 fn move_nodes(equation: &mut Equation, moved: &[Node]) {
+    equation.rhs = moved[equation.rhs.index()];
     let there = |node: Node| moved[node.index()];
-    equation.rhs = there(equation.rhs);
     for part in [
         &mut equation.initial,
         &mut equation.fraction,
