@@ -7,7 +7,7 @@ use super::parameter::Parameter;
 use super::scope::{Kind, Scope};
 use super::solver::control;
 use super::statements::statements;
-use super::{Equation, Model, Outcome};
+use super::{Equation, Mixture, Model, Outcome};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
 use crate::language::specification::{Random, Specification};
@@ -73,6 +73,23 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         Some(Some(group)) if model.takes_whole_subjects() => Err(model.grouping_error(group)),
         Some(Some(_)) if !model.equations.is_empty() => Err(several_groupings(&model)),
         _ => Ok(model),
+    }
+}
+
+impl Mixture {
+    /// The error of a random effect grouped by `group`, which is not the subject.
+    pub(super) fn grouping_error(&self, group: &str) -> Error {
+        let problem = format!(
+            "A random effect is grouped by `{group}`, but `{}` is of a whole subject.",
+            self.shown
+        );
+        Error::model("mixture_grouping", problem)
+            .at(self.text.clone())
+            .field("group", group)
+            .hint(
+                "Group all random effects by the subject. For variability between occasions give it one effect an \
+                 occasion and choose: `kappa <- ifelse(occ == 1, kappa1, kappa2)`.",
+            )
     }
 }
 

@@ -59,16 +59,7 @@ impl Model {
     pub fn grouping_error(&self, group: &str) -> Error {
         let chain = self.outcomes.iter().find(|o| o.chain.is_some());
         if let (None, Some(mixture)) = (chain, &self.mixture) {
-            return Error::model(
-                "mixture_grouping",
-                format!("A random effect is grouped by `{group}`, but `{}` is of a whole subject.", mixture.shown),
-            )
-            .at(mixture.text.clone())
-            .field("group", group)
-            .hint(
-                "Group all random effects by the subject. For variability between occasions give it one effect an \
-                 occasion and choose: `kappa <- ifelse(occ == 1, kappa1, kappa2)`.",
-            );
+            return mixture.grouping_error(group);
         }
         let family = chain.map_or("hmm", |o| o.family.as_str());
         Error::model(
