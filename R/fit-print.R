@@ -21,6 +21,7 @@ fit_lines <- function(fit, digits, full = FALSE) {
       )
     },
     "", if (full) residual_table_lines(fit, digits) else residual_line(fit, digits),
+    class_lines(fit),
     if (full) uncertainty_line(fit),
     likelihood_lines(fit),
     if (length(warnings) > 0L) {

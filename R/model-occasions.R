@@ -1,14 +1,17 @@
-# Effects of occasions, `kappa ~ normal(0, w) | id:occ` beside `| id`, in models with differential equations: a
-# subject is one course in time there, so it has an effect for each occasion, and the code takes that of the record.
+# Effects of occasions, `kappa ~ normal(0, w) | id:occ` beside `| id`, in models with differential equations or `mix()`:
+# a subject is taken as a whole there, so it has an effect for each occasion, and the code takes that of the record.
 
 # The specification and what the core says of it, with effects of occasions written out beside equations. Without data
 # there are two occasions; `by_occasion` says that the data have a word in it.
 spec_by_occasion <- function(spec, data, id) {
   describe <- function(spec) core_call(core_request("describe", spec))
-  described <- describe(spec)
-  written <- if (length(described$states) > 0L) written_occasions(spec, data, id)
-  if (is.null(written)) return(list(spec = spec, described = described, by_occasion = FALSE))
-  list(spec = written, described = describe(written), by_occasion = TRUE)
+  described <- tryCatch(describe(spec), nlmers_error = identity)
+  failed <- inherits(described, "nlmers_error")
+  if (failed && !identical(described$reason, "mixture_grouping")) stop(described)
+  written <- if (failed || length(described$states) > 0L) written_occasions(spec, data, id)
+  if (!is.null(written)) return(list(spec = written, described = describe(written), by_occasion = TRUE))
+  if (failed) stop(described)
+  list(spec = spec, described = described, by_occasion = FALSE)
 }
 
 # NULL where no grouping is one of occasions of the subjects.

@@ -16,7 +16,7 @@ math_words <- c(
   "qnorm", "plogis", "qlogis", "min", "max", "pmin", "pmax", "softplus", "c",
   "sum", "prod", "mean", "length", "rep", "diag", "%*%", ":", "seq", "seq_len", "seq_along",
   "numeric", "matrix", "t", "nrow", "ncol", "cumsum", "cumprod", "rev", "crossprod",
-  "tcrossprod", "outer", "rowSums", "colSums", "rbind", "linear_compartments", input_words, clock_words
+  "tcrossprod", "outer", "rowSums", "colSums", "rbind", "linear_compartments", "mix", input_words, clock_words
 )
 error_words <- c("add", "prop", "pow", "add_prop", "add_prop_sd", "add_pow", "add_pow_sd")
 outcome_words <- c(

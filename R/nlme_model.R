@@ -189,6 +189,34 @@
 #' What is predicted at a row is the mean given the subject's earlier outcomes.
 #' Random effects are those of the subject.
 #'
+#' @section Classes of subjects:
+#' `mix(a, p1, b)` is `a` for the subjects of a first class and `b` for all others;
+#' `mix(a, p1, b, p2, c)` has three classes, and so on: values with the probabilities
+#' of all classes but the last between them. Which class a subject is of is not in the
+#' data. All `mix()` of a model share the one class of the subject and have the same
+#' probabilities: parameters, as in `p1 = probability(0.3)` or, for several, elements
+#' of `p = simplex(c(0.3, 0.3, 0.4))`, or expressions of covariates that are constant
+#' in the subject. The values may be anything, with random effects, covariates and
+#' states in them, and `mix()` may stand wherever a value does, in the mean of a random
+#' effect and in differential equations too (which are then solved once for each
+#' class). The likelihood of a subject is `integral p(eta) sum_k p_k prod_rows f(y |
+#' eta, k) d eta`.
+#'
+#' `predict()` and `fitted()` take at `level = 1` the class that is the most likely one
+#' at the mode of the subject's effects, as `coef()` does, and at `level = 0` the
+#' average of the classes' predictions for the typical subject, weighted by their
+#' probabilities. `simulate()` draws the classes. [class_probabilities()] says how
+#' likely each class is for each subject. An effect whose mean is a `mix()` is shown as
+#' its deviation from the mean of the class.
+#'
+#' Starting values need not differ between the classes, but it helps: before the fit
+#' subjects are put in classes by their random effects, and the start to which this
+#' leads replaces the given one where the likelihood there is clearly larger.
+#' Likelihoods of mixtures have several maxima: fits from other starting values may
+#' find a better one. `mix()` cannot stand in a `hmm()` or a `markov()`, nor in the SD
+#' of a random effect, and with it all random effects are those of the subject; effects
+#' of occasions, `| id:occ`, are written out as one effect for each occasion.
+#'
 #' @section Differential equations:
 #' `d/dt(x) <- expression` makes `x` a *state*: a value that changes with time at this
 #' rate. The expression may read all states, the time `t`, parameters, effects,

@@ -1,6 +1,5 @@
-# Subpopulations: `mix(a, p1, b)` is `a` for a share `p1` of the subjects and `b` for the others. Which it is hangs on
-# the sign of a normal random effect that is positive with probability `p1`: the same distribution of the data, in words
-# that every method knows.
+# Subpopulations: `mix(a, p1, b)` is `a` for a share `p1` of the subjects and `b` for the others, as in the language
+# itself.
 
 mixture_expression <- function(code, state) {
   args <- as.list(code)[-1L]
@@ -16,7 +15,7 @@ mixture_expression <- function(code, state) {
   }
   state$found$mixture <- shares
   values <- lapply(args[seq(1L, length(args), by = 2L)], nlmixr2_expression, state = state)
-  mixture_choice(values)
+  mixture_choice(values, shares)
 }
 
 stop_mixture <- function(code, problem, state) {
@@ -26,32 +25,19 @@ stop_mixture <- function(code, problem, state) {
   )
 }
 
-# The value of the first subpopulation whose effect is positive, else the last.
-mixture_choice <- function(values) {
-  effects <- mixture_effects(length(values) - 1L)
-  Reduce(function(rest, k) {
-    call("ifelse", call(">", as.symbol(effects[k]), 0), values[[k]], rest)
-  }, rev(seq_along(effects)), values[[length(values)]])
+# `mix()` with these values.
+mixture_choice <- function(values, shares) {
+  between <- c(lapply(shares, as.symbol), list(NULL))
+  args <- Map(function(value, share) c(list(value), share), values, between)
+  as.call(c(quote(mix), unlist(args, recursive = FALSE)))
 }
-
-mixture_effects <- function(n) if (n == 1L) "mixture" else paste0("mixture", seq_len(n))
 
 # `mixest`, the subject's subpopulation, and `mixnum`, how many there are.
 mixture_symbol <- function(name, state) {
-  n <- length(state$found$mixture)
+  shares <- state$found$mixture
+  n <- length(shares)
   if (n == 0L) {
     stop_untranslated_line(sprintf("`%s` stands above the first `mix()`.", name), state$line, "Move it below.")
   }
-  if (name == "mixnum") n + 1 else mixture_choice(as.list(as.numeric(seq_len(n + 1L))))
-}
-
-# The effect of the kth subpopulation is positive with its share of those that are left.
-mixture_random <- function(shares) {
-  unname(Map(function(effect, k) {
-    taken <- lapply(shares[seq_len(k - 1L)], as.symbol)
-    left <- if (k > 1L) Reduce(function(a, b) call("-", a, b), taken, 1)
-    share <- as.symbol(shares[k])
-    if (!is.null(left)) share <- call("/", share, call("(", left))
-    random_term(effect, call("normal", call("qnorm", share), 1), "id")
-  }, mixture_effects(length(shares)), seq_along(shares)))
+  if (name == "mixnum") n + 1 else mixture_choice(as.list(as.numeric(seq_len(n + 1L))), shares)
 }

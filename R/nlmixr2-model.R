@@ -15,8 +15,7 @@
 #' In `model()` assignments, `if`, `d/dt()`, `x(0)`, `f()`, `alag()`, `rate()` and `dur()` keep
 #' their meaning; a variable that only one branch of an `if` gives a value is 0 in the other. `linCmt()` becomes
 #' `linear_compartments()` with the arguments that nlmixr2 finds by their names. `mix(a, p1, b)` makes
-#' subpopulations: a normal effect `mixture` whose sign says which, positive with the probability `p1`; with other
-#' random effects beside it the model is for [simulate()] only. Texts
+#' subpopulations, see [nlme_model()]; `mixest` is the number of the subject's, `mixnum` how many there are. Texts
 #' that a variable is given are numbers, columns that are compared with texts are factors. `tad()`, `tafd()`,
 #' `tlast()`, `tfirst()`, `podo()` and `dosenum()`, with the name of a state or without, are read from columns
 #' `tlast_<state>` and so on, which are made from the dosing records unless the data have them. Before the first
@@ -70,7 +69,6 @@ as_nlme_model.function <- function(x, env = environment(x), data = NULL, ...) { 
   if (length(code$values) > 0L) model$categories <- code$values
   if (length(code$drawn) > 0L) model$drawn <- code$drawn
   if (code$only_simulated) model$only_simulated <- TRUE
-  if (length(code$found$mixture) > 0L && length(known$effects) > 0L) model$hidden_groups <- TRUE
   # What hangs on the data is read again when they are known.
   if (is.null(data) && (length(code$found$levels) > 0L || parts$by_occasion)) {
     model$source <- list(read = x, env = env)
@@ -121,7 +119,7 @@ stop_untranslated_line <- function(problem, line, hint = NULL, fields = list()) 
 nlmixr2_parameters <- function(known, code, data) {
   shares <- code$found$mixture
   thetas <- lapply(known$thetas, nlmixr2_parameter, code$spreads, shares)
-  blocks <- lapply(known$effects, nlmixr2_effects, code$states, data)
+  blocks <- lapply(known$effects, nlmixr2_effects, code$states || length(shares) > 0L, data)
   held <- Filter(function(theta) theta$fixed, known$thetas)
   fix <- lapply(held, `[[`, "value")
   names(fix) <- vapply(held, `[[`, character(1L), "name")
@@ -129,7 +127,7 @@ nlmixr2_parameters <- function(known, code, data) {
   all_of <- function(part) unlist(lapply(blocks, `[[`, part), recursive = FALSE)
   list(
     parameters = unname(c(thetas, lapply(blocks, `[[`, "parameter"))),
-    random = unname(c(all_of("random"), if (length(shares) > 0L) mixture_random(shares))),
+    random = unname(all_of("random")),
     lines = all_of("lines"), levels = all_of("levels"), fix = fix,
     by_occasion = length(all_of("lines")) > 0L
   )
@@ -153,7 +151,8 @@ nlmixr2_parameter <- function(theta, spreads, shares) {
   )
 }
 
-nlmixr2_effects <- function(block, states, data) {
+# `whole`: the likelihood takes the rows of a subject together, so that effects of its occasions are written out.
+nlmixr2_effects <- function(block, whole, data) {
   names <- block$names
   if (length(names) == 1L) {
     omega <- paste0("omega_sd_", names)
@@ -171,7 +170,7 @@ nlmixr2_effects <- function(block, states, data) {
   effects <- list(parameter = parameter, value = value, fixed = block$fixed)
   if (is.null(block$group)) {
     effects$random <- list(random_term(names, distribution, "id"))
-  } else if (states) {
+  } else if (whole) {
     occasions <- occasions_of(block$group, data)
     term <- function(names) random_term(names, distribution, "id")
     effects <- c(effects, occasion_effects(block$names, occasions, term))
@@ -190,25 +189,12 @@ nlmixr2_with_data <- function(model, data, argument) {
       "Add a line such as `cp ~ add(add.sd)`; `simulate()` needs none."
     )
   }
-  if (isTRUE(model$hidden_groups) && argument == "data") stop_hidden_groups()
   if (is.null(model$source)) return(model)
   again <- as_nlme_model(model$source$read, model$source$env, data = data)
   kept <- setdiff(names(model), c(names(again), "source"))
   again[kept] <- model[kept]
   again$fix <- model$fix
   again
-}
-
-# Draws of the other effects hold a subject in the subpopulation it started in, and estimates follow them there.
-stop_hidden_groups <- function() {
-  stop_model(
-    "not_fitted", "A model with `mix()` beside other random effects can be simulated, but not fitted.", "mix()",
-    paste(
-      "Where a column tells the groups, write `ifelse(group == 1, a, b)`; else leave the other effects out, or take",
-      "one effect with a larger variance in place of `mix()`."
-    ),
-    list(name = "mix")
-  )
 }
 
 # Columns that a model of nlmixr2 reads by the names it always has, in any case, and those made for it.

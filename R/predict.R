@@ -88,10 +88,12 @@ predict_core <- function(fit, newdata, level) {
   }
   time <- if (isTRUE(fit$data$time %in% names(newdata))) fit$data$time
   bound <- bind_data(fit$model, newdata, group, time, "newdata", events = fit$data$events)
+  random <- if (level == 1) unname(Map(known_modes, effect_groups(with_modes(fit)), bound$groups))
+  if (level == 1) bound$columns$.class <- likely_classes(fit, bound)
   request <- core_request("predict", bound$model$spec, list(
     data = bound$fields,
     parameters = value_fields(estimated_values(fit)),
-    random = if (level == 1) unname(Map(known_modes, effect_groups(with_modes(fit)), bound$groups))
+    random = random
   ))
   core_call(request, bound$columns)
 }

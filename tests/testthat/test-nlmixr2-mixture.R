@@ -48,25 +48,51 @@ test_that("three subpopulations are drawn with their probabilities", {
   expect_equal(unique(drawn$DV_n), 3)
 })
 
-test_that("beside other effects mix() is simulated and not fitted", {
+test_that("beside other effects mix() has the likelihood of a mixture", {
+  skip_if_not_installed("mvtnorm")
   model <- function() {
     ini({
       m1 <- 1
-      m2 <- 50
+      m2 <- 4
       p1 <- 0.25
-      eta ~ 0.01
-      add.sd <- 0.1
+      eta ~ 0.25
+      add.sd <- 0.5
     })
     model({
       y <- mix(m1, p1, m2) + eta
       y ~ add(add.sd)
     })
   }
-  drawn <- simulate(as_nlme_model(model), seed = 1, data = data.frame(id = 1:2000, time = 0))
-  expect_equal(mean(drawn$DV < 25), 0.25, tolerance = 0.1)
-  error <- caught(fit_nlme(model, drawn))
-  expect_equal(error$reason, "not_fitted")
-  expect_match(error$hint, "ifelse(group == 1, a, b)", fixed = TRUE)
+  data <- expand.grid(time = 1:3, id = 1:30)
+  data <- simulate(as_nlme_model(model), seed = 1, data = data)
+  covariance <- matrix(0.25, 3, 3) + diag(0.25, 3)
+  one <- function(y, m) mvtnorm::dmvnorm(y, rep(m, 3), covariance)
+  exact <- tapply(data$DV, data$id, function(y) log(0.25 * one(y, 1) + 0.75 * one(y, 4)))
+  expect_equal(as.numeric(logLik(evaluate_nlme(model, data))), sum(exact), tolerance = 1e-6)
+})
+
+test_that("effects of occasions stand beside mix()", {
+  skip_if_not_installed("mvtnorm")
+  model <- function() {
+    ini({
+      m1 <- 1
+      m2 <- 4
+      p1 <- 0.25
+      eta ~ 0.25
+      iov ~ 0.16 | occ
+      add.sd <- 0.5
+    })
+    model({
+      y <- mix(m1, p1, m2) + eta + iov
+      y ~ add(add.sd)
+    })
+  }
+  data <- expand.grid(time = 1:2, occ = 1:2, id = 1:20)
+  data <- simulate(as_nlme_model(model), seed = 1, data = data)
+  covariance <- 0.25 + 0.16 * outer(c(1, 1, 2, 2), c(1, 1, 2, 2), "==") + diag(0.25, 4)
+  one <- function(y, m) mvtnorm::dmvnorm(y, rep(m, 4), covariance)
+  exact <- tapply(data$DV, data$id, function(y) log(0.25 * one(y, 1) + 0.75 * one(y, 4)))
+  expect_equal(as.numeric(logLik(evaluate_nlme(model, data))), sum(exact), tolerance = 1e-5)
 })
 
 test_that("mix() takes the same parameters throughout", {

@@ -53,7 +53,11 @@ pub fn derive(
             Source::DoseTime(state) => {
                 columns[i] = dose_times(frame, events, state as usize);
             }
-            Source::Data | Source::Limit | Source::LastDose(_) | Source::FirstDose(_) => {}
+            Source::Data
+            | Source::Class
+            | Source::Limit
+            | Source::LastDose(_)
+            | Source::FirstDose(_) => {}
         }
     }
     Ok(())

@@ -241,7 +241,7 @@ impl Check<'_> {
     /// Input functions take what comes in at once, each at its time.
     fn input(&self, state: usize) -> Result<()> {
         let EventRecord { rate, ss, .. } = *self.record;
-        let feeds: Vec<Feed> = self.model.feeds(state).map(|(_, feed)| feed).collect();
+        let feeds: Vec<Feed> = self.model.inputs(state).map(|(_, feed)| feed).collect();
         let name = &self.model.equations[state].name;
         let Some(other) = feeds.iter().find(|feed| feed.word != "first_order") else {
             if feeds.len() > 1 && ss != 0.0 {

@@ -159,9 +159,9 @@ fn feed(schedule: &mut Schedule, model: &Model) -> Result<()> {
             }
         };
         let feeds: Vec<_> = model.feeds(owner).collect();
-        if feeds.is_empty() {
-            events.push(event);
-            continue;
+        let taken = model.inputs(owner).next().is_some();
+        if !taken {
+            events.push(event.clone());
         }
         let count = counts[owner];
         counts[owner] += 1;
@@ -173,6 +173,7 @@ fn feed(schedule: &mut Schedule, model: &Model) -> Result<()> {
         for (hidden, _) in feeds
             .iter()
             .filter(|(_, feed)| feed.slot.unwrap_or(count) == count)
+            .filter(|(_, feed)| !taken || !feed.is_owner())
         {
             let mut own = event.clone();
             if let EventKind::Dose { state, .. } = &mut own.kind {

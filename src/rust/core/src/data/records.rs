@@ -56,7 +56,7 @@ impl Records {
         let columns = Arc::new(columns);
         let groupings = frame.groupings();
         if let Some(other) = groupings.iter().find(|g| g.name != frame.group) {
-            if model.is_sequential() {
+            if model.takes_whole_subjects() {
                 return Err(model.grouping_error(&other.name));
             }
         }
@@ -273,6 +273,7 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .collect();
     let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
         _ if column.source.is_derived() => Ok(vec![0.0; frame.n_rows]),
+        Err(_) if column.source == Source::Class => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.source != Source::Data => Ok(vec![0.0; frame.n_rows]),
         Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
         found => found.map(<[f64]>::to_vec),

@@ -21,6 +21,7 @@ pub mod laplace;
 mod log_space;
 pub mod logistic;
 pub mod lognormal;
+pub mod mixture;
 pub mod neg_binomial;
 pub mod normal;
 pub mod ordered;

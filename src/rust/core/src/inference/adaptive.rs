@@ -6,11 +6,14 @@
 //! population, which bounds the weights by `p(y | phi)` over its share, and the moments of all draws, widened. Sources:
 //! Hesterberg (1995), Weighted average importance sampling and defensive mixture distributions; Cappe et al. (2008).
 
+use super::classes::posteriors_in_classes;
 use super::cloud::{layouts_of, Cloud};
 use super::importance::Sampling;
 use super::mixture::{gaussian, moments, Component, Mixture};
 use super::points::LatticePoints;
 use super::posterior::{population, Batches, Gaussian, Posterior};
+use std::sync::OnceLock;
+
 use crate::distributions::LN_SQRT_2PI;
 use crate::ir::vmath::pnorm;
 use crate::problem::{Means, Prior};
@@ -69,6 +72,11 @@ pub struct Ground<'a> {
     pub sampling: Sampling<'a>,
     /// The population distribution of every batch.
     pub population: Posterior,
+    /// What the density of given effects is computed from, where there are any: it counts in the likelihood of its batch.
+    given: Option<(Vec<Prior>, Vec<Means>)>,
+    /// The conditional distributions of every batch in each class of the subjects, as their modes say, once they are asked
+    /// for.
+    classes: OnceLock<Vec<Posterior>>,
 }
 
 impl<'a> Ground<'a> {
@@ -81,7 +89,25 @@ impl<'a> Ground<'a> {
         Self {
             sampling,
             population: population(&Batches::new(joint), &means, priors),
+            given: (joint.parts.iter().any(|part| part.held.is_some()))
+                .then(|| (priors.to_vec(), means)),
+            classes: OnceLock::new(),
         }
+    }
+
+    /// The conditional distributions of a batch in the classes, seen from the population.
+    fn in_classes(&self, batch: usize) -> Vec<Gaussian> {
+        let Sampling {
+            joint,
+            theta,
+            workers,
+            ..
+        } = self.sampling;
+        let found = self
+            .classes
+            .get_or_init(|| posteriors_in_classes(joint, theta, workers));
+        let seen = |q: &Posterior| self.population[batch].seen(&q[batch]);
+        found.iter().map(seen).collect()
     }
 
     /// Draws from a mixture for each of `members`, all of which have effects.
@@ -135,6 +161,14 @@ impl<'a> Ground<'a> {
         cloud.prepare(self.sampling.theta);
         let all: Vec<&[f64]> = found.iter().map(|s| s.phi.as_slice()).collect();
         cloud.set(&all.concat());
+        if let Some((priors, means)) = &self.given {
+            let log_prior = cloud.log_prior(priors, means);
+            let each = found.iter_mut().zip(log_prior.chunks(copies.max(1)));
+            for ((sample, own), b) in each.zip(members) {
+                let volume = self.population[*b].log_det();
+                (sample.log_p.iter_mut().zip(own)).for_each(|(p, prior)| *p = prior + volume);
+            }
+        }
         let log_lik = cloud.log_lik(workers);
         for (sample, own) in found.iter_mut().zip(log_lik.chunks(copies.max(1))) {
             sample.log_p.iter_mut().zip(own).for_each(|(p, y)| *p += y);
@@ -152,13 +186,16 @@ impl<'a> Ground<'a> {
     pub fn improved(&self, members: &[usize], posterior: &Posterior, draws: usize) -> Vec<Sample> {
         let first = |b: &usize| {
             let q = self.population[*b].seen(&posterior[*b]);
-            Mixture {
-                components: vec![
-                    part(0.4, &q, 1.0),
-                    part(0.2, &q, WIDE),
-                    part(0.4, &standard(q.dim()), 1.0),
-                ],
-            }
+            let classes = self.in_classes(*b);
+            let share = if classes.is_empty() { 0.4 } else { 0.2 };
+            let own = |class: &Gaussian| part(share / classes.len() as f64, class, 1.0);
+            let mut components: Vec<Component> = classes.iter().map(own).collect();
+            components.extend([
+                part(share, &q, 1.0),
+                part(0.2, &q, WIDE),
+                part(0.4, &standard(q.dim()), 1.0),
+            ]);
+            Mixture { components }
         };
         let mut mixtures: Vec<Mixture> = members.iter().map(first).collect();
         let trial = draws.clamp(FEWEST_DRAWS, MOST_DRAWS);
@@ -195,13 +232,16 @@ impl<'a> Ground<'a> {
     ) -> Vec<usize> {
         let seen = |b: &usize| self.population[*b].seen(&posterior[*b]);
         let own: Vec<Gaussian> = members.iter().map(seen).collect();
-        let mixture = |q: &Gaussian| {
+        let mixture = |(q, b): (&Gaussian, &usize)| {
             let home = standard(q.dim());
-            Mixture {
-                components: vec![part(0.5, &home, 1.0), part(0.5, q, WIDE)],
-            }
+            let classes = self.in_classes(*b);
+            let share = if classes.is_empty() { 0.5 } else { 0.25 };
+            let own = |class: &Gaussian| part(2.0 * share / classes.len() as f64, class, WIDE);
+            let mut components: Vec<Component> = classes.iter().map(own).collect();
+            components.extend([part(share, &home, 1.0), part(share, q, WIDE)]);
+            Mixture { components }
         };
-        let mixtures: Vec<Mixture> = own.iter().map(mixture).collect();
+        let mixtures: Vec<Mixture> = own.iter().zip(members).map(mixture).collect();
         let samples = self.checked(members, &mixtures);
         let mut found = Vec::new();
         for (i, sample) in samples.iter().enumerate() {

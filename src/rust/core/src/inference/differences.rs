@@ -20,6 +20,7 @@ use super::kept::{beside_states, Kept};
 use super::posterior::Posterior;
 use super::steady::{scored, steady, Drift};
 use super::stored_draws::StoredDraws;
+use super::strata::{parts, Classes};
 use crate::error::Result;
 use crate::problem::{Joint, Means, Prior};
 
@@ -49,14 +50,22 @@ impl Information {
     }
 }
 
+/// The draws as they are in a class of the subjects, or all of them.
+struct Stratum<'s, 'c> {
+    cloud: &'s mut Cloud<'c>,
+    ground: Ground<'s>,
+    /// Log density of data and effects at each draw.
+    log: Vec<f64>,
+}
+
 /// Differences of the score, a step up in each coordinate that is open less one down: differences to one side hide how
 /// the likelihood curves along a ridge.
 struct Differences<'a> {
     joint: &'a Joint,
     theta: &'a [f64],
     free: Vec<usize>,
-    /// Of every batch, from more draws than are differentiated.
-    drifts: Vec<Drift>,
+    /// Of every batch, from more draws than are differentiated, in each class.
+    drifts: Vec<Vec<Drift>>,
     draws: Option<Arc<Vec<StoredDraws>>>,
     /// Positions of the coordinates whose draws move with them, those that are not known yet, and of those whose draws stay.
     moving: Vec<usize>,
@@ -71,7 +80,7 @@ struct Differences<'a> {
 /// Where the draws stand, and what they weigh there.
 struct Ground<'g> {
     draws: &'g [f64],
-    weights: &'g [f64],
+    weights: Vec<f64>,
     drift: Vec<Drift>,
 }
 
@@ -137,28 +146,38 @@ impl<'a> Differences<'a> {
     }
 
     fn add(&mut self, sampling: &Sampling, cloud: &mut Cloud, drawn: &Drawn) -> Result<()> {
-        let priors = priors(self.joint, self.theta)?;
-        let means = cloud.means();
-        let population = (&priors[..], &means[..]);
-        let (scores, slopes) = cloud.scores_and_slopes(&self.free, population, sampling.workers);
-        let weights = scored(drawn.weights, &scores, (cloud.copies, self.free.len()));
-        let drawn = &Drawn {
-            weights: &weights,
-            ..*drawn
-        };
-        let ground = Ground {
-            draws: drawn.draws,
-            weights: drawn.weights,
-            drift: (drawn.members.iter().map(|b| self.drifts[*b].clone())).collect(),
-        };
+        let classes = Classes::of(sampling.joint, drawn.members, cloud.copies);
+        let mut own = classes.clouds(sampling.theta, drawn);
+        let parts = parts(cloud, &mut own, drawn, sampling.workers);
         if let Some(kept) = self.kept.take() {
-            self.stay(&kept, sampling, cloud, (drawn, population));
+            self.stay(&kept, sampling, cloud, drawn)?;
             self.kept = Some(kept);
         }
-        let log = with_prior(slopes.log_lik, cloud, population);
+        let about = (sampling, drawn);
+        if own.is_empty() {
+            let whole = self.strata(std::slice::from_mut(cloud), &parts, about)?;
+            self.steps(sampling, whole)
+        } else {
+            let strata = self.strata(&mut own, &parts, about)?;
+            self.steps(sampling, strata)
+        }
+    }
+
+    fn strata<'s, 'c>(
+        &self,
+        clouds: &'s mut [Cloud<'c>],
+        parts: &[Vec<f64>],
+        (sampling, drawn): (&Sampling, &Drawn<'s>),
+    ) -> Result<Vec<Stratum<'s, 'c>>> {
+        let each = clouds.iter_mut().zip(parts).enumerate();
+        each.map(|(class, (cloud, weights))| self.stratum(cloud, weights, (sampling, drawn, class)))
+            .collect()
+    }
+
+    fn steps(&mut self, sampling: &Sampling, mut strata: Vec<Stratum>) -> Result<()> {
         for k in self.wanted.clone() {
             for sign in [1.0, -1.0] {
-                self.step((k, sign), sampling, cloud, (&ground, &log))?;
+                self.step((k, sign), sampling, &mut strata)?;
             }
         }
         Ok(())
@@ -169,9 +188,10 @@ impl<'a> Differences<'a> {
         &mut self,
         kept: &Kept,
         sampling: &Sampling,
-        cloud: &Cloud,
-        (drawn, population): (&Drawn, (&[Prior], &[Means])),
-    ) {
+        cloud: &mut Cloud,
+        drawn: &Drawn,
+    ) -> Result<()> {
+        let (priors, means) = (priors(self.joint, self.theta)?, cloud.means());
         let copies = cloud.copies;
         let layouts = layouts_of(&kept.joint, drawn.members, copies);
         let mut cloud = Cloud::of(&kept.joint, &layouts, drawn.members);
@@ -181,10 +201,11 @@ impl<'a> Differences<'a> {
                 let mut theta = self.theta.to_vec();
                 theta[self.free[k]] += sign * self.steps[k];
                 cloud.prepare(&theta);
-                let scores = cloud.draw_scores(&self.free, population, sampling.workers);
+                let scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
                 self.add_means((k, sign), copies, (drawn.weights, &scores));
             }
         }
+        Ok(())
     }
 
     /// Let the draws of coordinates move of which too much is missing; whether there are any.
@@ -207,49 +228,78 @@ impl<'a> Differences<'a> {
         !self.wanted.is_empty()
     }
 
+    fn stratum<'s, 'c>(
+        &self,
+        cloud: &'s mut Cloud<'c>,
+        weights: &[f64],
+        (sampling, drawn, class): (&Sampling, &Drawn<'s>, usize),
+    ) -> Result<Stratum<'s, 'c>> {
+        let priors = priors(self.joint, self.theta)?;
+        let means = cloud.means();
+        let population = (&priors[..], &means[..]);
+        let (scores, slopes) = cloud.scores_and_slopes(&self.free, population, sampling.workers);
+        let weights = scored(weights, &scores, (cloud.copies, self.free.len()));
+        let own = drawn.members.iter().map(|b| self.drifts[class][*b].clone());
+        Ok(Stratum {
+            log: with_prior(slopes.log_lik, cloud, population),
+            ground: Ground {
+                draws: drawn.draws,
+                weights,
+                drift: own.collect(),
+            },
+            cloud,
+        })
+    }
+
     /// Add the scores a step to one side.
     fn step(
         &mut self,
         (k, sign): (usize, f64),
         sampling: &Sampling,
-        cloud: &mut Cloud,
-        (ground, log): (&Ground, &[f64]),
+        strata: &mut [Stratum],
     ) -> Result<()> {
         let step = sign * self.steps[k];
         let mut theta = self.theta.to_vec();
         theta[self.free[k]] += step;
-        let mut draws = ground.draws.to_vec();
-        for (b, drift) in ground.drift.iter().enumerate() {
-            for c in 0..cloud.copies {
-                let first = cloud.first(b, c);
-                for (i, phi) in draws[first..].iter_mut().take(drift.mean.len()).enumerate() {
-                    let away = *phi - drift.mean[i];
-                    *phi += step * (drift.shift[(i, k)] + drift.stretch[(i, k)] * away);
+        let priors = priors(self.joint, &theta)?;
+        let mut found = Vec::new();
+        for Stratum { cloud, ground, log } in strata.iter_mut() {
+            let mut draws = ground.draws.to_vec();
+            for (b, drift) in ground.drift.iter().enumerate() {
+                for c in 0..cloud.copies {
+                    let first = cloud.first(b, c);
+                    let own = draws[first..].iter_mut().take(drift.mean.len());
+                    for (i, phi) in own.enumerate() {
+                        let away = *phi - drift.mean[i];
+                        *phi += step * (drift.shift[(i, k)] + drift.stretch[(i, k)] * away);
+                    }
                 }
             }
+            cloud.set(&draws);
+            cloud.prepare(&theta);
+            let means: Vec<Means> = cloud.means();
+            let population = (&priors[..], &means[..]);
+            let (mut scores, slopes) =
+                cloud.scores_and_slopes(&self.free, population, sampling.workers);
+            let at = (&draws[..], population.0, population.1);
+            steady(cloud, at, &ground.drift, &mut scores, &slopes.gradient);
+            let logs = with_prior(slopes.log_lik, cloud, population);
+            // A draw that moved to where no density is weighs nothing.
+            let weigh = |((weight, new), old): ((&f64, f64), &f64)| {
+                let weight = weight * (new - old).exp();
+                if weight.is_finite() {
+                    weight
+                } else {
+                    0.0
+                }
+            };
+            let weights = ground.weights.iter().zip(logs).zip(&*log);
+            found.push((weights.map(weigh).collect(), scores));
         }
-        cloud.set(&draws);
-        cloud.prepare(&theta);
-        let priors = priors(self.joint, &theta)?;
-        let means: Vec<Means> = cloud.means();
-        let population = (&priors[..], &means[..]);
-        let (mut scores, slopes) =
-            cloud.scores_and_slopes(&self.free, population, sampling.workers);
-        let at = (&draws[..], population.0, population.1);
-        steady(cloud, at, &ground.drift, &mut scores, &slopes.gradient);
-        let logs = with_prior(slopes.log_lik, cloud, population);
-        // A draw that moved to where no density is weighs nothing.
-        let weigh = |((weight, new), old): ((&f64, f64), &f64)| {
-            let weight = weight * (new - old).exp();
-            if weight.is_finite() {
-                weight
-            } else {
-                0.0
-            }
-        };
-        let weights = ground.weights.iter().zip(logs).zip(log);
-        let weights: Vec<f64> = weights.map(weigh).collect();
-        self.add_means((k, sign), cloud.copies, (&weights, &scores));
+        let copies = strata.first().map_or(1, |s| s.cloud.copies);
+        let widths: Vec<Vec<f64>> = strata.iter().map(|s| widths(&s.ground, k, step)).collect();
+        let (weights, scores) = together(found, &widths, (copies, self.free.len()));
+        self.add_means((k, sign), copies * strata.len(), (&weights, &scores));
         Ok(())
     }
 
@@ -261,7 +311,8 @@ impl<'a> Differences<'a> {
         (weights, scores): (&[f64], &[f64]),
     ) {
         let p = self.free.len().max(1);
-        let each = copies.div_ceil(REPLICATES).max(1);
+        let classes = self.drifts.len().max(1);
+        let each = (copies / classes).div_ceil(REPLICATES).max(1) * classes;
         let batches = weights.chunks(copies).zip(scores.chunks(copies * p));
         for (weights, scores) in batches {
             let parts = weights.chunks(each).zip(scores.chunks(each * p));
@@ -306,6 +357,35 @@ impl<'a> Differences<'a> {
             }
         }
     }
+}
+
+/// By how much the draws of each batch spread out in a step.
+fn widths(ground: &Ground, k: usize, step: f64) -> Vec<f64> {
+    let width = |drift: &Drift| {
+        let each = (0..drift.mean.len()).map(|i| 1.0 + step * drift.stretch[(i, k)]);
+        each.product::<f64>().abs()
+    };
+    ground.drift.iter().map(width).collect()
+}
+
+/// Weights and scores of the draws in all classes, those of one draw beside each other.
+fn together(
+    mut classes: Vec<(Vec<f64>, Vec<f64>)>,
+    widths: &[Vec<f64>],
+    (copies, p): (usize, usize),
+) -> (Vec<f64>, Vec<f64>) {
+    if classes.len() == 1 {
+        return classes.pop().unwrap_or_default();
+    }
+    let n = classes.first().map_or(0, |(weights, _)| weights.len());
+    let (mut weights, mut scores) = (Vec::new(), Vec::new());
+    for draw in 0..n {
+        for ((own, all), widths) in classes.iter().zip(widths) {
+            weights.push(own[draw] * widths[draw / copies.max(1)]);
+            scores.extend(&all[draw * p..(draw + 1) * p]);
+        }
+    }
+    (weights, scores)
 }
 
 /// Log density of data and effects at each draw, from that of the data.

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use super::classes::ends_in_classes;
 use super::climb::{Climber, Starts};
 use super::joint::{joint_modes, joint_slopes};
 use super::multistart::{is_lost, Found, Plan, Search};
@@ -169,11 +170,17 @@ pub fn final_modes(joint: &Joint, theta: &[f64], search: &EbeSearch) -> Result<E
     if joint.parts.len() > 1 {
         several_groupings(joint, theta, search.options)
     } else {
-        one_grouping(joint, theta, search)
+        one_grouping(joint, theta, search, true)
     }
 }
 
-fn one_grouping(joint: &Joint, theta: &[f64], search: &EbeSearch) -> Result<EbModes> {
+/// The same for one grouping; `open`: where there are classes, from the modes in each of them as well.
+pub fn one_grouping(
+    joint: &Joint,
+    theta: &[f64],
+    search: &EbeSearch,
+    open: bool,
+) -> Result<EbModes> {
     let (problem, options) = (joint.main(), search.options);
     let prior = Prior::new(problem, theta)?;
     let layout = problem.layout(1);
@@ -195,6 +202,12 @@ fn one_grouping(joint: &Joint, theta: &[f64], search: &EbeSearch) -> Result<EbMo
     };
     if let Some(candidate) = search.candidate {
         search_of.try_candidate(&mut found, &candidate.values[0], options.ebe_grad_tol);
+    }
+    if open {
+        for ends in ends_in_classes(&climber, joint, &means, options.ebe_grad_tol) {
+            let phi: Vec<f64> = ends.into_iter().flat_map(|end| end.phi).collect();
+            search_of.try_candidate(&mut found, &phi, options.ebe_grad_tol);
+        }
     }
     search_of.run(&mut found, options.first_plan());
     if options.ebe_rescue_on_high_grad {

@@ -181,7 +181,7 @@ impl<'a> Sampling<'a> {
         };
         self.pass((posterior, members), &drawing, log_lik, |cloud, group| {
             let mut better = Vec::new();
-            if !self.trusts {
+            if !(self.trusts && self.joint.n_classes() == 0) {
                 better = group.improve(&ground, posterior);
             }
             if !better.is_empty() {

@@ -18,6 +18,7 @@ use super::importance::{Drawn, Importance, Sampling, REPLICATES};
 use super::posterior::{Batches, Posterior};
 use super::steady::{drift, scored, steady, Drift};
 use super::stored_draws::StoredDraws;
+use super::strata::drifts_in_classes;
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::{Joint, Prior, Route};
 
@@ -43,8 +44,9 @@ pub struct Information {
     pub scores: Vec<f64>,
     /// Moments of the effects of every batch given its data.
     pub moments: Vec<Weighted>,
-    /// How the effects of every batch move with `theta`; none where no coordinate needs differences.
-    pub drifts: Vec<Drift>,
+    /// How the effects of every batch move with `theta`, in each class of the subjects; none where no coordinate needs
+    /// differences.
+    pub drifts: Vec<Vec<Drift>>,
     /// The draws, where they are few enough to be kept and second derivatives are asked for.
     pub draws: Option<Arc<Vec<StoredDraws>>>,
     pub importance: Importance,
@@ -185,7 +187,13 @@ impl Information {
             let at = (drawn.draws, &question.priors[..], &means[..]);
             let slopes = &answer.slopes.gradient;
             steady(cloud, at, &drifts, &mut answer.scores, slopes);
-            self.drifts.extend(drifts);
+            let about = (&self.free[..], &question.priors[..], question.workers);
+            let own = drifts_in_classes(about, cloud, drawn);
+            let own = if own.is_empty() { vec![drifts] } else { own };
+            self.drifts.resize_with(own.len(), Vec::new);
+            for (all, own) in self.drifts.iter_mut().zip(own) {
+                all.extend(own);
+            }
             Scored::of(
                 &answer.scores,
                 (drawn.weights, cloud.copies),

@@ -50,7 +50,7 @@ impl Kept {
 /// Those of some coordinates on which no state of differential equations depends, of a model that has states.
 pub fn beside_states(joint: &Joint, coordinates: &[usize]) -> Vec<usize> {
     let form = &joint.main().form;
-    if form.dynamics.is_none() || joint.parts.len() > 1 {
+    if form.dynamics.is_none() || joint.parts.len() > 1 || joint.n_classes() > 0 {
         return Vec::new();
     }
     let graph = &form.graph;

@@ -332,6 +332,11 @@ fn refuse(joint: &Joint) -> Result<()> {
                 outcome.family
             ));
         }
+        if outcome.mixed {
+            return error(format!(
+                "A linearized model needs normal outcomes: `{name}` is a mixture over classes of subjects."
+            ));
+        }
         if outcome.censored {
             return error(format!(
                 "A linearized model needs normal outcomes: `{name}` is censored."

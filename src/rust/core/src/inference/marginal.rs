@@ -6,6 +6,8 @@
 //! With several groupings: Laplace's approximation, and importance sampling where the two differ.
 
 use super::adaptive::{Ground, MOST_EFFECTS};
+use super::classes::{log_sum, modes_in_classes, shares};
+use super::ebe::EbeOptions;
 use super::importance::{Importance, Sampling};
 use super::joint::laplace;
 use super::posterior::{Batches, Gaussian, Posterior};
@@ -30,6 +32,8 @@ pub struct Marginal {
     pub nodes: usize,
     /// Draws of these terms.
     pub draws: usize,
+    /// Probabilities of the classes of each subject; empty without.
+    pub classes: Vec<Vec<f64>>,
     /// Whether the conditional mode was found, or the weights of the draws can be relied on.
     pub converged: Vec<bool>,
 }
@@ -59,6 +63,7 @@ impl Marginal {
             errors: found.errors,
             nodes: found.nodes,
             draws: 0,
+            classes: Vec::new(),
             converged: found.converged,
         }
     }
@@ -128,6 +133,75 @@ pub struct Wanted<'a> {
 /// # Errors
 /// A population distribution that does not exist, or too many effects that hang together.
 pub fn marginal(wanted: &Wanted) -> Result<Marginal> {
+    if wanted.joint.n_classes() > 0 {
+        by_class(wanted, marginal_of_one)
+    } else {
+        marginal_of_one(wanted)
+    }
+}
+
+/// Integrate in every class of the subjects, and add up.
+///
+/// # Errors
+/// As for the integral in a class.
+pub fn by_class(
+    wanted: &Wanted,
+    integrate: impl Fn(&Wanted) -> Result<Marginal>,
+) -> Result<Marginal> {
+    let mut found = Vec::new();
+    let options = EbeOptions::default();
+    let Wanted {
+        joint,
+        theta,
+        workers,
+        ..
+    } = *wanted;
+    for (joint, modes) in modes_in_classes(joint, theta, workers, &options)? {
+        found.push(integrate(&Wanted {
+            joint: &joint,
+            modes: &modes,
+            judged: None,
+            ..*wanted
+        })?);
+    }
+    Ok(added(&found))
+}
+
+/// Part of a likelihood below which nothing hangs on a class.
+const NOTHING: f64 = 1e-9;
+
+fn added(classes: &[Marginal]) -> Marginal {
+    let logs: Vec<Vec<f64>> = classes.iter().map(|c| c.subjects.clone()).collect();
+    let parts = shares(&logs);
+    let over = |i: usize| {
+        let each = classes.iter().zip(&parts[i]);
+        each.filter(|(_, part)| **part > NOTHING || part.is_nan())
+    };
+    let subjects = 0..parts.len();
+    let added = Marginal {
+        subjects: (subjects.clone())
+            .map(|i| log_sum(&logs.iter().map(|class| class[i]).collect::<Vec<_>>()))
+            .collect(),
+        errors: (subjects.clone())
+            .map(|i| over(i).map(|(class, part)| part * class.errors[i]).sum())
+            .collect(),
+        sampled: (subjects.clone())
+            .map(|i| over(i).any(|(class, _)| class.sampled[i]))
+            .collect(),
+        nodes: classes.iter().map(|c| c.nodes).max().unwrap_or(0),
+        draws: classes.iter().map(|c| c.draws).max().unwrap_or(0),
+        converged: subjects
+            .map(|i| over(i).all(|(class, _)| class.converged[i]))
+            .collect(),
+        classes: Vec::new(),
+    };
+    Marginal {
+        classes: parts,
+        ..added
+    }
+}
+
+fn marginal_of_one(wanted: &Wanted) -> Result<Marginal> {
     if wanted.joint.is_simple() {
         wanted.by_subject()
     } else {
@@ -188,6 +262,7 @@ impl<'a> Wanted<'a> {
             sampled: vec![false; refined.values.len()],
             nodes: refined.nodes,
             draws: 0,
+            classes: Vec::new(),
             converged: refined.converged.clone(),
         };
         self.draw(&mut found, &refined, &missed, effort.tolerance)?;

@@ -3,6 +3,7 @@
 mod adaptive;
 mod asked;
 mod better;
+pub mod classes;
 pub mod climb;
 pub mod cloud;
 mod complete;
@@ -38,5 +39,6 @@ pub mod scale;
 pub mod start;
 mod steady;
 pub mod stored_draws;
+mod strata;
 pub mod student;
 mod weights;

@@ -2,7 +2,7 @@
 
 /// Functions of the code block.
 #[rustfmt::skip]
-pub const FUNCTIONS: [&str; 81] = [
+pub const FUNCTIONS: [&str; 82] = [
     "+", "-", "*", "/", "^", "<", ">", "<=", ">=", "==", "!=", "&", "|", "&&", "||", "!", "exp",
     "log", "log1p", "expm1", "log2", "log10", "sqrt", "abs", "sin", "cos", "tan", "tanh", "atan",
     "lgamma", "gamma", "digamma", "pnorm", "qnorm", "plogis", "qlogis", "softplus", "min", "max",
@@ -10,7 +10,7 @@ pub const FUNCTIONS: [&str; 81] = [
     "(", "trigamma", ":", "seq_len", "seq_along", "seq", "numeric", "matrix", "t", "nrow", "ncol",
     "cumsum", "cumprod", "rev", "crossprod", "tcrossprod", "outer", "rowSums", "colSums", "rbind",
     "linear_compartments", "transit", "inverse_gaussian", "weibull_input", "first_order", "zero_order",
-    "tad", "tsld", "tafd",
+    "tad", "tsld", "tafd", "mix",
 ];
 
 /// Families of random effects.

@@ -125,7 +125,7 @@ fn constant_log_lik(joint: &Joint) -> Option<f64> {
     let records = &problem.records;
     let mut total = 0.0;
     for outcome in &problem.model.outcomes {
-        let plain = !outcome.censored && outcome.chain.is_none();
+        let plain = outcome.is_plain();
         let column = &records.columns[outcome.column as usize];
         let values: Vec<f64> = column.iter().copied().filter(|y| !y.is_nan()).collect();
         total += match outcome.family.as_str() {

@@ -4,6 +4,7 @@ use super::arguments::{arranged, formals};
 use super::clock;
 use super::compartments;
 use super::inputs;
+use super::mixture;
 use super::scope::Scope;
 use super::shape::shaping;
 use super::value::Value;
@@ -41,6 +42,7 @@ impl Scope {
             (word, _) if clock::WORDS.contains(&word) => {
                 return self.since_dose(word, args, statement)
             }
+            (mixture::WORD, _) => return self.mix(args, names, statement),
             (compartments::WORD, _) => return self.compartments(args, names, statement),
             ("==" | "!=", [left, right]) => {
                 if let Some(test) = self.level_test(left, right)? {

@@ -2,11 +2,12 @@
 
 use super::covariates::declare;
 use super::equations;
+use super::mixture::{spread, Parts};
 use super::parameter::Parameter;
 use super::scope::{Kind, Scope};
 use super::solver::control;
 use super::statements::statements;
-use super::{Equation, Model, Outcome};
+use super::{Equation, Mixture, Model, Outcome};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
 use crate::language::specification::{Random, Specification};
@@ -42,10 +43,18 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     }
     declare(&mut scope, &spec.covariates)?;
     equations::find(&mut scope, spec)?;
-    let (blocks, effects, groups) = random_effects(&mut scope, spec)?;
-    let (outcomes, assigned) = statements(&mut scope, spec)?;
-    let equations = scope.equations()?;
+    let (mut blocks, effects, groups) = random_effects(&mut scope, spec)?;
+    let (mut outcomes, mut assigned) = statements(&mut scope, spec)?;
+    let mut equations = scope.equations()?;
+    // Outcomes tell of the class, and so of each other; that is no reading of their columns.
     mark_outcomes(&mut scope, &blocks, &equations, &outcomes);
+    let parts = Parts {
+        blocks: &mut blocks,
+        outcomes: &mut outcomes,
+        assigned: &mut assigned,
+        equations: &mut equations,
+    };
+    let mixture = spread(&mut scope, parts)?;
     let model = Model {
         graph: scope.graph,
         parameters,
@@ -58,12 +67,30 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         outcomes,
         assigned,
         ruled: scope.ruled,
+        mixture,
         control: control(&spec.ode, !equations.is_empty())?,
         equations,
     };
     match model.groups.get(1) {
-        Some(Some(group)) if model.is_sequential() => Err(model.grouping_error(group)),
+        Some(Some(group)) if model.takes_whole_subjects() => Err(model.grouping_error(group)),
         _ => Ok(model),
+    }
+}
+
+impl Mixture {
+    /// The error of a random effect grouped by `group`, which is not the subject.
+    pub(super) fn grouping_error(&self, group: &str) -> Error {
+        let problem = format!(
+            "A random effect is grouped by `{group}`, but `{}` is of a whole subject.",
+            self.shown
+        );
+        Error::model("mixture_grouping", problem)
+            .at(self.text.clone())
+            .field("group", group)
+            .hint(
+                "Group all random effects by the subject. For variability between occasions give it one effect an \
+                 occasion and choose: `kappa <- ifelse(occ == 1, kappa1, kappa2)`.",
+            )
     }
 }
 

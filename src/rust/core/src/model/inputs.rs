@@ -22,7 +22,7 @@
 use super::arguments::arranged;
 use super::scope::Scope;
 use super::value::Value;
-use super::{parameter, Feed, Source};
+use super::{mixture, parameter, Feed, Model, Source};
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
@@ -293,4 +293,18 @@ fn incomplete(word: &str, wanted: &[&str]) -> Error {
         ),
     )
     .hint(format!("Write `{}`.", call(word, wanted)))
+}
+
+impl Model {
+    /// Hidden states that take the doses of a state by input functions, in the first class.
+    pub fn inputs(&self, owner: usize) -> impl Iterator<Item = (usize, Feed)> + '_ {
+        self.feeds(owner).filter(|(_, feed)| !feed.copy)
+    }
+}
+
+impl Feed {
+    /// Whether it is the owner itself, as it is in another class.
+    pub fn is_owner(&self) -> bool {
+        self.word == mixture::WORD
+    }
 }

@@ -16,6 +16,7 @@ mod index;
 mod inputs;
 mod matrix;
 mod matrix_log;
+mod mixture;
 mod outcome;
 pub mod parameter;
 mod random;
@@ -34,6 +35,7 @@ mod sums;
 mod value;
 
 pub use compile::compile;
+pub use mixture::Mixture;
 
 use crate::distributions::effects::EffectDensity;
 use crate::ir::graph::{Graph, Node, Op};
@@ -65,6 +67,8 @@ pub struct Model {
     pub equations: Vec<Equation>,
     /// Whether a hazard without a closed form is integrated by a rule.
     pub ruled: bool,
+    /// The classes of the subjects, where the model has any.
+    pub mixture: Option<Mixture>,
     /// How the equations are solved.
     pub control: crate::ode::Control,
 }
@@ -100,6 +104,8 @@ pub struct Feed {
     pub word: &'static str,
     /// Which dose of a subject into `owner` it takes; `None`: all of them.
     pub slot: Option<usize>,
+    /// Whether it is the owner, or what takes its doses, in a class of subjects but the first.
+    pub copy: bool,
     /// By how much its doses are later than those of `owner`, and by what their amounts are multiplied.
     pub lag: Option<Node>,
     pub per: Option<Node>,
@@ -111,6 +117,7 @@ impl Feed {
             owner,
             word,
             slot: None,
+            copy: false,
             lag: None,
             per: None,
         }
@@ -144,6 +151,8 @@ pub enum Source {
     Censoring,
     /// The limit on the other side; 0 where there is none.
     Limit,
+    /// The class of the subject among those of `mix()`, 0 where the data do not tell.
+    Class,
     /// Time since the subject's previous row, 0 at its first one.
     TimeStep,
     /// 1 where the outcome in this column is present, else 0.
@@ -158,7 +167,10 @@ pub enum Source {
 impl Source {
     /// Whether no column that comes with the data is read for it.
     pub fn is_derived(self) -> bool {
-        !matches!(self, Self::Data | Self::Censoring | Self::Limit)
+        !matches!(
+            self,
+            Self::Data | Self::Censoring | Self::Limit | Self::Class
+        )
     }
 }
 
@@ -386,6 +398,13 @@ pub struct OutcomeChain {
     pub draws: crate::distributions::chain::Chain,
 }
 
+impl Outcome {
+    /// Whether an observed value has the density of the family itself, alone.
+    pub fn is_plain(&self) -> bool {
+        !self.censored && !self.mixed && self.chain.is_none()
+    }
+}
+
 /// One outcome of the model.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -396,6 +415,8 @@ pub struct Outcome {
     pub density: crate::distributions::Density,
     /// True when a value may stand for all values beyond a limit: then the family's closed forms do not hold.
     pub censored: bool,
+    /// True when the density is a mixture over the classes of subjects: then the family is that of each class.
+    pub mixed: bool,
     /// The Markov chain behind the outcome, if there is one.
     pub chain: Option<OutcomeChain>,
     pub text: String,

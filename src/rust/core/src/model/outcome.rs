@@ -51,6 +51,7 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
         support,
         density,
         censored: false,
+        mixed: false,
         chain: None,
         text: text.to_string(),
     };

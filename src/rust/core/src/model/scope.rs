@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::equations::States;
 use super::value::Value;
-use super::{Column, Covariate, Source};
+use super::{Column, Covariate, Mixture, Source};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::language::expression::Expression;
@@ -41,6 +41,8 @@ pub struct Scope {
     pub n_steps: usize,
     /// States of the differential equations.
     pub states: States,
+    /// The classes of the subjects, once a `mix()` was read.
+    pub mixture: Option<Mixture>,
 }
 
 /// A covariate with levels.
@@ -108,6 +110,7 @@ impl Scope {
             panels: 1,
             ruled: false,
             clocks: Vec::new(),
+            mixture: None,
         }
     }
 

@@ -45,14 +45,22 @@ impl Kind {
 }
 
 impl Model {
-    /// Whether a row depends on the subject's earlier rows, so that all of them are needed together and in order.
+    /// Whether a row depends on the subject's earlier rows, in the order of time.
     pub fn is_sequential(&self) -> bool {
+        self.outcomes.iter().any(|o| o.chain.is_some())
+    }
+
+    /// Whether all rows of a subject are needed together.
+    pub fn takes_whole_subjects(&self) -> bool {
         !self.graph.carries().is_empty()
     }
 
     /// The error of a random effect grouped by `group`, which is not the subject, beside a chain.
     pub fn grouping_error(&self, group: &str) -> Error {
         let chain = self.outcomes.iter().find(|o| o.chain.is_some());
+        if let (None, Some(mixture)) = (chain, &self.mixture) {
+            return mixture.grouping_error(group);
+        }
         let family = chain.map_or("hmm", |o| o.family.as_str());
         Error::model(
             "chain_grouping",
@@ -100,6 +108,7 @@ pub fn outcome(
             arguments: [transition.clone(), initial.clone()].concat(),
         },
         censored: false,
+        mixed: false,
         chain: None,
         text: text.to_string(),
     };

@@ -75,7 +75,7 @@ pub fn outcomes(
     let mut refused = taken.to_vec();
     for (o, outcome) in model.outcomes.iter().enumerate() {
         let density = &form.densities[o];
-        let plain = !outcome.censored && outcome.chain.is_none();
+        let plain = outcome.is_plain();
         let candidate = plain
             .then(|| location(form, model, o))
             .flatten()

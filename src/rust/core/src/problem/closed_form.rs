@@ -218,7 +218,7 @@ pub fn residuals(
         let family = outcome.family.as_str();
         let gaussian = (matches!(family, "normal" | "lognormal")
             || transformed::FAMILIES.contains(&family))
-            && !outcome.censored;
+            && outcome.is_plain();
         let candidate = density
             .sd
             .filter(|_| gaussian)

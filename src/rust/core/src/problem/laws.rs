@@ -6,6 +6,7 @@
 
 use super::normal_form::{NormalForm, RowLeaves};
 use super::prior::subject_values;
+use super::seen::EFFECT;
 use super::{Joint, Problem};
 use crate::data::Records;
 use crate::distributions::{effects, normal, Spread};
@@ -133,7 +134,12 @@ impl NormalForm {
             let extent = levels[block.group].of(&self.graph, correction.term).extent;
             if own.contains(&correction.effect) && extent > Extent::Subject {
                 let records = &records[block.group];
-                return Err(self.varying_error(model, records, correction.term, &block.text));
+                return Err(self.varying_error(
+                    model,
+                    records,
+                    correction.term,
+                    (EFFECT, &block.text),
+                ));
             }
         }
         Ok(())

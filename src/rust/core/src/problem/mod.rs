@@ -7,6 +7,7 @@
 mod bare;
 mod bounds;
 mod carried;
+mod classes;
 mod closed_form;
 mod constant_error;
 mod courses;
@@ -146,8 +147,15 @@ impl Problem {
             .map(|o| records.columns[*o].iter().map(|y| !y.is_nan()).collect())
             .collect();
         if !form.graph.carries().is_empty() {
-            // Every row moves what is carried, with or without an outcome, unless it gives a dose: this mask keeps them.
-            present.push(records.steps());
+            // Every row moves what is carried, with or without an outcome, unless it gives a dose: this mask keeps
+            // them. Classes of subjects are told by outcomes alone.
+            present.push(if model.is_sequential() {
+                records.steps()
+            } else {
+                (0..records.n_rows())
+                    .map(|row| present.iter().any(|present| present[row]))
+                    .collect()
+            });
         }
         let data = Materialized {
             subject: form.subject_values(&records, &columns.subject),
@@ -229,7 +237,8 @@ impl Problem {
     /// Blocks over all rows of the data frame; over those at which a chain takes a step, where one is followed.
     pub fn full_layout(&self) -> Layout {
         let mut rows = self.records.rows.clone();
-        if let Some(steps) = self.data.present.get(self.records.outcomes.len()) {
+        let steps = self.data.present.get(self.records.outcomes.len());
+        if let Some(steps) = steps.filter(|_| self.model.is_sequential()) {
             for list in &mut rows {
                 list.retain(|row| steps[*row]);
             }

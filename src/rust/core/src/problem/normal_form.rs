@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bare::{BareLaw, BareOutcome};
 use super::closed_form::{CovarianceUpdate, Residual};
 use super::laws::Correction;
-use super::seen::{all_levels, finest, levels_of_cells, regrouped};
+use super::seen::{all_levels, finest, levels_of_cells, regrouped, EFFECT};
 use super::theta::Theta;
 use crate::data::Records;
 use crate::distributions::Density;
@@ -47,6 +47,8 @@ pub struct NormalForm {
     pub parameters: Vec<(usize, Vec<Node>)>,
     /// The differential equations, bound to the data.
     pub dynamics: Option<Arc<Dynamics>>,
+    /// Probabilities of the classes of the subjects.
+    pub classes: Vec<Node>,
     /// Variables assigned by the user.
     pub assigned: Vec<(String, Vec<Node>)>,
 }
@@ -154,6 +156,9 @@ impl NormalForm {
             bare_laws: Vec::new(),
             corrections: Vec::new(),
             dynamics: None,
+            classes: (model.mixture.iter())
+                .flat_map(|mixture| mixture.probabilities.iter().map(|node| moved(*node)))
+                .collect(),
             parameters: model
                 .parameters
                 .iter()
@@ -169,6 +174,7 @@ impl NormalForm {
             levels_of_cells: None,
             offset: 0,
         };
+        form.check_classes(model, records, &mut levels)?;
         form.refer(model, records, &theta.start, &moved)?;
         form.check_extents(model, records, &extents, &mut levels)?;
         form.recognise(model, records, &theta.free, &mut levels[0]);
@@ -219,8 +225,28 @@ impl NormalForm {
                 };
                 if levels[block.group].of(&self.graph, *node).extent > limit {
                     let records = &records[block.group];
-                    return Err(self.varying_error(model, records, *node, &block.text));
+                    return Err(self.varying_error(model, records, *node, (EFFECT, &block.text)));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_classes(
+        &self,
+        model: &Model,
+        records: &[Records],
+        levels: &mut [Levels],
+    ) -> Result<()> {
+        for node in &self.classes {
+            if levels[0].of(&self.graph, *node).extent > Extent::Subject {
+                let text = model.mixture.as_ref().map_or("", |m| m.text.as_str());
+                return Err(self.varying_error(
+                    model,
+                    &records[0],
+                    *node,
+                    ("the probabilities of classes", text),
+                ));
             }
         }
         Ok(())

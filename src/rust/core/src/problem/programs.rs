@@ -4,7 +4,7 @@ use super::laws::Correction;
 use super::normal_form::{CovarianceBlock, NormalForm};
 use super::theta::Theta;
 use crate::distributions::{transformed, LN_SQRT_2PI};
-use crate::ir::graph::{Graph, Node};
+use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
 use crate::ir::op::Unary;
 use crate::ir::program::{Active, DataColumns, DerivativeProgram, Roots, ValueProgram};
@@ -38,6 +38,8 @@ pub struct Programs {
     /// At each row: predictions and residual SDs of the outcomes; once a subject: individual parameters.
     pub prediction: ValueProgram,
     pub individual: Vec<String>,
+    /// Once a subject: probabilities of its classes.
+    pub classes: ValueProgram,
     /// Argument roots of `phi` come in pairs (argument, weight); for each pair its outcome.
     pub information: Vec<usize>,
     /// False when some outcome has no known expected information.
@@ -73,7 +75,8 @@ impl Programs {
         main: bool,
     ) -> (Self, DataColumns) {
         let densities = DensityRoots::new(form, theta, main);
-        let (individual, individual_nodes) = individual_parameters(form);
+        let (individual, individual_nodes) =
+            individual_parameters(form, model.mixture.as_ref().map(|m| m.column));
         let likelihood = densities.likelihood;
         // The mask behind those of the outcomes.
         let all = Roots {
@@ -135,6 +138,7 @@ impl Programs {
             shifts: stage.values(&by_subject(form.shifts.clone())),
             prediction: stage.values(&prediction),
             individual,
+            classes: stage.values(&by_subject(form.classes.clone())),
             information,
             has_information,
             numeric: densities.numeric,
@@ -245,13 +249,14 @@ fn prediction_roots(model: &Model, form: &mut NormalForm) -> (Vec<Node>, Vec<Pre
     (roots, predicted)
 }
 
-/// Variables that have one value a subject and depend on its random effects.
-fn individual_parameters(form: &mut NormalForm) -> (Vec<String>, Vec<Node>) {
+/// Variables that have one value a subject and depend on its random effects or its class.
+fn individual_parameters(form: &mut NormalForm, class: Option<u32>) -> (Vec<String>, Vec<Node>) {
     let (mut names, mut list) = (Vec::new(), Vec::new());
+    let of_class = (form.graph).depends(|op| matches!(op, Op::Data(i) if Some(i) == class));
     for (name, nodes) in &form.assigned {
         let individual = nodes.iter().all(|node| {
             let level = form.levels.of(&form.graph, *node);
-            level.extent == Extent::Subject && level.phi
+            level.extent <= Extent::Subject && (level.phi || of_class[node.index()])
         });
         if !individual {
             continue;

@@ -10,6 +10,9 @@ use crate::ir::regroup::{regroup, Takers};
 use crate::language::words;
 use crate::model::Model;
 
+/// Where a value has to be the same in all rows of a level.
+pub(super) const EFFECT: &str = "the distribution of a random effect";
+
 /// How each grouping sees the data columns and the effects.
 pub fn all_levels(model: &Model, records: &[Records]) -> Vec<Levels> {
     let each = records.iter().enumerate();
@@ -80,7 +83,7 @@ impl NormalForm {
         model: &Model,
         records: &Records,
         node: Node,
-        text: &str,
+        (what, text): (&str, &str),
     ) -> Error {
         let needed = self.graph.reachable(&[node]);
         let columns: Vec<usize> = (self.graph.nodes())
@@ -99,7 +102,7 @@ impl NormalForm {
                 Error::data(
                     "varying_covariate",
                     format!(
-                        "`{name}` varies within `{group}` {label}, but stands in the distribution of a random effect."
+                        "`{name}` varies within `{group}` {label}, but stands in {what}."
                     ),
                 )
                 .at(text)

@@ -30,6 +30,7 @@ pub fn describe(request: &Request) -> Result<Value> {
         ("outcomes", Value::Texts(outcomes)),
         ("dose_times", Value::Flags(vec![reads_doses(&model)])),
         ("families", Value::Texts(families)),
+        ("classes", Value::Numbers(vec![n_classes(&model) as f64])),
         ("individual", Value::Texts(individual(&preview))),
         ("mu_referenced", mu_referenced(&preview)),
         ("routes", routes(&preview)),
@@ -38,6 +39,12 @@ pub fn describe(request: &Request) -> Result<Value> {
             Value::Texts(model.blocks.iter().map(|b| b.text.clone()).collect()),
         ),
     ]))
+}
+
+/// How many classes `mix()` tells apart, 0 without.
+fn n_classes(model: &Model) -> usize {
+    let mixture = model.mixture.as_ref();
+    mixture.map_or(0, |mixture| mixture.probabilities.len())
 }
 
 /// Whether times since doses are read.

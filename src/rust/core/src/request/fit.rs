@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
+use super::classes;
 use super::course::refuse_course;
 use super::direct;
 use super::evaluate::evaluate;
 use super::hazard;
 use super::history::{acceptance, refusals, trace};
-use super::likelihood::exact;
+use super::likelihood::{by_class, exact, exact_classes};
 use super::method::Method;
 use super::report::{conditional_effects, Report};
 use super::variational::{AroundModes, Variational, Wanted};
@@ -78,6 +79,10 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     if !request.evaluate {
         let matched = matched_start(&problem);
         problem.start_from(&matched);
+        let begun = (&method, &course);
+        if let Some(spread) = classes::better_start(request, &problem, begun, monitor)? {
+            problem.start_from(&spread);
+        }
     }
     let mut found = match &method {
         _ if request.evaluate => evaluated(request, &problem, &method)?,
@@ -249,6 +254,14 @@ fn report(
         AroundModes::Linear => report.linear_log_lik(modes.as_ref()),
         AroundModes::Nothing => found.exact.as_ref().map_or(Value::Null, exact),
     };
+    // Where the likelihood was not integrated class by class, the classes are.
+    let integrated = matches!(wanted.log_lik, AroundModes::Nodes(_));
+    let classes = match (problem.n_classes(), &found.exact) {
+        (0, _) => None,
+        (_, Some(_)) => exact_classes(problem, theta, &report.workers).ok(),
+        (_, None) if integrated => None,
+        _ => report.classes(modes.as_ref(), found.seed),
+    };
     let uncertainty = if wanted.linear_errors {
         report.linear_uncertainty(modes.as_ref())
     } else {
@@ -259,6 +272,7 @@ fn report(
         log_lik = variational.log_lik().unwrap_or(log_lik);
         entries.extend(variational.entries());
     }
+    entries.extend(classes.and_then(|shares| by_class(&shares)));
     entries.extend(vec![
         ("parameters", report.parameters()),
         (

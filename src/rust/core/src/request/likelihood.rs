@@ -3,13 +3,15 @@
 use super::decode::Likelihood;
 use super::direct::{self, is_direct};
 use super::importance::{proposal, sampling};
-use super::{count, list, modes, Columns, Request};
+use super::{count, list, matrix, modes, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
+use crate::inference::classes::shares;
 use crate::inference::importance::Importance;
 use crate::inference::joint::laplace;
 use crate::inference::linear::Linearized;
 use crate::inference::marginal::{self, Marginal, Wanted};
 use crate::inference::quadrature::quadrature_by;
+use crate::parallel::Workers;
 use crate::problem::{Joint, Points};
 use crate::reply::Value;
 
@@ -79,7 +81,49 @@ pub fn by_nodes(method: &str, found: &Marginal) -> Value {
         entries.push((name, Value::Number(error)));
     }
     entries.push(("converged", Value::Flags(found.converged.clone())));
+    entries.extend(by_class(&found.classes));
     list(entries)
+}
+
+/// Probabilities of the classes, `subjects x classes`; nothing without classes.
+pub fn by_class(shares: &[Vec<f64>]) -> Option<(&'static str, Value)> {
+    let k = shares.first()?.len();
+    Some(("classes", matrix(shares.len(), k, &shares.concat())))
+}
+
+/// Report the probabilities of the classes of every subject, given its outcomes.
+///
+/// # Errors
+/// Everything wrong with model, data or options.
+pub fn classes(request: &Request, columns: Columns) -> Result<Value> {
+    let (joint, theta) = request.evaluated(columns)?;
+    let workers = request.workers()?;
+    let shares = if is_direct(&joint) {
+        exact_classes(&joint, &theta, &workers)?
+    } else {
+        let modes = modes::points(request, &joint, &theta, &workers)?;
+        let wanted = Wanted {
+            joint: &joint,
+            theta: &theta,
+            modes: &modes,
+            workers: &workers,
+            seed: request.seed.unwrap_or(1.0) as u64,
+            judged: None,
+        };
+        integrated(&wanted, None)?.classes
+    };
+    Ok(list(by_class(&shares).into_iter().collect()))
+}
+
+/// Those of a model without random effects.
+pub fn exact_classes(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<Vec<Vec<f64>>> {
+    let logs: Result<Vec<Vec<f64>>> = (1..=joint.n_classes())
+        .map(|k| {
+            let own = direct::log_lik(&joint.in_class(k), theta, workers)?.log_lik;
+            Ok(joint.batches[0].iter().map(|batch| own[*batch]).collect())
+        })
+        .collect();
+    Ok(shares(&logs?))
 }
 
 /// That of a model without random effects.
@@ -131,6 +175,13 @@ pub fn integrated(wanted: &Wanted, nodes: Option<usize>) -> Result<Marginal> {
     let Some(nodes) = nodes else {
         return marginal::marginal(wanted);
     };
+    if wanted.joint.n_classes() > 0 {
+        return marginal::by_class(wanted, |of_class| by_rule(of_class, nodes));
+    }
+    by_rule(wanted, nodes)
+}
+
+fn by_rule(wanted: &Wanted, nodes: usize) -> Result<Marginal> {
     let Wanted {
         joint,
         theta,

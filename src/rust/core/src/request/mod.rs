@@ -1,6 +1,7 @@
 //! Answer one request of a front end: decode it, run it, encode the result.
 
 mod arrive;
+mod classes;
 mod course;
 mod decode;
 mod density;
@@ -48,6 +49,7 @@ pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Val
         "uncertainty" => uncertainty::uncertainty(&request, columns),
         "importance" => importance::importance(&request, columns),
         "modes" => modes::modes(&request, columns),
+        "classes" => likelihood::classes(&request, columns),
         "conditional_samples" => samples::samples(&request, columns),
         other => Err(Error::new(
             ErrorClass::Internal,

@@ -2,7 +2,7 @@
 
 use super::method::Method;
 use super::predict::{
-    columns_matrix, individual, outcome_names, predictions, typical, Predictions,
+    columns_matrix, individual, individual_predictions, outcome_names, typical, Predictions,
 };
 use super::{list, matrix, Columns, Request};
 use crate::error::{Error, ErrorClass, Result};
@@ -126,7 +126,7 @@ pub fn modes(request: &Request, columns: Columns) -> Result<Value> {
     let given = request.given()?;
     let workers = request.workers()?;
     let modes = Asked::of_request(request, &joint, &theta)?.find(&joint, &theta, &workers)?;
-    let fitted = predictions(&joint, &theta, &modes.points);
+    let fitted = individual_predictions(&joint, &theta, &modes.points);
     let groups = joint.parts.iter().map(|part| {
         let group = list(vec![
             ("effects", list(of_level(part, &theta, &given, &modes))),
@@ -178,11 +178,17 @@ pub fn at_rows(joint: &Joint, fitted: Option<&Predictions>) -> Vec<(&'static str
     let individual = fitted.map(|at| frame(&at.values));
     let sd = fitted.map(|at| frame(&at.sd));
     let weighted = fitted.map(|at| frame(&at.weighted));
-    vec![
+    let classes = fitted.filter(|at| !at.classes.is_empty()).map(|at| {
+        let classes = at.classes.iter().map(|class| *class as f64);
+        ("classes", Value::Numbers(classes.collect()))
+    });
+    let mut entries = vec![
         ("individual", individual.unwrap_or(Value::Null)),
         ("sd", sd.unwrap_or(Value::Null)),
         ("weighted", weighted.unwrap_or(Value::Null)),
-    ]
+    ];
+    entries.extend(classes);
+    entries
 }
 
 /// Put the values that the user gave effects of some levels: the transform there and back may change a last digit.

@@ -6,6 +6,7 @@ use super::{list, matrix, Columns, Request};
 use crate::data::Layout;
 use crate::distributions::effects;
 use crate::error::{Error, ErrorClass, Result};
+use crate::inference::classes::in_likely_classes;
 use crate::problem::{phi_of, Joint, Means, Points, Problem, Values};
 use crate::reply::Value;
 
@@ -19,6 +20,8 @@ pub struct Predictions {
     pub weighted: Vec<Vec<f64>>,
     /// Individual parameters of each grouping, `levels x names`, row-major.
     pub individual: Vec<Vec<f64>>,
+    /// The class of each subject they are of; empty where it is none.
+    pub classes: Vec<usize>,
 }
 
 pub fn predict(request: &Request, columns: Columns) -> Result<Value> {
@@ -115,6 +118,18 @@ pub fn individual(problem: &Problem, values: &[f64]) -> Value {
     ])
 }
 
+/// Predictions for the subjects that have these effects, each in the class that is the most likely one at them.
+pub fn individual_predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions {
+    match in_likely_classes(joint, theta, points) {
+        Ok(Some((joint, classes))) => Predictions {
+            classes,
+            ..predictions(&joint, theta, points)
+        },
+        // Without a population distribution no class is likely.
+        _ => predictions(joint, theta, points),
+    }
+}
+
 /// Evaluate the prediction programs at `points`.
 pub fn predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions {
     let problem = joint.main();
@@ -125,6 +140,7 @@ pub fn predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions
         sd: vec![vec![f64::NAN; n_rows]; n_outcomes],
         weighted: vec![vec![f64::NAN; n_rows]; n_outcomes],
         individual: Vec::new(),
+        classes: Vec::new(),
     };
     for (g, part) in joint.parts.iter().enumerate() {
         let layout = part.full_layout();

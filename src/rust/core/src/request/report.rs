@@ -6,7 +6,8 @@ use super::likelihood::{self, by_nodes, integrated};
 use super::method::Method;
 use super::modes::{self, Asked};
 use super::predict::{
-    columns_matrix, effect_names, individual, outcome_names, predictions, typical,
+    columns_matrix, effect_names, individual, individual_predictions, outcome_names, predictions,
+    typical,
 };
 use super::uncertainty::{self, covariances};
 use super::{list, matrix, parameters};
@@ -145,6 +146,20 @@ impl Report<'_> {
         }
     }
 
+    /// Probabilities of the classes of every subject; none where they cannot be computed.
+    pub fn classes(&self, modes: Option<&EbModes>, seed: u64) -> Option<Vec<Vec<f64>>> {
+        let modes = modes.filter(|_| self.is_finished())?;
+        let wanted = Wanted {
+            joint: self.problem,
+            theta: self.theta,
+            modes: &modes.points,
+            workers: &self.workers,
+            seed,
+            judged: None,
+        };
+        integrated(&wanted, None).ok().map(|found| found.classes)
+    }
+
     /// The number for the log-likelihood is not finite: either the likelihood is not, no density being finite at effects
     /// where it should be largest, or equations without solution hid a part of it, and then the estimates maximize
     /// nothing; or it could not be computed around these effects.
@@ -246,7 +261,8 @@ impl Report<'_> {
             let still = modes::still(joint, self.theta, &modes.points, &typical);
             self.warnings.extend(still);
         }
-        let fitted = modes.map(|modes| predictions(joint, self.theta, &modes.points));
+        let at = |modes: &EbModes| individual_predictions(joint, self.theta, &modes.points);
+        let fitted = modes.map(at);
         let population = predictions(joint, self.theta, &typical);
         let mut groups = Vec::new();
         for part in &joint.parts {

@@ -26,7 +26,12 @@ pub fn simulate(request: &Request, columns: Columns) -> Result<Value> {
     for sim in 0..nsim {
         let mut rng = Philox::from_u64_seed_stream(seed, sim as u64);
         let points = draw_effects(&joint, &theta, &mut rng)?;
-        let drawn = draw_outcomes(&joint, &theta, &points, &mut rng);
+        let drawn = if problem.n_classes() == 0 {
+            draw_outcomes(&joint, &theta, &points, &mut rng)
+        } else {
+            let classes = draw_classes(problem, &theta, &points, &mut rng);
+            draw_outcomes(&joint.with_classes(&classes), &theta, &points, &mut rng)
+        };
         for (all, one) in values.iter_mut().zip(drawn) {
             all.extend(one);
         }
@@ -85,6 +90,14 @@ fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox
         let effect = effects::draw(family, arguments, rng);
         values[level * d + k] = part.effects()[k].transform.backward(effect);
     });
+}
+
+/// The class of every subject, from one.
+fn draw_classes(problem: &Problem, theta: &[f64], points: &Points, rng: &mut Philox) -> Vec<usize> {
+    let shares = problem.class_probabilities(theta, &points.values[0]);
+    let each = shares.iter();
+    each.map(|shares| draw::draw("categorical", shares, rng) as usize)
+        .collect()
 }
 
 /// `[outcome][row]`, drawn in the order of the rows.
