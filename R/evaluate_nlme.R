@@ -34,7 +34,7 @@
 evaluate_nlme <- function(model, data, start = NULL, fix = NULL, id = NULL, time = NULL, seed = NULL,
                           threads = NULL, events = NULL, start_from = NULL, ...) {
   call <- match.call()
-  check_order(model, data, call)
+  if (!missing(model)) check_order(model, data, call)
   if (!is.null(start_from) && !inherits(start_from, "nlme_fit")) {
     stop_bad_option("start_from", start_from, "a fit")
   }

@@ -14,7 +14,8 @@
 #'
 #' In `model()` assignments, `if`, `d/dt()`, `x(0)`, `f()`, `alag()`, `rate()` and `dur()` keep
 #' their meaning; a variable that only one branch of an `if` gives a value is 0 in the other. `linCmt()` becomes
-#' `linear_compartments()` with the arguments that nlmixr2 finds by their names. `mix(a, p1, b)` makes
+#' `linear_compartments()` with the arguments that nlmixr2 finds by their names; half of a pair, such as `q` without
+#' a volume, is refused. `mix(a, p1, b)` makes
 #' subpopulations, see [nlme_model()]; `mixest` is the number of the subject's, `mixnum` how many there are. Texts
 #' that a variable is given are numbers, columns that are compared with texts are factors. `tad()`, `tafd()`,
 #' `tlast()`, `tfirst()`, `podo()` and `dosenum()`, with the name of a state or without, are read from columns

@@ -5,6 +5,8 @@
 #'
 #' * a covariate that changes between records has, in differential equations, the value of the record that *ends* an
 #'   interval (here: of the record that begins it), unless the model declares it with `time_varying()`;
+#' * an ID that comes back after other subjects is another individual, called `3.2` beside `3`, as a message says
+#'   (here: the same subject);
 #' * states have their initial values at the first record of a subject (here: at time 0);
 #' * times may begin anew at a reset, EVID 3 or 4: the times of the records from there on are counted from the record
 #' before; * text `"."` is a missing value: a column of text whose other values are numbers is read as numbers; * a

@@ -4,7 +4,8 @@
 #' knows itself; for models with doses those that areas under the curve and terminal slopes
 #' say; else of many combinations of likely sizes those whose predictions come nearest
 #' to the data. The best of them are improved by fits of the pooled model, in which every
-#' subject is typical.
+#' subject is typical. Where several places fit the pooled data about equally well, as absorption and elimination
+#' exchanged do (flip-flop), short fits with the random effects choose.
 #'
 #' [fit_nlme()] asks it itself when a formula comes without `start`, and says
 #' what it found.

@@ -28,7 +28,7 @@ test_that("draws are a long table that says how they were made", {
   expect_equal(attributes(samples)[c("group", "seed")], list(group = "subject", seed = 2))
   expect_lt(attr(samples, "autocorrelation"), 0.1)
   expect_output(print(samples, n = 2), "3000 draws of `eta` for 5 levels of `subject`.*\n.*14998 more rows")
-  expect_output(print(samples[1:3, ]), "for 1 levels of `subject`, given the data\n draw")
+  expect_output(print(samples[1:3, ]), "for 1 level of `subject`, given the data\n draw")
   expect_output(print(samples[1:2, "eta", drop = FALSE]), "^ +eta\n1")
   expect_s3_class(as.data.frame(samples), "data.frame", exact = TRUE)
 })
