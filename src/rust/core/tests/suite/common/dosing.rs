@@ -21,6 +21,7 @@ pub fn model(dosing: [Dosing; 2]) -> Model {
         rate: says.rate.map(|_| zero),
         duration: says.duration.map(|_| zero),
         feed: None,
+        hazard: None,
         text: format!("d/dt({name}) <- 0"),
     };
     model.equations = ["depot", "center"]
