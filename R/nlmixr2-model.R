@@ -5,6 +5,8 @@
 #'   the function.
 #' @param data (data.frame or NULL) for a model function of nlmixr2: data whose occasions and texts
 #'   the model takes over. Not needed for [fit_nlme()] and [simulate()], which read them in their own data.
+#' @param ode (`nlme_ode_control` or NULL) for a model function of nlmixr2: options of the solver of its differential
+#'   equations, made by [ode_control()].
 #' @details
 #' A function for nlmixr2 is read line by line; printing the model shows what became of them. Population
 #' parameters of `ini()` are real parameters with their bounds; those that are the SD of a residual error are
@@ -42,8 +44,11 @@
 #'
 #' @rdname as_nlme_model
 #' @export
-as_nlme_model.function <- function(x, env = environment(x), data = NULL, ...) { # nolint: object_name_linter.
+as_nlme_model.function <- function(x, env = environment(x), data = NULL, ode = NULL, ...) { # nolint
   refuse_dots(...)
+  if (!is.null(ode) && !inherits(ode, "nlme_ode_control")) {
+    stop_bad_option("ode", ode, "options of the solver, as in `ode_control(rtol = 1e-8)`")
+  }
   blocks <- nlmixr2_blocks(x)
   known <- nlmixr2_ini(blocks$ini, env)
   if (length(known$thetas) + length(known$effects) == 0L) {
@@ -63,6 +68,7 @@ as_nlme_model.function <- function(x, env = environment(x), data = NULL, ...) { 
     statements = lapply(unname(lines), model_statement, scope = new_scope(env, "")),
     covariates = c(code$covariates, factor_declarations(c(code$found$levels, parts$levels), data))
   )
+  if (!is.null(ode)) spec$ode <- unclass(ode)
   model <- new_nlme_model(spec)
   if (length(parts$fix) > 0L) model$fix <- parts$fix
   model$endpoints <- code$endpoints
@@ -72,7 +78,7 @@ as_nlme_model.function <- function(x, env = environment(x), data = NULL, ...) { 
   if (code$only_simulated) model$only_simulated <- TRUE
   # What hangs on the data is read again when they are known.
   if (is.null(data) && (length(code$found$levels) > 0L || parts$by_occasion)) {
-    model$source <- list(read = x, env = env)
+    model$source <- list(read = x, env = env, ode = ode)
   }
   model
 }
@@ -191,7 +197,7 @@ nlmixr2_with_data <- function(model, data, argument) {
     )
   }
   if (is.null(model$source)) return(model)
-  again <- as_nlme_model(model$source$read, model$source$env, data = data)
+  again <- as_nlme_model(model$source$read, model$source$env, data = data, ode = model$source$ode)
   kept <- setdiff(names(model), c(names(again), "source"))
   again[kept] <- model[kept]
   again$fix <- model$fix

@@ -325,3 +325,22 @@ test_that("a function of nlmixr2 is fitted like a model of this package", {
   expect_equal(unname(fixef(fit)), unname(fixef(other)), tolerance = 1e-6)
   expect_gt(fit$equations$solved, 0)
 })
+
+test_that("options of the solver go with a model function", {
+  decline <- function() {
+    ini({
+      tk <- log(0.3)
+      eta.k ~ 0.1
+      add.sd <- 0.1
+    })
+    model({
+      k <- exp(tk + eta.k)
+      d/dt(x) <- -k * x * x / (1 + x)
+      x ~ add(add.sd)
+    })
+  }
+  coarse <- as_nlme_model(decline, ode = ode_control(rtol = 1e-2, atol = 1e-2))
+  expect_identical(coarse$spec$ode$rtol, 1e-2)
+  expect_null(as_nlme_model(decline)$spec$ode)
+  expect_error(as_nlme_model(decline, ode = list(rtol = 1)), "ode_control(rtol = 1e-8)", fixed = TRUE)
+})

@@ -200,14 +200,14 @@ fn covariates() {
         "rows 1 and 2",
     );
     assert_eq!(field(&error, "column"), "time");
-    let text = with_random("random e ~ normal(a, o * wt) | id");
+    let text = with_random("random e ~ normal(a, o * exp(0.1 * time)) | id");
     let error = data_error(&text, &frame());
     is(
         &error,
-        "varying_covariance",
-        "e ~ normal(a, o * wt)",
-        "covariate",
-        "Scale the effect in the code",
+        "varying_covariate",
+        "e ~ normal(a, o * exp(0.1 * time))",
+        "`time` varies",
+        "rows 1 and 2",
     );
 }
 
