@@ -23,8 +23,11 @@ residual_of_weights <- function(design, used, names) {
   # As in gls(), a formula is varFixed() of it.
   if (rlang::is_formula(weights)) weights <- nlme::varFixed(weights)
   word <- weights_word(weights)
-  if (!is.null(word)) return(residual_error(rlang::new_quosure(word, globalenv()), used, names))
   free <- function(name) utils::tail(make.unique(c(used, names, name), sep = "_"), 1L)
+  if (!is.null(word)) {
+    names(word) <- c("", vapply(error_parameters(as.character(word[[1L]])), free, ""))
+    return(residual_error(rlang::new_quosure(word, globalenv()), used, names))
+  }
   switch(class(weights)[1L],
     varPower = , varConstPower = , varExp = , varFixed = residual_of_covariate(weights, free),
     varIdent = residual_of_levels(weights, design$data, free),
