@@ -39,17 +39,23 @@ residual_of_weights <- function(design, used, names) {
 weights_word <- function(weights) {
   if (!inherits(weights, c("varPower", "varConstPower")) || !of_prediction(weights)) return(NULL)
   check_no_strata(weights)
-  power <- if (inherits(weights, "varConstPower")) weights$power else unclass(weights)
-  fixed <- attr(weights, "fixed")
-  if (inherits(weights, "varConstPower")) {
-    if (!is.null(fixed$const)) return(NULL)
-    fixed <- fixed$power
-  }
+  if (!is.null(fixed_weights(weights)$const)) return(NULL)
+  fixed <- fixed_weights(weights)$power
   if (is.null(fixed)) {
     return(switch(class(weights)[1L], varPower = quote(pow(0.1, 1)), varConstPower = quote(add_pow_sd(1, 0.1, 1))))
   }
   if (!identical(as.numeric(fixed), 1)) return(NULL)
   switch(class(weights)[1L], varPower = quote(prop(0.1)), varConstPower = quote(add_prop_sd(1, 0.1)))
+}
+
+# What a variance function holds fixed, by name; nlme keeps the logarithm of `const`.
+fixed_weights <- function(weights) {
+  if (!inherits(weights, "varConstPower")) {
+    fixed <- attr(weights, "fixed")
+    return(list(power = fixed, expon = fixed))
+  }
+  const <- attr(weights$const, "fixed")
+  list(const = if (!is.null(const)) exp(as.numeric(const)), power = attr(weights$power, "fixed"))
 }
 
 of_prediction <- function(weights) identical(code_text(stats::formula(weights)[[2L]]), "fitted(.)")
@@ -63,8 +69,7 @@ check_no_strata <- function(weights) {
 residual_of_covariate <- function(weights, free) {
   check_no_strata(weights)
   v <- if (of_prediction(weights)) quote(.fitted) else stats::formula(weights)[[2L]]
-  fixed <- attr(weights, "fixed")
-  if (!is.list(fixed)) fixed <- list(power = fixed, expon = fixed)
+  fixed <- fixed_weights(weights)
   parameters <- list(real_parameter(free("sigma"), "log", 1))
   sigma <- as.symbol(parameters[[1L]]$name)
   own <- function(name, scale, start) {

@@ -116,10 +116,11 @@ outcome <- function(code, scope) {
   if (length(columns) == 0L || !all(named)) {
     stop_model(
       "bad_outcome", "The left of `~` must be the name of the outcome's column.", scope$text,
-      paste(
-        "Transform the column in the data, or use a distribution such as lognormal(); outcomes that correlate are",
-        "`c(y1, y2) ~ mvnormal(c(f1, f2), Sigma)`."
-      )
+      if (is_call_to(code[[2L]], "c")) {
+        "Outcomes that correlate are `c(y1, y2) ~ mvnormal(c(f1, f2), Sigma)`."
+      } else {
+        "Transform the column in the data, or use a distribution such as lognormal()."
+      }
     )
   }
   columns <- vapply(columns, as.character, "")
