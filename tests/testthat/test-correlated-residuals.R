@@ -8,7 +8,7 @@ normal_log_lik <- function(y, mean, v) {
   -sum(log(diag(chol))) - sum(backsolve(chol, r, transpose = TRUE)^2) / 2 - length(r) * log(2 * pi) / 2
 }
 
-test_that("outcomes of a row that correlate have their joint density, and their marginal one where others are missing", {
+test_that("outcomes that correlate have their joint density, or the marginal one where others are missing", {
   set.seed(3)
   for (d in 2:6) {
     root <- matrix(rnorm(d * d), d)
@@ -46,7 +46,8 @@ test_that("autoregressive residuals beside equations have their density, and mis
   data <- data.frame(id = rep(1:4, each = 5), time = time, dose = 10)
   data$y <- 10 * exp(-0.3 * data$time) + rnorm(20)
   data$y[c(3, 7)] <- NA
-  by <- list(order = quote(ar1(normal(x, add_prop(a, b)), r)), time = quote(ar1(normal(x, add_prop(a, b)), r, time = t)))
+  by <- list(order = quote(ar1(normal(x, add_prop(a, b)), r)))
+  by$time <- quote(ar1(normal(x, add_prop(a, b)), r, time = t))
   by$alike <- quote(exchangeable(normal(x, add_prop(a, b)), r))
   for (kind in names(by)) {
     model <- eval(bquote(nlme_model(fixed(k = 0.3, a = positive(0.5), b = positive(0.2), r = 0.6), {
@@ -57,7 +58,8 @@ test_that("autoregressive residuals beside equations have their density, and mis
     expected <- sum(vapply(split(data, data$id), function(own) {
       own <- own[!is.na(own$y), ]
       n <- nrow(own)
-      lag <- abs(outer(if (kind == "time") own$time else seq_len(n), if (kind == "time") own$time else seq_len(n), "-"))
+      at <- if (kind == "time") own$time else seq_len(n)
+      lag <- abs(outer(at, at, "-"))
       correlation <- if (kind == "alike") 0.6 + diag(0.4, n) else 0.6^lag
       f <- 10 * exp(-0.3 * own$time)
       sd <- sqrt(0.25 + 0.04 * f^2)
@@ -85,11 +87,15 @@ test_that("draws correlate as the model says", {
 test_that("correlations and variances of nlme have the likelihood that gls() has", {
   data <- as.data.frame(nlme::Orthodont)
   data$y <- data$distance
-  fit <- function(...) as.numeric(logLik(fit_nlme(y ~ m + s * age, data, start = c(m = 17, s = 0.6), id = "Subject", ...)))
+  fit <- function(...) {
+    as.numeric(logLik(fit_nlme(y ~ m + s * age, data, start = c(m = 17, s = 0.6), id = "Subject", ...)))
+  }
   ref <- function(...) as.numeric(logLik(nlme::gls(distance ~ age, nlme::Orthodont, method = "ML", ...)))
   same <- function(here, there) expect_equal(here, there, tolerance = 1e-6)
-  same(fit(correlation = nlme::corCompSymm(form = ~ 1 | Subject)), ref(correlation = nlme::corCompSymm(form = ~ 1 | Subject)))
-  same(fit(correlation = nlme::corCAR1(form = ~ age | Subject)), ref(correlation = nlme::corCAR1(form = ~ age | Subject)))
+  alike <- nlme::corCompSymm(form = ~ 1 | Subject)
+  same(fit(correlation = alike), ref(correlation = alike))
+  in_time <- nlme::corCAR1(form = ~ age | Subject)
+  same(fit(correlation = in_time), ref(correlation = in_time))
   same(fit(weights = nlme::varIdent(form = ~ 1 | Sex)), ref(weights = nlme::varIdent(form = ~ 1 | Sex)))
   same(fit(weights = nlme::varExp(form = ~age)), ref(weights = nlme::varExp(form = ~age)))
 })
