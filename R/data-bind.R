@@ -38,6 +38,7 @@ bind_data <- function(model, data, id = NULL, time = NULL, argument = "data", en
   data[setdiff(outcomes, names(data))] <- NA_real_
   rows <- row_account(model, data, records$kinds, censoring)
   data <- without_outcomes(data, rows$unobserved, outcomes)
+  check_joint_rows(model, data, groupings$subjects, time)
   model$spec$n_doses <- most_doses(events$columns, groupings$subjects$codes)
   columns <- lapply(stats::setNames(used, used), function(column) {
     column_numbers(data[[column]], column, argument, model$spec)

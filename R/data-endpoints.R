@@ -17,6 +17,7 @@ outcomes_by_code <- function(model, data, may, argument) {
   if (length(apart) == 0L) return(data)
   key <- endpoint_key(data, length(outcomes))
   if (is.null(key)) return(data)
+  check_joint_layout(model, apart, key, value, data)
   called <- if (is.null(model$endpoints)) outcomes else unname(model$endpoints[outcomes])
   codes <- group_text(data[[key]])
   numbers <- if (toupper(key) == "CMT") endpoint_numbers(called, model$described$states) else seq_along(called)

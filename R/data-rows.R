@@ -144,7 +144,8 @@ censored_by_columns <- function(model, data, censoring, fitted) {
 
 # Rows at or beyond the bounds of `censored()`, where these are numbers or columns.
 censored_by_bounds <- function(model, data, fitted) {
-  codes <- lapply(Filter(function(s) s$kind == "outcome", model$spec$statements), function(s) str2lang(s$text)[[3L]])
+  stated <- Filter(function(s) s$kind == "outcome", model$spec$statements)
+  codes <- unlist(lapply(stated, function(s) rep(list(str2lang(s$text)[[3L]]), 1L + length(s$more))), recursive = FALSE)
   one <- function(code, outcome) {
     call <- match.call(function(dist, lower, upper) NULL, code)
     beyond <- function(bound, side) {

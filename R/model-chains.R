@@ -32,6 +32,6 @@ emissions_tree <- function(code, scope) {
 }
 
 emission_tree <- function(code, scope) {
-  check_distribution(code, setdiff(outcome_words, chain_words), scope$text)
+  check_distribution(code, setdiff(outcome_words, c(chain_words, serial_words, "mvnormal")), scope$text)
   distribution_tree(code, scope)
 }

@@ -4,8 +4,7 @@
 
 # Arguments of nlme::nlme() that nlme_formula() does not have itself.
 nlme_arguments <- list(
-  fixed = NULL, groups = NULL, weights = NULL,
-  correlation = "Residuals are independent given the random effects; leave `correlation` out.",
+  fixed = NULL, groups = NULL, weights = NULL, correlation = NULL,
   control = "Options stand in the method, as in `method = saem(exploration = 500)`; leave `control` out.",
   subset = "Choose the rows in the data, as in `data = subset(data, time > 0)`.",
   na.action = "A missing outcome is skipped; choose other rows in the data, as in `data = na.omit(data)`.",
@@ -35,7 +34,6 @@ plain_design <- function(design) {
     )
   }
   if (is.null(design$transform)) design$transform <- "identity"
-  if (!is.null(design$weights)) design <- error_of_weights(design)
   if (!is.null(design$fixed)) design <- design_of_fixed(design)
   if (is.null(design$random) && !is.null(design$correlated) && !isFALSE(design$correlated)) {
     stop_option(
@@ -96,39 +94,6 @@ grouped_by <- function(data) {
   if (!inherits(data, "groupedData")) return(NULL)
   groups <- nlme::getGroupsFormula(data)
   if (all(all.vars(groups) %in% names(data))) groups
-}
-
-# Variance functions whose residual error has a name here; the others are answered.
-error_of_weights <- function(design) {
-  if (!is.null(design$error)) {
-    stop_option(
-      "unused_argument", "`weights` and `error` both say what the residual error is.",
-      hint = "Leave `weights` out.", fields = list(name = "weights")
-    )
-  }
-  weights <- design$weights
-  of_prediction <- inherits(weights, "varFunc") && identical(code_text(stats::formula(weights)[[2L]]), "fitted(.)")
-  power <- if (inherits(weights, "varConstPower")) weights$power else unclass(weights)
-  fixed <- attr(power, "fixed")[[1L]]
-  word <- if (of_prediction && (is.null(fixed) || identical(fixed, 1))) {
-    switch(class(weights)[1L],
-      varPower = if (is.null(fixed)) quote(pow(0.1, 1)) else quote(prop(0.1)),
-      varConstPower = if (is.null(fixed)) quote(add_pow_sd(1, 0.1, 1)) else quote(add_prop_sd(1, 0.1))
-    )
-  }
-  if (!is.null(word)) {
-    design$error <- rlang::new_quosure(word, globalenv())
-    return(design)
-  }
-  shown <- if (inherits(weights, "varFunc")) sprintf("%s()", class(weights)[1L]) else code_text(weights)
-  stop_option(
-    "bad_error", sprintf("The residual error `weights = %s` is not available for a formula.", shown),
-    hint = paste(
-      "Leave `weights` out and write `error = prop(b = 0.1)` for an SD proportional to the prediction, or",
-      "`error = add_prop(a = 1, b = 0.1)`."
-    ),
-    fields = list(name = "weights")
-  )
 }
 
 # A model of nlsList() as the formula it was made of. As for nlme(), what was fitted to each subject varies among

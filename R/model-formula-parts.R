@@ -47,12 +47,20 @@ prediction_statement <- function(formula, individual, residual, env) {
   bound <- lapply(targets, function(target) list(sym = target))
   names(bound) <- substring(targets, 2L)
   prediction <- expression_tree(formula[[3L]], new_scope(env, text, bound = bound))
-  error <- expression_tree(residual$call, new_scope(env, text))
+  # The SD may read the prediction.
+  error <- expression_tree(residual$call, new_scope(env, text, bound = list(.fitted = prediction)))
+  dist <- list(call = "normal", args = list(prediction, error))
+  sd <- gsub(".fitted", "f", code_text(residual$call), fixed = TRUE)
+  shown <- sprintf("normal(%s, %s)", code_text(formula[[3L]]), sd)
+  serial <- residual$serial
+  if (!is.null(serial)) {
+    shown <- sprintf("%s(%s, %s)", serial$word, shown, paste(vapply(serial$args, code_text, ""), collapse = ", "))
+    dist <- list(call = serial$word, args = c(
+      list(dist), lapply(unname(serial$args), expression_tree, scope = new_scope(env, text))
+    ))
+  }
   list(
-    kind = "outcome", column = as.character(column),
-    dist = list(call = "normal", args = list(prediction, error)),
-    text = sprintf("%s ~ normal(%s, %s)", as.character(column), code_text(formula[[3L]]),
-                   code_text(residual$call))
+    kind = "outcome", column = as.character(column), dist = dist, text = sprintf("%s ~ %s", as.character(column), shown)
   )
 }
 

@@ -21,7 +21,11 @@
 #' of `pdDiag()`, `pdIdent()` and `pdBlocked()`, or `correlated = FALSE`; left out, all parameters vary. Groups
 #' that `random` does not name are those of `groups = ~ id`, or of data made by `groupedData()`.
 #' `weights = varPower()` is `pow()` and `varConstPower()` is `add_pow_sd()`; with a power that is fixed at 1 they are
-#' `prop()` and `add_prop_sd()`.
+#' `prop()` and `add_prop_sd()`. Of a column, as `varPower(form = ~ age)`, these and `varExp()` and `varFixed()` have
+#' the parameters `sigma`, `const`, `power` and `expon` of nlme; `varIdent(form = ~ 1 | group)` has an SD for each
+#' level, as `sigma_M`. `correlation = corAR1()` is `ar1()` by order, `corCAR1(form = ~ time | id)` (and
+#' `corAR1(form = ~ visit | id)` with gaps between visits) `ar1()` in time, `corCompSymm()` is `exchangeable()`, with
+#' the correlation `rho`; see Correlated residuals in [nlme_model()]. Their groups are the subjects.
 #' [fit_nlme()] takes an object of `nlsList()` in place of the formula. The likelihood is not that of a model
 #' linearized in the effects, so that estimates differ a little from those of `nlme()`.
 #'
@@ -56,7 +60,7 @@
 #'   order in `random` or named, says which blocks.
 #' @param data (data.frame or NULL) the data that the model is for. They are needed for covariates
 #'   such as `poly(age, 2)` and where `start` is left out; [fit_nlme()] has them.
-#' @param ... `fixed`, `groups` and `weights` of `nlme()`, see Calls of nlme.
+#' @param ... `fixed`, `groups`, `weights` and `correlation` of `nlme()`, see Calls of nlme.
 #' @returns An object of class `nlme_model`.
 #' @seealso [nlme_model()] for the full language.
 #' @examples
@@ -132,7 +136,7 @@ formula_parts <- function(formula, start, design) {
   covariates <- covariate_effects(design$covariates, used, design$data, environment(formula))
   parts <- list(
     transform = formula_transform(design$transform, used), groupings = formula_groupings(design, used),
-    effects = covariates$effects, residual = residual_error(design$error, used, all.vars(formula))
+    effects = covariates$effects, residual = formula_residual(design, used, all.vars(formula))
   )
   start <- positional_start(start, design$fixed, parts$effects)
   open <- setdiff(used, names(start))
@@ -209,6 +213,7 @@ formula_code <- function(formula, start, used, parts) {
       c(typical, coefficients, blocks$parameters, parts$residual$parameters), start
     ),
     random = as.list(blocks$random),
+    covariates = parts$residual$covariates,
     statements = c(
       Filter(Negate(is.null), individual),
       list(prediction_statement(formula, individual, parts$residual, env))

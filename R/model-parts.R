@@ -43,7 +43,7 @@ place_of <- function(name, spec) {
 place_in <- function(name, statements) {
   for (statement in statements) {
     symbols <- unlist(lapply(statement_trees(statement), tree_symbols))
-    if (identical(statement$column, name) || name %in% symbols) return(statement$text)
+    if (name %in% c(statement$column, statement$more, symbols)) return(statement$text)
     place <- place_in(name, inner_statements(statement))
     if (!is.null(place)) return(place)
   }

@@ -111,36 +111,50 @@ target_name <- function(name, scope) {
 }
 
 outcome <- function(code, scope) {
-  column <- code[[2L]]
-  if (!is.symbol(column) && !is.character(column)) {
+  columns <- if (is_call_to(code[[2L]], "c")) as.list(code[[2L]])[-1L] else list(code[[2L]])
+  named <- vapply(columns, function(column) is.symbol(column) || is.character(column), NA)
+  if (length(columns) == 0L || !all(named)) {
     stop_model(
       "bad_outcome", "The left of `~` must be the name of the outcome's column.", scope$text,
-      "Transform the column in the data, or use a distribution such as lognormal()."
+      if (is_call_to(code[[2L]], "c")) {
+        "Outcomes that correlate are `c(y1, y2) ~ mvnormal(c(f1, f2), Sigma)`."
+      } else {
+        "Transform the column in the data, or use a distribution such as lognormal()."
+      }
     )
   }
-  list(
-    kind = "outcome", column = as.character(column),
+  columns <- vapply(columns, as.character, "")
+  statement <- list(
+    kind = "outcome", column = columns[1L],
     dist = distribution_tree(code[[3L]], scope), text = scope$text
   )
+  if (length(columns) > 1L) statement$more <- columns[-1L]
+  statement
 }
 
-# A distribution of an outcome; that inside censored() is its argument `dist`, or the
+# A distribution of an outcome; that inside censored() and its like is their argument `dist`, or the
 # first one without a name.
 distribution_tree <- function(code, scope) {
   check_distribution(code, outcome_words, scope$text)
   word <- as.character(code[[1L]])
   if (word %in% chain_words) return(chain_tree(code, scope))
-  if (word != "censored") return(word_tree(word, code, scope))
+  if (!word %in% c("censored", serial_words)) return(word_tree(word, code, scope))
   args <- as.list(code)[-1L]
   names <- rlang::names2(args)
   inner <- c(which(names == "dist"), which(names == ""))[1L]
   if (is.na(inner)) {
     stop_model(
-      "argument_count", "`censored()` has no distribution.", scope$text,
-      "Write `censored(normal(f, sigma), lower = 0.1)`."
+      "argument_count", sprintf("`%s()` has no distribution.", word), scope$text,
+      if (word == "censored") {
+        "Write `censored(normal(f, sigma), lower = 0.1)`."
+      } else {
+        sprintf("Write `%s(normal(f, sigma), rho)`.", word)
+      }
     )
   }
-  check_distribution(args[[inner]], setdiff(outcome_words, c("censored", chain_words)), scope$text)
+  check_distribution(
+    args[[inner]], setdiff(outcome_words, c("censored", serial_words, "mvnormal", chain_words)), scope$text
+  )
   trees <- lapply(seq_along(args), function(i) {
     if (i == inner) distribution_tree(args[[i]], scope) else expression_tree(args[[i]], scope)
   })

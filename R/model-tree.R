@@ -19,12 +19,14 @@ math_words <- c(
   "tcrossprod", "outer", "rowSums", "colSums", "rbind", "linear_compartments", "mix", input_words, clock_words
 )
 error_words <- c("add", "prop", "pow", "add_prop", "add_prop_sd", "add_pow", "add_pow_sd")
+# Words around a distribution whose residuals correlate along the rows of a subject.
+serial_words <- c("ar1", "exchangeable")
 outcome_words <- c(
   "normal", "lognormal", "box_cox", "yeo_johnson", "logit_normal", "probit_normal",
   "student_t", "laplace", "logistic", "gamma", "beta", "exponential", "weibull",
   "bernoulli", "binomial", "poisson", "neg_binomial",
   "categorical", "ordered", "event", "custom", "censored", "hmm",
-  "continuous_time_hmm", "markov", "continuous_time_markov"
+  "continuous_time_hmm", "markov", "continuous_time_markov", serial_words, "mvnormal"
 )
 random_words <- c(
   "normal", "mvnormal", "lognormal", "exponential", "gamma", "beta", "student_t"

@@ -98,6 +98,8 @@
 #'   with `P(y <= k) = plogis(cutpoints[k] - eta)`;
 #' * times to events: `event(hazard)`, the hazard a function of the time `t` and of states of
 #'   differential equations, see the section on hazards;
+#' * normal ones that correlate: `c(y1, y2) ~ mvnormal(mean, cov)`, `ar1(normal(f, sd), rho)`,
+#'   `exchangeable(normal(f, sd), rho)`, see the section on correlated residuals;
 #' * series: `hmm()`, `continuous_time_hmm()`, `markov()`, `continuous_time_markov()`,
 #'   see the section on Markov chains;
 #' * any other: `custom(log_density)`.
@@ -134,6 +136,26 @@
 #' `student_t()`, `laplace()` and `logistic()` the location, for `bernoulli()` the
 #' probability, for `ordered()` the expected category, for `event()` the probability
 #' of an event since the previous row, and nothing for `categorical()` and `custom()`.
+#'
+#' @section Correlated residuals:
+#' `c(y1, y2) ~ mvnormal(c(f1, f2), Sigma)` states two to six outcomes of a row that are normal together. `Sigma` is
+#' their covariance: a parameter, as in `fixed(Sigma = covariance_matrix(diag(2)))`, or any matrix, as
+#' `diag(s) %*% rbind(c(1, r), c(r, 1)) %*% diag(s)` with `s <- c(b1 * f1, b2 * f2)` for proportional errors that
+#' correlate; its lower triangle is read. Where some of the outcomes are missing, the others have their marginal
+#' distribution. Each outcome has a column; values of one time on several rows (`DVID`) are to be brought together by
+#' [stats::reshape()] first, and are refused else.
+#'
+#' `y ~ ar1(normal(f, sd), rho)` lets the residuals of a subject correlate along its rows: with standardized residuals
+#' `z = (y - f) / sd`, neighbors have the correlation `rho`, which lies between -1 and 1, those with one value between
+#' them `rho^2`, and so on (`corAR1()` of nlme). `ar1(normal(f, sd), rho, time = t)` goes by time: the correlation is
+#' `rho^(time between)`, with `rho` between 0 and 1 (`corCAR1()` of nlme, `ar()` of nlmixr2); `time` is `t` or a column
+#' that rises within each subject. `exchangeable(normal(f, sd), rho)` gives all pairs of a subject the correlation
+#' `rho` (`corCompSymm()`). The SD may be a shorthand such as `add_prop(a, b)`, and `f` may read states. Missing
+#' values are passed over: by order the next value is a neighbor of the last one, in time the time between grows. Rows
+#' go in the order of time, rows of one time in the order of the data. Random effects are those of the subject.
+#'
+#' `predict()`, `fitted()` and `residuals()` take `f` and `sd` and do not look at other values of the subject;
+#' [simulate()][simulate.nlme_model] draws residuals that correlate.
 #'
 #' @section Censoring:
 #' `censored(distribution, lower, upper)`, with one bound or both: a value at or below

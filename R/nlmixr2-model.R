@@ -28,7 +28,8 @@
 #' `F` of any variable (`propT()`, `powF()`), and sums of them (variances add; with `combined1()` SDs add); on the
 #' scale of the logarithm, `lnorm()`, of the logit or probit between two bounds, `logitNorm()` and
 #' `probitNorm()`, or of a power, `boxCox()` and `yeoJohnson()`; normal, or with the tails of `t()` and
-#' `cauchy()`. Other distributions are `pois()`, `binom()`, `bern()`, `nbinom()`, `nbinomMu()`, `geom()`,
+#' `cauchy()`; `+ ar(rho)` beside normal ones lets residuals correlate by `rho^(time between)`, as `ar1()` with a time.
+#' Other distributions are `pois()`, `binom()`, `bern()`, `nbinom()`, `nbinomMu()`, `geom()`,
 #' `gamma()`, `chisq()`, `exp()`, `beta()`, `weibull()`, `unif()`, with or without `d` in front;
 #' categories `y ~ c(p0, p1)` or with their values `y ~ c(p0 = 0, p1 = 1, 2)`; and any log density,
 #' `ll(y) ~ llikPois(DV, lambda)`. Anything else is an error that shows the line.
@@ -124,7 +125,7 @@ stop_untranslated_line <- function(problem, line, hint = NULL, fields = list()) 
 
 # Parameters and random effects, lines that go before the code, and what is held fixed.
 nlmixr2_parameters <- function(known, code, data) {
-  shares <- code$found$mixture
+  shares <- c(code$found$mixture, code$found$correlations)
   thetas <- lapply(known$thetas, nlmixr2_parameter, code$spreads, shares)
   blocks <- lapply(known$effects, nlmixr2_effects, code$states || length(shares) > 0L, data)
   held <- Filter(function(theta) theta$fixed, known$thetas)

@@ -2,8 +2,9 @@
 
 # Terms of residual errors with the numbers of arguments they take.
 residual_words <- list(
-  add = 1L, prop = 1L, propT = 1L, propF = 2L, pow = 2L, powT = 2L, powF = 3L, lnorm = 1L, logitNorm = c(1L, 3L),
-  probitNorm = c(1L, 3L), boxCox = 1L, yeoJohnson = 1L, t = 1L, cauchy = 0L, normal = 0L, combined1 = 0L, combined2 = 0L
+  add = 1L, ar = 1L, prop = 1L, propT = 1L, propF = 2L, pow = 2L, powT = 2L, powF = 3L, lnorm = 1L,
+  logitNorm = c(1L, 3L), probitNorm = c(1L, 3L), boxCox = 1L, yeoJohnson = 1L, t = 1L, cauchy = 0L, normal = 0L,
+  combined1 = 0L, combined2 = 0L
 )
 proportional_words <- c("prop", "propT", "propF", "pow", "powT", "powF")
 additive_words <- c("add", "lnorm", "logitNorm", "probitNorm")
@@ -23,11 +24,12 @@ nlmixr2_endpoint <- function(line, state) {
   state$later <- c(state$later, read$later)
   state$lines <- c(state$lines, read$lines)
   state$spreads <- c(state$spreads, read$spreads)
+  state$found$correlations <- c(state$found$correlations, read$correlations)
   state$endpoints <- c(state$endpoints, list(read[c("name", "dist", "values")]))
   state
 }
 
-# list(name, dist, values, spreads, lines, later) of one endpoint.
+# list(name, dist, values, spreads, lines, later, correlations) of one endpoint.
 read_endpoint <- function(line, state) {
   right <- line[[3L]]
   if (is_call_to(line[[2L]], c("ll", "n2ll"))) return(likelihood_endpoint(line, state))
@@ -49,6 +51,8 @@ read_endpoint <- function(line, state) {
   names(terms) <- words
   terms <- without_zeros(terms, state)
   check_residual_terms(terms, state)
+  rho <- terms$ar$args[[1L]]
+  terms$ar <- NULL
   lines <- list()
   if (is.call(prediction) && !all(names(terms) %in% c("add", "prop", "lnorm", "combined1", "combined2"))) {
     # What stands several times in a density is a variable.
@@ -57,8 +61,9 @@ read_endpoint <- function(line, state) {
   }
   spreads <- lapply(terms[names(terms) %in% c(additive_words, proportional_words)], function(term) term$args[[1L]])
   list(
-    name = name, dist = residual_distribution(terms, prediction), values = NULL,
-    spreads = vapply(Filter(is.symbol, spreads), as.character, ""), lines = lines, later = later
+    name = name, dist = autocorrelated(residual_distribution(terms, prediction), rho, state), values = NULL,
+    spreads = vapply(Filter(is.symbol, spreads), as.character, ""), lines = lines, later = later,
+    correlations = if (is.symbol(rho)) as.character(rho)
   )
 }
 
@@ -78,7 +83,6 @@ endpoint_name <- function(left, state) {
 # list(word, args) of `add(add.sd)`.
 residual_term <- function(code, state) {
   word <- if (is.call(code)) code_text(code[[1L]]) else ""
-  if (word == "ar") stop_autocorrelated(code, state)
   if (word %in% c("norm", "dnorm") && length(code) == 1L) word <- "normal"
   if (word %in% names(residual_synonyms)) word <- residual_synonyms[[word]]
   plain <- sub("^d", "", word)
@@ -108,10 +112,13 @@ residual_term <- function(code, state) {
   list(word = word, args = unname(args))
 }
 
-stop_autocorrelated <- function(code, state) {
+# `ar(rho)`: residuals correlate by `rho^(time between them)`, as in ar1() with a time.
+autocorrelated <- function(dist, rho, state) {
+  if (is.null(rho)) return(dist)
+  if (is_call_to(dist, "normal")) return(call("ar1", dist, rho, time = quote(t)))
   stop_untranslated_line(
-    sprintf("`%s`: residual errors here are independent given the random effects.", code_text(code)), state$line,
-    "Leave it out, or take up what goes together in time by an effect of an occasion, `eta.o ~ 0.1 | occ`.",
+    "`ar()` correlates normal residuals; beside `ar()` stand `add()`, `prop()` and `pow()`.", state$line,
+    "Take the logarithm in the data for errors on its scale, and write `log_cp ~ add(add.sd) + ar(rho)`.",
     list(name = "ar")
   )
 }
@@ -257,6 +264,12 @@ chosen_endpoints <- function(code, state) {
 }
 
 chosen_distribution <- function(condition, yes, no, state) {
+  if (is_call_to(yes, "ar1") || is_call_to(no, "ar1")) {
+    stop_untranslated_line(
+      "`ar()` stands inside `if`.", state$line,
+      "State the endpoint once, after the `if`, with an SD that the `if` chooses, as in `cp ~ add(sd) + ar(rho)`."
+    )
+  }
   yes <- spelled_out(yes)
   no <- spelled_out(no)
   if (!identical(yes[[1L]], no[[1L]]) || length(yes) != length(no)) {

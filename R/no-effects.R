@@ -7,7 +7,9 @@ has_effects <- function(x) {
 }
 
 # Families whose rows hang together in the order of time.
-sequential_families <- c("hmm", "continuous_time_hmm", "markov", "continuous_time_markov")
+sequential_families <- c(
+  "hmm", "continuous_time_hmm", "markov", "continuous_time_markov", "ar1", "exchangeable"
+)
 
 # What tells subjects apart where no effect says it: a column called id, else every row is by itself; with equations or
 # chains all rows are the course of one subject.

@@ -35,6 +35,7 @@ statement_fields <- function(statement) {
   for (part in intersect(c("value", "dist", "condition", "values"), names(statement))) {
     statement[[part]] <- tree_fields(statement[[part]])
   }
+  if (!is.null(statement$more)) statement$more <- I(statement$more)
   if (!is.null(statement$index)) statement$index <- lapply(statement$index, tree_fields)
   for (part in intersect(c("yes", "no", "body"), names(statement))) {
     statement[[part]] <- lapply(statement[[part]], statement_fields)

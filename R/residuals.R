@@ -6,7 +6,9 @@
 #'   individual prediction (on the scale on which the outcome is normal, for `lognormal()` the log scale,
 #'   for `box_cox()`, `yeo_johnson()`, `logit_normal()` and `probit_normal()` that of their transformation). The SD is
 #'   that of the outcome's distribution; counts, categories and events have none. A
-#'   censored value counts with its limit.
+#'   censored value counts with its limit. Outcomes of `mvnormal()` are weighted each by its own SD, and those of
+#'   `ar1()` and `exchangeable()` by theirs, as the residuals that nlme calls `"pearson"`: they correlate as the
+#'   model says.
 #' @param level (0 or 1) of the prediction, as in [predict.nlme_fit()]; individual
 #'   weighted residuals are at level 1.
 #' @param ... for the generic; an argument that lands here is refused.
@@ -40,7 +42,7 @@ transformed_families <- c("box_cox", "yeo_johnson", "logit_normal", "probit_norm
 
 # Continuous families, which have a residual SD.
 weighted_families <- c(
-  "normal", "lognormal", transformed_families,
+  "normal", "mvnormal", "ar1", "exchangeable", "lognormal", transformed_families,
   "student_t", "laplace", "logistic", "gamma", "beta", "exponential", "weibull"
 )
 

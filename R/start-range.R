@@ -2,7 +2,8 @@
 
 # Families whose values have units.
 measured_families <- c(
-  "normal", "lognormal", "student_t", "laplace", "logistic", "gamma", "exponential", "weibull"
+  "normal", "mvnormal", "ar1", "exchangeable", "lognormal", "student_t", "laplace", "logistic", "gamma",
+  "exponential", "weibull"
 )
 
 # Units, more often than parameters, are off by so much.

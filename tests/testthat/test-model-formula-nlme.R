@@ -122,7 +122,7 @@ test_that("variance functions with a name here are translated", {
   expect_equal(error_of(weights = varPower()), "pow")
   expect_equal(error_of(weights = varConstPower()), "add_pow_sd")
   expect_equal(error_of(weights = varConstPower(fixed = list(power = 1))), "add_prop_sd")
-  expect_equal(caught(error_of(weights = varPower(form = ~t, fixed = 1)))$reason, "bad_error")
+  expect_equal(caught(error_of(weights = varPower(form = ~ t | g)))$reason, "bad_error")
 })
 
 test_that("the residual error may stand in a variable", {

@@ -157,7 +157,7 @@ test_that("an endpoint in both branches of `if` has an SD that the condition cho
 
 test_that("errors that do not go together are refused by their words", {
   refused <- function(error) caught(as_nlme_model(residual_model(error)))$problem
-  expect_match(refused(quote(add(s) + ar(0.3))), "`ar(0.3)`", fixed = TRUE)
+  expect_match(refused(quote(lnorm(s) + ar(0.3))), "`ar()`", fixed = TRUE)
   expect_match(refused(quote(prop(s) + propT(s))), "`prop()` and `propT()`", fixed = TRUE)
   expect_match(refused(quote(lnorm(s) + boxCox(lambda))), "`lnorm()`", fixed = TRUE)
   expect_match(refused(quote(logitNorm(s, low, 3))), "bounds of `logitNorm()`", fixed = TRUE)

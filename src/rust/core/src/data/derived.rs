@@ -3,7 +3,7 @@
 use super::dose_clock::fill;
 use super::events::Events;
 use super::frame::Frame;
-use super::steps::{present, time_steps};
+use super::steps::{earlier, gaps, present, time_steps};
 use crate::error::{Error, Result};
 use crate::ir::graph::Op;
 use crate::model::{Model, Source};
@@ -50,6 +50,10 @@ pub fn derive(
                 columns[i] = time_steps(frame, rows, &model.columns[i].statement)?;
             }
             Source::Present(outcome) => columns[i] = present(&columns[outcome as usize]),
+            Source::Earlier(outcome) => columns[i] = earlier(rows, &columns[outcome as usize]),
+            Source::Gap(outcome, time) => {
+                columns[i] = gaps(model, frame, rows, [outcome, time], columns)?;
+            }
             Source::DoseTime(state) => {
                 columns[i] = dose_times(frame, events, state as usize);
             }

@@ -168,8 +168,11 @@ pub enum Statement {
         value: Expression,
         text: String,
     },
+    /// `column ~ dist`, or `c(column, more) ~ dist`.
     Outcome {
         column: String,
+        #[serde(default)]
+        more: Vec<String>,
         dist: Expression,
         text: String,
     },

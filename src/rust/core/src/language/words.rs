@@ -25,7 +25,7 @@ pub const RANDOM_FAMILIES: [&str; 7] = [
 ];
 
 /// Families of outcomes.
-pub const OUTCOME_FAMILIES: [&str; 26] = [
+pub const OUTCOME_FAMILIES: [&str; 29] = [
     "normal",
     "lognormal",
     "box_cox",
@@ -52,6 +52,9 @@ pub const OUTCOME_FAMILIES: [&str; 26] = [
     "continuous_time_hmm",
     "markov",
     "continuous_time_markov",
+    "ar1",
+    "exchangeable",
+    "mvnormal",
 ];
 
 /// Shorthands of the residual error.

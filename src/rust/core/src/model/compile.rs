@@ -155,7 +155,11 @@ fn mark_outcomes(
     outcomes: &[Outcome],
 ) {
     for outcome in outcomes {
-        let others = outcomes.iter().filter(|o| o.column != outcome.column);
+        let first = |o: &Outcome| o.together.map(|together| together.first);
+        let own = |o: &Outcome| {
+            o.column == outcome.column || first(o).is_some() && first(o) == first(outcome)
+        };
+        let others = outcomes.iter().filter(|o| !own(o));
         let roots: Vec<Node> = others
             .map(|o| o.density.log_density)
             .chain(blocks.iter().flat_map(|b| b.arguments().copied()))

@@ -393,7 +393,8 @@ fn check(scope: &Scope, mixture: &Mixture, parts: &Parts, on: &Dependent) -> Res
             .hint("Give the effect the SD 1, `eta ~ normal(0, 1)`, and multiply it: `mix(omega1, p1, omega2) * eta`."));
         }
     }
-    let chain = |o: &&Outcome| o.chain.is_some() && on.on(o.density.log_density);
+    let hangs = |o: &Outcome| o.chain.is_some() || o.together.is_some();
+    let chain = |o: &&Outcome| hangs(o) && on.on(o.density.log_density);
     if let Some(outcome) = parts.outcomes.iter().find(chain) {
         return Err(Error::model(
             "chain_of_class",
@@ -403,7 +404,7 @@ fn check(scope: &Scope, mixture: &Mixture, parts: &Parts, on: &Dependent) -> Res
             ),
         )
         .at(outcome.text.clone())
-        .hint("A chain and a `mix()` may stand in one model, but not in each other."));
+        .hint("What hangs together along the rows or between outcomes may stand beside a `mix()` in one model, but not read it."));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod equations;
 mod event;
 mod index;
 mod inputs;
+mod joint;
 mod matrix;
 mod matrix_log;
 mod mixture;
@@ -24,6 +25,7 @@ mod rate;
 mod scale;
 mod scope;
 mod sequence;
+mod serial;
 mod shape;
 mod solver;
 mod special;
@@ -157,6 +159,10 @@ pub enum Source {
     TimeStep,
     /// 1 where the outcome in this column is present, else 0.
     Present(u32),
+    /// Number of the subject's earlier rows at which the outcome in this column is present.
+    Earlier(u32),
+    /// By how much the second column has risen since the last of them, 0 where there is none.
+    Gap(u32, u32),
     /// Time of the dose that the subject gets into this state, which is hidden and takes one; 0 where there is none.
     DoseTime(u32),
     /// Time of the subject's last dose (into this state), of the first before it.
@@ -389,19 +395,35 @@ pub enum Support {
     Category(u32),
 }
 
-/// A Markov chain over the rows of a subject.
+/// What follows a subject through its rows: a Markov chain, or residuals that correlate.
 #[derive(Debug, Clone)]
 pub struct OutcomeChain {
-    /// The carried values of the graph that hold the probabilities of its states.
+    /// The carried values of the graph that hold the probabilities of its states; none where it has no states.
     pub carries: std::ops::Range<u32>,
     /// How a series is drawn from the arguments of the density.
-    pub draws: crate::distributions::chain::Chain,
+    pub draws: Draws,
+}
+
+/// How the series of a subject is drawn.
+#[derive(Debug, Clone)]
+pub enum Draws {
+    Chain(crate::distributions::chain::Chain),
+    Serial(crate::distributions::serial::Serial),
+}
+
+/// An outcome that has its distribution together with others, which stand one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// Number of the first of them among the outcomes.
+    pub first: usize,
+    /// Its place among them.
+    pub position: usize,
 }
 
 impl Outcome {
     /// Whether an observed value has the density of the family itself, alone.
     pub fn is_plain(&self) -> bool {
-        !self.censored && !self.mixed && self.chain.is_none()
+        !self.censored && !self.mixed && self.chain.is_none() && self.together.is_none()
     }
 }
 
@@ -417,7 +439,9 @@ pub struct Outcome {
     pub censored: bool,
     /// True when the density is a mixture over the classes of subjects: then the family is that of each class.
     pub mixed: bool,
-    /// The Markov chain behind the outcome, if there is one.
+    /// What makes its rows depend on earlier ones, if anything does.
     pub chain: Option<OutcomeChain>,
+    /// Where it stands among outcomes that are distributed together.
+    pub together: Option<Together>,
     pub text: String,
 }

@@ -6,7 +6,7 @@ use super::random::{arguments, family};
 use super::scope::Scope;
 use super::spread::spread;
 use super::value::Value;
-use super::{sequence, Outcome, Support};
+use super::{sequence, serial, Outcome, Support};
 use crate::distributions::{self, categorical, lognormal, normal, ordered, transformed, Density};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
@@ -24,6 +24,13 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
     if let Some(kind) = sequence::Kind::of(family) {
         refuse(family, bounds)?;
         return sequence::outcome(scope, column, kind, dist, text);
+    }
+    if serial::WORDS.contains(&family) {
+        refuse(family, bounds)?;
+        return serial::outcome(scope, column, dist, text);
+    }
+    if family == "mvnormal" {
+        return Err(alone(column));
     }
     let (index, y) = scope.column(column, text);
     let (support, density) = match family {
@@ -53,10 +60,19 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
         censored: false,
         mixed: false,
         chain: None,
+        together: None,
         text: text.to_string(),
     };
     censored(scope, &mut outcome, y, bounds)?;
     Ok(outcome)
+}
+
+fn alone(column: &str) -> Error {
+    let problem =
+        format!("`mvnormal()` is a distribution of several outcomes, and `{column}` is one.");
+    Error::model("not_joint", problem).hint(format!(
+        "Write `c({column}, ...) ~ mvnormal(c(...), Sigma)`, or `{column} ~ normal(f, sd)`."
+    ))
 }
 
 fn count(n: usize) -> u32 {

@@ -3,8 +3,9 @@
 
 use super::random::{arguments, family};
 use super::scope::Scope;
+use super::serial;
 use super::value::Value;
-use super::{Model, Outcome, OutcomeChain, Source, Support};
+use super::{Draws, Model, Outcome, OutcomeChain, Source, Support};
 use crate::distributions::chain::Chain;
 use crate::distributions::hmm::{hidden, observed};
 use crate::distributions::transition::transition_over;
@@ -110,6 +111,7 @@ pub fn outcome(
         censored: false,
         mixed: false,
         chain: None,
+        together: None,
         text: text.to_string(),
     };
     let first = scope.graph.carries().len();
@@ -128,10 +130,10 @@ pub fn outcome(
     }
     outcome.chain = Some(OutcomeChain {
         carries: super::parameter::index(first)..super::parameter::index(first + k),
-        draws: Chain {
+        draws: Draws::Chain(Chain {
             n_states: k,
             emissions: emitted,
-        },
+        }),
     });
     Ok(outcome)
 }
@@ -248,7 +250,7 @@ fn emissions(
     let mut states = Vec::new();
     for dist in &calls {
         let family = family(dist, &words::OUTCOME_FAMILIES)?;
-        if Kind::of(family).is_some() {
+        if Kind::of(family).is_some() || serial::WORDS.contains(&family) {
             return Err(Error::model(
                 "nested_chain",
                 format!("`{family}()` cannot be an emission."),

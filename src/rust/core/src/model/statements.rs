@@ -2,10 +2,11 @@
 
 use super::index::Picked;
 use super::inputs::ordered;
+use super::joint;
 use super::outcome::outcome;
 use super::scope::{Kind, Scope};
 use super::value::Value;
-use super::Outcome;
+use super::{Draws, Outcome};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -22,9 +23,19 @@ pub fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements>
     let mut outcomes: Vec<Outcome> = Vec::new();
     for statement in ordered(spec) {
         match statement {
-            Statement::Outcome { column, dist, text } => {
-                check_outcome(scope, &outcomes, column).map_err(|e| e.at(text.clone()))?;
-                outcomes.push(outcome(scope, column, dist, text).map_err(|e| e.at(text.clone()))?);
+            Statement::Outcome {
+                column,
+                more,
+                dist,
+                text,
+            } => {
+                let columns: Vec<&str> = [column]
+                    .into_iter()
+                    .chain(more)
+                    .map(String::as_str)
+                    .collect();
+                let stated = stated(scope, &outcomes, &columns, dist, text);
+                outcomes.extend(stated.map_err(|e| e.at(text.clone()))?);
             }
             other if scope.equation(other)? => {}
             other => scope.step(other)?,
@@ -40,6 +51,33 @@ pub fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements>
     Ok((outcomes, scope.assigned()))
 }
 
+/// The outcomes of one line.
+fn stated(
+    scope: &mut Scope,
+    outcomes: &[Outcome],
+    columns: &[&str],
+    dist: &Expression,
+    text: &str,
+) -> Result<Vec<Outcome>> {
+    for (i, column) in columns.iter().enumerate() {
+        check_outcome(scope, outcomes, column)?;
+        if columns[..i].contains(column) {
+            return Err(two_distributions(column));
+        }
+    }
+    match columns {
+        [column] => Ok(vec![outcome(scope, column, dist, text)?]),
+        _ => joint::outcomes(scope, columns, dist, text, outcomes.len()),
+    }
+}
+
+fn two_distributions(column: &str) -> Error {
+    Error::model(
+        "name_used_twice",
+        format!("The outcome `{column}` has two distributions."),
+    )
+}
+
 fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()> {
     if scope.kind(column).is_some() {
         return Err(Error::model(
@@ -51,17 +89,15 @@ fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()
     }
     let stated = |o: &Outcome| scope.columns[o.column as usize].name == column;
     if outcomes.iter().any(stated) {
-        return Err(Error::model(
-            "name_used_twice",
-            format!("The outcome `{column}` has two distributions."),
-        ));
+        return Err(two_distributions(column));
     }
     Ok(())
 }
 
 /// A chain moves from row to row and follows no state on its way.
 fn check_states(scope: &Scope, outcome: &Outcome) -> Result<()> {
-    if outcome.chain.is_none() {
+    let is_chain = (outcome.chain.as_ref()).is_some_and(|c| matches!(c.draws, Draws::Chain(_)));
+    if !is_chain {
         return Ok(());
     }
     let arguments = outcome.density.arguments.iter();

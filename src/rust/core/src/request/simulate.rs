@@ -8,9 +8,9 @@ use rand_philox::Philox;
 use super::predict::{outcome_names, rows_of, typical};
 use super::{list, Columns, Request};
 use crate::data::Layout;
-use crate::distributions::chain::Chain;
-use crate::distributions::{draw, effects};
+use crate::distributions::{draw, effects, joint};
 use crate::error::Result;
+use crate::model::Draws;
 use crate::problem::{Joint, Points, Prior, Problem, Values};
 use crate::reply::Value;
 
@@ -109,6 +109,8 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
     values.prepare(theta);
     let arguments = rows_of(problem, &layout, &values, points);
     let mut first = 0;
+    // Standard normal numbers that outcomes distributed together share, `[place][row]`.
+    let mut noise: Vec<Vec<f64>> = Vec::new();
     let outcomes = problem.model.outcomes.iter().zip(&problem.form.densities);
     outcomes
         .map(|(outcome, density)| {
@@ -118,9 +120,15 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
                 arguments[own.clone()].iter().map(|a| a[row]).collect()
             };
             if let Some(chain) = &outcome.chain {
-                return draw_chain(problem, &layout, &chain.draws, &at, rng);
+                return draw_series(problem, &layout, &chain.draws, &at, rng);
             }
             let rows = 0..problem.records.codes.len();
+            if let Some(together) = outcome.together {
+                noise.truncate(together.position);
+                noise.push(rows.clone().map(|_| StandardNormal.sample(rng)).collect());
+                let shared = |row: usize| noise.iter().map(move |e| e[row]);
+                return rows.map(|row| joint::draw(&at(row), shared(row))).collect();
+            }
             rows.map(|row| draw::draw(&outcome.family, &at(row), rng))
                 .collect()
         })
@@ -128,17 +136,21 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
 }
 
 /// An outcome at every row of the layout, each subject's rows in the order of time; `at` gives the arguments at a row.
-fn draw_chain(
+fn draw_series(
     problem: &Problem,
     layout: &Layout,
-    chain: &Chain,
+    draws: &Draws,
     at: &dyn Fn(usize) -> Vec<f64>,
     rng: &mut Philox,
 ) -> Vec<f64> {
     let mut values = vec![f64::NAN; problem.records.codes.len()];
     for rows in &layout.rows {
         let arguments: Vec<Vec<f64>> = rows.iter().map(|row| at(*row)).collect();
-        for (row, value) in rows.iter().zip(chain.draw(&arguments, rng)) {
+        let series = match draws {
+            Draws::Chain(chain) => chain.draw(&arguments, rng),
+            Draws::Serial(serial) => serial.draw(&arguments, rng),
+        };
+        for (row, value) in rows.iter().zip(series) {
             values[*row] = value;
         }
     }

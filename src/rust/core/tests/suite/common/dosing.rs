@@ -12,7 +12,6 @@ pub fn model(dosing: [Dosing; 2]) -> Model {
     );
     let zero = model.graph.constant(0.0);
     let equation = |(name, says): (&str, Dosing)| Equation {
-        hazard: None,
         name: name.into(),
         rhs: zero,
         initial: None,
