@@ -183,9 +183,9 @@
 #' come to an end.
 #'
 #' A hazard may read states and the concentration of `linear_compartments()`, as in
-#' `ev ~ event(h0 * exp(beta * cp))`: it is integrated with the equations. It goes on over resets and doses at steady state, and begins at
-#' time 0, or at the subject's first record where the equations begin there; doses may come before time 0.
-#' Covariates of which `covariates()` says how they run have that course.
+#' `ev ~ event(h0 * exp(beta * cp))`: it is integrated with the equations. It goes on over resets and doses at
+#' steady state, and begins at time 0, or at the subject's first record where the equations begin there; doses may
+#' come before time 0. Covariates of which `covariates()` says how they run have that course.
 #'
 #' @section Markov chains:
 #' `y ~ hmm(transition, emissions, initial)` is an outcome whose distribution

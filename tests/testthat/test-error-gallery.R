@@ -210,7 +210,7 @@ gallery <- list(
   "a line that has no translation" = quote(nlmixr2_like(code = quote(nocb(wt)))),
   "a function that has no translation" = quote(nlmixr2_like(code = quote(u <- delay(central, 2)))),
   "a residual error that is not known" = quote(nlmixr2_like(code = quote(cl ~ tweedie(add.sd)))),
-  "residual errors that hang together in time" = quote(nlmixr2_like(code = quote(cl ~ add(add.sd) + ar(0.5)))),
+  "residual errors that hang together in time" = quote(nlmixr2_like(code = quote(cl ~ lnorm(add.sd) + ar(0.5)))),
   "an effect that is not normal" = quote(nlmixr2_like(ini = quote(eta.v ~ dgamma(2, 3)))),
   "an endpoint without residual error" = quote(nlmixr2_like(code = quote(cl ~ boxCox(add.sd)))),
   "endpoints of one name" = quote(nlmixr2_like(code = quote(cl ~ prop(add.sd)))),

@@ -23,18 +23,18 @@ event_density <- function(hazard, data, e = c(0, 0)) {
   got$total - sum(dnorm(e, 0, 0.5, log = TRUE))
 }
 
-# `h(t, d)` and the cumulative hazard `H(t, d)` of the rows `d`.
-exact_density <- function(data, h, H, e = c(0, 0)) {
+# `h(t, d)` and the cumulative hazard `cumulative(t, d)` of the rows `d`.
+exact_density <- function(data, h, cumulative, e = c(0, 0)) {
   z <- exp(e[data$id])
-  rise <- z * (H(data$time, data) - H(data$before, data))
+  rise <- z * (cumulative(data$time, data) - cumulative(data$before, data))
   sum(ifelse(data$ev == 1, log(z * h(data$time, data)), 0) - rise)
 }
 
 with_numbers <- function(code, values) eval(call("substitute", code, values))
 
-expect_hazard <- function(code, h, H, data, label, tolerance = 1e-8) {
+expect_hazard <- function(code, h, cumulative, data, label, tolerance = 1e-8) {
   for (e in list(c(0, 0), c(0.7, -1.2))) {
-    exact <- exact_density(data, h, H, e)
+    exact <- exact_density(data, h, cumulative, e)
     got <- event_density(call("*", quote(z), code), data, e)
     expect_lt(abs(got - exact) / max(1, abs(exact)), tolerance, label = label)
   }
@@ -47,18 +47,19 @@ test_that("Weibull hazards of all shapes are integrated, in time and in time sin
       s <- 2 * scale
       values <- list(k = k, s = s)
       h <- function(t, d) k / s * (t / s)^(k - 1)
-      H <- function(t, d) (t / s)^k
+      cumulative <- function(t, d) (t / s)^k
       label <- paste("shape", k, "scale", scale)
-      expect_hazard(with_numbers(quote(k / s * (t / s)^(k - 1)), values), h, H, data, label)
+      expect_hazard(with_numbers(quote(k / s * (t / s)^(k - 1)), values), h, cumulative, data, label)
       logs <- with_numbers(quote(exp(log(k) - k * log(s) + (k - 1) * log(t))), values)
-      expect_hazard(logs, h, H, data, paste(label, "by logarithms"))
+      expect_hazard(logs, h, cumulative, data, paste(label, "by logarithms"))
       gap <- with_numbers(quote(k / s * ((t - last) / s)^(k - 1)), values)
-      own <- list(h = function(t, d) h(t - d$last, d), H = function(t, d) H(t - d$last, d))
-      expect_hazard(gap, own$h, own$H, data, paste(label, "since the event before"))
+      own <- list(h = function(t, d) h(t - d$last, d), cumulative = function(t, d) cumulative(t - d$last, d))
+      expect_hazard(gap, own$h, own$cumulative, data, paste(label, "since the event before"))
       # With a baseline, and with an effect that fades: no closed form.
       expect_hazard(
         with_numbers(quote(0.1 / s + k / s * ((t - last) / s)^(k - 1)), values),
-        function(t, d) 0.1 / s + own$h(t, d), function(t, d) 0.1 * t / s + own$H(t, d), data, paste(label, "and a baseline")
+        function(t, d) 0.1 / s + own$h(t, d), function(t, d) 0.1 * t / s + own$cumulative(t, d),
+        data, paste(label, "and a baseline")
       )
       incomplete <- function(t) gamma(k) * pgamma(t / s, k)
       fading <- with_numbers(quote(((t - last) / s)^(k - 1) * exp(-(t - last) / s) / s), values)
@@ -69,7 +70,8 @@ test_that("Weibull hazards of all shapes are integrated, in time and in time sin
       # ln(1 + (t / s)^k)
       expect_hazard(
         with_numbers(quote((k / s) * (t / s)^(k - 1) / (1 + (t / s)^k)), values),
-        function(t, d) h(t, d) / (1 + H(t, d)), function(t, d) log1p(H(t, d)), data, paste(label, "log-logistic")
+        function(t, d) h(t, d) / (1 + cumulative(t, d)), function(t, d) log1p(cumulative(t, d)),
+        data, paste(label, "log-logistic")
       )
     }
   }
@@ -78,7 +80,9 @@ test_that("Weibull hazards of all shapes are integrated, in time and in time sin
 test_that("the hazards of the other lifetime distributions are integrated", {
   data <- gap_rows()
   cases <- list(
-    gompertz = list(quote(0.2 * exp(0.3 * t)), function(t, d) 0.2 * exp(0.3 * t), function(t, d) 0.2 * expm1(0.3 * t) / 0.3),
+    gompertz = list(
+      quote(0.2 * exp(0.3 * t)), function(t, d) 0.2 * exp(0.3 * t), function(t, d) 0.2 * expm1(0.3 * t) / 0.3
+    ),
     makeham = list(
       quote(0.05 + 0.2 * exp(-0.3 * t)), function(t, d) 0.05 + 0.2 * exp(-0.3 * t),
       function(t, d) 0.05 * t - 0.2 * expm1(-0.3 * t) / 0.3

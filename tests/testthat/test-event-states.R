@@ -1,4 +1,5 @@
-# Hazards that read states of differential equations, against integrate() over concentrations in closed form and deSolve.
+# Hazards that read states of differential equations, against integrate() over concentrations in closed form and
+# deSolve.
 
 hazard_model <- function(hazard, ode = ode_control(rtol = 1e-9, atol = 1e-10), conc = TRUE) {
   eval(bquote(nlme_model(
@@ -56,10 +57,10 @@ event_log_density <- function(data, hazard, concentration = one_compartment) {
     sum(mapply(function(a, row) {
       b <- d$time[row]
       cuts <- sort(unique(c(a, doses[doses > a & doses < b], b)))
-      H <- sum(mapply(function(l, u) {
+      cumulative <- sum(mapply(function(l, u) {
         stats::integrate(rate, l, u, row = d[row, ], rel.tol = 1e-10)$value
       }, cuts[-length(cuts)], cuts[-1L]))
-      (if (d$ev[row] == 1) log(rate(b, d[row, ])) else 0) - H
+      (if (d$ev[row] == 1) log(rate(b, d[row, ])) else 0) - cumulative
     }, from, rows))
   }, numeric(1L))
 }
@@ -307,7 +308,10 @@ test_that("doses may come before time 0, events are counted from there", {
     expect_equal(events_alone(model, data), exact, tolerance = 1e-6, label = way)
     expect_own_gradient(model, data, some_states_effects, way)
   }
-  early <- transform(data, ev = ifelse(time == -4, 0, ev), evid = ifelse(time == -4, 0, evid), amt = ifelse(time == -4, 0, amt))
+  early <- transform(
+    data,
+    ev = ifelse(time == -4, 0, ev), evid = ifelse(time == -4, 0, evid), amt = ifelse(time == -4, 0, amt)
+  )
   expect_error(events_alone(model, early), "counted from time 0")
 })
 
@@ -318,10 +322,10 @@ joint_data <- function(n = 40) {
     p <- list(ka = 1.1, cl = 2 * exp(0.3 * rnorm(1)), v = 15)
     dose <- c(50, 100, 200)[1 + i %% 3]
     cp <- function(t) vapply(t, one_compartment, numeric(1L), doses = c(0, 24), p = p, amount = dose)
-    H <- function(to) stats::integrate(function(t) 0.01 * exp(0.35 * cp(t)), 0, to, subdivisions = 500)$value
+    cumulative <- function(to) stats::integrate(function(t) 0.01 * exp(0.35 * cp(t)), 0, to, subdivisions = 500)$value
     mark <- rexp(1)
-    out <- H(48) > mark
-    end <- if (out) uniroot(function(t) H(t) - mark, c(1e-6, 48))$root else 48
+    out <- cumulative(48) > mark
+    end <- if (out) uniroot(function(t) cumulative(t) - mark, c(1e-6, 48))$root else 48
     times <- c(1, 3, 8, 23, 30, 47)
     data.frame(
       id = i, time = c(0, 24, times, end), amt = c(dose, dose, rep(0, 7)), evid = rep(1:0, c(2, 7)),
@@ -334,7 +338,10 @@ joint_data <- function(n = 40) {
 
 joint_model <- function() {
   nlme_model(
-    fixed(ka = positive(1), tcl = positive(2), v = positive(12), h0 = positive(0.02), b = 0.1, o = positive(0.2), s = positive(0.1)),
+    fixed(
+      ka = positive(1), tcl = positive(2), v = positive(12), h0 = positive(0.02), b = 0.1, o = positive(0.2),
+      s = positive(0.1)
+    ),
     random(e ~ normal(0, o) | id), {
       cp <- linear_compartments(cl = tcl * exp(e), v = v, ka = ka)
       y ~ lognormal(log(cp), s)
@@ -355,14 +362,14 @@ test_that("concentrations and events are fitted together, and the fit does what 
   exact <- sum(vapply(unique(data$id), function(i) {
     d <- data[data$id == i, ]
     total <- function(e) {
-      cp <- function(t) vapply(t, one_compartment, numeric(1L),
-        doses = c(0, 24), p = list(ka = values$ka, cl = values$tcl * exp(e), v = values$v), amount = d$amt[1L]
-      )
+      p <- list(ka = values$ka, cl = values$tcl * exp(e), v = values$v)
+      cp <- function(t) vapply(t, one_compartment, numeric(1L), doses = c(0, 24), p = p, amount = d$amt[1L])
       rate <- function(t) values$h0 * exp(values$b * cp(t))
       end <- max(d$time[!is.na(d$ev)])
-      H <- sum(mapply(function(a, b) if (b > a) stats::integrate(rate, a, b)$value else 0, c(0, 24), c(min(24, end), end)))
+      piece <- function(a, b) if (b > a) stats::integrate(rate, a, b)$value else 0
+      cumulative <- sum(mapply(piece, c(0, 24), c(min(24, end), end)))
       seen <- !is.na(d$y)
-      sum(dlnorm(d$y[seen], log(cp(d$time[seen])), values$s, log = TRUE)) - H +
+      sum(dlnorm(d$y[seen], log(cp(d$time[seen])), values$s, log = TRUE)) - cumulative +
         (if (any(d$ev %in% 1)) log(rate(end)) else 0) + dnorm(e, 0, values$o, log = TRUE)
     }
     mode <- optimize(total, c(-2, 2), maximum = TRUE, tol = 1e-8)
@@ -374,17 +381,19 @@ test_that("concentrations and events are fitted together, and the fit does what 
   expect_equal(unname(fixef(by_vem)), unname(fixef(fit)), tolerance = 1e-2)
   # Predicted is the probability of an event since the row before.
   new <- data.frame(id = 1, time = c(0, 5, 30), amt = c(100, 0, 0), evid = c(1, 0, 0))
-  H <- function(a, b) {
+  cumulative <- function(a, b) {
     stats::integrate(function(t) {
-      values$h0 * exp(values$b * vapply(t, one_compartment, numeric(1L), doses = 0, p = list(ka = values$ka, cl = values$tcl, v = values$v)))
+      p <- list(ka = values$ka, cl = values$tcl, v = values$v)
+      values$h0 * exp(values$b * vapply(t, one_compartment, numeric(1L), doses = 0, p = p))
     }, a, b, rel.tol = 1e-10)$value
   }
   shown <- predict(fit, new, level = 0)
-  expect_equal(unname(shown[2:3, "ev"]), 1 - exp(-c(H(0, 5), H(5, 30))), tolerance = 1e-4)
+  expect_equal(unname(shown[2:3, "ev"]), 1 - exp(-c(cumulative(0, 5), cumulative(5, 30))), tolerance = 1e-4)
   # The share of drawn events is that probability.
   many <- new[rep(1:3, 300), ]
   many$id <- rep(1:300, each = 3)
-  drawn <- simulate(joint_model(), nsim = 4, seed = 2, data = many, id = "id", time = "time", start = utils::modifyList(values, list(o = 1e-6)))
+  start <- utils::modifyList(values, list(o = 1e-6))
+  drawn <- simulate(joint_model(), nsim = 4, seed = 2, data = many, id = "id", time = "time", start = start)
   share <- tapply(drawn$ev, drawn$time, mean)
   expect_true(is.na(share[["0"]]))
   expect_lt(max(abs(share[c("5", "30")] - shown[2:3, "ev"])), 0.05)

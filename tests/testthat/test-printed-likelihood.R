@@ -1,5 +1,5 @@
-# An effect whose variance is 0 at the maximum is absent from the model that is looked at there, and its density from the
-# likelihood: taken out twice it left -1992 for -370.5.
+# An effect whose variance is 0 at the maximum is absent from the model that is looked at there, and its density from
+# the likelihood: taken out twice it left -1992 for -370.5.
 test_that("the printed log-likelihood is that of the model, with variances of 0 too", {
   skip_on_cran()
   for (number in c(18L, 59L)) {

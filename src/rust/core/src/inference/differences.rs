@@ -213,7 +213,7 @@ impl<'a> Differences<'a> {
         let too_much = |k: &usize| {
             let complete = self.slope(&self.sums[REPLICATES], *k, *k);
             // What is known so far is minus the covariance of the score.
-            !(-closed[(*k, *k)] <= MISSING * complete)
+            complete.is_nan() || -closed[(*k, *k)] > MISSING * complete
         };
         let (lost, still): (Vec<usize>, Vec<usize>) = self.still.iter().partition(|k| too_much(k));
         self.kept = None;

@@ -165,8 +165,7 @@ impl Cloud<'_> {
             let own = scores.lanes(&at, &self.layouts[0].blocks[b], columns);
             (own, (value, gradient))
         });
-        let (own, slopes): (Vec<Vec<Column>>, Vec<(Column, Vec<Column>)>) =
-            lanes.into_iter().unzip();
+        let (own, slopes): (Vec<_>, Vec<_>) = lanes.into_iter().unzip();
         let mut draws = vec![0.0; self.batches.len() * self.copies * p];
         self.add_scores(0, &own, (&mut draws, p));
         let mut found = self.no_slopes();
