@@ -12,14 +12,17 @@ use crate::inference::posterior::Posterior;
 /// Turns of climbs and of trials with variances at 0 or above.
 const TURNS: usize = 5;
 
+/// Log-likelihood by which a place is another, where a variance that has left 0 and went back is asked again.
+const ELSEWHERE: f64 = 2.0;
+
 /// Where a search stands.
 pub struct Place {
     pub look: Look,
     pub stance: Stance,
     pub spreads: Vec<Spread>,
-    /// Which variances are 0, and which have left it.
+    /// Which variances are 0, and the log-likelihood where they have last left it.
     pub zero: Vec<bool>,
-    revived: Vec<bool>,
+    revived: Vec<f64>,
     round: usize,
 }
 
@@ -84,7 +87,7 @@ impl Search<'_> {
         Ok(Place {
             look: self.look_from(&stance, theta, round)?,
             stance,
-            revived: vec![false; spreads.len()],
+            revived: vec![f64::NEG_INFINITY; spreads.len()],
             spreads,
             zero,
             round,
@@ -103,16 +106,19 @@ impl Search<'_> {
     }
 
     /// Raise variances from 0 where the likelihood asks for it; whether there are any. One that has left 0 and goes back
-    /// stays there; one that has not may leave it from elsewhere.
+    /// stays there, unless the estimates have gone to a much likelier place.
     fn raise(&self, at: &mut Place) -> Result<bool> {
+        let value = at.look.log_lik();
         let each = at.zero.iter().zip(&at.revived);
-        let mut shut: Vec<bool> = each.map(|(zero, revived)| *zero && !revived).collect();
+        let mut shut: Vec<bool> = each
+            .map(|(zero, revived)| *zero && value > revived + ELSEWHERE)
+            .collect();
         let asked = shut.clone();
         let Some(next) = self.revive(&at.look, (&at.spreads, &mut shut), &mut at.round) else {
             return Ok(false);
         };
         for i in (0..shut.len()).filter(|i| asked[*i] && !shut[*i]) {
-            at.revived[i] = true;
+            at.revived[i] = value;
             at.zero[i] = false;
         }
         self.go_to(at, &next)?;
