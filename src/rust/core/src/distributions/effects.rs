@@ -166,5 +166,9 @@ pub fn reference(family: &str, args: &[f64]) -> (f64, f64) {
 
 /// Draw one effect on its natural scale; NaN where an argument is outside its domain, or for another family.
 pub fn draw(family: &str, args: &[f64], rng: &mut (impl Rng + ?Sized)) -> f64 {
+    let gaussian = matches!(family, "normal" | "lognormal");
+    if !gaussian && arguments(family).is_empty() {
+        return f64::NAN;
+    }
     draw::continuous(family, args, rng)
 }

@@ -190,7 +190,10 @@ fn random_trees_have_the_value_of_their_text() {
         let Ok(problem) = Joint::new(&model, &frame, &Given::default()) else {
             continue;
         };
-        compared += compare(problem.main(), tree, &data);
+        // Of effects whose SD reads data the program counts the density too.
+        if problem.main().form.corrections.is_empty() {
+            compared += compare(problem.main(), tree, &data);
+        }
     }
     assert!(compared > 500, "{compared}");
 }

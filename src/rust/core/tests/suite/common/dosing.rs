@@ -2,6 +2,7 @@
 
 use nlmers_core::data::{Events, Frame, Records};
 use nlmers_core::error::{Error, Result};
+use nlmers_core::ir::graph::Node;
 use nlmers_core::model::{Equation, Model};
 use nlmers_core::ode::{Act, Agenda, Dosing, Failure, Planner, Stop, Stops};
 
@@ -11,9 +12,14 @@ pub fn model(dosing: [Dosing; 2]) -> Model {
         "fixed a = 1\nfixed o = positive(0.5)\nfixed s = positive(0.4)\nrandom e ~ normal(0, o) | id\ny ~ normal(a + e, s)",
     );
     let zero = model.graph.constant(0.0);
-    let equation = |(name, says): (&str, Dosing)| Equation {
+    // They lose what they hold: states that only add up come to no steady state.
+    let losses = [0, 1].map(|k| {
+        let state = model.graph.state(k);
+        model.graph.neg(state)
+    });
+    let equation = |(rhs, (name, says)): (Node, (&str, Dosing))| Equation {
         name: name.into(),
-        rhs: zero,
+        rhs,
         initial: None,
         fraction: says.fraction.map(|_| zero),
         lag: says.lag.map(|_| zero),
@@ -21,13 +27,10 @@ pub fn model(dosing: [Dosing; 2]) -> Model {
         duration: says.duration.map(|_| zero),
         feed: None,
         hazard: None,
-        text: format!("d/dt({name}) <- 0"),
+        text: format!("d/dt({name}) <- -{name}"),
     };
-    model.equations = ["depot", "center"]
-        .into_iter()
-        .zip(dosing)
-        .map(equation)
-        .collect();
+    let named = ["depot", "center"].into_iter().zip(dosing);
+    model.equations = losses.into_iter().zip(named).map(equation).collect();
     model
 }
 
