@@ -7,7 +7,7 @@ nlme_arguments <- list(
   fixed = NULL, groups = NULL, weights = NULL, correlation = NULL,
   control = "Options stand in the method, as in `method = saem(exploration = 500)`; leave `control` out.",
   subset = "Choose the rows in the data, as in `data = subset(data, time > 0)`.",
-  na.action = "A missing outcome is skipped; choose other rows in the data, as in `data = na.omit(data)`.",
+  na.action = "Rows without an outcome are not fitted, and their doses count; leave `na.action` out.",
   naPattern = "Rows without an outcome are not fitted anyhow; mark others by a column `MDV` with 1 in them.",
   verbose = "Write `progress = TRUE` for the progress of the fit, and leave `verbose` out."
 )

@@ -119,3 +119,18 @@ lost_numbers <- function(fit, values) {
   }
   lost
 }
+
+quick_fit <- function(...) {
+  suppressWarnings(fit_nlme(..., seed = 1, progress = FALSE), classes = "nlmers_warning")
+}
+
+# Theophylline as dosing records and observations, its first subjects.
+dosed <- function() {
+  data <- as.data.frame(datasets::Theoph)
+  data <- data[data$Time > 0 & as.numeric(as.character(data$Subject)) < 7, ]
+  id <- as.numeric(as.character(data$Subject))
+  first <- !duplicated(id)
+  doses <- data.frame(ID = id[first], TIME = 0, DV = NA, AMT = (data$Dose * data$Wt)[first], EVID = 1)
+  all <- rbind(doses, data.frame(ID = id, TIME = data$Time, DV = data$conc, AMT = 0, EVID = 0))
+  all[order(all$ID, all$TIME), ]
+}

@@ -11,10 +11,6 @@ gallery_draws <- function(case, own) {
   data
 }
 
-quick_fit <- function(...) {
-  suppressWarnings(fit_nlme(..., seed = 1, progress = FALSE), classes = "nlmers_warning")
-}
-
 plotted <- c("normal", "categorical", "custom", "crossed", "event", "hmm")
 
 test_that("every model of the gallery has all its verbs", {
@@ -39,15 +35,6 @@ test_that("models of every kind have them when evaluated", {
   }
 })
 
-dosed <- function() {
-  data <- as.data.frame(datasets::Theoph)
-  data <- data[data$Time > 0 & as.numeric(as.character(data$Subject)) < 7, ]
-  id <- as.numeric(as.character(data$Subject))
-  first <- !duplicated(id)
-  doses <- data.frame(ID = id[first], TIME = 0, DV = NA, AMT = (data$Dose * data$Wt)[first], EVID = 1)
-  all <- rbind(doses, data.frame(ID = id, TIME = data$Time, DV = data$conc, AMT = 0, EVID = 0))
-  all[order(all$ID, all$TIME), ]
-}
 two_outcomes <- function() {
   data <- dosed()
   more <- transform(data[data$EVID == 0, ], DV = 1 + DV / 2)

@@ -218,7 +218,8 @@ impl Records {
                 .field("column", name)
                 .field("row", row + 1)
                 .field("subject", &frame.labels[frame.codes[row]])
-                .hint("Only outcomes may be missing. Drop these rows or impute the value."));
+                .hint("Only outcomes may be missing. Fill the value in, or leave the whole subject out: a single row that is dropped \
+                       takes its dose along."));
         }
         Ok(())
     }
