@@ -111,8 +111,10 @@ const MORE_DRAWS: usize = 32_768;
 const DRAWS_OF_SOLUTIONS: usize = 2_048;
 const MORE_DRAWS_OF_SOLUTIONS: usize = 8_192;
 
-/// Solutions up to which draws of several subjects may be so many.
+/// Solutions up to which draws of several subjects may be so many, and draws in closed form: of thousands of subjects the
+/// errors average out.
 const AFFORDED: usize = 1 << 17;
+const MANY_DRAWS: usize = 1 << 23;
 
 /// Mass outside a rule, as part of the likelihood, that is looked into; so many Monte-Carlo errors do not say that there is some.
 const OUTSIDE: f64 = 1e-3;
@@ -290,7 +292,7 @@ impl<'a> Wanted<'a> {
                 (MORE_DRAWS_OF_SOLUTIONS, AFFORDED),
             ]
         } else {
-            [(DRAWS, usize::MAX), (MORE_DRAWS, usize::MAX)]
+            [(DRAWS, usize::MAX), (MORE_DRAWS, MANY_DRAWS)]
         };
         let posterior = self.around(refined);
         for (draws, affordable) in rounds {

@@ -34,15 +34,11 @@ impl Layouts {
         copies: usize,
         make: impl FnOnce() -> Layout,
     ) -> Arc<Layout> {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = |entry: &Entry| entry.copies == copies && entry.levels == levels;
-        if let Some(at) = entries.iter().position(known) {
-            let entry = entries.remove(at);
-            let layout = entry.layout.clone();
-            entries.push(entry);
+        if let Some(layout) = self.known(levels, copies) {
             return layout;
         }
         let layout = Arc::new(make());
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = layout.blocks.iter().map(bytes).sum();
         while !entries.is_empty()
             && bytes + entries.iter().map(|e| e.bytes).sum::<usize>() > MOST_BYTES
@@ -58,6 +54,16 @@ impl Layouts {
             });
         }
         layout
+    }
+
+    fn known(&self, levels: &[usize], copies: usize) -> Option<Arc<Layout>> {
+        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = |entry: &Entry| entry.copies == copies && entry.levels == levels;
+        let at = entries.iter().position(own)?;
+        let entry = entries.remove(at);
+        let layout = entry.layout.clone();
+        entries.push(entry);
+        Some(layout)
     }
 }
 

@@ -27,14 +27,7 @@ pub fn log_likelihood(request: &Request, columns: Columns) -> Result<Value> {
         return Ok(exact(&direct::log_lik(&joint, &theta, &workers)?));
     }
     let modes = modes::points(request, &joint, &theta, &workers)?;
-    let wanted = Wanted {
-        joint: &joint,
-        theta: &theta,
-        modes: &modes,
-        workers: &workers,
-        seed: request.seed.unwrap_or(1.0) as u64,
-        judged: None,
-    };
+    let wanted = wanted(request, (&joint, &theta), &modes, &workers);
     match request.likelihood {
         Likelihood::Quadrature => {
             let found = integrated(&wanted, request.nodes)?;
@@ -49,6 +42,23 @@ pub fn log_likelihood(request: &Request, columns: Columns) -> Result<Value> {
             Ok(by_draws(&sampling.run(&proposal(&sampling, &modes)?)?))
         }
         Likelihood::Linear => linearized(&joint, &theta, &modes),
+    }
+}
+
+/// As the request says.
+fn wanted<'w>(
+    request: &Request,
+    (joint, theta): (&'w Joint, &'w [f64]),
+    modes: &'w Points,
+    workers: &'w Workers,
+) -> Wanted<'w> {
+    Wanted {
+        joint,
+        theta,
+        modes,
+        workers,
+        seed: request.seed.unwrap_or(1.0) as u64,
+        judged: None,
     }
 }
 
@@ -102,14 +112,7 @@ pub fn classes(request: &Request, columns: Columns) -> Result<Value> {
         exact_classes(&joint, &theta, &workers)?
     } else {
         let modes = modes::points(request, &joint, &theta, &workers)?;
-        let wanted = Wanted {
-            joint: &joint,
-            theta: &theta,
-            modes: &modes,
-            workers: &workers,
-            seed: request.seed.unwrap_or(1.0) as u64,
-            judged: None,
-        };
+        let wanted = wanted(request, (&joint, &theta), &modes, &workers);
         integrated(&wanted, None)?.classes
     };
     Ok(list(by_class(&shares).into_iter().collect()))

@@ -124,15 +124,7 @@ impl Report<'_> {
         let Some(modes) = modes.filter(|_| self.is_finished()) else {
             return Value::Null;
         };
-        let wanted = Wanted {
-            joint: self.problem,
-            theta: self.theta,
-            modes: &modes.points,
-            workers: &self.workers,
-            seed,
-            judged: self.judged,
-        };
-        match integrated(&wanted, nodes) {
+        match integrated(&self.wanted(modes, seed), nodes) {
             Ok(result) if result.log_lik().is_finite() => by_nodes("quadrature", &result),
             Ok(_) => {
                 self.doubt(&modes.points);
@@ -149,15 +141,19 @@ impl Report<'_> {
     /// Probabilities of the classes of every subject; none where they cannot be computed.
     pub fn classes(&self, modes: Option<&EbModes>, seed: u64) -> Option<Vec<Vec<f64>>> {
         let modes = modes.filter(|_| self.is_finished())?;
-        let wanted = Wanted {
+        let found = integrated(&self.wanted(modes, seed), None);
+        found.ok().map(|found| found.classes)
+    }
+
+    fn wanted<'w>(&'w self, modes: &'w EbModes, seed: u64) -> Wanted<'w> {
+        Wanted {
             joint: self.problem,
             theta: self.theta,
             modes: &modes.points,
             workers: &self.workers,
             seed,
-            judged: None,
-        };
-        integrated(&wanted, None).ok().map(|found| found.classes)
+            judged: self.judged,
+        }
     }
 
     /// The number for the log-likelihood is not finite: either the likelihood is not, no density being finite at effects
