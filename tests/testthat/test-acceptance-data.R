@@ -121,7 +121,7 @@ test_that("case 34: an interpolation never has too few points, one record being 
   # A record without the covariate is not a point left out of the course.
   few$w[3] <- NA
   error <- expect_refusal(brief(course("linear"), few), "data", "missing_covariate", "`w` is missing", "id b, row 3")
-  expect_match(error$hint, "Drop these rows", fixed = TRUE)
+  expect_match(error$hint, "leave the whole subject out", fixed = TRUE)
   expect_refusal(course("quadratic"), "model", "bad_covariate", "`interpolation` is one of", "akima")
 })
 

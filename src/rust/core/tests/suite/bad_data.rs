@@ -185,7 +185,7 @@ fn covariates() {
             reason,
             "id s2, row 4",
             problem,
-            "Drop these rows or impute the value",
+            "leave the whole subject out",
         );
         let fields = ["column", "row", "subject"].map(|name| field(&error, name));
         assert_eq!(fields, ["wt", "4", "s2"]);
