@@ -96,9 +96,11 @@ impl Marginal {
 const TOLERANCE: f64 = 1e-4;
 const TOLERANCE_OF_ALL: f64 = 0.005;
 
-/// Most points of a rule a subject; points of all rules a subject, on average; points in all.
+/// Most points of a rule a subject; points of all rules a subject, on average; rows at points in all, some seconds, and
+/// points where rows are many.
 const MOST_POINTS: usize = 30_000;
 const POINTS: usize = 20_000;
+const ROWS_IN_ALL: usize = 600_000_000;
 const POINTS_IN_ALL: usize = 10_000_000;
 
 /// The same where every point asks for the solution of differential equations.
@@ -228,16 +230,19 @@ impl<'a> Wanted<'a> {
     }
 
     fn effort(&self) -> Effort {
-        let n = self.joint.main().n_subjects().max(1);
-        let (most_points, points) = if self.is_dynamic() {
-            (MOST_SOLUTIONS, SOLUTIONS)
+        let problem = self.joint.main();
+        let n = problem.n_subjects().max(1);
+        let (most_points, points, all) = if self.is_dynamic() {
+            (MOST_SOLUTIONS, SOLUTIONS, POINTS_IN_ALL)
         } else {
-            (MOST_POINTS, POINTS)
+            let rows = problem.records.n_rows().max(1);
+            let all = (ROWS_IN_ALL / rows.div_ceil(n)).max(POINTS_IN_ALL);
+            (MOST_POINTS, POINTS, all)
         };
         Effort {
             tolerance: TOLERANCE.max(TOLERANCE_OF_ALL / n as f64),
             most_points,
-            budget: POINTS_IN_ALL.min(points * n),
+            budget: all.min(points * n),
         }
     }
 
