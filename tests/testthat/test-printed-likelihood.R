@@ -19,7 +19,10 @@ test_that("thousands of sparse subjects are integrated as well as twenty", {
   skip_on_cran()
   times <- c(0.5, 1.5, 3, 6, 12, 24)
   truth <- c(absorption = 1.5, volume = 32, clearance = 2.8)
-  curve <- function(p) 320 * p[1] / (p[2] * (p[1] - p[3] / p[2])) * (exp(-p[3] / p[2] * times) - exp(-p[1] * times))
+  curve <- function(p) {
+    k <- p[3] / p[2]
+    320 * p[1] / (p[2] * (p[1] - k)) * (exp(-k * times) - exp(-p[1] * times))
+  }
   set.seed(1)
   few <- do.call(rbind, lapply(1:20, function(i) {
     data.frame(id = i, t = times, y = curve(truth * exp(c(0.6, 0.15, 0.27) * rnorm(3))) * (1 + 0.15 * rnorm(6)))
