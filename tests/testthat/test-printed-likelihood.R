@@ -14,7 +14,7 @@ test_that("the printed log-likelihood is that of the model, with variances of 0 
   }
 })
 
-# Few values of many subjects: rules of 11 nodes a subject and then 8 million draws took seconds and left an error of .58.
+# Few values of many subjects: rules of 11 nodes, and then 8 million draws, took seconds and left an error of .58.
 test_that("thousands of sparse subjects are integrated as well as twenty", {
   skip_on_cran()
   times <- c(0.5, 1.5, 3, 6, 12, 24)
