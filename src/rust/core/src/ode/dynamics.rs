@@ -82,7 +82,7 @@ impl Dynamics {
             .then(|| linearize(&system, &infused))
             .flatten()
             .unwrap_or_else(|| system.clone());
-        let engine = if flowing.flow.iter().all(Option::is_some) {
+        let engine = if flowing.matrix.is_some() || flowing.flow.iter().all(Option::is_some) {
             Engine::March
         } else if system.control.solver == Solver::Stiff {
             Engine::Implicit

@@ -114,6 +114,7 @@ impl Equations {
             varied: doses.variants.iter().any(|own| !own.is_empty()),
             n_inputs: taken.inputs.len(),
             flow: vec![None; model.equations.len()],
+            matrix: None,
             signals: kinds.collect(),
             control: model.control.clone(),
             graph: taken.inner,

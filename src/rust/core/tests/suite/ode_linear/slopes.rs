@@ -163,14 +163,23 @@ fn slopes_at_coinciding_rates_agree_with_differences() {
     }
 }
 
-/// Random schedules, initial values that are inputs, dense structures.
+/// Random schedules, initial values that are inputs, dense structures: a chain, and one that goes around.
 #[test]
 fn slopes_of_random_schedules_agree_with_differences() {
-    let mut draw = Generator(5);
     let chain: Vec<Flow> = (0..5)
         .map(|k| (k, (k < 4).then_some(k + 1), k as u32))
         .collect();
-    let mut plain = compartments(5, &chain);
+    let around: Vec<Flow> = (chain.iter().copied())
+        .chain([(4, Some(0), 2), (3, Some(1), 0)])
+        .collect();
+    for flows in [chain, around] {
+        slopes_of_random_schedules(&flows);
+    }
+}
+
+fn slopes_of_random_schedules(flows: &[Flow]) {
+    let mut draw = Generator(5);
+    let mut plain = compartments(5, flows);
     plain.n_inputs = 9;
     plain.initial[2] = Some(5);
     plain.dosing[0] = Dosing {
