@@ -18,12 +18,12 @@ nlmixr2_compartments <- function(code, state) {
     stop_untranslated_line(
       "The parameters of `linCmt()` are not found.", state$line,
       paste(
-        "It needs `cl` and `v` (also `q` and `vp`, `q2` and `vp2`), or `k` and `v` (also `k12` and `k21`, ...), and",
-        "`ka` for a depot; of `alpha` and `beta` make such rates first."
+        "It needs `cl` and `v` (also `q` and `vp`, `q2` and `vp2`), or `k` and `v` (also `k12` and `k21`, ...), or",
+        "`alpha` and `v` (also `beta` and `k21`, `aob` or `b`), and `ka` for a depot."
       )
     )
   }
-  args <- lapply(roles, as.symbol)
+  args <- lapply(roles, function(role) if (is.character(role)) as.symbol(role) else role)
   if (!is.null(args$vss)) {
     args$v2 <- call("-", args$vss, args$v)
     args$vss <- NULL
@@ -43,6 +43,8 @@ found_roles <- function(names, line = "linCmt()") {
     found <- match(c(...), tolower(names))
     names[found[!is.na(found)][1L]]
   }
+  # Exponents beside a clearance or an elimination rate are computed of them.
+  if (!is.na(one("alpha")) && is.na(one("cl", rate_names$k))) return(macro_roles(one, refuse))
   clearance <- clearance_names(one, refuse)
   volume <- volume_names(one, refuse)
   roles <- list(v = volume$central)
