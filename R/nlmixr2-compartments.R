@@ -37,7 +37,9 @@ nlmixr2_compartments <- function(code, state) {
 # Names of the arguments by argument of linear_compartments(). With a clearance, rates that the model computes beside it
 # are not read; half of a pair is refused.
 found_roles <- function(names, line = "linCmt()") {
-  refuse <- function(problem) stop_untranslated_line(problem, line, "See the names that `linCmt()` of nlmixr2 takes.")
+  refuse <- function(problem, hint = "See the names that `linCmt()` of nlmixr2 takes.") {
+    stop_untranslated_line(problem, line, hint)
+  }
   # The first of these names that is there, as it is written.
   one <- function(...) {
     found <- match(c(...), tolower(names))
@@ -127,8 +129,14 @@ paired_roles <- function(flows, volume, vss, refuse) {
   }
   n <- max(length(flows), length(volumes))
   if (n > 2L) refuse(sprintf("`%s` would be of a fourth compartment.", c(flows[-(1:2)], volumes[-(1:2)])[1L]))
-  if (length(flows) > length(volumes)) refuse(sprintf("`%s` has no volume beside it.", flows[n]))
-  if (length(flows) < length(volumes)) refuse(sprintf("`%s` has no clearance beside it.", volumes[n]))
+  if (length(flows) > length(volumes)) {
+    hint <- c("Give its volume, as in `vp <- exp(tvp)`.", "Give its volume, as in `vp2 <- exp(tvp2)`.")[n]
+    refuse(sprintf("`%s` has no volume beside it.", flows[n]), hint)
+  }
+  if (length(flows) < length(volumes)) {
+    hint <- c("Give its clearance, as in `q <- exp(tq)`.", "Give its clearance, as in `q2 <- exp(tq2)`.")[n]
+    refuse(sprintf("`%s` has no clearance beside it.", volumes[n]), hint)
+  }
   pairs <- list()
   roles <- list(c("q", "v2"), c("q2", "v3"))
   for (k in seq_len(n)) pairs[roles[[k]]] <- c(flows[k], volumes[k])
