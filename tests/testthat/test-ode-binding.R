@@ -13,6 +13,7 @@ binding_model <- function(form, values, ...) {
   ))
 }
 
+# nolint start: object_name_linter, brace_linter.
 binding_equations <- list(
   full = expression(
     bind <- kon * L / v * R - koff * P,
@@ -55,6 +56,7 @@ binding_by_desolve <- function(form, p, dose, times) {
       -(cl + q) / v * x[1] + q / vp * x[2] - vmax * x[1] / v / (km + x[1] / v), q / v * x[1] - q / vp * x[2]
     )))
   )
+  # nolint end.
   start <- with(p, list(
     full = c(dose, 0, ksyn / kdeg, 0), equilibrium = c(dose, 0, ksyn / kdeg), saturable = c(dose, 0)
   ))[[form]]
