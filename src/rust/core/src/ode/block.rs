@@ -139,8 +139,9 @@ impl BlockSolver {
             None => rows.fill(Column::ZERO),
         }
         for l in self.left(&failures, outcome.is_none(), lanes.which.len()) {
-            failures[l] = self.implicit.solve(&task, l, &self.wanted, rows).err();
-            self.counts.add_implicit();
+            let end = self.implicit.solve(&task, l, &self.wanted, rows);
+            self.counts.add_implicit(&end.unwrap_or_default());
+            failures[l] = end.err();
         }
         drop(tasks);
         for (l, which) in lanes.which.iter().enumerate() {
@@ -181,9 +182,9 @@ impl BlockSolver {
         let mut others = Vec::new();
         for l in self.left(&failures, recorded.is_none(), lanes.which.len()) {
             let (slopes, end) = self.implicit.slopes(&task, l, &self.wanted, rows);
+            self.counts.add_implicit(&end.unwrap_or_default());
             failures[l] = end.err();
             others.push((l, slopes));
-            self.counts.add_implicit();
         }
         drop(tasks);
         let values = Wanted {
