@@ -9,14 +9,17 @@ use std::sync::Arc;
 
 use nalgebra::DMatrix;
 
-use super::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use super::modes::{step_curvature, ModeOptions, Modes};
 use super::posterior::{Batches, Coordinate};
 use super::quadrature::Quadrature;
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
-use crate::problem::{Derivatives, Joint, Means, Points, Prior, Problem, Scratch, Values};
+use crate::parallel::Workers;
+use crate::problem::{
+    Derivatives, Evaluator, Joint, Means, Points, Prior, Problem, Scratch, Values,
+};
 
 /// Most effects of a batch whose Hessian is formed.
 const MAX_BATCH: usize = 400;
@@ -160,15 +163,10 @@ impl<'a> Ground<'a> {
         })
     }
 
-    fn conditional(&self, g: usize, points: &Points) -> Conditional<'_> {
-        let part = &self.joint.parts[g];
-        Conditional {
-            problem: part,
-            layout: &self.layouts[g],
-            theta: self.theta,
-            prior: &self.priors[g],
-            known: Arc::new(self.joint.known(part, &self.layouts[g], points)),
-        }
+    fn conditional(&self, g: usize, points: &Points) -> Evaluator<'_> {
+        let at = (&self.joint.parts[g], &self.layouts[g]);
+        let known = self.joint.known(at.0, at.1, points);
+        Evaluator::of(at, self.theta, self.priors[g].clone()).given(known)
     }
 
     fn modes(&self, start: Option<&Points>) -> JointModes {
@@ -203,10 +201,9 @@ impl<'a> Ground<'a> {
             tolerance: 1e-14,
             curvature: step_curvature(part),
         };
-        let start: Vec<Vec<Column>> = (0..layout.blocks.len())
-            .map(|b| layout.columns(b, &points.values[g], part.n_phi()))
-            .collect();
-        let modes = Modes::find_given(&self.conditional(g, points), Some(&start), options);
+        let target = self.conditional(g, points);
+        let start = target.columns(&points.values[g]);
+        let modes = Modes::find(&target, Some(&start), options, &Workers::single());
         let (values, converged) = modes.by_subject(layout);
         points.values[g] = values;
         converged

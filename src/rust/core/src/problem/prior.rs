@@ -77,6 +77,18 @@ impl Prior {
         self.omega.nrows()
     }
 
+    /// `(Omega^-1 (phi - m))_k`, `away` giving the elements of `phi - m`.
+    pub fn pull(&self, k: usize, away: impl Fn(usize) -> f64) -> f64 {
+        (0..self.dim())
+            .map(|j| self.precision[(k, j)] * away(j))
+            .sum()
+    }
+
+    /// Step of differences in a coordinate of `phi`: a fraction of its standard deviation.
+    pub fn step(&self, k: usize) -> f64 {
+        1e-4 * self.omega[(k, k)].sqrt().clamp(1e-3, 1.0)
+    }
+
     /// `log N(phi; mean, Omega)` of each lane.
     pub fn log_density(&self, isa: Isa, phi: &[Column], mean: &[Column]) -> Column {
         let mut out = Column::ZERO;

@@ -1,16 +1,14 @@
 //! E-step: draw `phi` of every subject and chain, and gather what the M-step needs of the draws.
 
-use std::sync::Arc;
-
 use super::gradient::{adjoint_sums, residual_gradient, Gradients};
 use crate::data::{Block, Layout};
-use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use crate::inference::modes::{step_curvature, ModeOptions, Modes};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::keep::keeps;
 use crate::mstep::Scores;
 use crate::parallel::Workers;
-use crate::problem::{Derivatives, Means, Prior, Problem, Values};
+use crate::problem::{Derivatives, Evaluator, Means, Prior, Problem, Values};
 use crate::random::{Purpose, Stream};
 use crate::samplers::{
     self, Context, Draw, Kernel, Moments, Plan, Posterior, PriorKernel, Sampler, SamplerOptions,
@@ -284,20 +282,15 @@ impl Chains {
             curvature: step_curvature(target.problem),
         };
         let start = self.modes.take().map(|modes| modes.phi);
-        let conditional = Conditional {
-            problem: target.problem,
-            layout: &self.single,
-            theta: target.theta,
-            prior: target.prior,
-            known: Arc::default(),
-        };
-        let mut modes = Modes::find_by(workers, &conditional, start.as_deref(), options);
+        let at = (target.problem, &self.single);
+        let conditional = Evaluator::of(at, target.theta, target.prior.clone());
+        let mut modes = Modes::find(&conditional, start.as_deref(), options, workers);
         if start.is_some() && looks_around(target.turn.iteration) {
             let options = ModeOptions {
                 max_steps: 20,
                 ..options
             };
-            let fresh = Modes::find_by(workers, &conditional, None, options);
+            let fresh = Modes::find(&conditional, None, options, workers);
             modes.take_better(&fresh, &conditional, workers);
         }
         // One lane a subject.

@@ -4,13 +4,11 @@
 //! everything, and every step is short. The same holds for a variance that has collapsed. A random effect stands still
 //! when its conditional modes vary far less than `Omega` says, `mean_i (phi_i - m_i)^2 < 0.001 omega_kk`.
 
-use std::sync::Arc;
-
 use super::part::{all_means, all_priors, ChainDraws, Part};
 use super::run::Run;
-use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use crate::inference::modes::{step_curvature, ModeOptions, Modes};
 use crate::parallel::Workers;
-use crate::problem::{Means, Prior};
+use crate::problem::{Evaluator, Means, Prior};
 
 /// Variance of the modes, relative to `Omega`, below which an effect stands still.
 const STILL: f64 = 1e-3;
@@ -94,19 +92,14 @@ impl Run<'_> {
     fn modes(&self, part: &Part, prior: &Prior) -> Vec<f64> {
         let layout = part.problem.layout(1);
         let draws = ChainDraws { parts: &self.parts };
-        let target = Conditional {
-            problem: part.problem,
-            layout: &layout,
-            theta: &self.theta,
-            prior,
-            known: Arc::new(self.joint.known(part.problem, &layout, &draws)),
-        };
+        let target = Evaluator::of((part.problem, &layout), &self.theta, prior.clone())
+            .given(self.joint.known(part.problem, &layout, &draws));
         let options = ModeOptions {
             max_steps: 50,
             tolerance: 1e-6,
             curvature: step_curvature(part.problem),
         };
-        let modes = Modes::find_by(&Workers::single(), &target, None, options);
+        let modes = Modes::find(&target, None, options, &Workers::single());
         modes.by_subject(&layout).0
     }
 }
