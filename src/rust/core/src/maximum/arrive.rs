@@ -252,8 +252,8 @@ impl<'a> Search<'a> {
         let kept = Kept::new(joint);
         let most = self.most_lanes() / joint.n_batches.max(1);
         let layouts = layouts(joint, draws.min(most.max(FEWEST)));
-        let mut cloud = Cloud::new(&kept.joint, &layouts);
-        let mut maximizer = Maximizer::new(&kept.joint, &layouts);
+        let mut cloud = Cloud::new(&kept.joint, &layouts, start).ok()?;
+        let mut maximizer = Maximizer::new(&kept.joint, &layouts, start).ok()?;
         let free = maximizer.free.clone();
         let lattice = self.lattice(&cloud);
         let (mut theta, mut q) = (start.to_vec(), q.clone());

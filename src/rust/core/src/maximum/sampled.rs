@@ -5,13 +5,12 @@
 //! normalized weights (Fisher's identity), its information Louis'.
 
 use super::ascent::Surface;
-use super::maximizer::{priors, Ground, Maximizer, Population};
+use super::maximizer::{moved, Ground, Maximizer};
 use crate::inference::cloud::{Cloud, Weighted};
 use crate::inference::points::LatticePoints;
 use crate::inference::posterior::Posterior;
 use crate::mstep::Preconditioner;
 use crate::parallel::Workers;
-use crate::problem::{Means, Prior};
 
 /// Draws of all batches from the t distributions of their `q`, and the log density of each.
 pub struct Proposal {
@@ -54,8 +53,6 @@ pub struct Sampled<'p, 'a> {
 
 /// The last point that was asked for.
 pub struct There {
-    priors: Vec<Prior>,
-    means: Vec<Means>,
     /// Log-likelihood of each batch.
     pub values: Vec<f64>,
     /// Normalized weights of the draws.
@@ -80,10 +77,6 @@ impl<'a> Sampled<'_, 'a> {
     ) -> Option<R> {
         let there = self.there.as_ref()?;
         let ground = Ground {
-            population: Population {
-                priors: &there.priors,
-                means: &there.means,
-            },
             weights: &there.weights,
             moments: &there.moments,
             workers: self.workers,
@@ -92,23 +85,15 @@ impl<'a> Sampled<'_, 'a> {
     }
 
     fn weigh(&mut self, theta: &[f64]) -> Option<f64> {
-        let priors = priors(self.cloud.joint, theta)?;
-        self.cloud.prepare(theta);
-        let means = self.cloud.means();
-        let log_lik = self.cloud.log_lik(self.workers);
-        let log_prior = self.cloud.log_prior(&priors, &means);
-        let terms = log_lik
-            .iter()
-            .zip(&log_prior)
-            .zip(&self.proposal.log_density);
-        let mut weights: Vec<f64> = terms.map(|((y, p), t)| y + p - t).collect();
+        moved(self.cloud, theta)?;
+        let density = self.cloud.log_density(self.workers);
+        let terms = density.iter().zip(&self.proposal.log_density);
+        let mut weights: Vec<f64> = terms.map(|(p, t)| p - t).collect();
         let copies = self.cloud.copies;
         let values: Vec<f64> = weights.chunks_exact_mut(copies).map(normalize).collect();
         let moments = self.cloud.moments(&self.proposal.draws, &weights);
         let value: f64 = values.iter().sum();
         self.there = Some(There {
-            priors,
-            means,
             values,
             weights,
             moments,

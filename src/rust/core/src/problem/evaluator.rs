@@ -82,12 +82,17 @@ impl<'a> Evaluator<'a> {
     /// # Errors
     /// A population distribution that does not exist there: then nothing has moved.
     pub fn set_theta(&mut self, theta: &[f64]) -> Result<()> {
-        self.prior = Prior::new(self.problem, theta)?;
+        self.set(theta, Prior::new(self.problem, theta)?);
+        Ok(())
+    }
+
+    /// Move to a `theta` at which this is the population distribution.
+    pub fn set(&mut self, theta: &[f64], prior: Prior) {
+        self.prior = prior;
         self.means = self.program.at(theta);
         self.mean.fill(OnceLock::new());
         self.theta = theta.to_vec();
         self.stale();
-        Ok(())
     }
 
     fn stale(&mut self) {
@@ -104,6 +109,11 @@ impl<'a> Evaluator<'a> {
 
     pub fn prior(&self) -> &Prior {
         &self.prior
+    }
+
+    /// Means of `phi` at another `theta`.
+    pub fn means_at(&mut self, theta: &[f64]) -> Means {
+        self.program.at(theta)
     }
 
     /// Means of `phi` of the levels of the layout.

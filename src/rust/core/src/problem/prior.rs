@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 
 use super::evaluate::Values;
-use super::Problem;
+use super::{Joint, Points, Problem};
 use crate::data::Layout;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::{Error, ErrorClass, Result};
@@ -94,6 +94,31 @@ impl Prior {
         let mut out = Column::ZERO;
         log_density(isa, &self.whiten, self.log_norm, phi, mean, &mut out);
         out
+    }
+}
+
+impl Joint {
+    /// Population distributions of all groupings.
+    ///
+    /// # Errors
+    /// One that does not exist.
+    pub fn priors(&self, theta: &[f64]) -> Result<Vec<Prior>> {
+        let parts = self.parts.iter();
+        parts.map(|part| Prior::new(part, theta)).collect()
+    }
+
+    /// Means of the effects of all levels of all groupings.
+    pub fn means(&self, theta: &[f64]) -> Vec<Means> {
+        let parts = self.parts.iter();
+        parts
+            .map(|part| Means::new(part, &part.layout(1), theta))
+            .collect()
+    }
+
+    /// All effects at their means.
+    pub fn typical(&self, theta: &[f64]) -> Points {
+        let means = self.means(theta).into_iter();
+        self.points(means.map(|means| means.values).collect())
     }
 }
 

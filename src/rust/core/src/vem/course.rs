@@ -209,8 +209,9 @@ impl Course<'_> {
     ) -> Result<Maximum> {
         let (joint, family, workers) = (self.joint, self.options.family, self.workers);
         let layouts = layouts(joint, rule.copies);
-        let mut cloud = Cloud::new(joint, &layouts);
-        let mut maximizer = Maximizer::new(joint, &layouts);
+        let start = &joint.theta.start;
+        let mut cloud = Cloud::new(joint, &layouts, start)?;
+        let mut maximizer = Maximizer::new(joint, &layouts, start)?;
         let points = rule.points(&cloud.batches, &(0..q.len()).collect::<Vec<usize>>(), 0)?;
         let penalty = self.penalty.clone();
         let mut profile = Profile::new(
