@@ -7,7 +7,7 @@ use super::proposal::around;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::Result;
 use crate::parallel::Workers;
-use crate::problem::{Evaluator, Joint, Means, Points, Prior, Problem};
+use crate::problem::{Evaluator, Joint, Points, Prior, Problem};
 
 /// Laplace's posterior of every batch at `theta`; `first`: where modes are searched first, NaN for the mean.
 ///
@@ -20,12 +20,7 @@ pub fn posterior(
     first: Option<&Points>,
     workers: &Workers,
 ) -> Result<Posterior> {
-    let priors: Result<Vec<Prior>> =
-        (joint.parts.iter().map(|part| Prior::new(part, theta))).collect();
-    let priors = priors?;
-    let means: Vec<Means> = (joint.parts.iter())
-        .map(|part| Means::new(part, &part.layout(1), theta))
-        .collect();
+    let (priors, means) = (joint.priors(theta)?, joint.means(theta));
     let (points, found) = modes(joint, theta, &priors, first, workers)?;
     let laplace = around(joint, theta, &points)?;
     let each = laplace

@@ -338,6 +338,20 @@ impl<'a> Cloud<'a> {
         found
     }
 
+    /// Gradient of the log density of data and effects in the free effects of every draw.
+    pub fn gradient(&self, workers: &Workers) -> Vec<f64> {
+        let mut found = vec![0.0; self.n_effects()];
+        for (g, (part, phi)) in self.parts.iter().zip(&self.phi).enumerate() {
+            let columns = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+                let mut gradient = vec![Column::ZERO; phi[b].len()];
+                part.gradient(b, &phi[b], &mut gradient, scratch);
+                gradient
+            });
+            self.gather(g, &columns, &mut found);
+        }
+        found
+    }
+
     fn no_slopes(&self) -> Slopes {
         Slopes {
             log_lik: vec![0.0; self.batches.len() * self.copies],
