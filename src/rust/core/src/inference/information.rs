@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::problem::{Joint, Route};
 
 /// Most free parameters whose information is computed.
-const MAX_PARAMETERS: usize = 500;
+pub const MOST_INFORMED: usize = 500;
 
 /// What weighted draws say of the free coordinates.
 #[derive(Debug, Clone)]
@@ -90,12 +90,12 @@ pub fn free(joint: &Joint) -> Vec<usize> {
 pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information> {
     let joint = sampling.joint;
     let free = free(joint);
-    if free.len() > MAX_PARAMETERS {
+    if free.len() > MOST_INFORMED {
         return Err(Error::new(
             ErrorClass::Option,
             "too_many_parameters",
             format!(
-                "The model has {} free parameters; standard errors are computed for at most {MAX_PARAMETERS}.",
+                "The model has {} free parameters; standard errors are computed for at most {MOST_INFORMED}.",
                 free.len()
             ),
         )

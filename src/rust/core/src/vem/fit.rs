@@ -13,7 +13,7 @@ use super::verdict::{judge, Run};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::{Levels, Weighted};
-use crate::inference::information::free;
+use crate::inference::information::{free, MOST_INFORMED};
 use crate::inference::laplace;
 use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
 use crate::inference::start::check_start;
@@ -248,9 +248,6 @@ impl<'c> Course<'c> {
         }
     }
 }
-
-/// Most free parameters whose information is computed.
-const MOST_INFORMED: usize = 500;
 
 /// Error of `-2 log L` above which a look takes more draws: a fit prints it.
 const UNSETTLED: f64 = 0.3;
