@@ -299,7 +299,7 @@ impl<'a> Sampling<'a> {
 }
 
 /// Draws of a batch around `q`, and their log densities.
-fn place(lattices: &[LatticePoints], batch: usize, q: &Gaussian) -> (Vec<f64>, Vec<f64>) {
+pub fn place(lattices: &[LatticePoints], batch: usize, q: &Gaussian) -> (Vec<f64>, Vec<f64>) {
     let (d, log_det) = (q.dim(), q.log_det());
     let (mut draws, mut logs) = (Vec::new(), Vec::new());
     for lattice in lattices {

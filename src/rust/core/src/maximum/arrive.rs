@@ -260,7 +260,7 @@ impl<'a> Search<'a> {
         let mut found = None;
         // A climb that ends where its draws no longer are begins again around where they should be.
         for _ in 0..self.rounds.max(1) {
-            let proposal = Proposal::new(&cloud, &q, &lattice);
+            let proposal = Proposal::new(&q, &lattice);
             kept.set(&mut cloud, &proposal.draws, &theta, self.workers);
             let mut sampled = Sampled {
                 cloud: &mut cloud,

@@ -93,6 +93,20 @@ impl<'a> Maximizer<'a> {
         )
     }
 
+    /// Value and gradient less those of the prior of the free coordinates, whose precisions are the `penalty`.
+    pub fn penalized(
+        &self,
+        penalty: &[f64],
+        theta: &[f64],
+        (mut value, mut gradient): (f64, Vec<f64>),
+    ) -> (f64, Vec<f64>) {
+        for ((k, slope), lambda) in self.free.iter().zip(&mut gradient).zip(penalty) {
+            value -= 0.5 * lambda * theta[*k] * theta[*k];
+            *slope -= lambda * theta[*k];
+        }
+        (value, gradient)
+    }
+
     /// One sweep of the closed forms, and of steps on scores where there are none; each variance changes by a bounded
     /// factor.
     pub fn sweep(&mut self, cloud: &mut Cloud, ground: &Ground) -> Vec<f64> {

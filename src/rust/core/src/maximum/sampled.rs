@@ -7,6 +7,7 @@
 use super::ascent::Surface;
 use super::maximizer::{moved, Ground, Maximizer};
 use crate::inference::cloud::{Cloud, Weighted};
+use crate::inference::importance::place;
 use crate::inference::points::LatticePoints;
 use crate::inference::posterior::Posterior;
 use crate::mstep::Preconditioner;
@@ -19,24 +20,14 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    pub fn new(cloud: &Cloud, q: &Posterior, points: &LatticePoints) -> Self {
-        let mut found = Self {
-            draws: vec![0.0; cloud.n_effects()],
-            log_density: Vec::with_capacity(q.len() * cloud.copies),
-        };
-        for (b, q) in q.iter().enumerate() {
-            let d = q.dim();
-            let (z, log) = points.students(b, d);
-            for c in 0..cloud.copies {
-                let first = cloud.first(b, c);
-                q.place(&z[c * d..(c + 1) * d], &mut found.draws[first..first + d]);
-            }
-            let log_det = q.log_det();
-            found
-                .log_density
-                .extend(log.iter().map(|log| log - log_det));
+    pub fn new(q: &Posterior, points: &LatticePoints) -> Self {
+        let points = std::slice::from_ref(points);
+        let each = q.iter().enumerate().map(|(b, q)| place(points, b, q));
+        let (draws, log_density): (Vec<Vec<f64>>, Vec<Vec<f64>>) = each.unzip();
+        Self {
+            draws: draws.concat(),
+            log_density: log_density.concat(),
         }
-        found
     }
 }
 
@@ -122,14 +113,9 @@ pub fn normalize(weights: &mut [f64]) -> f64 {
 
 impl Surface for Sampled<'_, '_> {
     fn at(&mut self, theta: &[f64]) -> Option<(f64, Vec<f64>)> {
-        let mut value = self.weigh(theta)?;
-        let mut gradient =
-            self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
-        for (i, k) in self.maximizer.free.iter().enumerate() {
-            value -= 0.5 * self.penalty[i] * theta[*k] * theta[*k];
-            gradient[i] -= self.penalty[i] * theta[*k];
-        }
-        Some((value, gradient))
+        let value = self.weigh(theta)?;
+        let score = self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
+        Some((self.maximizer).penalized(self.penalty, theta, (value, score)))
     }
 
     fn precondition(&mut self) -> Option<Preconditioner> {

@@ -102,14 +102,9 @@ impl<'p, 'a> Profile<'p, 'a> {
 
 impl Surface for Profile<'_, '_> {
     fn at(&mut self, theta: &[f64]) -> Option<(f64, Vec<f64>)> {
-        let mut value = self.solve(theta)?;
-        let mut gradient =
-            self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
-        for (i, k) in self.maximizer.free.iter().enumerate() {
-            value -= 0.5 * self.penalty[i] * theta[*k] * theta[*k];
-            gradient[i] -= self.penalty[i] * theta[*k];
-        }
-        Some((value, gradient))
+        let value = self.solve(theta)?;
+        let score = self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
+        Some((self.maximizer).penalized(self.penalty, theta, (value, score)))
     }
 
     fn precondition(&mut self) -> Option<Preconditioner> {

@@ -248,10 +248,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         self.maximizer.learn(self.batches, &self.moments);
         let groups = self.groups.len() as f64;
         let scaled: Vec<f64> = gradient.iter().map(|g| groups * g).collect();
-        let mut score = self.maximizer.total(&scaled);
-        for (i, k) in self.maximizer.free.iter().enumerate() {
-            score[i] -= course.penalty[i] * self.theta[*k];
-        }
+        let score = (0.0, self.maximizer.total(&scaled));
+        let (_, score) = (self.maximizer).penalized(&course.penalty, &self.theta, score);
         let read = residual_gradient(self.joint.main(), &self.groups, &self.theta);
         let next = (self.maximizer).maximize(self.theta.clone(), &read);
         let sound = score.iter().all(|s| s.is_finite());
