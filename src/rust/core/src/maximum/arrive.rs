@@ -251,9 +251,10 @@ impl<'a> Search<'a> {
         let joint = self.joint;
         let kept = Kept::new(joint);
         let most = self.most_lanes() / joint.n_batches.max(1);
-        let layouts = layouts(joint, draws.min(most.max(FEWEST)));
-        let mut cloud = Cloud::new(&kept.joint, &layouts, start).ok()?;
-        let mut maximizer = Maximizer::new(&kept.joint, &layouts, start).ok()?;
+        let drawn = layouts(joint, draws.min(most.max(FEWEST)));
+        let single = layouts(joint, 1);
+        let mut cloud = Cloud::new(&kept.joint, &drawn, start).ok()?;
+        let mut maximizer = Maximizer::new(&kept.joint, &single, start).ok()?;
         let free = maximizer.free.clone();
         let lattice = self.lattice(&cloud);
         let (mut theta, mut q) = (start.to_vec(), q.clone());
