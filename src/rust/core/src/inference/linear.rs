@@ -238,14 +238,8 @@ impl<'a> Linearized<'a> {
     fn steps(&self) -> Vec<Vec<f64>> {
         let each = self.joint.parts.iter().map(|part| {
             let prior = Prior::new(part, self.theta);
-            let sd = |k: usize| {
-                prior
-                    .as_ref()
-                    .map_or(1.0, |prior| prior.omega[(k, k)].sqrt())
-            };
-            (0..part.n_phi())
-                .map(|k| 1e-4 * sd(k).clamp(1e-3, 1.0))
-                .collect()
+            let step = |k: usize| prior.as_ref().map_or(1e-4, |prior| prior.step(k));
+            (0..part.n_phi()).map(step).collect()
         });
         each.collect()
     }

@@ -257,7 +257,7 @@ impl<'a> Wanted<'a> {
         };
         let effort = self.effort();
         let mut refined = refine(&integrand, Some(&self.modes.values[0]), effort)?;
-        let mut missed = self.missed(&refined, &prior);
+        let mut missed = self.missed(&refined)?;
         if refined.places.dim == 1 {
             let members: Vec<usize> = (0..missed.len()).filter(|i| missed[*i]).collect();
             refined.sweep(&integrand, &members, effort.tolerance);
@@ -321,12 +321,12 @@ impl<'a> Wanted<'a> {
     }
 
     /// Subjects with mass outside their last rule.
-    fn missed(&self, refined: &Refined, prior: &Prior) -> Vec<bool> {
+    fn missed(&self, refined: &Refined) -> Result<Vec<bool>> {
         let mut missed = vec![false; refined.values.len()];
         if refined.places.dim == 0 || refined.places.dim > MOST_EFFECTS {
-            return missed;
+            return Ok(missed);
         }
-        let ground = Ground::new(self.sampling(DRAWS), std::slice::from_ref(prior));
+        let ground = Ground::new(self.sampling(DRAWS))?;
         let mut subject = vec![0; self.joint.n_batches];
         for (i, b) in self.joint.batches[0].iter().enumerate() {
             subject[*b] = i;
@@ -334,7 +334,7 @@ impl<'a> Wanted<'a> {
         let unknown = |b: &usize| !self.is_known(*b, refined.values[subject[*b]]);
         let members: Vec<usize> = (0..subject.len()).filter(unknown).collect();
         if members.is_empty() {
-            return missed;
+            return Ok(missed);
         }
         let values: Vec<f64> = members
             .iter()
@@ -348,7 +348,7 @@ impl<'a> Wanted<'a> {
         for (b, mass) in members.iter().zip(&mass) {
             missed[subject[*b]] = *mass > OUTSIDE;
         }
-        missed
+        Ok(missed)
     }
 
     /// Whether draws that can be relied on say the same of a term.

@@ -79,7 +79,7 @@ pub fn hidden(search: &Search, look: &Look) -> Option<String> {
         return None;
     }
     let layouts = layouts(joint, COUNTED);
-    let mut cloud = Cloud::new(joint, &layouts);
+    let mut cloud = Cloud::new(joint, &layouts, &look.theta).ok()?;
     let source = Source {
         stream: Stream {
             seed: search.seed,
@@ -97,7 +97,6 @@ pub fn hidden(search: &Search, look: &Look) -> Option<String> {
             q.place(&z[c * d..(c + 1) * d], &mut draws[first..first + d]);
         }
     }
-    cloud.prepare(&look.theta);
     cloud.set(&draws);
     let logs = cloud.log_lik(search.workers);
     let lost = |own: &[f64]| {
