@@ -10,6 +10,7 @@ pub mod program;
 pub mod reference;
 pub mod regroup;
 pub mod scalar;
+pub mod slope;
 pub mod symbolic;
 pub mod symmetric;
 pub mod tape;

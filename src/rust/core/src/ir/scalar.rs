@@ -80,4 +80,13 @@ impl ScalarProgram {
         }
         adjoint
     }
+    /// Add `sum seed * d root / d theta`, after `evaluate` filled `memory`.
+    pub fn add_gradient(&self, graph: &Graph, memory: &[f64], seeds: &[f64], sums: &mut [f64]) {
+        let adjoint = self.adjoints(graph, memory, seeds);
+        for node in &self.nodes {
+            if let Op::Theta(k) = graph.op(*node) {
+                sums[k as usize] += adjoint[node.index()];
+            }
+        }
+    }
 }

@@ -33,39 +33,24 @@ impl Leaves for ThetaLeaves<'_> {
 
 /// Values of nodes that depend on `theta` alone, and adjoints back to `theta`.
 #[derive(Debug, Clone)]
-pub struct Population {
-    program: ScalarProgram,
-    thetas: Vec<(usize, Node)>,
-}
+pub struct Population(ScalarProgram);
 
 impl Population {
     pub fn new(graph: &Graph, nodes: &[Node]) -> Self {
-        use crate::ir::graph::Op;
-        let thetas = graph.nodes().filter_map(|node| match graph.op(node) {
-            Op::Theta(k) => Some((k as usize, node)),
-            _ => None,
-        });
-        Self {
-            program: ScalarProgram::new(graph, nodes),
-            thetas: thetas.collect(),
-        }
+        Self(ScalarProgram::new(graph, nodes))
     }
 
     pub fn values(&self, graph: &Graph, theta: &[f64]) -> Vec<f64> {
-        self.program
+        self.0
             .evaluate(graph, &ThetaLeaves(theta), &mut Vec::new())
     }
 
     /// `sum seeds[j] * d value[j] / d theta`
     pub fn gradient(&self, graph: &Graph, theta: &[f64], seeds: &[f64]) -> Vec<f64> {
         let mut memory = Vec::new();
-        self.program
-            .evaluate(graph, &ThetaLeaves(theta), &mut memory);
-        let adjoint = self.program.adjoints(graph, &memory, seeds);
+        self.0.evaluate(graph, &ThetaLeaves(theta), &mut memory);
         let mut gradient = vec![0.0; theta.len()];
-        for (k, node) in &self.thetas {
-            gradient[*k] = adjoint[node.index()];
-        }
+        self.0.add_gradient(graph, &memory, seeds, &mut gradient);
         gradient
     }
 }
