@@ -8,8 +8,9 @@ use std::collections::HashMap;
 
 use crate::ir::column::{Column, LANES};
 use crate::ir::graph::{Graph, Node, Op};
+use crate::ir::narrow;
 use crate::ir::program::Fusion;
-use crate::ir::tape::{self, Bank, Bases, Code, Instruction, Place, N_BANKS};
+use crate::ir::tape::{Bank, Bases, Code, Instruction, Place, Tape};
 use crate::ir::vmath::Isa;
 
 pub(super) const CONSTANTS: Bank = Bank::Broadcast;
@@ -56,25 +57,15 @@ pub struct Memory {
     pub(super) work: Vec<Column>,
 }
 
-/// How many leaves of each kind are read.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Reads {
-    pub inputs: usize,
-    pub states: usize,
-    pub data: usize,
-    pub rates: usize,
-}
-
 /// Values of some nodes.
 #[derive(Debug, Clone, Default)]
 pub struct Program {
     constants: Vec<f64>,
-    once: Vec<Instruction>,
-    each: Vec<Instruction>,
+    once: Tape<Instruction>,
+    each: Tape<Instruction>,
     n_kept: usize,
     n_work: usize,
     n_roots: usize,
-    reads: Reads,
 }
 
 impl Program {
@@ -88,7 +79,6 @@ impl Program {
             n_work,
             n_roots: roots.len(),
             n_kept: layout.n_kept,
-            reads: layout.reads,
             constants: layout.constants,
         }
     }
@@ -109,8 +99,7 @@ impl Program {
 
     /// Compute what depends on inputs alone, in all lanes.
     pub fn once(&self, isa: Isa, leaves: &Leaves, memory: &mut Memory) {
-        let bases = self.reads.bases(leaves, memory, &mut []);
-        tape::run(isa, &self.once, bases, 1);
+        self.once.run(isa, &mut bases(leaves, memory, &mut []), 1);
     }
 
     /// Compute the roots into `out`, in the first `lanes` (rounded up to eights).
@@ -123,12 +112,11 @@ impl Program {
         memory: &mut Memory,
         out: &mut [Column],
     ) {
-        let out = &mut out[..self.n_roots];
-        let bases = self.reads.bases(leaves, memory, out);
+        let mut bases = bases(leaves, memory, out);
         if lanes > LANES - 8 {
-            tape::run(isa, &self.each, bases, 1);
+            self.each.run(isa, &mut bases, 1);
         } else {
-            tape::run_some(isa, &self.each, bases, lanes);
+            self.each.run_some(isa, &mut bases, lanes);
         }
     }
 }
@@ -141,28 +129,23 @@ pub(super) fn memory(constants: &[f64], n_kept: usize, n_work: usize) -> Memory 
     }
 }
 
-impl Reads {
-    /// The columns behind every bank; slices end in a panic where a solver owns fewer leaves than the program reads.
-    #[inline]
-    pub(super) fn bases(&self, leaves: &Leaves, memory: &mut Memory, out: &mut [Column]) -> Bases {
-        // Leaves and constants are read only.
-        let read = |columns: &[Column], n: usize| columns[..n].as_ptr().cast_mut().cast::<f64>();
-        let mut start = [std::ptr::null_mut(); N_BANKS];
-        start[CONSTANTS as usize] = read(&memory.constants, memory.constants.len());
-        start[INPUTS as usize] = read(&leaves.inputs, self.inputs);
-        start[STATES as usize] = read(&leaves.states, self.states);
-        start[DATA as usize] = read(&leaves.data, self.data);
-        start[RATES as usize] = read(&leaves.rates, self.rates);
-        start[KEPT as usize] = memory.kept.as_mut_ptr().cast();
-        start[WORK as usize] = memory.work.as_mut_ptr().cast();
-        start[OUT as usize] = out.as_mut_ptr().cast();
-        Bases {
-            start,
-            stride: [0; N_BANKS],
-            adjoint: std::ptr::null_mut(),
-            tangent: std::ptr::null_mut(),
-        }
-    }
+/// The columns behind every bank.
+#[inline]
+pub(super) fn bases<'m>(
+    leaves: &'m Leaves,
+    memory: &'m mut Memory,
+    out: &'m mut [Column],
+) -> Bases<'m> {
+    let mut bases = Bases::default();
+    bases.read(CONSTANTS, &memory.constants);
+    bases.read(INPUTS, &leaves.inputs);
+    bases.read(STATES, &leaves.states);
+    bases.read(DATA, &leaves.data);
+    bases.read(RATES, &leaves.rates);
+    bases.write(KEPT, &mut memory.kept);
+    bases.write(WORK, &mut memory.work);
+    bases.write(OUT, out);
+    bases
 }
 
 /// Places being given to nodes.
@@ -173,7 +156,6 @@ pub(super) struct Layout<'a> {
     pub moving: Vec<Node>,
     pub constants: Vec<f64>,
     pub n_kept: usize,
-    pub reads: Reads,
     places: HashMap<Node, Place>,
     fusion: Fusion,
 }
@@ -202,16 +184,15 @@ impl<'a> Layout<'a> {
             moving,
             constants: Vec::new(),
             n_kept: 0,
-            reads: Reads::default(),
             places: HashMap::new(),
             fusion,
         }
     }
 
     /// The tape of what depends on inputs alone; every value has a column of its own.
-    pub fn keep(&mut self) -> Vec<Instruction> {
+    pub fn keep(&mut self) -> Tape<Instruction> {
         let still = std::mem::take(&mut self.still);
-        let mut tape = Vec::with_capacity(still.len());
+        let mut tape = Tape::default();
         for node in &still {
             let dst = place(KEPT, self.n_kept);
             self.n_kept += 1;
@@ -245,17 +226,15 @@ impl<'a> Layout<'a> {
         if let Some(place) = self.places.get(&node) {
             return *place;
         }
-        let reads = &mut self.reads;
-        let (bank, index, count) = match self.graph.op(node) {
-            Op::Phi(j) => (INPUTS, j, &mut reads.inputs),
-            Op::State(k) => (STATES, k, &mut reads.states),
-            Op::Data(m) => (DATA, m, &mut reads.data),
-            Op::Theta(k) => (RATES, k, &mut reads.rates),
+        let (bank, index) = match self.graph.op(node) {
+            Op::Phi(j) => (INPUTS, j),
+            Op::State(k) => (STATES, k),
+            Op::Data(m) => (DATA, m),
+            Op::Theta(k) => (RATES, k),
             Op::Constant(value) => return self.constant(node, value),
             // Values carried between rows do not occur in differential equations.
             _ => return self.constant(node, f64::NAN),
         };
-        *count = (*count).max(index as usize + 1);
         let place = Place { bank, index };
         self.places.insert(node, place);
         place
@@ -281,10 +260,7 @@ impl<'a> Layout<'a> {
 }
 
 pub(super) fn place(bank: Bank, index: usize) -> Place {
-    Place {
-        bank,
-        index: u32::try_from(index).unwrap_or(u32::MAX),
-    }
+    bank.at(narrow(index))
 }
 
 /// Columns of work that are given back after their last use.
@@ -296,7 +272,7 @@ struct Registers {
 
 impl Registers {
     /// The tape of what changes, and how many columns of work it takes.
-    fn stage(mut self, layout: &mut Layout, roots: &[Node]) -> (Vec<Instruction>, usize) {
+    fn stage(mut self, layout: &mut Layout, roots: &[Node]) -> (Tape<Instruction>, usize) {
         let moving = std::mem::take(&mut layout.moving);
         let mut last: HashMap<Node, usize> = HashMap::new();
         for (position, node) in moving.iter().enumerate() {
@@ -305,7 +281,7 @@ impl Registers {
                 last.entry(operand).and_modify(|last| *last = position);
             }
         }
-        let mut tape = Vec::new();
+        let mut tape = Tape::default();
         for (position, node) in moving.iter().enumerate() {
             let mut instruction = layout.instruction(*node, place(WORK, 0));
             for operand in layout.operands(*node).into_iter().flatten() {

@@ -1,6 +1,7 @@
 //! Write derivatives along directions in the inputs, given those of states and rates as further leaves.
 
 use crate::ir::graph::{Graph, Node};
+pub use crate::ir::narrow;
 use crate::ir::symbolic::derivatives;
 
 /// A direction that is no input: a state at the beginning.
@@ -89,7 +90,3 @@ impl<'a> Tangents<'a> {
 }
 
 type Leaf = fn(&mut Graph, u32) -> Node;
-
-pub fn narrow(i: usize) -> u32 {
-    u32::try_from(i).unwrap_or(u32::MAX)
-}

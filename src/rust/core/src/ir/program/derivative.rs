@@ -8,7 +8,8 @@ use super::solution::Solution;
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Level, Levels, Seen};
-use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Target};
+use crate::ir::narrow;
+use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Tape, Target};
 
 /// With respect to what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +37,10 @@ impl Active {
 pub struct DerivativeProgram {
     pub broadcast: Vec<Source>,
     pub population: Vec<Node>,
-    pub subject: Vec<Instruction>,
-    pub row: Vec<Instruction>,
-    pub reverse_subject: Vec<Reverse>,
-    pub reverse_row: Vec<Reverse>,
+    pub subject: Tape<Instruction>,
+    pub row: Tape<Instruction>,
+    pub reverse_subject: Tape<Reverse>,
+    pub reverse_row: Tape<Reverse>,
     pub n_work: usize,
     pub n_phi: usize,
     /// First column of `Work` that belongs to rows: adjoints before it must start at zero.
@@ -47,7 +48,7 @@ pub struct DerivativeProgram {
     pub total: u32,
     /// Tangent tapes, one a coordinate of `phi`: subject part and row part. For `phi` alone, and not where values are
     /// carried from row to row.
-    pub tangents: Vec<(Vec<Tangent>, Vec<Tangent>)>,
+    pub tangents: Vec<(Tape<Tangent>, Tape<Tangent>)>,
     pub row_roots: Vec<Place>,
     pub carried: Carried,
     pub subject_roots: Vec<Place>,
@@ -79,7 +80,7 @@ pub(super) struct Sweep {
     touched: HashSet<Node>,
     /// States that have, by their place among the states read.
     pub(super) touched_states: HashSet<usize>,
-    pub(super) tape: Vec<Reverse>,
+    pub(super) tape: Tape<Reverse>,
 }
 
 impl DerivativeProgram {
@@ -156,14 +157,11 @@ impl DerivativeProgram {
 
     pub(super) fn column(&mut self) -> u32 {
         self.n_work += 1;
-        u32::try_from(self.n_work - 1).unwrap_or(u32::MAX)
+        narrow(self.n_work - 1)
     }
 
     fn compute(&mut self, builder: &mut Builder, node: Node) -> Instruction {
-        let dst = Place {
-            bank: Bank::Work,
-            index: self.column(),
-        };
+        let dst = Bank::Work.at(self.column());
         let instruction = builder.instruction(node, dst);
         builder.set_place(node, dst);
         instruction
@@ -175,10 +173,7 @@ impl DerivativeProgram {
         builder: &mut Builder,
         roots: &Roots,
     ) -> Vec<(Node, Instruction)> {
-        let dst = Place {
-            bank: Bank::Work,
-            index: self.total,
-        };
+        let dst = Bank::Work.at(self.total);
         let b = builder.one();
         let mut sums = Vec::new();
         for node in &roots.subject_sums {
@@ -197,17 +192,11 @@ impl DerivativeProgram {
     }
 
     fn accumulate(&mut self, builder: &mut Builder, roots: &Roots) -> Vec<(Node, Instruction)> {
-        let dst = Place {
-            bank: Bank::Work,
-            index: self.total,
-        };
+        let dst = Bank::Work.at(self.total);
         let mut sums = Vec::new();
         for (node, outcome) in &roots.sums {
             let a = builder.place(*node);
-            let b = Place {
-                bank: Bank::Mask,
-                index: *outcome,
-            };
+            let b = Bank::Mask.at(*outcome);
             let instruction = Instruction {
                 code: Code::Accumulate,
                 dst,
@@ -227,7 +216,7 @@ impl DerivativeProgram {
             by_row: true,
             touched: HashSet::new(),
             touched_states: HashSet::new(),
-            tape: Vec::new(),
+            tape: Tape::default(),
         };
         for (leaf, next, step) in &forward.steps {
             let (next, leaf) = (
@@ -361,7 +350,11 @@ impl DerivativeProgram {
                 .collect();
             let subject = lay_direction(builder, &forward.subjects, forward, &mut columns);
             let mut row = self.state_tangents(builder, &states, &mut columns);
-            row.extend(lay_direction(builder, &forward.rows, forward, &mut columns));
+            row.extend(
+                lay_direction(builder, &forward.rows, forward, &mut columns)
+                    .iter()
+                    .copied(),
+            );
             self.tangents.push((subject, row));
         }
     }
@@ -372,8 +365,8 @@ fn lay_direction(
     nodes: &[Node],
     forward: &Forward,
     columns: &mut HashMap<Node, u32>,
-) -> Vec<Tangent> {
-    let mut tape = Vec::new();
+) -> Tape<Tangent> {
+    let mut tape = Tape::default();
     for node in nodes {
         let slots = operand_slots(builder, *node);
         let sources = slots.map(|slot| slot.and_then(|operand| columns.get(&operand).copied()));
@@ -398,8 +391,4 @@ fn operand_slots(builder: &Builder, node: Node) -> [Option<Node>; 3] {
         Op::Select(..) => [None, b, c],
         _ => [a, b, c],
     }
-}
-
-fn narrow(i: usize) -> u32 {
-    u32::try_from(i).unwrap_or(u32::MAX)
 }

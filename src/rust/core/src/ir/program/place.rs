@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::fuse::Fusion;
 use crate::ir::graph::{Carry, Graph, Node, Op};
 use crate::ir::level::{Extent, Level, Levels, Seen};
+use crate::ir::narrow;
 use crate::ir::tape::{Bank, Instruction, Place};
 
 /// Data-only values that some program reads: computed once, when model and data meet.
@@ -24,7 +25,7 @@ impl DataColumns {
             list.push(node);
             list.len() - 1
         });
-        u32::try_from(position).unwrap_or(u32::MAX)
+        narrow(position)
     }
 }
 
@@ -131,18 +132,12 @@ impl<'a> Builder<'a> {
 
     fn state(&mut self, k: usize) -> Place {
         self.states.push(k);
-        Place {
-            bank: Bank::State,
-            index: u32::try_from(self.states.len() - 1).unwrap_or(u32::MAX),
-        }
+        Bank::State.at(narrow(self.states.len() - 1))
     }
 
     fn broadcast(&mut self, source: Source) -> Place {
         self.broadcast.push(source);
-        Place {
-            bank: Bank::Broadcast,
-            index: u32::try_from(self.broadcast.len() - 1).unwrap_or(u32::MAX),
-        }
+        Bank::Broadcast.at(narrow(self.broadcast.len() - 1))
     }
 
     /// The column of ones.

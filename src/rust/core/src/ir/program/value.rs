@@ -5,17 +5,18 @@ use super::solution::Solution;
 use super::{carried, Roots};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
-use crate::ir::tape::{Bank, Code, Instruction, Place};
+use crate::ir::narrow;
+use crate::ir::tape::{Bank, Code, Instruction, Place, Tape};
 
 /// Four tapes: subject and row values of `theta` (run when `theta` moves), subject and row values of `phi`.
 #[derive(Debug, Clone, Default)]
 pub struct ValueProgram {
     pub broadcast: Vec<Source>,
     pub population: Vec<Node>,
-    pub prepare_subject: Vec<Instruction>,
-    pub prepare_row: Vec<Instruction>,
-    pub subject: Vec<Instruction>,
-    pub row: Vec<Instruction>,
+    pub prepare_subject: Tape<Instruction>,
+    pub prepare_row: Tape<Instruction>,
+    pub subject: Tape<Instruction>,
+    pub row: Tape<Instruction>,
     pub n_prepared: usize,
     pub n_cache: usize,
     pub n_work: usize,
@@ -69,10 +70,7 @@ impl ValueProgram {
                 &mut self.n_prepared
             };
             let bank = if by_row { Bank::Cache } else { Bank::Prepared };
-            let dst = Place {
-                bank,
-                index: u32::try_from(*count).unwrap_or(u32::MAX),
-            };
+            let dst = bank.at(narrow(*count));
             *count += 1;
             let instruction = builder.instruction(*node, dst);
             builder.set_place(*node, dst);
@@ -128,13 +126,7 @@ impl ValueProgram {
         let last_use = last_uses(builder, nodes, roots);
         for (position, node) in nodes.iter().enumerate() {
             let operands = builder.operands(*node);
-            let mut instruction = builder.instruction(
-                *node,
-                Place {
-                    bank: Bank::Work,
-                    index: 0,
-                },
-            );
+            let mut instruction = builder.instruction(*node, Bank::Work.at(0));
             for operand in operands.into_iter().flatten() {
                 if last_use.get(&operand) == Some(&position) {
                     registers.give_back(builder.place(operand));
@@ -206,10 +198,7 @@ impl ValueProgram {
                 code: Code::Accumulate,
                 dst: total,
                 a,
-                b: Place {
-                    bank: Bank::Mask,
-                    index: *outcome,
-                },
+                b: Bank::Mask.at(*outcome),
                 c: a,
             });
         }
@@ -248,10 +237,7 @@ struct Registers {
 impl Registers {
     fn fresh(&mut self) -> Place {
         self.count += 1;
-        Place {
-            bank: Bank::Work,
-            index: u32::try_from(self.count - 1).unwrap_or(u32::MAX),
-        }
+        Bank::Work.at(narrow(self.count - 1))
     }
 
     fn take(&mut self) -> Place {
