@@ -4,12 +4,10 @@
 //! ([`Program::run`]). Leaves are columns that the solver owns and writes ([`Leaves`]); roots are written to columns that
 //! it names. [`super::pull::Pull`] carries adjoints back through the same tapes.
 
-use std::collections::HashMap;
-
 use crate::ir::column::{Column, LANES};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::narrow;
-use crate::ir::program::Fusion;
+use crate::ir::program::{Fusion, Laid, Layout, Registers};
 use crate::ir::tape::{Bank, Bases, Code, Instruction, Place, Tape};
 use crate::ir::vmath::Isa;
 
@@ -70,9 +68,9 @@ pub struct Program {
 
 impl Program {
     pub fn new(graph: &Graph, roots: &[Node]) -> Self {
-        let mut layout = Layout::new(graph, roots);
+        let mut layout = Nodes::new(graph, roots);
         let once = layout.keep();
-        let (each, n_work) = Registers::default().stage(&mut layout, roots);
+        let (each, n_work) = layout.stage(roots);
         Self {
             once,
             each,
@@ -149,18 +147,17 @@ pub(super) fn bases<'m>(
 }
 
 /// Places being given to nodes.
-pub(super) struct Layout<'a> {
+pub(super) struct Nodes<'a> {
     pub graph: &'a Graph,
     /// What is computed, in order: kept values, then the others.
     pub still: Vec<Node>,
     pub moving: Vec<Node>,
     pub constants: Vec<f64>,
     pub n_kept: usize,
-    places: HashMap<Node, Place>,
-    fusion: Fusion,
+    laid: Laid,
 }
 
-impl<'a> Layout<'a> {
+impl<'a> Nodes<'a> {
     pub fn new(graph: &'a Graph, roots: &[Node]) -> Self {
         let needed = graph.reachable(roots);
         let moves = graph.depends(|op| matches!(op, Op::State(_) | Op::Data(_) | Op::Theta(_)));
@@ -184,8 +181,7 @@ impl<'a> Layout<'a> {
             moving,
             constants: Vec::new(),
             n_kept: 0,
-            places: HashMap::new(),
-            fusion,
+            laid: Laid::new(fusion),
         }
     }
 
@@ -196,128 +192,71 @@ impl<'a> Layout<'a> {
         for node in &still {
             let dst = place(KEPT, self.n_kept);
             self.n_kept += 1;
-            tape.push(self.instruction(*node, dst));
+            tape.push(self.compute(*node, dst));
         }
         self.still = still;
         tape
     }
 
-    /// The instruction that computes `node`, from now on read at `dst`.
-    pub fn instruction(&mut self, node: Node, dst: Place) -> Instruction {
-        let (code, operands) = self.fusion.form(self.graph, node);
-        let [a, b, c] = operands.map(|operand| operand.map(|x| self.place(x)));
-        self.places.insert(node, dst);
-        let a = a.unwrap_or(dst);
-        Instruction {
-            code,
-            dst,
-            a,
-            b: b.unwrap_or(a),
-            c: c.unwrap_or(a),
+    /// The tape of what changes, and how many columns of work it takes.
+    fn stage(&mut self, roots: &[Node]) -> (Tape<Instruction>, usize) {
+        let moving = std::mem::take(&mut self.moving);
+        let mut registers = Registers::default();
+        let own = |node: Node| Some(place(OUT, roots.iter().position(|root| *root == node)?));
+        let mut tape = registers.stage(self, &moving, &[], &own, &mut |_, _, _| {});
+        for (r, root) in roots.iter().enumerate() {
+            let (from, to) = (self.place(*root), place(OUT, r));
+            if from != to {
+                tape.push(copy(from, to));
+            }
         }
+        self.moving = moving;
+        (tape, registers.count)
     }
 
-    pub fn operands(&self, node: Node) -> [Option<Node>; 3] {
-        self.fusion.form(self.graph, node).1
-    }
-
-    /// Where a node is read.
-    pub fn place(&mut self, node: Node) -> Place {
-        if let Some(place) = self.places.get(&node) {
-            return *place;
-        }
-        let (bank, index) = match self.graph.op(node) {
-            Op::Phi(j) => (INPUTS, j),
-            Op::State(k) => (STATES, k),
-            Op::Data(m) => (DATA, m),
-            Op::Theta(k) => (RATES, k),
-            Op::Constant(value) => return self.constant(node, value),
-            // Values carried between rows do not occur in differential equations.
-            _ => return self.constant(node, f64::NAN),
-        };
-        let place = Place { bank, index };
-        self.places.insert(node, place);
-        place
-    }
-
-    fn constant(&mut self, node: Node, value: f64) -> Place {
+    fn constant(&mut self, value: f64) -> Place {
         self.constants.push(value);
-        let place = place(CONSTANTS, self.constants.len() - 1);
-        self.places.insert(node, place);
-        place
+        place(CONSTANTS, self.constants.len() - 1)
+    }
+}
+
+impl Layout for Nodes<'_> {
+    fn graph(&self) -> &Graph {
+        self.graph
     }
 
-    /// `dst = a`
-    fn copy(&mut self, a: Place, dst: Place) -> Instruction {
-        Instruction {
-            code: Code::Select,
-            dst,
-            a,
-            b: a,
-            c: a,
+    fn laid(&self) -> &Laid {
+        &self.laid
+    }
+
+    fn laid_mut(&mut self) -> &mut Laid {
+        &mut self.laid
+    }
+
+    fn leaf(&mut self, node: Node) -> Place {
+        match self.graph.op(node) {
+            Op::Phi(j) => INPUTS.at(j),
+            Op::State(k) => STATES.at(k),
+            Op::Data(m) => DATA.at(m),
+            Op::Theta(k) => RATES.at(k),
+            Op::Constant(value) => self.constant(value),
+            // Values carried between rows do not occur in differential equations.
+            _ => self.constant(f64::NAN),
         }
+    }
+}
+
+/// `dst = a`
+fn copy(a: Place, dst: Place) -> Instruction {
+    Instruction {
+        code: Code::Select,
+        dst,
+        a,
+        b: a,
+        c: a,
     }
 }
 
 pub(super) fn place(bank: Bank, index: usize) -> Place {
     bank.at(narrow(index))
-}
-
-/// Columns of work that are given back after their last use.
-#[derive(Default)]
-struct Registers {
-    count: usize,
-    free: Vec<u32>,
-}
-
-impl Registers {
-    /// The tape of what changes, and how many columns of work it takes.
-    fn stage(mut self, layout: &mut Layout, roots: &[Node]) -> (Tape<Instruction>, usize) {
-        let moving = std::mem::take(&mut layout.moving);
-        let mut last: HashMap<Node, usize> = HashMap::new();
-        for (position, node) in moving.iter().enumerate() {
-            last.insert(*node, position);
-            for operand in layout.operands(*node).into_iter().flatten() {
-                last.entry(operand).and_modify(|last| *last = position);
-            }
-        }
-        let mut tape = Tape::default();
-        for (position, node) in moving.iter().enumerate() {
-            let mut instruction = layout.instruction(*node, place(WORK, 0));
-            for operand in layout.operands(*node).into_iter().flatten() {
-                if last.get(&operand) == Some(&position) {
-                    self.give_back(layout.place(operand));
-                }
-            }
-            instruction.dst = match roots.iter().position(|root| root == node) {
-                Some(r) => place(OUT, r),
-                None => self.take(),
-            };
-            layout.places.insert(*node, instruction.dst);
-            tape.push(instruction);
-        }
-        for (r, root) in roots.iter().enumerate() {
-            let (from, to) = (layout.place(*root), place(OUT, r));
-            if from != to {
-                tape.push(layout.copy(from, to));
-            }
-        }
-        layout.moving = moving;
-        (tape, self.count)
-    }
-
-    fn take(&mut self) -> Place {
-        let index = self.free.pop().map(|index| index as usize);
-        let index = index.unwrap_or_else(|| {
-            self.count += 1;
-            self.count - 1
-        });
-        place(WORK, index)
-    }
-
-    fn give_back(&mut self, place: Place) {
-        if place.bank == WORK && !self.free.contains(&place.index) {
-            self.free.push(place.index);
-        }
-    }
 }

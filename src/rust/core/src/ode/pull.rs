@@ -6,11 +6,12 @@
 
 use std::collections::HashSet;
 
-use super::program::{bases, memory, place, Layout, Leaves, Memory};
+use super::program::{bases, memory, place, Leaves, Memory, Nodes};
 use super::program::{INPUTS, KEPT, RATES, STATES, WORK};
 use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::narrow;
+use crate::ir::program::Layout;
 use crate::ir::tape::{Bank, Bases, Code, Instruction, Place, Reverse, Tape, Target};
 use crate::ir::vmath::Isa;
 
@@ -88,13 +89,13 @@ impl Back {
 impl Pull {
     /// `n_inputs`, `n_states`: how many adjoints are kept, whether they are read or not.
     pub fn new(graph: &Graph, roots: &[Node], n_inputs: usize, n_states: usize) -> Self {
-        let mut layout = Layout::new(graph, roots);
+        let mut layout = Nodes::new(graph, roots);
         let once = layout.keep();
         let moving = layout.moving.clone();
         let each: Tape<Instruction> = moving
             .iter()
             .enumerate()
-            .map(|(i, node)| layout.instruction(*node, place(WORK, i)))
+            .map(|(i, node)| layout.compute(*node, place(WORK, i)))
             .collect();
         let roots: Vec<Place> = roots.iter().map(|root| layout.place(*root)).collect();
         let at = Columns::new(each.len(), layout.n_kept, n_inputs, n_states);

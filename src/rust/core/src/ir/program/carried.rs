@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::derivative::DerivativeProgram;
 use super::place::Builder;
+use super::registers::Layout;
 use super::Roots;
 use crate::ir::graph::{Carry, Node, Op};
 use crate::ir::tape::{Bank, Code, Instruction, Place, Tape};

@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::carried::Carried;
 use super::place::{Builder, DataColumns, Source};
+use super::registers::Layout;
 use super::solution::Solution;
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Level, Levels, Seen};
 use crate::ir::narrow;
-use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Tape, Target};
+use crate::ir::tape::{Bank, Instruction, Place, Reverse, Tangent, Tape, Target};
 
 /// With respect to what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +127,9 @@ impl DerivativeProgram {
             program.subject.push(instruction);
         }
         program.total = program.column();
-        forward.subject_sums = program.accumulate_subjects(&mut builder, roots);
+        forward.subject_sums = builder.sums(roots, false, Bank::Work.at(program.total));
+        let adds = forward.subject_sums.iter().map(|(_, add)| *add);
+        program.subject.extend(adds);
         forward.starts = program.start_carried(&mut builder, roots);
         program.first_row_column = program.n_work;
         for node in &rows {
@@ -135,7 +138,9 @@ impl DerivativeProgram {
             program.row.push(instruction);
         }
         forward.steps = program.move_carried(&mut builder, roots);
-        forward.sums = program.accumulate(&mut builder, roots);
+        forward.sums = builder.sums(roots, true, Bank::Work.at(program.total));
+        let adds = forward.sums.iter().map(|(_, add)| *add);
+        program.row.extend(adds);
         (forward.rows, forward.subjects) = (rows, subjects);
         program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
         program.subject_roots = roots
@@ -162,52 +167,7 @@ impl DerivativeProgram {
 
     fn compute(&mut self, builder: &mut Builder, node: Node) -> Instruction {
         let dst = Bank::Work.at(self.column());
-        let instruction = builder.instruction(node, dst);
-        builder.set_place(node, dst);
-        instruction
-    }
-
-    /// Terms counted once: their mask is the constant one.
-    fn accumulate_subjects(
-        &mut self,
-        builder: &mut Builder,
-        roots: &Roots,
-    ) -> Vec<(Node, Instruction)> {
-        let dst = Bank::Work.at(self.total);
-        let b = builder.one();
-        let mut sums = Vec::new();
-        for node in &roots.subject_sums {
-            let a = builder.place(*node);
-            let instruction = Instruction {
-                code: Code::Accumulate,
-                dst,
-                a,
-                b,
-                c: a,
-            };
-            self.subject.push(instruction);
-            sums.push((*node, instruction));
-        }
-        sums
-    }
-
-    fn accumulate(&mut self, builder: &mut Builder, roots: &Roots) -> Vec<(Node, Instruction)> {
-        let dst = Bank::Work.at(self.total);
-        let mut sums = Vec::new();
-        for (node, outcome) in &roots.sums {
-            let a = builder.place(*node);
-            let b = Bank::Mask.at(*outcome);
-            let instruction = Instruction {
-                code: Code::Accumulate,
-                dst,
-                a,
-                b,
-                c: a,
-            };
-            self.row.push(instruction);
-            sums.push((*node, instruction));
-        }
-        sums
+        builder.compute(node, dst)
     }
 
     fn lay_reverse(&mut self, builder: &mut Builder, forward: &Forward, active: Active) {

@@ -94,6 +94,19 @@ pub struct Instruction {
     pub c: Place,
 }
 
+impl Instruction {
+    /// `dst += a` where the mask is set.
+    pub fn add(dst: Place, a: Place, mask: Place) -> Self {
+        Self {
+            code: Code::Accumulate,
+            dst,
+            a,
+            b: mask,
+            c: a,
+        }
+    }
+}
+
 /// Where the adjoint of an operand goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
