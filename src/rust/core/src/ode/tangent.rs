@@ -85,7 +85,8 @@ impl<'a> Tangents<'a> {
     /// A direction that is no input stands for a leaf that nothing reads.
     fn phis(&mut self) -> Vec<Node> {
         let each = self.inputs.iter();
-        each.map(|j| self.graph.phi(narrow(*j))).collect()
+        let leaf = |j: &usize| if *j == NO_INPUT { u32::MAX } else { narrow(*j) };
+        each.map(|j| self.graph.phi(leaf(j))).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use super::Problem;
 use crate::data::Layout;
 use crate::ir::column::Column;
 use crate::ir::program::DerivativeProgram;
-use crate::ir::tape::{Bank, Bases, Place};
+use crate::ir::tape::{Bank, Bases};
 use crate::ir::vmath::Isa;
 
 /// Scratch memory of derivatives; one a thread.
@@ -132,15 +132,10 @@ impl<'a> Derivatives<'a> {
     /// Solve the differential equations for a gradient; the tape of the subject has run.
     pub(super) fn solve(&self, b: usize, phi: &[Column], scratch: &mut Scratch) {
         if let Some(reader) = &self.gradient {
-            let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
-            let n_work = self.program.n_work;
-            reader.solve(
-                self.isa,
-                (b, &self.layout.blocks[b]),
-                &mut scratch.work,
-                n_work,
-                &read,
-            );
+            let work = &mut scratch.work;
+            let inputs = reader.inputs(&self.values(b, phi, Some(reader), work));
+            let block = (b, &self.layout.blocks[b]);
+            reader.solve(self.isa, block, work, self.program.n_work, &inputs);
         }
     }
 
@@ -165,10 +160,11 @@ impl<'a> Derivatives<'a> {
         let reader = self.gradient.as_ref();
         let mut bases = self.bases(b, phi, reader, scratch);
         program.subject.run(self.isa, &mut bases, 1);
-        let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
-        let record = self.gradient.as_ref().and_then(|reader| {
-            reader.record(self.isa, block, &mut scratch.work, program.n_work, &read)
-        });
+        let inputs = reader
+            .map(|reader| reader.inputs(&bases))
+            .unwrap_or_default();
+        let work = &mut scratch.work;
+        let record = reader.and_then(|r| r.record(self.isa, block, work, program.n_work, &inputs));
         for column in &solution.adjoint {
             scratch.adjoint[*column] = Column::ZERO;
         }
@@ -259,32 +255,6 @@ impl<'a> Derivatives<'a> {
 
     pub fn n_population(&self) -> usize {
         self.program.population.len()
-    }
-
-    pub(super) fn read(
-        &self,
-        b: usize,
-        place: Place,
-        row: usize,
-        phi: &[Column],
-        work: &[Column],
-    ) -> Column {
-        let block = &self.layout.blocks[b];
-        let i = place.index as usize;
-        match place.bank {
-            Bank::Broadcast => self.broadcast[i],
-            Bank::Phi => phi[i],
-            Bank::Subject => block.subject[i],
-            Bank::Row => block.row[row * self.problem.data.row.len() + i],
-            Bank::Mask => block.mask[row * self.problem.data.present.len() + i],
-            Bank::KnownSubject => self.known[b].subject[i],
-            Bank::KnownRow => self.known[b].row[row * self.problem.known_row.len() + i],
-            Bank::State => self
-                .tangent
-                .as_ref()
-                .map_or(Column::ZERO, |r| work[r.at(self.program.n_work, row) + i]),
-            _ => work[i],
-        }
     }
 
     /// Room for all values, and nothing added up yet.

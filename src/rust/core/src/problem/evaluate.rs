@@ -11,7 +11,7 @@ use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::program::{Source, ValueProgram};
 use crate::ir::scalar::{Leaves, ScalarProgram};
-use crate::ir::tape::{Bank, Bases, Place};
+use crate::ir::tape::{Bank, Bases};
 use crate::ir::vmath::Isa;
 
 /// Leaves of population values: `theta` alone.
@@ -205,7 +205,7 @@ impl<'a> Values<'a> {
         self.program
             .subject_roots
             .iter()
-            .map(|p| self.read(b, *p, 0, phi, work))
+            .map(|place| bases.get(*place))
             .collect()
     }
 
@@ -239,7 +239,7 @@ impl<'a> Values<'a> {
             let mut bases = self.bases(b, phi, work).at(row);
             self.program.row.run(self.isa, &mut bases, 1);
             for (root, place) in self.program.row_roots.iter().enumerate() {
-                visit(row, root, &self.read(b, *place, row, phi, work));
+                visit(row, root, &bases.get(*place));
             }
         }
     }
@@ -247,14 +247,9 @@ impl<'a> Values<'a> {
     /// Solve the differential equations behind the registers; the tape of the subject has run.
     fn solve(&self, b: usize, phi: &[Column], work: &mut [Column]) {
         if let Some(reader) = &self.reader {
-            let place = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
-            reader.solve(
-                self.isa,
-                (b, &self.layout.blocks[b]),
-                work,
-                self.program.n_work,
-                &place,
-            );
+            let inputs = reader.inputs(&self.bases(b, phi, work));
+            let block = (b, &self.layout.blocks[b]);
+            reader.solve(self.isa, block, work, self.program.n_work, &inputs);
         }
     }
 
@@ -267,28 +262,6 @@ impl<'a> Values<'a> {
         let room = self.program.n_work + self.reader.as_ref().map_or(0, solution);
         if work.len() < room {
             work.resize(room, Column::ZERO);
-        }
-    }
-
-    fn read(&self, b: usize, place: Place, row: usize, phi: &[Column], work: &[Column]) -> Column {
-        let block = &self.layout.blocks[b];
-        let i = place.index as usize;
-        let data = &self.problem.data;
-        match place.bank {
-            Bank::Broadcast => self.broadcast[i],
-            Bank::Phi => phi[i],
-            Bank::Subject => block.subject[i],
-            Bank::Row => block.row[row * data.row.len() + i],
-            Bank::Mask => block.mask[row * data.present.len() + i],
-            Bank::KnownSubject => self.known[b].subject[i],
-            Bank::KnownRow => self.known[b].row[row * self.problem.known_row.len() + i],
-            Bank::State => self
-                .reader
-                .as_ref()
-                .map_or(Column::ZERO, |r| work[r.at(self.program.n_work, row) + i]),
-            Bank::Prepared => self.kept[b].prepared[i],
-            Bank::Cache => self.kept[b].cache[row * self.program.n_cache + i],
-            _ => work[i],
         }
     }
 

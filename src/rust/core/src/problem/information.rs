@@ -46,9 +46,9 @@ impl Derivatives<'_> {
         let mut bases = self.values(b, phi, reader, &mut scratch.work);
         program.subject.run(self.isa, &mut bases, 1);
         if let Some(reader) = reader.filter(|_| n_rows > 0) {
-            let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
+            let inputs = reader.inputs(&bases);
             let work = &mut scratch.work;
-            reader.solve(self.isa, (b, block), work, program.n_work, &read);
+            reader.solve(self.isa, (b, block), work, program.n_work, &inputs);
         }
         let mut bases = self.values(b, phi, reader, &mut scratch.work);
         for ((subject, _), tangent) in program.tangents.iter().zip(&mut scratch.tangent) {
@@ -76,14 +76,15 @@ impl Derivatives<'_> {
         &self,
         b: usize,
         phi: &[Column],
-        scratch: &Scratch,
+        scratch: &mut Scratch,
         information: &mut Information,
     ) {
         let once = Column::splat(1.0);
+        let bases = self.values(b, phi, self.tangent.as_ref(), &mut scratch.work);
         for pair in self.program.subject_roots.chunks(2) {
             let [argument, weight] = pair else { continue };
             if let Some(argument) = self.tangent_column(*argument) {
-                let weight = self.read(b, *weight, 0, phi, &scratch.work);
+                let weight = bases.get(*weight);
                 let elements = &mut information.elements;
                 outer(
                     self.isa,
@@ -102,10 +103,12 @@ impl Derivatives<'_> {
         b: usize,
         row: usize,
         phi: &[Column],
-        scratch: &Scratch,
+        scratch: &mut Scratch,
         information: &mut Information,
     ) {
         let n_outcomes = self.problem.data.present.len();
+        let reader = self.tangent.as_ref();
+        let bases = self.values(b, phi, reader, &mut scratch.work).at(row);
         let roots = self
             .program
             .row_roots
@@ -116,7 +119,7 @@ impl Derivatives<'_> {
             let Some(argument) = self.tangent_column(*argument) else {
                 continue;
             };
-            let weight = self.read(b, *weight, row, phi, &scratch.work);
+            let weight = bases.get(*weight);
             let mask = &self.layout.blocks[b].mask[row * n_outcomes + outcome];
             outer(
                 self.isa,

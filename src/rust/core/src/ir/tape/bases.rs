@@ -7,8 +7,11 @@
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use super::lanes::{read, CHUNK};
 use super::{Bank, Instruction, Place, Reverse, Tangent, Target, N_BANKS};
 use crate::ir::column::{Column, LANES};
+
+const OUTSIDE: &str = "a tape runs on the columns of its program";
 
 /// What a step of a tape touches.
 pub trait Step {
@@ -181,6 +184,18 @@ impl<'m> Bases<'m> {
         self.pointers.stride[bank as usize] = stride;
     }
 
+    /// The values of one column.
+    pub fn get(&self, place: Place) -> Column {
+        let columns = self.behind[place.bank as usize].columns;
+        assert!((place.index as usize) < columns, "{OUTSIDE}");
+        let column = self.pointers.column(place);
+        let mut values = [0.0; LANES];
+        for (k, chunk) in values.chunks_exact_mut(CHUNK).enumerate() {
+            chunk.copy_from_slice(&read(column, k * CHUNK));
+        }
+        Column(values)
+    }
+
     /// With the row banks at `row` instead of the first one.
     #[must_use]
     pub fn at(mut self, row: usize) -> Self {
@@ -209,10 +224,7 @@ impl<'m> Bases<'m> {
             need.columns.saturating_add(further) <= behind.columns
                 && (behind.written || !need.written)
         });
-        assert!(
-            inside || rows == 0,
-            "a tape runs on the columns of its program"
-        );
+        assert!(inside || rows == 0, "{OUTSIDE}");
         self.pointers
     }
 }
