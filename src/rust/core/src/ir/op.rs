@@ -2,126 +2,85 @@
 
 use super::vmath;
 
-/// One operand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Unary {
-    Neg,
-    Abs,
-    Sqrt,
-    Square,
-    Recip,
-    Exp,
-    Expm1,
-    Ln,
-    Log1p,
-    Sin,
-    Cos,
-    Tan,
-    Tanh,
-    Atan,
-    LGamma,
-    Gamma,
-    Digamma,
-    Trigamma,
-    PNorm,
-    /// `ln(Phi(x))`
-    LogPNorm,
-    QNorm,
-    Logistic,
-    Log1pExp,
-    Not,
+/// Define an enumeration of operations, and the list of all of them for tests that must cover each.
+macro_rules! operations {
+    ($(#[$of:meta])* $name:ident, $all:ident { $($(#[$on:meta])* $one:ident,)* }) => {
+        $(#[$of])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$on])* $one,)* }
+
+        pub const $all: [$name; [$($name::$one),*].len()] = [$($name::$one),*];
+    };
 }
 
-/// Two operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Binary {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Pow,
-    Min,
-    Max,
-    Less,
-    LessEqual,
-    Equal,
-    And,
-    Or,
-    /// `exp(a * b)`: made by fusion, never written.
-    ExpMul,
-    /// `(a - b)^2`: made by fusion, never written.
-    SquareSub,
+operations! {
+    /// One operand.
+    Unary, UNARY {
+        Neg,
+        Abs,
+        Sqrt,
+        Square,
+        Recip,
+        Exp,
+        Expm1,
+        Ln,
+        Log1p,
+        Sin,
+        Cos,
+        Tan,
+        Tanh,
+        Atan,
+        LGamma,
+        Gamma,
+        Digamma,
+        Trigamma,
+        PNorm,
+        /// `ln(Phi(x))`
+        LogPNorm,
+        QNorm,
+        Logistic,
+        Log1pExp,
+        Not,
+    }
 }
 
-/// Three operands, made by fusion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ternary {
-    /// `a * b + c`
-    MulAdd,
-    /// `a * b - c`
-    MulSub,
-    /// `c - a * b`
-    SubMul,
-    /// `(a - b) * c`
-    DiffMul,
-    /// `a * b^2 + c`
-    MulSquareAdd,
+operations! {
+    /// Two operands.
+    Binary, BINARY {
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Pow,
+        Min,
+        Max,
+        Less,
+        LessEqual,
+        Equal,
+        And,
+        Or,
+        /// `exp(a * b)`: made by fusion, never written.
+        ExpMul,
+        /// `(a - b)^2`: made by fusion, never written.
+        SquareSub,
+    }
 }
 
-/// Every unary operation, for tests that must cover them all.
-pub const UNARY: [Unary; 24] = [
-    Unary::Neg,
-    Unary::Abs,
-    Unary::Sqrt,
-    Unary::Square,
-    Unary::Recip,
-    Unary::Exp,
-    Unary::Expm1,
-    Unary::Ln,
-    Unary::Log1p,
-    Unary::Sin,
-    Unary::Cos,
-    Unary::Tan,
-    Unary::Tanh,
-    Unary::Atan,
-    Unary::LGamma,
-    Unary::Gamma,
-    Unary::Digamma,
-    Unary::Trigamma,
-    Unary::PNorm,
-    Unary::LogPNorm,
-    Unary::QNorm,
-    Unary::Logistic,
-    Unary::Log1pExp,
-    Unary::Not,
-];
-
-/// Every binary operation.
-pub const BINARY: [Binary; 14] = [
-    Binary::Add,
-    Binary::Sub,
-    Binary::Mul,
-    Binary::Div,
-    Binary::Pow,
-    Binary::Min,
-    Binary::Max,
-    Binary::Less,
-    Binary::LessEqual,
-    Binary::Equal,
-    Binary::And,
-    Binary::Or,
-    Binary::ExpMul,
-    Binary::SquareSub,
-];
-
-/// Every ternary operation.
-pub const TERNARY: [Ternary; 5] = [
-    Ternary::MulAdd,
-    Ternary::MulSub,
-    Ternary::SubMul,
-    Ternary::DiffMul,
-    Ternary::MulSquareAdd,
-];
+operations! {
+    /// Three operands, made by fusion.
+    Ternary, TERNARY {
+        /// `a * b + c`
+        MulAdd,
+        /// `a * b - c`
+        MulSub,
+        /// `c - a * b`
+        SubMul,
+        /// `(a - b) * c`
+        DiffMul,
+        /// `a * b^2 + c`
+        MulSquareAdd,
+    }
+}
 
 fn truth(condition: bool) -> f64 {
     f64::from(u8::from(condition))

@@ -2,13 +2,20 @@
 
 use super::graph::{Graph, Node, Op};
 
-/// Where the leaves of a scalar evaluation get their values.
+/// Where the leaves of a scalar evaluation get their values; what is not there is no number.
 pub trait Leaves {
-    fn data(&self, column: usize) -> f64;
-    fn theta(&self, coordinate: usize) -> f64;
-    fn phi(&self, coordinate: usize) -> f64;
+    fn data(&self, _column: usize) -> f64 {
+        f64::NAN
+    }
 
-    /// Where differential equations are not being evaluated, there is no state.
+    fn theta(&self, _coordinate: usize) -> f64 {
+        f64::NAN
+    }
+
+    fn phi(&self, _coordinate: usize) -> f64 {
+        f64::NAN
+    }
+
     fn state(&self, _k: usize) -> f64 {
         f64::NAN
     }

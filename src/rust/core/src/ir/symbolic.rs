@@ -181,15 +181,6 @@ mod tests {
     struct States(Vec<f64>);
 
     impl Leaves for States {
-        fn data(&self, _column: usize) -> f64 {
-            f64::NAN
-        }
-        fn theta(&self, _coordinate: usize) -> f64 {
-            f64::NAN
-        }
-        fn phi(&self, _coordinate: usize) -> f64 {
-            f64::NAN
-        }
         fn state(&self, k: usize) -> f64 {
             self.0[k]
         }
@@ -226,6 +217,30 @@ mod tests {
                     f.slope::<false>(x, y),
                     &format!("{f:?} {x}"),
                 );
+            }
+        }
+    }
+
+    /// Slopes of slopes, against differences of order four of the slopes among numbers.
+    #[test]
+    fn every_unary_operation_has_its_curvature() {
+        const H: f64 = 1e-3;
+        for f in UNARY {
+            for x in [0.3, 0.8, 2.5, -0.4] {
+                let mut g = Graph::new();
+                let leaf = g.state(0);
+                let root = g.unary(f, leaf);
+                let first = derivatives(&mut g, &[root], &[leaf])[0][0];
+                let second = first.and_then(|d| derivatives(&mut g, &[d], &[leaf])[0][0]);
+                let slope = |x: f64| f.slope::<false>(x, f.value::<false>(x));
+                let [a, b, c, d] = [-2.0, -1.0, 1.0, 2.0].map(|k| slope(x + k * H));
+                let truth = (8.0 * (c - b) - (d - a)) / (12.0 * H);
+                if f.value::<false>(x - 2.0 * H).is_nan() || (x < 0.0 && f == Unary::Trigamma) {
+                    continue;
+                }
+                let found = value(&g, second, &[x]);
+                let error = (found - truth).abs() / (1.0 + truth.abs());
+                assert!(error <= 1e-7, "{f:?} {x}: {found} {truth}");
             }
         }
     }

@@ -293,10 +293,6 @@ impl<'a> Derivatives<'a> {
         work: &'m mut [Column],
     ) -> Bases<'m> {
         let (block, known) = (&self.layout.blocks[b], self.known.get(b));
-        assert!(
-            known.is_some() || !self.program.reads_known,
-            "columns given from outside are set"
-        );
         let mut bases = data_bases(self.problem, block, known, &self.broadcast, phi);
         bind_work(&mut bases, work, self.program.n_work, reader);
         bases

@@ -18,16 +18,8 @@ use crate::ir::vmath::Isa;
 struct ThetaLeaves<'a>(&'a [f64]);
 
 impl Leaves for ThetaLeaves<'_> {
-    fn data(&self, _column: usize) -> f64 {
-        f64::NAN
-    }
-
     fn theta(&self, coordinate: usize) -> f64 {
         self.0[coordinate]
-    }
-
-    fn phi(&self, _coordinate: usize) -> f64 {
-        f64::NAN
     }
 }
 
@@ -267,10 +259,6 @@ impl<'a> Values<'a> {
 
     fn bases<'m>(&'m self, b: usize, phi: &'m [Column], work: &'m mut [Column]) -> Bases<'m> {
         let (block, known) = (&self.layout.blocks[b], self.known.get(b));
-        assert!(
-            known.is_some() || !self.program.reads_known,
-            "columns given from outside are set"
-        );
         let mut bases = data_bases(self.problem, block, known, &self.broadcast, phi);
         let kept = &self.kept[b];
         bases.read(Bank::Prepared, &kept.prepared);

@@ -227,10 +227,6 @@ impl Leaves for LevelLeaves<'_> {
     fn theta(&self, coordinate: usize) -> f64 {
         self.theta[coordinate]
     }
-
-    fn phi(&self, _coordinate: usize) -> f64 {
-        f64::NAN
-    }
 }
 
 /// Mean and standard deviation of `phi` at the arguments that the levels have on average.

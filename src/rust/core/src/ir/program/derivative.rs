@@ -53,8 +53,6 @@ pub struct DerivativeProgram {
     pub row_roots: Vec<Place>,
     pub carried: Carried,
     pub subject_roots: Vec<Place>,
-    /// Whether effects of other groupings or stored values are read.
-    pub reads_known: bool,
     /// Whether terms are added once a subject.
     pub adds_subjects: bool,
     pub solution: Solution,
@@ -149,7 +147,6 @@ impl DerivativeProgram {
             .map(|node| builder.place(*node))
             .collect();
         program.read_solution(&mut builder, active, roots.max_forward);
-        program.reads_known = builder.reads_known;
         program.adds_subjects = !roots.subject_sums.is_empty();
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();

@@ -45,8 +45,6 @@ pub struct Builder<'a> {
     pub broadcast: Vec<Source>,
     /// Nodes that depend on `theta` alone, evaluated once for all subjects.
     pub population: Vec<Node>,
-    /// Whether effects of other groupings or stored values are read.
-    pub reads_known: bool,
     /// States of the differential equations that are read, in the order of their columns.
     pub states: Vec<usize>,
     laid: Laid,
@@ -60,7 +58,6 @@ impl<'a> Builder<'a> {
             data,
             broadcast: Vec::new(),
             population: Vec::new(),
-            reads_known: false,
             states: Vec::new(),
             laid: Laid::default(),
         }
@@ -82,7 +79,6 @@ impl<'a> Builder<'a> {
     }
 
     fn effect(&mut self, node: Node, k: u32, extent: Extent) -> Place {
-        self.reads_known |= !matches!(self.levels.effect(k), Seen::Own(_));
         let (bank, index) = match (self.levels.effect(k), extent) {
             (Seen::Own(position), _) => (Bank::Phi, position),
             (Seen::Known(_) | Seen::Stored(_), Extent::Row) => (

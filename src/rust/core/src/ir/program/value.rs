@@ -25,8 +25,6 @@ pub struct ValueProgram {
     pub total: Option<u32>,
     pub row_roots: Vec<Place>,
     pub subject_roots: Vec<Place>,
-    /// Whether effects of other groupings or stored values are read.
-    pub reads_known: bool,
     /// Whether terms are added once a subject.
     pub adds_subjects: bool,
     pub solution: Solution,
@@ -46,7 +44,6 @@ impl ValueProgram {
             .map(|node| builder.place(*node))
             .collect();
         program.solution = Solution::new(&mut builder);
-        program.reads_known = builder.reads_known;
         program.adds_subjects = !roots.subject_sums.is_empty();
         program.broadcast = std::mem::take(&mut builder.broadcast);
         program.population = std::mem::take(&mut builder.population);
