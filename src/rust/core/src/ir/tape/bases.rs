@@ -214,7 +214,7 @@ impl<'m> Bases<'m> {
     /// # Panics
     /// Where a place of the tape lies outside: tape and columns were made for different programs.
     #[inline]
-    pub(super) fn enter<T>(&self, tape: &Tape<T>, rows: usize) -> Pointers {
+    pub(super) fn enter<T>(&self, tape: &Tape<T>, rows: usize) -> &Pointers {
         let inside = tape.needs.iter().all(|need| {
             let bank = need.bank as usize;
             let further = rows
@@ -225,7 +225,7 @@ impl<'m> Bases<'m> {
                 && (behind.written || !need.written)
         });
         assert!(inside || rows == 0, "{OUTSIDE}");
-        self.pointers
+        &self.pointers
     }
 }
 

@@ -82,10 +82,10 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Pointers) {
 fn reverse_rows_body<const FMA: bool>(
     forward: &[Instruction],
     reverse: &[Reverse],
-    bases: Pointers,
+    bases: &Pointers,
     rows: usize,
 ) {
-    let mut bases = bases;
+    let mut bases = *bases;
     for _ in 0..rows {
         for instruction in forward {
             execute::<FMA>(instruction, &bases);
@@ -101,7 +101,7 @@ per_isa! {
     fn reverse_rows(
         forward: &[Instruction],
         reverse: &[Reverse],
-        bases: Pointers,
+        bases: &Pointers,
         rows: usize,
     ) = reverse_rows_body, fused;
 }

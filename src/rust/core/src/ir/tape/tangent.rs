@@ -88,14 +88,14 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Pointers) {
 }
 
 #[inline(always)]
-fn tangents_body<const FMA: bool>(steps: &[Tangent], bases: Pointers) {
+fn tangents_body<const FMA: bool>(steps: &[Tangent], bases: &Pointers) {
     for step in steps {
-        tangent_one::<FMA>(step, &bases);
+        tangent_one::<FMA>(step, bases);
     }
 }
 
 per_isa! {
-    fn tangents(steps: &[Tangent], bases: Pointers) = tangents_body, fused;
+    fn tangents(steps: &[Tangent], bases: &Pointers) = tangents_body, fused;
 }
 
 impl Tape<Tangent> {

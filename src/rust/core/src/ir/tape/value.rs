@@ -80,8 +80,15 @@ fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Pointers, la
 }
 
 #[inline(always)]
-fn run_body<const FMA: bool>(instructions: &[Instruction], bases: Pointers, rows: usize) {
-    let mut bases = bases;
+fn run_body<const FMA: bool>(instructions: &[Instruction], bases: &Pointers, rows: usize) {
+    // One row needs no pointers that move.
+    if rows == 1 {
+        for instruction in instructions {
+            execute::<FMA>(instruction, bases);
+        }
+        return;
+    }
+    let mut bases = *bases;
     for _ in 0..rows {
         for instruction in instructions {
             execute::<FMA>(instruction, &bases);
@@ -91,19 +98,19 @@ fn run_body<const FMA: bool>(instructions: &[Instruction], bases: Pointers, rows
 }
 
 #[inline(always)]
-fn run_some_body<const FMA: bool>(instructions: &[Instruction], bases: Pointers, lanes: usize) {
+fn run_some_body<const FMA: bool>(instructions: &[Instruction], bases: &Pointers, lanes: usize) {
     let lanes = lanes.next_multiple_of(CHUNK).min(LANES);
     for instruction in instructions {
-        execute_some::<FMA>(instruction, &bases, lanes);
+        execute_some::<FMA>(instruction, bases, lanes);
     }
 }
 
 per_isa! {
-    fn run(instructions: &[Instruction], bases: Pointers, rows: usize) = run_body, fused;
+    fn run(instructions: &[Instruction], bases: &Pointers, rows: usize) = run_body, fused;
 }
 
 per_isa! {
-    fn run_some(instructions: &[Instruction], bases: Pointers, lanes: usize) = run_some_body, fused;
+    fn run_some(instructions: &[Instruction], bases: &Pointers, lanes: usize) = run_some_body, fused;
 }
 
 impl Tape<Instruction> {
