@@ -138,6 +138,7 @@ pub struct Bases<'m> {
 }
 
 impl Default for Bases<'_> {
+    #[inline(always)]
     fn default() -> Self {
         let none = Behind {
             columns: 0,
@@ -155,19 +156,20 @@ impl Default for Bases<'_> {
 }
 
 impl<'m> Bases<'m> {
+    #[inline(always)]
     fn set(&mut self, bank: Bank, start: *mut Column, columns: usize, written: bool) {
         self.pointers.start[bank as usize] = start.cast();
         self.behind[bank as usize] = Behind { columns, written };
     }
 
     /// Columns that tapes only read.
-    #[inline]
+    #[inline(always)]
     pub fn read(&mut self, bank: Bank, columns: &'m [Column]) {
         self.set(bank, columns.as_ptr().cast_mut(), columns.len(), false);
     }
 
     /// Columns that tapes may write.
-    #[inline]
+    #[inline(always)]
     pub fn write(&mut self, bank: Bank, columns: &'m mut [Column]) {
         self.set(bank, columns.as_mut_ptr(), columns.len(), true);
     }
@@ -213,7 +215,7 @@ impl<'m> Bases<'m> {
     ///
     /// # Panics
     /// Where a place of the tape lies outside: tape and columns were made for different programs.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter<T>(&self, tape: &Tape<T>, rows: usize) -> &Pointers {
         let inside = tape.needs.iter().all(|need| {
             let bank = need.bank as usize;
