@@ -94,29 +94,33 @@ impl Problem {
     }
 }
 
-impl Joint {
-    /// Gradients of the variances of effects that are Gaussian on no scale, by central differences.
-    pub fn law_gradients(&self, theta: &[f64], free: &[usize]) -> Vec<(usize, usize, Vec<f64>)> {
-        let variances = |theta: &[f64]| -> Vec<(usize, f64)> {
-            let each = self.parts.iter();
-            each.flat_map(|part| part.law_variances(theta)).collect()
-        };
-        let n = theta.len();
-        let mut gradients: Vec<_> = (variances(theta).into_iter())
-            .map(|(k, _)| (k, k, vec![0.0; n]))
-            .collect();
-        for j in free {
-            let h = 1e-5 * self.theta.size(*j, theta[*j]);
-            let side = |sign: f64| {
-                let mut moved = theta.to_vec();
-                moved[*j] += sign * h;
-                variances(&moved)
-            };
-            for ((gradient, up), down) in gradients.iter_mut().zip(side(1.0)).zip(side(-1.0)) {
-                gradient.2[*j] = (up.1 - down.1) / (2.0 * h);
+impl Problem {
+    /// Gradients of [`Problem::law_variances`] in `theta`: effect of the model, gradient.
+    fn law_gradients(&self, theta: &[f64]) -> Vec<(usize, Vec<f64>)> {
+        let (form, levels) = (&self.form, &self.records.rows);
+        let sds: Vec<Node> = form.corrections.iter().map(|c| c.sd).collect();
+        let program = ScalarProgram::new(&form.graph, &sds);
+        let mut sums = vec![vec![0.0; theta.len()]; sds.len()];
+        let mut memory = Vec::new();
+        for rows in levels.iter().filter(|_| !sds.is_empty()) {
+            let leaves = LevelLeaves::new(&self.records, rows, theta);
+            let values = program.evaluate(&form.graph, &leaves, &mut memory);
+            for (k, sum) in sums.iter_mut().enumerate() {
+                let mut seeds = vec![0.0; sds.len()];
+                seeds[k] = 2.0 * values[k] / levels.len() as f64;
+                program.add_gradient(&form.graph, &memory, &seeds, sum);
             }
         }
-        gradients
+        let effects = form.corrections.iter().map(|c| c.effect);
+        effects.zip(sums).collect()
+    }
+}
+
+impl Joint {
+    /// Gradients of the variances of effects that are Gaussian on no scale, as elements of `Omega`.
+    pub fn law_gradients(&self, theta: &[f64]) -> Vec<(usize, usize, Vec<f64>)> {
+        let each = self.parts.iter().flat_map(|part| part.law_gradients(theta));
+        each.map(|(k, gradient)| (k, k, gradient)).collect()
     }
 }
 
@@ -205,6 +209,16 @@ struct LevelLeaves<'a> {
     theta: &'a [f64],
 }
 
+impl<'a> LevelLeaves<'a> {
+    fn new(records: &'a Records, rows: &[usize], theta: &'a [f64]) -> Self {
+        let row = rows.first().copied();
+        Self {
+            rows: RowLeaves { records, row },
+            theta,
+        }
+    }
+}
+
 impl Leaves for LevelLeaves<'_> {
     fn data(&self, column: usize) -> f64 {
         self.rows.data(column)
@@ -212,10 +226,6 @@ impl Leaves for LevelLeaves<'_> {
 
     fn theta(&self, coordinate: usize) -> f64 {
         self.theta[coordinate]
-    }
-
-    fn phi(&self, _coordinate: usize) -> f64 {
-        f64::NAN
     }
 }
 
@@ -231,11 +241,8 @@ fn reference_of(
     let mut memory = Vec::new();
     let mut sums = vec![0.0; args.len()];
     for rows in &records.rows {
-        let rows = RowLeaves {
-            records,
-            row: rows.first().copied(),
-        };
-        let values = program.evaluate(graph, &LevelLeaves { rows, theta }, &mut memory);
+        let leaves = LevelLeaves::new(records, rows, theta);
+        let values = program.evaluate(graph, &leaves, &mut memory);
         for (sum, value) in sums.iter_mut().zip(values) {
             *sum += value / records.n_subjects as f64;
         }

@@ -171,3 +171,26 @@ fn a_reference_is_finite_where_the_variance_is_not() {
     let (mean, sd) = effects::reference("student_t", &[1.0, 2.0, 0.5]);
     assert_eq!((mean, sd), (2.0, 0.5 * 3.0f64.sqrt()));
 }
+
+/// Variances of effects, mean over the levels, have the slopes of their formulas: `o^2 mean(wt)`, `o^2 9 / 7`.
+#[test]
+fn variances_have_gradients() {
+    let mean = (0..10).map(|i| 50.0 + 4.0 * f64::from(i)).sum::<f64>() / 10.0;
+    for (law, factor) in [
+        ("normal(0, o * sqrt(wt))", mean),
+        ("student_t(9, 0, o)", 9.0 / 7.0),
+    ] {
+        let lines = format!("random e ~ {law} | id\n f <- exp(0.1 * e) * t");
+        let text = common::effects::text(&lines);
+        let joint = common::joint(&text, &common::effects::data());
+        let theta = &joint.theta.start;
+        let gradients = joint.law_gradients(theta);
+        let [(0, 0, gradient)] = gradients.as_slice() else {
+            panic!("{law}: {gradients:?}")
+        };
+        // The first parameter is `log(o)`.
+        let slope = 2.0 * (2.0 * theta[0]).exp() * factor;
+        common::numeric::assert_close(gradient[0], slope, 1e-12, law);
+        assert_eq!(gradient[1..], [0.0], "{law}");
+    }
+}
