@@ -31,7 +31,7 @@ impl Counts {
         self.solved.load(Ordering::Relaxed)
     }
 
-    /// Those that the implicit solver computed.
+    /// Those that went to the solver for stiff equations.
     pub fn implicit(&self) -> u64 {
         self.implicit.load(Ordering::Relaxed)
     }

@@ -22,10 +22,6 @@ impl Implicit {
         }
     }
 
-    pub fn n_inputs(&self) -> usize {
-        self.n_inputs
-    }
-
     /// Fill the rows of lane `l`.
     pub fn solve(
         &self,

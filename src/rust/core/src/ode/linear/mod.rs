@@ -29,11 +29,14 @@ use super::system::{System, ELAPSED};
 use super::tangent::narrow;
 use crate::ir::graph::{Node, Op};
 
-/// States of a system whose exponential is computed; of larger ones the states without a closed form are integrated.
+/// States of a system of which a matrix is made.
 const LARGEST: usize = 64;
 
-/// The system with the flow of all linear states filled in, and equations of the others that read linear states through it,
-/// or with the matrix of all; `None` where no state is linear. `infused`: states that infusions may flow into.
+/// Up to how many states an exponential between two stops costs no more than explicit steps.
+pub const FEW: usize = 4;
+
+/// The system with the flow of all linear states that have a closed form filled in, and equations of the others that read
+/// linear states through it; `None` where no state has one. `infused`: states that infusions may flow into.
 pub fn linearize(system: &System, infused: &[bool]) -> Option<System> {
     let mut system = system.clone();
     let mut left = vec![false; system.states.len()];
@@ -48,13 +51,18 @@ pub fn linearize(system: &System, infused: &[bool]) -> Option<System> {
             read_through(&mut system);
             return Some(system);
         }
-        // A step by step solution would evaluate an exponential many times between two stops.
-        if rows.len() == flow.len() && rows.len() <= LARGEST {
-            system.matrix = Some(coefficients(&mut system, &rows));
-            return Some(system);
-        }
         open.into_iter().for_each(|k| left[k] = true);
     }
+}
+
+/// The system with the matrix of its equations; `None` where some equation is not linear, or where there are too many.
+pub fn by_matrix(system: &System) -> Option<System> {
+    let mut system = system.clone();
+    let n = system.states.len();
+    let rows = linear_rows(&mut system, &vec![false; n]);
+    let known = rows.len() == n && n <= LARGEST;
+    system.matrix = known.then(|| coefficients(&mut system, &rows));
+    known.then_some(system)
 }
 
 /// The flow of each linear state, and the states whose component has no closed form.

@@ -1,9 +1,8 @@
 //! The flow nodes of many structures against the reference, at random and at coinciding, zero and extreme rates.
 
 use super::reference::{exponential, solution};
-use super::systems::{compartments, flow, matrix, Flow, Point};
+use super::systems::{compartments, exactly, flow, matrix, Flow, Point};
 use crate::common::data::Generator;
-use nlmers_core::ode::linear::linearize;
 
 const OUT: Option<usize> = None;
 
@@ -163,7 +162,7 @@ fn flows_agree_with_the_matrix_exponential() {
     for (name, n, flows) in structures() {
         let plain = compartments(n, &flows);
         let infused = vec![true; n];
-        let system = linearize(&plain, &infused).unwrap();
+        let system = exactly(&plain, &infused).unwrap();
         let mut worst = (0.0f64, String::new());
         // Each kind of rates over each of the times; the reference of many states takes long.
         let cases = if n > 10 { 54 } else { 360 };

@@ -3,7 +3,7 @@
 use super::dosing::ROUTES;
 use super::lanes::{course, dose, steadily, Case};
 use super::reference::solution;
-use super::systems::{compartments, system, Flow};
+use super::systems::{compartments, exactly, system, Flow};
 use super::textbook::{Given, Response};
 use crate::common::data::Generator;
 use nlmers_core::language::specification::Interpolation;
@@ -63,7 +63,7 @@ fn systems() -> Vec<System> {
             (0, None, 3),
         ],
     );
-    routes.chain(linearize(&cycle, &[true; 3])).collect()
+    routes.chain(exactly(&cycle, &[true; 3])).collect()
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_lane_has_the_bits_it_has_alone() {
         .map(|k| (k, Some((k + 1) % 4), k as u32))
         .chain([(0, None, 4)])
         .collect();
-    let by_matrix = linearize(&compartments(4, &cycle), &[true; 4]).unwrap();
+    let by_matrix = exactly(&compartments(4, &cycle), &[true; 4]).unwrap();
     assert!(by_matrix.matrix.is_some());
     for system in [super::dosing::system((1, true), false, false), by_matrix] {
         alone_as_together(&system);

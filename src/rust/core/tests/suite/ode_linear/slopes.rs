@@ -2,9 +2,8 @@
 
 use super::dosing::{kinds, system, times, ROUTES};
 use super::lanes::{additional, course, dose, solve, steadily, Case};
-use super::systems::{compartments, Flow};
+use super::systems::{compartments, exactly, Flow};
 use crate::common::data::Generator;
-use nlmers_core::ode::linear::linearize;
 use nlmers_core::ode::{Course, Dosing, Schedule, System, Wanted};
 
 /// Every derivative of the states wanted, the worst error relative to the largest value of its kind in the course.
@@ -131,7 +130,7 @@ fn slopes_at_coinciding_rates_agree_with_differences() {
     ];
     for (n, flows, sets) in all {
         let plain = compartments(n, &flows);
-        let system = linearize(&plain, &vec![true; n]).unwrap();
+        let system = exactly(&plain, &vec![true; n]).unwrap();
         let mut cases = Vec::new();
         for inputs in sets {
             let bolus = dose(0.0, 0, n - 1, 10.0, Course::Bolus);
@@ -188,7 +187,7 @@ fn slopes_of_random_schedules(flows: &[Flow]) {
         rate: None,
         duration: Some(8),
     };
-    let system = linearize(&plain, &[true; 5]).unwrap();
+    let system = exactly(&plain, &[true; 5]).unwrap();
     let mut cases = Vec::new();
     for _ in 0..20 {
         let mut events = Vec::new();

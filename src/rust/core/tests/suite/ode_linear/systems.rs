@@ -5,6 +5,7 @@ use crate::common::systems;
 use nlmers_core::ir::graph::{Graph, Node};
 use nlmers_core::ir::scalar::{Leaves, ScalarProgram};
 use nlmers_core::language::specification::Interpolation;
+use nlmers_core::ode::linear::{by_matrix, linearize};
 use nlmers_core::ode::system::{ELAPSED, SIGNALS, TIME};
 use nlmers_core::ode::{Course, Schedule, System, Wanted};
 
@@ -84,6 +85,13 @@ impl Leaves for Point {
 
 pub fn values(graph: &Graph, roots: &[Node], at: &Point) -> Vec<f64> {
     ScalarProgram::new(graph, roots).evaluate(graph, at, &mut Vec::new())
+}
+
+/// The system as it is solved without steps: by flows in closed form, else by its matrix.
+pub fn exactly(system: &System, infused: &[bool]) -> Option<System> {
+    linearize(system, infused)
+        .filter(|found| found.flow.iter().all(Option::is_some))
+        .or_else(|| by_matrix(system))
 }
 
 /// All states after the time of the point: by their nodes, or, solved by a matrix, as doses at its beginning lead there.
