@@ -8,6 +8,7 @@ mod divided;
 mod eliminate;
 mod exponential;
 mod flow;
+mod ladder;
 mod march;
 mod meet;
 mod plan;
@@ -30,7 +31,7 @@ use super::tangent::narrow;
 use crate::ir::graph::{Node, Op};
 
 /// States of a system of which a matrix is made.
-const LARGEST: usize = 64;
+const LARGEST: usize = 40;
 
 /// Up to how many states an exponential between two stops costs no more than explicit steps.
 pub const FEW: usize = 4;

@@ -4,8 +4,9 @@
 //! `S(t) = e^(A t) S(0) + L (x, 1)(0)`, `L` the derivative of the exponential in the direction `dM/dp`.
 
 use super::exponential::Exponential;
+use super::ladder::{Ladder, Moving};
 use super::square::{Eight, Pattern, Square, EIGHT};
-use crate::ir::column::Column;
+use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Node;
 use crate::ir::symbolic::derivatives;
 use crate::ir::vmath::Isa;
@@ -35,8 +36,11 @@ pub struct Scratch {
     memory: Memory,
     roots: Vec<Column>,
     a: Square,
-    e: Square,
+    changes: Vec<Square>,
     exponential: Exponential,
+    /// For each eight lanes.
+    ladders: Vec<Ladder>,
+    moving: Moving,
     /// All columns of states at the end.
     pub ends: Vec<Column>,
 }
@@ -76,8 +80,10 @@ impl Propagator {
             memory: self.elements.memory(),
             roots: vec![Column::ZERO; self.elements.n_roots()],
             a: self.pattern.zero(),
-            e: self.pattern.zero(),
+            changes: vec![self.pattern.zero(); self.slopes.len()],
             exponential: Exponential::new(&self.pattern),
+            ladders: vec![Ladder::new(&self.pattern, self.slopes.len()); LANES / EIGHT],
+            moving: Moving::new(self.n + 1, self.slopes.len()),
             ends: vec![Column::ZERO; self.n * (1 + self.slopes.len())],
         }
     }
@@ -91,24 +97,17 @@ impl Propagator {
     pub fn arrive(&self, isa: Isa, lanes: u64, leaves: &Leaves, scratch: &mut Scratch) {
         self.evaluate(isa, leaves, scratch);
         for first in chunks(lanes) {
-            let grown = self.grow(isa, first, leaves, scratch).to_vec();
-            let x = &leaves.states[..self.n];
-            self.apply(&grown, x, true, first, &mut scratch.ends[..self.n]);
-            for (j, own) in self.slopes.iter().enumerate() {
-                let columns = (1 + j) * self.n..(2 + j) * self.n;
-                let along = &leaves.states[columns.clone()];
-                let rates = &leaves.rates[columns.clone()];
-                let ends = &mut scratch.ends[columns];
-                self.apply(&grown, along, false, first, ends);
-                if !self.direction(own, rates, first, &scratch.roots, &mut scratch.e) {
-                    continue;
+            for (j, own) in scratch.moving.x.iter_mut().enumerate() {
+                let states = &leaves.states[j * self.n..(j + 1) * self.n];
+                for (own, state) in own.iter_mut().zip(states) {
+                    *own = eight(state, first);
                 }
-                let slope = (scratch.exponential).slope(isa, &self.pattern, &scratch.e);
-                let mut moved = vec![Column::ZERO; self.n];
-                self.apply(slope, x, true, first, &mut moved);
-                for (end, moved) in ends.iter_mut().zip(&moved) {
-                    (first..first + EIGHT).for_each(|l| end.0[l] += moved.0[l]);
-                }
+                own[self.n] = [if j == 0 { 1.0 } else { 0.0 }; EIGHT];
+            }
+            self.go(isa, first, leaves, scratch);
+            let all = scratch.moving.x.iter().flat_map(|own| &own[..self.n]);
+            for (end, own) in scratch.ends.iter_mut().zip(all) {
+                end.0[first..first + EIGHT].copy_from_slice(own);
             }
         }
     }
@@ -118,10 +117,13 @@ impl Propagator {
         self.evaluate(isa, leaves, scratch);
         let n = self.n;
         for first in chunks(u64::MAX) {
-            let grown = self.grow(isa, first, leaves, scratch);
-            for (k, row) in grown.chunks_exact(n + 1).take(n).enumerate() {
-                for (out, x) in out[k * n..(k + 1) * n].iter_mut().zip(row) {
-                    out.0[first..first + EIGHT].copy_from_slice(x);
+            for column in 0..n {
+                let x = &mut scratch.moving.x;
+                x.iter_mut().flatten().for_each(|x| *x = [0.0; EIGHT]);
+                x[0][column] = [1.0; EIGHT];
+                self.go(isa, first, leaves, scratch);
+                for (k, x) in scratch.moving.x[0][..n].iter().enumerate() {
+                    out[k * n + column].0[first..first + EIGHT].copy_from_slice(x);
                 }
             }
         }
@@ -129,71 +131,48 @@ impl Propagator {
 
     fn evaluate(&self, isa: Isa, leaves: &Leaves, scratch: &mut Scratch) {
         let (memory, roots) = (&mut scratch.memory, &mut scratch.roots);
-        self.elements
-            .run(isa, crate::ir::column::LANES, leaves, memory, roots);
+        self.elements.run(isa, LANES, leaves, memory, roots);
     }
 
-    /// The exponential in eight lanes.
-    fn grow<'s>(
-        &self,
-        isa: Isa,
-        first: usize,
-        leaves: &Leaves,
-        scratch: &'s mut Scratch,
-    ) -> &'s [Eight] {
+    /// Let eight lanes move over the elapsed time.
+    fn go(&self, isa: Isa, first: usize, leaves: &Leaves, scratch: &mut Scratch) {
         let Scratch {
             roots,
             a,
+            changes,
             exponential,
+            ladders,
+            moving,
             ..
         } = scratch;
-        a.fill([0.0; EIGHT]);
-        for (at, root) in self.values.iter().zip(roots.iter()) {
-            a[*at] = eight(root, first);
+        let values = self.values.iter().copied().zip(0..);
+        self.fill(values, first, roots, &leaves.rates[..self.n], a);
+        for (j, (own, change)) in self.slopes.iter().zip(changes.iter_mut()).enumerate() {
+            let rates = &leaves.rates[(1 + j) * self.n..(2 + j) * self.n];
+            self.fill(own.iter().copied(), first, roots, rates, change);
         }
-        for (k, rate) in leaves.rates[..self.n].iter().enumerate() {
-            let inflow = &mut a[k * (self.n + 1) + self.n];
-            (0..EIGHT).for_each(|l| inflow[l] += rate.0[first + l]);
-        }
+        let ladder = &mut ladders[first / EIGHT];
+        ladder.stand(isa, &self.pattern, (a, changes), exponential);
         let time = eight(&leaves.data[ELAPSED as usize], first);
-        exponential.of(isa, &self.pattern, a, &time)
+        ladder.go(isa, &self.pattern, &time, moving);
     }
 
-    /// Derivatives of the matrix in one direction; `false` if they are zero.
-    fn direction(
+    /// Elements of a matrix from the roots, and what flows in.
+    fn fill(
         &self,
-        own: &[(usize, usize)],
-        rates: &[Column],
+        elements: impl Iterator<Item = (usize, usize)>,
         first: usize,
         roots: &[Column],
-        e: &mut [Eight],
-    ) -> bool {
-        e.fill([0.0; EIGHT]);
-        for (at, root) in own {
-            e[*at] = eight(&roots[*root], first);
+        rates: &[Column],
+        out: &mut [Eight],
+    ) {
+        out.fill([0.0; EIGHT]);
+        for (at, root) in elements {
+            out[at] = eight(&roots[root], first);
         }
         for (k, rate) in rates.iter().enumerate() {
-            let inflow = &mut e[k * (self.n + 1) + self.n];
+            let inflow = &mut out[k * (self.n + 1) + self.n];
             (0..EIGHT).for_each(|l| inflow[l] += rate.0[first + l]);
-        }
-        e.iter().flatten().any(|x| *x != 0.0)
-    }
-
-    /// A matrix times the states, and, if `driven`, one.
-    fn apply(
-        &self,
-        matrix: &[Eight],
-        x: &[Column],
-        driven: bool,
-        first: usize,
-        out: &mut [Column],
-    ) {
-        for (row, out) in matrix.chunks_exact(self.n + 1).zip(out) {
-            let mut sum = if driven { row[self.n] } else { [0.0; EIGHT] };
-            for (factor, x) in row.iter().zip(x) {
-                (0..EIGHT).for_each(|l| sum[l] += factor[l] * x.0[first + l]);
-            }
-            out.0[first..first + EIGHT].copy_from_slice(&sum);
         }
     }
 }
@@ -204,6 +183,6 @@ fn eight(column: &Column, first: usize) -> Eight {
 
 /// First lanes of the groups of eight in which some lane is wanted.
 fn chunks(lanes: u64) -> impl Iterator<Item = usize> {
-    let groups = (0..crate::ir::column::LANES).step_by(EIGHT);
+    let groups = (0..LANES).step_by(EIGHT);
     groups.filter(move |first| lanes >> first & 0xff != 0)
 }

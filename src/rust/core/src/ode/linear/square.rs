@@ -18,14 +18,18 @@ pub struct Pattern {
     pub size: usize,
     /// For each row its columns.
     rows: Vec<Vec<usize>>,
+    /// The same of the matrix itself and one.
+    own: Vec<Vec<usize>>,
 }
 
 impl Pattern {
     /// Of all powers of a matrix with these elements and of one.
     pub fn of(size: usize, elements: &[usize]) -> Self {
-        let mut reads = vec![vec![]; size];
+        let mut reads: Vec<Vec<usize>> = (0..size).map(|row| vec![row]).collect();
         for at in elements {
-            reads[at / size].push(at % size);
+            if !reads[at / size].contains(&(at % size)) {
+                reads[at / size].push(at % size);
+            }
         }
         let all = |row: usize| {
             let mut seen = vec![row];
@@ -44,7 +48,16 @@ impl Pattern {
         Self {
             size,
             rows: (0..size).map(all).collect(),
+            own: reads,
         }
+    }
+
+    pub fn rows(&self) -> &[Vec<usize>] {
+        &self.rows
+    }
+
+    pub fn own(&self) -> &[Vec<usize>] {
+        &self.own
     }
 
     pub fn zero(&self) -> Square {
@@ -114,17 +127,20 @@ per_isa! {
 }
 
 #[inline(always)]
-fn keep_body<const FMA: bool>(kept: &[bool; EIGHT], a: &[Eight], c: &mut [Eight]) {
-    for (a, c) in a.iter().zip(c) {
-        for l in 0..EIGHT {
-            c[l] = if kept[l] { a[l] } else { c[l] };
+fn times_body<const FMA: bool>(rows: &[Vec<usize>], a: &[Eight], x: &[Eight], y: &mut [Eight]) {
+    for ((columns, a), y) in rows.iter().zip(a.chunks_exact(x.len())).zip(y) {
+        for j in columns {
+            let (a, x) = (&a[*j], &x[*j]);
+            for l in 0..EIGHT {
+                y[l] = madd::<FMA>(a[l], x[l], y[l]);
+            }
         }
     }
 }
 
 per_isa! {
-    /// Take some lanes of `a`.
-    pub fn keep(kept: &[bool; EIGHT], a: &[Eight], c: &mut [Eight]) = keep_body, plain;
+    /// `y += a x`, `a` being zero elsewhere than in the columns of the rows.
+    pub fn times(rows: &[Vec<usize>], a: &[Eight], x: &[Eight], y: &mut [Eight]) = times_body, fused;
 }
 
 #[cfg(test)]
