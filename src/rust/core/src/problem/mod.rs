@@ -24,6 +24,7 @@ mod known;
 mod laws;
 mod layouts;
 mod normal_form;
+mod parts;
 mod prior;
 mod programs;
 mod recast;
