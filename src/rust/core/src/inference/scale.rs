@@ -74,7 +74,7 @@ fn ratios(joint: &Joint) -> Vec<Option<f64>> {
             let (Some(place), false) = (places[o], outcome.censored) else {
                 continue;
             };
-            if place.weighted.is_none() && outcome.family != "normal" {
+            if place.weighted.is_none() && outcome.family.name != "normal" {
                 continue;
             }
             let column = &problem.records.columns[outcome.column as usize];

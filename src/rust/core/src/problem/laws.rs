@@ -9,7 +9,7 @@ use super::prior::subject_values;
 use super::seen::EFFECT;
 use super::{Joint, Problem};
 use crate::data::Records;
-use crate::distributions::{effects, normal, Spread};
+use crate::distributions::{normal, Family, Spread};
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
@@ -22,7 +22,7 @@ use crate::model::{EffectBlock, Law, Model};
 pub struct Correction {
     /// Effect of the model.
     pub effect: usize,
-    pub family: String,
+    pub family: &'static Family,
     /// Arguments of the family.
     pub arguments: Vec<Node>,
     /// `log f(phi; theta) - log N(phi; reference)`
@@ -36,7 +36,11 @@ pub struct Correction {
 impl Problem {
     /// Visit the distributions of the effects that are Gaussian on no scale: level, effect of the grouping, the family and
     /// its arguments at this level.
-    pub fn each_law(&self, theta: &[f64], mut visit: impl FnMut(usize, usize, &str, &[f64])) {
+    pub fn each_law(
+        &self,
+        theta: &[f64],
+        mut visit: impl FnMut(usize, usize, &'static Family, &[f64]),
+    ) {
         let corrections = &self.form.corrections;
         if corrections.is_empty() {
             return;
@@ -49,7 +53,7 @@ impl Problem {
                 let (own, rest) = arguments.split_at(correction.arguments.len());
                 arguments = &rest[1..];
                 let effect = correction.effect - self.form.offset;
-                visit(level, effect, &correction.family, own);
+                visit(level, effect, correction.family, own);
             }
         }
     }
@@ -162,13 +166,8 @@ impl NormalForm {
             let n = block.len();
             for (k, (args, density)) in law.arguments.iter().zip(&law.densities).enumerate() {
                 let args: Vec<Node> = args.iter().map(|node| moved(*node)).collect();
-                let (mean, sd) = reference_of(
-                    &self.graph,
-                    &law.family,
-                    &args,
-                    &records[block.group],
-                    theta,
-                );
+                let (mean, sd) =
+                    reference_of(&self.graph, law.family, &args, &records[block.group], theta);
                 if !(mean.is_finite() && sd.is_finite() && sd > 0.0) {
                     return Err(start_error(law, &model.effects[block.first + k].name)
                         .at(block.text.clone()));
@@ -191,7 +190,7 @@ impl NormalForm {
                 information.push((phi, less));
                 self.corrections.push(Correction {
                     effect: block.first + k,
-                    family: law.family.clone(),
+                    family: law.family,
                     arguments: args,
                     term: g.sub(moved(density.log_density), known.log_density),
                     information,
@@ -232,7 +231,7 @@ impl Leaves for LevelLeaves<'_> {
 /// Mean and standard deviation of `phi` at the arguments that the levels have on average.
 fn reference_of(
     graph: &Graph,
-    family: &str,
+    family: &Family,
     args: &[Node],
     records: &Records,
     theta: &[f64],
@@ -247,7 +246,7 @@ fn reference_of(
             *sum += value / records.n_subjects as f64;
         }
     }
-    effects::reference(family, &sums)
+    family.reference(&sums)
 }
 
 fn start_error(law: &Law, effect: &str) -> Error {

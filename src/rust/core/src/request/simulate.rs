@@ -8,7 +8,7 @@ use rand_philox::Philox;
 use super::predict::{outcome_names, rows_of, typical};
 use super::{list, Columns, Request};
 use crate::data::Layout;
-use crate::distributions::{draw, effects, joint};
+use crate::distributions::{categorical, joint};
 use crate::error::Result;
 use crate::model::Draws;
 use crate::problem::{Joint, Points, Prior, Problem, Values};
@@ -87,7 +87,7 @@ fn draw_gaussian(
 fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox) {
     let d = part.n_phi();
     part.each_law(theta, |level, k, family, arguments| {
-        let effect = effects::draw(family, arguments, rng);
+        let effect = family.draw(arguments, rng);
         values[level * d + k] = part.effects()[k].transform.backward(effect);
     });
 }
@@ -96,7 +96,7 @@ fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox
 fn draw_classes(problem: &Problem, theta: &[f64], points: &Points, rng: &mut Philox) -> Vec<usize> {
     let shares = problem.class_probabilities(theta, &points.values[0]);
     let each = shares.iter();
-    each.map(|shares| draw::draw("categorical", shares, rng) as usize)
+    each.map(|shares| categorical::FAMILY.draw(shares, rng) as usize)
         .collect()
 }
 
@@ -129,8 +129,7 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
                 let shared = |row: usize| noise.iter().map(move |e| e[row]);
                 return rows.map(|row| joint::draw(&at(row), shared(row))).collect();
             }
-            rows.map(|row| draw::draw(&outcome.family, &at(row), rng))
-                .collect()
+            rows.map(|row| outcome.family.draw(&at(row), rng)).collect()
         })
         .collect()
 }

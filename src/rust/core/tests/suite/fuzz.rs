@@ -6,7 +6,7 @@ use crate::common::scalar::{evaluate, Environment};
 use crate::common::{likelihood, text};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::expression::Expression;
-use nlmers_core::language::words::FUNCTIONS;
+use nlmers_core::model::functions::FUNCTIONS;
 use nlmers_core::problem::{subject_values, Given, Joint, Problem};
 use nlmers_core::request::Request;
 use serde_json::{json, Value as Json};
@@ -35,8 +35,11 @@ fn tree(draw: &mut Generator, depth: usize) -> Json {
     // Half of the calls are arithmetic, so that many trees compile.
     let (call, n) = match draw.below(11) {
         0..=4 => (["+", "-", "*", "/", "^"][draw.below(5)], 2),
-        5..=7 => (FUNCTIONS[16 + draw.below(20)], 1),
-        8 => (FUNCTIONS[draw.below(FUNCTIONS.len())], 1 + draw.below(3)),
+        5..=7 => (FUNCTIONS[17 + draw.below(20)].name, 1),
+        8 => (
+            FUNCTIONS[draw.below(FUNCTIONS.len())].name,
+            1 + draw.below(3),
+        ),
         9 => ("ifelse", 3),
         _ => (
             ["ifelse", "[", "pmin", "<", "sum", "c"][draw.below(6)],
