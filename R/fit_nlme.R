@@ -39,6 +39,8 @@
 #' @param events (named character or NULL) for a model with differential equations: columns of
 #'   dosing records that have other names than usual, as in `events = c(amt = "dose")`; `NA` for
 #'   a column that is called like one but is none. See Dosing records.
+#' @param ode_control (`nlme_ode_control` or NULL) for a model with differential equations: options of their
+#'   solver, of [ode_control()], as a model of [nlme_model()] may hold them itself.
 #' @param ... for a formula: `transform`, `random`, `covariates`, `error` and
 #'   `correlated` of [nlme_formula()], and what it takes of `nlme()`.
 #' @details
@@ -91,7 +93,7 @@
 fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
                      start = NULL, fix = NULL, seed = NULL, threads = NULL,
                      progress = interactive(), start_from = NULL, checkpoint = NULL,
-                     every = 50, events = NULL, ...) {
+                     every = 50, events = NULL, ode_control = NULL, ...) {
   call <- match.call()
   dots <- rlang::enquos(...)
   if (!missing(model)) check_order(model, data, call)
@@ -123,6 +125,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
   }
   if (inherits(model, "saemix_model")) {
     check_no_dots(dots)
+    with_ode_control(model, ode_control)
     settings <- list(
       id = id, time = time, start = start, fix = fix, seed = seed, threads = threads, progress = progress,
       start_from = start_from
@@ -142,6 +145,7 @@ fit_nlme <- function(model, data, method = saem(), id = NULL, time = NULL,
     check_model(model, dots)
     model <- with_data(model, data)
   }
+  model <- with_ode_control(model, ode_control)
   refuse_state(method, kept, origin)
   if (!is_evaluation(method)) inform_of_priors(model, method)
   adapted <- adapt_method(method, model, fix)
@@ -201,7 +205,7 @@ fit_request <- function(model, bound, method, settings, course = list()) {
     start = value_fields(settings$start),
     fix = value_fields(settings$fix),
     levels = level_fields(settings$levels),
-    method = method$options,
+    method = method_fields(method$options),
     seed = settings$seed,
     threads = settings$threads
   )))

@@ -33,6 +33,7 @@ nlmixr2_code <- function(block, known, env, data = NULL) {
     spreads = state$spreads, endpoints = stats::setNames(endpoints, columns), found = state$found,
     values = stats::setNames(values[valued], columns[valued]),
     drawn = Filter(Negate(is.null), stats::setNames(drawn, columns)), only_simulated = !is.null(outputs),
+    exact = state$exact,
     states = state$equations || reads_compartments(block)
   )
 }

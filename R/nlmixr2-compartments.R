@@ -18,12 +18,12 @@ nlmixr2_compartments <- function(code, state) {
     stop_untranslated_line(
       "The parameters of `linCmt()` are not found.", state$line,
       paste(
-        "It needs `cl` and `v` (also `q` and `vp`, `q2` and `vp2`), or `k` and `v` (also `k12` and `k21`, ...), and",
-        "`ka` for a depot; of `alpha` and `beta` make such rates first."
+        "It needs `cl` and `v` (also `q` and `vp`, `q2` and `vp2`), or `k` and `v` (also `k12` and `k21`, ...), or",
+        "`alpha` and `v` (also `beta` and `k21`, `aob` or `b`), and `ka` for a depot."
       )
     )
   }
-  args <- lapply(roles, as.symbol)
+  args <- lapply(roles, function(role) if (is.character(role)) as.symbol(role) else role)
   if (!is.null(args$vss)) {
     args$v2 <- call("-", args$vss, args$v)
     args$vss <- NULL
@@ -37,12 +37,16 @@ nlmixr2_compartments <- function(code, state) {
 # Names of the arguments by argument of linear_compartments(). With a clearance, rates that the model computes beside it
 # are not read; half of a pair is refused.
 found_roles <- function(names, line = "linCmt()") {
-  refuse <- function(problem) stop_untranslated_line(problem, line, "See the names that `linCmt()` of nlmixr2 takes.")
+  refuse <- function(problem, hint = "See the names that `linCmt()` of nlmixr2 takes.") {
+    stop_untranslated_line(problem, line, hint)
+  }
   # The first of these names that is there, as it is written.
   one <- function(...) {
     found <- match(c(...), tolower(names))
     names[found[!is.na(found)][1L]]
   }
+  # Exponents beside a clearance or an elimination rate are computed of them.
+  if (!is.na(one("alpha")) && is.na(one("cl", rate_names$k))) return(macro_roles(one, refuse))
   clearance <- clearance_names(one, refuse)
   volume <- volume_names(one, refuse)
   roles <- list(v = volume$central)
@@ -125,8 +129,14 @@ paired_roles <- function(flows, volume, vss, refuse) {
   }
   n <- max(length(flows), length(volumes))
   if (n > 2L) refuse(sprintf("`%s` would be of a fourth compartment.", c(flows[-(1:2)], volumes[-(1:2)])[1L]))
-  if (length(flows) > length(volumes)) refuse(sprintf("`%s` has no volume beside it.", flows[n]))
-  if (length(flows) < length(volumes)) refuse(sprintf("`%s` has no clearance beside it.", volumes[n]))
+  if (length(flows) > length(volumes)) {
+    hint <- c("Give its volume, as in `vp <- exp(tvp)`.", "Give its volume, as in `vp2 <- exp(tvp2)`.")[n]
+    refuse(sprintf("`%s` has no volume beside it.", flows[n]), hint)
+  }
+  if (length(flows) < length(volumes)) {
+    hint <- c("Give its clearance, as in `q <- exp(tq)`.", "Give its clearance, as in `q2 <- exp(tq2)`.")[n]
+    refuse(sprintf("`%s` has no clearance beside it.", volumes[n]), hint)
+  }
   pairs <- list()
   roles <- list(c("q", "v2"), c("q2", "v3"))
   for (k in seq_len(n)) pairs[roles[[k]]] <- c(flows[k], volumes[k])

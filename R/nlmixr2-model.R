@@ -77,6 +77,7 @@ as_nlme_model.function <- function(x, env = environment(x), data = NULL, ode = N
   if (length(code$values) > 0L) model$categories <- code$values
   if (length(code$drawn) > 0L) model$drawn <- code$drawn
   if (code$only_simulated) model$only_simulated <- TRUE
+  if (length(code$exact) > 0L) model$exact <- unname(code$exact)
   # What hangs on the data is read again when they are known.
   if (is.null(data) && (length(code$found$levels) > 0L || parts$by_occasion)) {
     model$source <- list(read = x, env = env, ode = ode)
@@ -195,6 +196,15 @@ nlmixr2_with_data <- function(model, data, argument) {
     stop_model(
       "no_outcome", "`model()` has no endpoint: there is nothing to fit.", "model()",
       "Add a line such as `cp ~ add(add.sd)`; `simulate()` needs none."
+    )
+  }
+  if (length(model$exact) > 0L && argument == "data") {
+    sd <- model$exact[1L]
+    stop_model(
+      "no_residual_error",
+      sprintf("`%s` is held at 0, and its endpoint has no other residual error: no fit goes without one.", sd),
+      sprintf("%s <- fix(0)", sd),
+      sprintf("Write `%s <- 0.1` in `ini()`; `simulate()` and `predict()` take the model as it is.", sd)
     )
   }
   if (is.null(model$source)) return(model)

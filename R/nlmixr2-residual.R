@@ -24,12 +24,13 @@ nlmixr2_endpoint <- function(line, state) {
   state$later <- c(state$later, read$later)
   state$lines <- c(state$lines, read$lines)
   state$spreads <- c(state$spreads, read$spreads)
+  state$exact <- c(state$exact, read$exact)
   state$found$correlations <- c(state$found$correlations, read$correlations)
   state$endpoints <- c(state$endpoints, list(read[c("name", "dist", "values")]))
   state
 }
 
-# list(name, dist, values, spreads, lines, later, correlations) of one endpoint.
+# list(name, dist, values, spreads, lines, later, exact, correlations) of one endpoint.
 read_endpoint <- function(line, state) {
   right <- line[[3L]]
   if (is_call_to(line[[2L]], c("ll", "n2ll"))) return(likelihood_endpoint(line, state))
@@ -63,8 +64,14 @@ read_endpoint <- function(line, state) {
   list(
     name = name, dist = autocorrelated(residual_distribution(terms, prediction), rho, state), values = NULL,
     spreads = vapply(Filter(is.symbol, spreads), as.character, ""), lines = lines, later = later,
-    correlations = if (is.symbol(rho)) as.character(rho)
+    exact = exact_by(spreads, state), correlations = if (is.symbol(rho)) as.character(rho)
   )
+}
+
+# The SD that is held at 0, where an endpoint has no other: its data would be the predictions themselves.
+exact_by <- function(spreads, state) {
+  names <- vapply(Filter(is.symbol, spreads), as.character, "")
+  if (length(names) > 0L && length(names) == length(spreads) && all(names %in% state$zeros)) names[[1L]]
 }
 
 endpoint_name <- function(left, state) {

@@ -81,6 +81,34 @@ ode_options <- function(part, env) {
   unclass(eval(part, env))
 }
 
+# The model, solved with the options that a verb was given beside it.
+with_ode_control <- function(model, given) {
+  if (is.null(given)) return(model)
+  if (!inherits(given, "nlme_ode_control")) {
+    stop_bad_option("ode_control", given, "options of the solver, as in `ode_control(rtol = 1e-8)`")
+  }
+  if (length(model$described$states) == 0L) {
+    stop_option(
+      "unused_option", "`ode_control` has no use here: the model has no differential equations.",
+      hint = "Leave `ode_control` out."
+    )
+  }
+  if (length(model$spec$ode) > 0L) {
+    stop_option(
+      "unused_option",
+      sprintf(
+        "`ode_control` stands beside a model that holds its own: ode_control(%s).",
+        paste(changed_ode_options(model$spec$ode), collapse = ", ")
+      ),
+      hint = "Give one of the two."
+    )
+  }
+  model$spec$ode <- unclass(given)
+  # A model that is read again with other data keeps them.
+  if (!is.null(model$source)) model$source$ode <- given
+  model
+}
+
 # The options that differ from their defaults, as they are written.
 changed_ode_options <- function(options) {
   usual <- lapply(as.list(formals(ode_control)), function(default) eval(default)[1L])

@@ -163,3 +163,34 @@ test_that("errors that do not go together are refused by their words", {
   expect_match(refused(quote(logitNorm(s, low, 3))), "bounds of `logitNorm()`", fixed = TRUE)
   expect_match(refused(quote(t(4))), "no residual error")
 })
+
+test_that("an endpoint whose only error is held at 0 is simulated and predicted, and no fit begins", {
+  one <- function(endpoint) {
+    fn <- function() NULL
+    body(fn) <- bquote({
+      ini({
+        tcl <- 1
+        tv <- 3
+        eta.cl ~ fix(0)
+        sd <- fixed(0)
+      })
+      model({
+        cl <- exp(tcl + eta.cl)
+        v <- exp(tv)
+        cp <- linCmt()
+        .(endpoint)
+      })
+    })
+    fn
+  }
+  data <- data.frame(id = 1, time = c(0, 1, 4, 8), amt = c(100, 0, 0, 0), evid = c(1, 0, 0, 0), DV = c(NA, 4, 3, 2))
+  known <- 100 / exp(3) * exp(-exp(1 - 3) * data$time)
+  for (endpoint in list(quote(cp ~ add(sd)), quote(cp ~ prop(sd)), quote(cp ~ lnorm(sd)))) {
+    model <- as_nlme_model(one(endpoint))
+    expect_equal(simulate(model, seed = 1, data = data)$DV[-1], known[-1], tolerance = 1e-6)
+    expect_equal(as.numeric(predict(model, data))[-1], known[-1], tolerance = 1e-6)
+    error <- caught(fit_nlme(one(endpoint), data, progress = FALSE))
+    expect_equal(error$reason, "no_residual_error")
+    expect_match(error$problem, "`sd` is held at 0", fixed = TRUE)
+  }
+})

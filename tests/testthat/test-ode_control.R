@@ -51,3 +51,36 @@ test_that("options print with what they leave alone", {
   expect_snapshot(print(ode_control(rtol = 1e-8, solver = "stiff")))
   expect_equal(nlmers:::changed_ode_options(unclass(ode_control(rtol = 1e-6, linear = FALSE))), "linear = FALSE")
 })
+
+test_that("fit_nlme() takes the options beside a model of any door", {
+  d <- data.frame(id = rep(1:4, each = 4), time = rep(c(0, 1, 4, 8), 4), amt = rep(c(100, 0, 0, 0), 4))
+  d$evid <- as.integer(d$amt > 0)
+  door <- function() {
+    ini({
+      tcl <- 1
+      tv <- 3
+      eta.cl ~ 0.1
+      sd <- 0.2
+    })
+    model({
+      cl <- exp(tcl + eta.cl)
+      v <- exp(tv)
+      d/dt(central) <- -cl / v * central
+      cp <- central / v
+      cp ~ add(sd)
+    })
+  }
+  d <- simulate(as_nlme_model(door), seed = 1, data = d)
+  few <- saem(exploration = 5, smoothing = 5, log_lik = FALSE)
+  fit <- suppressWarnings(fit_nlme(
+    door, d, few, seed = 1, progress = FALSE, ode_control = ode_control(linear = FALSE, rtol = 1e-7)
+  ))
+  expect_equal(fit$equations$rtol, 1e-7)
+  expect_match(fit$equations$solver, "Tsitouras")
+  refused <- function(model, given) caught(fit_nlme(model, d, few, progress = FALSE, ode_control = given))
+  expect_equal(refused(door, 1e-7)$reason, "bad_option")
+  own <- as_nlme_model(door, ode = ode_control(rtol = 1e-8))
+  expect_match(refused(own, ode_control(rtol = 1e-7))$problem, "ode_control(rtol = 1e-08)", fixed = TRUE)
+  plain <- nlme_model(fixed(a = 1, s = positive(1)), random(e ~ normal(a, 1) | id), DV ~ normal(e, s))
+  expect_match(refused(plain, ode_control())$problem, "no differential equations")
+})

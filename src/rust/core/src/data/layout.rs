@@ -115,9 +115,7 @@ impl Layout {
     }
 }
 
-pub(super) fn narrow(i: usize) -> u32 {
-    u32::try_from(i).unwrap_or(u32::MAX)
-}
+pub(super) use crate::ir::narrow;
 
 pub(super) fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
     let n_rows = lanes

@@ -5,11 +5,30 @@
 //! `size/(prob (1 - prob))`.
 
 use super::log_space::{log_factorial, times_log};
-use super::Density;
+use super::{Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::Unary;
+use rand::Rng;
+use rand_distr::{Binomial, Distribution};
 
-pub fn density(g: &mut Graph, y: Node, [size, prob]: [Node; 2]) -> Density {
+pub const FAMILY: Family = Family {
+    name: "binomial",
+    arguments: &["size", "prob"],
+    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    support: Support::Count,
+    draw: |a, rng| draw(a[0], a[1], rng),
+    ..Family::BLANK
+};
+
+fn draw(size: f64, prob: f64, rng: &mut dyn Rng) -> f64 {
+    // Above 2^53 whole numbers are not told apart.
+    if !(0.0..=9_007_199_254_740_992.0).contains(&size) || size.fract() != 0.0 {
+        return f64::NAN;
+    }
+    Binomial::new(size as u64, prob).map_or(f64::NAN, |x| x.sample(rng) as f64)
+}
+
+fn density(g: &mut Graph, y: Node, [size, prob]: [Node; 2]) -> Density {
     let rest = g.sub(size, y);
     let [all, first, second] = [size, y, rest].map(|x| log_factorial(g, x));
     let parts = g.add(first, second);

@@ -3,11 +3,36 @@
 //! `log p = ln(probs[y]) - ln(sum(probs))`. Information: about the logarithm of each probability, that probability.
 //! Nothing is predicted: the mean of labels has no meaning.
 
-use super::Density;
+use super::{draw, Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
 
-pub fn density(g: &mut Graph, y: Node, probs: &[Node]) -> Density {
+pub const FAMILY: Family = Family {
+    name: "categorical",
+    arguments: &["probs"],
+    form: Form::Categories(0, |g, y, _, probs| density(g, y, probs)),
+    support: Support::Category(0),
+    draw: |probs, rng| category(probs, draw::uniform(rng)),
+    ..Family::BLANK
+};
+
+/// The category, from one, whose cumulative share of the sum first exceeds `u`.
+fn category(probs: &[f64], u: f64) -> f64 {
+    let total: f64 = probs.iter().sum();
+    if !total.is_finite() || total <= 0.0 || probs.iter().any(|p| *p < 0.0) {
+        return f64::NAN;
+    }
+    let mut rest = u * total;
+    for (k, prob) in probs.iter().enumerate() {
+        rest -= prob;
+        if rest < 0.0 {
+            return k as f64 + 1.0;
+        }
+    }
+    probs.len() as f64
+}
+
+fn density(g: &mut Graph, y: Node, probs: &[Node]) -> Density {
     let total = g.sum(probs);
     let norm = g.ln(total);
     let own = element(g, y, probs);

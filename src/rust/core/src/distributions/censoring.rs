@@ -5,37 +5,17 @@
 //! they are small, so that no digits are lost far out.
 
 use super::log_space::log1mexp;
-use super::{exponential, laplace, logistic, lognormal, normal, transformed, weibull, Density};
+use super::{Density, Family, Form};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
 use std::f64::consts::LN_2;
 
-/// Families that have a distribution function here.
-pub const FAMILIES: [&str; 10] = [
-    "normal",
-    "lognormal",
-    "exponential",
-    "weibull",
-    "logistic",
-    "laplace",
-    "box_cox",
-    "yeo_johnson",
-    "logit_normal",
-    "probit_normal",
-];
-
-/// `(ln F(x), ln(1 - F(x)))`, or `None` for a family without a distribution function.
-pub fn log_tails(g: &mut Graph, family: &str, arguments: &[Node], x: Node) -> Option<(Node, Node)> {
-    Some(match (family, arguments) {
-        ("normal", [a, b]) => normal::log_tails(g, x, [*a, *b]),
-        ("lognormal", [a, b]) => lognormal::log_tails(g, x, [*a, *b]),
-        ("exponential", [a]) => exponential::log_tails(g, x, *a),
-        ("weibull", [a, b]) => weibull::log_tails(g, x, [*a, *b]),
-        ("logistic", [a, b]) => logistic::log_tails(g, x, [*a, *b]),
-        ("laplace", [a, b]) => laplace::log_tails(g, x, [*a, *b]),
-        _ => return transformed::log_tails(g, family, x, arguments),
-    })
-}
+pub const CENSORED: Family = Family {
+    name: "censored",
+    arguments: &["dist", "lower", "upper"],
+    form: Form::Censored,
+    ..Family::BLANK
+};
 
 /// `ln(F(b) - F(a))` from the tails at `a < b`.
 fn between(g: &mut Graph, a: (Node, Node), b: (Node, Node)) -> Node {
@@ -51,19 +31,20 @@ fn between(g: &mut Graph, a: (Node, Node), b: (Node, Node)) -> Node {
 /// Censoring at known bounds: `y <= lower` stands for `F(lower)`, `y >= upper` for `1 - F(upper)`.
 pub fn at_bounds(
     g: &mut Graph,
-    family: &str,
+    family: &Family,
     y: Node,
     inner: Density,
     (lower, upper): (Option<Node>, Option<Node>),
 ) -> Option<Density> {
+    let log_tails = family.tails?;
     let mut log_density = inner.log_density;
     if let Some(upper) = upper {
-        let tails = log_tails(g, family, &inner.arguments, upper)?;
+        let tails = log_tails(g, upper, &inner.arguments);
         let beyond = g.binary(Binary::LessEqual, upper, y);
         log_density = g.select(beyond, tails.1, log_density);
     }
     if let Some(lower) = lower {
-        let tails = log_tails(g, family, &inner.arguments, lower)?;
+        let tails = log_tails(g, lower, &inner.arguments);
         let beyond = g.binary(Binary::LessEqual, y, lower);
         log_density = g.select(beyond, tails.0, log_density);
     }
@@ -78,13 +59,14 @@ pub fn at_bounds(
 /// for `[y, limit]`. `positive`: the family has no values below zero, so that a limit there is none.
 pub fn by_data(
     g: &mut Graph,
-    family: &str,
+    family: &Family,
     [y, kind, limit]: [Node; 3],
     inner: Density,
     positive: bool,
 ) -> Option<Density> {
-    let at_value = log_tails(g, family, &inner.arguments, y)?;
-    let at_limit = log_tails(g, family, &inner.arguments, limit)?;
+    let log_tails = family.tails?;
+    let at_value = log_tails(g, y, &inner.arguments);
+    let at_limit = log_tails(g, limit, &inner.arguments);
     let [one, minus_one, two, zero] = [1.0, -1.0, 2.0, 0.0].map(|x| g.constant(x));
     let left_of = g.binary(Binary::Equal, kind, two);
     let pick = |g: &mut Graph, a: (Node, Node), b: (Node, Node)| {

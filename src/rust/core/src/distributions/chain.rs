@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_distr::{Distribution, Open01};
 
-use super::draw::draw;
+use super::Family;
 
 /// What is needed to draw: the arguments of an outcome at a row are the transition into it (`k x k`, row-major, row
 /// the state before), the distribution before the first row (`k`), then the arguments of the emissions, state by state.
@@ -11,7 +11,7 @@ use super::draw::draw;
 pub struct Chain {
     pub n_states: usize,
     /// Family and number of arguments of each emission; empty where the state itself is the outcome.
-    pub emissions: Vec<(String, usize)>,
+    pub emissions: Vec<(&'static Family, usize)>,
 }
 
 impl Chain {
@@ -23,7 +23,7 @@ impl Chain {
 
     /// Draw the series of one subject; `rows`: the arguments at each of its rows, in the order of time. An observed state
     /// counts from one.
-    pub fn draw(&self, rows: &[Vec<f64>], rng: &mut (impl Rng + ?Sized)) -> Vec<f64> {
+    pub fn draw(&self, rows: &[Vec<f64>], rng: &mut dyn Rng) -> Vec<f64> {
         let k = self.n_states;
         let mut state = rows
             .first()
@@ -32,14 +32,18 @@ impl Chain {
             .map(|arguments| {
                 state = category(&arguments[state * k..state * k + k], rng);
                 match self.emission(state, arguments) {
-                    Some((family, own)) => draw(family, own, rng),
+                    Some((family, own)) => family.draw(own, rng),
                     None => (state + 1) as f64,
                 }
             })
             .collect()
     }
 
-    fn emission<'a>(&'a self, state: usize, arguments: &'a [f64]) -> Option<(&'a str, &'a [f64])> {
+    fn emission<'a>(
+        &self,
+        state: usize,
+        arguments: &'a [f64],
+    ) -> Option<(&'static Family, &'a [f64])> {
         let (family, n) = self.emissions.get(state)?;
         let before: usize = self.emissions[..state].iter().map(|(_, n)| n).sum();
         let first = self.n_states * (self.n_states + 1) + before;
@@ -48,7 +52,7 @@ impl Chain {
 }
 
 /// A category, from zero.
-fn category(probabilities: &[f64], rng: &mut (impl Rng + ?Sized)) -> usize {
+fn category(probabilities: &[f64], rng: &mut dyn Rng) -> usize {
     let total: f64 = probabilities.iter().sum();
     let uniform: f64 = Open01.sample(rng);
     let mut below = 0.0;
@@ -80,10 +84,10 @@ mod tests {
 
     #[test]
     fn each_state_has_its_own_arguments() {
-        let normal = |n| ("normal".to_string(), n);
+        let normal = |n| (&super::super::normal::FAMILY, n);
         let chain = Chain {
             n_states: 3,
-            emissions: vec![("poisson".into(), 1), normal(2), normal(2)],
+            emissions: vec![(&super::super::poisson::FAMILY, 1), normal(2), normal(2)],
         };
         let stay = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
         let row = |first: [f64; 3]| [&stay[..], &first, &[0.0, 6.0, 0.0, 7.0, 0.0]].concat();

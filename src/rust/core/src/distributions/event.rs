@@ -6,9 +6,18 @@
 
 use super::hazard;
 use super::log_space::times_log;
-use super::Density;
+use super::{draw, Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
+
+pub const FAMILY: Family = Family {
+    name: "event",
+    arguments: &["hazard"],
+    form: Form::Event,
+    support: Support::ZeroOne,
+    draw: |a, rng| draw::indicator(draw::uniform(rng) < -(-a[0]).exp_m1()),
+    ..Family::BLANK
+};
 
 /// `H` of a hazard that is written in the time of the row, `time`; `previous`: that of the row before. `panels`: how finely
 /// an interval is divided where there is no closed form, which the second value tells.

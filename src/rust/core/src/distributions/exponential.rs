@@ -2,11 +2,32 @@
 //!
 //! Information: about `ln(scale)` 1. `ln(1 - F(x)) = -x/scale`.
 
+use super::effects::{Effect, EffectDensity, Transform};
 use super::log_space::log1mexp;
-use super::Density;
+use super::{draw, Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
+use crate::ir::vmath::{digamma, trigamma};
 
-pub fn density(g: &mut Graph, y: Node, scale: Node) -> Density {
+pub const FAMILY: Family = Family {
+    name: "exponential",
+    arguments: &["scale"],
+    form: Form::Scalars(|g, y, a| density(g, y, a[0])),
+    support: Support::NonNegative,
+    draw: |a, rng| a[0] * draw::exponential(rng),
+    tails: Some(|g, x, a| log_tails(g, x, a[0])),
+    effect: Some(Effect {
+        transform: Transform::Exp,
+        density: |g, phi, a| of_effect(g, phi, a[0]),
+        reference: |a| {
+            let (mean, variance) = (digamma::<false>(1.0), trigamma::<false>(1.0));
+            (a[0].ln() + mean, variance.sqrt())
+        },
+    }),
+    variance: Some(|mean| mean * mean),
+    ..Family::BLANK
+};
+
+fn density(g: &mut Graph, y: Node, scale: Node) -> Density {
     let ratio = g.div(y, scale);
     let log_scale = g.ln(scale);
     let total = g.add(ratio, log_scale);
@@ -21,7 +42,20 @@ pub fn density(g: &mut Graph, y: Node, scale: Node) -> Density {
 }
 
 /// `(ln F(x), ln(1 - F(x)))`
-pub fn log_tails(g: &mut Graph, x: Node, scale: Node) -> (Node, Node) {
+fn log_tails(g: &mut Graph, x: Node, scale: Node) -> (Node, Node) {
     let ratio = g.div(x, scale);
     (log1mexp(g, ratio), g.neg(ratio))
+}
+
+/// Of an effect `e^phi`; information: 1 about `w`.
+fn of_effect(g: &mut Graph, phi: Node, scale: Node) -> EffectDensity {
+    let log_scale = g.ln(scale);
+    let w = g.sub(phi, log_scale);
+    let (decay, one) = (g.exp(w), g.constant(1.0));
+    EffectDensity {
+        log_density: g.sub(w, decay),
+        information: vec![(w, one)],
+        sd: scale,
+        mean: scale,
+    }
 }

@@ -3,11 +3,36 @@
 //!
 //! Information: mean and shape are orthogonal; about `ln(mean)` `shape`, about the shape `psi'(shape) - 1/shape`.
 
-use super::Density;
+use super::effects::{Effect, EffectDensity, Transform};
+use super::{Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
+use crate::ir::vmath::{digamma, trigamma};
+use rand::Rng;
+use rand_distr::{Distribution, Gamma};
 
-pub fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
+pub const FAMILY: Family = Family {
+    name: "gamma",
+    arguments: &["shape", "scale"],
+    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    support: Support::Positive,
+    draw: |a, rng| draw(a[0], a[1], rng),
+    effect: Some(Effect {
+        transform: Transform::Exp,
+        density: |g, phi, a| of_effect(g, phi, a[0], a[1]),
+        reference: |a| {
+            let (mean, variance) = (digamma::<false>(a[0]), trigamma::<false>(a[0]));
+            (a[1].ln() + mean, variance.sqrt())
+        },
+    }),
+    ..Family::BLANK
+};
+
+pub(super) fn draw(shape: f64, scale: f64, rng: &mut dyn Rng) -> f64 {
+    Gamma::new(shape, scale).map_or(f64::NAN, |x| x.sample(rng))
+}
+
+fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
     let (log_y, log_scale) = (g.ln(y), g.ln(scale));
     let ratio = g.sub(log_y, log_scale);
     let power = g.mul(shape, ratio);
@@ -28,8 +53,25 @@ pub fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
 }
 
 /// `psi'(shape) - 1/shape`
-pub(super) fn about_shape(g: &mut Graph, shape: Node) -> Node {
+fn about_shape(g: &mut Graph, shape: Node) -> Node {
     let curve = g.unary(Unary::Trigamma, shape);
     let inverse = g.unary(Unary::Recip, shape);
     g.sub(curve, inverse)
+}
+
+/// Of an effect `e^phi`; information: `shape` about `w - ln(shape)`, `psi'(shape) - 1/shape` about the shape.
+fn of_effect(g: &mut Graph, phi: Node, shape: Node, scale: Node) -> EffectDensity {
+    let (log_scale, log_shape) = (g.ln(scale), g.ln(shape));
+    let w = g.sub(phi, log_scale);
+    let centered = g.sub(w, log_shape);
+    let (linear, decay) = (g.mul(shape, w), g.exp(w));
+    let kernel = g.sub(linear, decay);
+    let norm = g.unary(Unary::LGamma, shape);
+    let root = g.unary(Unary::Sqrt, shape);
+    EffectDensity {
+        log_density: g.sub(kernel, norm),
+        information: vec![(centered, shape), (shape, about_shape(g, shape))],
+        sd: g.mul(root, scale),
+        mean: g.mul(shape, scale),
+    }
 }

@@ -10,8 +10,36 @@
 //! A missing outcome leaves `p = q`. Everything is taken relative to the largest `l_j`, so that densities far below
 //! the smallest number still compare. Rabiner (1989), with the scaling on the logarithm.
 
+use super::{Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
+
+/// Hidden chains and observed ones, moving by rows or in time.
+pub const HMM: Family = chain("hmm", &["transition", "emissions", "initial"], true, false);
+pub const CONTINUOUS_TIME_HMM: Family = chain(
+    "continuous_time_hmm",
+    &["rates", "emissions", "initial"],
+    true,
+    true,
+);
+pub const MARKOV: Family = chain("markov", &["transition", "initial"], false, false);
+pub const CONTINUOUS_TIME_MARKOV: Family =
+    chain("continuous_time_markov", &["rates", "initial"], false, true);
+
+const fn chain(
+    name: &'static str,
+    arguments: &'static [&'static str],
+    hidden: bool,
+    continuous: bool,
+) -> Family {
+    Family {
+        name,
+        arguments,
+        form: Form::Chain { hidden, continuous },
+        support: Support::Category(0),
+        ..Family::BLANK
+    }
+}
 
 /// One row of the filter.
 #[derive(Debug, Clone)]

@@ -8,9 +8,18 @@
 //! -z_k^2 / 2 - ln L_kk - ln(2 pi) / 2
 //! ```
 
-use super::{Density, LN_SQRT_2PI};
+use super::effects::Transform;
+use super::{normal, Density, Family, Form, LN_SQRT_2PI};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
+
+pub const MVNORMAL: Family = Family {
+    name: "mvnormal",
+    arguments: &["mean", "cov"],
+    form: Form::Joint,
+    effect: Some(normal::effect(Transform::Identity)),
+    ..Family::BLANK
+};
 
 /// The lower Cholesky factor of a `d x d` matrix, row-major; entries above the diagonal are not read.
 fn cholesky(g: &mut Graph, matrix: &[Node], d: usize) -> Vec<Node> {

@@ -3,12 +3,25 @@
 //! Information: about the location `1/scale^2`, about `ln(scale)` 1.
 //! With `z = (x - location)/scale`: `F(x) = e^z/2` for `z < 0`, `1 - e^-z/2` else.
 
-use super::Density;
+use super::{draw, Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
 use std::f64::consts::{LN_2, SQRT_2};
 
-pub fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density {
+pub const FAMILY: Family = Family {
+    name: "laplace",
+    arguments: &["location", "scale"],
+    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    support: Support::Real,
+    draw: |a, rng| {
+        let sign = if draw::uniform(rng) < 0.5 { -1.0 } else { 1.0 };
+        a[0] + sign * a[1] * draw::exponential(rng)
+    },
+    tails: Some(|g, x, a| log_tails(g, x, [a[0], a[1]])),
+    ..Family::BLANK
+};
+
+fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density {
     let residual = g.sub(y, location);
     let size = g.unary(Unary::Abs, residual);
     let inverse = g.unary(Unary::Recip, scale);
@@ -28,7 +41,7 @@ pub fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density 
 }
 
 /// `(ln F(x), ln(1 - F(x)))`
-pub fn log_tails(g: &mut Graph, x: Node, [location, scale]: [Node; 2]) -> (Node, Node) {
+fn log_tails(g: &mut Graph, x: Node, [location, scale]: [Node; 2]) -> (Node, Node) {
     let residual = g.sub(x, location);
     let z = g.div(residual, scale);
     let minus = g.neg(z);

@@ -3,12 +3,22 @@
 //! Information: about the location `1/(3 scale^2)`, about `ln(scale)` `(3 + pi^2)/9`.
 //! `F(x) = plogis((x - location)/scale)`.
 
-use super::Density;
+use super::{draw, Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use std::f64::consts::PI;
 
-pub fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density {
+pub const FAMILY: Family = Family {
+    name: "logistic",
+    arguments: &["location", "scale"],
+    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    support: Support::Real,
+    draw: |a, rng| a[0] + a[1] * draw::logistic(rng),
+    tails: Some(|g, x, a| log_tails(g, x, [a[0], a[1]])),
+    ..Family::BLANK
+};
+
+fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density {
     let residual = g.sub(y, location);
     let inverse = g.unary(Unary::Recip, scale);
     let z = g.mul(residual, inverse);
@@ -30,7 +40,7 @@ pub fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density 
 }
 
 /// `(ln F(x), ln(1 - F(x)))`
-pub fn log_tails(g: &mut Graph, x: Node, [location, scale]: [Node; 2]) -> (Node, Node) {
+fn log_tails(g: &mut Graph, x: Node, [location, scale]: [Node; 2]) -> (Node, Node) {
     let residual = g.sub(x, location);
     let z = g.div(residual, scale);
     let minus = g.neg(z);

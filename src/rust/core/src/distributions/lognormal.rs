@@ -2,8 +2,24 @@
 //!
 //! `log p = log N(ln(y); meanlog, sdlog) - ln(y)`.
 
-use super::{Density, Spread};
+use super::effects::Transform;
+use super::{draw, normal, Density, Family, Form, On, Spread, Support};
 use crate::ir::graph::{Graph, Node};
+
+pub const FAMILY: Family = Family {
+    name: "lognormal",
+    arguments: &["meanlog", "sdlog"],
+    form: Form::Normal(On::Log),
+    support: Support::Positive,
+    draw: |a, rng| (a[0] + a[1] * draw::normal(rng)).exp(),
+    tails: Some(|g, x, a| log_tails(g, x, [a[0], a[1]])),
+    effect: Some(normal::effect(Transform::Exp)),
+    constant: Some(|values| {
+        let logs: Vec<f64> = values.iter().map(|y| y.ln()).collect();
+        normal::highest(&logs) - logs.iter().sum::<f64>()
+    }),
+    ..Family::BLANK
+};
 
 pub fn density(g: &mut Graph, y: Node, meanlog: Node, spread: Spread) -> Density {
     let log_y = g.ln(y);
@@ -21,7 +37,7 @@ pub fn density(g: &mut Graph, y: Node, meanlog: Node, spread: Spread) -> Density
 }
 
 /// `(ln F(x), ln(1 - F(x)))`
-pub fn log_tails(g: &mut Graph, x: Node, [meanlog, sd]: [Node; 2]) -> (Node, Node) {
+fn log_tails(g: &mut Graph, x: Node, [meanlog, sd]: [Node; 2]) -> (Node, Node) {
     let log_x = g.ln(x);
-    super::normal::log_tails(g, log_x, [meanlog, sd])
+    normal::log_tails(g, log_x, [meanlog, sd])
 }

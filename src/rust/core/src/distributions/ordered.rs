@@ -8,11 +8,23 @@
 
 use super::categorical::element;
 use super::log_space::log1mexp;
-use super::Density;
+use super::{draw, Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
 
-pub fn density(g: &mut Graph, y: Node, eta: Node, cutpoints: &[Node]) -> Density {
+pub const FAMILY: Family = Family {
+    name: "ordered",
+    arguments: &["eta", "cutpoints"],
+    form: Form::Categories(1, density),
+    support: Support::Category(0),
+    draw: |a, rng| {
+        let latent = a[0] + draw::logistic(rng);
+        1.0 + a[1..].iter().filter(|cut| **cut < latent).count() as f64
+    },
+    ..Family::BLANK
+};
+
+fn density(g: &mut Graph, y: Node, eta: Node, cutpoints: &[Node]) -> Density {
     let labels: Vec<Node> = (1..=cutpoints.len() + 1)
         .map(|k| g.constant(k as f64))
         .collect();

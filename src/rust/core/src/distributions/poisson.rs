@@ -2,11 +2,41 @@
 //!
 //! `log p = y ln(rate) - rate - lnGamma(y + 1)`. Information about `ln(rate)`: `rate`.
 
-use super::Density;
+use super::{mean, Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
+use rand::Rng;
+use rand_distr::{Distribution, Poisson};
 
-pub fn density(g: &mut Graph, y: Node, rate: Node) -> Density {
+pub const FAMILY: Family = Family {
+    name: "poisson",
+    arguments: &["rate"],
+    form: Form::Scalars(|g, y, a| density(g, y, a[0])),
+    support: Support::Count,
+    draw: |a, rng| draw(a[0], rng),
+    variance: Some(|rate| rate),
+    constant: Some(highest),
+    ..Family::BLANK
+};
+
+pub(super) fn draw(rate: f64, rng: &mut dyn Rng) -> f64 {
+    if rate == 0.0 {
+        return 0.0;
+    }
+    Poisson::new(rate).map_or(f64::NAN, |x| x.sample(rng))
+}
+
+fn highest(values: &[f64]) -> f64 {
+    let rate = mean(values);
+    let log_rate = if rate > 0.0 { rate.ln() } else { 0.0 };
+    let each = values.iter().map(|y| {
+        let log_factorial: f64 = (2..=*y as u64).map(|k| (k as f64).ln()).sum();
+        y * log_rate - rate - log_factorial
+    });
+    each.sum()
+}
+
+fn density(g: &mut Graph, y: Node, rate: Node) -> Density {
     let log_rate = g.ln(rate);
     let product = g.mul(y, log_rate);
     let zero = g.constant(0.0);

@@ -16,9 +16,22 @@
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Density, LN_SQRT_2PI};
+use super::{Density, Family, Form, LN_SQRT_2PI};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
+
+pub const AR1: Family = Family {
+    name: "ar1",
+    arguments: &["dist", "rho", "time"],
+    form: Form::Serial,
+    ..Family::BLANK
+};
+
+pub const EXCHANGEABLE: Family = Family {
+    name: "exchangeable",
+    arguments: &["dist", "rho"],
+    ..AR1
+};
 
 /// How residuals hang together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,11 +7,31 @@
 //! `ln(sd) + ln((df + 1)/df)` `2 df/(df + 3)`, about `df`
 //! `(psi'(df/2) - psi'((df + 1)/2))/4 - (df + 5)/(2 df (df + 1)(df + 3)) - 2/(df (df + 1)^2 (df + 3))`.
 
-use super::Density;
+use super::effects::{Effect, EffectDensity, Transform};
+use super::{Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
+use rand_distr::{Distribution, StudentT};
 
-pub fn density(g: &mut Graph, y: Node, [df, mean, sd]: [Node; 3]) -> Density {
+pub const FAMILY: Family = Family {
+    name: "student_t",
+    arguments: &["df", "mean", "sd"],
+    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1], a[2]])),
+    support: Support::Real,
+    draw: |a, rng| StudentT::new(a[0]).map_or(f64::NAN, |t| a[1] + a[2] * t.sample(rng)),
+    effect: Some(Effect {
+        transform: Transform::Identity,
+        density: |g, phi, a| of_effect(g, phi, [a[0], a[1], a[2]]),
+        // A variance that is infinite, or nearly so, gives way to that of three degrees of freedom.
+        reference: |a| {
+            let df = a[0].max(3.0);
+            (a[1], a[2] * (df / (df - 2.0)).sqrt())
+        },
+    }),
+    ..Family::BLANK
+};
+
+fn density(g: &mut Graph, y: Node, [df, mean, sd]: [Node; 3]) -> Density {
     let residual = g.sub(y, mean);
     let z = g.div(residual, sd);
     let ratio = squared_over(g, z, df);
@@ -50,7 +70,7 @@ fn norm(g: &mut Graph, df: Node, exponent: Node) -> Node {
 }
 
 /// `sd sqrt(df/(df - 2))`, infinite for `df <= 2`.
-pub(super) fn standard_deviation(g: &mut Graph, df: Node, sd: Node) -> Node {
+fn standard_deviation(g: &mut Graph, df: Node, sd: Node) -> Node {
     let two = g.constant(2.0);
     let rest = g.sub(df, two);
     let ratio = g.div(df, rest);
@@ -62,7 +82,7 @@ pub(super) fn standard_deviation(g: &mut Graph, df: Node, sd: Node) -> Node {
 }
 
 /// Pairs about `mean`, `sd` and `df`.
-pub(super) fn information(g: &mut Graph, [df, mean, sd]: [Node; 3]) -> Vec<(Node, Node)> {
+fn information(g: &mut Graph, [df, mean, sd]: [Node; 3]) -> Vec<(Node, Node)> {
     let (one, three, five) = (g.constant(1.0), g.constant(3.0), g.constant(5.0));
     let (next, third, fifth) = (g.add(df, one), g.add(df, three), g.add(df, five));
     let inverse = g.unary(Unary::Recip, sd);
@@ -91,4 +111,17 @@ pub(super) fn information(g: &mut Graph, [df, mean, sd]: [Node; 3]) -> Vec<(Node
     let about_df = g.sub(curve, known);
     let about_df = g.sub(about_df, crossed);
     vec![(mean, about_mean), (scale, about_scale), (df, about_df)]
+}
+
+fn of_effect(g: &mut Graph, phi: Node, [df, mean, sd]: [Node; 3]) -> EffectDensity {
+    let outcome = density(g, phi, [df, mean, sd]);
+    let mut information = information(g, [df, mean, sd]);
+    // Only the difference of effect and mean matters.
+    information[0].0 = g.sub(phi, mean);
+    EffectDensity {
+        log_density: outcome.log_density,
+        information,
+        sd: standard_deviation(g, df, sd),
+        mean,
+    }
 }

@@ -13,12 +13,60 @@
 //!
 //! Sources: Box and Cox (1964), J. R. Stat. Soc. B 26, 211-252; Yeo and Johnson (2000), Biometrika 87, 954-959.
 
-use super::{normal, Density, Spread, LN_SQRT_2PI};
+use rand::Rng;
+
+use super::{draw, normal, Density, Family, Form, On, Spread, Support, LN_SQRT_2PI};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
 
-/// Families with a median on the scale of the outcome.
-pub const FAMILIES: [&str; 4] = ["box_cox", "yeo_johnson", "logit_normal", "probit_normal"];
+pub const BOX_COX: Family = Family {
+    name: "box_cox",
+    arguments: &["median", "sd", "lambda"],
+    form: Form::Normal(On::Other(|more| Scale::BoxCox(more[0]))),
+    support: Support::Positive,
+    draw: |a, rng| draw(a, rng, box_cox_inverse),
+    tails: Some(|g, x, a| log_tails(g, x, a, Scale::BoxCox(a[2]))),
+    ..Family::BLANK
+};
+
+pub const YEO_JOHNSON: Family = Family {
+    name: "yeo_johnson",
+    form: Form::Normal(On::Other(|more| Scale::YeoJohnson(more[0]))),
+    support: Support::Real,
+    draw: |a, rng| draw(a, rng, yeo_johnson_inverse),
+    tails: Some(|g, x, a| log_tails(g, x, a, Scale::YeoJohnson(a[2]))),
+    ..BOX_COX
+};
+
+pub const LOGIT_NORMAL: Family = Family {
+    name: "logit_normal",
+    arguments: &["median", "sd", "lower", "upper"],
+    defaults: &[0.0, 1.0],
+    form: Form::Normal(On::Other(|more| Scale::Logit(more[0], more[1]))),
+    support: Support::Between(0.0, 1.0),
+    draw: |a, rng| draw(a, rng, logit_inverse),
+    tails: Some(|g, x, a| log_tails(g, x, a, Scale::Logit(a[2], a[3]))),
+    ..Family::BLANK
+};
+
+pub const PROBIT_NORMAL: Family = Family {
+    name: "probit_normal",
+    form: Form::Normal(On::Other(|more| Scale::Probit(more[0], more[1]))),
+    draw: |a, rng| draw(a, rng, probit_inverse),
+    tails: Some(|g, x, a| log_tails(g, x, a, Scale::Probit(a[2], a[3]))),
+    ..LOGIT_NORMAL
+};
+
+/// Draws after which a scale is taken to have no values there.
+const MOST: usize = 1000;
+
+type Inverse = fn(f64, &[f64]) -> Option<f64>;
+
+/// Draw on the scale, again where no value was drawn.
+fn draw(a: &[f64], rng: &mut dyn Rng, inverse: Inverse) -> f64 {
+    let mut draws = (0..MOST).map(|_| a[0] + a[1] * draw::normal(rng));
+    draws.find_map(|v| inverse(v, &a[2..])).unwrap_or(f64::NAN)
+}
 
 /// The scale on which an outcome is normal.
 #[derive(Debug, Clone, Copy)]
@@ -32,20 +80,17 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// `more`: the arguments of the family behind its spread.
-    pub fn of(family: &str, more: &[Node]) -> Option<Self> {
-        Some(match (family, more) {
-            ("lognormal", []) => Self::Log,
-            ("box_cox", [lambda]) => Self::BoxCox(*lambda),
-            ("yeo_johnson", [lambda]) => Self::YeoJohnson(*lambda),
-            ("logit_normal", [lower, upper]) => Self::Logit(*lower, *upper),
-            ("probit_normal", [lower, upper]) => Self::Probit(*lower, *upper),
-            _ => return None,
-        })
+    /// That of a family, where it is normal on another scale than its own; `more`: the arguments behind its spread.
+    fn of(family: &Family, more: &[Node]) -> Option<Self> {
+        match family.form {
+            Form::Normal(On::Log) => Some(Self::Log),
+            Form::Normal(On::Other(scale)) => Some(scale(more)),
+            _ => None,
+        }
     }
 
     /// `h(x)`
-    pub fn value(self, g: &mut Graph, x: Node) -> Node {
+    fn value(self, g: &mut Graph, x: Node) -> Node {
         match self {
             Self::Log => g.ln(x),
             Self::BoxCox(lambda) => {
@@ -192,7 +237,7 @@ pub fn density(
 }
 
 /// `(h(y) - h(median)) / sd`; `None` for a family that is normal on no other scale.
-pub fn weighted(g: &mut Graph, family: &str, y: Node, arguments: &[Node]) -> Option<Node> {
+pub fn weighted(g: &mut Graph, family: &Family, y: Node, arguments: &[Node]) -> Option<Node> {
     let [center, sd, more @ ..] = arguments else {
         return None;
     };
@@ -202,29 +247,30 @@ pub fn weighted(g: &mut Graph, family: &str, y: Node, arguments: &[Node]) -> Opt
 }
 
 /// `(ln F(x), ln(1 - F(x)))`
-pub fn log_tails(g: &mut Graph, family: &str, x: Node, arguments: &[Node]) -> Option<(Node, Node)> {
-    let [center, sd, more @ ..] = arguments else {
-        return None;
-    };
-    let scale = Scale::of(family, more)?;
+fn log_tails(g: &mut Graph, x: Node, arguments: &[Node], scale: Scale) -> (Node, Node) {
     let x = scale.inside(g, x);
     let here = scale.value(g, x);
-    Some(normal::log_tails(g, here, [*center, *sd]))
+    normal::log_tails(g, here, [arguments[0], arguments[1]])
 }
 
-/// The `x` with `h(x) = v`; `None` where no value has it, as below `-1 / lambda` for `box_cox`.
-pub fn inverse(family: &str, v: f64, more: &[f64]) -> Option<f64> {
-    let logistic = |v| Unary::Logistic.value::<false>(v);
-    Some(match (family, more) {
-        ("box_cox", [lambda]) => power_inverse(v, *lambda)?.exp(),
-        ("yeo_johnson", [lambda]) if v < 0.0 => -power_inverse(-v, 2.0 - lambda)?.exp_m1(),
-        ("yeo_johnson", [lambda]) => power_inverse(v, *lambda)?.exp_m1(),
-        ("logit_normal", [lower, upper]) => lower + (upper - lower) * logistic(v),
-        ("probit_normal", [lower, upper]) => {
-            lower + (upper - lower) * Unary::PNorm.value::<false>(v)
-        }
-        _ => return None,
-    })
+/// The `x` with `h(x) = v`; `None` where no value has it: below `-1 / lambda`.
+fn box_cox_inverse(v: f64, more: &[f64]) -> Option<f64> {
+    Some(power_inverse(v, more[0])?.exp())
+}
+
+fn yeo_johnson_inverse(v: f64, more: &[f64]) -> Option<f64> {
+    if v < 0.0 {
+        return Some(-power_inverse(-v, 2.0 - more[0])?.exp_m1());
+    }
+    Some(power_inverse(v, more[0])?.exp_m1())
+}
+
+fn logit_inverse(v: f64, more: &[f64]) -> Option<f64> {
+    Some(more[0] + (more[1] - more[0]) * Unary::Logistic.value::<false>(v))
+}
+
+fn probit_inverse(v: f64, more: &[f64]) -> Option<f64> {
+    Some(more[0] + (more[1] - more[0]) * Unary::PNorm.value::<false>(v))
 }
 
 /// The logarithm of which [`power`] is `v`.
@@ -241,7 +287,7 @@ fn power_inverse(v: f64, lambda: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn value(family: &str, x: f64, more: &[f64]) -> f64 {
+    fn value(family: &Family, x: f64, more: &[f64]) -> f64 {
         let mut g = Graph::new();
         let more: Vec<Node> = more.iter().map(|m| g.constant(*m)).collect();
         let x = g.constant(x);
@@ -250,40 +296,40 @@ mod tests {
             .unwrap_or(f64::NAN)
     }
 
+    type Case = (Family, Inverse, &'static [&'static [f64]], &'static [f64]);
+
     #[test]
     fn scales_are_inverted() {
-        let cases: [(&str, &[f64], &[f64]); 4] = [
+        let bounds: &[&[f64]] = &[&[-1.0, 3.0]];
+        let cases: [Case; 4] = [
             (
-                "box_cox",
-                &[-1.5, 0.0, 1e-9, 4e-3, 0.5, 2.0],
+                BOX_COX,
+                box_cox_inverse,
+                &[&[-1.5], &[0.0], &[1e-9], &[4e-3], &[0.5], &[2.0]],
                 &[0.02, 1.0, 7.0],
             ),
             (
-                "yeo_johnson",
-                &[-0.5, 0.0, 1e-9, 1.0, 2.0, 2.5],
+                YEO_JOHNSON,
+                yeo_johnson_inverse,
+                &[&[-0.5], &[0.0], &[1e-9], &[1.0], &[2.0], &[2.5]],
                 &[-3.0, -0.1, 0.0, 0.2, 9.0],
             ),
-            ("logit_normal", &[], &[-0.9, 0.5, 2.99]),
-            ("probit_normal", &[], &[-0.9, 0.5, 2.99]),
+            (LOGIT_NORMAL, logit_inverse, bounds, &[-0.9, 0.5, 2.99]),
+            (PROBIT_NORMAL, probit_inverse, bounds, &[-0.9, 0.5, 2.99]),
         ];
-        for (family, lambdas, xs) in cases {
-            let sets: Vec<Vec<f64>> = if lambdas.is_empty() {
-                vec![vec![-1.0, 3.0]]
-            } else {
-                lambdas.iter().map(|l| vec![*l]).collect()
-            };
+        for (family, inverse, sets, xs) in cases {
             for (more, x) in sets
                 .iter()
                 .flat_map(|set| xs.iter().map(move |x| (set, *x)))
             {
-                let back = inverse(family, value(family, x, more), more).unwrap_or(f64::NAN);
+                let back = inverse(value(&family, x, more), more).unwrap_or(f64::NAN);
                 assert!(
                     (back - x).abs() < 1e-12 * (1.0 + x.abs()),
-                    "{family} {more:?} {x}: {back}"
+                    "{family:?} {more:?} {x}: {back}"
                 );
             }
         }
-        assert_eq!(inverse("box_cox", -3.0, &[0.5]), None);
+        assert_eq!(box_cox_inverse(-3.0, &[0.5]), None);
     }
 
     #[test]
@@ -293,8 +339,8 @@ mod tests {
         for lambda in [1e-12, 1e-7, -1e-5] {
             let u = lambda * log;
             let expected = log * (1.0 + u / 2.0 + u * u / 6.0);
-            assert!((value("box_cox", 7.0, &[lambda]) / expected - 1.0).abs() < 1e-15);
+            assert!((value(&BOX_COX, 7.0, &[lambda]) / expected - 1.0).abs() < 1e-15);
         }
-        assert!((value("box_cox", 7.0, &[0.5]) - 2.0 * (7.0f64.sqrt() - 1.0)).abs() < 1e-15);
+        assert!((value(&BOX_COX, 7.0, &[0.5]) - 2.0 * (7.0f64.sqrt() - 1.0)).abs() < 1e-15);
     }
 }

@@ -5,14 +5,24 @@
 //! `shape^2` (`gamma` is Euler's constant), about `ln(shape)` `pi^2/6`. `ln(1 - F(x)) = -(x/scale)^shape`.
 
 use super::log_space::log1mexp;
-use super::Density;
+use super::{draw, Density, Family, Form, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use std::f64::consts::PI;
 
 const EULER: f64 = 0.577_215_664_901_532_9;
 
-pub fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
+pub const FAMILY: Family = Family {
+    name: "weibull",
+    arguments: &["shape", "scale"],
+    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    support: Support::Positive,
+    draw: |a, rng| a[1] * draw::exponential(rng).powf(1.0 / a[0]),
+    tails: Some(|g, x, a| log_tails(g, x, [a[0], a[1]])),
+    ..Family::BLANK
+};
+
+fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
     let (log_y, log_scale, log_shape) = (g.ln(y), g.ln(scale), g.ln(shape));
     let ratio = g.sub(log_y, log_scale);
     let u = g.mul(shape, ratio);
@@ -47,7 +57,7 @@ fn moments(g: &mut Graph, inverse: Node, scale: Node) -> (Node, Node) {
 }
 
 /// `(ln F(x), ln(1 - F(x)))`
-pub fn log_tails(g: &mut Graph, x: Node, [shape, scale]: [Node; 2]) -> (Node, Node) {
+fn log_tails(g: &mut Graph, x: Node, [shape, scale]: [Node; 2]) -> (Node, Node) {
     let (log_x, log_scale) = (g.ln(x), g.ln(scale));
     let ratio = g.sub(log_x, log_scale);
     let u = g.mul(shape, ratio);

@@ -15,8 +15,9 @@ use super::posterior::{population, Batches, Gaussian, Posterior};
 use std::sync::OnceLock;
 
 use crate::distributions::LN_SQRT_2PI;
+use crate::error::Result;
 use crate::ir::vmath::pnorm;
-use crate::problem::{Means, Prior};
+use crate::problem::Prior;
 
 /// Rounds in which mixtures are fitted.
 const ROUNDS: usize = 5;
@@ -72,27 +73,24 @@ pub struct Ground<'a> {
     pub sampling: Sampling<'a>,
     /// The population distribution of every batch.
     pub population: Posterior,
-    /// What the density of given effects is computed from, where there are any: it counts in the likelihood of its batch.
-    given: Option<(Vec<Prior>, Vec<Means>)>,
+    priors: Vec<Prior>,
     /// The conditional distributions of every batch in each class of the subjects, as their modes say, once they are asked
     /// for.
     classes: OnceLock<Vec<Posterior>>,
 }
 
 impl<'a> Ground<'a> {
-    pub fn new(sampling: Sampling<'a>, priors: &[Prior]) -> Self {
+    /// # Errors
+    /// A population distribution that does not exist.
+    pub fn new(sampling: Sampling<'a>) -> Result<Self> {
         let Sampling { joint, theta, .. } = sampling;
-        let parts = joint.parts.iter();
-        let means: Vec<Means> = parts
-            .map(|part| Means::new(part, &part.layout(1), theta))
-            .collect();
-        Self {
+        let priors = joint.priors(theta)?;
+        Ok(Self {
             sampling,
-            population: population(&Batches::new(joint), &means, priors),
-            given: (joint.parts.iter().any(|part| part.held.is_some()))
-                .then(|| (priors.to_vec(), means)),
+            population: population(&Batches::new(joint), &joint.means(theta), &priors),
+            priors,
             classes: OnceLock::new(),
-        }
+        })
     }
 
     /// The conditional distributions of a batch in the classes, seen from the population.
@@ -138,7 +136,12 @@ impl<'a> Ground<'a> {
         members: &[usize],
         draw: impl Fn(usize) -> (Vec<f64>, Vec<f64>) + Sync,
     ) -> Vec<Sample> {
-        let Sampling { joint, workers, .. } = self.sampling;
+        let Sampling {
+            joint,
+            theta,
+            workers,
+            ..
+        } = self.sampling;
         let place = |_: &mut (), i: usize| {
             let (z, log_q) = draw(i);
             let home = &self.population[members[i]];
@@ -157,12 +160,12 @@ impl<'a> Ground<'a> {
         let mut found = workers.map_range(members.len(), || (), place);
         let copies = found.first().map_or(0, |s| s.log_q.len());
         let layouts = layouts_of(joint, members, copies);
-        let mut cloud = Cloud::of(joint, &layouts, members);
-        cloud.prepare(self.sampling.theta);
+        let mut cloud = Cloud::at((joint, &layouts), members, theta, self.priors.clone());
         let all: Vec<&[f64]> = found.iter().map(|s| s.phi.as_slice()).collect();
         cloud.set(&all.concat());
-        if let Some((priors, means)) = &self.given {
-            let log_prior = cloud.log_prior(priors, means);
+        // The density of given effects counts in the likelihood of their batch.
+        if joint.parts.iter().any(|part| part.held.is_some()) {
+            let log_prior = cloud.log_prior();
             let each = found.iter_mut().zip(log_prior.chunks(copies.max(1)));
             for ((sample, own), b) in each.zip(members) {
                 let volume = self.population[*b].log_det();

@@ -3,14 +3,13 @@
 use super::cloud::{layouts_of, Cloud, Slopes};
 use super::importance::Drawn;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Prior};
+use crate::problem::Joint;
 
 /// What is asked.
 pub struct Question<'a> {
     pub joint: &'a Joint,
     /// The coordinates of the scores.
     pub free: Vec<usize>,
-    pub priors: Vec<Prior>,
     /// Whether slopes are asked for beside the log-likelihood.
     pub slopes: bool,
     pub workers: &'a Workers,
@@ -27,19 +26,17 @@ pub struct Answer {
 
 impl Question<'_> {
     pub fn ask(&self, cloud: &mut Cloud) -> Answer {
-        let means = cloud.means();
-        let population = (&self.priors[..], &means[..]);
         if !self.slopes {
             let log_lik = cloud.log_lik(self.workers);
             return Answer {
-                scores: cloud.draw_scores(&self.free, population, self.workers),
+                scores: cloud.draw_scores(&self.free, self.workers),
                 slopes: Slopes {
                     log_lik,
                     gradient: Vec::new(),
                 },
             };
         }
-        let (scores, mut slopes) = cloud.scores_and_slopes(&self.free, population, self.workers);
+        let (scores, mut slopes) = cloud.scores_and_slopes(&self.free, self.workers);
         // Where only the equations of derivatives were not solved there is a density all the same.
         if !slopes.log_lik.iter().all(|x| x.is_finite()) {
             slopes.log_lik = cloud.log_lik(self.workers);
@@ -54,8 +51,7 @@ impl Question<'_> {
         }
         let numbers: Vec<usize> = members.iter().map(|i| drawn.members[*i]).collect();
         let layouts = layouts_of(self.joint, &numbers, cloud.copies);
-        let mut few = Cloud::of(self.joint, &layouts, &numbers);
-        few.prepare(cloud.theta());
+        let mut few = cloud.beside((self.joint, &layouts), &numbers);
         let own = |i: &usize| cloud.effects(*i);
         let draws: Vec<&[f64]> = members.iter().map(|i| &drawn.draws[own(i)]).collect();
         few.set(&draws.concat());

@@ -1,35 +1,18 @@
 //! Keep, of two searches for conditional modes, the higher end of every lane.
 
-use super::modes::{Conditional, Modes};
-use crate::ir::vmath::Isa;
+use super::modes::Modes;
 use crate::parallel::Workers;
-use crate::problem::{Means, Values};
+use crate::problem::Evaluator;
 
 /// Log density by which another mode must be higher.
 const HIGHER: f64 = 0.1;
 
 impl Modes {
     /// Take over the lanes in which `other` ended higher.
-    pub fn take_better(&mut self, other: &Self, target: &Conditional, workers: &Workers) {
-        let Conditional {
-            problem,
-            layout,
-            theta,
-            prior,
-            ..
-        } = *target;
-        let mut program = Values::new(problem, layout, &problem.programs.likelihood);
-        program.set_known(target.known.clone());
-        program.prepare(theta);
-        let (means, isa) = (Means::new(problem, layout, theta), Isa::detect());
+    pub fn take_better(&mut self, other: &Self, target: &Evaluator, workers: &Workers) {
         let values = |modes: &Self| {
             workers.map_range(modes.phi.len(), Vec::new, |work, b| {
-                let mut value = program.log_lik(b, &modes.phi[b], work);
-                let prior = prior.log_density(isa, &modes.phi[b], &means.columns(layout, b));
-                for (value, prior) in value.0.iter_mut().zip(prior.0) {
-                    *value += prior;
-                }
-                value
+                target.log_density(b, &modes.phi[b], work)
             })
         };
         let (mine, theirs) = (values(self), values(other));

@@ -4,18 +4,14 @@
 //! one for each. So `log L_i = ln sum_k L_ik` is integrated class by class, `L_ik` with the probability of the class in
 //! it, and `L_ik / L_i` is the probability of the class given all outcomes of the subject.
 
-use std::sync::Arc;
-
 use super::climb::{Climber, End, Starts};
-use super::density::Density;
 use super::ebe::{one_grouping, EbeOptions, EbeSearch};
-use super::modes::Conditional;
 use super::posterior::Posterior;
 use super::proposal::around;
 use super::quadrature::quadrature_by;
 use crate::error::Result;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Points, Prior, Problem, Scratch};
+use crate::problem::{Evaluator, Joint, Means, Points, Problem};
 
 /// `ln sum exp`; minus infinity of none.
 pub fn log_sum(logs: &[f64]) -> f64 {
@@ -73,20 +69,12 @@ pub fn in_likely_classes(
 
 /// Log density of the outcomes and the effects of every subject at `phi`.
 fn log_densities(problem: &Problem, theta: &[f64], phi: &[f64]) -> Result<Vec<f64>> {
-    let (layout, prior) = (problem.layout(1), Prior::new(problem, theta)?);
-    let target = Conditional {
-        problem,
-        layout: &layout,
-        theta,
-        prior: &prior,
-        known: Arc::default(),
-    };
-    let density = Density::new(&target);
-    let mut scratch = Scratch::default();
+    let layout = problem.layout(1);
+    let target = Evaluator::new(problem, &layout, theta)?;
+    let mut work = Vec::new();
     let mut out = vec![f64::NEG_INFINITY; problem.n_subjects()];
-    for (b, block) in layout.blocks.iter().enumerate() {
-        let columns = layout.columns(b, phi, problem.n_phi());
-        let value = density.value(b, &columns, &mut scratch);
+    for ((b, block), phi) in layout.blocks.iter().enumerate().zip(target.columns(phi)) {
+        let value = target.log_density(b, &phi, &mut work);
         for (l, lane) in block.lanes.iter().enumerate() {
             out[lane.subject as usize] = value.0[l];
         }

@@ -3,17 +3,14 @@
 //! Newton's iteration takes all starts in lanes. The optimizers of the M-step take them one by one; each lane of a block
 //! is computed all the same, so they cost about 64 times as much.
 
-use std::sync::Arc;
-
-use super::density::{put_held, Density};
 use super::ebe::{EbeOptimizer, EbeOptions};
-use super::modes::{Conditional, ModeOptions, Modes};
+use super::modes::{ModeOptions, Modes};
 use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
 use crate::optimizer::{maximize, Derivative, Objective, OptimizerOptions, Space};
 use crate::parallel::Workers;
-use crate::problem::{Prior, Problem, Scratch};
+use crate::problem::{Evaluator, Prior, Problem, Scratch};
 
 /// As many starts for each of some levels.
 #[derive(Debug, Clone)]
@@ -105,14 +102,9 @@ impl<'a> Climber<'a> {
         }
     }
 
-    fn target<'b>(&'b self, layout: &'b Layout) -> Conditional<'b> {
-        Conditional {
-            problem: self.problem,
-            layout,
-            theta: self.theta,
-            prior: self.prior,
-            known: Arc::default(),
-        }
+    /// The density that is climbed.
+    pub fn target<'b>(&'b self, layout: &'b Layout) -> Evaluator<'b> {
+        Evaluator::of((self.problem, layout), self.theta, self.prior.clone())
     }
 
     fn newton(&self, starts: &Starts, options: ModeOptions) -> Vec<End> {
@@ -122,19 +114,18 @@ impl<'a> Climber<'a> {
         let columns: Vec<Vec<Column>> = (0..layout.blocks.len())
             .map(|b| starts.columns(&layout, b, d))
             .collect();
-        let modes = Modes::find_by(self.workers, &target, Some(&columns), options);
+        let modes = Modes::find(&target, Some(&columns), options, self.workers);
         self.ends(&target, starts, &modes)
     }
 
     /// Log density and slope where the climbs ended.
-    fn ends(&self, target: &Conditional, starts: &Starts, modes: &Modes) -> Vec<End> {
-        let density = Density::new(target);
+    fn ends(&self, target: &Evaluator, starts: &Starts, modes: &Modes) -> Vec<End> {
         let mut scratch = Scratch::default();
         let mut gradient = vec![Column::ZERO; self.problem.n_phi()];
         let mut ends = vec![None; starts.levels.len() * starts.copies];
         for (b, block) in target.layout.blocks.iter().enumerate() {
             let phi = &modes.phi[b];
-            let value = density.gradient(b, phi, &mut gradient, &mut scratch);
+            let value = target.gradient(b, phi, &mut gradient, &mut scratch);
             for (l, lane) in block.lanes.iter().enumerate() {
                 let slopes = gradient.iter().enumerate().map(|(k, slope)| {
                     let precision = ROUNDING.max(self.problem.solution_error());
@@ -162,7 +153,6 @@ impl<'a> Climber<'a> {
     fn optimize(&self, starts: &Starts, tol: f64) -> Vec<End> {
         let layout = self.problem.layout_of(&starts.levels, starts.copies);
         let target = self.target(&layout);
-        let density = Density::new(&target);
         let d = self.problem.n_phi();
         let sds: Vec<f64> = (0..d)
             .map(|k| self.prior.omega[(k, k)].sqrt().max(1e-8))
@@ -172,15 +162,13 @@ impl<'a> Climber<'a> {
         for (b, block) in layout.blocks.iter().enumerate() {
             let mut columns = starts.columns(&layout, b, d);
             let held = self.problem.held_columns(&layout, b);
-            if let Some(held) = &held {
-                put_held(held, &mut columns);
-            }
+            target.put_held(b, &mut columns);
             for (l, lane) in block.lanes.iter().enumerate() {
                 let free: Vec<usize> = (0..d)
                     .filter(|k| held.as_ref().is_none_or(|held| held[*k].0[l].is_nan()))
                     .collect();
                 let mut one = OneLane {
-                    density: &density,
+                    target: &target,
                     b,
                     l,
                     columns: columns.clone(),
@@ -263,7 +251,7 @@ fn largest(a: f64, b: f64) -> f64 {
 
 /// The density of one lane as a function of its free coordinates.
 struct OneLane<'a> {
-    density: &'a Density<'a>,
+    target: &'a Evaluator<'a>,
     b: usize,
     l: usize,
     columns: Vec<Column>,
@@ -307,7 +295,7 @@ impl OneLane<'_> {
     fn slopes(&mut self) -> (f64, Vec<f64>) {
         let mut gradient = vec![Column::ZERO; self.columns.len()];
         let value = self
-            .density
+            .target
             .gradient(self.b, &self.columns, &mut gradient, &mut self.scratch);
         (
             value.0[self.l],
@@ -319,9 +307,8 @@ impl OneLane<'_> {
 impl Objective for OneLane<'_> {
     fn value(&mut self, x: &[f64]) -> f64 {
         self.put(x);
-        self.density
-            .value(self.b, &self.columns, &mut self.scratch)
-            .0[self.l]
+        let work = &mut self.scratch.work;
+        self.target.log_density(self.b, &self.columns, work).0[self.l]
     }
 
     fn gradient(&mut self, x: &[f64]) -> Option<Vec<f64>> {

@@ -7,8 +7,8 @@ use super::cloud::{Levels, Weighted};
 use super::posterior::Batches;
 use crate::data::Layout;
 use crate::error::Result;
-use crate::mstep::{MStep, Scores, Statistics};
-use crate::problem::{Joint, MeanProgram, Prior, Problem, Route};
+use crate::mstep::{total_score, Population};
+use crate::problem::{Joint, Route};
 
 /// Step of the central differences, in changes that move the log density of a batch by about one.
 const STEP: f64 = 1e-4;
@@ -46,16 +46,35 @@ pub fn complete(
 ) -> Result<DMatrix<f64>> {
     let p = free.len();
     let mut columns = DMatrix::zeros(p, p);
-    let mut population = Population::new(joint, free, moments);
+    let batches = Batches::new(joint);
+    let levels = Levels {
+        joint,
+        batches: &batches,
+        moments,
+    };
+    let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(1)).collect();
+    let mut groups = Vec::new();
+    for (part, layout) in joint.parts.iter().zip(&layouts) {
+        let mut group = Population::new(part, layout, theta)?;
+        levels.fill(part.group, &mut group.statistics);
+        groups.push(group);
+    }
+    // The score of the Gaussian distribution of the effects, as far as it is in no program.
+    let mut score = |theta: &[f64]| -> Result<Vec<f64>> {
+        for group in &mut groups {
+            group.at.set_theta(theta)?;
+        }
+        Ok(total_score(groups.iter().map(Population::seen), free, &[]))
+    };
     for (b, k) in free.iter().enumerate() {
         let step = joint.theta.step(*k, theta[*k], squares[b], STEP);
         let mut moved = theta.to_vec();
         moved[*k] += step;
-        let mut difference = population.score(&moved)?;
+        let up = score(&moved)?;
         moved[*k] -= 2.0 * step;
-        add(&mut difference, population.score(&moved)?, -1.0);
-        for (a, entry) in difference.into_iter().enumerate() {
-            columns[(a, b)] = -entry / (2.0 * step);
+        let down = score(&moved)?;
+        for (a, (up, down)) in up.iter().zip(down).enumerate() {
+            columns[(a, b)] = (down - up) / (2.0 * step);
         }
     }
     for residual in &joint.main().form.residuals {
@@ -68,53 +87,4 @@ pub fn complete(
         }
     }
     Ok((&columns + columns.transpose()) * 0.5)
-}
-
-/// The score of the Gaussian distribution of the effects, as far as it is in no program, at given moments.
-struct Population<'a> {
-    free: &'a [usize],
-    parts: Vec<(&'a Problem, MStep<'a>, Statistics)>,
-    layouts: Vec<Layout>,
-}
-
-impl<'a> Population<'a> {
-    fn new(joint: &'a Joint, free: &'a [usize], moments: &[Weighted]) -> Self {
-        let batches = Batches::new(joint);
-        let levels = Levels {
-            joint,
-            batches: &batches,
-            moments,
-        };
-        let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(1)).collect();
-        let each = joint.parts.iter().zip(&layouts);
-        let parts = each.map(|(part, layout)| {
-            let means = MeanProgram::new(part, layout).at(&part.theta.start);
-            let mut statistics = Statistics::new(&means);
-            levels.fill(part.group, &mut statistics);
-            (part, MStep::new(part), statistics)
-        });
-        Self {
-            free,
-            parts: parts.collect(),
-            layouts,
-        }
-    }
-
-    fn score(&mut self, theta: &[f64]) -> Result<Vec<f64>> {
-        let mut total = vec![0.0; self.free.len()];
-        for ((part, mstep, statistics), layout) in self.parts.iter().zip(&self.layouts) {
-            let prior = Prior::new(part, theta)?;
-            let means = MeanProgram::new(part, layout).at(theta);
-            let scores = Scores::new(part, self.free, &prior, None, theta);
-            let own = scores.total(&mstep.linear, statistics, &means, &[]);
-            add(&mut total, own, 1.0);
-        }
-        Ok(total)
-    }
-}
-
-fn add(total: &mut [f64], own: Vec<f64>, factor: f64) {
-    for (total, own) in total.iter_mut().zip(own) {
-        *total += factor * own;
-    }
 }

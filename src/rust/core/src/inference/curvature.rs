@@ -2,7 +2,7 @@
 
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
-use crate::problem::{Derivatives, Prior, Scratch};
+use crate::problem::{Evaluator, Scratch};
 
 /// Which second derivative of the log-likelihood is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +18,15 @@ pub enum Curvature {
 /// Returns the lower triangle by rows, one column an element.
 pub fn posterior_precision(
     kind: Curvature,
-    derivatives: &Derivatives,
+    target: &Evaluator,
     b: usize,
     phi: &[Column],
-    prior: &Prior,
     scratch: &mut Scratch,
 ) -> Vec<Column> {
+    let prior = target.prior();
     let mut elements = match kind {
-        Curvature::Expected => derivatives.information(b, phi, scratch).elements,
-        Curvature::Observed => observed(derivatives, b, phi, prior, scratch),
+        Curvature::Expected => target.by_phi().information(b, phi, scratch).elements,
+        Curvature::Observed => observed(target, b, phi, scratch),
     };
     for i in 0..prior.dim() {
         for j in 0..=i {
@@ -40,19 +40,13 @@ pub fn posterior_precision(
 }
 
 /// Minus the Hessian of the log-likelihood; the step is a fraction of the prior's standard deviation.
-fn observed(
-    derivatives: &Derivatives,
-    b: usize,
-    phi: &[Column],
-    prior: &Prior,
-    scratch: &mut Scratch,
-) -> Vec<Column> {
-    let d = phi.len();
+fn observed(target: &Evaluator, b: usize, phi: &[Column], scratch: &mut Scratch) -> Vec<Column> {
+    let (d, derivatives) = (phi.len(), target.by_phi());
     let mut full = vec![Column::ZERO; d * d];
     let mut moved = phi.to_vec();
     let (mut up, mut down) = (vec![Column::ZERO; d], vec![Column::ZERO; d]);
     for k in 0..d {
-        let step = 1e-4 * prior.omega[(k, k)].sqrt().clamp(1e-3, 1.0);
+        let step = target.prior().step(k);
         shift(&mut moved[k], &phi[k], step);
         derivatives.gradient_phi(b, &moved, &mut up, scratch);
         shift(&mut moved[k], &phi[k], -step);

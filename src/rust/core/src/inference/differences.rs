@@ -15,14 +15,14 @@ use nalgebra::DMatrix;
 use super::cloud::{layouts_of, Cloud};
 use super::complete::open_coordinates;
 use super::importance::{Drawn, Sampling, REPLICATES};
-use super::information::{priors, Information, Observed};
+use super::information::{Information, Observed};
 use super::kept::{beside_states, Kept};
 use super::posterior::Posterior;
 use super::steady::{scored, steady, Drift};
 use super::stored_draws::StoredDraws;
 use super::strata::{parts, Classes};
 use crate::error::Result;
-use crate::problem::{Joint, Means, Prior};
+use crate::problem::Joint;
 
 /// Step of the differences in standard errors: exact programs, and differential equations that were solved.
 const STEP: f64 = 5e-3;
@@ -129,8 +129,7 @@ impl<'a> Differences<'a> {
             for own in draws.iter() {
                 let own = own.thinned(sampling.draws);
                 let layouts = layouts_of(self.joint, &own.members, own.copies);
-                let mut cloud = Cloud::of(self.joint, &layouts, &own.members);
-                cloud.prepare(self.theta);
+                let mut cloud = Cloud::of((self.joint, &layouts), &own.members, self.theta)?;
                 cloud.set(&own.draws);
                 self.add(sampling, &mut cloud, &own.drawn())?;
             }
@@ -147,7 +146,7 @@ impl<'a> Differences<'a> {
 
     fn add(&mut self, sampling: &Sampling, cloud: &mut Cloud, drawn: &Drawn) -> Result<()> {
         let classes = Classes::of(sampling.joint, drawn.members, cloud.copies);
-        let mut own = classes.clouds(sampling.theta, drawn);
+        let mut own = classes.clouds(cloud, drawn);
         let parts = parts(cloud, &mut own, drawn, sampling.workers);
         if let Some(kept) = self.kept.take() {
             self.stay(&kept, sampling, cloud, drawn)?;
@@ -191,17 +190,16 @@ impl<'a> Differences<'a> {
         cloud: &mut Cloud,
         drawn: &Drawn,
     ) -> Result<()> {
-        let (priors, means) = (priors(self.joint, self.theta)?, cloud.means());
         let copies = cloud.copies;
         let layouts = layouts_of(&kept.joint, drawn.members, copies);
-        let mut cloud = Cloud::of(&kept.joint, &layouts, drawn.members);
+        let mut cloud = cloud.beside((&kept.joint, &layouts), drawn.members);
         kept.set(&mut cloud, drawn.draws, self.theta, sampling.workers);
         for k in self.still.clone() {
             for sign in [1.0, -1.0] {
                 let mut theta = self.theta.to_vec();
                 theta[self.free[k]] += sign * self.steps[k];
-                cloud.prepare(&theta);
-                let scores = cloud.draw_scores(&self.free, (&priors, &means), sampling.workers);
+                cloud.set_theta(&theta)?;
+                let scores = cloud.draw_scores(&self.free, sampling.workers);
                 self.add_means((k, sign), copies, (drawn.weights, &scores));
             }
         }
@@ -234,14 +232,11 @@ impl<'a> Differences<'a> {
         weights: &[f64],
         (sampling, drawn, class): (&Sampling, &Drawn<'s>, usize),
     ) -> Result<Stratum<'s, 'c>> {
-        let priors = priors(self.joint, self.theta)?;
-        let means = cloud.means();
-        let population = (&priors[..], &means[..]);
-        let (scores, slopes) = cloud.scores_and_slopes(&self.free, population, sampling.workers);
+        let (scores, slopes) = cloud.scores_and_slopes(&self.free, sampling.workers);
         let weights = scored(weights, &scores, (cloud.copies, self.free.len()));
         let own = drawn.members.iter().map(|b| self.drifts[class][*b].clone());
         Ok(Stratum {
-            log: with_prior(slopes.log_lik, cloud, population),
+            log: cloud.with_prior(slopes.log_lik),
             ground: Ground {
                 draws: drawn.draws,
                 weights,
@@ -261,7 +256,6 @@ impl<'a> Differences<'a> {
         let step = sign * self.steps[k];
         let mut theta = self.theta.to_vec();
         theta[self.free[k]] += step;
-        let priors = priors(self.joint, &theta)?;
         let mut found = Vec::new();
         for Stratum { cloud, ground, log } in strata.iter_mut() {
             let mut draws = ground.draws.to_vec();
@@ -276,14 +270,10 @@ impl<'a> Differences<'a> {
                 }
             }
             cloud.set(&draws);
-            cloud.prepare(&theta);
-            let means: Vec<Means> = cloud.means();
-            let population = (&priors[..], &means[..]);
-            let (mut scores, slopes) =
-                cloud.scores_and_slopes(&self.free, population, sampling.workers);
-            let at = (&draws[..], population.0, population.1);
-            steady(cloud, at, &ground.drift, &mut scores, &slopes.gradient);
-            let logs = with_prior(slopes.log_lik, cloud, population);
+            cloud.set_theta(&theta)?;
+            let (mut scores, slopes) = cloud.scores_and_slopes(&self.free, sampling.workers);
+            steady(cloud, &draws, &ground.drift, &mut scores, &slopes.gradient);
+            let logs = cloud.with_prior(slopes.log_lik);
             // A draw that moved to where no density is weighs nothing.
             let weigh = |((weight, new), old): ((&f64, f64), &f64)| {
                 let weight = weight * (new - old).exp();
@@ -386,12 +376,6 @@ fn together(
         }
     }
     (weights, scores)
-}
-
-/// Log density of data and effects at each draw, from that of the data.
-fn with_prior(log_lik: Vec<f64>, cloud: &Cloud, (priors, means): (&[Prior], &[Means])) -> Vec<f64> {
-    let each = log_lik.into_iter().zip(cloud.log_prior(priors, means));
-    each.map(|(y, prior)| y + prior).collect()
 }
 
 /// Add the weighted mean of the scores of some draws to a column.

@@ -16,7 +16,7 @@ use super::redraw::{better, mixes, Group};
 use super::weights::Weight;
 use crate::error::Result;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Prior};
+use crate::problem::Joint;
 use crate::random::{Purpose, Stream};
 
 /// Randomizations of the lattice.
@@ -103,13 +103,6 @@ pub struct Drawn<'d> {
     pub weights: &'d [f64],
 }
 
-/// How many draws of each batch, from which set of randomizations, and the population distribution.
-struct Drawing<'d> {
-    draws: usize,
-    set: usize,
-    priors: &'d [Prior],
-}
-
 impl<'a> Sampling<'a> {
     /// The same with no more draws than so many.
     pub fn with(&self, draws: usize) -> Self {
@@ -172,14 +165,9 @@ impl<'a> Sampling<'a> {
         log_lik: impl FnMut(&mut Cloud) -> Vec<f64>,
         mut visit: impl FnMut(&mut Cloud, &Drawn, &[usize]),
     ) -> Result<Importance> {
-        let priors = self.priors()?;
-        let ground = Ground::new(*self, &priors);
-        let drawing = Drawing {
-            draws: self.draws,
-            set: 0,
-            priors: &priors,
-        };
-        self.pass((posterior, members), &drawing, log_lik, |cloud, group| {
+        let ground = Ground::new(*self)?;
+        let draws = (self.draws, 0);
+        self.pass((posterior, members), draws, log_lik, |cloud, group| {
             let mut better = Vec::new();
             if !(self.trusts && self.joint.n_classes() == 0) {
                 better = group.improve(&ground, posterior);
@@ -197,17 +185,12 @@ impl<'a> Sampling<'a> {
     /// # Errors
     /// A population distribution that does not exist.
     pub fn moved(&self, posterior: &Posterior) -> Result<Posterior> {
-        let priors = self.priors()?;
-        let ground = Ground::new(*self, &priors);
+        let ground = Ground::new(*self)?;
         let mut found = posterior.clone();
-        let drawing = Drawing {
-            draws: self.draws.min(PILOT),
-            set: 1,
-            priors: &priors,
-        };
+        let draws = (self.draws.min(PILOT), 1);
         let log_lik = |cloud: &mut Cloud| cloud.log_lik(self.workers);
         let all = self.all();
-        self.pass((posterior, &all), &drawing, log_lik, |_, group| {
+        self.pass((posterior, &all), draws, log_lik, |_, group| {
             let mut lost = Vec::new();
             for (i, b) in group.members.iter().enumerate() {
                 let (phi, weights) = group.own(i);
@@ -234,21 +217,15 @@ impl<'a> Sampling<'a> {
         Ok(found)
     }
 
-    fn priors(&self) -> Result<Vec<Prior>> {
-        let parts = self.joint.parts.iter();
-        parts.map(|part| Prior::new(part, self.theta)).collect()
-    }
-
-    /// Draws around `posterior`, group by group.
+    /// So many draws of each batch around `posterior`, from a set of randomizations, group by group.
     fn pass(
         &self,
         (posterior, members): (&Posterior, &[usize]),
-        drawing: &Drawing,
+        (draws, set): (usize, usize),
         mut log_lik: impl FnMut(&mut Cloud) -> Vec<f64>,
         mut visit: impl FnMut(&mut Cloud, &mut Group),
     ) -> Result<Importance> {
         let Self { joint, theta, .. } = *self;
-        let Drawing { draws, set, priors } = *drawing;
         let lattices = self.lattices(draws, set, 0);
         let copies = draws.div_ceil(REPLICATES).max(1) * REPLICATES;
         let mut found = Importance {
@@ -264,16 +241,12 @@ impl<'a> Sampling<'a> {
             .filter(|group| !group.is_empty())
         {
             let layouts = layouts_of(joint, &members, copies);
-            let mut cloud = Cloud::of(joint, &layouts, &members);
+            let mut cloud = Cloud::of((joint, &layouts), &members, theta)?;
             let (draws, log_q) = self.draw(&lattices, &members, posterior);
-            cloud.prepare(theta);
             cloud.set(&draws);
-            let mut logs = log_lik(&mut cloud);
-            let means = cloud.means();
-            let prior = cloud.log_prior(priors, &means);
-            for ((log, prior), q) in logs.iter_mut().zip(prior).zip(log_q) {
-                *log += prior - q;
-            }
+            let logs = log_lik(&mut cloud);
+            let mut logs = cloud.with_prior(logs);
+            logs.iter_mut().zip(log_q).for_each(|(log, q)| *log -= q);
             let mut group = Group {
                 found: logs.chunks_mut(copies).map(Weight::of).collect(),
                 batches: cloud.batches.clone(),
@@ -326,7 +299,7 @@ impl<'a> Sampling<'a> {
 }
 
 /// Draws of a batch around `q`, and their log densities.
-fn place(lattices: &[LatticePoints], batch: usize, q: &Gaussian) -> (Vec<f64>, Vec<f64>) {
+pub fn place(lattices: &[LatticePoints], batch: usize, q: &Gaussian) -> (Vec<f64>, Vec<f64>) {
     let (d, log_det) = (q.dim(), q.log_det());
     let (mut draws, mut logs) = (Vec::new(), Vec::new());
     for lattice in lattices {

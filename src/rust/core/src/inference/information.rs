@@ -20,10 +20,10 @@ use super::steady::{drift, scored, steady, Drift};
 use super::stored_draws::StoredDraws;
 use super::strata::drifts_in_classes;
 use crate::error::{Error, ErrorClass, Result};
-use crate::problem::{Joint, Prior, Route};
+use crate::problem::{Joint, Route};
 
 /// Most free parameters whose information is computed.
-const MAX_PARAMETERS: usize = 500;
+pub const MOST_INFORMED: usize = 500;
 
 /// What weighted draws say of the free coordinates.
 #[derive(Debug, Clone)]
@@ -90,12 +90,12 @@ pub fn free(joint: &Joint) -> Vec<usize> {
 pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information> {
     let joint = sampling.joint;
     let free = free(joint);
-    if free.len() > MAX_PARAMETERS {
+    if free.len() > MOST_INFORMED {
         return Err(Error::new(
             ErrorClass::Option,
             "too_many_parameters",
             format!(
-                "The model has {} free parameters; standard errors are computed for at most {MAX_PARAMETERS}.",
+                "The model has {} free parameters; standard errors are computed for at most {MOST_INFORMED}.",
                 free.len()
             ),
         )
@@ -118,7 +118,6 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
     let question = Question {
         joint,
         free: found.free.clone(),
-        priors: priors(joint, sampling.theta)?,
         slopes: !found.is_closed,
         workers: sampling.workers,
     };
@@ -183,12 +182,9 @@ impl Information {
         let total = self.free.iter().copied().zip(plain.total()).collect();
         let scored = if question.slopes {
             let drifts = drift(cloud, drawn, &answer.scores, p);
-            let means = cloud.means();
-            let at = (drawn.draws, &question.priors[..], &means[..]);
             let slopes = &answer.slopes.gradient;
-            steady(cloud, at, &drifts, &mut answer.scores, slopes);
-            let about = (&self.free[..], &question.priors[..], question.workers);
-            let own = drifts_in_classes(about, cloud, drawn);
+            steady(cloud, drawn.draws, &drifts, &mut answer.scores, slopes);
+            let own = drifts_in_classes((&self.free, question.workers), cloud, drawn);
             let own = if own.is_empty() { vec![drifts] } else { own };
             self.drifts.resize_with(own.len(), Vec::new);
             for (all, own) in self.drifts.iter_mut().zip(own) {
@@ -238,9 +234,4 @@ fn without_density(joint: &Joint, batch: usize) -> Error {
     )
     .field("level", label)
     .hint("Look at its data and at what the model predicts of it at the estimates.")
-}
-
-pub fn priors(joint: &Joint, theta: &[f64]) -> Result<Vec<Prior>> {
-    let each = joint.parts.iter();
-    each.map(|part| Prior::new(part, theta)).collect()
 }

@@ -1,15 +1,13 @@
 //! Give every batch Laplace's posterior at a `theta`, or the population where there is none.
 
-use std::sync::Arc;
-
 use super::joint::{joint_modes, log_density};
-use super::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use super::modes::{step_curvature, ModeOptions, Modes};
 use super::posterior::{population, Batches, Gaussian, Posterior};
 use super::proposal::around;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::Result;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Points, Prior, Problem};
+use crate::problem::{Evaluator, Joint, Points, Prior, Problem};
 
 /// Laplace's posterior of every batch at `theta`; `first`: where modes are searched first, NaN for the mean.
 ///
@@ -22,12 +20,7 @@ pub fn posterior(
     first: Option<&Points>,
     workers: &Workers,
 ) -> Result<Posterior> {
-    let priors: Result<Vec<Prior>> =
-        (joint.parts.iter().map(|part| Prior::new(part, theta))).collect();
-    let priors = priors?;
-    let means: Vec<Means> = (joint.parts.iter())
-        .map(|part| Means::new(part, &part.layout(1), theta))
-        .collect();
+    let (priors, means) = (joint.priors(theta)?, joint.means(theta));
     let (points, found) = modes(joint, theta, &priors, first, workers)?;
     let laplace = around(joint, theta, &points)?;
     let each = laplace
@@ -93,30 +86,20 @@ fn modes(
     }
     let part: &Problem = joint.main();
     let layout = part.layout(1);
-    let target = Conditional {
-        problem: part,
-        layout: &layout,
-        theta,
-        prior: &priors[0],
-        known: Arc::default(),
-    };
+    let target = Evaluator::of((part, &layout), theta, priors[0].clone());
     let options = ModeOptions {
         max_steps: 50,
         tolerance: 1e-6,
         curvature: step_curvature(part),
     };
-    let means = Means::new(part, &layout, theta);
     let from = first.map(|first| {
-        let each = first.values[0].iter().zip(&means.values);
+        let each = first.values[0].iter().zip(&target.means().values);
         let values: Vec<f64> = each
             .map(|(x, m)| if x.is_nan() { *m } else { *x })
             .collect();
-        let blocks = 0..layout.blocks.len();
-        blocks
-            .map(|b| layout.columns(b, &values, part.n_phi()))
-            .collect::<Vec<_>>()
+        target.columns(&values)
     });
-    let modes = Modes::find_by(workers, &target, from.as_deref(), options);
+    let modes = Modes::find(&target, from.as_deref(), options, workers);
     let (values, found) = modes.by_subject(&layout);
     Ok((joint.points(vec![values]), vec![found]))
 }

@@ -238,14 +238,8 @@ impl<'a> Linearized<'a> {
     fn steps(&self) -> Vec<Vec<f64>> {
         let each = self.joint.parts.iter().map(|part| {
             let prior = Prior::new(part, self.theta);
-            let sd = |k: usize| {
-                prior
-                    .as_ref()
-                    .map_or(1.0, |prior| prior.omega[(k, k)].sqrt())
-            };
-            (0..part.n_phi())
-                .map(|k| 1e-4 * sd(k).clamp(1e-3, 1.0))
-                .collect()
+            let step = |k: usize| prior.as_ref().map_or(1e-4, |prior| prior.step(k));
+            (0..part.n_phi()).map(step).collect()
         });
         each.collect()
     }
@@ -305,7 +299,7 @@ fn cells(joint: &Joint) -> Vec<Vec<Cell>> {
             if observed.is_nan() {
                 continue;
             }
-            let logarithm = what.family == "lognormal";
+            let logarithm = what.family.is_lognormal();
             let y = if logarithm { observed.ln() } else { observed };
             cells[joint.batches[0][*level]].push(Cell {
                 row,
@@ -325,7 +319,7 @@ fn refuse(joint: &Joint) -> Result<()> {
     let model = joint.model();
     for outcome in &model.outcomes {
         let name = &model.columns[outcome.column as usize].name;
-        let normal = matches!(outcome.family.as_str(), "normal" | "lognormal");
+        let normal = outcome.family.is_gaussian();
         if !normal || outcome.chain.is_some() {
             return error(format!(
                 "A linearized model needs normal outcomes: `{name}` is {}.",
@@ -344,9 +338,9 @@ fn refuse(joint: &Joint) -> Result<()> {
         }
     }
     for block in &model.blocks {
-        let law = block.law.as_ref().map(|law| law.family.as_str());
+        let law = block.law.as_ref().map(|law| law.family);
         let name = &model.effects[block.first].name;
-        if !matches!(law, None | Some("normal" | "lognormal")) {
+        if law.is_some_and(|family| !family.is_gaussian()) {
             return error(format!(
                 "A linearized model needs random effects that are normal on some scale: `{name}` is not."
             ));

@@ -18,11 +18,9 @@ impl Population {
     /// A distribution that does not exist.
     pub fn new(joint: &Joint, theta: &[f64]) -> Result<Self> {
         let parts = joint.parts.iter();
-        let priors: Result<Vec<Prior>> = parts.clone().map(|p| Prior::new(p, theta)).collect();
-        let means = |part: &Problem| Means::new(part, &part.full_layout(), theta);
         Ok(Self {
-            means: parts.clone().map(means).collect(),
-            priors: priors?,
+            means: joint.means(theta),
+            priors: joint.priors(theta)?,
             by_level: parts.map(|part| of_levels(part, theta)).collect(),
         })
     }

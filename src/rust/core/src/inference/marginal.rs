@@ -96,9 +96,11 @@ impl Marginal {
 const TOLERANCE: f64 = 1e-4;
 const TOLERANCE_OF_ALL: f64 = 0.005;
 
-/// Most points of a rule a subject; points of all rules a subject, on average; points in all.
+/// Most points of a rule a subject; points of all rules a subject, on average; rows at points in all, some seconds, and
+/// points where rows are many.
 const MOST_POINTS: usize = 30_000;
 const POINTS: usize = 20_000;
+const ROWS_IN_ALL: usize = 600_000_000;
 const POINTS_IN_ALL: usize = 10_000_000;
 
 /// The same where every point asks for the solution of differential equations.
@@ -228,16 +230,19 @@ impl<'a> Wanted<'a> {
     }
 
     fn effort(&self) -> Effort {
-        let n = self.joint.main().n_subjects().max(1);
-        let (most_points, points) = if self.is_dynamic() {
-            (MOST_SOLUTIONS, SOLUTIONS)
+        let problem = self.joint.main();
+        let n = problem.n_subjects().max(1);
+        let (most_points, points, all) = if self.is_dynamic() {
+            (MOST_SOLUTIONS, SOLUTIONS, POINTS_IN_ALL)
         } else {
-            (MOST_POINTS, POINTS)
+            let rows = problem.records.n_rows().max(1);
+            let all = (ROWS_IN_ALL / rows.div_ceil(n)).max(POINTS_IN_ALL);
+            (MOST_POINTS, POINTS, all)
         };
         Effort {
             tolerance: TOLERANCE.max(TOLERANCE_OF_ALL / n as f64),
             most_points,
-            budget: POINTS_IN_ALL.min(points * n),
+            budget: all.min(points * n),
         }
     }
 
@@ -252,7 +257,7 @@ impl<'a> Wanted<'a> {
         };
         let effort = self.effort();
         let mut refined = refine(&integrand, Some(&self.modes.values[0]), effort)?;
-        let mut missed = self.missed(&refined, &prior);
+        let mut missed = self.missed(&refined)?;
         if refined.places.dim == 1 {
             let members: Vec<usize> = (0..missed.len()).filter(|i| missed[*i]).collect();
             refined.sweep(&integrand, &members, effort.tolerance);
@@ -316,12 +321,12 @@ impl<'a> Wanted<'a> {
     }
 
     /// Subjects with mass outside their last rule.
-    fn missed(&self, refined: &Refined, prior: &Prior) -> Vec<bool> {
+    fn missed(&self, refined: &Refined) -> Result<Vec<bool>> {
         let mut missed = vec![false; refined.values.len()];
         if refined.places.dim == 0 || refined.places.dim > MOST_EFFECTS {
-            return missed;
+            return Ok(missed);
         }
-        let ground = Ground::new(self.sampling(DRAWS), std::slice::from_ref(prior));
+        let ground = Ground::new(self.sampling(DRAWS))?;
         let mut subject = vec![0; self.joint.n_batches];
         for (i, b) in self.joint.batches[0].iter().enumerate() {
             subject[*b] = i;
@@ -329,7 +334,7 @@ impl<'a> Wanted<'a> {
         let unknown = |b: &usize| !self.is_known(*b, refined.values[subject[*b]]);
         let members: Vec<usize> = (0..subject.len()).filter(unknown).collect();
         if members.is_empty() {
-            return missed;
+            return Ok(missed);
         }
         let values: Vec<f64> = members
             .iter()
@@ -343,7 +348,7 @@ impl<'a> Wanted<'a> {
         for (b, mass) in members.iter().zip(&mass) {
             missed[subject[*b]] = *mass > OUTSIDE;
         }
-        missed
+        Ok(missed)
     }
 
     /// Whether draws that can be relied on say the same of a term.

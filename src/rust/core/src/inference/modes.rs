@@ -11,9 +11,8 @@ use crate::ir::symmetric::{at, cholesky, solve_lower, solve_upper};
 use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
-use crate::problem::{Derivatives, Known, Means, Prior, Problem, Scratch, Values};
+use crate::problem::{Evaluator, Problem, Scratch};
 
 /// Steps after which Gauss-Newton gives way to Newton: with large residuals, or a residual error that depends on
 /// `phi`, the expected curvature may be less than half the observed one, and steps overshoot forever.
@@ -54,23 +53,9 @@ impl ModeOptions {
     }
 }
 
-/// The conditional distribution of the effects of one grouping.
-#[derive(Clone)]
-pub struct Conditional<'a> {
-    pub problem: &'a Problem,
-    pub layout: &'a Layout,
-    pub theta: &'a [f64],
-    pub prior: &'a Prior,
-    /// Effects of the other groupings.
-    pub known: Arc<Vec<Known>>,
-}
-
 /// The iteration of one block.
-struct Search<'a> {
-    derivatives: &'a Derivatives<'a>,
-    values: &'a Values<'a>,
-    prior: &'a Prior,
-    mean: &'a [Column],
+struct Search<'s, 'a> {
+    target: &'s Evaluator<'a>,
     b: usize,
     isa: Isa,
     /// Curvature of the first steps.
@@ -102,70 +87,25 @@ impl Drowned {
 }
 
 impl Modes {
-    /// Modes of a model with one grouping at `theta`; see [`Modes::find_given`].
-    pub fn find(
-        problem: &Problem,
-        layout: &Layout,
-        theta: &[f64],
-        prior: &Prior,
-        start: Option<&[Vec<Column>]>,
-        options: ModeOptions,
-    ) -> Self {
-        let target = Conditional {
-            problem,
-            layout,
-            theta,
-            prior,
-            known: Arc::default(),
-        };
-        Self::find_given(&target, start, options)
-    }
-
-    /// Modes given the other groupings, on one thread; see [`Modes::find_by`].
-    pub fn find_given(
-        target: &Conditional,
-        start: Option<&[Vec<Column>]>,
-        options: ModeOptions,
-    ) -> Self {
-        Self::find_by(&Workers::single(), target, start, options)
-    }
-
     /// Modes given the other groupings, in parallel over blocks. `start`: a first value of `phi` for each block, else
     /// the means.
-    pub fn find_by(
-        workers: &Workers,
-        target: &Conditional,
+    pub fn find(
+        target: &Evaluator,
         start: Option<&[Vec<Column>]>,
         options: ModeOptions,
+        workers: &Workers,
     ) -> Self {
-        let Conditional {
-            problem,
-            layout,
-            theta,
-            prior,
-            ..
-        } = *target;
-        let mut derivatives = Derivatives::new(problem, layout, &problem.programs.phi);
-        derivatives.set_known(target.known.clone());
-        derivatives.prepare(theta);
-        let mut values = Values::new(problem, layout, &problem.programs.likelihood);
-        values.set_known(target.known.clone());
-        values.prepare(theta);
-        let means = Means::new(problem, layout, theta);
+        let (problem, layout) = (target.problem, target.layout);
         let found = workers.map_range(layout.blocks.len(), Scratch::default, |scratch, b| {
-            let mean = means.columns(layout, b);
             let search = Search {
-                derivatives: &derivatives,
-                values: &values,
-                prior,
-                mean: &mean,
+                target,
                 b,
                 isa: Isa::detect(),
                 curvature: step_curvature(problem),
                 held: problem.held_columns(layout, b),
                 error: problem.solution_error(),
             };
-            let start = start.map_or_else(|| mean.clone(), |start| start[b].clone());
+            let start = start.map_or_else(|| target.mean(b).to_vec(), |start| start[b].clone());
             search.find(start, options, scratch)
         });
         let mut modes = Self {
@@ -213,7 +153,7 @@ pub fn step_curvature(problem: &Problem) -> Curvature {
     }
 }
 
-impl Search<'_> {
+impl Search<'_, '_> {
     /// Modes of the block, the factor of their precision, and where they were found.
     fn find(
         &self,
@@ -221,18 +161,10 @@ impl Search<'_> {
         options: ModeOptions,
         scratch: &mut Scratch,
     ) -> (Vec<Column>, Vec<Column>, Column) {
-        self.put_held(&mut phi);
+        self.target.put_held(self.b, &mut phi);
         let converged = self.run(&mut phi, options, scratch);
-        let mut factor = posterior_precision(
-            options.curvature,
-            self.derivatives,
-            self.b,
-            &phi,
-            self.prior,
-            scratch,
-        );
-        let d = self.prior.dim();
-        cholesky(self.isa, &mut factor, d, &mut Column::ZERO.clone());
+        let mut factor = posterior_precision(options.curvature, self.target, self.b, &phi, scratch);
+        cholesky(self.isa, &mut factor, phi.len(), &mut Column::ZERO.clone());
         (phi, factor, converged)
     }
 
@@ -279,16 +211,9 @@ impl Search<'_> {
         scratch: &mut Scratch,
     ) -> (Column, Vec<Column>, Vec<Column>) {
         let mut gradient = vec![Column::ZERO; phi.len()];
-        let here = self.objective(phi, &mut gradient, scratch);
-        let mut factor = posterior_precision(
-            curvature,
-            self.derivatives,
-            self.b,
-            phi,
-            self.prior,
-            scratch,
-        );
-        self.isolate_held(&mut factor, &mut gradient);
+        let here = self.target.gradient(self.b, phi, &mut gradient, scratch);
+        let mut factor = posterior_precision(curvature, self.target, self.b, phi, scratch);
+        self.isolate_held(&mut factor);
         cholesky(self.isa, &mut factor, phi.len(), &mut Column::ZERO.clone());
         let mut step = gradient.clone();
         solve_lower(self.isa, &factor, &mut step);
@@ -296,56 +221,16 @@ impl Search<'_> {
         (here, gradient, step)
     }
 
-    fn put_held(&self, phi: &mut [Column]) {
-        for (to, from) in phi.iter_mut().zip(self.held.iter().flatten()) {
-            for l in 0..LANES {
-                to.0[l] = if from.0[l].is_nan() {
-                    to.0[l]
-                } else {
-                    from.0[l]
-                };
-            }
-        }
-    }
-
-    /// Cut held coordinates off from the others: a unit row of the precision, no slope.
-    fn isolate_held(&self, precision: &mut [Column], gradient: &mut [Column]) {
+    /// Cut held coordinates off from the others: a unit row of the precision.
+    fn isolate_held(&self, precision: &mut [Column]) {
+        let d = self.target.problem.n_phi();
         for (k, values) in self.held.iter().flatten().enumerate() {
             for l in (0..LANES).filter(|l| !values.0[*l].is_nan()) {
-                gradient[k].0[l] = 0.0;
-                for j in 0..gradient.len() {
+                for j in 0..d {
                     precision[at(k.max(j), k.min(j))].0[l] = f64::from(u8::from(j == k));
                 }
             }
         }
-    }
-
-    /// Log density of each lane and its gradient.
-    fn objective(&self, phi: &[Column], gradient: &mut [Column], scratch: &mut Scratch) -> Column {
-        let mut value = self
-            .derivatives
-            .gradient_phi(self.b, phi, gradient, scratch);
-        let prior = self.prior.log_density(self.isa, phi, self.mean);
-        for l in 0..LANES {
-            value.0[l] += prior.0[l];
-            for i in 0..phi.len() {
-                let pull: f64 = (0..phi.len())
-                    .map(|j| self.prior.precision[(i, j)] * (phi[j].0[l] - self.mean[j].0[l]))
-                    .sum();
-                gradient[i].0[l] -= pull;
-            }
-        }
-        value
-    }
-
-    /// Log density of each lane.
-    fn value(&self, phi: &[Column], scratch: &mut Scratch) -> Column {
-        let mut value = self.values.log_lik(self.b, phi, &mut scratch.work);
-        let prior = self.prior.log_density(self.isa, phi, self.mean);
-        for l in 0..LANES {
-            value.0[l] += prior.0[l];
-        }
-        value
     }
 
     /// Move every lane that is not stuck along its step, halved until the objective does not fall; a lane from which no
@@ -365,7 +250,7 @@ impl Search<'_> {
                     column.0[l] = origin[k].0[l] + fraction.0[l] * step[k].0[l];
                 }
             }
-            let there = self.value(phi, scratch);
+            let there = self.target.log_density(self.b, phi, &mut scratch.work);
             let mut done = true;
             for l in (0..LANES).filter(|l| !stuck[*l]) {
                 let slack = self.error.max(1e-12) * here.0[l].abs().max(1.0);

@@ -8,16 +8,13 @@
 //! Random numbers are addressed by level, start and round: what one level finds does not depend on the others.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::climb::{Climber, End, Starts};
-use super::density::{put_held, Density};
 use super::ebe::Sampling;
-use super::modes::Conditional;
 use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::{qnorm, Isa};
-use crate::problem::{Means, Scratch};
+use crate::problem::Means;
 use crate::random::{LaneIds, Purpose, Stream};
 
 /// Numbers of starts, rounds, and the slope that ends them.
@@ -196,28 +193,13 @@ impl Search<'_> {
 
     /// Log density at starts on their layout, in their order.
     fn values(&self, layout: &Layout, starts: &Starts) -> Vec<f64> {
-        let Climber {
-            problem,
-            theta,
-            prior,
-            ..
-        } = self.climber;
-        let target = Conditional {
-            problem,
-            layout,
-            theta,
-            prior,
-            known: Arc::default(),
-        };
-        let density = Density::new(&target);
-        let mut scratch = Scratch::default();
+        let target = self.climber.target(layout);
+        let mut work = Vec::new();
         let mut out = vec![f64::NAN; starts.levels.len() * starts.copies];
         for (b, block) in layout.blocks.iter().enumerate() {
-            let mut phi = starts.columns(layout, b, problem.n_phi());
-            if let Some(held) = problem.held_columns(layout, b) {
-                put_held(&held, &mut phi);
-            }
-            let value = density.value(b, &phi, &mut scratch);
+            let mut phi = starts.columns(layout, b, self.climber.problem.n_phi());
+            target.put_held(b, &mut phi);
+            let value = target.log_density(b, &phi, &mut work);
             for (l, lane) in block.lanes.iter().enumerate() {
                 out[starts.place(lane.subject as usize, lane.copy as usize)] = value.0[l];
             }

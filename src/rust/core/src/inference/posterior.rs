@@ -6,7 +6,7 @@
 use nalgebra::DMatrix;
 
 use crate::ir::symmetric::at;
-use crate::problem::{Joint, Means, Prior};
+use crate::problem::{Joint, Means, Points, Prior};
 
 /// A free effect of a batch; `effect` counts within the grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,12 @@ impl Batches {
             coordinates,
             offsets,
         }
+    }
+
+    /// The free effects at points, batch by batch.
+    pub fn gather(&self, points: &Points) -> Vec<f64> {
+        let all = self.coordinates.iter().flatten();
+        all.map(|c| points.of(c.group, c.level)[c.effect]).collect()
     }
 
     pub fn len(&self) -> usize {

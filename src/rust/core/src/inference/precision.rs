@@ -6,7 +6,7 @@
 use super::joint::log_density;
 use crate::error::Result;
 use crate::ode::Control;
-use crate::problem::{Joint, Means, Points};
+use crate::problem::{Joint, Points};
 
 /// Tolerances of the comparison, as parts of the own.
 const RELATIVE: f64 = 1e-2;
@@ -55,17 +55,10 @@ pub fn between(
 /// # Errors
 /// A population distribution that does not exist.
 pub fn differ_at_start(joint: &Joint, other: &Joint) -> Result<bool> {
-    let (theta, points) = (&joint.theta.start, means(joint));
+    let (theta, points) = (&joint.theta.start, joint.typical(&joint.theta.start));
     let (now, then) = (total(joint, theta, &points)?, total(other, theta, &points)?);
     let change = (then - now).abs();
     Ok(!change.is_nan() && change > CHANGE.max(PART * then.abs()))
-}
-
-/// Effects at their means, at the starting values.
-fn means(joint: &Joint) -> Points {
-    let each = joint.parts.iter();
-    let means = each.map(|part| Means::new(part, &part.layout(1), &joint.theta.start).values);
-    joint.points(means.collect())
 }
 
 /// The problem with tolerances that suffice at its starting values and the means of its effects, where its own plainly

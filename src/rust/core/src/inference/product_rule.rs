@@ -9,7 +9,7 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{at, solve_upper};
 use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
-use crate::problem::{Means, Prior, Problem, Values};
+use crate::problem::{Evaluator, Prior, Problem};
 
 /// Center and scale of the rule of every subject.
 #[derive(Debug, Clone)]
@@ -93,6 +93,11 @@ pub struct Integrand<'a> {
 const SPREAD: usize = 4 * LANES;
 
 impl Integrand<'_> {
+    /// The density in the lanes of a layout.
+    pub fn target<'b>(&'b self, layout: &'b Layout) -> Evaluator<'b> {
+        Evaluator::of((self.problem, layout), self.theta, self.prior.clone())
+    }
+
     /// One sum for each of `members` (ascending); with `moments`, also those of the standardized deviations.
     ///
     /// `points`: those of one dimension and `ln(weight) + x^2`.
@@ -111,13 +116,10 @@ impl Integrand<'_> {
             .pow(u32::try_from(places.dim).unwrap_or(u32::MAX));
         let copies = (SPREAD / members.len()).clamp(1, n_points);
         let layout = self.problem.layout_of(members, copies);
-        let mut values = Values::new(self.problem, &layout, &self.problem.programs.likelihood);
-        values.prepare(self.theta);
         let pass = Pass {
-            integrand: self,
+            workers: self.workers,
             layout: &layout,
-            values: &values,
-            means: &Means::new(self.problem, &layout, self.theta),
+            target: &self.target(&layout),
             places,
             points,
             n_points,
@@ -129,10 +131,9 @@ impl Integrand<'_> {
 
 /// What a pass over all blocks and points reads.
 struct Pass<'a> {
-    integrand: &'a Integrand<'a>,
+    workers: &'a Workers,
     layout: &'a Layout,
-    values: &'a Values<'a>,
-    means: &'a Means,
+    target: &'a Evaluator<'a>,
     places: &'a Places,
     points: &'a [(f64, f64)],
     n_points: usize,
@@ -152,10 +153,10 @@ struct Memory {
 impl Pass<'_> {
     /// One sum for each of the members, its copies added in their order.
     fn run(&self, members: &[usize]) -> Vec<LogSum> {
-        let workers = self.integrand.workers;
-        let found = workers.map_range(self.layout.blocks.len(), Memory::default, |memory, b| {
-            self.block(b, memory)
-        });
+        let found =
+            (self.workers).map_range(self.layout.blocks.len(), Memory::default, |memory, b| {
+                self.block(b, memory)
+            });
         let copies = self.layout.copies;
         let mut sums = vec![LogSum::default(); members.len() * copies];
         for (block, found) in self.layout.blocks.iter().zip(found) {
@@ -176,7 +177,6 @@ impl Pass<'_> {
 
     fn block(&self, b: usize, memory: &mut Memory) -> LaneSums {
         let (isa, d) = (Isa::detect(), self.places.dim);
-        let mean = self.means.columns(self.layout, b);
         let center = self.layout.columns(b, &self.places.centers, d);
         let factor = (self.layout).columns(b, &self.places.factors, self.places.size());
         let mut sums = LaneSums::new(if self.moments { d } else { 0 });
@@ -194,10 +194,9 @@ impl Pass<'_> {
                     column.0[l] += center.0[l];
                 }
             }
-            let log_lik = self.values.log_lik(b, phi, work);
-            let prior = self.integrand.prior.log_density(isa, phi, &mean);
+            let density = self.target.log_density(b, phi, work);
             for l in 0..LANES {
-                term.0[l] = term.0[l] + log_lik.0[l] + prior.0[l];
+                term.0[l] += density.0[l];
             }
             sums.add(isa, &term, &counted);
         }

@@ -5,7 +5,7 @@
 use nalgebra::DMatrix;
 
 use super::joint::joint_curvatures;
-use super::posterior::{Batches, Gaussian, Posterior};
+use super::posterior::{Batches, Coordinate, Gaussian, Posterior};
 use crate::error::Result;
 use crate::problem::{Joint, Points};
 
@@ -20,15 +20,9 @@ pub fn around(joint: &Joint, theta: &[f64], modes: &Points) -> Result<Posterior>
     let batches = Batches::new(joint);
     let curvatures = joint_curvatures(joint, theta, modes)?;
     let each = batches.coordinates.iter().zip(curvatures);
-    let gaussian = |(coordinates, curvature): (&Vec<_>, DMatrix<f64>)| {
-        let coordinates: &Vec<super::posterior::Coordinate> = coordinates;
-        let place = |at: &super::posterior::Coordinate| {
-            modes.values[at.group][at.level * modes.dims[at.group] + at.effect]
-        };
-        Gaussian {
-            mean: coordinates.iter().map(place).collect(),
-            chol: factor_of_inverse(curvature),
-        }
+    let gaussian = |(own, curvature): (&Vec<Coordinate>, DMatrix<f64>)| Gaussian {
+        mean: (own.iter().map(|c| modes.of(c.group, c.level)[c.effect])).collect(),
+        chol: factor_of_inverse(curvature),
     };
     Ok(each.map(gaussian).collect())
 }

@@ -7,10 +7,9 @@
 //! told. Sources: Pinheiro & Bates (1995); Naylor & Smith (1982).
 
 use super::gauss_hermite::rule;
-use super::modes::{Conditional, ModeOptions, Modes};
+use super::modes::{ModeOptions, Modes};
 use super::product_rule::{Integrand, Places};
 use crate::error::{Error, ErrorClass, Result};
-use crate::ir::column::Column;
 use crate::parallel::Workers;
 use crate::problem::{Prior, Problem};
 
@@ -108,18 +107,10 @@ pub fn quadrature_by(
 pub fn around_modes(integrand: &Integrand, start: Option<&[f64]>) -> (Places, Vec<bool>) {
     let problem = integrand.problem;
     let (layout, d) = (problem.layout(1), problem.n_phi());
-    let target = Conditional {
-        problem,
-        layout: &layout,
-        theta: integrand.theta,
-        prior: integrand.prior,
-        known: std::sync::Arc::default(),
-    };
-    let blocks = 0..layout.blocks.len();
-    let start: Option<Vec<Vec<Column>>> =
-        start.map(|phi| blocks.map(|b| layout.columns(b, phi, d)).collect());
+    let target = integrand.target(&layout);
+    let start = start.map(|phi| target.columns(phi));
     let options = ModeOptions::exact();
-    let modes = Modes::find_by(integrand.workers, &target, start.as_deref(), options);
+    let modes = Modes::find(&target, start.as_deref(), options, integrand.workers);
     let (centers, converged) = modes.by_subject(&layout);
     let size = d * (d + 1) / 2;
     let mut factors = vec![f64::NAN; problem.n_subjects() * size];

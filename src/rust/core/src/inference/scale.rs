@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::ir::column::{Column, LANES};
 use crate::language::specification::Scale;
-use crate::problem::{Joint, Means, Points, Predicted, Values};
+use crate::problem::{Joint, Predicted, Values};
 
 /// A residual error this part of what residuals about typical predictions say is too small to start from.
 const SMALLEST: f64 = 1e-3;
@@ -52,11 +52,7 @@ pub fn matched_start(joint: &Joint) -> Vec<f64> {
 /// `c` of each outcome that is normal on some scale.
 fn ratios(joint: &Joint) -> Vec<Option<f64>> {
     let theta = &joint.theta.start;
-    let means = joint.parts.iter().map(|part| {
-        let layout = part.layout(1);
-        Means::new(part, &layout, theta).values
-    });
-    let points: Points = joint.points(means.collect());
+    let points = joint.typical(theta);
     let problem = joint.main();
     let layout = problem.layout(1);
     let mut values = Values::new(problem, &layout, &problem.programs.prediction);
@@ -78,7 +74,7 @@ fn ratios(joint: &Joint) -> Vec<Option<f64>> {
             let (Some(place), false) = (places[o], outcome.censored) else {
                 continue;
             };
-            if place.weighted.is_none() && outcome.family != "normal" {
+            if place.weighted.is_none() && outcome.family.name != "normal" {
                 continue;
             }
             let column = &problem.records.columns[outcome.column as usize];

@@ -1,14 +1,11 @@
 //! Check that every observation can have a density at the starting values.
 
-use std::sync::Arc;
-
 use nalgebra::DMatrix;
 
-use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::column::{Column, LANES};
 use crate::ir::program::ValueProgram;
-use crate::problem::{Joint, Means, Points, Prior, Values};
+use crate::problem::{Evaluator, Joint};
 
 /// Individual vectors that are tried: the mean, and one standard deviation to both sides in each coordinate.
 fn candidates(mean: &[Column], omega: &DMatrix<f64>) -> Vec<Vec<Column>> {
@@ -29,25 +26,16 @@ fn candidates(mean: &[Column], omega: &DMatrix<f64>) -> Vec<Vec<Column>> {
 /// groupings being at their means, with the observation at fault.
 pub fn check_start(joint: &Joint) -> Result<()> {
     let theta = &joint.theta.start;
-    let mut means = Vec::new();
-    for part in &joint.parts {
-        Prior::new(part, theta).map_err(|_| covariance_error())?;
-        means.push(Means::new(part, &part.layout(1), theta).values);
-    }
-    let points = joint.points(means);
-    let problem = joint.main();
-    let prior = Prior::new(problem, theta)?;
+    joint.priors(theta).map_err(|_| covariance_error())?;
+    let (problem, points) = (joint.main(), joint.typical(theta));
     let layout = problem.layout(1);
-    let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
-    values.set_known(Arc::new(joint.known(problem, &layout, &points)));
-    values.prepare(theta);
-    let d = problem.n_phi();
+    let known = joint.known(problem, &layout, &points);
+    let at = Evaluator::new(problem, &layout, theta)?.given(known);
     let mut work = Vec::new();
     for (b, block) in layout.blocks.iter().enumerate() {
         let mut sound = [false; LANES];
-        let mean = layout.columns(b, &points.values[0], d);
-        for phi in candidates(&mean, &prior.omega) {
-            let log_lik = values.log_lik(b, &phi, &mut work);
+        for phi in candidates(at.mean(b), &at.prior().omega) {
+            let log_lik = at.values().log_lik(b, &phi, &mut work);
             for (sound, value) in sound.iter_mut().zip(log_lik.0) {
                 *sound |= value.is_finite();
             }
@@ -55,10 +43,9 @@ pub fn check_start(joint: &Joint) -> Result<()> {
         if let Some(l) = (0..block.lanes.len()).find(|l| !sound[*l]) {
             let place = Place {
                 joint,
-                layout: &layout,
+                at: &at,
                 block: b,
                 lane: l,
-                points: &points,
             };
             return Err(place.error());
         }
@@ -79,30 +66,19 @@ fn covariance_error() -> Error {
 }
 
 /// Where a subject stands while its observations are looked at one by one.
-struct Place<'a> {
+struct Place<'p, 'a> {
     joint: &'a Joint,
-    layout: &'a Layout,
+    at: &'p Evaluator<'a>,
     block: usize,
     lane: usize,
-    points: &'a Points,
 }
 
-impl Place<'_> {
+impl<'a> Place<'_, 'a> {
     /// Row roots of a program at the rows of the subject: `[root][row]`.
-    fn rows(&self, program: &ValueProgram) -> Vec<Vec<f64>> {
-        let problem = self.joint.main();
-        let mut values = Values::new(problem, self.layout, program);
-        values.set_known(Arc::new(self.joint.known(
-            problem,
-            self.layout,
-            self.points,
-        )));
-        values.prepare(&self.joint.theta.start);
-        let mean = self
-            .layout
-            .columns(self.block, &self.points.values[0], problem.n_phi());
+    fn rows(&self, program: &'a ValueProgram) -> Vec<Vec<f64>> {
+        let (values, mean) = (self.at.bind(program), self.at.mean(self.block));
         let mut found = vec![Vec::new(); program.row_roots.len()];
-        values.rows(self.block, &mean, &mut Vec::new(), |_, root, column| {
+        values.rows(self.block, mean, &mut Vec::new(), |_, root, column| {
             found[root].push(column.0[self.lane]);
         });
         found
@@ -126,7 +102,7 @@ impl Place<'_> {
     fn error(&self) -> Error {
         let problem = self.joint.main();
         let records = &problem.records;
-        let subject = self.layout.blocks[self.block].lanes[self.lane].subject as usize;
+        let subject = self.at.layout.blocks[self.block].lanes[self.lane].subject as usize;
         let label = &records.labels[subject];
         let error = Error::new(
             ErrorClass::Start,
@@ -141,7 +117,7 @@ impl Place<'_> {
         for (o, outcome) in problem.model.outcomes.iter().enumerate() {
             let column = outcome.column as usize;
             let name = &problem.model.columns[column].name;
-            for (j, row) in self.layout.rows[subject].iter().enumerate() {
+            for (j, row) in self.at.layout.rows[subject].iter().enumerate() {
                 if records.columns[column][*row].is_nan() || terms[o][j].is_finite() {
                     continue;
                 }

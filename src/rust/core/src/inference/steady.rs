@@ -10,7 +10,6 @@ use nalgebra::DMatrix;
 
 use super::cloud::Cloud;
 use super::importance::Drawn;
-use crate::problem::{Means, Prior};
 
 /// Weight of the draws of a batch without a score that can be passed over.
 const LOST: f64 = 0.05;
@@ -85,12 +84,12 @@ pub fn scored(weights: &[f64], scores: &[f64], (copies, p): (usize, usize)) -> V
 }
 
 /// Weight, effects and scores of the draws of a batch that count.
-fn counted<'c>(
-    cloud: &'c Cloud,
+fn counted<'c, 'a>(
+    cloud: &'c Cloud<'a>,
     drawn: &'c Drawn,
     scores: &'c [f64],
     (b, p): (usize, usize),
-) -> impl Iterator<Item = (f64, &'c [f64], &'c [f64])> {
+) -> impl Iterator<Item = (f64, &'c [f64], &'c [f64])> + use<'c, 'a> {
     let d = cloud.batches.dim(b);
     (0..cloud.copies).filter_map(move |c| {
         let draw = b * cloud.copies + c;
@@ -103,13 +102,7 @@ fn counted<'c>(
 
 /// Add to the scores of the draws that a cloud holds what has mean 0 and takes most of their variance away. `slopes`: the
 /// gradient of the log-likelihood at each draw.
-pub fn steady(
-    cloud: &Cloud,
-    (phi, priors, means): (&[f64], &[Prior], &[Means]),
-    drifts: &[Drift],
-    scores: &mut [f64],
-    slopes: &[f64],
-) {
+pub fn steady(cloud: &Cloud, phi: &[f64], drifts: &[Drift], scores: &mut [f64], slopes: &[f64]) {
     let n = cloud.batches.len();
     let p = scores.len() / (n * cloud.copies).max(1);
     for (b, drift) in drifts.iter().enumerate() {
@@ -117,12 +110,7 @@ pub fn steady(
         for c in 0..cloud.copies {
             let first = cloud.first(b, c);
             let mut slope = slopes[first..first + d].to_vec();
-            pull(
-                cloud,
-                (b, &phi[first..first + d]),
-                (priors, means),
-                &mut slope,
-            );
+            cloud.add_pull(b, &phi[first..first + d], &mut slope);
             if !slope.iter().all(|g| g.is_finite()) {
                 continue;
             }
@@ -132,32 +120,5 @@ pub fn steady(
                 *s += (0..d).map(|i| drift.shift[(i, k)] * slope[i]).sum::<f64>();
             }
         }
-    }
-}
-
-/// Add the gradient of the log density of the effects of a draw; given effects pull too.
-fn pull(
-    cloud: &Cloud,
-    (b, phi): (usize, &[f64]),
-    (priors, means): (&[Prior], &[Means]),
-    slope: &mut [f64],
-) {
-    let mut first = 0;
-    for level in cloud.batches.levels(b) {
-        let (group, index) = (level[0].group, level[0].level);
-        let (prior, mean) = (&priors[group], means[group].of(index));
-        let held = cloud.joint.parts[group].held.as_ref();
-        let mut miss: Vec<f64> = (0..mean.len())
-            .map(|k| held.map_or(0.0, |held| held[index * mean.len() + k] - mean[k]))
-            .collect();
-        for (i, c) in level.iter().enumerate() {
-            miss[c.effect] = phi[first + i] - mean[c.effect];
-        }
-        for (i, c) in level.iter().enumerate() {
-            let row = prior.precision.row(c.effect);
-            let own: f64 = row.iter().zip(&miss).map(|(p, r)| p * r).sum();
-            slope[first + i] -= own;
-        }
-        first += level.len();
     }
 }

@@ -11,7 +11,7 @@ use super::importance::Drawn;
 use super::steady::{drift, scored, Drift};
 use crate::data::Layout;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Prior};
+use crate::problem::Joint;
 
 /// Problems with known classes and their layouts for some batches; none without classes.
 pub struct Classes {
@@ -32,11 +32,10 @@ impl Classes {
     }
 
     /// The draws in each class.
-    pub fn clouds(&self, theta: &[f64], drawn: &Drawn) -> Vec<Cloud<'_>> {
+    pub fn clouds(&self, whole: &Cloud, drawn: &Drawn) -> Vec<Cloud<'_>> {
         let each = self.joints.iter().zip(&self.layouts);
         each.map(|(joint, layouts)| {
-            let mut cloud = Cloud::of(joint, layouts, &self.members);
-            cloud.prepare(theta);
+            let mut cloud = whole.beside((joint, layouts), &self.members);
             cloud.set(drawn.draws);
             cloud
         })
@@ -78,21 +77,20 @@ pub fn parts(
 
 /// How the conditional distributions of every batch move in each class; nothing without classes.
 pub fn drifts_in_classes(
-    (free, priors, workers): (&[usize], &[Prior], &Workers),
+    (free, workers): (&[usize], &Workers),
     whole: &mut Cloud,
     drawn: &Drawn,
 ) -> Vec<Vec<Drift>> {
     let p = free.len();
     let classes = Classes::of(whole.joint, drawn.members, whole.copies);
-    let mut clouds = classes.clouds(whole.theta(), drawn);
+    let mut clouds = classes.clouds(whole, drawn);
     if clouds.is_empty() {
         return Vec::new();
     }
     let parts = parts(whole, &mut clouds, drawn, workers);
     let each = clouds.iter_mut().zip(parts);
     each.map(|(cloud, weights)| {
-        let means = cloud.means();
-        let scores = cloud.draw_scores(free, (priors, &means), workers);
+        let scores = cloud.draw_scores(free, workers);
         let weights = alone(&weights, cloud.copies);
         let weights = scored(&weights, &scores, (cloud.copies, p));
         let drawn = Drawn {

@@ -1,6 +1,7 @@
 //! Say what a value depends on, hence how often it must be computed.
 
 use super::graph::{Graph, Node, Op};
+use super::narrow;
 
 /// How many values a node has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -81,12 +82,12 @@ impl Levels {
     /// every effect was given its place.
     pub fn store(&mut self, extent: Extent) -> u32 {
         self.effects.push(Seen::Stored(extent));
-        u32::try_from(self.effects.len() - 1).unwrap_or(u32::MAX)
+        narrow(self.effects.len() - 1)
     }
 
     pub fn of(&mut self, g: &Graph, node: Node) -> Level {
         while self.known.len() < g.len() {
-            let next = Node(u32::try_from(self.known.len()).unwrap_or(u32::MAX));
+            let next = Node(narrow(self.known.len()));
             let level = match g.op(next) {
                 Op::Constant(_) => Level::default(),
                 Op::Data(i) => Level {

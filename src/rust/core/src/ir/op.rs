@@ -2,126 +2,85 @@
 
 use super::vmath;
 
-/// One operand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Unary {
-    Neg,
-    Abs,
-    Sqrt,
-    Square,
-    Recip,
-    Exp,
-    Expm1,
-    Ln,
-    Log1p,
-    Sin,
-    Cos,
-    Tan,
-    Tanh,
-    Atan,
-    LGamma,
-    Gamma,
-    Digamma,
-    Trigamma,
-    PNorm,
-    /// `ln(Phi(x))`
-    LogPNorm,
-    QNorm,
-    Logistic,
-    Log1pExp,
-    Not,
+/// Define an enumeration of operations, and the list of all of them for tests that must cover each.
+macro_rules! operations {
+    ($(#[$of:meta])* $name:ident, $all:ident { $($(#[$on:meta])* $one:ident,)* }) => {
+        $(#[$of])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$on])* $one,)* }
+
+        pub const $all: [$name; [$($name::$one),*].len()] = [$($name::$one),*];
+    };
 }
 
-/// Two operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Binary {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Pow,
-    Min,
-    Max,
-    Less,
-    LessEqual,
-    Equal,
-    And,
-    Or,
-    /// `exp(a * b)`: made by fusion, never written.
-    ExpMul,
-    /// `(a - b)^2`: made by fusion, never written.
-    SquareSub,
+operations! {
+    /// One operand.
+    Unary, UNARY {
+        Neg,
+        Abs,
+        Sqrt,
+        Square,
+        Recip,
+        Exp,
+        Expm1,
+        Ln,
+        Log1p,
+        Sin,
+        Cos,
+        Tan,
+        Tanh,
+        Atan,
+        LGamma,
+        Gamma,
+        Digamma,
+        Trigamma,
+        PNorm,
+        /// `ln(Phi(x))`
+        LogPNorm,
+        QNorm,
+        Logistic,
+        Log1pExp,
+        Not,
+    }
 }
 
-/// Three operands, made by fusion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ternary {
-    /// `a * b + c`
-    MulAdd,
-    /// `a * b - c`
-    MulSub,
-    /// `c - a * b`
-    SubMul,
-    /// `(a - b) * c`
-    DiffMul,
-    /// `a * b^2 + c`
-    MulSquareAdd,
+operations! {
+    /// Two operands.
+    Binary, BINARY {
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Pow,
+        Min,
+        Max,
+        Less,
+        LessEqual,
+        Equal,
+        And,
+        Or,
+        /// `exp(a * b)`: made by fusion, never written.
+        ExpMul,
+        /// `(a - b)^2`: made by fusion, never written.
+        SquareSub,
+    }
 }
 
-/// Every unary operation, for tests that must cover them all.
-pub const UNARY: [Unary; 24] = [
-    Unary::Neg,
-    Unary::Abs,
-    Unary::Sqrt,
-    Unary::Square,
-    Unary::Recip,
-    Unary::Exp,
-    Unary::Expm1,
-    Unary::Ln,
-    Unary::Log1p,
-    Unary::Sin,
-    Unary::Cos,
-    Unary::Tan,
-    Unary::Tanh,
-    Unary::Atan,
-    Unary::LGamma,
-    Unary::Gamma,
-    Unary::Digamma,
-    Unary::Trigamma,
-    Unary::PNorm,
-    Unary::LogPNorm,
-    Unary::QNorm,
-    Unary::Logistic,
-    Unary::Log1pExp,
-    Unary::Not,
-];
-
-/// Every binary operation.
-pub const BINARY: [Binary; 14] = [
-    Binary::Add,
-    Binary::Sub,
-    Binary::Mul,
-    Binary::Div,
-    Binary::Pow,
-    Binary::Min,
-    Binary::Max,
-    Binary::Less,
-    Binary::LessEqual,
-    Binary::Equal,
-    Binary::And,
-    Binary::Or,
-    Binary::ExpMul,
-    Binary::SquareSub,
-];
-
-/// Every ternary operation.
-pub const TERNARY: [Ternary; 5] = [
-    Ternary::MulAdd,
-    Ternary::MulSub,
-    Ternary::SubMul,
-    Ternary::DiffMul,
-    Ternary::MulSquareAdd,
-];
+operations! {
+    /// Three operands, made by fusion.
+    Ternary, TERNARY {
+        /// `a * b + c`
+        MulAdd,
+        /// `a * b - c`
+        MulSub,
+        /// `c - a * b`
+        SubMul,
+        /// `(a - b) * c`
+        DiffMul,
+        /// `a * b^2 + c`
+        MulSquareAdd,
+    }
+}
 
 fn truth(condition: bool) -> f64 {
     f64::from(u8::from(condition))
@@ -163,43 +122,6 @@ impl Unary {
     pub fn is_cheap(self) -> bool {
         matches!(self, Self::Neg | Self::Abs | Self::Square | Self::Not)
     }
-
-    /// Derivative at `x`, where the value is `y`.
-    #[inline(always)]
-    pub fn slope<const FMA: bool>(self, x: f64, y: f64) -> f64 {
-        match self {
-            Self::Neg => -1.0,
-            Self::Abs => {
-                if x < 0.0 {
-                    -1.0
-                } else {
-                    1.0
-                }
-            }
-            Self::Sqrt => 0.5 / y,
-            Self::Square => 2.0 * x,
-            Self::Recip => -y * y,
-            Self::Exp => y,
-            Self::Expm1 => y + 1.0,
-            Self::Ln => 1.0 / x,
-            Self::Log1p => 1.0 / (1.0 + x),
-            Self::Sin => vmath::cos::<FMA>(x),
-            Self::Cos => -vmath::sin::<FMA>(x),
-            Self::Tan => 1.0 + y * y,
-            Self::Tanh => 1.0 - y * y,
-            Self::Atan => 1.0 / (1.0 + x * x),
-            Self::LGamma => vmath::digamma::<FMA>(x),
-            Self::Gamma => y * vmath::digamma::<FMA>(x),
-            Self::Digamma => vmath::trigamma::<FMA>(x),
-            Self::Trigamma => vmath::tetragamma::<FMA>(x),
-            Self::PNorm => vmath::dnorm::<FMA>(x),
-            Self::LogPNorm => vmath::mills::<FMA>(x),
-            Self::QNorm => 1.0 / vmath::dnorm::<FMA>(y),
-            Self::Logistic => y * (1.0 - y),
-            Self::Log1pExp => vmath::plogis::<FMA>(x),
-            Self::Not => 0.0,
-        }
-    }
 }
 
 impl Binary {
@@ -235,35 +157,6 @@ impl Binary {
         }
     }
 
-    /// Both partial derivatives at `(a, b)`, where the value is `y`.
-    #[inline(always)]
-    pub fn slopes<const FMA: bool>(self, a: f64, b: f64, y: f64) -> (f64, f64) {
-        match self {
-            Self::Add => (1.0, 1.0),
-            Self::Sub => (1.0, -1.0),
-            Self::Mul => (b, a),
-            Self::Div => {
-                let inverse = 1.0 / b;
-                (inverse, -y * inverse)
-            }
-            Self::Pow => {
-                let log = if a > 0.0 { vmath::ln::<FMA>(a) } else { 0.0 };
-                (b * vmath::pow::<FMA>(a, b - 1.0), y * log)
-            }
-            Self::Min => {
-                let first = truth(a < b);
-                (first, 1.0 - first)
-            }
-            Self::Max => {
-                let first = truth(a > b);
-                (first, 1.0 - first)
-            }
-            Self::Less | Self::LessEqual | Self::Equal | Self::And | Self::Or => (0.0, 0.0),
-            Self::ExpMul => (y * b, y * a),
-            Self::SquareSub => (2.0 * (a - b), 2.0 * (b - a)),
-        }
-    }
-
     /// Whether it costs no more than reading a column does.
     pub fn is_cheap(self) -> bool {
         !matches!(self, Self::Div | Self::Pow | Self::ExpMul)
@@ -291,18 +184,6 @@ impl Ternary {
             (Self::DiffMul, _) => (a - b) * c,
             (Self::MulSquareAdd, true) => (a * b).mul_add(b, c),
             (Self::MulSquareAdd, false) => a * b * b + c,
-        }
-    }
-
-    /// The three partial derivatives at `(a, b, c)`.
-    #[inline(always)]
-    pub fn slopes(self, a: f64, b: f64, c: f64) -> (f64, f64, f64) {
-        match self {
-            Self::MulAdd => (b, a, 1.0),
-            Self::MulSub => (b, a, -1.0),
-            Self::SubMul => (-b, -a, 1.0),
-            Self::DiffMul => (c, -c, a - b),
-            Self::MulSquareAdd => (b * b, 2.0 * a * b, 1.0),
         }
     }
 }

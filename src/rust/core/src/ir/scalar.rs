@@ -2,13 +2,20 @@
 
 use super::graph::{Graph, Node, Op};
 
-/// Where the leaves of a scalar evaluation get their values.
+/// Where the leaves of a scalar evaluation get their values; what is not there is no number.
 pub trait Leaves {
-    fn data(&self, column: usize) -> f64;
-    fn theta(&self, coordinate: usize) -> f64;
-    fn phi(&self, coordinate: usize) -> f64;
+    fn data(&self, _column: usize) -> f64 {
+        f64::NAN
+    }
 
-    /// Where differential equations are not being evaluated, there is no state.
+    fn theta(&self, _coordinate: usize) -> f64 {
+        f64::NAN
+    }
+
+    fn phi(&self, _coordinate: usize) -> f64 {
+        f64::NAN
+    }
+
     fn state(&self, _k: usize) -> f64 {
         f64::NAN
     }
@@ -79,5 +86,14 @@ impl ScalarProgram {
             }
         }
         adjoint
+    }
+    /// Add `sum seed * d root / d theta`, after `evaluate` filled `memory`.
+    pub fn add_gradient(&self, graph: &Graph, memory: &[f64], seeds: &[f64], sums: &mut [f64]) {
+        let adjoint = self.adjoints(graph, memory, seeds);
+        for node in &self.nodes {
+            if let Op::Theta(k) = graph.op(*node) {
+                sums[k as usize] += adjoint[node.index()];
+            }
+        }
     }
 }

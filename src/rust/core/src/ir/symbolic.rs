@@ -5,11 +5,11 @@
 
 use super::graph::{Graph, Node, Op};
 use super::op::{Binary, Unary};
+use super::slope::Algebra;
 
 /// `d root / d leaf` as `result[root][leaf]`; `None` where the root does not depend on the leaf.
 ///
-/// Where an operation has a kink, the slope is the one that [`Unary::slope`] and [`Binary::slopes`] choose; comparisons
-/// are flat.
+/// Slopes are those of [`Unary::slope_in`] and [`Binary::slopes_in`].
 pub fn derivatives(graph: &mut Graph, roots: &[Node], leaves: &[Node]) -> Vec<Vec<Option<Node>>> {
     let needed = graph.reachable(roots);
     let nodes: Vec<Node> = graph.nodes().filter(|n| needed[n.index()]).collect();
@@ -20,7 +20,7 @@ pub fn derivatives(graph: &mut Graph, roots: &[Node], leaves: &[Node]) -> Vec<Ve
             let found = if node == leaf {
                 Some(graph.constant(1.0))
             } else {
-                Rule { graph, y: *node }.of(&|a: Node| slopes[a.index()])
+                chain(graph, *node, &|a: Node| slopes[a.index()])
             };
             slopes[node.index()] = found.filter(|d| graph.as_constant(*d) != Some(0.0));
         }
@@ -31,122 +31,103 @@ pub fn derivatives(graph: &mut Graph, roots: &[Node], leaves: &[Node]) -> Vec<Ve
     result
 }
 
-/// The rule of one operation; `y` is its value.
-struct Rule<'a> {
-    graph: &'a mut Graph,
-    y: Node,
+/// The derivative of `y` when those of its operands are known.
+fn chain(g: &mut Graph, y: Node, along: &dyn Fn(Node) -> Option<Node>) -> Option<Node> {
+    match g.op(y) {
+        Op::Unary(f, a) => {
+            let d = along(a)?;
+            let slope = f.slope_in(g, a, y);
+            Some(times(g, slope, d, f == Unary::Sqrt))
+        }
+        Op::Binary(f, a, b) => {
+            let (da, db) = (along(a), along(b));
+            da.or(db)?;
+            let (first, second) = f.slopes_in(g, (a, b), y);
+            let steep = f == Binary::Pow && g.as_constant(b).is_none_or(|b| b < 1.0);
+            let da = da.map(|d| times(g, first, d, steep));
+            let db = db.map(|d| times(g, second, d, false));
+            sum(g, da, db)
+        }
+        Op::Select(c, a, b) => {
+            let (da, db) = (along(a), along(b));
+            da.or(db)?;
+            let zero = g.constant(0.0);
+            Some(g.select(c, da.unwrap_or(zero), db.unwrap_or(zero)))
+        }
+        _ => None,
+    }
 }
 
-type Slopes<'a> = &'a dyn Fn(Node) -> Option<Node>;
-
-impl Rule<'_> {
-    fn of(mut self, along: Slopes) -> Option<Node> {
-        match self.graph.op(self.y) {
-            Op::Unary(f, a) => self.unary(f, a, along(a)?),
-            Op::Binary(f, a, b) => match (along(a), along(b)) {
-                (None, None) => None,
-                (da, db) => self.binary(f, (a, b), (da, db)),
-            },
-            Op::Select(c, a, b) => match (along(a), along(b)) {
-                (None, None) => None,
-                (da, db) => Some(self.choose(c, da, db)),
-            },
-            _ => None,
+/// `slope * d`; where a slope may be infinite (`steep`, a power at zero), what does not move stays.
+fn times(g: &mut Graph, slope: Node, d: Node, steep: bool) -> Node {
+    let product = match g.op(slope) {
+        Op::Unary(Unary::Neg, x) => {
+            let product = g.mul(x, d);
+            g.neg(product)
         }
-    }
-
-    fn unary(&mut self, f: Unary, x: Node, d: Node) -> Option<Node> {
-        let (y, g) = (self.y, &mut *self.graph);
-        let one = g.constant(1.0);
-        let slope = match f {
-            Unary::Neg => return Some(g.neg(d)),
-            Unary::Abs => {
-                let zero = g.constant(0.0);
-                let below = g.binary(Binary::Less, x, zero);
-                let minus = g.neg(d);
-                return Some(g.select(below, minus, d));
-            }
-            Unary::Sqrt => {
-                let twice = g.scale(2.0, y);
-                let quotient = g.div(d, twice);
-                return Some(self.unless_still(d, quotient));
-            }
-            Unary::Ln => return Some(g.div(d, x)),
-            Unary::Log1p => {
-                let below = g.add(one, x);
-                return Some(g.div(d, below));
-            }
-            Unary::Atan => {
-                let square = g.square(x);
-                let below = g.add(one, square);
-                return Some(g.div(d, below));
-            }
-            Unary::Not => return None,
-            Unary::Square => g.scale(2.0, x),
-            Unary::Recip => {
-                let square = g.square(y);
-                g.neg(square)
-            }
-            Unary::Exp => y,
-            Unary::Expm1 => g.exp(x),
-            _ => self.other(f, x),
-        };
-        Some(self.graph.mul(slope, d))
-    }
-
-    /// Slopes of the trigonometric, gamma, normal and logistic functions.
-    fn other(&mut self, f: Unary, x: Node) -> Node {
-        let (y, g) = (self.y, &mut *self.graph);
-        let one = g.constant(1.0);
-        match f {
-            Unary::Sin => g.unary(Unary::Cos, x),
-            Unary::Cos => {
-                let sine = g.unary(Unary::Sin, x);
-                g.neg(sine)
-            }
-            Unary::Tan => {
-                let square = g.square(y);
-                g.add(one, square)
-            }
-            Unary::Tanh => {
-                let square = g.square(y);
-                g.sub(one, square)
-            }
-            Unary::LGamma => g.unary(Unary::Digamma, x),
-            Unary::Gamma => {
-                let log = g.unary(Unary::Digamma, x);
-                g.mul(y, log)
-            }
-            Unary::Digamma => g.unary(Unary::Trigamma, x),
-            Unary::Trigamma => self.tetragamma(x),
-            Unary::PNorm => {
-                let none = g.constant(0.0);
-                self.normal(x, none)
-            }
-            Unary::LogPNorm => self.normal(x, y),
-            Unary::QNorm => {
-                let none = g.constant(0.0);
-                let density = self.normal(y, none);
-                self.graph.unary(Unary::Recip, density)
-            }
-            Unary::Logistic => {
-                let rest = g.sub(one, y);
-                g.mul(y, rest)
-            }
-            Unary::Log1pExp => g.unary(Unary::Logistic, x),
-            // All others were met before.
-            _ => g.constant(f64::NAN),
+        // A choice between numbers: an infinite derivative in the branch not taken does not count.
+        Op::Select(c, p, q) if g.as_constant(p).is_some() && g.as_constant(q).is_some() => {
+            let (p, q) = (g.mul(p, d), g.mul(q, d));
+            g.select(c, p, q)
         }
+        _ => g.mul(slope, d),
+    };
+    if !steep {
+        return product;
+    }
+    let zero = g.constant(0.0);
+    let still = g.binary(Binary::Equal, d, zero);
+    g.select(still, zero, product)
+}
+
+fn sum(g: &mut Graph, first: Option<Node>, second: Option<Node>) -> Option<Node> {
+    let (Some(a), Some(b)) = (first, second) else {
+        return first.or(second);
+    };
+    Some(match (g.op(a), g.op(b)) {
+        (_, Op::Unary(Unary::Neg, x)) => g.sub(a, x),
+        (Op::Unary(Unary::Neg, x), _) => g.sub(b, x),
+        // The two sides of one choice.
+        (Op::Select(c, p, none), Op::Select(d, zero, q))
+            if c == d && [none, zero].iter().all(|n| g.as_constant(*n) == Some(0.0)) =>
+        {
+            g.select(c, p, q)
+        }
+        _ => g.add(a, b),
+    })
+}
+
+impl Algebra for Graph {
+    type Value = Node;
+
+    fn constant(&mut self, x: f64) -> Node {
+        Graph::constant(self, x)
     }
 
-    /// `phi(x) exp(-log)` with the normal density `phi`.
-    fn normal(&mut self, x: Node, log: Node) -> Node {
-        let g = &mut *self.graph;
-        let square = g.square(x);
-        let half = g.scale(-0.5, square);
-        let exponent = g.sub(half, log);
-        let power = g.exp(exponent);
-        g.scale(1.0 / (2.0 * std::f64::consts::PI).sqrt(), power)
+    fn unary(&mut self, f: Unary, x: Node) -> Node {
+        Graph::unary(self, f, x)
+    }
+
+    fn binary(&mut self, f: Binary, a: Node, b: Node) -> Node {
+        Graph::binary(self, f, a, b)
+    }
+
+    fn select(&mut self, condition: Node, a: Node, b: Node) -> Node {
+        Graph::select(self, condition, a, b)
+    }
+
+    fn density(&mut self, x: Node) -> Node {
+        let none = Graph::constant(self, 0.0);
+        self.mills(x, none)
+    }
+
+    /// `phi(x) exp(-y)` with the normal density `phi`.
+    fn mills(&mut self, x: Node, y: Node) -> Node {
+        let square = self.square(x);
+        let half = self.scale(-0.5, square);
+        let exponent = self.sub(half, y);
+        let power = self.exp(exponent);
+        self.scale(1.0 / (2.0 * std::f64::consts::PI).sqrt(), power)
     }
 
     /// `psi''(x)` for `x > 0`: moved up by twelve with its recurrence, then the asymptotic series (Abramowitz & Stegun
@@ -161,22 +142,22 @@ impl Rule<'_> {
             -5.0 / 6.0,
             691.0 / 210.0,
         ];
-        let g = &mut *self.graph;
-        let mut total = g.constant(0.0);
+        let g = self;
+        let mut total = Graph::constant(g, 0.0);
         let mut k = 0.0;
         while k < SHIFT {
-            let shift = g.constant(k);
+            let shift = Graph::constant(g, k);
             let z = g.add(x, shift);
-            let inverse = g.unary(Unary::Recip, z);
+            let inverse = Graph::unary(g, Unary::Recip, z);
             let square = g.square(inverse);
             let cube = g.mul(square, inverse);
             let term = g.scale(-2.0, cube);
             total = g.add(total, term);
             k += 1.0;
         }
-        let shift = g.constant(SHIFT);
+        let shift = Graph::constant(g, SHIFT);
         let z = g.add(x, shift);
-        let inverse = g.unary(Unary::Recip, z);
+        let inverse = Graph::unary(g, Unary::Recip, z);
         let square = g.square(inverse);
         let cube = g.mul(square, inverse);
         let mut power = g.square(square);
@@ -189,116 +170,6 @@ impl Rule<'_> {
         }
         total
     }
-
-    fn binary(
-        &mut self,
-        f: Binary,
-        (a, b): (Node, Node),
-        (da, db): (Option<Node>, Option<Node>),
-    ) -> Option<Node> {
-        let (y, g) = (self.y, &mut *self.graph);
-        match f {
-            Binary::Add => Some(self.sum(da, db)),
-            Binary::Sub => {
-                let minus = db.map(|db| g.neg(db));
-                Some(match (da, db) {
-                    (Some(da), Some(db)) => g.sub(da, db),
-                    _ => self.sum(da, minus),
-                })
-            }
-            Binary::Mul => {
-                let (first, second) = (da.map(|d| g.mul(d, b)), db.map(|d| g.mul(a, d)));
-                Some(self.sum(first, second))
-            }
-            Binary::Div => {
-                let second = db.map(|d| {
-                    let product = g.mul(y, d);
-                    g.neg(product)
-                });
-                let above = self.sum(da, second);
-                Some(self.graph.div(above, b))
-            }
-            Binary::Pow => {
-                let first = da.map(|d| self.base(a, b, d));
-                let second = db.map(|d| self.exponent(a, d));
-                Some(self.sum(first, second))
-            }
-            Binary::Min | Binary::Max => {
-                let (low, high) = if f == Binary::Min { (a, b) } else { (b, a) };
-                let first = g.binary(Binary::Less, low, high);
-                Some(self.choose(first, da, db))
-            }
-            Binary::ExpMul | Binary::SquareSub => Some(self.fused(f, (a, b), (da, db))),
-            Binary::Less | Binary::LessEqual | Binary::Equal | Binary::And | Binary::Or => None,
-        }
-    }
-
-    /// Operations that fusion makes.
-    fn fused(
-        &mut self,
-        f: Binary,
-        (a, b): (Node, Node),
-        (da, db): (Option<Node>, Option<Node>),
-    ) -> Node {
-        let (y, g) = (self.y, &mut *self.graph);
-        if f == Binary::ExpMul {
-            let (first, second) = (da.map(|d| g.mul(d, b)), db.map(|d| g.mul(a, d)));
-            let exponent = self.sum(first, second);
-            return self.graph.mul(y, exponent);
-        }
-        let difference = g.sub(a, b);
-        let minus = db.map(|d| g.neg(d));
-        let along = self.sum(da, minus);
-        let product = self.graph.mul(difference, along);
-        self.graph.scale(2.0, product)
-    }
-
-    /// `b a^(b - 1) da`
-    fn base(&mut self, a: Node, b: Node, da: Node) -> Node {
-        let g = &mut *self.graph;
-        let one = g.constant(1.0);
-        let less = g.sub(b, one);
-        let power = g.binary(Binary::Pow, a, less);
-        let slope = g.mul(b, power);
-        let product = g.mul(slope, da);
-        match g.as_constant(b) {
-            Some(b) if b >= 1.0 => product,
-            _ => self.unless_still(da, product),
-        }
-    }
-
-    /// `a^b ln(a) db`; a base that is not positive has no slope there.
-    fn exponent(&mut self, a: Node, db: Node) -> Node {
-        let (y, g) = (self.y, &mut *self.graph);
-        let zero = g.constant(0.0);
-        let positive = g.binary(Binary::Less, zero, a);
-        let log = g.ln(a);
-        let log = g.select(positive, log, zero);
-        let slope = g.mul(y, log);
-        g.mul(slope, db)
-    }
-
-    /// Zero where `d` is zero: what does not move stays, even where the slope is infinite (a power at zero).
-    fn unless_still(&mut self, d: Node, product: Node) -> Node {
-        let g = &mut *self.graph;
-        let zero = g.constant(0.0);
-        let still = g.binary(Binary::Equal, d, zero);
-        g.select(still, zero, product)
-    }
-
-    fn sum(&mut self, first: Option<Node>, second: Option<Node>) -> Node {
-        match (first, second) {
-            (Some(a), Some(b)) => self.graph.add(a, b),
-            (Some(a), None) | (None, Some(a)) => a,
-            (None, None) => self.graph.constant(0.0),
-        }
-    }
-
-    fn choose(&mut self, condition: Node, yes: Option<Node>, no: Option<Node>) -> Node {
-        let zero = self.graph.constant(0.0);
-        let (yes, no) = (yes.unwrap_or(zero), no.unwrap_or(zero));
-        self.graph.select(condition, yes, no)
-    }
 }
 
 #[cfg(test)]
@@ -310,15 +181,6 @@ mod tests {
     struct States(Vec<f64>);
 
     impl Leaves for States {
-        fn data(&self, _column: usize) -> f64 {
-            f64::NAN
-        }
-        fn theta(&self, _coordinate: usize) -> f64 {
-            f64::NAN
-        }
-        fn phi(&self, _coordinate: usize) -> f64 {
-            f64::NAN
-        }
         fn state(&self, k: usize) -> f64 {
             self.0[k]
         }
@@ -355,6 +217,30 @@ mod tests {
                     f.slope::<false>(x, y),
                     &format!("{f:?} {x}"),
                 );
+            }
+        }
+    }
+
+    /// Slopes of slopes, against differences of order four of the slopes among numbers.
+    #[test]
+    fn every_unary_operation_has_its_curvature() {
+        const H: f64 = 1e-3;
+        for f in UNARY {
+            for x in [0.3, 0.8, 2.5, -0.4] {
+                let mut g = Graph::new();
+                let leaf = g.state(0);
+                let root = g.unary(f, leaf);
+                let first = derivatives(&mut g, &[root], &[leaf])[0][0];
+                let second = first.and_then(|d| derivatives(&mut g, &[d], &[leaf])[0][0]);
+                let slope = |x: f64| f.slope::<false>(x, f.value::<false>(x));
+                let [a, b, c, d] = [-2.0, -1.0, 1.0, 2.0].map(|k| slope(x + k * H));
+                let truth = (8.0 * (c - b) - (d - a)) / (12.0 * H);
+                if f.value::<false>(x - 2.0 * H).is_nan() || (x < 0.0 && f == Unary::Trigamma) {
+                    continue;
+                }
+                let found = value(&g, second, &[x]);
+                let error = (found - truth).abs() / (1.0 + truth.abs());
+                assert!(error <= 1e-7, "{f:?} {x}: {found} {truth}");
             }
         }
     }

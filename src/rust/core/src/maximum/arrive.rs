@@ -251,16 +251,17 @@ impl<'a> Search<'a> {
         let joint = self.joint;
         let kept = Kept::new(joint);
         let most = self.most_lanes() / joint.n_batches.max(1);
-        let layouts = layouts(joint, draws.min(most.max(FEWEST)));
-        let mut cloud = Cloud::new(&kept.joint, &layouts);
-        let mut maximizer = Maximizer::new(&kept.joint, &layouts);
+        let drawn = layouts(joint, draws.min(most.max(FEWEST)));
+        let single = layouts(joint, 1);
+        let mut cloud = Cloud::new(&kept.joint, &drawn, start).ok()?;
+        let mut maximizer = Maximizer::new(&kept.joint, &single, start).ok()?;
         let free = maximizer.free.clone();
         let lattice = self.lattice(&cloud);
         let (mut theta, mut q) = (start.to_vec(), q.clone());
         let mut found = None;
         // A climb that ends where its draws no longer are begins again around where they should be.
         for _ in 0..self.rounds.max(1) {
-            let proposal = Proposal::new(&cloud, &q, &lattice);
+            let proposal = Proposal::new(&q, &lattice);
             kept.set(&mut cloud, &proposal.draws, &theta, self.workers);
             let mut sampled = Sampled {
                 cloud: &mut cloud,

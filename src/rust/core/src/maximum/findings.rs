@@ -13,7 +13,7 @@ use crate::inference::cloud::Levels;
 use crate::inference::information::free;
 use crate::inference::posterior::Batches;
 use crate::inference::sandwich::filled;
-use crate::problem::{Joint, Means};
+use crate::problem::Joint;
 
 /// Gain in `-2 log L` that one more step may promise of a converged fit beside twice its noise, and the noise above which
 /// nothing can be said.
@@ -190,11 +190,12 @@ impl Search<'_> {
             batches: &batches,
             moments: &look.information.moments,
         };
+        let means = self.joint.means(&look.theta);
         let each = self.joint.parts.iter().enumerate();
         each.map(|(group, part)| {
             let (mut mean, sd) = levels.conditional(group);
             let d = part.n_phi();
-            let means = Means::new(part, &part.layout(1), &look.theta);
+            let means = &means[group];
             let moved: Vec<usize> = (0..d)
                 .filter(|k| stance.moved[part.form.offset + k])
                 .collect();

@@ -21,7 +21,7 @@ pub use arrive::{Search, Watch};
 pub use ascent::{climb, sizes, Patience, Summit, Surface};
 pub use findings::Arrival;
 pub use look::Look;
-pub use maximizer::{priors, Ground, Maximizer, Population};
+pub use maximizer::{moved, Ground, Maximizer};
 pub use metric::Metric;
 pub use sampled::{normalize, Proposal, Sampled};
 pub use zero::spreads;

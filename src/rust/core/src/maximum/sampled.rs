@@ -5,13 +5,13 @@
 //! normalized weights (Fisher's identity), its information Louis'.
 
 use super::ascent::Surface;
-use super::maximizer::{priors, Ground, Maximizer, Population};
+use super::maximizer::{moved, Ground, Maximizer};
 use crate::inference::cloud::{Cloud, Weighted};
+use crate::inference::importance::place;
 use crate::inference::points::LatticePoints;
 use crate::inference::posterior::Posterior;
 use crate::mstep::Preconditioner;
 use crate::parallel::Workers;
-use crate::problem::{Means, Prior};
 
 /// Draws of all batches from the t distributions of their `q`, and the log density of each.
 pub struct Proposal {
@@ -20,24 +20,14 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    pub fn new(cloud: &Cloud, q: &Posterior, points: &LatticePoints) -> Self {
-        let mut found = Self {
-            draws: vec![0.0; cloud.n_effects()],
-            log_density: Vec::with_capacity(q.len() * cloud.copies),
-        };
-        for (b, q) in q.iter().enumerate() {
-            let d = q.dim();
-            let (z, log) = points.students(b, d);
-            for c in 0..cloud.copies {
-                let first = cloud.first(b, c);
-                q.place(&z[c * d..(c + 1) * d], &mut found.draws[first..first + d]);
-            }
-            let log_det = q.log_det();
-            found
-                .log_density
-                .extend(log.iter().map(|log| log - log_det));
+    pub fn new(q: &Posterior, points: &LatticePoints) -> Self {
+        let points = std::slice::from_ref(points);
+        let each = q.iter().enumerate().map(|(b, q)| place(points, b, q));
+        let (draws, log_density): (Vec<Vec<f64>>, Vec<Vec<f64>>) = each.unzip();
+        Self {
+            draws: draws.concat(),
+            log_density: log_density.concat(),
         }
-        found
     }
 }
 
@@ -54,8 +44,6 @@ pub struct Sampled<'p, 'a> {
 
 /// The last point that was asked for.
 pub struct There {
-    priors: Vec<Prior>,
-    means: Vec<Means>,
     /// Log-likelihood of each batch.
     pub values: Vec<f64>,
     /// Normalized weights of the draws.
@@ -80,10 +68,6 @@ impl<'a> Sampled<'_, 'a> {
     ) -> Option<R> {
         let there = self.there.as_ref()?;
         let ground = Ground {
-            population: Population {
-                priors: &there.priors,
-                means: &there.means,
-            },
             weights: &there.weights,
             moments: &there.moments,
             workers: self.workers,
@@ -92,23 +76,15 @@ impl<'a> Sampled<'_, 'a> {
     }
 
     fn weigh(&mut self, theta: &[f64]) -> Option<f64> {
-        let priors = priors(self.cloud.joint, theta)?;
-        self.cloud.prepare(theta);
-        let means = self.cloud.means();
-        let log_lik = self.cloud.log_lik(self.workers);
-        let log_prior = self.cloud.log_prior(&priors, &means);
-        let terms = log_lik
-            .iter()
-            .zip(&log_prior)
-            .zip(&self.proposal.log_density);
-        let mut weights: Vec<f64> = terms.map(|((y, p), t)| y + p - t).collect();
+        moved(self.cloud, theta)?;
+        let density = self.cloud.log_density(self.workers);
+        let terms = density.iter().zip(&self.proposal.log_density);
+        let mut weights: Vec<f64> = terms.map(|(p, t)| p - t).collect();
         let copies = self.cloud.copies;
         let values: Vec<f64> = weights.chunks_exact_mut(copies).map(normalize).collect();
         let moments = self.cloud.moments(&self.proposal.draws, &weights);
         let value: f64 = values.iter().sum();
         self.there = Some(There {
-            priors,
-            means,
             values,
             weights,
             moments,
@@ -137,14 +113,9 @@ pub fn normalize(weights: &mut [f64]) -> f64 {
 
 impl Surface for Sampled<'_, '_> {
     fn at(&mut self, theta: &[f64]) -> Option<(f64, Vec<f64>)> {
-        let mut value = self.weigh(theta)?;
-        let mut gradient =
-            self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
-        for (i, k) in self.maximizer.free.iter().enumerate() {
-            value -= 0.5 * self.penalty[i] * theta[*k] * theta[*k];
-            gradient[i] -= self.penalty[i] * theta[*k];
-        }
-        Some((value, gradient))
+        let value = self.weigh(theta)?;
+        let score = self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
+        Some((self.maximizer).penalized(self.penalty, theta, (value, score)))
     }
 
     fn precondition(&mut self) -> Option<Preconditioner> {

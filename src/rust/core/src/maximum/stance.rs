@@ -7,7 +7,6 @@
 //! far they vary.
 
 use super::arrive::Search;
-use super::maximizer::priors;
 use super::zero::Spread;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::Result;
@@ -99,7 +98,7 @@ impl Search<'_> {
     /// Log density at their means of effects that are absent, one entry a batch.
     fn density_of(&self, absent: &[bool], theta: &[f64]) -> Vec<f64> {
         let mut total = vec![0.0; self.joint.n_batches];
-        let Some(priors) = priors(self.joint, theta) else {
+        let Ok(priors) = self.joint.priors(theta) else {
             return total;
         };
         for (b, own) in Batches::new(self.joint).coordinates.iter().enumerate() {
@@ -116,7 +115,7 @@ impl Search<'_> {
     /// Effects of the model about which the data of a level say less than the population, on average.
     fn shrunk(&self, theta: &[f64], q: &Posterior) -> Vec<bool> {
         let n = self.joint.model().effects.len();
-        let Some(priors) = priors(self.joint, theta) else {
+        let Ok(priors) = self.joint.priors(theta) else {
             return vec![false; n];
         };
         let (mut left, mut count) = (vec![0.0; n], vec![0.0f64; n]);

@@ -3,28 +3,6 @@
 use crate::error::{Error, Result};
 use crate::language::expression::Expression;
 
-/// Arguments in the order of the definition, as in R; `None` for a function of any number of arguments.
-pub fn formals(call: &str) -> Option<&'static [&'static str]> {
-    Some(match call {
-        "log" => &["x", "base"],
-        "ifelse" => &["test", "yes", "no"],
-        "rep" => &["x", "times", "each"],
-        "diag" => &["x", "nrow"],
-        "matrix" => &["data", "nrow", "ncol", "byrow"],
-        "numeric" => &["length"],
-        "seq_len" => &["length.out"],
-        "seq_along" => &["along.with"],
-        "seq" => &["from", "to", "by"],
-        "crossprod" | "tcrossprod" => &["x", "y"],
-        "outer" => &["X", "Y"],
-        "pnorm" | "plogis" => &["q"],
-        "qnorm" | "qlogis" => &["p"],
-        "c" | "sum" | "prod" | "mean" | "min" | "max" | "pmin" | "pmax" | "[" => return None,
-        name if name.starts_with(char::is_alphabetic) => &["x"],
-        _ => return None,
-    })
-}
-
 /// One slot for each of `formals`; a slot without an argument is empty.
 ///
 /// # Errors

@@ -1,17 +1,15 @@
 //! Compile expressions: symbols, operators and functions on scalars, vectors and small matrices.
 
-use super::arguments::{arranged, formals};
-use super::clock;
-use super::compartments;
-use super::inputs;
-use super::mixture;
+use super::arguments::arranged;
+use super::functions::{self, Call, Function, Rule, FUNCTIONS};
 use super::scope::Scope;
-use super::shape::shaping;
+use super::shape::{choose, expect_size};
 use super::value::Value;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
-use crate::ir::op::{Binary, Unary};
+use crate::ir::op::Unary;
 use crate::language::expression::Expression;
+use crate::language::words;
 
 impl Scope {
     /// Compile `expression`; `statement` is quoted in errors.
@@ -36,57 +34,72 @@ impl Scope {
         names: &[String],
         statement: &str,
     ) -> Result<Value> {
-        match (call, args) {
-            ("[", _) => return self.element(args, statement),
-            (word, _) if inputs::is_input(word) => return self.input(word, args, names, statement),
-            (word, _) if clock::WORDS.contains(&word) => {
-                return self.since_dose(word, args, statement)
+        let Some(function) = functions::function(call) else {
+            // What is wrong with an argument is said first.
+            for arg in args {
+                self.value(arg, statement)?;
             }
-            (mixture::WORD, _) => return self.mix(args, names, statement),
-            (compartments::WORD, _) => return self.compartments(args, names, statement),
-            ("==" | "!=", [left, right]) => {
-                if let Some(test) = self.level_test(left, right)? {
-                    return map(&mut self.graph, &test, |g, x| {
-                        if call == "==" {
-                            x
-                        } else {
-                            g.unary(Unary::Not, x)
-                        }
-                    });
-                }
-            }
-            ("if", [condition, yes, no]) => {
-                let condition = self.value(condition, statement)?;
-                // A branch that is never taken need not make sense: `if (i > 1) x[i - 1] else 0`.
-                if let Some(value) = self.constant_of(&condition) {
-                    return self.value(if value != 0.0 { yes } else { no }, statement);
-                }
-                let values = [
-                    condition,
-                    self.value(yes, statement)?,
-                    self.value(no, statement)?,
-                ];
-                return apply(&mut self.graph, call, args, &values);
-            }
+            return Err(unknown(call));
+        };
+        let call = Call {
+            function,
+            args,
+            names,
+            statement,
+        };
+        match function.rule {
+            Rule::Read(rule) => return rule(self, &call),
+            Rule::Input => return self.input(&call),
+            Rule::Clock => return self.since_dose(function.name, args, statement),
             _ => {}
         }
-        if let Some(special) = self.special(call, args, names, statement)? {
-            return Ok(special);
+        if let ("==" | "!=", [left, right]) = (function.name, args) {
+            if let Some(test) = self.level_test(left, right)? {
+                let negated = function.name == "!=";
+                return map(&mut self.graph, &test, |g, x| match negated {
+                    true => g.unary(Unary::Not, x),
+                    false => x,
+                });
+            }
         }
         let named = names.iter().any(|name| !name.is_empty());
-        let ordered: Vec<&Expression> = match formals(call).filter(|_| named) {
-            None => args.iter().collect(),
-            Some(formals) => {
-                let slots = arranged(call, args, names, formals)?;
-                slots.into_iter().map_while(|slot| slot).collect()
-            }
+        let ordered: Vec<&Expression> = if named && !function.arguments.is_empty() {
+            let slots = arranged(function.name, args, names, function.arguments)?;
+            slots.into_iter().map_while(|slot| slot).collect()
+        } else {
+            args.iter().collect()
         };
         let mut values = Vec::with_capacity(args.len());
         for arg in &ordered {
             values.push(self.value(arg, statement)?);
         }
         let args: Vec<Expression> = ordered.into_iter().cloned().collect();
-        apply(&mut self.graph, call, &args, &values)
+        apply(&mut self.graph, function, &args, &values)
+    }
+
+    /// `if (condition) yes else no`. A branch that is never taken need not make sense: `if (i > 1) x[i - 1] else 0`.
+    pub fn either(&mut self, call: &Call) -> Result<Value> {
+        let values = match call.args {
+            [condition, yes, no] => {
+                let condition = self.value(condition, call.statement)?;
+                if let Some(value) = self.constant_of(&condition) {
+                    return self.value(if value != 0.0 { yes } else { no }, call.statement);
+                }
+                vec![
+                    condition,
+                    self.value(yes, call.statement)?,
+                    self.value(no, call.statement)?,
+                ]
+            }
+            args => (args.iter())
+                .map(|arg| self.value(arg, call.statement))
+                .collect::<Result<_>>()?,
+        };
+        let rule = Function {
+            rule: Rule::Values(3, 3, choose),
+            ..*call.function
+        };
+        apply(&mut self.graph, &rule, call.args, &values)
     }
 
     /// The number that a scalar is known to be.
@@ -115,7 +128,12 @@ impl Scope {
     }
 }
 
-fn apply(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
+fn apply(
+    g: &mut Graph,
+    function: &Function,
+    args: &[Expression],
+    values: &[Value],
+) -> Result<Value> {
     if let Some(text) = values.iter().find_map(|v| match v {
         Value::Text(text) => Some(text),
         _ => None,
@@ -126,109 +144,62 @@ fn apply(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Re
         )
         .hint("Texts are levels of factors, as in `sex == \"F\"`."));
     }
-    if let Some(f) = unary_function(call, values.len()) {
-        expect_arguments(call, values, 1, 1)?;
-        return map(g, &values[0], f);
+    let name = function.name;
+    match (function.rule, values) {
+        (Rule::Each(f) | Rule::Either(f, _), [x]) => map(g, x, f),
+        (Rule::Pair(f) | Rule::Either(_, f), [a, b]) => zip(g, name, args, a, b, f),
+        (Rule::Values(least, most, f), _) => {
+            expect_arguments(name, values, least, most)?;
+            // Also `v <- c(v, v)` in a loop.
+            expect_size(name, Some(values.iter().map(|v| v.nodes().len()).sum()))?;
+            f(g, name, args, values)
+        }
+        (Rule::Each(_), _) => Err(wrong_count(name, values.len(), 1, 1)),
+        _ => Err(wrong_count(name, values.len(), 2, 2)),
     }
-    if let Some(f) = binary_function(call) {
-        expect_arguments(call, values, 2, 2)?;
-        return zip(g, call, args, &values[0], &values[1], f);
-    }
-    shaping(g, call, args, values)
 }
 
-pub fn expect_arguments(call: &str, values: &[Value], least: usize, most: usize) -> Result<()> {
+fn unknown(call: &str) -> Error {
+    if words::ERROR_MODELS.contains(&call) {
+        return Error::model(
+            "misplaced_error",
+            format!("The residual error `{call}()` stands inside an expression."),
+        )
+        .hint(format!(
+            "It is the SD of an outcome, as in `y ~ normal(f, {call}(...))`."
+        ));
+    }
+    let known = FUNCTIONS.iter().map(|function| function.name);
+    Error::model("unknown_function", format!("Unknown function `{call}()`."))
+        .field("name", call)
+        .hint(words::suggestion(
+            call,
+            "The functions of the language are",
+            known,
+        ))
+}
+
+fn expect_arguments(call: &str, values: &[Value], least: usize, most: usize) -> Result<()> {
     if (least..=most).contains(&values.len()) {
         return Ok(());
     }
+    Err(wrong_count(call, values.len(), least, most))
+}
+
+fn wrong_count(call: &str, given: usize, least: usize, most: usize) -> Error {
     let range = if least == most {
         least.to_string()
     } else {
         format!("{least} to {most}")
     };
-    Err(Error::model(
+    Error::model(
         "argument_count",
         format!(
-            "`{call}()` takes {range} argument{}, {} {} given.",
+            "`{call}()` takes {range} argument{}, {given} {} given.",
             if range == "1" { "" } else { "s" },
-            values.len(),
-            if values.len() == 1 { "is" } else { "are" }
+            if given == 1 { "is" } else { "are" }
         ),
-    ))
-}
-
-type UnaryRule = fn(&mut Graph, Node) -> Node;
-type BinaryRule = fn(&mut Graph, Node, Node) -> Node;
-
-fn unary_function(call: &str, n_args: usize) -> Option<UnaryRule> {
-    Some(match (call, n_args) {
-        ("-", 1) => |g, x| g.neg(x),
-        ("+", 1) => |_, x| x,
-        ("(", _) => |_, x| x,
-        ("!", _) => |g, x| g.unary(Unary::Not, x),
-        ("exp", _) => |g, x| g.exp(x),
-        ("log", 1) => |g, x| g.ln(x),
-        ("log2", _) => |g, x| {
-            let log = g.ln(x);
-            g.scale(std::f64::consts::LOG2_E, log)
-        },
-        ("log10", _) => |g, x| {
-            let log = g.ln(x);
-            g.scale(std::f64::consts::LOG10_E, log)
-        },
-        ("log1p", _) => |g, x| g.unary(Unary::Log1p, x),
-        ("expm1", _) => |g, x| g.unary(Unary::Expm1, x),
-        ("sqrt", _) => |g, x| g.unary(Unary::Sqrt, x),
-        ("abs", _) => |g, x| g.unary(Unary::Abs, x),
-        ("sin", _) => |g, x| g.unary(Unary::Sin, x),
-        ("cos", _) => |g, x| g.unary(Unary::Cos, x),
-        ("tan", _) => |g, x| g.unary(Unary::Tan, x),
-        ("tanh", _) => |g, x| g.unary(Unary::Tanh, x),
-        ("atan", _) => |g, x| g.unary(Unary::Atan, x),
-        ("lgamma", _) => |g, x| g.unary(Unary::LGamma, x),
-        ("gamma", _) => |g, x| g.unary(Unary::Gamma, x),
-        ("digamma", _) => |g, x| g.unary(Unary::Digamma, x),
-        ("trigamma", _) => |g, x| g.unary(Unary::Trigamma, x),
-        ("pnorm", _) => |g, x| g.unary(Unary::PNorm, x),
-        ("qnorm", _) => |g, x| g.unary(Unary::QNorm, x),
-        ("plogis", _) => |g, x| g.unary(Unary::Logistic, x),
-        ("qlogis", _) => logit,
-        ("softplus", _) => |g, x| g.unary(Unary::Log1pExp, x),
-        _ => return None,
-    })
-}
-
-/// `ln(p) - ln(1 - p)`; the logit of a logistic function is its argument.
-fn logit(g: &mut Graph, p: Node) -> Node {
-    if let crate::ir::graph::Op::Unary(Unary::Logistic, x) = g.op(p) {
-        return x;
-    }
-    let log = g.ln(p);
-    let minus = g.neg(p);
-    let rest = g.unary(Unary::Log1p, minus);
-    g.sub(log, rest)
-}
-
-fn binary_function(call: &str) -> Option<BinaryRule> {
-    Some(match call {
-        "+" => |g, a, b| g.add(a, b),
-        "-" => |g, a, b| g.sub(a, b),
-        "*" => |g, a, b| g.mul(a, b),
-        "/" => |g, a, b| g.div(a, b),
-        "^" => |g, a, b| g.binary(Binary::Pow, a, b),
-        "<" => |g, a, b| g.binary(Binary::Less, a, b),
-        ">" => |g, a, b| g.binary(Binary::Less, b, a),
-        "<=" => |g, a, b| g.binary(Binary::LessEqual, a, b),
-        ">=" => |g, a, b| g.binary(Binary::LessEqual, b, a),
-        "==" => |g, a, b| g.binary(Binary::Equal, a, b),
-        "!=" => |g, a, b| {
-            let equal = g.binary(Binary::Equal, a, b);
-            g.unary(Unary::Not, equal)
-        },
-        "&" | "&&" => |g, a, b| g.binary(Binary::And, a, b),
-        "|" | "||" => |g, a, b| g.binary(Binary::Or, a, b),
-        _ => return None,
-    })
+    )
 }
 
 pub fn map(

@@ -2,7 +2,7 @@
 
 use super::scope::Scope;
 use super::{Outcome, Source, Support};
-use crate::distributions::censoring;
+use crate::distributions::{censoring, FAMILIES};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -69,10 +69,10 @@ pub fn censored(
     y: Node,
     bounds: Option<Bounds<'_>>,
 ) -> Result<()> {
-    let known = censoring::FAMILIES.contains(&outcome.family.as_str());
+    let known = outcome.family.tails.is_some();
     match bounds {
         Some(bounds) if known => at_bounds(scope, outcome, y, bounds),
-        Some(_) => Err(no_distribution_function(&outcome.family)),
+        Some(_) => Err(no_distribution_function(outcome.family.name)),
         None if known && scope.censoring => {
             by_data(scope, outcome, y);
             Ok(())
@@ -94,6 +94,8 @@ pub fn refuse(family: &str, bounds: Option<Bounds<'_>>) -> Result<()> {
 }
 
 fn no_distribution_function(family: &str) -> Error {
+    let known = FAMILIES.iter().filter(|family| family.tails.is_some());
+    let names: Vec<&str> = known.map(|family| family.name).collect();
     Error::model(
         "no_distribution_function",
         format!("`{family}()` has no distribution function here, which censoring needs."),
@@ -101,7 +103,7 @@ fn no_distribution_function(family: &str) -> Error {
     .field("name", family)
     .hint(format!(
         "Families that can be censored: {}.",
-        censoring::FAMILIES.join(", ")
+        names.join(", ")
     ))
 }
 
@@ -119,8 +121,8 @@ fn at_bounds(scope: &mut Scope, outcome: &mut Outcome, y: Node, bounds: Bounds<'
         }
     }
     let (g, inner) = (&mut scope.graph, outcome.density.clone());
-    let density = censoring::at_bounds(g, &outcome.family, y, inner, (lower, upper));
-    outcome.density = density.ok_or_else(|| no_distribution_function(&outcome.family))?;
+    let density = censoring::at_bounds(g, outcome.family, y, inner, (lower, upper));
+    outcome.density = density.ok_or_else(|| no_distribution_function(outcome.family.name))?;
     outcome.censored = true;
     if lower.is_some() {
         // What lies at or below the lower bound is not looked at.
@@ -134,7 +136,7 @@ fn by_data(scope: &mut Scope, outcome: &mut Outcome, y: Node) {
     let (_, limit) = scope.sourced(".limit", Source::Limit, &outcome.text);
     let (g, inner) = (&mut scope.graph, outcome.density.clone());
     let positive = matches!(outcome.support, Support::Positive | Support::NonNegative);
-    let density = censoring::by_data(g, &outcome.family, [y, kind, limit], inner, positive);
+    let density = censoring::by_data(g, outcome.family, [y, kind, limit], inner, positive);
     if let Some(density) = density {
         outcome.density = density;
         outcome.censored = true;

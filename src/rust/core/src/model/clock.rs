@@ -12,8 +12,6 @@ use crate::ir::op::Binary;
 use crate::language::expression::Expression;
 use crate::language::words;
 
-pub const WORDS: [&str; 3] = ["tad", "tsld", "tafd"];
-
 impl Scope {
     /// # Errors
     /// Anything but the name of a state between the parentheses.

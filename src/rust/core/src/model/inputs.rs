@@ -20,6 +20,7 @@
 //! 351-360; Piotrovskii (1987), J. Pharmacokinet. Biopharm. 15, 681-686.
 
 use super::arguments::arranged;
+use super::functions::{function, Call, Function, Rule};
 use super::scope::Scope;
 use super::value::Value;
 use super::{mixture, parameter, Feed, Model, Source};
@@ -30,15 +31,6 @@ use crate::ir::op::{Binary, Unary};
 use crate::language::expression::Expression;
 use crate::language::specification::{DosingProperty, Specification, Statement};
 
-/// Words with their arguments.
-const WORDS: [(&str, &[&str]); 5] = [
-    ("transit", &["n", "mtt"]),
-    ("inverse_gaussian", &["mat", "cv"]),
-    ("weibull_input", &["shape", "scale"]),
-    ("first_order", &["ka", "lag"]),
-    ("zero_order", &["duration", "lag"]),
-];
-
 /// A dose is taken to have come this long ago at least: a density that jumps has its value after the jump.
 const EARLIEST: f64 = 1e-10;
 
@@ -46,8 +38,8 @@ const EARLIEST: f64 = 1e-10;
 const GRADE: f64 = 2.5;
 const GRADES: usize = 26;
 
-pub fn is_input(word: &str) -> bool {
-    WORDS.iter().any(|(known, _)| *known == word)
+fn is_input(word: &str) -> bool {
+    function(word).is_some_and(|function| matches!(function.rule, Rule::Input))
 }
 
 /// Statements in the order in which they are compiled: an equation with an input function after the lag of its doses.
@@ -85,24 +77,17 @@ impl Scope {
     ///
     /// # Errors
     /// A call that stands elsewhere, and those of its arguments.
-    pub fn input(
-        &mut self,
-        word: &str,
-        args: &[Expression],
-        names: &[String],
-        statement: &str,
-    ) -> Result<Value> {
-        let found = WORDS.iter().find(|(known, _)| *known == word);
-        let Some((word, wanted)) = found.copied() else {
-            return Err(Error::model(
-                "unknown_function",
-                format!("There is no `{word}()`."),
-            ));
-        };
+    pub fn input(&mut self, call: &Call) -> Result<Value> {
+        let Function {
+            name: word,
+            arguments: wanted,
+            ..
+        } = *call.function;
+        let statement = call.statement;
         let Some(owner) = self.states.deriving() else {
             return Err(outside(word, wanted));
         };
-        let slots = arranged(word, args, names, wanted)?;
+        let slots = arranged(word, call.args, call.names, wanted)?;
         let mut values = Vec::new();
         for (slot, name) in slots.iter().zip(wanted) {
             match slot {

@@ -4,7 +4,7 @@ use super::random::arguments;
 use super::scope::Scope;
 use super::value::Value;
 use super::{Outcome, Source, Support, Together};
-use crate::distributions::joint::densities;
+use crate::distributions::joint::{densities, MVNORMAL};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -57,7 +57,7 @@ pub fn outcomes(
     Ok(outcomes
         .map(|(position, (column, density))| Outcome {
             column,
-            family: "mvnormal".into(),
+            family: &MVNORMAL,
             support: Support::Real,
             density,
             censored: false,

@@ -1,6 +1,5 @@
 //! Compile the functions of matrices: products, transposes, sums of rows and columns.
 
-use super::call::expect_arguments;
 use super::shape::expect_size;
 use super::value::Value;
 use crate::error::{Error, Result};
@@ -13,17 +12,6 @@ pub fn matrix_function(
     args: &[Expression],
     values: &[Value],
 ) -> Result<Value> {
-    let least = if matches!(call, "%*%" | "outer") {
-        2
-    } else {
-        1
-    };
-    let most = if call.ends_with("crossprod") {
-        2
-    } else {
-        least
-    };
-    expect_arguments(call, values, least, most)?;
     let x = &values[0];
     let y = values.get(1).unwrap_or(x);
     let (left, right) = (args.first(), args.get(1).or(args.first()));

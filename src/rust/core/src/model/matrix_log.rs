@@ -86,16 +86,8 @@ mod tests {
     struct Theta<'a>(&'a [f64]);
 
     impl Leaves for Theta<'_> {
-        fn data(&self, _column: usize) -> f64 {
-            f64::NAN
-        }
-
         fn theta(&self, coordinate: usize) -> f64 {
             self.0[coordinate]
-        }
-
-        fn phi(&self, _coordinate: usize) -> f64 {
-            f64::NAN
         }
     }
 

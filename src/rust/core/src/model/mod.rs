@@ -12,6 +12,7 @@ mod covariates;
 mod declared;
 mod equations;
 mod event;
+pub mod functions;
 mod index;
 mod inputs;
 mod joint;
@@ -40,8 +41,10 @@ pub use compile::compile;
 pub use mixture::Mixture;
 
 use crate::distributions::effects::EffectDensity;
+pub use crate::distributions::effects::Transform;
+use crate::distributions::Family;
+pub use crate::distributions::Support;
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::op::Unary;
 use crate::language::specification::Interpolation;
 use parameter::Parameter;
 
@@ -212,67 +215,6 @@ pub struct Effect {
     pub group: usize,
 }
 
-/// From the unbounded coordinate `phi` to the effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transform {
-    Identity,
-    /// `exp(phi)`
-    Exp,
-    /// `1 / (1 + exp(-phi))`
-    Logistic,
-}
-
-impl Transform {
-    pub fn node(self, g: &mut Graph, phi: Node) -> Node {
-        match self {
-            Self::Identity => phi,
-            Self::Exp => g.exp(phi),
-            Self::Logistic => g.unary(Unary::Logistic, phi),
-        }
-    }
-
-    /// The effect at `phi`.
-    pub fn forward(self, phi: f64) -> f64 {
-        match self {
-            Self::Identity => phi,
-            Self::Exp => phi.exp(),
-            Self::Logistic => Unary::Logistic.value::<false>(phi),
-        }
-    }
-
-    /// `phi` of an effect.
-    pub fn backward(self, effect: f64) -> f64 {
-        match self {
-            Self::Identity => effect,
-            Self::Exp => effect.ln(),
-            Self::Logistic => effect.ln() - (-effect).ln_1p(),
-        }
-    }
-
-    /// `d effect / d phi` and the derivative of its logarithm.
-    pub fn slopes(self, phi: f64) -> (f64, f64) {
-        match self {
-            Self::Identity => (1.0, 0.0),
-            Self::Exp => (phi.exp(), 1.0),
-            Self::Logistic => {
-                let x = self.forward(phi);
-                (x * (1.0 - x), 1.0 - 2.0 * x)
-            }
-        }
-    }
-
-    /// `ln |d effect / d phi|`
-    pub fn log_slope(self, phi: f64) -> f64 {
-        match self {
-            Self::Identity => 0.0,
-            Self::Exp => phi,
-            Self::Logistic => {
-                -(Unary::Log1pExp.value::<false>(phi) + Unary::Log1pExp.value::<false>(-phi))
-            }
-        }
-    }
-}
-
 /// Random effects that share one distribution: `phi[first..first + len] ~ N(mean, covariance)`.
 #[derive(Debug, Clone)]
 pub struct EffectBlock {
@@ -288,7 +230,7 @@ pub struct EffectBlock {
 /// A distribution of effects that is not Gaussian.
 #[derive(Debug, Clone)]
 pub struct Law {
-    pub family: String,
+    pub family: &'static Family,
     /// Arguments of each effect.
     pub arguments: Vec<Vec<Node>>,
     /// Density of each effect.
@@ -379,22 +321,6 @@ impl EffectBlock {
     }
 }
 
-/// What kind of values an outcome column may hold.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Support {
-    Real,
-    Positive,
-    NonNegative,
-    /// Between 0 and 1, both excluded.
-    Share,
-    /// Between two numbers, both excluded.
-    Between(f64, f64),
-    ZeroOne,
-    Count,
-    /// One of `1..K`.
-    Category(u32),
-}
-
 /// What follows a subject through its rows: a Markov chain, or residuals that correlate.
 #[derive(Debug, Clone)]
 pub struct OutcomeChain {
@@ -432,7 +358,7 @@ impl Outcome {
 pub struct Outcome {
     /// Index among the data columns.
     pub column: u32,
-    pub family: String,
+    pub family: &'static Family,
     pub support: Support,
     pub density: crate::distributions::Density,
     /// True when a value may stand for all values beyond a limit: then the family's closed forms do not hold.

@@ -7,54 +7,61 @@ use super::scope::Scope;
 use super::spread::spread;
 use super::value::Value;
 use super::{sequence, serial, Outcome, Support};
-use crate::distributions::{self, categorical, lognormal, normal, ordered, transformed, Density};
+use crate::distributions::transformed::{self, Scale};
+use crate::distributions::{lognormal, normal, Density, Family, Form, On, Spread};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
-use crate::language::words;
 
 /// Compile `column ~ dist`; `text` is the statement, quoted in errors.
 ///
 /// # Errors
 /// Unknown family, wrong arguments or shapes, bounds of a family that cannot be censored.
 pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Result<Outcome> {
-    family(dist, &words::OUTCOME_FAMILIES)?;
+    family(dist, |_| true)?;
     let (dist, bounds) = parts(dist)?;
-    let family = family(dist, &words::OUTCOME_FAMILIES)?;
-    if let Some(kind) = sequence::Kind::of(family) {
-        refuse(family, bounds)?;
-        return sequence::outcome(scope, column, kind, dist, text);
-    }
-    if serial::WORDS.contains(&family) {
-        refuse(family, bounds)?;
-        return serial::outcome(scope, column, dist, text);
-    }
-    if family == "mvnormal" {
-        return Err(alone(column));
+    let family = family(dist, |_| true)?;
+    let name = family.name;
+    match family.form {
+        Form::Chain { hidden, continuous } => {
+            refuse(name, bounds)?;
+            let kind = sequence::Kind { hidden, continuous };
+            return sequence::outcome(scope, column, (family, kind), dist, text);
+        }
+        Form::Serial => {
+            refuse(name, bounds)?;
+            return serial::outcome(scope, column, family, dist, text);
+        }
+        Form::Joint => return Err(alone(column)),
+        Form::Censored => return Err(no_family(name)),
+        _ => {}
     }
     let (index, y) = scope.column(column, text);
-    let (support, density) = match family {
-        "normal" | "lognormal" => gaussian(scope, family, dist, y, text)?,
-        family if transformed::FAMILIES.contains(&family) => {
-            on_scale(scope, family, dist, y, text)?
+    let (support, density) = match family.form {
+        Form::Normal(On::Other(scale)) => on_scale(scope, (family, scale), dist, y, text)?,
+        Form::Normal(on) => {
+            let (mean, spread) = gaussian(scope, family, dist, text)?;
+            let write = match on {
+                On::Log => lognormal::density,
+                _ => normal::density,
+            };
+            (family.support, write(&mut scope.graph, y, mean, spread))
         }
-        "categorical" => {
-            let probs = vector(scope, dist, &["probs"], text)?;
-            let density = categorical::density(&mut scope.graph, y, &probs.1);
-            (Support::Category(count(probs.1.len())), density)
+        Form::Categories(more, write) => {
+            let (first, nodes) = vector(scope, dist, family.arguments, text)?;
+            let density = write(&mut scope.graph, y, first, &nodes);
+            (Support::Category(count(nodes.len() + more)), density)
         }
-        "ordered" => {
-            let (eta, cuts) = vector(scope, dist, &["eta", "cutpoints"], text)?;
-            let density = ordered::density(&mut scope.graph, y, eta, &cuts);
-            (Support::Category(count(cuts.len() + 1)), density)
+        Form::Event => (family.support, scope.event(dist, (index, y), text)?),
+        Form::Scalars(write) => {
+            let values = scalars(scope, family, dist, text)?;
+            (family.support, write(&mut scope.graph, y, &values))
         }
-        "event" => (Support::ZeroOne, scope.event(dist, (index, y), text)?),
-        "custom" => (Support::Real, custom(scope, dist, text)?),
-        _ => scalar(scope, family, dist, y, text)?,
+        _ => (family.support, custom(scope, family, dist, text)?),
     };
     let mut outcome = Outcome {
         column: index,
-        family: family.to_string(),
+        family,
         support,
         density,
         censored: false,
@@ -65,6 +72,13 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
     };
     censored(scope, &mut outcome, y, bounds)?;
     Ok(outcome)
+}
+
+fn no_family(name: &str) -> Error {
+    Error::model(
+        "not_a_distribution",
+        format!("`{name}()` is no family of outcomes by itself."),
+    )
 }
 
 fn alone(column: &str) -> Error {
@@ -81,32 +95,20 @@ fn count(n: usize) -> u32 {
 
 fn gaussian(
     scope: &mut Scope,
-    family: &str,
+    family: &Family,
     dist: &Expression,
-    y: Node,
     text: &str,
-) -> Result<(Support, Density)> {
-    let normal = family == "normal";
-    let wanted: &[&str] = if normal {
-        &["mean", "sd"]
-    } else {
-        &["meanlog", "sdlog"]
-    };
-    let args = arguments(dist, wanted)?;
+) -> Result<(Node, Spread)> {
+    let args = arguments(dist, family.arguments)?;
     let mean = scope.scalar(args[0], text)?;
     let spread = spread(scope, args[1], mean, text)?;
-    let g = &mut scope.graph;
-    Ok(if normal {
-        (Support::Real, normal::density(g, y, mean, spread))
-    } else {
-        (Support::Positive, lognormal::density(g, y, mean, spread))
-    })
+    Ok((mean, spread))
 }
 
 /// A family that is normal on another scale: its median, the spread there, and what the scale depends on.
 fn on_scale(
     scope: &mut Scope,
-    family: &str,
+    (family, scale): (&Family, fn(&[Node]) -> Scale),
     dist: &Expression,
     y: Node,
     text: &str,
@@ -114,83 +116,51 @@ fn on_scale(
     let Expression::Call { args, names, .. } = dist else {
         return Err(incomplete(family));
     };
-    let bounded = matches!(family, "logit_normal" | "probit_normal");
-    let wanted: &[&str] = if bounded {
-        &["median", "sd", "lower", "upper"]
-    } else {
-        &["median", "sd", "lambda"]
-    };
-    let slots = arranged(family, args, names, wanted)?;
+    let slots = arranged(family.name, args, names, family.arguments)?;
     let [Some(median), Some(sd), more @ ..] = slots.as_slice() else {
         return Err(incomplete(family));
     };
     let median = scope.scalar(median, text)?;
     let spread = spread(scope, sd, median, text)?;
     let mut nodes = Vec::new();
-    for (argument, default) in more.iter().zip([0.0, 1.0]) {
-        nodes.push(match argument {
-            Some(argument) => scope.scalar(argument, text)?,
-            None if bounded => scope.graph.constant(default),
-            None => return Err(incomplete(family)),
+    for (k, argument) in more.iter().enumerate() {
+        nodes.push(match (argument, family.defaults.get(k)) {
+            (Some(argument), _) => scope.scalar(argument, text)?,
+            (None, Some(default)) => scope.graph.constant(*default),
+            (None, None) => return Err(incomplete(family)),
         });
     }
     let g = &mut scope.graph;
-    let scale = transformed::Scale::of(family, &nodes).ok_or_else(|| incomplete(family))?;
     let constants: Vec<Option<f64>> = nodes.iter().map(|n| g.as_constant(*n)).collect();
-    let support = match (family, constants.as_slice()) {
-        (_, [Some(lower), Some(upper)]) if lower >= upper => {
+    let support = match (family.support, constants.as_slice()) {
+        (Support::Between(..), [Some(lower), Some(upper)]) if lower >= upper => {
             let problem = format!("The lower bound {lower} is not below the upper bound {upper}.");
             return Err(Error::model("bounds_out_of_order", problem));
         }
-        (_, [Some(lower), Some(upper)]) => Support::Between(*lower, *upper),
-        ("box_cox", _) => Support::Positive,
-        _ => Support::Real,
+        (Support::Between(..), [Some(lower), Some(upper)]) => Support::Between(*lower, *upper),
+        (Support::Between(..), _) => Support::Real,
+        (support, _) => support,
     };
-    let density = transformed::density(g, y, median, spread, (scale, &nodes));
+    let density = transformed::density(g, y, median, spread, (scale(&nodes), &nodes));
     Ok((support, density))
 }
 
-fn incomplete(family: &str) -> Error {
-    let (needs, example) = if matches!(family, "logit_normal" | "probit_normal") {
-        (
-            "a median and an SD; its bounds are 0 and 1 unless given: median, sd, lower, upper",
+fn incomplete(family: &Family) -> Error {
+    let wanted = family.arguments.join(", ");
+    let (needs, example) = match family.defaults {
+        [] => (format!("3 arguments: {wanted}"), "lambda"),
+        _ => (
+            format!("a median and an SD; its bounds are 0 and 1 unless given: {wanted}"),
             "lower = 0, upper = 100",
-        )
-    } else {
-        ("3 arguments: median, sd, lambda", "lambda")
+        ),
     };
     Error::model("argument_count", format!("`{family}()` takes {needs}."))
         .hint(format!("Write `y ~ {family}(f, sigma, {example})`."))
 }
 
-/// A family whose arguments are scalars.
-fn scalar(
-    scope: &mut Scope,
-    family: &str,
-    dist: &Expression,
-    y: Node,
-    text: &str,
-) -> Result<(Support, Density)> {
-    let mut values = Vec::new();
-    for arg in arguments(dist, distributions::scalar_arguments(family))? {
-        values.push(scope.scalar(arg, text)?);
-    }
-    let support = match family {
-        "gamma" | "weibull" => Support::Positive,
-        "exponential" => Support::NonNegative,
-        "beta" => Support::Share,
-        "bernoulli" => Support::ZeroOne,
-        "poisson" | "binomial" | "neg_binomial" => Support::Count,
-        _ => Support::Real,
-    };
-    let density = distributions::scalar(&mut scope.graph, family, y, &values);
-    let density = density.ok_or_else(|| {
-        Error::model(
-            "not_a_distribution",
-            format!("`{family}()` is no family of outcomes by itself."),
-        )
-    })?;
-    Ok((support, density))
+fn scalars(scope: &mut Scope, family: &Family, dist: &Expression, text: &str) -> Result<Vec<Node>> {
+    let args = arguments(dist, family.arguments)?.into_iter();
+    args.map(|arg| scope.scalar(arg, text)).collect()
 }
 
 /// The last argument, a vector of what separates the categories, and the scalar before it (the first element itself
@@ -226,10 +196,9 @@ fn vector(
     Ok((before, nodes))
 }
 
-fn custom(scope: &mut Scope, dist: &Expression, text: &str) -> Result<Density> {
-    let log_density = scope.scalar(arguments(dist, &["log_density"])?[0], text)?;
+fn custom(scope: &mut Scope, family: &Family, dist: &Expression, text: &str) -> Result<Density> {
     Ok(Density {
-        log_density,
+        log_density: scalars(scope, family, dist, text)?[0],
         prediction: None,
         sd: None,
         information: None,

@@ -261,10 +261,8 @@ impl Parameter {
     }
 }
 
-/// A count as an index of the program; larger models than `u32::MAX` do not exist.
-pub fn index(k: usize) -> u32 {
-    u32::try_from(k).unwrap_or(u32::MAX)
-}
+/// A count as an index of the program.
+pub use crate::ir::narrow as index;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use super::scope::{Kind, Scope};
 use super::value::Value;
 use super::{Covariance, Effect, EffectBlock, Law, Transform};
-use crate::distributions::effects;
+use crate::distributions::{self, normal, Family, Form, FAMILIES};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
 use crate::ir::op::Unary;
@@ -58,25 +58,23 @@ pub fn arguments<'a>(dist: &'a Expression, wanted: &[&str]) -> Result<Vec<&'a Ex
     }
 }
 
-/// Name of the distribution called, or an error naming the nearest one.
-pub fn family<'a>(dist: &'a Expression, families: &'static [&'static str]) -> Result<&'a str> {
-    match dist {
-        Expression::Call { call, .. } if families.contains(&call.as_str()) => Ok(call),
-        Expression::Call { call, .. } => Err(Error::model(
-            "unknown_distribution",
-            format!("Unknown distribution `{call}()`."),
-        )
-        .field("name", call)
-        .hint(words::suggestion(
-            call,
-            "The distributions are",
-            families.iter().copied(),
-        ))),
-        other => Err(Error::model(
-            "not_a_distribution",
-            format!("`{}` is not a distribution.", other.show()),
-        )),
+/// The family called, of those that `fits` chooses, or an error naming the nearest one.
+pub fn family(dist: &Expression, fits: fn(&Family) -> bool) -> Result<&'static Family> {
+    let Expression::Call { call, .. } = dist else {
+        let problem = format!("`{}` is not a distribution.", dist.show());
+        return Err(Error::model("not_a_distribution", problem));
+    };
+    if let Some(family) = distributions::family(call).filter(|family| fits(family)) {
+        return Ok(family);
     }
+    let all = FAMILIES.iter().filter(|family| fits(family));
+    let names: Vec<&str> = all.map(|family| family.name).collect();
+    Err(Error::model(
+        "unknown_distribution",
+        format!("Unknown distribution `{call}()`."),
+    )
+    .field("name", call)
+    .hint(words::suggestion(call, "The distributions are", names)))
 }
 
 impl Scope {
@@ -100,27 +98,24 @@ impl Scope {
         first: usize,
         group: usize,
     ) -> Result<(EffectBlock, Vec<Effect>)> {
-        let family = family(&spec.dist, &words::RANDOM_FAMILIES)?;
-        let (arguments, (mean, covariance, scalar)) = match family {
-            "normal" | "lognormal" | "mvnormal" => {
-                let normal = match family {
-                    "mvnormal" => self.joint_normal(spec)?,
-                    _ => self.independent_normal(family, spec)?,
-                };
+        let family = family(&spec.dist, |family| family.effect.is_some())?;
+        let (arguments, (mean, covariance, scalar)) = match family.form {
+            Form::Joint => {
+                let normal = self.joint_normal(spec, family)?;
+                self.by_level(normal)
+            }
+            Form::Normal(_) => {
+                let values = self.values(spec, family)?;
+                let normal = independent(&values, spec)?;
                 self.by_level(normal)
             }
             _ => {
-                let (arguments, one) = self.law_arguments(family, spec)?;
+                let (arguments, one) = elementwise(&self.values(spec, family)?, spec)?;
                 let reference = self.no_gaussian(arguments.len(), one);
                 (arguments, reference)
             }
         };
         let gaussian = arguments.is_empty();
-        let family = if family == "mvnormal" {
-            "normal"
-        } else {
-            family
-        };
         let d = mean.len();
         if spec.names.len() != 1 && spec.names.len() != d {
             return Err(Error::model(
@@ -132,11 +127,10 @@ impl Scope {
             )
             .hint("Give one name to the whole vector, or one name to each element."));
         }
-        let transform = match family {
-            "lognormal" | "exponential" | "gamma" => Transform::Exp,
-            "beta" => Transform::Logistic,
-            _ => Transform::Identity,
-        };
+        let transform = family
+            .effect
+            .as_ref()
+            .map_or(Transform::Identity, |e| e.transform);
         let names = self.define_effects(spec, first, d, transform, scalar)?;
         let effects = names.into_iter().map(|name| Effect {
             name,
@@ -156,31 +150,17 @@ impl Scope {
         Ok((block, effects))
     }
 
-    fn joint_normal(&mut self, spec: &Random) -> Result<Gaussian> {
-        let args = arguments(&spec.dist, &["mean", "cov"])?;
+    fn joint_normal(&mut self, spec: &Random, family: &Family) -> Result<Gaussian> {
+        let args = arguments(&spec.dist, family.arguments)?;
         let mean = self.value(args[0], &spec.text)?;
         let cov = self.value(args[1], &spec.text)?;
         multivariate(mean, &cov, args[1], spec)
     }
 
-    fn independent_normal(&mut self, family: &str, spec: &Random) -> Result<Gaussian> {
-        let wanted: &[&str] = match family {
-            "normal" => &["mean", "sd"],
-            _ => &["meanlog", "sdlog"],
-        };
-        let args = arguments(&spec.dist, wanted)?;
-        let mean = self.value(args[0], &spec.text)?;
-        let sd = self.value(args[1], &spec.text)?;
-        independent(&mean, &sd, spec)
-    }
-
-    /// Arguments of each effect of a family that is not Gaussian, and whether it is one scalar.
-    fn law_arguments(&mut self, family: &str, spec: &Random) -> Result<(Vec<Vec<Node>>, bool)> {
-        let mut values = Vec::new();
-        for arg in arguments(&spec.dist, effects::arguments(family))? {
-            values.push(self.value(arg, &spec.text)?);
-        }
-        elementwise(&values, spec)
+    /// The arguments of a line whose effects are independent.
+    fn values(&mut self, spec: &Random, family: &Family) -> Result<Vec<Value>> {
+        let args = arguments(&spec.dist, family.arguments)?.into_iter();
+        args.map(|arg| self.value(arg, &spec.text)).collect()
     }
 
     /// Independent normal effects whose SDs read data differ from level to level: no covariance holds for all, so they
@@ -223,13 +203,23 @@ impl Scope {
     }
 
     /// Densities of effects from coordinate `first` on; `None` for Gaussian families.
-    fn law(&mut self, family: &str, first: usize, arguments: Vec<Vec<Node>>) -> Option<Law> {
+    fn law(
+        &mut self,
+        family: &'static Family,
+        first: usize,
+        arguments: Vec<Vec<Node>>,
+    ) -> Option<Law> {
+        // Effects of mvnormal() that have a law are independent.
+        let family = match family.form {
+            Form::Joint => &normal::FAMILY,
+            _ => family,
+        };
+        let effect = family.effect.as_ref()?;
         let mut densities = Vec::new();
         for (k, args) in arguments.iter().enumerate() {
             let phi = self.graph.phi(super::parameter::index(first + k));
-            densities.push(effects::density(&mut self.graph, family, phi, args)?);
+            densities.push((effect.density)(&mut self.graph, phi, args));
         }
-        let family = family.to_string();
         (!densities.is_empty()).then_some(Law {
             family,
             arguments,
@@ -300,8 +290,8 @@ fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Re
     Ok((mean, Covariance::Matrix(nodes.clone()), false))
 }
 
-fn independent(mean: &Value, sd: &Value, spec: &Random) -> Result<Gaussian> {
-    let (each, scalar) = elementwise(&[mean.clone(), sd.clone()], spec)?;
+fn independent(values: &[Value], spec: &Random) -> Result<Gaussian> {
+    let (each, scalar) = elementwise(values, spec)?;
     let nth = |k: usize| each.iter().map(|args| args[k]).collect();
     Ok((nth(0), Covariance::Sd(nth(1)), scalar))
 }

@@ -3,13 +3,12 @@
 
 use super::random::{arguments, family};
 use super::scope::Scope;
-use super::serial;
 use super::value::Value;
 use super::{Draws, Model, Outcome, OutcomeChain, Source, Support};
 use crate::distributions::chain::Chain;
 use crate::distributions::hmm::{hidden, observed};
 use crate::distributions::transition::transition_over;
-use crate::distributions::{transformed, Density};
+use crate::distributions::{family as known, Density, Family};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
@@ -17,32 +16,10 @@ use crate::language::expression::Expression;
 use crate::language::words;
 
 /// What a chain is: seen through emissions or itself, moving by rows or in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Kind {
-    hidden: bool,
-    continuous: bool,
-}
-
-impl Kind {
-    pub fn of(family: &str) -> Option<Self> {
-        let (hidden, continuous) = match family {
-            "hmm" => (true, false),
-            "continuous_time_hmm" => (true, true),
-            "markov" => (false, false),
-            "continuous_time_markov" => (false, true),
-            _ => return None,
-        };
-        Some(Self { hidden, continuous })
-    }
-
-    fn arguments(self) -> &'static [&'static str] {
-        match (self.hidden, self.continuous) {
-            (true, false) => &["transition", "emissions", "initial"],
-            (true, true) => &["rates", "emissions", "initial"],
-            (false, false) => &["transition", "initial"],
-            (false, true) => &["rates", "initial"],
-        }
-    }
+    pub hidden: bool,
+    pub continuous: bool,
 }
 
 impl Model {
@@ -62,7 +39,7 @@ impl Model {
         if let (None, Some(mixture)) = (chain, &self.mixture) {
             return mixture.grouping_error(group);
         }
-        let family = chain.map_or("hmm", |o| o.family.as_str());
+        let family = chain.map_or("hmm", |o| o.family.name);
         Error::model(
             "chain_grouping",
             format!("A random effect is grouped by `{group}`, but `{family}()` follows each subject through all its rows."),
@@ -80,11 +57,11 @@ impl Model {
 pub fn outcome(
     scope: &mut Scope,
     column: &str,
-    kind: Kind,
+    (family, kind): (&'static Family, Kind),
     dist: &Expression,
     text: &str,
 ) -> Result<Outcome> {
-    let wanted = kind.arguments();
+    let wanted = family.arguments;
     let args = arguments(dist, wanted)?;
     let (k, matrix) = square(scope, wanted[0], args[0], text)?;
     let initial = probabilities(scope, args[args.len() - 1], k, text)?;
@@ -99,7 +76,7 @@ pub fn outcome(
     };
     let mut outcome = Outcome {
         column: index,
-        family: family(dist, &words::OUTCOME_FAMILIES)?.to_string(),
+        family,
         support: Support::Category(super::parameter::index(k)),
         density: Density {
             log_density: y,
@@ -249,8 +226,8 @@ fn emissions(
     }
     let mut states = Vec::new();
     for dist in &calls {
-        let family = family(dist, &words::OUTCOME_FAMILIES)?;
-        if Kind::of(family).is_some() || serial::WORDS.contains(&family) {
+        let family = family(dist, |_| true)?;
+        if family.is_sequential() {
             return Err(Error::model(
                 "nested_chain",
                 format!("`{family}()` cannot be an emission."),
@@ -278,7 +255,7 @@ fn of_state(
         // What is censored is a distribution, and a spread may be written as an error model.
         let is_inner = matches!(arg, Expression::Call { call: inner, .. }
             if words::ERROR_MODELS.contains(&inner.as_str())
-                || (call == "censored" && words::OUTCOME_FAMILIES.contains(&inner.as_str())));
+                || (call == "censored" && known(inner).is_some()));
         if is_inner {
             own.push(of_state(scope, arg, state, k, text)?);
             continue;
@@ -340,10 +317,10 @@ fn seen_through(
 /// that are normal on another scale have none in closed form.
 fn mean(g: &mut Graph, state: &Outcome) -> Option<Node> {
     let prediction = state.density.prediction?;
-    if transformed::FAMILIES.contains(&state.family.as_str()) {
+    if state.family.is_transformed() {
         return None;
     }
-    if state.family != "lognormal" {
+    if !state.family.is_lognormal() {
         return Some(prediction);
     }
     let variance = g.square(state.density.sd?);
@@ -365,7 +342,7 @@ fn common_support(states: &[Outcome]) -> Result<Support> {
     } else if all(&[Count, ZeroOne]) {
         Ok(Count)
     } else {
-        let families: Vec<&str> = states.iter().map(|s| s.family.as_str()).collect();
+        let families: Vec<&str> = states.iter().map(|s| s.family.name).collect();
         Err(Error::model(
             "mixed_support",
             format!(

@@ -6,29 +6,27 @@ use super::scope::Scope;
 use super::spread::spread;
 use super::{Draws, Outcome, OutcomeChain, Source, Support};
 use crate::distributions::serial::{density, Row, Serial};
-use crate::distributions::Spread;
+use crate::distributions::{Family, Spread};
 use crate::error::{Error, Result};
 use crate::ir::op::Unary;
 use crate::language::expression::Expression;
-
-/// The words, which stand around a distribution.
-pub const WORDS: [&str; 2] = ["ar1", "exchangeable"];
 
 /// Compile `column ~ ar1(normal(f, sd), rho, time)` or `column ~ exchangeable(normal(f, sd), rho)`.
 ///
 /// # Errors
 /// Wrong arguments, a distribution that is not normal.
-pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Result<Outcome> {
+pub fn outcome(
+    scope: &mut Scope,
+    column: &str,
+    family: &'static Family,
+    dist: &Expression,
+    text: &str,
+) -> Result<Outcome> {
     let Expression::Call { call, args, names } = dist else {
         return Err(incomplete("ar1"));
     };
     let autoregressive = call == "ar1";
-    let wanted: &[&str] = if autoregressive {
-        &["dist", "rho", "time"]
-    } else {
-        &["dist", "rho"]
-    };
-    let slots = arranged(call, args, names, wanted)?;
+    let slots = arranged(call, args, names, family.arguments)?;
     let [Some(inner), Some(rho), more @ ..] = slots.as_slice() else {
         return Err(incomplete(call));
     };
@@ -67,7 +65,7 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
     let g = &mut scope.graph;
     Ok(Outcome {
         column: index,
-        family: call.clone(),
+        family,
         support: Support::Real,
         density: density(g, serial, row, mean, sd),
         censored: false,

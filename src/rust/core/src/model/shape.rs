@@ -1,102 +1,77 @@
 //! Compile the functions that build and take apart vectors and matrices.
 
-use super::call::{expect_arguments, map, zip};
+use super::call::{map, zip};
 use super::index::whole;
-use super::matrix::matrix_function;
 use super::value::Value;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
 use crate::language::expression::Expression;
-use crate::language::words;
 
-/// Functions whose result has another shape than their arguments.
-///
-/// # Errors
-/// Unknown function, wrong number of arguments, shapes that do not fit, index out of range.
-pub fn shaping(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
-    // Also `v <- c(v, v)` in a loop.
-    let total = values.iter().map(|v| v.nodes().len()).sum();
-    expect_size(call, Some(total))?;
-    let all = || {
-        values
-            .iter()
-            .flat_map(|v| v.nodes().iter().copied())
-            .collect::<Vec<Node>>()
+fn all(values: &[Value]) -> Vec<Node> {
+    values
+        .iter()
+        .flat_map(|v| v.nodes().iter().copied())
+        .collect()
+}
+
+pub fn combine(_: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+    Ok(Value::Vector(all(values)))
+}
+
+pub fn sum(g: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+    Ok(Value::Scalar(g.sum(&all(values))))
+}
+
+pub fn mean(g: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+    let nodes = all(values);
+    let total = g.sum(&nodes);
+    let count = g.constant(nodes.len() as f64);
+    Ok(Value::Scalar(g.div(total, count)))
+}
+
+pub fn product(g: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+    let one = g.constant(1.0);
+    let product = all(values).into_iter().fold(one, |p, x| g.mul(p, x));
+    Ok(Value::Scalar(product))
+}
+
+pub fn length(g: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+    Ok(Value::Scalar(g.constant(values[0].nodes().len() as f64)))
+}
+
+pub fn reverse(_: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+    Ok(Value::Vector(all(values).into_iter().rev().collect()))
+}
+
+pub fn logarithm(
+    g: &mut Graph,
+    call: &str,
+    args: &[Expression],
+    values: &[Value],
+) -> Result<Value> {
+    let top = map(g, &values[0], |g, x| g.ln(x))?;
+    let Some(base) = values.get(1) else {
+        return Ok(top);
     };
-    match call {
-        "c" => Ok(Value::Vector(all())),
-        "sum" => Ok(Value::Scalar(g.sum(&all()))),
-        "mean" => {
-            let nodes = all();
-            let total = g.sum(&nodes);
-            let count = g.constant(nodes.len() as f64);
-            Ok(Value::Scalar(g.div(total, count)))
-        }
-        "prod" => {
-            let one = g.constant(1.0);
-            Ok(Value::Scalar(
-                all().into_iter().fold(one, |p, x| g.mul(p, x)),
-            ))
-        }
-        "min" | "max" => extreme(g, call, &all()),
-        "pmin" | "pmax" => {
-            expect_arguments(call, values, 2, 2)?;
-            let f = if call == "pmin" {
-                Binary::Min
-            } else {
-                Binary::Max
-            };
-            zip(g, call, args, &values[0], &values[1], |g, a, b| {
-                g.binary(f, a, b)
-            })
-        }
-        "length" => {
-            expect_arguments(call, values, 1, 1)?;
-            Ok(Value::Scalar(g.constant(values[0].nodes().len() as f64)))
-        }
-        "log" => {
-            expect_arguments(call, values, 1, 2)?;
-            let top = map(g, &values[0], |g, x| g.ln(x))?;
-            let base = map(g, &values[1], |g, x| g.ln(x))?;
-            zip(g, call, args, &top, &base, |g, a, b| g.div(a, b))
-        }
-        "ifelse" | "if" => choose(g, call, args, values),
-        "rbind" => bind_rows(args, values),
-        "diag" => diagonal(g, args, values),
-        "rev" => {
-            expect_arguments(call, values, 1, 1)?;
-            Ok(Value::Vector(all().into_iter().rev().collect()))
-        }
-        "cumsum" | "cumprod" => {
-            expect_arguments(call, values, 1, 1)?;
-            Ok(cumulated(g, call, &values[0]))
-        }
-        ":" | "seq_len" | "seq_along" | "numeric" => sequence(g, call, args, values),
-        "t" | "nrow" | "ncol" | "%*%" | "crossprod" | "tcrossprod" | "outer" | "rowSums"
-        | "colSums" => matrix_function(g, call, args, values),
-        _ if words::ERROR_MODELS.contains(&call) => Err(Error::model(
-            "misplaced_error",
-            format!("The residual error `{call}()` stands inside an expression."),
-        )
-        .hint(format!(
-            "It is the SD of an outcome, as in `y ~ normal(f, {call}(...))`."
-        ))),
-        _ => Err(
-            Error::model("unknown_function", format!("Unknown function `{call}()`."))
-                .field("name", call)
-                .hint(words::suggestion(
-                    call,
-                    "The functions of the language are",
-                    words::FUNCTIONS,
-                )),
-        ),
-    }
+    let base = map(g, base, |g, x| g.ln(x))?;
+    zip(g, call, args, &top, &base, |g, a, b| g.div(a, b))
+}
+
+/// `pmin()` and `pmax()`.
+pub fn extremes(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
+    let f = if call == "pmin" {
+        Binary::Min
+    } else {
+        Binary::Max
+    };
+    zip(g, call, args, &values[0], &values[1], |g, a, b| {
+        g.binary(f, a, b)
+    })
 }
 
 /// A matrix from its rows: vectors of one length.
-fn bind_rows(args: &[Expression], values: &[Value]) -> Result<Value> {
-    expect_arguments("rbind", values, 1, 1000)?;
+pub fn bind_rows(_: &mut Graph, _: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
     let cols = values[0].nodes().len();
     let mut nodes = Vec::new();
     for (arg, value) in args.iter().zip(values) {
@@ -119,13 +94,14 @@ fn bind_rows(args: &[Expression], values: &[Value]) -> Result<Value> {
     })
 }
 
-fn extreme(g: &mut Graph, call: &str, nodes: &[Node]) -> Result<Value> {
+/// `min()` and `max()`.
+pub fn extreme(g: &mut Graph, call: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
     let f = if call == "min" {
         Binary::Min
     } else {
         Binary::Max
     };
-    match nodes {
+    match all(values).as_slice() {
         [] => Err(Error::model(
             "argument_count",
             format!("`{call}()` has no argument."),
@@ -136,8 +112,7 @@ fn extreme(g: &mut Graph, call: &str, nodes: &[Node]) -> Result<Value> {
     }
 }
 
-fn choose(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
-    expect_arguments(call, values, 3, 3)?;
+pub fn choose(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
     let test = &values[0];
     match test {
         Value::Scalar(c) => zip(g, call, &args[1..], &values[1], &values[2], |g, a, b| {
@@ -175,8 +150,7 @@ pub fn expect_size(call: &str, size: Option<usize>) -> Result<()> {
     Err(Error::model("too_large", problem))
 }
 
-fn diagonal(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Value> {
-    expect_arguments("diag", values, 1, 2)?;
+pub fn diagonal(g: &mut Graph, _: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
     if let Value::Matrix { rows, cols, nodes } = &values[0] {
         let n = (*rows).min(*cols);
         return Ok(Value::Vector((0..n).map(|i| nodes[i * cols + i]).collect()));
@@ -206,9 +180,9 @@ fn diagonal(g: &mut Graph, args: &[Expression], values: &[Value]) -> Result<Valu
     })
 }
 
-fn cumulated(g: &mut Graph, call: &str, value: &Value) -> Value {
+pub fn cumulated(g: &mut Graph, call: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
     let mut total = g.constant(f64::from(u8::from(call == "cumprod")));
-    let each = value.nodes().iter().map(|x| {
+    let each = values[0].nodes().iter().map(|x| {
         total = if call == "cumsum" {
             g.add(total, *x)
         } else {
@@ -216,13 +190,11 @@ fn cumulated(g: &mut Graph, call: &str, value: &Value) -> Value {
         };
         total
     });
-    Value::Vector(each.collect())
+    Ok(Value::Vector(each.collect()))
 }
 
 /// `a:b`, `seq_len(n)`, `seq_along(x)`, `numeric(n)`.
-fn sequence(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
-    let n = if call == ":" { 2 } else { 1 };
-    expect_arguments(call, values, n, n)?;
+pub fn sequence(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
     let end = |k: usize| match values[k].nodes() {
         [node] => g.as_constant(*node).filter(|x| x.abs() < 1e9),
         _ => None,

@@ -1,6 +1,7 @@
 //! Compile the functions with arguments that may be left out in the middle: `rep()`, `seq()`, `matrix()`.
 
-use super::arguments::{arranged, formals};
+use super::arguments::arranged;
+use super::functions::{Call, Function};
 use super::index::whole;
 use super::scope::Scope;
 use super::shape::{expect_size, not_fixed};
@@ -10,39 +11,31 @@ use crate::ir::graph::Node;
 use crate::language::expression::Expression;
 
 impl Scope {
-    /// One of these functions; `None` for any other.
-    ///
     /// # Errors
     /// Wrong arguments, sizes that are not fixed or too large.
-    pub fn special(
-        &mut self,
-        call: &str,
-        args: &[Expression],
-        names: &[String],
-        statement: &str,
-    ) -> Result<Option<Value>> {
-        if !matches!(call, "rep" | "seq" | "matrix") {
-            return Ok(None);
-        }
-        let slots = arranged(call, args, names, formals(call).unwrap_or_default())?;
+    pub fn special(&mut self, call: &Call) -> Result<Value> {
+        let (args, statement) = (call.args, call.statement);
+        let Function {
+            name, arguments, ..
+        } = *call.function;
+        let slots = arranged(name, args, call.names, arguments)?;
         let (x, rest) = match slots.split_first() {
             Some((Some(x), rest)) if rest.iter().any(Option::is_some) => (*x, rest),
             _ => {
-                let problem = format!("`{call}()` takes 2 arguments, {} are given.", args.len());
+                let problem = format!("`{name}()` takes 2 arguments, {} are given.", args.len());
                 return Err(Error::model("argument_count", problem));
             }
         };
         let value = self.value(x, statement)?;
         if matches!(value, Value::Text(_)) {
-            let problem = format!("A text stands in `{call}()`.");
+            let problem = format!("A text stands in `{name}()`.");
             return Err(Error::model("wrong_shape", problem));
         }
-        match call {
+        match name {
             "rep" => self.rep(&value, rest, statement),
             "matrix" => self.matrix(&value, rest, statement),
             _ => self.seq(x, &value, rest, statement),
         }
-        .map(Some)
     }
 
     /// A fixed whole number, or `default` where none is given.

@@ -91,12 +91,8 @@ impl Bare {
             let location = bare.location;
             let value = location.natural(theta[location.theta]);
             let sd = problem.bare_sd(bare, theta);
-            let about = match bare.family.as_str() {
-                "poisson" => 1.0 / value,
-                "bernoulli" => 1.0 / (value * (1.0 - value)),
-                "exponential" => 1.0 / (value * value),
-                _ => 1.0 / (sd * sd),
-            };
+            let variance = bare.family.variance.map(|variance| variance(value));
+            let about = 1.0 / variance.unwrap_or(sd * sd);
             let slope = location.slope(theta[location.theta]);
             list.push((location.theta, data.n * about * slope * slope));
             if let Some(spread) = bare.spread {

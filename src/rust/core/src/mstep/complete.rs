@@ -2,17 +2,15 @@
 
 use nalgebra::DMatrix;
 
+use super::population::Population;
 use super::score::Scores;
-use super::step::MStep;
-use crate::problem::{Prior, Route};
+use crate::problem::Route;
 
 /// Information of the complete data that one grouping contributes, added to `complete`.
-pub fn add_complete(
-    (scores, mstep, prior): &(Scores, &MStep, &Prior),
-    complete: &mut DMatrix<f64>,
-) {
-    let problem = scores.problem;
-    let position = |k: usize| scores.free.iter().position(|free| *free == k);
+pub fn add_complete(group: &Population, free: &[usize], complete: &mut DMatrix<f64>) {
+    let Population { at, mstep, .. } = group;
+    let (scores, problem) = (Scores::new(at, free, None), at.problem);
+    let position = |k: usize| free.iter().position(|free| *free == k);
     let mut place = |coordinates: &[usize], block: &DMatrix<f64>| {
         for (a, j) in coordinates.iter().enumerate() {
             for (b, k) in coordinates.iter().enumerate() {
@@ -23,7 +21,10 @@ pub fn add_complete(
         }
     };
     let linear = &mstep.linear;
-    place(&linear.coordinates, &linear.information(problem, prior));
+    place(
+        &linear.coordinates,
+        &linear.information(problem, at.prior()),
+    );
     for residual in &problem.form.residuals {
         if problem.theta.routes[residual.theta] == Route::Residual {
             let n: usize = residual.outcomes.iter().map(|o| problem.n_obs_of(*o)).sum();
@@ -31,12 +32,12 @@ pub fn add_complete(
             place(&[residual.theta], &information);
         }
     }
-    for (k, information) in mstep.bare.information(problem, scores.theta) {
+    for (k, information) in mstep.bare.information(problem, at.theta()) {
         place(&[k], &DMatrix::from_element(1, 1, information));
     }
     scores.add_omega_information(complete);
     if let Some(information) = &mstep.information {
-        place_scored(information, &mstep.scored, scores.free, complete);
+        place_scored(information, &mstep.scored, free, complete);
     }
 }
 

@@ -7,7 +7,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::statistics::Statistics;
-use crate::problem::{Means, Prior, Problem, Route};
+use crate::problem::{Evaluator, Means, Prior, Problem, Route};
 
 /// The normal equations' constant part.
 #[derive(Debug, Clone)]
@@ -57,21 +57,15 @@ impl LinearMeans {
     }
 
     /// New values of the coordinates; `None` when the equations are singular.
-    pub fn solve(
-        &self,
-        problem: &Problem,
-        prior: &Prior,
-        statistics: &Statistics,
-        means: &Means,
-        theta: &[f64],
-    ) -> Option<Vec<f64>> {
-        let residual = self.score(problem, prior, statistics, means);
+    pub fn solve(&self, at: &Evaluator, statistics: &Statistics) -> Option<Vec<f64>> {
+        let (problem, prior) = (at.problem, at.prior());
+        let residual = self.score(problem, prior, statistics, at.means());
         let step = self
             .information(problem, prior)
             .cholesky()?
             .solve(&residual);
         let entries = self.coordinates.iter().zip(step.iter());
-        Some(entries.map(|(k, change)| theta[*k] + change).collect())
+        Some(entries.map(|(k, change)| at.theta()[*k] + change).collect())
     }
 
     /// `sum_i X_i' P (E phi_i - m_i)` at the current means.

@@ -4,13 +4,16 @@ mod bare;
 mod complete;
 mod means;
 mod newton;
+mod population;
 mod score;
 mod statistics;
 mod step;
 mod trust;
 
-pub use complete::add_complete;
 pub use newton::{Preconditioner, ScoreMoments, MAX_PARAMETERS};
+pub use population::{
+    add, complete_information, curvature, shorten, total_score, Population, Seen,
+};
 pub use score::{LanePoint, Scores};
 pub use statistics::Statistics;
 pub use step::{Annealing, MStep, Step};

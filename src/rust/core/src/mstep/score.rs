@@ -9,7 +9,7 @@ use super::means::LinearMeans;
 use super::statistics::Statistics;
 use crate::data::Block;
 use crate::ir::column::{Column, LANES};
-use crate::problem::{Derivatives, Means, Prior, Problem};
+use crate::problem::{Derivatives, Evaluator, Means, Prior, Problem};
 
 /// Draws in the lanes of a block.
 #[derive(Clone, Copy)]
@@ -38,13 +38,13 @@ pub struct Scores<'a> {
 }
 
 impl<'a> Scores<'a> {
+    /// `derivatives`: those whose adjoints lanes bring.
     pub fn new(
-        problem: &'a Problem,
+        at: &'a Evaluator<'_>,
         free: &'a [usize],
-        prior: &'a Prior,
         derivatives: Option<&Derivatives>,
-        theta: &'a [f64],
     ) -> Self {
+        let (problem, theta) = (at.problem, at.theta());
         let select = |gradient: Vec<f64>| free.iter().map(|k| gradient[*k]).collect::<Vec<f64>>();
         let population = derivatives.map_or_else(Vec::new, |derivatives| {
             let n = derivatives.n_population();
@@ -70,7 +70,7 @@ impl<'a> Scores<'a> {
         Self {
             problem,
             free,
-            prior,
+            prior: at.prior(),
             population,
             elements,
             programmed,

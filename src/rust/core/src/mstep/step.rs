@@ -4,12 +4,11 @@ use nalgebra::{DMatrix, DVector};
 
 use super::bare::Bare;
 use super::means::LinearMeans;
+use super::population::Population;
 use super::statistics::{Smoothed, Statistics};
 use super::trust::Promise;
 use crate::keep::keeps;
-use crate::problem::{
-    CovarianceBlock, CovarianceUpdate, MeanProgram, Means, Prior, Problem, Residual, Route,
-};
+use crate::problem::{CovarianceBlock, CovarianceUpdate, Means, Prior, Problem, Residual, Route};
 
 /// The M-step of a problem, with the statistics of the residual errors and of the score route.
 pub struct MStep<'a> {
@@ -43,18 +42,36 @@ impl Annealing {
     }
 }
 
-/// What the M-step reads.
+/// What the M-step reads beside the population from which it starts.
 pub struct Step<'s> {
-    /// Where `means`, `prior` and `gradient` are taken.
-    pub old: &'s [f64],
-    pub statistics: &'s Statistics,
-    /// Means of `phi` before the step.
-    pub means: &'s Means,
-    pub prior: &'s Prior,
     /// Gradient of the complete-data log density at the draws.
     pub gradient: &'s [f64],
     pub gain: f64,
     pub annealing: Annealing,
+}
+
+impl Population<'_> {
+    /// Move `theta` from where the population stands.
+    pub fn update(&mut self, step: &Step, theta: &mut [f64]) {
+        let Self {
+            at,
+            mstep,
+            statistics,
+        } = self;
+        let problem = at.problem;
+        mstep.residual_errors(step, at.theta(), theta);
+        (mstep.bare).update(problem, step.gradient, step.gain, theta);
+        if let Some(values) = mstep.linear.solve(at, statistics) {
+            for (k, value) in mstep.linear.coordinates.iter().zip(values) {
+                theta[*k] = problem.theta.clamp(*k, value);
+            }
+        }
+        let means = at.means_at(theta);
+        let from = (at.prior(), &*statistics);
+        for block in &problem.form.covariance {
+            mstep.covariance(block, from, (step, &means), theta);
+        }
+    }
 }
 
 impl<'a> MStep<'a> {
@@ -84,29 +101,6 @@ impl<'a> MStep<'a> {
         let residuals = &self.problem.form.residuals;
         let routes = &self.problem.theta.routes;
         residuals.iter().any(|r| routes[r.theta] == Route::Residual)
-    }
-
-    /// Move `theta`.
-    pub fn update(&mut self, step: &Step, program: &mut MeanProgram, theta: &mut [f64]) {
-        self.residual_errors(step, step.old, theta);
-        self.bare
-            .update(self.problem, step.gradient, step.gain, theta);
-        let solved = self.linear.solve(
-            self.problem,
-            step.prior,
-            step.statistics,
-            step.means,
-            step.old,
-        );
-        if let Some(values) = solved {
-            for (k, value) in self.linear.coordinates.iter().zip(values) {
-                theta[*k] = self.problem.theta.clamp(*k, value);
-            }
-        }
-        let means = program.at(theta);
-        for block in &self.problem.form.covariance {
-            self.covariance(block, step, &means, theta);
-        }
     }
 
     /// `sd^2 <- mean of squared residuals`; with `g` the derivative in `ln sd`, the sum of squares is `sd^2 (g + n)`.
@@ -155,12 +149,16 @@ impl<'a> MStep<'a> {
         });
     }
 
-    fn covariance(&self, block: &CovarianceBlock, step: &Step, means: &Means, theta: &mut [f64]) {
-        let old = |a: usize| step.prior.omega[(block.first + a, block.first + a)];
-        let new = |a: usize, b: usize| {
-            step.statistics
-                .covariance(means, block.first + a, block.first + b)
-        };
+    fn covariance(
+        &self,
+        block: &CovarianceBlock,
+        (prior, statistics): (&Prior, &Statistics),
+        (step, means): (&Step, &Means),
+        theta: &mut [f64],
+    ) {
+        let old = |a: usize| prior.omega[(block.first + a, block.first + a)];
+        let new =
+            |a: usize, b: usize| statistics.covariance(means, block.first + a, block.first + b);
         let floor =
             |a: usize, value: f64| step.annealing.kept(value, old(a)).max(f64::MIN_POSITIVE);
         match &block.update {

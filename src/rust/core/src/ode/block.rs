@@ -7,7 +7,7 @@ use super::counts::Counts;
 use super::difference::{spread, subtract, subtract_slopes, Intervals};
 use super::dynamics::{Dynamics, Engine};
 use super::explicit::{self, Adjoint, Back, Explicit};
-use super::implicit::Implicit;
+use super::fallback::Fallback;
 use super::lanes::Lanes;
 use super::linear::{self, March, Plan};
 use super::task::{Failure, LaneTask, Task, Wanted};
@@ -23,7 +23,7 @@ pub struct BlockSolver {
     /// Whether adjoints of the states are carried back to the inputs.
     pub backward: bool,
     engine: Compiled,
-    implicit: Implicit,
+    fallback: Fallback,
     counts: Arc<Counts>,
     idle: Mutex<Vec<Scratch>>,
 }
@@ -58,7 +58,7 @@ enum Memory {
 pub struct Recorded {
     scratch: Scratch,
     n_lanes: usize,
-    /// Lanes that the implicit solver computed, and derivatives of their states by all inputs, `[row][state][input]`.
+    /// Lanes that the fallback computed, and derivatives of their states by all inputs, `[row][state][input]`.
     others: Vec<(usize, Vec<f64>)>,
     failures: [Option<Failure>; LANES],
     /// Of each lane.
@@ -84,7 +84,7 @@ impl BlockSolver {
             wanted: wanted.clone(),
             backward,
             engine,
-            implicit: Implicit::new(dynamics),
+            fallback: Fallback::new(dynamics),
             counts: dynamics.shared_counts(),
             idle: Mutex::default(),
         }
@@ -138,10 +138,10 @@ impl BlockSolver {
             Some(outcome) => merge(&mut failures, &outcome.failures),
             None => rows.fill(Column::ZERO),
         }
-        for l in self.left(&failures, outcome.is_none(), lanes.which.len()) {
-            failures[l] = self.implicit.solve(&task, l, &self.wanted, rows).err();
-            self.counts.add_implicit();
-        }
+        let left = self.left(&failures, outcome.is_none(), lanes.which.len());
+        let ends = (&*self.counts, &mut failures);
+        self.fallback
+            .solve(isa, (&task, &left), &self.wanted, rows, ends);
         drop(tasks);
         for (l, which) in lanes.which.iter().enumerate() {
             subtract(&lanes.met[*which].intervals, &self.wanted, l, rows);
@@ -178,13 +178,9 @@ impl BlockSolver {
             Some(outcome) => merge(&mut failures, &outcome.failures),
             None => rows.fill(Column::ZERO),
         }
-        let mut others = Vec::new();
-        for l in self.left(&failures, recorded.is_none(), lanes.which.len()) {
-            let (slopes, end) = self.implicit.slopes(&task, l, &self.wanted, rows);
-            failures[l] = end.err();
-            others.push((l, slopes));
-            self.counts.add_implicit();
-        }
+        let left = self.left(&failures, recorded.is_none(), lanes.which.len());
+        let ends = (&*self.counts, &mut failures);
+        let mut others = (self.fallback).slopes(isa, (&task, &left), &self.wanted, rows, ends);
         drop(tasks);
         let values = Wanted {
             states: self.wanted.states.clone(),
@@ -196,7 +192,7 @@ impl BlockSolver {
             subtract(own, &values, l, rows);
         }
         for (l, slopes) in &mut others {
-            subtract_slopes(&intervals[*l], &values, self.implicit.n_inputs(), slopes);
+            subtract_slopes(&intervals[*l], &values, inputs.len(), slopes);
         }
         self.end(lanes, &failures, rows);
         Recorded {
@@ -225,9 +221,10 @@ impl BlockSolver {
             let handed = self.handed(&recorded.intervals, seeds);
             adjoint.pull(isa, record, &handed, adjoints, back);
         }
+        let n_inputs = adjoints.len();
         for (l, slopes) in &recorded.others {
             for (j, adjoint) in adjoints.iter_mut().enumerate() {
-                let own = slopes.iter().skip(j).step_by(self.implicit.n_inputs());
+                let own = slopes.iter().skip(j).step_by(n_inputs);
                 adjoint.0[*l] = seeds.iter().zip(own).map(|(seed, s)| seed.0[*l] * s).sum();
             }
         }
@@ -253,7 +250,7 @@ impl BlockSolver {
         Cow::Owned(handed)
     }
 
-    /// Lanes that the implicit solver has to compute.
+    /// Lanes that the fallback has to compute.
     fn left(&self, failures: &Failures, all: bool, n_lanes: usize) -> Vec<usize> {
         let is_left = |l: &usize| match failures[*l] {
             None => all,

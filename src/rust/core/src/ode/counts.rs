@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::stiff::Stats;
 use super::task::Failure;
 
 /// Counts of one fit or request, from all threads.
@@ -9,6 +10,8 @@ use super::task::Failure;
 pub struct Counts {
     solved: AtomicU64,
     implicit: AtomicU64,
+    steps: AtomicU64,
+    starts: AtomicU64,
     failed: [AtomicU64; FAILURES.len()],
 }
 
@@ -28,9 +31,19 @@ impl Counts {
         self.solved.load(Ordering::Relaxed)
     }
 
-    /// Those that the implicit solver computed.
+    /// Those that went to the solver for stiff equations.
     pub fn implicit(&self) -> u64 {
         self.implicit.load(Ordering::Relaxed)
+    }
+
+    /// Steps of the implicit solver, those in vain included.
+    pub fn implicit_steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// Times that it began anew.
+    pub fn implicit_starts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed)
     }
 
     /// Reasons and how often each ended a solution; those that never did are left out.
@@ -45,8 +58,11 @@ impl Counts {
         self.solved.fetch_add(n as u64, Ordering::Relaxed);
     }
 
-    pub(super) fn add_implicit(&self) {
-        self.implicit.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn add_implicit(&self, stats: &Stats) {
+        let add = |to: &AtomicU64, n: usize| to.fetch_add(n as u64, Ordering::Relaxed);
+        add(&self.implicit, 1);
+        add(&self.steps, stats.steps + stats.rejected);
+        add(&self.starts, stats.starts);
     }
 
     pub(super) fn add_failed(&self, failure: Failure) {

@@ -7,7 +7,7 @@ use super::agenda::Variant;
 use super::block::BlockSolver;
 use super::counts::Counts;
 use super::lanes::Lanes;
-use super::linear::linearize;
+use super::linear::{by_matrix, linearize, FEW};
 use super::schedule::{Course, EventKind, Schedule};
 use super::signals::{Line, Signals};
 use super::stiff::{self, Stiff};
@@ -21,6 +21,8 @@ pub struct Dynamics {
     pub system: System,
     /// With linear states in closed form, where there are any.
     flowing: System,
+    /// With the matrix of all equations, for lanes that are too stiff for steps, where they are linear.
+    by_matrix: Option<System>,
     engine: Engine,
     pub(super) subjects: Vec<Subject>,
     /// For each row of the data frame.
@@ -29,7 +31,7 @@ pub struct Dynamics {
     pub since: Vec<Since>,
     counts: Arc<Counts>,
     stiff: OnceLock<Arc<Stiff>>,
-    /// Whether the implicit solver is asked first.
+    /// Whether the solver for stiff equations is asked first.
     is_stiff: AtomicBool,
     /// Compiled for what was wanted so far.
     solvers: Mutex<Vec<Arc<BlockSolver>>>,
@@ -63,7 +65,7 @@ pub struct Since {
 /// Who solves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Engine {
-    /// Every state in closed form.
+    /// Every state in closed form, or by the exponential of a matrix.
     March,
     /// Step by step, what is linear in closed form.
     Explicit,
@@ -78,13 +80,19 @@ impl Dynamics {
             system.control.solver = Solver::Explicit;
         }
         let infused = infused(&system, &subjects);
-        let flowing = (system.control.linear)
-            .then(|| linearize(&system, &infused))
-            .flatten()
+        let linear = system.control.linear;
+        let mut flowing = (linear.then(|| linearize(&system, &infused)).flatten())
             .unwrap_or_else(|| system.clone());
-        let engine = if flowing.flow.iter().all(Option::is_some) {
+        let closed = flowing.flow.iter().all(Option::is_some);
+        let mut by_matrix = (linear && !closed).then(|| by_matrix(&system)).flatten();
+        let is_stiff = system.control.solver == Solver::Stiff;
+        let at_once = |system: &mut System| is_stiff || system.states.len() <= FEW;
+        if let Some(system) = by_matrix.take_if(at_once) {
+            flowing = system;
+        }
+        let engine = if closed || flowing.matrix.is_some() {
             Engine::March
-        } else if system.control.solver == Solver::Stiff {
+        } else if is_stiff {
             Engine::Implicit
         } else {
             Engine::Explicit
@@ -92,6 +100,7 @@ impl Dynamics {
         Self {
             system,
             flowing,
+            by_matrix,
             engine,
             subjects,
             records,
@@ -121,6 +130,10 @@ impl Dynamics {
         &self.flowing
     }
 
+    pub(super) fn by_matrix(&self) -> Option<&System> {
+        self.by_matrix.as_ref()
+    }
+
     /// Solutions so far, and how they ended.
     pub fn counts(&self) -> &Counts {
         &self.counts
@@ -142,9 +155,13 @@ impl Dynamics {
     pub fn solver(&self) -> &'static str {
         let partly = self.flowing.flow.iter().any(Option::is_some);
         match self.engine {
+            _ if self.is_stiff() && self.by_matrix.is_some() => {
+                "by the exponential of their matrix, as too stiff for steps"
+            }
             _ if self.is_stiff() && self.engine != Engine::Implicit => {
                 "by an implicit method, as too stiff for an explicit one"
             }
+            Engine::March if self.flowing.matrix.is_some() => "by the exponential of their matrix",
             Engine::March => "in closed form",
             Engine::Explicit if partly => "partly in closed form, else by Tsitouras' method",
             Engine::Explicit => "by Tsitouras' method",
@@ -152,15 +169,17 @@ impl Dynamics {
         }
     }
 
-    /// Whether the implicit solver is asked first.
+    /// Whether the solver for stiff equations is asked first.
     pub(super) fn is_stiff(&self) -> bool {
         self.is_stiff.load(Ordering::Relaxed)
     }
 
-    /// From here on ask the implicit solver first, if most solutions so far needed it. Asked once, at the start of a
+    /// From here on ask the solver for stiff equations first, if nearly all solutions so far needed it: a lane that needs it is soon
+    /// seen, and one that does not is solved several times as fast beside others. Asked once, at the start of a
     /// fit: what solves must not depend on the order in which threads come.
     pub fn settle(&self) {
-        if self.engine == Engine::Explicit && 2 * self.counts.implicit() > self.counts.solved() {
+        if self.engine == Engine::Explicit && 10 * self.counts.implicit() > 9 * self.counts.solved()
+        {
             self.is_stiff.store(true, Ordering::Relaxed);
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::dynamics::Dynamics;
-use super::stiff::Stiff;
+use super::stiff::{Stats, Stiff};
 use super::task::{Failure, Task, Wanted};
 use crate::ir::column::Column;
 
@@ -22,10 +22,6 @@ impl Implicit {
         }
     }
 
-    pub fn n_inputs(&self) -> usize {
-        self.n_inputs
-    }
-
     /// Fill the rows of lane `l`.
     pub fn solve(
         &self,
@@ -33,16 +29,14 @@ impl Implicit {
         l: usize,
         wanted: &Wanted,
         rows: &mut [Column],
-    ) -> Result<(), Failure> {
+    ) -> Result<Stats, Failure> {
         let inputs: Vec<f64> = task.inputs.iter().map(|column| column.0[l]).collect();
         let width = wanted.width();
         let mut deliver = |row: usize, column: usize, value: f64| {
             rows[row * width + column].0[l] = value;
         };
-        let solved = self
-            .stiff
-            .solve_lane(&inputs, &task.lanes[l], wanted, &mut deliver);
-        solved.map(|_| ())
+        self.stiff
+            .solve_lane(&inputs, &task.lanes[l], wanted, &mut deliver)
     }
 
     /// Fill the rows with states alone; derivatives by all inputs apart, `[row][state][input]`.
@@ -52,7 +46,7 @@ impl Implicit {
         l: usize,
         wanted: &Wanted,
         rows: &mut [Column],
-    ) -> (Vec<f64>, Result<(), Failure>) {
+    ) -> (Vec<f64>, Result<Stats, Failure>) {
         let all = Wanted {
             states: wanted.states.clone(),
             inputs: (0..self.n_inputs).collect(),
@@ -68,6 +62,6 @@ impl Implicit {
         let solved = self
             .stiff
             .solve_lane(&inputs, &task.lanes[l], &all, &mut deliver);
-        (slopes, solved.map(|_| ()))
+        (slopes, solved)
     }
 }

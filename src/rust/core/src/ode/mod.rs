@@ -12,6 +12,7 @@ mod difference;
 mod dual;
 mod dynamics;
 pub mod explicit;
+mod fallback;
 mod implicit;
 mod inflow;
 pub mod interpolate;

@@ -6,25 +6,25 @@
 
 use std::collections::HashSet;
 
-use super::program::{memory, place, Layout, Leaves, Memory, Reads};
+use super::program::{bases, memory, place, Leaves, Memory, Nodes};
 use super::program::{INPUTS, KEPT, RATES, STATES, WORK};
-use super::tangent::narrow;
 use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node};
-use crate::ir::tape::{self, Code, Instruction, Place, Reverse, Target};
+use crate::ir::narrow;
+use crate::ir::program::Layout;
+use crate::ir::tape::{Bank, Bases, Code, Instruction, Place, Reverse, Tape, Target};
 use crate::ir::vmath::Isa;
 
 /// Reverse sweep of some roots.
 #[derive(Debug, Clone, Default)]
 pub struct Pull {
     constants: Vec<f64>,
-    once: Vec<Instruction>,
-    each: Vec<Instruction>,
-    reverse_once: Vec<Reverse>,
-    reverse_each: Vec<Reverse>,
+    once: Tape<Instruction>,
+    each: Tape<Instruction>,
+    reverse_once: Tape<Reverse>,
+    reverse_each: Tape<Reverse>,
     n_kept: usize,
     n_work: usize,
-    reads: Reads,
     at: Columns,
     /// Where the seed of each root goes; `None`: the root is constant, or a leaf without an adjoint.
     roots: Vec<Option<usize>>,
@@ -64,6 +64,12 @@ pub struct Back {
 }
 
 impl Back {
+    fn bases<'m>(&'m mut self, leaves: &'m Leaves) -> Bases<'m> {
+        let mut bases = bases(leaves, &mut self.memory, &mut []);
+        bases.write(Bank::Adjoint, &mut self.adjoint);
+        bases
+    }
+
     /// Adjoints of the states by the last [`Pull::pull`].
     pub fn states(&self) -> &[Column] {
         &self.adjoint[self.at.states..self.at.inputs]
@@ -83,13 +89,13 @@ impl Back {
 impl Pull {
     /// `n_inputs`, `n_states`: how many adjoints are kept, whether they are read or not.
     pub fn new(graph: &Graph, roots: &[Node], n_inputs: usize, n_states: usize) -> Self {
-        let mut layout = Layout::new(graph, roots);
+        let mut layout = Nodes::new(graph, roots);
         let once = layout.keep();
         let moving = layout.moving.clone();
-        let each: Vec<Instruction> = moving
+        let each: Tape<Instruction> = moving
             .iter()
             .enumerate()
-            .map(|(i, node)| layout.instruction(*node, place(WORK, i)))
+            .map(|(i, node)| layout.compute(*node, place(WORK, i)))
             .collect();
         let roots: Vec<Place> = roots.iter().map(|root| layout.place(*root)).collect();
         let at = Columns::new(each.len(), layout.n_kept, n_inputs, n_states);
@@ -101,7 +107,6 @@ impl Pull {
             n_work: each.len(),
             once,
             each,
-            reads: layout.reads,
             constants: layout.constants,
             roots,
             at,
@@ -119,8 +124,8 @@ impl Pull {
     /// Compute what depends on inputs alone; adjoints of inputs and rates start at zero.
     pub fn start(&self, isa: Isa, leaves: &Leaves, back: &mut Back) {
         back.adjoint.fill(Column::ZERO);
-        let bases = self.reads.bases(leaves, &mut back.memory, &mut []);
-        tape::run(isa, &self.once, bases, 1);
+        let mut bases = bases(leaves, &mut back.memory, &mut []);
+        self.once.run(isa, &mut bases, 1);
     }
 
     /// Carry `seeds`, one column a root, back through the equations at the values of `leaves`.
@@ -136,28 +141,15 @@ impl Pull {
                 *sum += x;
             }
         }
-        self.sweep(isa, leaves, back, &self.each, &self.reverse_each);
+        let mut bases = back.bases(leaves);
+        self.reverse_each.run(isa, &self.each, &mut bases, 1);
     }
 
     /// Carry what was collected on to the inputs.
     pub fn finish(&self, isa: Isa, leaves: &Leaves, back: &mut Back) {
-        self.sweep(isa, leaves, back, &[], &self.reverse_once);
+        self.reverse_once.run_alone(isa, &mut back.bases(leaves));
         let at = self.at;
         back.adjoint[at.kept..at.states].fill(Column::ZERO);
-    }
-
-    fn sweep(
-        &self,
-        isa: Isa,
-        leaves: &Leaves,
-        back: &mut Back,
-        forward: &[Instruction],
-        reverse: &[Reverse],
-    ) {
-        let adjoint = back.adjoint.as_mut_ptr().cast::<f64>();
-        let mut bases = self.reads.bases(leaves, &mut back.memory, &mut []);
-        bases.adjoint = adjoint;
-        tape::reverse_rows(isa, forward, reverse, bases, 1);
     }
 }
 
@@ -179,10 +171,10 @@ impl Columns {
 ///
 /// The first contribution to a column of work overwrites what another sweep left there; `seeded` ones were written
 /// before. What nothing contributes to (the condition of a selection) is passed over.
-fn reverse(tape: &[Instruction], at: &Columns, seeded: &[Option<usize>]) -> Vec<Reverse> {
+fn reverse(tape: &[Instruction], at: &Columns, seeded: &[Option<usize>]) -> Tape<Reverse> {
     let mut touched: HashSet<usize> = seeded.iter().flatten().copied().collect();
     touched.extend(at.kept..at.end);
-    let mut rules = Vec::new();
+    let mut rules = Tape::default();
     for forward in tape.iter().rev() {
         let Some(source) = at.of(forward.dst).filter(|i| touched.contains(i)) else {
             continue;

@@ -1,5 +1,6 @@
 //! Describe the differential equations: a graph of their own with leaves for what changes while they are solved.
 
+use super::linear::Coefficients;
 use crate::ir::graph::{Graph, Node};
 use crate::language::specification::Interpolation;
 
@@ -34,6 +35,8 @@ pub struct System {
     /// `ELAPSED`, rates, inputs and signals. `rhs` of the other states reads them through these nodes; `rhs` of the
     /// states themselves holds at the beginning of a segment. `None`: integrated.
     pub flow: Vec<Option<Node>>,
+    /// All equations as a matrix, where its exponential solves them.
+    pub matrix: Option<Coefficients>,
     /// How each signal runs between its records.
     pub signals: Vec<Interpolation>,
     pub control: Control,
@@ -94,7 +97,7 @@ pub struct Control {
     pub atol: f64,
     /// Steps of a solution, rejected ones included, after which it has failed.
     pub max_steps: usize,
-    /// Steps of the explicit solver after which [`Solver::Auto`] takes the implicit one.
+    /// Steps of the explicit solver after which [`Solver::Auto`] takes the one for stiff equations.
     pub stiff_after: usize,
     /// Whether linear equations are recognized and solved in closed form.
     pub linear: bool,

@@ -1,6 +1,7 @@
 //! Write derivatives along directions in the inputs, given those of states and rates as further leaves.
 
 use crate::ir::graph::{Graph, Node};
+pub use crate::ir::narrow;
 use crate::ir::symbolic::derivatives;
 
 /// A direction that is no input: a state at the beginning.
@@ -84,12 +85,9 @@ impl<'a> Tangents<'a> {
     /// A direction that is no input stands for a leaf that nothing reads.
     fn phis(&mut self) -> Vec<Node> {
         let each = self.inputs.iter();
-        each.map(|j| self.graph.phi(narrow(*j))).collect()
+        let leaf = |j: &usize| if *j == NO_INPUT { u32::MAX } else { narrow(*j) };
+        each.map(|j| self.graph.phi(leaf(j))).collect()
     }
 }
 
 type Leaf = fn(&mut Graph, u32) -> Node;
-
-pub fn narrow(i: usize) -> u32 {
-    u32::try_from(i).unwrap_or(u32::MAX)
-}

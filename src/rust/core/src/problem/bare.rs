@@ -12,6 +12,7 @@ use super::laws::Correction;
 use super::normal_form::NormalForm;
 use super::Problem;
 use crate::data::Records;
+use crate::distributions::Family;
 use crate::ir::graph::Node;
 use crate::language::specification::Scale;
 use crate::model::Model;
@@ -26,7 +27,7 @@ pub struct Coordinate {
 /// Outcomes of one family that say all there is to say about a parameter: the data alone give its maximum.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BareOutcome {
-    pub family: String,
+    pub family: &'static Family,
     pub outcomes: Vec<usize>,
     /// Location, rate, scale or probability.
     pub location: Coordinate,
@@ -49,12 +50,12 @@ impl BareOutcome {
     }
 
     pub fn is_gaussian(&self) -> bool {
-        matches!(self.family.as_str(), "normal" | "lognormal")
+        self.family.is_gaussian()
     }
 
     /// The value whose mean estimates the location.
     pub fn value(&self, y: f64) -> f64 {
-        if self.family == "lognormal" {
+        if self.family.is_lognormal() {
             y.ln()
         } else {
             y
@@ -95,7 +96,7 @@ pub fn outcomes(
             None => {
                 spreads.push(spread);
                 found.push(BareOutcome {
-                    family: outcome.family.clone(),
+                    family: outcome.family,
                     outcomes: vec![o],
                     location,
                     spread: None,
@@ -114,15 +115,14 @@ pub fn outcomes(
 /// which must be the same at every row.
 fn location(form: &NormalForm, model: &Model, o: usize) -> Option<(Coordinate, Option<Node>)> {
     let density = &form.densities[o];
-    match (model.outcomes[o].family.as_str(), &density.arguments[..]) {
-        ("bernoulli" | "poisson" | "exponential", [argument]) => {
-            Some((coordinate(form, model, *argument)?, None))
-        }
-        ("normal" | "lognormal", [location, sd]) => {
-            let location = coordinate(form, model, *location)?;
-            let steady = form.graph.as_constant(*sd).is_some()
-                || coordinate(form, model, *sd).is_some_and(|sd| sd.theta != location.theta);
-            steady.then_some((location, Some(*sd)))
+    let family = model.outcomes[o].family;
+    match density.arguments[..] {
+        [argument] if family.variance.is_some() => Some((coordinate(form, model, argument)?, None)),
+        [location, sd] if family.is_gaussian() => {
+            let location = coordinate(form, model, location)?;
+            let steady = form.graph.as_constant(sd).is_some()
+                || coordinate(form, model, sd).is_some_and(|sd| sd.theta != location.theta);
+            steady.then_some((location, Some(sd)))
         }
         _ => None,
     }
@@ -177,7 +177,7 @@ pub fn laws(
 }
 
 fn law(form: &NormalForm, model: &Model, correction: &Correction) -> Option<Coordinate> {
-    match (correction.family.as_str(), &correction.arguments[..]) {
+    match (correction.family.name, &correction.arguments[..]) {
         ("exponential", [scale]) => coordinate(form, model, *scale),
         _ => None,
     }

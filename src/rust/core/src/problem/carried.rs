@@ -2,7 +2,6 @@
 
 use super::differentiate::{Derivatives, Scratch};
 use crate::ir::column::{Column, LANES};
-use crate::ir::tape;
 
 /// Reads a row, the values that it leaves and their adjoints.
 pub(super) type VisitRow<'v> = dyn FnMut(usize, &[Column], &[Column]) + 'v;
@@ -21,22 +20,17 @@ impl Derivatives<'_> {
         let program = self.program;
         let n_rows = self.layout.blocks[b].n_rows;
         let (read, left) = (program.carried.read(), program.carried.left());
-        let values = &program.row[..program.carried.n_values];
         scratch.history.clear();
         let reader = self.gradient.as_ref();
-        tape::run(
-            self.isa,
-            &program.subject,
-            self.bases(b, phi, reader, scratch),
-            1,
-        );
+        let mut bases = self.bases(b, phi, reader, scratch);
+        program.subject.run(self.isa, &mut bases, 1);
         self.solve(b, phi, scratch);
         for row in 0..n_rows {
             scratch
                 .history
                 .extend_from_slice(&scratch.work[read.clone()]);
-            let bases = self.bases(b, phi, reader, scratch).at(row);
-            tape::run(self.isa, &program.row, bases, 1);
+            let mut bases = self.bases(b, phi, reader, scratch).at(row);
+            program.row.run(self.isa, &mut bases, 1);
             scratch.work.copy_within(left.clone(), read.start);
         }
         for row in (0..n_rows).rev() {
@@ -50,11 +44,12 @@ impl Derivatives<'_> {
                 .copy_from_slice(&scratch.history[before..before + read.len()]);
             scratch.adjoint.copy_within(read.clone(), left.start);
             scratch.adjoint[read.clone()].fill(Column::ZERO);
-            let bases = self.bases(b, phi, reader, scratch).at(row);
-            tape::reverse_rows(self.isa, values, &program.reverse_row, bases, 1);
+            let mut bases = self.bases(b, phi, reader, scratch).at(row);
+            let rules = &program.reverse_row;
+            rules.run(self.isa, &program.carried.values, &mut bases, 1);
         }
-        let bases = self.bases(b, phi, reader, scratch);
-        tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
+        let mut bases = self.bases(b, phi, reader, scratch);
+        program.reverse_subject.run_alone(self.isa, &mut bases);
         scratch.work[program.total as usize]
     }
 

@@ -1,7 +1,7 @@
 //! Recognise the parameters whose M-step has a closed form, from the program itself.
 
 use super::normal_form::{CovarianceBlock, NormalForm};
-use crate::distributions::transformed;
+use crate::distributions::Form;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
 use crate::model::covariance::triangle;
@@ -215,10 +215,7 @@ pub fn residuals(
     let mut refused = taken.to_vec();
     for (o, outcome) in model.outcomes.iter().enumerate() {
         let density = &form.densities[o];
-        let family = outcome.family.as_str();
-        let gaussian = (matches!(family, "normal" | "lognormal")
-            || transformed::FAMILIES.contains(&family))
-            && outcome.is_plain();
+        let gaussian = matches!(outcome.family.form, Form::Normal(_)) && outcome.is_plain();
         let candidate = density
             .sd
             .filter(|_| gaussian)

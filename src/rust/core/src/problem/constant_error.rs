@@ -28,7 +28,7 @@ impl ConstantError {
         };
         let Theta { routes, .. } = &problem.theta;
         if !residual.constant
-            || !matches!(outcome.family.as_str(), "normal" | "lognormal")
+            || !outcome.family.is_gaussian()
             || routes[residual.theta] != Route::Residual
             || routes.iter().any(|route| route.is_open())
             || !problem.form.corrections.is_empty() && routes.contains(&Route::Law)
@@ -36,7 +36,7 @@ impl ConstantError {
             return None;
         }
         let values = &problem.records.columns[outcome.column as usize];
-        let lognormal = outcome.family == "lognormal";
+        let lognormal = outcome.family.is_lognormal();
         let constant = |y: f64| LN_SQRT_2PI + if lognormal { y.ln() } else { 0.0 };
         let present = |rows: &Vec<usize>| {
             let observed = rows.iter().map(|r| values[*r]).filter(|y| !y.is_nan());

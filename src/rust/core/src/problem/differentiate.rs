@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::evaluate::{broadcast, data_bases, Population};
+use super::evaluate::{bind_work, broadcast, data_bases, Population};
 use super::in_cells::InCells;
 use super::known::Known;
 use super::solution::Reader;
@@ -10,7 +10,7 @@ use super::Problem;
 use crate::data::Layout;
 use crate::ir::column::Column;
 use crate::ir::program::DerivativeProgram;
-use crate::ir::tape::{self, Bank, Bases, Place};
+use crate::ir::tape::{Bank, Bases};
 use crate::ir::vmath::Isa;
 
 /// Scratch memory of derivatives; one a thread.
@@ -118,33 +118,24 @@ impl<'a> Derivatives<'a> {
         if program.solution.backward {
             return self.sweep_backward(b, phi, scratch);
         }
-        let bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
-        tape::run(self.isa, &program.subject, bases, 1);
+        let reader = self.gradient.as_ref();
+        let mut bases = self.bases(b, phi, reader, scratch);
+        program.subject.run(self.isa, &mut bases, 1);
         self.solve(b, phi, scratch);
-        let bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
-        tape::reverse_rows(
-            self.isa,
-            &program.row,
-            &program.reverse_row,
-            bases,
-            block.n_rows,
-        );
-        tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
+        let mut bases = self.bases(b, phi, reader, scratch);
+        let rows = &program.reverse_row;
+        rows.run(self.isa, &program.row, &mut bases, block.n_rows);
+        program.reverse_subject.run_alone(self.isa, &mut bases);
         scratch.work[program.total as usize]
     }
 
     /// Solve the differential equations for a gradient; the tape of the subject has run.
     pub(super) fn solve(&self, b: usize, phi: &[Column], scratch: &mut Scratch) {
         if let Some(reader) = &self.gradient {
-            let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
-            let n_work = self.program.n_work;
-            reader.solve(
-                self.isa,
-                (b, &self.layout.blocks[b]),
-                &mut scratch.work,
-                n_work,
-                &read,
-            );
+            let work = &mut scratch.work;
+            let inputs = reader.inputs(&self.values(b, phi, Some(reader), work));
+            let block = (b, &self.layout.blocks[b]);
+            reader.solve(self.isa, block, work, self.program.n_work, &inputs);
         }
     }
 
@@ -155,9 +146,10 @@ impl<'a> Derivatives<'a> {
         if !self.program.adds_subjects {
             return Column::ZERO;
         }
-        let bases = self.bases(b, phi, None, scratch);
-        tape::run(self.isa, &self.program.subject, bases, 1);
-        tape::reverse_rows(self.isa, &[], &self.program.reverse_subject, bases, 1);
+        let mut bases = self.bases(b, phi, None, scratch);
+        self.program.subject.run(self.isa, &mut bases, 1);
+        let subject = &self.program.reverse_subject;
+        subject.run_alone(self.isa, &mut bases);
         scratch.work[self.program.total as usize]
     }
 
@@ -165,26 +157,28 @@ impl<'a> Derivatives<'a> {
     fn sweep_backward(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
         let (program, block) = (self.program, &self.layout.blocks[b]);
         let solution = &program.solution;
-        let bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
-        tape::run(self.isa, &program.subject, bases, 1);
-        let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
-        let record = self.gradient.as_ref().and_then(|reader| {
-            reader.record(self.isa, block, &mut scratch.work, program.n_work, &read)
-        });
+        let reader = self.gradient.as_ref();
+        let mut bases = self.bases(b, phi, reader, scratch);
+        program.subject.run(self.isa, &mut bases, 1);
+        let inputs = reader
+            .map(|reader| reader.inputs(&bases))
+            .unwrap_or_default();
+        let work = &mut scratch.work;
+        let record = reader.and_then(|r| r.record(self.isa, block, work, program.n_work, &inputs));
         for column in &solution.adjoint {
             scratch.adjoint[*column] = Column::ZERO;
         }
         let n_seeds = block.n_rows * solution.states.len();
         scratch.seeds.clear();
-        let mut bases = self.bases(b, phi, self.gradient.as_ref(), scratch);
-        for _ in 0..block.n_rows {
-            tape::reverse_rows(self.isa, &program.row, &program.reverse_row, bases, 1);
+        for row in 0..block.n_rows {
+            let mut bases = self.bases(b, phi, reader, scratch).at(row);
+            let rules = &program.reverse_row;
+            rules.run(self.isa, &program.row, &mut bases, 1);
             let adjoints = solution
                 .adjoint
                 .iter()
                 .map(|column| scratch.adjoint[*column]);
             scratch.seeds.extend(adjoints);
-            bases.next_row();
         }
         scratch
             .seeds
@@ -197,8 +191,8 @@ impl<'a> Derivatives<'a> {
                 sums.zip(adjoints[*j].0).for_each(|(sum, own)| *sum += own);
             }
         }
-        let bases = self.bases(b, phi, None, scratch);
-        tape::reverse_rows(self.isa, &[], &program.reverse_subject, bases, 1);
+        let mut bases = self.bases(b, phi, None, scratch);
+        program.reverse_subject.run_alone(self.isa, &mut bases);
         scratch.work[program.total as usize]
     }
 
@@ -263,32 +257,6 @@ impl<'a> Derivatives<'a> {
         self.program.population.len()
     }
 
-    pub(super) fn read(
-        &self,
-        b: usize,
-        place: Place,
-        row: usize,
-        phi: &[Column],
-        work: &[Column],
-    ) -> Column {
-        let block = &self.layout.blocks[b];
-        let i = place.index as usize;
-        match place.bank {
-            Bank::Broadcast => self.broadcast[i],
-            Bank::Phi => phi[i],
-            Bank::Subject => block.subject[i],
-            Bank::Row => block.row[row * self.problem.data.row.len() + i],
-            Bank::Mask => block.mask[row * self.problem.data.present.len() + i],
-            Bank::KnownSubject => self.known[b].subject[i],
-            Bank::KnownRow => self.known[b].row[row * self.problem.known_row.len() + i],
-            Bank::State => self
-                .tangent
-                .as_ref()
-                .map_or(Column::ZERO, |r| work[r.at(self.program.n_work, row) + i]),
-            Bank::Prepared | Bank::Cache | Bank::Work => work[i],
-        }
-    }
-
     /// Room for all values, and nothing added up yet.
     pub(super) fn ready(&self, b: usize, phi: &[Column], scratch: &mut Scratch) {
         assert!(
@@ -304,32 +272,29 @@ impl<'a> Derivatives<'a> {
         scratch.work[self.program.total as usize] = Column::ZERO;
     }
 
-    pub(super) fn bases(
-        &self,
+    pub(super) fn bases<'m>(
+        &'m self,
         b: usize,
-        phi: &[Column],
+        phi: &'m [Column],
         reader: Option<&Reader>,
-        scratch: &mut Scratch,
-    ) -> Bases {
-        let known = self.known.get(b);
-        assert!(
-            known.is_some() || !self.program.reads_known,
-            "columns given from outside are set"
-        );
-        let mut bases = data_bases(
-            self.problem,
-            &self.layout.blocks[b],
-            known,
-            &self.broadcast,
-            phi,
-        );
-        bases.start[Bank::Work as usize] = scratch.work.as_mut_ptr().cast();
-        bases.adjoint = scratch.adjoint.as_mut_ptr().cast();
-        if let Some(reader) = reader {
-            let states = &mut scratch.work[reader.at(self.program.n_work, 0)..];
-            bases.start[Bank::State as usize] = states.as_mut_ptr().cast();
-            bases.stride[Bank::State as usize] = reader.width();
-        }
+        scratch: &'m mut Scratch,
+    ) -> Bases<'m> {
+        let mut bases = self.values(b, phi, reader, &mut scratch.work);
+        bases.write(Bank::Adjoint, &mut scratch.adjoint);
+        bases
+    }
+
+    /// Everything but the adjoints.
+    pub(super) fn values<'m>(
+        &'m self,
+        b: usize,
+        phi: &'m [Column],
+        reader: Option<&Reader>,
+        work: &'m mut [Column],
+    ) -> Bases<'m> {
+        let (block, known) = (&self.layout.blocks[b], self.known.get(b));
+        let mut bases = data_bases(self.problem, block, known, &self.broadcast, phi);
+        bind_work(&mut bases, work, self.program.n_work, reader);
         bases
     }
 }

@@ -3,13 +3,15 @@
 //! In the model's graph a state stands in right-hand sides and in outcomes alike. Once the data are known it is clear
 //! what moves while the equations are solved: the states, the time, and data that vary within a subject (*signals*).
 //! What depends on none of them has one value a subject and is an *input*, computed by the program of the subject:
-//! `cl / v` is divided once, not at every evaluation of `-cl / v * center`. The rest becomes a graph of its own. Signs
-//! are no part of inputs, so that `-ka * depot` and `ka * depot` share one, and `x / v` is `x` times an input `1 / v`.
+//! `cl / v` is divided once, not at every evaluation of `-cl / v * center`. Inputs that are computed from one of them and
+//! constants share it. The rest becomes a graph of its own. Signs are no part of inputs, so that `-ka * depot` and
+//! `ka * depot` share one, and `x / v` is `x` times an input `1 / v`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::courses::{signal_values, signals_between, Between};
+use super::parts::{course, is_time, needed, parts, Part};
 use crate::data::{Frame, Records};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node, Op};
@@ -67,17 +69,6 @@ impl Bound {
     }
 }
 
-/// What a node of the model's graph is to the equations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// One value a subject.
-    Input,
-    /// Data alone that jump from record to record.
-    Signal,
-    /// Computed at every evaluation.
-    Moving,
-}
-
 impl Equations {
     /// `time`: the name of the time column.
     ///
@@ -114,6 +105,7 @@ impl Equations {
             varied: doses.variants.iter().any(|own| !own.is_empty()),
             n_inputs: taken.inputs.len(),
             flow: vec![None; model.equations.len()],
+            matrix: None,
             signals: kinds.collect(),
             control: model.control.clone(),
             graph: taken.inner,
@@ -189,58 +181,6 @@ pub(super) fn interpolation(model: &Model, column: usize) -> Interpolation {
     }
 }
 
-/// The same of a node; what is no column runs as those it is made of, from record to record.
-fn course(model: &Model, node: Node) -> Interpolation {
-    match model.graph.op(node) {
-        Op::Data(i) => interpolation(model, i as usize),
-        _ => Interpolation::Constant,
-    }
-}
-
-/// Whether a data column is the time.
-fn is_time(model: &Model, i: u32, time: Option<&str>) -> bool {
-    let column = &model.columns[i as usize];
-    let given = matches!(column.source, Source::Data | Source::Ahead(_));
-    given && (column.name == "t" || Some(column.name.as_str()) == time)
-}
-
-fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
-    let g = &model.graph;
-    let data = g.depends(|op| matches!(op, Op::Phi(_) | Op::Theta(_)));
-    let mut parts: Vec<Part> = Vec::with_capacity(g.len());
-    for node in g.nodes() {
-        let part = match g.op(node) {
-            Op::State(_) | Op::Carry(_) => Part::Moving,
-            Op::Data(i) if is_time(model, i, time) => Part::Moving,
-            Op::Data(i) if records.extents[i as usize] == Extent::Row => {
-                match course(model, node) {
-                    Interpolation::Constant => Part::Signal,
-                    _ => Part::Moving,
-                }
-            }
-            _ => {
-                let mut part = Part::Input;
-                for operand in g.operands(node) {
-                    part = match (part, parts[operand.index()]) {
-                        (Part::Moving, _) | (_, Part::Moving) => Part::Moving,
-                        (Part::Signal, _) | (_, Part::Signal) => Part::Signal,
-                        _ => Part::Input,
-                    };
-                }
-                // Beside parameters or effects a signal is no longer data alone; beside others it may run otherwise.
-                let next = |operand| course(model, operand) == Interpolation::Next;
-                let mixed = data[node.index()] || g.operands(node).any(next);
-                if part == Part::Signal && mixed {
-                    part = Part::Moving;
-                }
-                part
-            }
-        };
-        parts.push(part);
-    }
-    parts
-}
-
 /// The graph of the equations while it is made.
 pub(super) struct Taken<'a> {
     pub model: &'a Model,
@@ -257,30 +197,18 @@ pub(super) struct Taken<'a> {
 impl Taken<'_> {
     /// Whether a node has one value a subject.
     pub(super) fn is_input(&self, node: Node) -> bool {
-        self.parts[node.index()] == Part::Input
+        matches!(self.parts[node.index()], Part::Input | Part::Once)
     }
 
     /// Copy what moves below the roots, with leaves for the rest.
     fn take(&mut self, roots: impl Iterator<Item = Node>) -> HashMap<Node, Node> {
         let g = &self.model.graph;
-        let mut needed = vec![false; g.len()];
-        for root in roots {
-            needed[root.index()] = true;
-        }
-        let all: Vec<Node> = g.nodes().collect();
-        for node in all.iter().rev() {
-            let sign = matches!(g.op(*node), Op::Unary(Unary::Neg, _));
-            let moving = self.parts[node.index()] == Part::Moving;
-            if needed[node.index()] && (moving || sign) {
-                for operand in g.operands(*node) {
-                    needed[operand.index()] = true;
-                }
-            }
-        }
+        let needed = needed(g, self.parts, roots);
         let zero = self.inner.constant(0.0);
         let mut moved = vec![zero; g.len()];
         let mut found = HashMap::new();
-        for node in all.into_iter().filter(|node| needed[node.index()]) {
+        let all = g.nodes().filter(|node| needed[node.index()]);
+        for node in all.collect::<Vec<_>>() {
             moved[node.index()] = self.copied(node, &moved);
             found.insert(node, moved[node.index()]);
         }
@@ -301,7 +229,7 @@ impl Taken<'_> {
                 self.inner.data(SIGNALS + index(m))
             }
             (Part::Moving, Op::Binary(f, a, b)) => self.binary(f, (a, b), moved),
-            (Part::Moving, _) => self.inner.copied(op, moved),
+            (Part::Moving | Part::Once, _) => self.inner.copied(op, moved),
         }
     }
 
@@ -312,12 +240,17 @@ impl Taken<'_> {
 
     /// An operation on two operands, its sign apart.
     fn binary(&mut self, f: Binary, (a, b): (Node, Node), moved: &[Node]) -> Node {
-        let divides = f == Binary::Div && self.parts[b.index()] == Part::Input;
-        let (f, y) = if divides && self.graph.as_constant(b).is_none() {
-            let inverse = self.graph.unary(Unary::Recip, b);
-            (Binary::Mul, self.input(inverse))
-        } else {
-            (f, moved[b.index()])
+        let divides = f == Binary::Div && self.graph.as_constant(b).is_none();
+        let (f, y) = match self.parts[b.index()] {
+            Part::Input if divides => {
+                let inverse = self.graph.unary(Unary::Recip, b);
+                (Binary::Mul, self.input(inverse))
+            }
+            Part::Once if divides => {
+                let inverse = self.inner.unary(Unary::Recip, moved[b.index()]);
+                (Binary::Mul, inverse)
+            }
+            _ => (f, moved[b.index()]),
         };
         let ((left, x), (right, y)) = (self.signed(moved[a.index()]), self.signed(y));
         match (f, left, right) {
@@ -358,7 +291,7 @@ impl Taken<'_> {
     ) -> Result<Option<usize>> {
         let Some(node) = node else { return Ok(None) };
         match self.parts[node.index()] {
-            Part::Input => Ok(Some(position(&mut self.inputs, node))),
+            Part::Input | Part::Once => Ok(Some(position(&mut self.inputs, node))),
             _ => Err(self.varying(equation, node, what, records)),
         }
     }

@@ -11,61 +11,37 @@ use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::program::{Source, ValueProgram};
 use crate::ir::scalar::{Leaves, ScalarProgram};
-use crate::ir::tape::{self, Bank, Bases, Place, N_BANKS};
+use crate::ir::tape::{Bank, Bases};
 use crate::ir::vmath::Isa;
 
 /// Leaves of population values: `theta` alone.
 struct ThetaLeaves<'a>(&'a [f64]);
 
 impl Leaves for ThetaLeaves<'_> {
-    fn data(&self, _column: usize) -> f64 {
-        f64::NAN
-    }
-
     fn theta(&self, coordinate: usize) -> f64 {
         self.0[coordinate]
-    }
-
-    fn phi(&self, _coordinate: usize) -> f64 {
-        f64::NAN
     }
 }
 
 /// Values of nodes that depend on `theta` alone, and adjoints back to `theta`.
 #[derive(Debug, Clone)]
-pub struct Population {
-    program: ScalarProgram,
-    thetas: Vec<(usize, Node)>,
-}
+pub struct Population(ScalarProgram);
 
 impl Population {
     pub fn new(graph: &Graph, nodes: &[Node]) -> Self {
-        use crate::ir::graph::Op;
-        let thetas = graph.nodes().filter_map(|node| match graph.op(node) {
-            Op::Theta(k) => Some((k as usize, node)),
-            _ => None,
-        });
-        Self {
-            program: ScalarProgram::new(graph, nodes),
-            thetas: thetas.collect(),
-        }
+        Self(ScalarProgram::new(graph, nodes))
     }
 
     pub fn values(&self, graph: &Graph, theta: &[f64]) -> Vec<f64> {
-        self.program
-            .evaluate(graph, &ThetaLeaves(theta), &mut Vec::new())
+        self.0.evaluate(graph, &ThetaLeaves(theta), &mut Vec::new())
     }
 
     /// `sum seeds[j] * d value[j] / d theta`
     pub fn gradient(&self, graph: &Graph, theta: &[f64], seeds: &[f64]) -> Vec<f64> {
         let mut memory = Vec::new();
-        self.program
-            .evaluate(graph, &ThetaLeaves(theta), &mut memory);
-        let adjoint = self.program.adjoints(graph, &memory, seeds);
+        self.0.evaluate(graph, &ThetaLeaves(theta), &mut memory);
         let mut gradient = vec![0.0; theta.len()];
-        for (k, node) in &self.thetas {
-            gradient[*k] = adjoint[node.index()];
-        }
+        self.0.add_gradient(graph, &memory, seeds, &mut gradient);
         gradient
     }
 }
@@ -171,10 +147,13 @@ impl<'a> Values<'a> {
                 kept.cache
                     .resize(program.n_cache * block.n_rows, Column::ZERO);
             }
-            let bases = self.bases(b, kept, &[], &mut []);
-            tape::run(self.isa, &program.prepare_subject, bases, 1);
+            let known = self.known.get(b);
+            let mut bases = data_bases(self.problem, block, known, &self.broadcast, &[]);
+            bases.write(Bank::Prepared, &mut kept.prepared);
+            bases.write_rows(Bank::Cache, &mut kept.cache, program.n_cache);
+            program.prepare_subject.run(self.isa, &mut bases, 1);
             if by_row && !program.prepare_row.is_empty() {
-                tape::run(self.isa, &program.prepare_row, bases, block.n_rows);
+                program.prepare_row.run(self.isa, &mut bases, block.n_rows);
             }
         }
         self.kept = kept;
@@ -193,8 +172,8 @@ impl<'a> Values<'a> {
         let block = &self.layout.blocks[b];
         self.begin(b, phi, work);
         self.solve(b, phi, work);
-        let bases = self.bases(b, &self.kept[b], phi, work);
-        tape::run(self.isa, &self.program.row, bases, block.n_rows);
+        let mut bases = self.bases(b, phi, work);
+        self.program.row.run(self.isa, &mut bases, block.n_rows);
         work[total as usize]
     }
 
@@ -205,20 +184,20 @@ impl<'a> Values<'a> {
         if let Some(total) = total {
             work[total] = Column::ZERO;
         }
-        let bases = self.bases(b, &self.kept[b], phi, work);
-        tape::run(self.isa, &self.program.subject, bases, 1);
+        let mut bases = self.bases(b, phi, work);
+        self.program.subject.run(self.isa, &mut bases, 1);
         total.map_or(Column::ZERO, |total| work[total])
     }
 
     /// Values wanted once a subject, one column a root.
     pub fn subjects(&self, b: usize, phi: &[Column], work: &mut Vec<Column>) -> Vec<Column> {
         self.ready(b, phi, work);
-        let bases = self.bases(b, &self.kept[b], phi, work);
-        tape::run(self.isa, &self.program.subject, bases, 1);
+        let mut bases = self.bases(b, phi, work);
+        self.program.subject.run(self.isa, &mut bases, 1);
         self.program
             .subject_roots
             .iter()
-            .map(|p| self.read(b, *p, 0, phi, work))
+            .map(|place| bases.get(*place))
             .collect()
     }
 
@@ -245,15 +224,14 @@ impl<'a> Values<'a> {
     ) {
         self.ready(b, phi, work);
         let block = &self.layout.blocks[b];
-        let bases = self.bases(b, &self.kept[b], phi, work);
-        tape::run(self.isa, &self.program.subject, bases, 1);
+        let mut bases = self.bases(b, phi, work);
+        self.program.subject.run(self.isa, &mut bases, 1);
         self.solve(b, phi, work);
-        let mut bases = self.bases(b, &self.kept[b], phi, work);
         for row in 0..block.n_rows {
-            tape::run(self.isa, &self.program.row, bases, 1);
-            bases.next_row();
+            let mut bases = self.bases(b, phi, work).at(row);
+            self.program.row.run(self.isa, &mut bases, 1);
             for (root, place) in self.program.row_roots.iter().enumerate() {
-                visit(row, root, &self.read(b, *place, row, phi, work));
+                visit(row, root, &bases.get(*place));
             }
         }
     }
@@ -261,14 +239,9 @@ impl<'a> Values<'a> {
     /// Solve the differential equations behind the registers; the tape of the subject has run.
     fn solve(&self, b: usize, phi: &[Column], work: &mut [Column]) {
         if let Some(reader) = &self.reader {
-            let place = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
-            reader.solve(
-                self.isa,
-                (b, &self.layout.blocks[b]),
-                work,
-                self.program.n_work,
-                &place,
-            );
+            let inputs = reader.inputs(&self.bases(b, phi, work));
+            let block = (b, &self.layout.blocks[b]);
+            reader.solve(self.isa, block, work, self.program.n_work, &inputs);
         }
     }
 
@@ -284,79 +257,49 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn read(&self, b: usize, place: Place, row: usize, phi: &[Column], work: &[Column]) -> Column {
-        let block = &self.layout.blocks[b];
-        let i = place.index as usize;
-        let data = &self.problem.data;
-        match place.bank {
-            Bank::Broadcast => self.broadcast[i],
-            Bank::Phi => phi[i],
-            Bank::Subject => block.subject[i],
-            Bank::Row => block.row[row * data.row.len() + i],
-            Bank::Mask => block.mask[row * data.present.len() + i],
-            Bank::KnownSubject => self.known[b].subject[i],
-            Bank::KnownRow => self.known[b].row[row * self.problem.known_row.len() + i],
-            Bank::State => self
-                .reader
-                .as_ref()
-                .map_or(Column::ZERO, |r| work[r.at(self.program.n_work, row) + i]),
-            Bank::Prepared => self.kept[b].prepared[i],
-            Bank::Cache => self.kept[b].cache[row * self.program.n_cache + i],
-            Bank::Work => work[i],
-        }
-    }
-
-    fn bases(&self, b: usize, kept: &Kept, phi: &[Column], work: &mut [Column]) -> Bases {
+    fn bases<'m>(&'m self, b: usize, phi: &'m [Column], work: &'m mut [Column]) -> Bases<'m> {
         let (block, known) = (&self.layout.blocks[b], self.known.get(b));
-        assert!(
-            known.is_some() || !self.program.reads_known,
-            "columns given from outside are set"
-        );
         let mut bases = data_bases(self.problem, block, known, &self.broadcast, phi);
-        bases.start[Bank::Prepared as usize] = pointer(&kept.prepared);
-        bases.start[Bank::Cache as usize] = pointer(&kept.cache);
-        bases.start[Bank::Work as usize] = work.as_mut_ptr().cast();
-        bases.stride[Bank::Cache as usize] = self.program.n_cache;
-        if let Some(reader) = &self.reader {
-            let states = work.get_mut(reader.at(self.program.n_work, 0)..);
-            bases.start[Bank::State as usize] =
-                states.map_or(std::ptr::null_mut(), |s| s.as_mut_ptr().cast());
-            bases.stride[Bank::State as usize] = reader.width();
-        }
+        let kept = &self.kept[b];
+        bases.read(Bank::Prepared, &kept.prepared);
+        bases.read_rows(Bank::Cache, &kept.cache, self.program.n_cache);
+        bind_work(&mut bases, work, self.program.n_work, self.reader.as_ref());
         bases
     }
 }
 
-fn pointer(columns: &[Column]) -> *mut f64 {
-    columns.as_ptr().cast_mut().cast()
+/// The registers, and behind them what the rows read of the solution of differential equations.
+pub(super) fn bind_work<'m>(
+    bases: &mut Bases<'m>,
+    work: &'m mut [Column],
+    n_work: usize,
+    reader: Option<&Reader>,
+) {
+    let first = reader.map_or(work.len(), |reader| reader.at(n_work, 0).min(work.len()));
+    let (registers, states) = work.split_at_mut(first);
+    bases.write(Bank::Work, registers);
+    if let Some(reader) = reader {
+        bases.read_rows(Bank::State, states, reader.width());
+    }
 }
 
-/// Banks that programs only read; the others point nowhere.
-pub fn data_bases(
+/// Banks that programs only read; the others hold nothing.
+pub fn data_bases<'m>(
     problem: &Problem,
-    block: &Block,
-    known: Option<&Known>,
-    broadcast: &[Column],
-    phi: &[Column],
-) -> Bases {
-    let mut start = [std::ptr::null_mut(); N_BANKS];
-    let mut stride = [0; N_BANKS];
-    start[Bank::Broadcast as usize] = pointer(broadcast);
-    start[Bank::Phi as usize] = pointer(phi);
-    start[Bank::Subject as usize] = pointer(&block.subject);
-    start[Bank::Row as usize] = pointer(&block.row);
-    start[Bank::Mask as usize] = pointer(&block.mask);
+    block: &'m Block,
+    known: Option<&'m Known>,
+    broadcast: &'m [Column],
+    phi: &'m [Column],
+) -> Bases<'m> {
+    let mut bases = Bases::default();
+    bases.read(Bank::Broadcast, broadcast);
+    bases.read(Bank::Phi, phi);
+    bases.read(Bank::Subject, &block.subject);
+    bases.read_rows(Bank::Row, &block.row, problem.data.row.len());
+    bases.read_rows(Bank::Mask, &block.mask, problem.data.present.len());
     if let Some(known) = known {
-        start[Bank::KnownSubject as usize] = pointer(&known.subject);
-        start[Bank::KnownRow as usize] = pointer(&known.row);
-        stride[Bank::KnownRow as usize] = problem.known_row.len();
+        bases.read(Bank::KnownSubject, &known.subject);
+        bases.read_rows(Bank::KnownRow, &known.row, problem.known_row.len());
     }
-    stride[Bank::Row as usize] = problem.data.row.len();
-    stride[Bank::Mask as usize] = problem.data.present.len();
-    Bases {
-        start,
-        stride,
-        adjoint: std::ptr::null_mut(),
-        tangent: std::ptr::null_mut(),
-    }
+    bases
 }

@@ -2,7 +2,7 @@
 
 use super::differentiate::{Derivatives, Scratch};
 use crate::ir::column::{Column, LANES};
-use crate::ir::tape::{self, Bank, Bases, Place};
+use crate::ir::tape::{Bank, Place};
 use crate::ir::vmath::per_isa;
 
 /// Lower triangle of a symmetric matrix for each lane, by rows.
@@ -42,32 +42,31 @@ impl Derivatives<'_> {
             columns[program.phi_adjoint(k)] = Column::splat(1.0);
         }
         self.ready(b, phi, scratch);
-        let bases = self.bases(b, phi, self.tangent.as_ref(), scratch);
-        tape::run(self.isa, &program.subject, bases, 1);
-        if let Some(reader) = self.tangent.as_ref().filter(|_| n_rows > 0) {
-            let read = |place: &Place, work: &[Column]| self.read(b, *place, 0, phi, work);
+        let reader = self.tangent.as_ref();
+        let mut bases = self.values(b, phi, reader, &mut scratch.work);
+        program.subject.run(self.isa, &mut bases, 1);
+        if let Some(reader) = reader.filter(|_| n_rows > 0) {
+            let inputs = reader.inputs(&bases);
             let work = &mut scratch.work;
-            reader.solve(self.isa, (b, block), work, program.n_work, &read);
+            reader.solve(self.isa, (b, block), work, program.n_work, &inputs);
         }
-        let mut bases = self.bases(b, phi, self.tangent.as_ref(), scratch);
-        for (k, (subject, _)) in program.tangents.iter().enumerate() {
-            tape::tangents(
-                self.isa,
-                subject,
-                with_tangent(bases, &mut scratch.tangent[k]),
-            );
+        let mut bases = self.values(b, phi, reader, &mut scratch.work);
+        for ((subject, _), tangent) in program.tangents.iter().zip(&mut scratch.tangent) {
+            bases.write(Bank::Tangent, tangent);
+            subject.run(self.isa, &mut bases);
         }
         let mut information = Information {
             elements: vec![Column::ZERO; d * (d + 1) / 2],
         };
         self.add_subject(b, phi, scratch, &mut information);
         for row in 0..n_rows {
-            tape::run(self.isa, &program.row, bases, 1);
-            for (k, (_, tape)) in program.tangents.iter().enumerate() {
-                tape::tangents(self.isa, tape, with_tangent(bases, &mut scratch.tangent[k]));
+            let mut bases = self.values(b, phi, reader, &mut scratch.work).at(row);
+            program.row.run(self.isa, &mut bases, 1);
+            for ((_, rules), tangent) in program.tangents.iter().zip(&mut scratch.tangent) {
+                bases.write(Bank::Tangent, tangent);
+                rules.run(self.isa, &mut bases);
             }
             self.add_row(b, row, phi, scratch, &mut information);
-            bases.next_row();
         }
         information
     }
@@ -77,14 +76,15 @@ impl Derivatives<'_> {
         &self,
         b: usize,
         phi: &[Column],
-        scratch: &Scratch,
+        scratch: &mut Scratch,
         information: &mut Information,
     ) {
         let once = Column::splat(1.0);
+        let bases = self.values(b, phi, self.tangent.as_ref(), &mut scratch.work);
         for pair in self.program.subject_roots.chunks(2) {
             let [argument, weight] = pair else { continue };
             if let Some(argument) = self.tangent_column(*argument) {
-                let weight = self.read(b, *weight, 0, phi, &scratch.work);
+                let weight = bases.get(*weight);
                 let elements = &mut information.elements;
                 outer(
                     self.isa,
@@ -103,10 +103,12 @@ impl Derivatives<'_> {
         b: usize,
         row: usize,
         phi: &[Column],
-        scratch: &Scratch,
+        scratch: &mut Scratch,
         information: &mut Information,
     ) {
         let n_outcomes = self.problem.data.present.len();
+        let reader = self.tangent.as_ref();
+        let bases = self.values(b, phi, reader, &mut scratch.work).at(row);
         let roots = self
             .program
             .row_roots
@@ -117,7 +119,7 @@ impl Derivatives<'_> {
             let Some(argument) = self.tangent_column(*argument) else {
                 continue;
             };
-            let weight = self.read(b, *weight, row, phi, &scratch.work);
+            let weight = bases.get(*weight);
             let mask = &self.layout.blocks[b].mask[row * n_outcomes + outcome];
             outer(
                 self.isa,
@@ -138,11 +140,6 @@ impl Derivatives<'_> {
             _ => None,
         }
     }
-}
-
-fn with_tangent(mut bases: Bases, tangent: &mut [Column]) -> Bases {
-    bases.tangent = tangent.as_mut_ptr().cast();
-    bases
 }
 
 #[inline(always)]

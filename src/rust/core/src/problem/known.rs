@@ -31,6 +31,14 @@ pub struct Points {
     pub dims: Vec<usize>,
 }
 
+impl Points {
+    /// The effects of a level.
+    pub fn of(&self, group: usize, level: usize) -> &[f64] {
+        let d = self.dims[group];
+        &self.values[group][level * d..(level + 1) * d]
+    }
+}
+
 impl Draws for Points {
     fn phi(&self, group: usize, k: usize, level: usize, _copy: usize) -> f64 {
         self.values[group][level * self.dims[group] + k]

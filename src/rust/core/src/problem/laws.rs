@@ -9,7 +9,7 @@ use super::prior::subject_values;
 use super::seen::EFFECT;
 use super::{Joint, Problem};
 use crate::data::Records;
-use crate::distributions::{effects, normal, Spread};
+use crate::distributions::{normal, Family, Spread};
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
@@ -22,7 +22,7 @@ use crate::model::{EffectBlock, Law, Model};
 pub struct Correction {
     /// Effect of the model.
     pub effect: usize,
-    pub family: String,
+    pub family: &'static Family,
     /// Arguments of the family.
     pub arguments: Vec<Node>,
     /// `log f(phi; theta) - log N(phi; reference)`
@@ -36,7 +36,11 @@ pub struct Correction {
 impl Problem {
     /// Visit the distributions of the effects that are Gaussian on no scale: level, effect of the grouping, the family and
     /// its arguments at this level.
-    pub fn each_law(&self, theta: &[f64], mut visit: impl FnMut(usize, usize, &str, &[f64])) {
+    pub fn each_law(
+        &self,
+        theta: &[f64],
+        mut visit: impl FnMut(usize, usize, &'static Family, &[f64]),
+    ) {
         let corrections = &self.form.corrections;
         if corrections.is_empty() {
             return;
@@ -49,7 +53,7 @@ impl Problem {
                 let (own, rest) = arguments.split_at(correction.arguments.len());
                 arguments = &rest[1..];
                 let effect = correction.effect - self.form.offset;
-                visit(level, effect, &correction.family, own);
+                visit(level, effect, correction.family, own);
             }
         }
     }
@@ -94,29 +98,33 @@ impl Problem {
     }
 }
 
-impl Joint {
-    /// Gradients of the variances of effects that are Gaussian on no scale, by central differences.
-    pub fn law_gradients(&self, theta: &[f64], free: &[usize]) -> Vec<(usize, usize, Vec<f64>)> {
-        let variances = |theta: &[f64]| -> Vec<(usize, f64)> {
-            let each = self.parts.iter();
-            each.flat_map(|part| part.law_variances(theta)).collect()
-        };
-        let n = theta.len();
-        let mut gradients: Vec<_> = (variances(theta).into_iter())
-            .map(|(k, _)| (k, k, vec![0.0; n]))
-            .collect();
-        for j in free {
-            let h = 1e-5 * self.theta.size(*j, theta[*j]);
-            let side = |sign: f64| {
-                let mut moved = theta.to_vec();
-                moved[*j] += sign * h;
-                variances(&moved)
-            };
-            for ((gradient, up), down) in gradients.iter_mut().zip(side(1.0)).zip(side(-1.0)) {
-                gradient.2[*j] = (up.1 - down.1) / (2.0 * h);
+impl Problem {
+    /// Gradients of [`Problem::law_variances`] in `theta`: effect of the model, gradient.
+    fn law_gradients(&self, theta: &[f64]) -> Vec<(usize, Vec<f64>)> {
+        let (form, levels) = (&self.form, &self.records.rows);
+        let sds: Vec<Node> = form.corrections.iter().map(|c| c.sd).collect();
+        let program = ScalarProgram::new(&form.graph, &sds);
+        let mut sums = vec![vec![0.0; theta.len()]; sds.len()];
+        let mut memory = Vec::new();
+        for rows in levels.iter().filter(|_| !sds.is_empty()) {
+            let leaves = LevelLeaves::new(&self.records, rows, theta);
+            let values = program.evaluate(&form.graph, &leaves, &mut memory);
+            for (k, sum) in sums.iter_mut().enumerate() {
+                let mut seeds = vec![0.0; sds.len()];
+                seeds[k] = 2.0 * values[k] / levels.len() as f64;
+                program.add_gradient(&form.graph, &memory, &seeds, sum);
             }
         }
-        gradients
+        let effects = form.corrections.iter().map(|c| c.effect);
+        effects.zip(sums).collect()
+    }
+}
+
+impl Joint {
+    /// Gradients of the variances of effects that are Gaussian on no scale, as elements of `Omega`.
+    pub fn law_gradients(&self, theta: &[f64]) -> Vec<(usize, usize, Vec<f64>)> {
+        let each = self.parts.iter().flat_map(|part| part.law_gradients(theta));
+        each.map(|(k, gradient)| (k, k, gradient)).collect()
     }
 }
 
@@ -158,13 +166,8 @@ impl NormalForm {
             let n = block.len();
             for (k, (args, density)) in law.arguments.iter().zip(&law.densities).enumerate() {
                 let args: Vec<Node> = args.iter().map(|node| moved(*node)).collect();
-                let (mean, sd) = reference_of(
-                    &self.graph,
-                    &law.family,
-                    &args,
-                    &records[block.group],
-                    theta,
-                );
+                let (mean, sd) =
+                    reference_of(&self.graph, law.family, &args, &records[block.group], theta);
                 if !(mean.is_finite() && sd.is_finite() && sd > 0.0) {
                     return Err(start_error(law, &model.effects[block.first + k].name)
                         .at(block.text.clone()));
@@ -187,7 +190,7 @@ impl NormalForm {
                 information.push((phi, less));
                 self.corrections.push(Correction {
                     effect: block.first + k,
-                    family: law.family.clone(),
+                    family: law.family,
                     arguments: args,
                     term: g.sub(moved(density.log_density), known.log_density),
                     information,
@@ -205,6 +208,16 @@ struct LevelLeaves<'a> {
     theta: &'a [f64],
 }
 
+impl<'a> LevelLeaves<'a> {
+    fn new(records: &'a Records, rows: &[usize], theta: &'a [f64]) -> Self {
+        let row = rows.first().copied();
+        Self {
+            rows: RowLeaves { records, row },
+            theta,
+        }
+    }
+}
+
 impl Leaves for LevelLeaves<'_> {
     fn data(&self, column: usize) -> f64 {
         self.rows.data(column)
@@ -213,16 +226,12 @@ impl Leaves for LevelLeaves<'_> {
     fn theta(&self, coordinate: usize) -> f64 {
         self.theta[coordinate]
     }
-
-    fn phi(&self, _coordinate: usize) -> f64 {
-        f64::NAN
-    }
 }
 
 /// Mean and standard deviation of `phi` at the arguments that the levels have on average.
 fn reference_of(
     graph: &Graph,
-    family: &str,
+    family: &Family,
     args: &[Node],
     records: &Records,
     theta: &[f64],
@@ -231,16 +240,13 @@ fn reference_of(
     let mut memory = Vec::new();
     let mut sums = vec![0.0; args.len()];
     for rows in &records.rows {
-        let rows = RowLeaves {
-            records,
-            row: rows.first().copied(),
-        };
-        let values = program.evaluate(graph, &LevelLeaves { rows, theta }, &mut memory);
+        let leaves = LevelLeaves::new(records, rows, theta);
+        let values = program.evaluate(graph, &leaves, &mut memory);
         for (sum, value) in sums.iter_mut().zip(values) {
             *sum += value / records.n_subjects as f64;
         }
     }
-    effects::reference(family, &sums)
+    family.reference(&sums)
 }
 
 fn start_error(law: &Law, effect: &str) -> Error {

@@ -340,14 +340,6 @@ impl Leaves for RowLeaves<'_> {
             value
         }
     }
-
-    fn theta(&self, _coordinate: usize) -> f64 {
-        f64::NAN
-    }
-
-    fn phi(&self, _coordinate: usize) -> f64 {
-        f64::NAN
-    }
 }
 
 fn covariance_nodes(

@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 
 use super::evaluate::Values;
-use super::Problem;
+use super::{Joint, Points, Problem};
 use crate::data::Layout;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::{Error, ErrorClass, Result};
@@ -77,11 +77,48 @@ impl Prior {
         self.omega.nrows()
     }
 
+    /// `(Omega^-1 (phi - m))_k`, `away` giving the elements of `phi - m`.
+    pub fn pull(&self, k: usize, away: impl Fn(usize) -> f64) -> f64 {
+        (0..self.dim())
+            .map(|j| self.precision[(k, j)] * away(j))
+            .sum()
+    }
+
+    /// Step of differences in a coordinate of `phi`: a fraction of its standard deviation.
+    pub fn step(&self, k: usize) -> f64 {
+        1e-4 * self.omega[(k, k)].sqrt().clamp(1e-3, 1.0)
+    }
+
     /// `log N(phi; mean, Omega)` of each lane.
     pub fn log_density(&self, isa: Isa, phi: &[Column], mean: &[Column]) -> Column {
         let mut out = Column::ZERO;
         log_density(isa, &self.whiten, self.log_norm, phi, mean, &mut out);
         out
+    }
+}
+
+impl Joint {
+    /// Population distributions of all groupings.
+    ///
+    /// # Errors
+    /// One that does not exist.
+    pub fn priors(&self, theta: &[f64]) -> Result<Vec<Prior>> {
+        let parts = self.parts.iter();
+        parts.map(|part| Prior::new(part, theta)).collect()
+    }
+
+    /// Means of the effects of all levels of all groupings.
+    pub fn means(&self, theta: &[f64]) -> Vec<Means> {
+        let parts = self.parts.iter();
+        parts
+            .map(|part| Means::new(part, &part.layout(1), theta))
+            .collect()
+    }
+
+    /// All effects at their means.
+    pub fn typical(&self, theta: &[f64]) -> Points {
+        let means = self.means(theta).into_iter();
+        self.points(means.map(|means| means.values).collect())
     }
 }
 

@@ -236,7 +236,7 @@ fn prediction_roots(model: &Model, form: &mut NormalForm) -> (Vec<Node>, Vec<Pre
     for (outcome, density) in model.outcomes.iter().zip(&form.densities) {
         let y = form.graph.data(outcome.column);
         let arguments = &density.arguments;
-        let weighted = transformed::weighted(&mut form.graph, &outcome.family, y, arguments);
+        let weighted = transformed::weighted(&mut form.graph, outcome.family, y, arguments);
         roots.extend(density.prediction);
         roots.extend(density.sd);
         roots.extend(weighted);

@@ -8,7 +8,7 @@ use super::Problem;
 use crate::data::Block;
 use crate::ir::column::Column;
 use crate::ir::program::Solution;
-use crate::ir::tape::Place;
+use crate::ir::tape::Bases;
 use crate::ir::vmath::Isa;
 use crate::ode::{BlockSolver, Dynamics, Recorded, Wanted};
 
@@ -73,16 +73,22 @@ impl<'a> Reader<'a> {
         self.kept.iter_mut().for_each(|kept| drop(kept.take()));
     }
 
-    /// Solve for block `b`; `read` finds the inputs.
+    /// What the tape of the subject left in the inputs.
+    pub fn inputs(&self, bases: &Bases) -> Vec<Column> {
+        let places = self.solution.inputs.iter();
+        places.map(|place| bases.get(*place)).collect()
+    }
+
+    /// Solve for block `b` at some inputs.
     pub fn solve(
         &self,
         isa: Isa,
         (b, block): (usize, &Block),
         work: &mut [Column],
         n_work: usize,
-        read: &dyn Fn(&Place, &[Column]) -> Column,
+        inputs: &[Column],
     ) {
-        self.gather(work, n_work, read);
+        work[n_work..n_work + inputs.len()].copy_from_slice(inputs);
         let Some(lanes) = &block.lanes_met else {
             return;
         };
@@ -109,9 +115,9 @@ impl<'a> Reader<'a> {
         block: &Block,
         work: &mut [Column],
         n_work: usize,
-        read: &dyn Fn(&Place, &[Column]) -> Column,
+        inputs: &[Column],
     ) -> Option<Recorded> {
-        self.gather(work, n_work, read);
+        work[n_work..n_work + inputs.len()].copy_from_slice(inputs);
         let lanes = block.lanes_met.as_ref()?;
         let (inputs, rows) = self.split(block, work, n_work);
         let solver = &self.solver;
@@ -121,17 +127,6 @@ impl<'a> Reader<'a> {
     /// Adjoints of all inputs from those of the states, `seeds[row * states + state]`.
     pub fn pull(&self, isa: Isa, recorded: Recorded, seeds: &[Column], adjoints: &mut [Column]) {
         self.solver.pull(isa, recorded, seeds, adjoints);
-    }
-
-    fn gather(
-        &self,
-        work: &mut [Column],
-        n_work: usize,
-        read: &dyn Fn(&Place, &[Column]) -> Column,
-    ) {
-        for (j, place) in self.solution.inputs.iter().enumerate() {
-            work[n_work + j] = read(place, work);
-        }
     }
 
     fn split<'w>(

@@ -102,7 +102,7 @@ impl Stored {
 
 /// Solving the equations, and operations that cost more than reading a column.
 fn cost(program: &ValueProgram) -> (bool, usize) {
-    let all = program.subject.iter().chain(&program.row);
+    let all = program.subject.iter().chain(program.row.iter());
     let expensive = all.filter(|instruction| !instruction.code.is_cheap());
     (program.solution.is_read(), expensive.count())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::fit::{FirstEffect, Task};
+use super::fit::Task;
 use super::grouping::label;
 use super::method::Method;
 use super::Columns;

@@ -23,7 +23,11 @@ pub fn describe(task: &Task) -> Result<Value> {
     let preview = Joint::preview(&model, &Given::default())?;
     let column = |i: u32| model.columns[i as usize].name.clone();
     let outcomes = model.outcomes.iter().map(|o| column(o.column)).collect();
-    let families = model.outcomes.iter().map(|o| o.family.clone()).collect();
+    let families = model
+        .outcomes
+        .iter()
+        .map(|o| o.family.name.to_string())
+        .collect();
     let effects = model.effects.iter().map(|e| e.name.clone()).collect();
     let states = model.visible().iter().map(|e| e.name.clone()).collect();
     let is_outcome = |name: &str| model.outcomes.iter().any(|o| column(o.column) == name);

@@ -414,6 +414,14 @@ fn equations(joint: &Joint, change: Option<f64>) -> Option<Value> {
         ("solver", Value::Texts(vec![dynamics.solver().to_string()])),
         ("solved", Value::Number(counts.solved() as f64)),
         ("implicit", Value::Number(counts.implicit() as f64)),
+        (
+            "implicit_steps",
+            Value::Number(counts.implicit_steps() as f64),
+        ),
+        (
+            "implicit_starts",
+            Value::Number(counts.implicit_starts() as f64),
+        ),
         ("rtol", Value::Number(dynamics.system.control.rtol)),
         ("atol", Value::Number(dynamics.system.control.atol)),
         ("change", Value::Number(change)),

@@ -8,7 +8,6 @@ use super::grouping::Grouping;
 use super::values::{Effects, Values as At};
 use super::{list, matrix, Columns};
 use crate::data::Layout;
-use crate::distributions::effects;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::classes::in_likely_classes;
 use crate::language::specification::Specification;
@@ -101,7 +100,7 @@ pub fn typical(joint: &Joint, theta: &[f64]) -> Points {
     let mean = |part: &Problem| {
         let mut values = Means::new(part, &part.full_layout(), theta).values;
         part.each_law(theta, |level, k, family, arguments| {
-            values[level * part.n_phi() + k] = effects::reference(family, arguments).0;
+            values[level * part.n_phi() + k] = family.reference(arguments).0;
         });
         values
     };

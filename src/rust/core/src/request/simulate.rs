@@ -12,7 +12,7 @@ use super::predict::{outcome_names, rows_of, typical};
 use super::values::Values as At;
 use super::{list, one, Columns};
 use crate::data::Layout;
-use crate::distributions::{draw, effects, joint};
+use crate::distributions::{categorical, joint};
 use crate::error::Result;
 use crate::language::specification::Specification;
 use crate::model::Draws;
@@ -108,7 +108,7 @@ fn draw_gaussian(
 fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox) {
     let d = part.n_phi();
     part.each_law(theta, |level, k, family, arguments| {
-        let effect = effects::draw(family, arguments, rng);
+        let effect = family.draw(arguments, rng);
         values[level * d + k] = part.effects()[k].transform.backward(effect);
     });
 }
@@ -117,7 +117,7 @@ fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox
 fn draw_classes(problem: &Problem, theta: &[f64], points: &Points, rng: &mut Philox) -> Vec<usize> {
     let shares = problem.class_probabilities(theta, &points.values[0]);
     let each = shares.iter();
-    each.map(|shares| draw::draw("categorical", shares, rng) as usize)
+    each.map(|shares| categorical::FAMILY.draw(shares, rng) as usize)
         .collect()
 }
 
@@ -150,8 +150,7 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
                 let shared = |row: usize| noise.iter().map(move |e| e[row]);
                 return rows.map(|row| joint::draw(&at(row), shared(row))).collect();
             }
-            rows.map(|row| draw::draw(&outcome.family, &at(row), rng))
-                .collect()
+            rows.map(|row| outcome.family.draw(&at(row), rng)).collect()
         })
         .collect()
 }

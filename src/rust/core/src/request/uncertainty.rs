@@ -168,7 +168,7 @@ fn omega_gradients(joint: &Joint, theta: &[f64], free: &[usize]) -> Value {
             own.map(move |(a, b, gradient)| (first + a, first + b, gradient))
         })
         .collect();
-    gradients.extend(joint.law_gradients(theta, free));
+    gradients.extend(joint.law_gradients(theta));
     let place = |k: usize| k as f64 + 1.0;
     let values: Vec<f64> = gradients
         .iter()

@@ -9,13 +9,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::estep::Report;
-use super::objective::{population, Q};
-use super::part::{all_means, total_gradient, Part};
+use super::objective::Q;
+use super::part::{stand, total_gradient, Part};
 use super::run::Run;
 use super::schedule::Phase;
 use super::store::Snapshot;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Prior};
+use crate::problem::Joint;
 
 /// What is averaged.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -80,13 +80,11 @@ impl Averaged {
                 *squares *= shrunk;
             }
         }
-        let means = all_means(parts, theta);
-        let mut total = *log_lik;
-        for (part, means) in parts.iter().zip(&means) {
-            let prior = Prior::new(part.problem, theta).ok()?;
-            total += population(&prior, &part.statistics, means);
-        }
-        Some(total)
+        stand(parts, joint, theta)?;
+        let each = parts
+            .iter()
+            .map(|part| part.population.seen().log_density());
+        Some(*log_lik + each.sum::<f64>())
     }
 }
 
@@ -134,11 +132,11 @@ fn drawn_log_lik<'a>(
     let Some(chains) = &main.chains else {
         return f64::NAN;
     };
-    let blocks = chains.moments(main.layout).map(|(block, moments)| {
+    let blocks = chains.moments(main.layout()).map(|(block, moments)| {
         let lanes = &moments.log_lik.0[..block.lanes.len()];
         lanes.iter().sum::<f64>() / moments.n as f64
     });
-    let outcomes = blocks.sum::<f64>() / main.layout.copies as f64;
+    let outcomes = blocks.sum::<f64>() / main.layout().copies as f64;
     let others = joint.parts[1..]
         .iter()
         .any(|part| !part.form.corrections.is_empty());

@@ -10,7 +10,7 @@ use super::options::{AnnealOptions, CollapseSchedule};
 use super::part::Part;
 use super::schedule::Schedule;
 use crate::error::{Error, ErrorClass, Result};
-use crate::problem::{coordinate_at, Joint, Means, Problem};
+use crate::problem::{coordinate_at, Joint, Problem};
 
 /// An effect that collapses.
 #[derive(Debug, Clone)]
@@ -78,16 +78,16 @@ impl Collapses {
 
     /// Let the draws of iteration `k` begin as far from their means as the standard deviations have left them: a draw of
     /// the wider distribution would be many deviations away from the narrower one.
-    pub fn follow(&self, parts: &mut [Part], means: &[Means], schedule: &Schedule, k: usize) {
+    pub fn follow(&self, parts: &mut [Part], schedule: &Schedule, k: usize) {
         for one in self.list.iter().filter(|_| k > 1) {
             let ratio = self.sd(one.start, schedule, k) / self.sd(one.start, schedule, k - 1);
-            for (part, means) in parts.iter_mut().zip(means) {
-                let effects = part.problem.effects().iter();
+            for part in parts.iter_mut() {
+                let effects = part.problem().effects().iter();
                 if let Some(d) = effects
                     .map(|e| &e.name)
                     .position(|name| *name == one.effect)
                 {
-                    part.draw_in(d, means, ratio);
+                    part.draw_in(d, ratio);
                 }
             }
         }

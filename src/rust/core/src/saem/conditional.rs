@@ -6,19 +6,17 @@
 //! of each chain is taken. The autocorrelations are those of all chains of a level together, about their common mean.
 //! Source: Geyer (1992), Practical Markov chain Monte Carlo.
 
-use std::sync::Arc;
-
-use super::estep::{Chains, Target, Turn};
+use super::estep::{Chains, Turn};
 use super::exchange::exchange;
 use super::options::SaemOptions;
-use super::part::{all_means, all_priors, ChainDraws, Part};
+use super::part::{know, ChainDraws, Part};
 use super::schedule::Phase;
 use super::turns::{plan, turns};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::column::LANES;
 use crate::parallel::Workers;
-use crate::problem::{Draws, Joint, Means, Points, Prior};
+use crate::problem::{Draws, Joint, Points};
 
 /// Iterations before any draw counts, and those that show the autocorrelation.
 const BURN_IN: usize = 60;
@@ -105,22 +103,19 @@ type Snapshot = Vec<Vec<Vec<f64>>>;
 /// The chains of all groupings on their way.
 struct Walk<'a> {
     joint: &'a Joint,
-    theta: &'a [f64],
     options: SaemOptions,
     parts: Vec<Part<'a>>,
-    priors: Vec<Prior>,
-    means: Vec<Means>,
     seed: u64,
     iteration: usize,
 }
 
 impl<'a> Walk<'a> {
-    fn new(joint: &'a Joint, theta: &'a [f64], layouts: &'a [Layout], seed: u64) -> Result<Self> {
+    fn new(joint: &'a Joint, theta: &[f64], layouts: &'a [Layout], seed: u64) -> Result<Self> {
         let parts = joint.parts.iter().zip(layouts);
-        let mut parts: Vec<Part> = parts
+        let parts: Result<Vec<Part>> = parts
             .map(|(problem, layout)| Part::new(problem, layout, theta))
             .collect();
-        let priors = all_priors(joint, theta).ok_or_else(|| {
+        let mut parts = parts.map_err(|_| {
             Error::new(
                 ErrorClass::Numeric,
                 "no_population_distribution",
@@ -128,45 +123,21 @@ impl<'a> Walk<'a> {
             )
             .hint("See `convergence()`; an effect whose SD is 0 can be left out of the model.")
         })?;
-        let means = all_means(&mut parts, theta);
-        let mut walk = Self {
+        let options = SaemOptions::default();
+        for part in &mut parts {
+            part.chains = Some(Chains::new(
+                &part.target(Turn::START),
+                seed,
+                options.sampler,
+            ));
+        }
+        Ok(Self {
             joint,
-            theta,
-            options: SaemOptions::default(),
+            options,
             parts,
-            priors,
-            means,
             seed,
             iteration: 0,
-        };
-        for group in 0..walk.parts.len() {
-            let chains = Chains::new(&walk.target(group, 0, 0), seed, walk.options.sampler);
-            walk.parts[group].chains = Some(chains);
-        }
-        Ok(walk)
-    }
-
-    /// What a turn of a grouping draws from.
-    fn target(&self, group: usize, number: u32, turn: usize) -> Target<'_> {
-        let part = &self.parts[group];
-        Target {
-            problem: part.problem,
-            layout: part.layout,
-            values: &part.values,
-            derivatives: None,
-            prior: &self.priors[group],
-            means: &self.means[group],
-            theta: self.theta,
-            origin: &part.statistics.origin,
-            averages_gradient: false,
-            scores: None,
-            active: None,
-            turn: Turn {
-                iteration: self.iteration,
-                number,
-                first: turn == 0,
-            },
-        }
+        })
     }
 
     /// Move the chains to these values of `phi` where they are numbers.
@@ -187,8 +158,7 @@ impl<'a> Walk<'a> {
             let number = u32::try_from(number).unwrap_or(u32::MAX);
             if number > 1 {
                 let exchanges = &self.joint.exchanges;
-                let (priors, means) = (&self.priors, &self.means);
-                exchange(&mut self.parts, exchanges, priors, means, self.seed, number);
+                exchange(&mut self.parts, exchanges, self.seed, number);
             }
             for group in (0..self.parts.len()).rev() {
                 self.draw(group, number, turn, workers);
@@ -197,12 +167,7 @@ impl<'a> Walk<'a> {
     }
 
     fn draw(&mut self, group: usize, number: u32, turn: usize, workers: &Workers) {
-        let draws = ChainDraws { parts: &self.parts };
-        let part = &self.parts[group];
-        let known = Arc::new(self.joint.known(part.problem, part.layout, &draws));
-        let values = &mut self.parts[group].values;
-        values.set_known(known);
-        values.prepare(self.theta);
+        know(&mut self.parts, self.joint, group);
         let plan = plan(
             &self.options,
             self.joint,
@@ -210,7 +175,12 @@ impl<'a> Walk<'a> {
             self.iteration,
         );
         if let Some(mut chains) = self.parts[group].chains.take() {
-            chains.step(&self.target(group, number, turn), plan, workers);
+            let turn = Turn {
+                iteration: self.iteration,
+                number,
+                first: turn == 0,
+            };
+            chains.step(&self.parts[group].target(turn), plan, workers);
             self.parts[group].chains = Some(chains);
         }
     }
@@ -218,11 +188,11 @@ impl<'a> Walk<'a> {
     fn snapshot(&self) -> Snapshot {
         let draws = ChainDraws { parts: &self.parts };
         let of = |part: &Part| {
-            let (n, d) = (part.problem.n_subjects(), part.problem.n_phi());
-            let group = part.problem.group;
+            let (n, d) = (part.problem().n_subjects(), part.problem().n_phi());
+            let group = part.problem().group;
             let chain = |copy| (0..n * d).map(move |at| (copy, at));
             let chain = |copy| chain(copy).map(|(copy, at)| draws.phi(group, at % d, at / d, copy));
-            (0..part.layout.copies)
+            (0..part.layout().copies)
                 .map(|copy| chain(copy).collect())
                 .collect()
         };
@@ -234,10 +204,10 @@ impl<'a> Walk<'a> {
     fn check(&self) -> Result<()> {
         for part in &self.parts {
             let chains = part.chains.as_ref();
-            let Some(level) = chains.and_then(|chains| chains.lost(part.layout)) else {
+            let Some(level) = chains.and_then(|chains| chains.lost(part.layout())) else {
                 continue;
             };
-            let records = &part.problem.records;
+            let records = &part.problem().records;
             return Err(Error::new(
                 ErrorClass::Numeric,
                 "no_density",

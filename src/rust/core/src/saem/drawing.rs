@@ -2,23 +2,16 @@
 
 use super::estep::{Chains, Report, Target, Turn};
 use super::exchange::exchange;
-use super::part::ChainDraws;
+use super::part::know;
 use super::run::Run;
 use super::schedule::Phase;
 use super::turns::{plan, turns};
 use crate::mstep::Scores;
 use crate::parallel::Workers;
-use crate::problem::{Means, Prior};
 
 impl Run<'_> {
     /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.
-    pub(super) fn draw(
-        &mut self,
-        k: usize,
-        priors: &[Prior],
-        means: &[Means],
-        workers: &Workers,
-    ) -> Vec<Report> {
+    pub(super) fn draw(&mut self, k: usize, workers: &Workers) -> Vec<Report> {
         let (phase, _) = self.schedule.at(k);
         let (turns, most) = (
             turns(self.joint, phase),
@@ -35,11 +28,11 @@ impl Run<'_> {
             // A trade moves all levels: it would move those that are to keep their draws.
             if number > 1 && self.active.is_none() {
                 let exchanges = &self.joint.exchanges;
-                exchange(&mut self.parts, exchanges, priors, means, self.seed, number);
+                exchange(&mut self.parts, exchanges, self.seed, number);
             }
             let mut all: Vec<Report> = (0..self.parts.len())
                 .rev()
-                .map(|group| self.draw_part(group, place, priors, means, workers))
+                .map(|group| self.draw_part(group, place, workers))
                 .collect();
             all.reverse();
             reports = all;
@@ -47,78 +40,40 @@ impl Run<'_> {
         reports
     }
 
-    fn draw_part(
-        &mut self,
-        group: usize,
-        turn: Turn,
-        priors: &[Prior],
-        means: &[Means],
-        workers: &Workers,
-    ) -> Report {
+    fn draw_part(&mut self, group: usize, turn: Turn, workers: &Workers) -> Report {
         let (phase, _) = self.schedule.at(turn.iteration);
-        let theta = self.theta.clone();
-        self.start_chains(priors, means);
-        let draws = ChainDraws { parts: &self.parts };
-        let part = &self.parts[group];
-        let known = self.joint.known(part.problem, part.layout, &draws);
+        self.start_chains();
+        know(&mut self.parts, self.joint, group);
+        let scored = !self.parts[0].population.mstep.scored.is_empty();
         let asked = group == 0 && self.follower.asks_for_scores(turn.iteration);
         let keeps = self.smoother.is_some() && self.schedule.keeps_scores(turn.iteration);
-        let keeps = keeps || asked && !self.parts[0].mstep.scored.is_empty();
-        let part = &mut self.parts[group];
-        part.prepare(known, &theta);
-        let derivatives = part.needs_derivatives().then_some(&part.derivatives);
-        let prior = &priors[group];
-        let scores =
-            keeps.then(|| Scores::new(part.problem, &self.free, prior, derivatives, &theta));
+        let keeps = keeps || asked && scored;
+        let chains = self.parts[group].chains.take();
+        let part = &self.parts[group];
+        let at = &part.population.at;
+        let derivatives = part.needs_derivatives().then(|| at.by_theta());
+        let scores = keeps.then(|| Scores::new(at, &self.free, derivatives));
         let target = Target {
-            problem: part.problem,
-            layout: part.layout,
-            values: &part.values,
             derivatives,
-            prior,
-            means: &means[group],
-            theta: &theta,
-            origin: &part.statistics.origin,
             averages_gradient: phase == Phase::Smoothing,
             scores: scores.as_ref(),
             active: self.active.as_ref().map(|levels| levels[group].as_slice()),
-            turn,
+            ..part.target(turn)
         };
         let plan = plan(self.options, self.joint, phase, turn.iteration);
-        let chains = part
-            .chains
-            .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler));
-        chains.pace = (self.collapses).pace(part.problem, &self.schedule, turn.iteration);
-        chains.step(&target, plan, workers)
+        let mut chains =
+            chains.unwrap_or_else(|| Chains::new(&target, self.seed, self.options.sampler));
+        chains.pace = (self.collapses).pace(part.problem(), &self.schedule, turn.iteration);
+        let report = chains.step(&target, plan, workers);
+        self.parts[group].chains = Some(chains);
+        report
     }
 
     /// Start the chains of every grouping at the means, so that each can be known to the others.
-    pub(super) fn start_chains(&mut self, priors: &[Prior], means: &[Means]) {
-        if self.parts.iter().all(|part| part.chains.is_some()) {
-            return;
-        }
-        let theta = self.theta.clone();
-        for ((part, prior), means) in self.parts.iter_mut().zip(priors).zip(means) {
-            let target = Target {
-                problem: part.problem,
-                layout: part.layout,
-                values: &part.values,
-                derivatives: None,
-                prior,
-                means,
-                theta: &theta,
-                origin: &part.statistics.origin,
-                averages_gradient: false,
-                scores: None,
-                active: None,
-                turn: Turn {
-                    iteration: 0,
-                    number: 0,
-                    first: true,
-                },
-            };
-            part.chains
-                .get_or_insert_with(|| Chains::new(&target, self.seed, self.options.sampler));
+    pub(super) fn start_chains(&mut self) {
+        for part in self.parts.iter_mut().filter(|part| part.chains.is_none()) {
+            let chains = Chains::new(&part.target(Turn::START), self.seed, self.options.sampler);
+            part.chains = Some(chains);
         }
     }
 }

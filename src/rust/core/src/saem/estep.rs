@@ -1,16 +1,14 @@
 //! E-step: draw `phi` of every subject and chain, and gather what the M-step needs of the draws.
 
-use std::sync::Arc;
-
 use super::gradient::{adjoint_sums, residual_gradient, Gradients};
 use crate::data::{Block, Layout};
-use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use crate::inference::modes::{step_curvature, ModeOptions, Modes};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::keep::keeps;
 use crate::mstep::Scores;
 use crate::parallel::Workers;
-use crate::problem::{Derivatives, Means, Prior, Problem, Values};
+use crate::problem::{Derivatives, Evaluator};
 use crate::random::{Purpose, Stream};
 use crate::samplers::{
     self, Context, Draw, Kernel, Moments, Plan, Posterior, PriorKernel, Sampler, SamplerOptions,
@@ -76,24 +74,19 @@ pub struct Report {
     pub scores: Vec<Vec<Column>>,
 }
 
-/// The target of an E-step: a problem at a `theta`.
-pub struct Target<'a> {
-    pub problem: &'a Problem,
-    pub layout: &'a Layout,
-    pub values: &'a Values<'a>,
+/// The target of an E-step.
+pub struct Target<'t, 'a> {
+    pub at: &'t Evaluator<'a>,
     /// Derivatives in `theta`, when some parameter needs them.
-    pub derivatives: Option<&'a Derivatives<'a>>,
-    pub prior: &'a Prior,
-    pub means: &'a Means,
-    pub theta: &'a [f64],
+    pub derivatives: Option<&'t Derivatives<'a>>,
     /// Where the moments of the draws are taken from.
-    pub origin: &'a [f64],
+    pub origin: &'t [f64],
     /// Whether the gradient is averaged over several draws of the iteration, not taken at the last alone.
     pub averages_gradient: bool,
     /// Asks for the scores of the lanes.
-    pub scores: Option<&'a Scores<'a>>,
+    pub scores: Option<&'t Scores<'t>>,
     /// Levels whose chains move; absent when all do.
-    pub active: Option<&'a [bool]>,
+    pub active: Option<&'t [bool]>,
     pub turn: Turn,
 }
 
@@ -108,6 +101,15 @@ pub struct Turn {
     pub first: bool,
 }
 
+impl Turn {
+    /// Before the first iteration.
+    pub const START: Self = Self {
+        iteration: 0,
+        number: 0,
+        first: true,
+    };
+}
+
 impl Chains {
     /// Start every chain at a draw from the population.
     pub fn new(target: &Target, seed: u64, options: SamplerOptions) -> Self {
@@ -115,20 +117,20 @@ impl Chains {
             seed,
             purpose: Purpose::Sampler,
         };
+        let (problem, layout) = (target.at.problem, target.at.layout);
         let mut chains = Self {
             states: Vec::new(),
-            sampler: options.sampler(target.problem.n_phi()),
+            sampler: options.sampler(problem.n_phi()),
             options,
-            single: target.problem.layout(1),
+            single: problem.layout(1),
             modes: None,
             stream,
             tallies: Vec::new(),
             pace: Vec::new(),
         };
-        for b in 0..target.layout.blocks.len() {
-            let mean = target.means.columns(target.layout, b);
-            let mut state = State::new(target.layout, b, mean, target.problem.group);
-            if let Some(held) = target.problem.held_columns(target.layout, b) {
+        for b in 0..layout.blocks.len() {
+            let mut state = State::new(layout, b, target.at.mean(b).to_vec(), problem.group);
+            if let Some(held) = problem.held_columns(layout, b) {
                 state.hold(&held);
             }
             chains.states.push(state);
@@ -186,26 +188,26 @@ impl Chains {
         let first = target.turn.number == 1;
         let restarts = plan.cold && target.turn.first && !first;
         if restarts {
-            self.sampler = self.options.sampler(target.problem.n_phi());
+            self.sampler = self.options.sampler(target.at.problem.n_phi());
         }
         self.sampler.shorten(&self.pace);
         let refreshes = refreshes(target.turn.iteration) || self.modes.is_none();
         if self.sampler.wants_posterior(&plan) && refreshes {
             self.refresh(target, workers);
         }
-        let slopes = (self.sampler.follows_gradient()).then(|| slopes(target));
+        let at = target.at;
         let context = Context {
-            values: target.values,
-            slopes: slopes.as_ref(),
-            prior: target.prior,
+            values: at.values(),
+            slopes: self.sampler.follows_gradient().then(|| at.by_phi()),
+            prior: at.prior(),
             stream: self.stream,
             iteration: target.turn.number,
             isa: Isa::detect(),
         };
         let sampler = self.sampler.as_ref();
         let reports = workers.map(&mut self.states, |state| {
-            state.set_active(target.active, &target.layout.blocks[state.block]);
-            state.begin(&context, target.means, target.layout);
+            state.set_active(target.active, &at.layout.blocks[state.block]);
+            state.begin(&context, at.means(), at.layout);
             if first {
                 PriorKernel.sweep(&context, state);
             }
@@ -218,15 +220,9 @@ impl Chains {
         self.join(target, reports)
     }
 
-    /// Gradient of the complete-data log density at the current draws, mean over chains, at any `theta` for which
-    /// `derivatives` were prepared.
-    pub fn gradient(
-        &mut self,
-        derivatives: &Derivatives,
-        theta: &[f64],
-        copies: usize,
-        workers: &Workers,
-    ) -> Vec<f64> {
+    /// Gradient of the complete-data log density at the current draws, mean over chains.
+    pub fn gradient(&mut self, at: &Evaluator, workers: &Workers) -> Vec<f64> {
+        let (derivatives, copies) = (at.by_theta(), at.layout.copies);
         let reports = workers.map(&mut self.states, |state| adjoint_sums(derivatives, state));
         let mut adjoints = vec![0.0; derivatives.n_population()];
         for report in reports {
@@ -234,12 +230,12 @@ impl Chains {
                 *total += adjoint / copies as f64;
             }
         }
-        derivatives.to_theta(theta, &adjoints)
+        derivatives.to_theta(at.theta(), &adjoints)
     }
 
     /// Add the reports up in the order of the blocks, and let the sampler learn.
     fn join(&mut self, target: &Target, reports: Vec<BlockReport>) -> Report {
-        let copies = target.layout.copies as f64;
+        let copies = target.at.layout.copies as f64;
         let mut evidence = Vec::new();
         let (mut objective, mut log_prior) = (0.0, 0.0);
         let mut adjoints = vec![0.0; target.derivatives.map_or(0, Derivatives::n_population)];
@@ -263,9 +259,9 @@ impl Chains {
             }
         }
         self.sampler.learn(&evidence);
-        let gradient = match (&target.problem.constant_error, target.derivatives) {
+        let gradient = match (&target.at.problem.constant_error, target.derivatives) {
             (Some(error), _) => residual_gradient(error, target, &self.states),
-            (None, Some(derivatives)) => derivatives.to_theta(target.theta, &adjoints),
+            (None, Some(derivatives)) => derivatives.to_theta(target.at.theta(), &adjoints),
             (None, None) => Vec::new(),
         };
         Report {
@@ -281,28 +277,23 @@ impl Chains {
         let options = ModeOptions {
             max_steps: if self.modes.is_some() { 2 } else { 20 },
             tolerance: 1e-3,
-            curvature: step_curvature(target.problem),
+            curvature: step_curvature(target.at.problem),
         };
         let start = self.modes.take().map(|modes| modes.phi);
-        let conditional = Conditional {
-            problem: target.problem,
-            layout: &self.single,
-            theta: target.theta,
-            prior: target.prior,
-            known: Arc::default(),
-        };
-        let mut modes = Modes::find_by(workers, &conditional, start.as_deref(), options);
+        let at = (target.at.problem, &self.single);
+        let conditional = Evaluator::of(at, target.at.theta(), target.at.prior().clone());
+        let mut modes = Modes::find(&conditional, start.as_deref(), options, workers);
         if start.is_some() && looks_around(target.turn.iteration) {
             let options = ModeOptions {
                 max_steps: 20,
                 ..options
             };
-            let fresh = Modes::find_by(workers, &conditional, None, options);
+            let fresh = Modes::find(&conditional, None, options, workers);
             modes.take_better(&fresh, &conditional, workers);
         }
         // One lane a subject.
         let places = self.single.places();
-        for (state, block) in self.states.iter_mut().zip(&target.layout.blocks) {
+        for (state, block) in self.states.iter_mut().zip(&target.at.layout.blocks) {
             let subject = |l: usize| block.lanes.get(l).unwrap_or(&block.lanes[0]).subject as usize;
             let gather = |columns: fn(&Modes, usize) -> &Vec<Column>, k: usize| {
                 Column(std::array::from_fn::<f64, LANES, _>(|l| {
@@ -319,15 +310,6 @@ impl Chains {
         }
         self.modes = Some(modes);
     }
-}
-
-/// Derivatives in `phi` at the target.
-fn slopes<'a>(target: &Target<'a>) -> Derivatives<'a> {
-    let program = &target.problem.programs.phi;
-    let mut slopes = Derivatives::new(target.problem, target.layout, program);
-    slopes.set_known(target.values.known().clone());
-    slopes.prepare(target.theta);
-    slopes
 }
 
 /// Move the chains of a block, and gather what every draw tells. Where no chain moves the draws still count.

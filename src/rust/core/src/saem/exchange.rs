@@ -7,24 +7,17 @@
 use super::part::Part;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
-use crate::problem::{Exchange, Means, Prior};
+use crate::problem::Exchange;
 use crate::random::{LaneIds, Purpose, Stream};
 
 /// Move every set of levels of every pair in every chain once. `turn` addresses the random numbers.
-pub fn exchange(
-    parts: &mut [Part],
-    exchanges: &[Exchange],
-    priors: &[Prior],
-    means: &[Means],
-    seed: u64,
-    turn: u32,
-) {
+pub fn exchange(parts: &mut [Part], exchanges: &[Exchange], seed: u64, turn: u32) {
     let stream = Stream {
         seed,
         purpose: Purpose::Exchange,
     };
     for (draw, exchange) in (0u32..).zip(exchanges) {
-        let copies = parts[0].layout.copies;
+        let copies = parts[0].layout().copies;
         let all: Vec<(usize, usize)> = (0..exchange.sets.len())
             .flat_map(|set| (0..copies).map(move |copy| (set, copy)))
             .collect();
@@ -47,7 +40,7 @@ pub fn exchange(
                     copy: *copy,
                 };
                 let sides = [side(exchange.plus, a), side(exchange.minus, b)];
-                trade(parts, &sides, priors, means, noise[0].0[l]);
+                trade(parts, &sides, noise[0].0[l]);
             }
         }
     }
@@ -63,18 +56,17 @@ struct Side {
 
 impl Side {
     /// Sum of `w` and of the precision over the levels; `None` when some level is held.
-    fn pull(&self, part: &Part, prior: &Prior, means: &Means) -> Option<(f64, f64)> {
+    fn pull(&self, part: &Part) -> Option<(f64, f64)> {
         let chains = part.chains.as_ref()?;
+        let (prior, means) = (part.population.at.prior(), part.population.means());
         let (mut pull, mut precision) = (0.0, 0.0);
         for level in &self.levels {
-            if part.problem.is_held(*level, self.effect) {
+            if part.problem().is_held(*level, self.effect) {
                 return None;
             }
             let (block, lane) = part.place(*level, self.copy);
-            for (j, mean) in means.of(*level).iter().enumerate() {
-                let weight = prior.precision[(self.effect, j)];
-                pull += weight * (chains.phi(block, lane, j) - mean);
-            }
+            let mean = means.of(*level);
+            pull += prior.pull(self.effect, |j| chains.phi(block, lane, j) - mean[j]);
             precision += prior.precision[(self.effect, self.effect)];
         }
         Some((pull, precision))
@@ -90,11 +82,8 @@ impl Side {
     }
 }
 
-fn trade(parts: &mut [Part], sides: &[Side; 2], priors: &[Prior], means: &[Means], noise: f64) {
-    let pull = |side: &Side| {
-        let g = side.group;
-        side.pull(&parts[g], &priors[g], &means[g])
-    };
+fn trade(parts: &mut [Part], sides: &[Side; 2], noise: f64) {
+    let pull = |side: &Side| side.pull(&parts[side.group]);
     let (Some((a, p)), Some((b, q))) = (pull(&sides[0]), pull(&sides[1])) else {
         return;
     };

@@ -35,10 +35,11 @@ impl Run<'_> {
     /// A chain without a finite density never moves: nothing that was averaged over it means anything.
     fn lost(&self) -> Option<(FitStatus, Vec<String>)> {
         let part = &self.parts[0];
-        let subject = part.chains.as_ref()?.lost(part.layout)?;
+        let subject = part.chains.as_ref()?.lost(part.layout())?;
         let evidence = format!(
             "The likelihood of `{}` {} is not finite at any draw of its random effects.",
-            part.problem.records.group, part.problem.records.labels[subject]
+            part.problem().records.group,
+            part.problem().records.labels[subject]
         );
         Some((FitStatus::NotFinite, vec![evidence]))
     }
@@ -46,7 +47,10 @@ impl Run<'_> {
     pub fn finish(mut self, status: FitStatus) -> Fit {
         self.collapses.finish(self.joint, &mut self.theta);
         let stalls = self.stalls();
-        let conditional = self.parts.iter().map(|part| part.statistics.conditional());
+        let conditional = self
+            .parts
+            .iter()
+            .map(|part| part.population.statistics.conditional());
         let (cond_mean, cond_sd) = conditional.unzip();
         let smoother = self.smoother.as_ref();
         let names = &self.joint.theta;
@@ -81,7 +85,7 @@ impl Run<'_> {
             status,
             evidence,
             trace: self.trace,
-            chains: self.parts[0].layout.copies,
+            chains: self.parts[0].layout().copies,
             acceptance: (tallies.into_iter())
                 .map(|(kernel, tally)| (kernel, tally.rate()))
                 .collect(),

@@ -88,7 +88,7 @@ impl Run<'_> {
     /// Coordinates that follow their scores.
     fn followers(&self) -> Vec<usize> {
         let routes = &self.joint.theta.routes;
-        let scored = self.parts[0].mstep.scored.iter().copied();
+        let scored = self.parts[0].population.mstep.scored.iter().copied();
         scored.filter(|k| routes[*k] == Route::Score).collect()
     }
 
@@ -104,15 +104,19 @@ impl Run<'_> {
             return;
         }
         if self.follower.asks_for_scores(k) {
-            let all = self.parts[0].mstep.scored.clone();
+            let all = self.parts[0].population.mstep.scored.clone();
             let place = |k: &usize| self.free.iter().position(|free| free == k);
             let rows: Vec<usize> = all.iter().filter_map(place).collect();
-            let blocks = self.parts[0].layout.blocks.iter();
+            let blocks = self.parts[0].layout().blocks.iter();
             let lanes: Vec<usize> = blocks.map(|block| block.lanes.len()).collect();
             self.follower.measure(&reports[0], &rows, &lanes);
         }
         self.refresh_information(k, workers);
-        let Some(promise) = self.parts[0].mstep.promise(&own, &self.free, gradient) else {
+        let Some(promise) = self.parts[0]
+            .population
+            .mstep
+            .promise(&own, &self.free, gradient)
+        else {
             return;
         };
         let Some(snapshot) = Snapshot::take(&self.parts) else {

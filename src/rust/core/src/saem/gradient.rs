@@ -32,7 +32,7 @@ impl Gradients {
         for (total, column) in self.sums.iter_mut().zip(columns) {
             *total += column.0[..state.n_lanes].iter().sum::<f64>();
         }
-        let block = &target.layout.blocks[state.block];
+        let block = &target.at.layout.blocks[state.block];
         let at = LanePoint {
             phi: &state.phi,
             mean: &state.mean,
@@ -62,12 +62,12 @@ pub fn adjoint_sums(derivatives: &Derivatives, state: &mut State) -> Vec<f64> {
 
 /// The gradient in a constant residual error, from the log-likelihoods of all draws that count.
 pub fn residual_gradient(error: &ConstantError, target: &Target, states: &[State]) -> Vec<f64> {
-    let mut gradient = vec![0.0; target.theta.len()];
-    for (state, block) in states.iter().zip(&target.layout.blocks) {
+    let mut gradient = vec![0.0; target.at.theta().len()];
+    for (state, block) in states.iter().zip(&target.at.layout.blocks) {
         for (l, lane) in block.lanes.iter().enumerate() {
             let log_lik = state.moments.log_lik.0[l] / state.moments.n as f64;
-            let score = error.score(lane.subject as usize, target.theta, log_lik);
-            gradient[error.theta] += score / target.layout.copies as f64;
+            let score = error.score(lane.subject as usize, target.at.theta(), log_lik);
+            gradient[error.theta] += score / target.at.layout.copies as f64;
         }
     }
     gradient

@@ -200,10 +200,10 @@ impl<'a> Hooks<'a> {
     /// The draws as the user wrote the effects: a row a place, a column a chain.
     fn effects(&self, parts: &[Part], theta: &[f64]) -> Value {
         let shifts: Vec<Vec<f64>> = (parts.iter())
-            .map(|part| part.problem.shifts(part.layout, theta))
+            .map(|part| part.problem().shifts(part.layout(), theta))
             .collect();
         let draws = ChainDraws { parts };
-        let copies = parts.first().map_or(0, |part| part.layout.copies);
+        let copies = parts.first().map_or(0, |part| part.layout().copies);
         let value = |copy: usize, place: &Place| {
             let Place {
                 group,
@@ -211,7 +211,7 @@ impl<'a> Hooks<'a> {
                 level,
                 ..
             } = *place;
-            let problem = parts[group].problem;
+            let problem = parts[group].problem();
             let phi = draws.phi(group, effect, level, copy);
             let shift = shifts[group][level * problem.n_phi() + effect];
             problem.effects()[effect].transform.forward(phi - shift)

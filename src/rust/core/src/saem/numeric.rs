@@ -199,11 +199,10 @@ impl NumericReport {
 /// The parameters of the outcomes' means, where they are maximized by themselves: with outcomes of these families, and
 /// without statistics of the user.
 pub fn glm_coordinates(joint: &Joint, options: &SaemOptions) -> Vec<usize> {
-    let families = ["normal", "bernoulli", "poisson", "exponential"];
-    let outcomes = &joint.model().outcomes;
-    let all = outcomes
-        .iter()
-        .all(|o| families.contains(&o.family.as_str()));
+    let all = joint.model().outcomes.iter().all(|o| {
+        let family = o.family;
+        family.variance.is_some() || family.is_gaussian() && !family.is_lognormal()
+    });
     let wanted = options.mstep.builtin_mean == BuiltinMean::Glm;
     if !wanted || !all || options.mstep.has(Hook::Suffstats) {
         return Vec::new();

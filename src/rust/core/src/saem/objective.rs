@@ -8,15 +8,14 @@ use std::sync::Arc;
 
 use nalgebra::DMatrix;
 
-use super::part::Part;
+use super::part::{stand, Part};
 use super::store::{Snapshot, SnapshotDraws};
-use crate::data::Layout;
 use crate::ir::column::Column;
-use crate::mstep::{Scores, Statistics};
+use crate::mstep::{add, Statistics};
 use crate::parallel::Workers;
-use crate::problem::{Joint, Known, Means, Prior, Problem, Scratch, Values};
+use crate::problem::{Evaluator, Joint, Known, Scratch};
 
-/// The objective over some draws; `parts` are used as memory, and what they know is set anew by the next E-step.
+/// The objective over some draws; it moves `parts`, and what they know is set anew by the next E-step.
 pub struct Q<'q, 'a> {
     joint: &'a Joint,
     parts: &'q mut [Part<'a>],
@@ -24,10 +23,6 @@ pub struct Q<'q, 'a> {
     draws: Vec<Weighted<'q>>,
     /// Weighted moments of each grouping's draws.
     moments: Vec<Statistics>,
-    /// Scratch of each block of each grouping.
-    memory: Vec<Vec<Slot>>,
-    /// What effects that are not Gaussian add, for the groupings after the first.
-    corrections: Vec<Option<Values<'a>>>,
 }
 
 /// A snapshot, its weight, and for each grouping what it knows of the others.
@@ -35,12 +30,6 @@ struct Weighted<'q> {
     weight: f64,
     snapshot: &'q Snapshot,
     known: Vec<Arc<Vec<Known>>>,
-}
-
-#[derive(Default)]
-struct Slot {
-    block: usize,
-    scratch: Scratch,
 }
 
 impl<'q, 'a> Q<'q, 'a> {
@@ -53,16 +42,12 @@ impl<'q, 'a> Q<'q, 'a> {
         let draws = weighted(joint, parts, snapshots);
         let each = parts.iter().enumerate();
         let moments = each.map(|(g, part)| moments(part, g, &draws)).collect();
-        let memory = parts.iter().map(|part| slots(part.layout)).collect();
-        let corrections = parts.iter().map(|part| corrections(part)).collect();
         Self {
             joint,
             parts,
             workers,
             draws,
             moments,
-            memory,
-            corrections,
         }
     }
 
@@ -73,14 +58,12 @@ impl<'q, 'a> Q<'q, 'a> {
 
     /// The part of the Gaussian density of `phi`.
     pub fn population(&mut self, theta: &[f64]) -> f64 {
-        let mut total = 0.0;
-        for (part, moments) in self.parts.iter_mut().zip(&self.moments) {
-            let Ok(prior) = Prior::new(part.problem, theta) else {
-                return f64::NEG_INFINITY;
-            };
-            total += population(&prior, moments, &part.mean_program.at(theta));
+        if stand(self.parts, self.joint, theta).is_none() {
+            return f64::NEG_INFINITY;
         }
-        total
+        let each = self.parts.iter().zip(&self.moments);
+        each.map(|(part, moments)| part.population.by(moments).log_density())
+            .sum()
     }
 
     /// The part of the outcomes and of the effects that are not Gaussian.
@@ -95,42 +78,48 @@ impl<'q, 'a> Q<'q, 'a> {
 
     /// What the programs of the groupings from `first` on give.
     fn programs(&mut self, first: usize, theta: &[f64]) -> f64 {
+        if stand(self.parts, self.joint, theta).is_none() {
+            return f64::NEG_INFINITY;
+        }
         let mut total = 0.0;
         for g in first..self.parts.len() {
-            let part = &mut self.parts[g];
-            let copies = part.layout.copies as f64;
-            let own = self.corrections[g].as_mut();
-            let Some(values) = (if g == 0 { Some(&mut part.values) } else { own }) else {
+            if g > 0 && self.joint.parts[g].form.corrections.is_empty() {
                 continue;
-            };
-            for (s, draw) in self.draws.iter().enumerate() {
-                if s == 0 || !draw.known[g].is_empty() {
-                    values.set_known(draw.known[g].clone());
-                    values.prepare(theta);
-                }
-                let (values, layout) = (&*values, part.layout);
-                let sums = self.workers.map(&mut self.memory[g], |slot| {
-                    let phi = &draw.snapshot.phi[g][slot.block];
-                    let column = values.log_lik(slot.block, phi, &mut slot.scratch.work);
-                    sum(&column, layout, slot.block)
-                });
-                total += draw.weight * sums.iter().sum::<f64>() / copies;
             }
+            self.at_draws(g, |at, weight, workers, phi| {
+                let values = at.share();
+                let sums = workers.map_range(phi.len(), Vec::new, |work, b| {
+                    sum(&values.log_lik(b, &phi[b], work), at, b)
+                });
+                total += weight * sums.iter().sum::<f64>();
+            });
         }
         total
+    }
+
+    /// Let a grouping visit all snapshots, given the others' effects in each: `weight` is that of a chain.
+    fn at_draws(
+        &mut self,
+        g: usize,
+        mut visit: impl FnMut(&Evaluator, f64, &Workers, &[Vec<Column>]),
+    ) {
+        let at = &mut self.parts[g].population.at;
+        for (s, draw) in self.draws.iter().enumerate() {
+            if s == 0 || !draw.known[g].is_empty() {
+                at.set_known(draw.known[g].clone());
+            }
+            let weight = draw.weight / at.layout.copies as f64;
+            visit(at, weight, self.workers, &draw.snapshot.phi[g]);
+        }
     }
 
     /// Gradient of `Q` in the coordinates `free`; `None` where the population distribution does not exist.
     pub fn gradient(&mut self, free: &[usize], theta: &[f64]) -> Option<Vec<f64>> {
         let mut total = vec![0.0; free.len()];
         for g in 0..self.parts.len() {
-            let gradient = self.program_gradient(g, theta);
-            let part = &mut self.parts[g];
-            let prior = Prior::new(part.problem, theta).ok()?;
-            let means = part.mean_program.at(theta);
-            let scores = Scores::new(part.problem, free, &prior, None, theta);
-            let own = scores.total(&part.mstep.linear, &self.moments[g], &means, &gradient);
-            total.iter_mut().zip(own).for_each(|(t, own)| *t += own);
+            let gradient = self.program_gradient(g, theta)?;
+            let seen = self.parts[g].population.by(&self.moments[g]);
+            add(&mut total, &seen.score(free, &gradient));
         }
         Some(total)
     }
@@ -138,14 +127,14 @@ impl<'q, 'a> Q<'q, 'a> {
     /// Gradient of the population part alone, in coordinates that enter it by linear means and covariances only.
     pub fn population_gradient(&mut self, free: &[usize], theta: &[f64]) -> Option<Vec<f64>> {
         let mut total = vec![0.0; free.len()];
-        for (part, moments) in self.parts.iter_mut().zip(&self.moments) {
-            let prior = Prior::new(part.problem, theta).ok()?;
-            let means = part.mean_program.at(theta);
-            let n = part.problem.n_subjects();
-            let d = means.dim;
+        stand(self.parts, self.joint, theta)?;
+        for (part, moments) in self.parts.iter().zip(&self.moments) {
+            let problem = part.problem();
+            let (prior, means) = (part.population.at.prior(), part.population.means());
+            let (n, d) = (problem.n_subjects(), means.dim);
             let precision = &prior.precision;
             let miss = |k: usize, i: usize| moments.mean(i, k) - means.of(i)[k];
-            for term in &part.problem.terms {
+            for term in &problem.terms {
                 let Some(position) = free.iter().position(|k| *k == term.theta) else {
                     continue;
                 };
@@ -155,9 +144,9 @@ impl<'q, 'a> Q<'q, 'a> {
                 }
             }
             let n = n as f64;
-            let spread = DMatrix::from_fn(d, d, |a, b| n * moments.covariance(&means, a, b));
+            let spread = DMatrix::from_fn(d, d, |a, b| n * moments.covariance(means, a, b));
             let slope = precision * spread * precision - precision * n;
-            for (a, b, weights) in part.problem.omega_gradients(theta) {
+            for (a, b, weights) in problem.omega_gradients(theta) {
                 let factor = if a == b { 0.5 } else { 1.0 };
                 for (total, k) in total.iter_mut().zip(free) {
                     *total += factor * slope[(a, b)] * weights[*k];
@@ -167,38 +156,29 @@ impl<'q, 'a> Q<'q, 'a> {
         Some(total)
     }
 
-    /// Gradient of what the program of a grouping holds, in all coordinates.
-    pub fn program_gradient(&mut self, g: usize, theta: &[f64]) -> Vec<f64> {
-        let part = &mut self.parts[g];
-        let problem = part.problem;
+    /// Gradient of what the program of a grouping holds, in all coordinates; `None` where a population distribution does
+    /// not exist.
+    pub fn program_gradient(&mut self, g: usize, theta: &[f64]) -> Option<Vec<f64>> {
+        stand(self.parts, self.joint, theta)?;
+        let problem = self.parts[g].problem();
         let empty = problem.programs.numeric.is_empty() && problem.form.corrections.is_empty();
         if g > 0 && empty {
-            return Vec::new();
+            return Some(Vec::new());
         }
-        let copies = part.layout.copies as f64;
-        let derivatives = &mut part.derivatives;
-        let mut adjoints = vec![0.0; derivatives.n_population()];
-        derivatives.prepare(theta);
-        for (s, draw) in self.draws.iter().enumerate() {
-            if s == 0 || !draw.known[g].is_empty() {
-                derivatives.set_known(draw.known[g].clone());
-            }
-            let (derivatives, layout) = (&*derivatives, part.layout);
-            let sums = self.workers.map(&mut self.memory[g], |slot| {
-                let phi = &draw.snapshot.phi[g][slot.block];
-                let (_, columns) =
-                    derivatives.population_adjoints(slot.block, phi, &mut slot.scratch);
+        let mut adjoints = vec![0.0; problem.programs.theta.population.len()];
+        self.at_draws(g, |at, weight, workers, phi| {
+            let derivatives = at.by_theta();
+            let sums = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+                let (_, columns) = derivatives.population_adjoints(b, &phi[b], scratch);
                 let each = columns.iter();
-                each.map(|column| sum(column, layout, slot.block))
-                    .collect::<Vec<f64>>()
+                each.map(|column| sum(column, at, b)).collect::<Vec<f64>>()
             });
-            for block in sums {
-                for (total, own) in adjoints.iter_mut().zip(block) {
-                    *total += draw.weight * own / copies;
-                }
+            for (total, own) in sums.iter().flat_map(|own| own.iter().enumerate()) {
+                adjoints[total] += weight * own;
             }
-        }
-        part.derivatives.to_theta(theta, &adjoints)
+        });
+        let derivatives = self.parts[g].population.at.by_theta();
+        Some(derivatives.to_theta(theta, &adjoints))
     }
 
     /// Coordinates that the program reads apart from the density of `phi`.
@@ -229,17 +209,6 @@ impl<'q, 'a> Q<'q, 'a> {
     }
 }
 
-/// `sum_i E log N(phi_i; m_i, Omega)` by the moments of the draws.
-pub fn population(prior: &Prior, moments: &Statistics, means: &Means) -> f64 {
-    let d = means.dim;
-    if d == 0 {
-        return 0.0;
-    }
-    let n = (means.values.len() / d) as f64;
-    let spread = DMatrix::from_fn(d, d, |a, b| moments.covariance(means, a, b));
-    n * (prior.log_norm - 0.5 * (&prior.precision * spread).trace())
-}
-
 fn weighted<'q>(
     joint: &Joint,
     parts: &[Part],
@@ -248,7 +217,7 @@ fn weighted<'q>(
     let known = |snapshot: &Snapshot| {
         let draws = SnapshotDraws { snapshot, parts };
         let each = parts.iter();
-        each.map(|part| Arc::new(joint.known(part.problem, part.layout, &draws)))
+        each.map(|part| Arc::new(joint.known(part.problem(), part.layout(), &draws)))
             .collect()
     };
     let each = snapshots.into_iter();
@@ -262,14 +231,14 @@ fn weighted<'q>(
 
 /// Weighted moments of the draws of a grouping.
 fn moments(part: &Part, g: usize, draws: &[Weighted]) -> Statistics {
-    let mut moments = part.statistics.clone();
+    let mut moments = part.population.statistics.clone();
     moments.first.fill(0.0);
     moments.second.fill(0.0);
     let d = moments.dim;
     let mut away = vec![0.0; d];
     for draw in draws {
-        let weight = draw.weight / part.layout.copies as f64;
-        for (block, phi) in part.layout.blocks.iter().zip(&draw.snapshot.phi[g]) {
+        let weight = draw.weight / part.layout().copies as f64;
+        for (block, phi) in part.layout().blocks.iter().zip(&draw.snapshot.phi[g]) {
             for (l, lane) in block.lanes.iter().enumerate() {
                 let subject = lane.subject as usize;
                 for a in 0..d {
@@ -285,24 +254,9 @@ fn moments(part: &Part, g: usize, draws: &[Weighted]) -> Statistics {
     moments
 }
 
-fn slots(layout: &Layout) -> Vec<Slot> {
-    let blocks = 0..layout.blocks.len();
-    blocks
-        .map(|block| Slot {
-            block,
-            scratch: Scratch::default(),
-        })
-        .collect()
-}
-
-fn corrections<'a>(part: &Part<'a>) -> Option<Values<'a>> {
-    let problem: &'a Problem = part.problem;
-    let wanted = problem.group > 0 && !problem.form.corrections.is_empty();
-    wanted.then(|| Values::new(problem, part.layout, &problem.programs.corrections))
-}
-
-fn sum(column: &Column, layout: &Layout, block: usize) -> f64 {
-    column.0[..layout.blocks[block].lanes.len()].iter().sum()
+/// Sum over the lanes of a block.
+fn sum(column: &Column, at: &Evaluator, b: usize) -> f64 {
+    column.0[..at.layout.blocks[b].lanes.len()].iter().sum()
 }
 
 #[cfg(test)]

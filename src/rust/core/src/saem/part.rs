@@ -2,25 +2,19 @@
 
 use std::sync::Arc;
 
-use super::estep::{Chains, Report};
+use super::estep::{Chains, Report, Target, Turn};
 use crate::data::Layout;
+use crate::error::Result;
 use crate::keep::keeps;
-use crate::mstep::{MStep, Scores, Statistics};
+use crate::mstep::{add, Population, Statistics};
 use crate::parallel::Workers;
-use crate::problem::{
-    Derivatives, Draws, Joint, Known, MeanProgram, Means, Prior, Problem, Values,
-};
+use crate::problem::{Draws, Joint, Known, Problem};
 
-/// A grouping: its problem, programs bound to its layout, chains and statistics.
+/// A grouping: its population on the layout of its chains, the chains and the statistics of their draws.
 pub struct Part<'a> {
-    pub problem: &'a Problem,
-    pub layout: &'a Layout,
-    pub values: Values<'a>,
-    pub derivatives: Derivatives<'a>,
-    pub mean_program: MeanProgram<'a>,
-    pub mstep: MStep<'a>,
-    /// Smoothed statistics, and those of the current iteration alone.
-    pub statistics: Statistics,
+    /// With the smoothed statistics.
+    pub population: Population<'a>,
+    /// Statistics of the current iteration alone.
     pub now: Statistics,
     pub chains: Option<Chains>,
     /// Effects of the other groupings at the last turn.
@@ -30,35 +24,51 @@ pub struct Part<'a> {
 }
 
 keeps!(Part<'_>:
-    values { statistics, now }
-    parts { mstep, chains }
-    rebuilt { problem, layout, values, derivatives, mean_program, known, places });
+    values { now }
+    parts { population, chains }
+    rebuilt { known, places });
 
 impl<'a> Part<'a> {
-    pub fn new(problem: &'a Problem, layout: &'a Layout, theta: &[f64]) -> Self {
-        let mut mean_program = MeanProgram::new(problem, layout);
-        let statistics = Statistics::new(&mean_program.at(theta));
-        Self {
-            problem,
-            layout,
-            values: Values::new(problem, layout, &problem.programs.likelihood),
-            derivatives: Derivatives::new(problem, layout, &problem.programs.theta),
-            mean_program,
-            mstep: MStep::new(problem),
-            now: statistics.clone(),
-            statistics,
+    /// # Errors
+    /// A population distribution that does not exist.
+    pub fn new(problem: &'a Problem, layout: &'a Layout, theta: &[f64]) -> Result<Self> {
+        let population = Population::new(problem, layout, theta)?;
+        Ok(Self {
+            now: population.statistics.clone(),
+            population,
             chains: None,
             known: Arc::default(),
             places: layout.places(),
+        })
+    }
+
+    pub fn problem(&self) -> &'a Problem {
+        self.population.at.problem
+    }
+
+    pub fn layout(&self) -> &'a Layout {
+        self.population.at.layout
+    }
+
+    /// What a turn draws from, without asking for derivatives or scores.
+    pub fn target(&self, turn: Turn) -> Target<'_, 'a> {
+        Target {
+            at: &self.population.at,
+            derivatives: None,
+            origin: &self.population.statistics.origin,
+            averages_gradient: false,
+            scores: None,
+            active: None,
+            turn,
         }
     }
 
     /// Move the chains to these values of `phi` (`levels x d`, row-major), where they are numbers and free.
     pub fn start_at(&mut self, values: &[f64]) {
-        let (d, copies) = (self.problem.n_phi(), self.layout.copies);
+        let (d, copies) = (self.problem().n_phi(), self.layout().copies);
         for (at, value) in values.iter().enumerate() {
             let (level, k) = (at / d, at % d);
-            if !value.is_finite() || self.problem.is_held(level, k) {
+            if !value.is_finite() || self.problem().is_held(level, k) {
                 continue;
             }
             for copy in 0..copies {
@@ -72,18 +82,20 @@ impl<'a> Part<'a> {
 
     /// True when derivatives of the program for `theta` are read.
     pub fn needs_derivatives(&self) -> bool {
-        if self.problem.group == 0 {
-            self.mstep.needs_derivatives()
+        if self.problem().group == 0 {
+            self.population.mstep.needs_derivatives()
         } else {
-            !self.problem.programs.numeric.is_empty() || !self.problem.form.corrections.is_empty()
+            let problem = self.problem();
+            !problem.programs.numeric.is_empty() || !problem.form.corrections.is_empty()
         }
     }
 
     /// Multiply by `ratio` the distances of the draws of an effect from their means, where the draws are free.
-    pub fn draw_in(&mut self, k: usize, means: &Means, ratio: f64) {
-        for level in (0..self.problem.n_subjects()).filter(|i| !self.problem.is_held(*i, k)) {
-            let mean = means.of(level)[k];
-            for copy in 0..self.layout.copies {
+    pub fn draw_in(&mut self, k: usize, ratio: f64) {
+        let problem = self.problem();
+        for level in (0..problem.n_subjects()).filter(|i| !problem.is_held(*i, k)) {
+            let mean = self.population.means().of(level)[k];
+            for copy in 0..self.layout().copies {
                 let (block, lane) = self.place(level, copy);
                 if let Some(chains) = &mut self.chains {
                     let phi = chains.phi_mut(block, lane, k);
@@ -95,35 +107,14 @@ impl<'a> Part<'a> {
 
     /// Block and lane of a level in a copy.
     pub fn place(&self, level: usize, copy: usize) -> (usize, usize) {
-        self.places[level * self.layout.copies + copy]
+        self.places[level * self.layout().copies + copy]
     }
 
-    /// Compute everything that depends on `theta` and on the other groupings' effects.
-    pub fn prepare(&mut self, known: Vec<Known>, theta: &[f64]) {
-        self.known = Arc::new(known);
-        self.values.set_known(self.known.clone());
-        self.values.prepare(theta);
-        if self.needs_derivatives() {
-            self.derivatives.set_known(self.known.clone());
-            self.derivatives.prepare(theta);
-        }
-    }
-
-    /// Complete-data score at the current draws and any `theta`: what the chains' program gives, and the moments.
-    ///
-    /// `None` when the population distribution does not exist there.
-    pub fn score(&mut self, free: &[usize], theta: &[f64], workers: &Workers) -> Option<Vec<f64>> {
-        let prior = Prior::new(self.problem, theta).ok()?;
-        let means = self.mean_program.at(theta);
-        let mut derivatives =
-            Derivatives::new(self.problem, self.layout, &self.problem.programs.theta);
-        derivatives.set_known(self.known.clone());
-        derivatives.prepare(theta);
-        let copies = self.layout.copies;
-        let chains = self.chains.as_mut()?;
-        let gradient = chains.gradient(&derivatives, theta, copies, workers);
-        let scores = Scores::new(self.problem, free, &prior, Some(&derivatives), theta);
-        Some(scores.total(&self.mstep.linear, &self.now, &means, &gradient))
+    /// Complete-data score at the current draws, where the population stands.
+    fn score(&mut self, free: &[usize], workers: &Workers) -> Option<Vec<f64>> {
+        self.population.at.set_known(self.known.clone());
+        let gradient = (self.chains.as_mut()?).gradient(&self.population.at, workers);
+        Some(self.population.by(&self.now).score(free, &gradient))
     }
 }
 
@@ -142,16 +133,24 @@ impl Draws for ChainDraws<'_, '_> {
     }
 }
 
-/// Means of `phi` of every grouping.
-pub fn all_means(parts: &mut [Part], theta: &[f64]) -> Vec<Means> {
-    let each = parts.iter_mut();
-    each.map(|part| part.mean_program.at(theta)).collect()
+/// Move all groupings to a `theta`; `None`, and none has moved, where a population distribution does not exist.
+pub fn stand(parts: &mut [Part], joint: &Joint, theta: &[f64]) -> Option<()> {
+    if parts.iter().any(|part| part.population.at.theta() != theta) {
+        let priors = joint.priors(theta).ok()?;
+        for (part, prior) in parts.iter_mut().zip(priors) {
+            part.population.at.set(theta, prior);
+        }
+    }
+    Some(())
 }
 
-/// Population distributions of every grouping; `None` when one does not exist.
-pub fn all_priors(joint: &Joint, theta: &[f64]) -> Option<Vec<Prior>> {
-    let each = joint.parts.iter();
-    each.map(|part| Prior::new(part, theta).ok()).collect()
+/// Let a grouping know the draws of the others.
+pub fn know(parts: &mut [Part], joint: &Joint, group: usize) {
+    let part = &parts[group];
+    let known = joint.known(part.problem(), part.layout(), &ChainDraws { parts });
+    let part = &mut parts[group];
+    part.known = Arc::new(known);
+    part.population.at.set_known(part.known.clone());
 }
 
 /// The gradient of the complete-data log density in `theta`: the sum of what the groupings' programs give.
@@ -159,25 +158,22 @@ pub fn total_gradient(reports: &[Report]) -> Vec<f64> {
     let longest = reports.iter().map(|r| r.gradient.len()).max().unwrap_or(0);
     let mut total = vec![0.0; longest];
     for report in reports {
-        for (total, own) in total.iter_mut().zip(&report.gradient) {
-            *total += own;
-        }
+        add(&mut total, &report.gradient);
     }
     total
 }
 
-/// Complete-data score at the current draws and any `theta`.
-pub fn total_score(
+/// Complete-data score at the current draws and any `theta`, to which all groupings move; `None` where it does not exist.
+pub fn score_at(
     parts: &mut [Part],
-    free: &[usize],
-    theta: &[f64],
+    joint: &Joint,
+    (free, theta): (&[usize], &[f64]),
     workers: &Workers,
 ) -> Option<Vec<f64>> {
+    stand(parts, joint, theta)?;
     let mut total = vec![0.0; free.len()];
     for part in parts {
-        for (total, own) in total.iter_mut().zip(part.score(free, theta, workers)?) {
-            *total += own;
-        }
+        add(&mut total, &part.score(free, workers)?);
     }
     Some(total)
 }

@@ -1,6 +1,6 @@
 //! Let a run start where another one stood: at its state, or at effects that are known.
 
-use super::part::{all_means, all_priors};
+use super::part::stand;
 use super::run::Run;
 use crate::keep::{Keep, Unreadable};
 use crate::problem::Points;
@@ -34,10 +34,8 @@ impl Run<'_> {
 
     /// Start all chains at the means; not where no population distribution exists.
     fn start_all(&mut self) {
-        let theta = self.theta.clone();
-        if let Some(priors) = all_priors(self.joint, &theta) {
-            let means = all_means(&mut self.parts, &theta);
-            self.start_chains(&priors, &means);
+        if stand(&mut self.parts, self.joint, &self.theta).is_some() {
+            self.start_chains();
         }
     }
 }

@@ -10,29 +10,26 @@ use super::follow::Follower;
 use super::hooks::Hooks;
 use super::numeric::{Material, NumericStep};
 use super::options::{AnnealSchedule, Hook, SaemOptions};
-use super::part::{all_means, all_priors, total_gradient, total_score, Part};
+use super::part::{score_at, stand, total_gradient, Part};
 use super::schedule::{Phase, Schedule};
 use super::smoother::{LaneScores, Smoother};
 use super::store::{Snapshot, Store};
 use super::streaks::Streaks;
 use super::turns::{plan, turns};
-use nalgebra::DMatrix;
-
 use crate::data::Layout;
 use crate::error::Result;
 use crate::fitted::Trace;
 use crate::inference::information::free;
 use crate::keep::keeps;
 use crate::monitor::Progress;
-use crate::mstep::{Annealing, MStep, Scores, Step, MAX_PARAMETERS};
+use crate::mstep::{
+    complete_information, curvature, shorten, total_score, Annealing, Step, MAX_PARAMETERS,
+};
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Prior};
+use crate::problem::Joint;
 
 /// Iterations between two looks at second derivatives.
 const INFORMATION_EVERY: usize = 5;
-
-/// Step of differences, in changes that move the log density of a level by one.
-const DIFFERENCE: f64 = 1e-4;
 
 /// Everything that lives through the iterations.
 pub struct Run<'a> {
@@ -89,10 +86,11 @@ impl<'a> Run<'a> {
             Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
         };
         let parts = joint.parts.iter().zip(layouts);
+        let parts: Result<Vec<Part>> = parts
+            .map(|(problem, layout)| Part::new(problem, layout, &theta))
+            .collect();
         Ok(Self {
-            parts: parts
-                .map(|(problem, layout)| Part::new(problem, layout, &theta))
-                .collect(),
+            parts: parts?,
             // The scores of the built-in M-step say nothing of what functions of the user maximize.
             smoother: (!hooks.has(Hook::Suffstats) && free.len() <= MAX_PARAMETERS).then(smoother),
             hooks,
@@ -141,20 +139,19 @@ impl<'a> Run<'a> {
             .as_deref()
             .map(|chosen| batches::levels(self.joint, chosen));
         let old = self.theta.clone();
-        let Some(priors) = all_priors(self.joint, &old) else {
+        if stand(&mut self.parts, self.joint, &old).is_none() {
             return Ok(None);
-        };
-        let means = all_means(&mut self.parts, &old);
-        (self.collapses).follow(&mut self.parts, &means, &self.schedule, k);
+        }
+        (self.collapses).follow(&mut self.parts, &self.schedule, k);
         let before = self.accepted();
-        let reports = self.draw(k, &priors, &means, workers);
+        let reports = self.draw(k, workers);
         if self.hooks.has(Hook::Suffstats) {
             self.hooks.statistics(&self.parts, &old, gain)?;
         }
         let numeric = if phase == Phase::Burnin {
             None
         } else {
-            self.learn(k, (&priors, &means), &reports, workers)?
+            self.learn(k, &reports, workers)?
         };
         self.floors
             .raise(self.joint, &self.schedule, k, &mut self.theta);
@@ -184,19 +181,14 @@ impl<'a> Run<'a> {
 
     /// Statistics, scores and the M-step of an iteration. Gives the objective at the new `theta` over the stored draws,
     /// where the M-step is numerical.
-    fn learn(
-        &mut self,
-        k: usize,
-        (priors, means): (&[Prior], &[Means]),
-        reports: &[Report],
-        workers: &Workers,
-    ) -> Result<Option<f64>> {
+    fn learn(&mut self, k: usize, reports: &[Report], workers: &Workers) -> Result<Option<f64>> {
         let (phase, gain) = self.schedule.at(k);
         for part in &mut self.parts {
             if let Some(chains) = &part.chains {
-                let (layout, copies) = (part.layout, part.layout.copies);
-                part.statistics.update(chains.moments(layout), copies, gain);
-                part.now.update(chains.moments(layout), copies, 1.0);
+                let layout = part.population.at.layout;
+                let statistics = &mut part.population.statistics;
+                statistics.update(chains.moments(layout), layout.copies, gain);
+                (part.now).update(chains.moments(layout), layout.copies, 1.0);
             }
         }
         if self.hooks.has(Hook::MstepClosedForm) {
@@ -204,11 +196,12 @@ impl<'a> Run<'a> {
             return Ok(None);
         }
         let gradient = total_gradient(reports);
-        let numeric = !self.parts[0].mstep.scored.is_empty() && self.schedule.keeps_scores(k);
+        let numeric =
+            !self.parts[0].population.mstep.scored.is_empty() && self.schedule.keeps_scores(k);
         if numeric && k.is_multiple_of(INFORMATION_EVERY) {
             self.learn_information(workers);
         }
-        self.smooth(k, priors, means, reports, &gradient);
+        self.smooth(k, reports, &gradient);
         let moved = match &self.smoother {
             Some(smoother) if phase == Phase::Smoothing && self.options.accelerates() => {
                 let gain = self.schedule.preconditioned(k);
@@ -222,18 +215,12 @@ impl<'a> Run<'a> {
         let own = self.maximize_means(gain, workers);
         let old = self.theta.clone();
         self.follow_scores((k, gain), (reports, &gradient), workers);
-        self.update(k, priors, (means, &old), &gradient);
+        self.update(k, &old, &gradient);
         self.maximize(gain, own, workers)
     }
 
-    /// M-step by the routes of the exploration.
-    fn update(
-        &mut self,
-        k: usize,
-        priors: &[Prior],
-        (means, old): (&[Means], &[f64]),
-        gradient: &[f64],
-    ) {
+    /// M-step from `old` by the routes of the exploration.
+    fn update(&mut self, k: usize, old: &[f64], gradient: &[f64]) {
         let (_, gain) = self.schedule.at(k);
         let anneal = &self.options.anneal;
         let by_rate = anneal.sa_anneal_schedule == AnnealSchedule::Rate;
@@ -242,18 +229,16 @@ impl<'a> Run<'a> {
         } else {
             0.0
         };
-        for ((part, prior), means) in self.parts.iter_mut().zip(priors).zip(means) {
-            let step = Step {
-                statistics: &part.statistics,
-                old,
-                means,
-                prior,
-                gradient,
-                gain,
-                annealing: Annealing { rate },
-            };
-            part.mstep
-                .update(&step, &mut part.mean_program, &mut self.theta);
+        let step = Step {
+            gradient,
+            gain,
+            annealing: Annealing { rate },
+        };
+        // What looked at other parameters has left the population there.
+        if stand(&mut self.parts, self.joint, old).is_some() {
+            for part in &mut self.parts {
+                part.population.update(&step, &mut self.theta);
+            }
         }
     }
 
@@ -303,40 +288,23 @@ impl<'a> Run<'a> {
     /// Look at the second derivatives of what has no closed form: minus the derivative of the score of every free
     /// coordinate in each such one, by central differences at fixed draws.
     pub(super) fn learn_information(&mut self, workers: &Workers) {
-        let scored = self.parts[0].mstep.scored.clone();
-        if scored.is_empty() {
-            return;
-        }
-        let mut information = DMatrix::zeros(self.free.len(), scored.len());
-        for (b, k) in scored.iter().enumerate() {
-            let h =
-                (self.joint.theta).step(*k, self.theta[*k], self.follower.square(b), DIFFERENCE);
-            let mut side = |sign: f64| {
-                let mut moved = self.theta.clone();
-                moved[*k] += sign * h;
-                total_score(&mut self.parts, &self.free, &moved, workers)
-            };
-            let (Some(up), Some(down)) = (side(1.0), side(-1.0)) else {
-                return;
-            };
-            for (a, (up, down)) in up.iter().zip(down).enumerate() {
-                information[(a, b)] = (down - up) / (2.0 * h);
-            }
-        }
-        if information.iter().all(|x| x.is_finite()) {
-            self.parts[0].mstep.learn_information(information, 1.0);
+        let scored = self.parts[0].population.mstep.scored.clone();
+        let (joint, parts, follower) = (self.joint, &mut self.parts, &self.follower);
+        let at = (self.theta.as_slice(), scored.as_slice());
+        let found = curvature(
+            &joint.theta,
+            at,
+            |b| follower.square(b),
+            |theta| score_at(parts, joint, (&self.free, theta), workers),
+        );
+        let stands = stand(parts, joint, &self.theta).is_some();
+        if let Some(information) = found.filter(|_| stands) {
+            (parts[0].population.mstep).learn_information(information, 1.0);
         }
     }
 
     /// Let the scores of the draws enter the smoother, and while smoothing their total.
-    fn smooth(
-        &mut self,
-        k: usize,
-        priors: &[Prior],
-        means: &[Means],
-        reports: &[Report],
-        gradient: &[f64],
-    ) {
+    fn smooth(&mut self, k: usize, reports: &[Report], gradient: &[f64]) {
         let Some(smoother) = self
             .smoother
             .as_mut()
@@ -346,7 +314,7 @@ impl<'a> Run<'a> {
         };
         let lanes: Vec<LaneScores> = (self.parts.iter().zip(reports).zip(&self.joint.batches))
             .map(|((part, report), batches)| LaneScores {
-                layout: part.layout,
+                layout: part.layout(),
                 batches,
                 scores: &report.scores,
             })
@@ -355,46 +323,23 @@ impl<'a> Run<'a> {
         if self.schedule.at(k).0 != Phase::Smoothing {
             return;
         }
-        let parts: Vec<(Scores, &MStep, &Prior)> = (self.parts.iter().zip(priors))
-            .map(|(part, prior)| {
-                let derivatives = part.needs_derivatives().then_some(&part.derivatives);
-                let scores = Scores::new(part.problem, &self.free, prior, derivatives, &self.theta);
-                (scores, &part.mstep, prior)
-            })
-            .collect();
-        let mut total = vec![0.0; self.free.len()];
-        for (g, (scores, mstep, _)) in parts.iter().enumerate() {
-            let gradient = if g == 0 { gradient } else { &[] };
-            let own = scores.total(&mstep.linear, &self.parts[g].now, &means[g], gradient);
-            for (total, own) in total.iter_mut().zip(own) {
-                *total += own;
-            }
-        }
+        let seen = self.parts.iter().map(|part| part.population.by(&part.now));
+        let total = total_score(seen, &self.free, gradient);
         if k.is_multiple_of(INFORMATION_EVERY) || !smoother.ready() {
-            smoother.precondition(&self.free, &parts);
+            let groups = self.parts.iter().map(|part| &part.population);
+            smoother.precondition(complete_information(groups, &self.free));
         }
         smoother.observe(total);
     }
 
     /// Halve the step from `old` until the population distribution exists; false when it never does.
     fn shorten(&mut self, old: &[f64]) -> bool {
-        for _ in 0..20 {
-            let finite = self.theta.iter().all(|x| x.is_finite());
-            if finite && all_priors(self.joint, &self.theta).is_some() {
-                let means = all_means(&mut self.parts, &self.theta);
-                if means.iter().all(|m| m.values.iter().all(|m| m.is_finite())) {
-                    return true;
-                }
-            }
-            for (new, old) in self.theta.iter_mut().zip(old) {
-                *new = if new.is_finite() {
-                    0.5 * (*new + old)
-                } else {
-                    *old
-                };
-            }
-        }
-        self.theta = old.to_vec();
-        false
+        let (joint, parts) = (self.joint, &mut self.parts);
+        shorten(old, &mut self.theta, |theta| {
+            let finite = theta.iter().all(|x| x.is_finite());
+            let finite_means =
+                |part: &Part| part.population.means().values.iter().all(|m| m.is_finite());
+            finite && stand(parts, joint, theta).is_some() && parts.iter().all(finite_means)
+        })
     }
 }

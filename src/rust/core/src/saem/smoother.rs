@@ -6,8 +6,8 @@ use crate::data::Layout;
 use crate::fitted::FitStatus;
 use crate::ir::column::Column;
 use crate::keep::keeps;
-use crate::mstep::{add_complete, MStep, Preconditioner, ScoreMoments, Scores};
-use crate::problem::{Prior, Theta};
+use crate::mstep::{Preconditioner, ScoreMoments};
+use crate::problem::Theta;
 
 /// Longest step, in standard errors.
 const LONGEST_STEP: f64 = 2.0;
@@ -104,13 +104,8 @@ impl Smoother {
         self.moments.finish();
     }
 
-    /// Recompute the inverse information at the current `theta`.
-    pub fn precondition(&mut self, free: &[usize], parts: &[(Scores, &MStep, &Prior)]) {
-        let p = free.len();
-        let mut complete = DMatrix::zeros(p, p);
-        for part in parts {
-            add_complete(part, &mut complete);
-        }
+    /// Recompute the inverse information from that of the complete data at the current `theta`.
+    pub fn precondition(&mut self, complete: DMatrix<f64>) {
         let missing = self.moments.missing_information();
         self.preconditioner =
             Preconditioner::new(&complete, &missing).or(self.preconditioner.take());

@@ -4,13 +4,11 @@
 //! everything, and every step is short. The same holds for a variance that has collapsed. A random effect stands still
 //! when its conditional modes vary far less than `Omega` says, `mean_i (phi_i - m_i)^2 < 0.001 omega_kk`.
 
-use std::sync::Arc;
-
-use super::part::{all_means, all_priors, ChainDraws, Part};
+use super::part::{stand, ChainDraws, Part};
 use super::run::Run;
-use crate::inference::modes::{step_curvature, Conditional, ModeOptions, Modes};
+use crate::inference::modes::{step_curvature, ModeOptions, Modes};
 use crate::parallel::Workers;
-use crate::problem::{Means, Prior};
+use crate::problem::{Evaluator, Means, Prior};
 
 /// Variance of the modes, relative to `Omega`, below which an effect stands still.
 const STILL: f64 = 1e-3;
@@ -54,22 +52,22 @@ impl Run<'_> {
 
     /// Names of the effects with an estimated variance that stand still, and the number of effects with one.
     fn still(&mut self) -> (Vec<String>, usize) {
-        let means = all_means(&mut self.parts, &self.theta);
-        let Some(priors) = all_priors(self.joint, &self.theta) else {
+        if stand(&mut self.parts, self.joint, &self.theta).is_none() {
             return (Vec::new(), 0);
-        };
+        }
         let (mut names, mut count) = (Vec::new(), 0);
-        for ((part, prior), means) in self.parts.iter().zip(&priors).zip(&means) {
+        for part in &self.parts {
+            let (prior, means) = (part.population.at.prior(), part.population.means());
             let estimated = self.estimated(part);
             count += estimated.len();
-            let conditional = part.statistics.conditional().0;
+            let conditional = part.population.statistics.conditional().0;
             let suspects = calm(&conditional, means, prior, SUSPECT, &estimated);
             if suspects.is_empty() {
                 continue;
             }
             let modes = self.modes(part, prior);
             let still = calm(&modes, means, prior, STILL, &suspects);
-            let effects = part.problem.effects();
+            let effects = part.problem().effects();
             names.extend(still.into_iter().map(|k| effects[k].name.clone()));
         }
         (names, count)
@@ -77,7 +75,7 @@ impl Run<'_> {
 
     /// Effects that outcomes depend on and whose variance is estimated.
     fn estimated(&self, part: &Part) -> Vec<usize> {
-        let gradients = part.problem.omega_gradients(&self.theta);
+        let gradients = part.problem().omega_gradients(&self.theta);
         let free = |gradient: &[f64]| self.free.iter().any(|k| gradient[*k] != 0.0);
         let moved = gradients
             .iter()
@@ -85,28 +83,23 @@ impl Run<'_> {
         let idle = |k: usize| {
             self.joint
                 .idle_effects
-                .contains(&(part.problem.form.offset + k))
+                .contains(&(part.problem().form.offset + k))
         };
         moved.map(|(a, _, _)| *a).filter(|k| !idle(*k)).collect()
     }
 
     /// Conditional modes of the levels of a grouping, given the last draws of the others.
     fn modes(&self, part: &Part, prior: &Prior) -> Vec<f64> {
-        let layout = part.problem.layout(1);
+        let layout = part.problem().layout(1);
         let draws = ChainDraws { parts: &self.parts };
-        let target = Conditional {
-            problem: part.problem,
-            layout: &layout,
-            theta: &self.theta,
-            prior,
-            known: Arc::new(self.joint.known(part.problem, &layout, &draws)),
-        };
+        let target = Evaluator::of((part.problem(), &layout), &self.theta, prior.clone())
+            .given(self.joint.known(part.problem(), &layout, &draws));
         let options = ModeOptions {
             max_steps: 50,
             tolerance: 1e-6,
-            curvature: step_curvature(part.problem),
+            curvature: step_curvature(part.problem()),
         };
-        let modes = Modes::find_by(&Workers::single(), &target, None, options);
+        let modes = Modes::find(&target, None, options, &Workers::single());
         modes.by_subject(&layout).0
     }
 }

@@ -71,7 +71,7 @@ impl Snapshot {
 
 fn columns(part: &Part) -> Option<Vec<Vec<Column>>> {
     let chains = part.chains.as_ref()?;
-    let d = part.problem.n_phi();
+    let d = part.problem().n_phi();
     let block = |b: usize, used: usize| -> Vec<Column> {
         (0..d)
             .map(|k| {
@@ -81,7 +81,7 @@ fn columns(part: &Part) -> Option<Vec<Vec<Column>>> {
             })
             .collect()
     };
-    let blocks = part.layout.blocks.iter().enumerate();
+    let blocks = part.layout().blocks.iter().enumerate();
     Some(blocks.map(|(b, own)| block(b, own.lanes.len())).collect())
 }
 

@@ -9,12 +9,13 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::bent::{Bent, Slope};
+use super::bound::Expected;
 use super::flow::{bend, Flow, Layer, Planar};
 use super::inner::{Limits, Solved};
 use super::rule::Points;
 use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{factor, Coordinate, Gaussian, Posterior};
-use crate::maximum::{Metric, Population};
+use crate::inference::posterior::{factor, Gaussian, Posterior};
+use crate::maximum::Metric;
 use crate::parallel::Workers;
 
 /// Steps that are remembered, where a matrix of the coordinates would be larger than this many rows.
@@ -51,9 +52,8 @@ struct Near {
 }
 
 impl Near {
-    fn new(cloud: &Cloud, batch: usize, q: &Gaussian, population: &Population) -> Self {
-        let levels: Vec<&[Coordinate]> = cloud.batches.levels(batch).collect();
-        let expected = population.expected(&levels, q, cloud);
+    fn new(cloud: &Cloud, batch: usize, q: &Gaussian) -> Self {
+        let expected = Expected::of(cloud, batch, q);
         let l = factor(q);
         let spring = l.transpose() * &expected.precision * &l;
         Self {
@@ -86,17 +86,16 @@ struct Member {
     fresh: bool,
 }
 
-/// Maximize over the distributions of all batches, from `q` bent by `flows`, at the `theta` for which `cloud` was prepared.
+/// Maximize over the distributions of all batches, from `q` bent by `flows`, at the `theta` of `cloud`.
 pub fn solve(
     cloud: &mut Cloud,
-    population: &Population,
     points: &Points,
     (q, flows): (&Posterior, &[Flow]),
     (limits, workers): (Limits, &Workers),
 ) -> Solved {
     let each = q.iter().zip(flows).enumerate();
     let mut members: Vec<Member> = each
-        .map(|(b, (q, flow))| Member::new(b, q, flow, Near::new(cloud, b, q, population)))
+        .map(|(b, (q, flow))| Member::new(b, q, flow, Near::new(cloud, b, q)))
         .collect();
     let mut draws = vec![0.0; cloud.n_effects()];
     for _ in 0..SLOWER * limits.steps.max(1) {
@@ -159,13 +158,13 @@ pub fn solve(
 pub fn bound_at(
     cloud: &mut Cloud,
     (q, flows): (&Posterior, &[Flow]),
-    (points, population): (&Points, &Population),
+    points: &Points,
     workers: &Workers,
 ) -> Vec<f64> {
     let mut draws = vec![0.0; cloud.n_effects()];
     let each = q.iter().zip(flows).enumerate();
     let members: Vec<Member> = each
-        .map(|(b, (q, flow))| Member::new(b, q, flow, Near::new(cloud, b, q, population)))
+        .map(|(b, (q, flow))| Member::new(b, q, flow, Near::new(cloud, b, q)))
         .collect();
     for member in &members {
         place(

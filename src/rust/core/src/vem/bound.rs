@@ -11,8 +11,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::rule::Points;
 use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{factor, Coordinate, Gaussian};
-use crate::maximum::Population;
+use crate::inference::posterior::{factor, Gaussian};
 
 /// `ln(2 pi)`
 pub const LN_2PI: f64 = 1.837_877_066_409_345_5;
@@ -35,30 +34,19 @@ pub struct Expected {
     pub precision: DMatrix<f64>,
 }
 
-impl Population<'_> {
+impl Expected {
     /// `E_q log N(phi; m, Omega)` of the levels of a batch; given effects count at their values.
-    pub fn expected(&self, levels: &[&[Coordinate]], q: &Gaussian, cloud: &Cloud) -> Expected {
+    pub fn of(cloud: &Cloud, batch: usize, q: &Gaussian) -> Self {
         let d = q.dim();
-        let mut found = Expected {
+        let mut found = Self {
             value: 0.0,
             slope: DVector::zeros(d),
             precision: DMatrix::zeros(d, d),
         };
         let mut first = 0;
-        for level in levels {
-            let (group, index) = (level[0].group, level[0].level);
-            let (prior, mean) = (&self.priors[group], self.means[group].of(index));
-            let part = &cloud.joint.parts[group];
-            let free = |k: usize| level.iter().position(|c| c.effect == k);
-            let miss = |k: usize| {
-                let phi = match (free(k), &part.held) {
-                    (Some(i), _) => q.mean[first + i],
-                    (None, Some(held)) => held[index * mean.len() + k],
-                    (None, None) => mean[k],
-                };
-                phi - mean[k]
-            };
-            let r = DVector::from_fn(mean.len(), |k, _| miss(k));
+        for level in cloud.batches.levels(batch) {
+            let prior = cloud.part(level[0].group).prior();
+            let r = DVector::from_vec(cloud.away(level, &q.mean[first..]));
             let pull = &prior.precision * &r;
             found.value += prior.log_norm - 0.5 * r.dot(&pull);
             for (i, a) in level.iter().enumerate() {
@@ -76,13 +64,7 @@ impl Population<'_> {
 }
 
 /// `E_q log p(y_b | phi)`, entropy and population density of a batch.
-pub fn local(
-    cloud: &Cloud,
-    batch: usize,
-    q: &Gaussian,
-    points: &Points,
-    (slopes, population): (&Slopes, &Population),
-) -> Local {
+pub fn local(cloud: &Cloud, batch: usize, q: &Gaussian, points: &Points, slopes: &Slopes) -> Local {
     let d = q.dim();
     let mut value = 0.0;
     let mut slope = DVector::zeros(d);
@@ -104,8 +86,7 @@ pub fn local(
             }
         }
     }
-    let levels: Vec<&[Coordinate]> = cloud.batches.levels(batch).collect();
-    let expected = population.expected(&levels, q, cloud);
+    let expected = Expected::of(cloud, batch, q);
     let l = factor(q);
     slope += expected.slope;
     let mut shape = l.transpose() * (expected.precision * &l - b);

@@ -6,11 +6,10 @@ use super::bending::bound_at;
 use super::bound::local;
 use super::flow::Flow;
 use super::rule::Rule;
-use crate::error::{Error, ErrorClass, Result};
+use crate::error::Result;
 use crate::inference::cloud::{layouts_of, Cloud, Slopes};
 use crate::inference::importance::groups;
 use crate::inference::posterior::Posterior;
-use crate::maximum::{priors, Population};
 use crate::parallel::Workers;
 use crate::problem::Joint;
 
@@ -86,29 +85,15 @@ pub fn bound(
     (rule, replicate): (&Rule, u32),
     workers: &Workers,
 ) -> Result<Vec<f64>> {
-    let priors = priors(joint, theta).ok_or_else(|| {
-        Error::new(
-            ErrorClass::Numeric,
-            "omega_singular",
-            "The covariance of the random effects is not positive definite.",
-        )
-    })?;
     let mut found = Vec::with_capacity(q.len());
     for members in groups(joint, rule.copies) {
         let layouts = layouts_of(joint, &members, rule.copies);
-        let mut cloud = Cloud::of(joint, &layouts, &members);
-        cloud.prepare(theta);
-        let means = cloud.means();
-        let population = Population {
-            priors: &priors,
-            means: &means,
-        };
+        let mut cloud = Cloud::of((joint, &layouts), &members, theta)?;
         let points = rule.points(&cloud.batches, &members, replicate)?;
         if !flows.is_empty() {
             let own: Posterior = members.iter().map(|b| q[*b].clone()).collect();
             let flows: Vec<Flow> = members.iter().map(|b| flows[*b].clone()).collect();
-            let there = (&points, &population);
-            found.extend(bound_at(&mut cloud, (&own, &flows), there, workers));
+            found.extend(bound_at(&mut cloud, (&own, &flows), &points, workers));
             continue;
         }
         let mut draws = vec![0.0; cloud.n_effects()];
@@ -120,9 +105,8 @@ pub fn bound(
             log_lik: cloud.log_lik(workers),
             gradient: vec![0.0; draws.len()],
         };
-        let at = (&slopes, &population);
         let each = members.iter().enumerate();
-        found.extend(each.map(|(b, member)| local(&cloud, b, &q[*member], &points, at).value));
+        found.extend(each.map(|(b, member)| local(&cloud, b, &q[*member], &points, &slopes).value));
     }
     Ok(found)
 }

@@ -208,9 +208,10 @@ impl Course<'_> {
         work: impl FnOnce(&mut Self, &mut Profile) -> (Vec<f64>, Option<Summit>),
     ) -> Result<Maximum> {
         let (joint, family, workers) = (self.joint, self.options.family, self.workers);
-        let layouts = layouts(joint, rule.copies);
-        let mut cloud = Cloud::new(joint, &layouts);
-        let mut maximizer = Maximizer::new(joint, &layouts);
+        let (drawn, single) = (layouts(joint, rule.copies), layouts(joint, 1));
+        let start = &joint.theta.start;
+        let mut cloud = Cloud::new(joint, &drawn, start)?;
+        let mut maximizer = Maximizer::new(joint, &single, start)?;
         let points = rule.points(&cloud.batches, &(0..q.len()).collect::<Vec<usize>>(), 0)?;
         let penalty = self.penalty.clone();
         let mut profile = Profile::new(

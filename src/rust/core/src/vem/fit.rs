@@ -13,14 +13,14 @@ use super::verdict::{judge, Run};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::{Levels, Weighted};
-use crate::inference::information::free;
+use crate::inference::information::{free, MOST_INFORMED};
 use crate::inference::laplace;
 use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
 use crate::inference::start::check_start;
-use crate::maximum::{priors, Arrival, Search, Summit};
+use crate::maximum::{Arrival, Search, Summit};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Points};
+use crate::problem::{Joint, Points};
 
 /// What a run of VEM gives.
 pub struct VemFit {
@@ -129,13 +129,10 @@ pub fn bring(
 
 /// Whether every `q` is the population: the data say nothing about the effects.
 fn is_still(joint: &Joint, theta: &[f64], q: &Posterior) -> bool {
-    let Some(priors) = priors(joint, theta) else {
+    let Ok(priors) = joint.priors(theta) else {
         return false;
     };
-    let means: Vec<Means> = (joint.parts.iter())
-        .map(|part| Means::new(part, &part.layout(1), theta))
-        .collect();
-    let all = population(&Batches::new(joint), &means, &priors);
+    let all = population(&Batches::new(joint), &joint.means(theta), &priors);
     let near = |q: &Gaussian, p: &Gaussian| {
         (0..q.dim()).all(|i| {
             let sd = p.covariance(i, i).sqrt();
@@ -251,9 +248,6 @@ impl<'c> Course<'c> {
         }
     }
 }
-
-/// Most free parameters whose information is computed.
-const MOST_INFORMED: usize = 500;
 
 /// Error of `-2 log L` above which a look takes more draws: a fit prints it.
 const UNSETTLED: f64 = 0.3;

@@ -14,7 +14,6 @@ use super::options::Family;
 use super::rule::Points;
 use crate::inference::cloud::{Cloud, Weighted};
 use crate::inference::posterior::{factor, Gaussian, Posterior};
-use crate::maximum::Population;
 use crate::parallel::Workers;
 
 /// A step may shrink or widen `q` by this factor of the variance.
@@ -82,10 +81,9 @@ struct Step {
     gain: f64,
 }
 
-/// Maximize over the `q` of all batches, from `start`, at the `theta` for which `cloud` was prepared.
+/// Maximize over the `q` of all batches, from `start`, at the `theta` of `cloud`.
 pub fn solve(
     cloud: &mut Cloud,
-    population: &Population,
     points: &Points,
     (start, family): (&Posterior, Family),
     (limits, workers): (Limits, &Workers),
@@ -102,7 +100,7 @@ pub fn solve(
         let active: Vec<bool> = members.iter().map(|m| !m.settled).collect();
         let slopes = cloud.slopes(&active, workers);
         for (b, member) in members.iter_mut().enumerate().filter(|(b, _)| active[*b]) {
-            let there = local(cloud, b, &member.trial, points, (&slopes, population));
+            let there = local(cloud, b, &member.trial, points, &slopes);
             member.judge(there, family, limits.tolerance);
         }
     }

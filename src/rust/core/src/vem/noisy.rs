@@ -9,13 +9,12 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::bound::LN_2PI;
+use super::bound::{Expected, LN_2PI};
 use super::inner::reverse_root;
 use super::options::Family;
 use super::rule::Points;
 use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{factor, Coordinate, Gaussian};
-use crate::maximum::Population;
+use crate::inference::posterior::{factor, Gaussian};
 
 /// A step may change the variance in a direction by this factor.
 const MOST: f64 = 4.0;
@@ -59,11 +58,10 @@ pub fn estimate(
     batch: usize,
     q: &Gaussian,
     (points, weights): (&Points, &[f64]),
-    (slopes, population): (&Slopes, &Population),
+    slopes: &Slopes,
 ) -> Estimate {
     let d = q.dim();
-    let levels: Vec<&[Coordinate]> = cloud.batches.levels(batch).collect();
-    let expected = population.expected(&levels, q, cloud);
+    let expected = Expected::of(cloud, batch, q);
     let l = factor(q);
     let prior = l.transpose() * &expected.precision * &l;
     let pull = l.transpose() * &expected.slope;

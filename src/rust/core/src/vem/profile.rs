@@ -9,10 +9,9 @@ use super::options::Family;
 use super::rule::Points;
 use crate::inference::cloud::Cloud;
 use crate::inference::posterior::Posterior;
-use crate::maximum::{priors, Ground, Maximizer, Population, Surface};
+use crate::maximum::{moved, Ground, Maximizer, Surface};
 use crate::mstep::Preconditioner;
 use crate::parallel::Workers;
-use crate::problem::{Means, Prior};
 
 /// The bound, and all that is known of the last point.
 pub struct Profile<'p, 'a> {
@@ -28,14 +27,8 @@ pub struct Profile<'p, 'a> {
     pub q: Posterior,
     /// Layers that bend it; none while `q` is Gaussian.
     pub flows: Vec<Flow>,
-    there: Option<There>,
-}
-
-/// The last point that was asked for.
-struct There {
-    priors: Vec<Prior>,
-    means: Vec<Means>,
-    solved: Solved,
+    /// The solution at the last point that was asked for.
+    there: Option<Solved>,
 }
 
 impl<'p, 'a> Profile<'p, 'a> {
@@ -62,37 +55,27 @@ impl<'p, 'a> Profile<'p, 'a> {
 
     /// Find the best `q` at `theta`; the bound of all batches, `None` where it does not exist.
     pub fn solve(&mut self, theta: &[f64]) -> Option<f64> {
-        let priors = priors(self.cloud.joint, theta)?;
-        self.cloud.prepare(theta);
-        let means = self.cloud.means();
-        let population = Population {
-            priors: &priors,
-            means: &means,
-        };
+        moved(self.cloud, theta)?;
         let (cloud, points, limits) = (&mut *self.cloud, self.points, (self.limits, self.workers));
         let solved = if self.flows.is_empty() {
-            solve(cloud, &population, points, (&self.q, self.family), limits)
+            solve(cloud, points, (&self.q, self.family), limits)
         } else {
-            bending::solve(cloud, &population, points, (&self.q, &self.flows), limits)
+            bending::solve(cloud, points, (&self.q, &self.flows), limits)
         };
         let value: f64 = solved.values.iter().sum();
-        self.there = Some(There {
-            priors,
-            means,
-            solved,
-        });
+        self.there = Some(solved);
         value.is_finite().then_some(value)
     }
 
     /// What was found at the last point.
     pub fn solved(&self) -> Option<&Solved> {
-        self.there.as_ref().map(|there| &there.solved)
+        self.there.as_ref()
     }
 
     /// Let another solution stand in place of what was found.
     pub fn replace(&mut self, solved: Solved) {
         if let Some(there) = &mut self.there {
-            there.solved = solved;
+            *there = solved;
         }
         self.take();
     }
@@ -109,12 +92,8 @@ impl<'p, 'a> Profile<'p, 'a> {
     ) -> Option<R> {
         let there = self.there.as_ref()?;
         let ground = Ground {
-            population: Population {
-                priors: &there.priors,
-                means: &there.means,
-            },
             weights: &self.points.weights,
-            moments: &there.solved.moments,
+            moments: &there.moments,
             workers: self.workers,
         };
         Some(work(self.maximizer, self.cloud, &ground))
@@ -123,14 +102,9 @@ impl<'p, 'a> Profile<'p, 'a> {
 
 impl Surface for Profile<'_, '_> {
     fn at(&mut self, theta: &[f64]) -> Option<(f64, Vec<f64>)> {
-        let mut value = self.solve(theta)?;
-        let mut gradient =
-            self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
-        for (i, k) in self.maximizer.free.iter().enumerate() {
-            value -= 0.5 * self.penalty[i] * theta[*k] * theta[*k];
-            gradient[i] -= self.penalty[i] * theta[*k];
-        }
-        Some((value, gradient))
+        let value = self.solve(theta)?;
+        let score = self.on_ground(|maximizer, cloud, ground| maximizer.score(cloud, ground))?;
+        Some((self.maximizer).penalized(self.penalty, theta, (value, score)))
     }
 
     fn precondition(&mut self) -> Option<Preconditioner> {
@@ -140,8 +114,8 @@ impl Surface for Profile<'_, '_> {
 
     fn take(&mut self) {
         if let Some(there) = &self.there {
-            self.q.clone_from(&there.solved.q);
-            self.flows.clone_from(&there.solved.flows);
+            self.q.clone_from(&there.q);
+            self.flows.clone_from(&there.flows);
         }
     }
 }

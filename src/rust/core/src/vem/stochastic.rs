@@ -21,9 +21,9 @@ use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::cloud::{layouts, layouts_of, Weighted};
 use crate::inference::posterior::{Batches, Posterior};
-use crate::maximum::{priors, sizes, Maximizer, Population, Summit, Surface};
+use crate::maximum::{moved, sizes, Maximizer, Summit, Surface};
 use crate::optimizer::Steps;
-use crate::problem::{Joint, Prior, Route};
+use crate::problem::{Joint, Route};
 
 /// Length of a step of `q` along a noisy gradient before the gain falls.
 const STEP: f64 = 0.5;
@@ -65,7 +65,7 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
     let mut walk = Walk::new(
         (rule, batches),
         groups?,
-        Maximizer::new(joint, &whole),
+        Maximizer::new(joint, &whole, &joint.theta.start)?,
         course,
         q,
     );
@@ -181,13 +181,12 @@ impl<'w, 'a> Walk<'w, 'a> {
         (visit, plan): (usize, &Plan),
         course: &mut Course,
     ) -> Result<bool> {
-        let Some(priors) = priors(self.joint, &self.theta) else {
-            return Ok(false);
-        };
         let gain = plan.gain(visit);
         let group = &mut self.groups[g];
-        group.cloud.prepare(&self.theta);
-        let means = group.cloud.means();
+        if moved(&mut group.cloud, &self.theta).is_none() {
+            return Ok(false);
+        }
+        self.maximizer.stand(&group.cloud);
         let q: Posterior = group.members.iter().map(|b| self.q[*b].clone()).collect();
         let how = Move {
             rule: self.rule,
@@ -199,7 +198,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         };
         let bent = group.members.iter().filter_map(|b| self.flows.get(*b));
         let flows: Vec<Flow> = bent.cloned().collect();
-        let found = group.move_q((&q, &flows), (&priors, &means), &how)?;
+        let found = group.move_q((&q, &flows), &how)?;
         let gradient = group.cloud.theta_gradient(&found.weights, course.workers);
         let noisy = self.rule.kind == RuleKind::MonteCarlo;
         let kept = if noisy { gain } else { 1.0 };
@@ -210,7 +209,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         if stage == Stage::Listening {
             return Ok(true);
         }
-        let score = self.advance(&gradient, &priors, (stage, gain), course);
+        let score = self.advance(&gradient, (stage, gain), course);
         if let Some(score) = score.filter(|_| plan.late(visit).is_some()) {
             self.window.add(&self.theta, &score, plan.groups);
         }
@@ -243,24 +242,16 @@ impl<'w, 'a> Walk<'w, 'a> {
     fn advance(
         &mut self,
         gradient: &[f64],
-        priors: &[Prior],
         (stage, gain): (Stage, f64),
         course: &Course,
     ) -> Option<Vec<f64>> {
-        let means = self.maximizer.means(&self.theta);
-        let population = Population {
-            priors,
-            means: &means,
-        };
         self.maximizer.learn(self.batches, &self.moments);
         let groups = self.groups.len() as f64;
         let scaled: Vec<f64> = gradient.iter().map(|g| groups * g).collect();
-        let mut score = self.maximizer.total(&self.theta, &scaled, &population);
-        for (i, k) in self.maximizer.free.iter().enumerate() {
-            score[i] -= course.penalty[i] * self.theta[*k];
-        }
+        let score = (0.0, self.maximizer.total(&scaled));
+        let (_, score) = (self.maximizer).penalized(&course.penalty, &self.theta, score);
         let read = residual_gradient(self.joint.main(), &self.groups, &self.theta);
-        let next = (self.maximizer).maximize((&self.theta, self.theta.clone()), &read, &population);
+        let next = (self.maximizer).maximize(self.theta.clone(), &read);
         let sound = score.iter().all(|s| s.is_finite());
         let steps = (stage == Stage::Free && sound).then(|| self.open_steps(&score, gain, course));
         for (i, k) in self.maximizer.free.iter().enumerate() {

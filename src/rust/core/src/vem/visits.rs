@@ -16,9 +16,8 @@ use crate::data::Layout;
 use crate::error::Result;
 use crate::inference::cloud::{Cloud, Levels, Weighted};
 use crate::inference::posterior::Posterior;
-use crate::maximum::Population;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Prior, Problem, Route};
+use crate::problem::{Joint, Problem, Route};
 use crate::random::{Purpose, Stream};
 
 /// Where the order of the visits comes from.
@@ -92,7 +91,7 @@ impl<'a> Group<'a> {
         let own: Vec<usize> = own.map(|(level, _)| level).collect();
         let residuals = &main.form.residuals;
         let counts = residuals.iter().map(|r| observed(main, &r.outcomes, &own));
-        let cloud = Cloud::of(joint, layouts, &members);
+        let cloud = Cloud::of((joint, layouts), &members, &joint.theta.start)?;
         Ok(Self {
             points: rule.points(&cloud.batches, &members, 0)?,
             cloud,
@@ -102,28 +101,22 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// Move the `q` of the members, at the `theta` for which the cloud was prepared.
+    /// Move the `q` of the members, at the `theta` of the cloud.
     ///
     /// # Errors
     /// Points that are too few.
-    pub fn move_q(
-        &mut self,
-        (q, flows): (&Posterior, &[Flow]),
-        (priors, means): (&[Prior], &[Means]),
-        how: &Move,
-    ) -> Result<Visit> {
-        let population = Population { priors, means };
+    pub fn move_q(&mut self, (q, flows): (&Posterior, &[Flow]), how: &Move) -> Result<Visit> {
         if how.rule.kind == RuleKind::MonteCarlo {
             let numbers = &self.members;
             self.points = how.rule.points(&self.cloud.batches, numbers, how.visit)?;
-            return Ok(self.follow(q, &population, how));
+            return Ok(self.follow(q, how));
         }
         let (cloud, points) = (&mut self.cloud, &self.points);
         let limits = (how.limits, how.workers);
         let solved = if flows.is_empty() {
-            solve(cloud, &population, points, (q, how.family), limits)
+            solve(cloud, points, (q, how.family), limits)
         } else {
-            bending::solve(cloud, &population, points, (q, flows), limits)
+            bending::solve(cloud, points, (q, flows), limits)
         };
         let draws = solved
             .values
@@ -143,7 +136,7 @@ impl<'a> Group<'a> {
     }
 
     /// One step of each along its noisy gradient.
-    fn follow(&mut self, q: &Posterior, population: &Population, how: &Move) -> Visit {
+    fn follow(&mut self, q: &Posterior, how: &Move) -> Visit {
         let cloud = &mut self.cloud;
         let mut draws = vec![0.0; cloud.n_effects()];
         for (b, q) in q.iter().enumerate() {
@@ -162,7 +155,7 @@ impl<'a> Group<'a> {
             let weights = &mut found.weights[b * cloud.copies..(b + 1) * cloud.copies];
             let whole = sound(cloud, b, &slopes, weights);
             let there = (&self.points, &*weights);
-            let estimate = estimate(cloud, b, q, there, (&slopes, population));
+            let estimate = estimate(cloud, b, q, there, &slopes);
             found.values.push(estimate.value);
             found.q.push(if whole {
                 moved(q, &estimate, how.rate, how.family)

@@ -55,10 +55,6 @@ impl Leaves for Row<'_> {
     fn theta(&self, coordinate: usize) -> f64 {
         self.problem.theta.start[coordinate]
     }
-
-    fn phi(&self, _coordinate: usize) -> f64 {
-        f64::NAN
-    }
 }
 
 #[test]

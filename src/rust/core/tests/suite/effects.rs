@@ -3,7 +3,8 @@
 use crate::common;
 use crate::common::data::Generator;
 use crate::common::draws::{distance, evaluate, Bits, Here, N};
-use nlmers_core::distributions::effects::{self, EffectDensity};
+use nlmers_core::distributions;
+use nlmers_core::distributions::effects::EffectDensity;
 use nlmers_core::ir::graph::{Graph, Node};
 use nlmers_core::ir::scalar::ScalarProgram;
 
@@ -16,6 +17,10 @@ const FAMILIES: [Family; 4] = [
     ("beta", &[1.5, 3.0], |x| 1.0 / (1.0 + (-x).exp())),
     ("student_t", &[9.0, 0.3, 0.6], |x| x),
 ];
+
+fn known(name: &str) -> &'static distributions::Family {
+    distributions::family(name).unwrap()
+}
 
 const STEP: f64 = 0.01;
 
@@ -31,7 +36,7 @@ fn setting((family, args, _): Family) -> Setting {
     let mut graph = Graph::new();
     let phi = graph.phi(0);
     let arguments: Vec<Node> = (0u32..).zip(args).map(|(k, _)| graph.theta(k)).collect();
-    let effect = effects::density(&mut graph, family, phi, &arguments).unwrap();
+    let effect = (known(family).effect.as_ref().unwrap().density)(&mut graph, phi, &arguments);
     Setting {
         graph,
         phi,
@@ -83,7 +88,7 @@ fn densities_have_the_moments_they_say() {
         assert!((total - 1.0).abs() < 1e-9, "{name}: {total}");
         let sd = |mean: f64, square: f64| (square - mean * mean).sqrt();
         let said = setting.at(&[setting.effect.mean, setting.effect.sd], 0.0, args);
-        let (mean, spread) = effects::reference(name, args);
+        let (mean, spread) = known(name).reference(args);
         for (a, b) in [
             (mean, sums[0]),
             (spread, sd(sums[0], sums[1])),
@@ -157,17 +162,38 @@ fn draws_follow_the_density() {
                 (natural(x), below - 0.5 * p)
             })
             .collect();
-        let mut draws: Vec<f64> = (0..N)
-            .map(|_| effects::draw(name, args, &mut rng))
-            .collect();
+        let mut draws: Vec<f64> = (0..N).map(|_| known(name).draw(args, &mut rng)).collect();
         let gap = distance(&mut draws, &points);
         assert!(gap < 4.5, "{name}: {gap}");
     }
-    assert!(effects::draw("weibull", &[1.0, 1.0], &mut rng).is_nan());
+    assert!(known("weibull").effect.is_none());
 }
 
 #[test]
 fn a_reference_is_finite_where_the_variance_is_not() {
-    let (mean, sd) = effects::reference("student_t", &[1.0, 2.0, 0.5]);
+    let (mean, sd) = known("student_t").reference(&[1.0, 2.0, 0.5]);
     assert_eq!((mean, sd), (2.0, 0.5 * 3.0f64.sqrt()));
+}
+
+/// Variances of effects, mean over the levels, have the slopes of their formulas: `o^2 mean(wt)`, `o^2 9 / 7`.
+#[test]
+fn variances_have_gradients() {
+    let mean = (0..10).map(|i| 50.0 + 4.0 * f64::from(i)).sum::<f64>() / 10.0;
+    for (law, factor) in [
+        ("normal(0, o * sqrt(wt))", mean),
+        ("student_t(9, 0, o)", 9.0 / 7.0),
+    ] {
+        let lines = format!("random e ~ {law} | id\n f <- exp(0.1 * e) * t");
+        let text = common::effects::text(&lines);
+        let joint = common::joint(&text, &common::effects::data());
+        let theta = &joint.theta.start;
+        let gradients = joint.law_gradients(theta);
+        let [(0, 0, gradient)] = gradients.as_slice() else {
+            panic!("{law}: {gradients:?}")
+        };
+        // The first parameter is `log(o)`.
+        let slope = 2.0 * (2.0 * theta[0]).exp() * factor;
+        common::numeric::assert_close(gradient[0], slope, 1e-12, law);
+        assert_eq!(gradient[1..], [0.0], "{law}");
+    }
 }

@@ -3,12 +3,11 @@
 use crate::common;
 use crate::common::data::{Data, Generator};
 use crate::common::scalar::{evaluate, Environment};
-use crate::common::{likelihood, text};
+use crate::common::{asked, likelihood, text};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::expression::Expression;
-use nlmers_core::language::words::FUNCTIONS;
+use nlmers_core::model::functions::FUNCTIONS;
 use nlmers_core::problem::{subject_values, Given, Joint, Problem};
-use nlmers_core::request::Request;
 use serde_json::{json, Value as Json};
 
 const TREES: u64 = 20_000;
@@ -35,8 +34,11 @@ fn tree(draw: &mut Generator, depth: usize) -> Json {
     // Half of the calls are arithmetic, so that many trees compile.
     let (call, n) = match draw.below(11) {
         0..=4 => (["+", "-", "*", "/", "^"][draw.below(5)], 2),
-        5..=7 => (FUNCTIONS[16 + draw.below(20)], 1),
-        8 => (FUNCTIONS[draw.below(FUNCTIONS.len())], 1 + draw.below(3)),
+        5..=7 => (FUNCTIONS[17 + draw.below(20)].name, 1),
+        8 => (
+            FUNCTIONS[draw.below(FUNCTIONS.len())].name,
+            1 + draw.below(3),
+        ),
         9 => ("ifelse", 3),
         _ => (
             ["ifelse", "[", "pmin", "<", "sum", "c"][draw.below(6)],
@@ -108,7 +110,7 @@ fn random_trees_are_refused_or_evaluated() {
     let (mut compiled, mut bound, mut finite) = (0, 0, 0);
     let data = data();
     for _ in 0..TREES {
-        let request = Request::parse(&request(&mut draw).to_string()).unwrap();
+        let request = asked(&request(&mut draw)).unwrap();
         let Ok(model) = request.compiled() else {
             continue;
         };
@@ -182,7 +184,7 @@ fn random_trees_have_the_value_of_their_text() {
         if statement["dist"]["call"] != "custom" || !is_scalar(tree) {
             continue;
         }
-        let request = Request::parse(&request.to_string()).unwrap();
+        let request = asked(&request).unwrap();
         let Ok(model) = request.compiled() else {
             continue;
         };

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::common::data::{Data, Generator};
-use crate::common::likelihood;
+use crate::common::{asked, likelihood};
+use nlmers_core::distributions::FAMILIES;
 use nlmers_core::error::Error;
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::language::words::{ERROR_MODELS, FUNCTIONS, OUTCOME_FAMILIES, RANDOM_FAMILIES};
+use nlmers_core::language::words::ERROR_MODELS;
+use nlmers_core::model::functions::FUNCTIONS;
 use nlmers_core::problem::{Given, Joint};
-use nlmers_core::request::Request;
 use serde_json::{json, Value as Json};
 
 fn pick<'a>(draw: &mut Generator, words: &[&'a str]) -> &'a str {
@@ -49,8 +50,11 @@ fn tree(draw: &mut Generator, depth: usize) -> Json {
         6 => (pick(draw, &["c", "[", "[", "rep", ":", "matrix"]), 2),
         7 => (pick(draw, &["<", "==", ">", "&", "!="]), 2),
         8 => (pick(draw, &["ifelse", "if"]), 3),
-        10 => (pick(draw, &FUNCTIONS), [1, 1, 1, 2, 2, 3, 0][draw.below(7)]),
-        _ => (pick(draw, &FUNCTIONS[16..36]), 1),
+        10 => (
+            FUNCTIONS[draw.below(FUNCTIONS.len())].name,
+            [1, 1, 1, 2, 2, 3, 0][draw.below(7)],
+        ),
+        _ => (FUNCTIONS[17 + draw.below(20)].name, 1),
     };
     let args: Vec<Json> = (0..n).map(|_| tree(draw, depth - 1)).collect();
     let mut call = json!({"call": call, "args": args});
@@ -103,7 +107,8 @@ fn statements(draw: &mut Generator, depth: usize) -> Vec<Json> {
 }
 
 fn outcome(draw: &mut Generator) -> Json {
-    let families = [OUTCOME_FAMILIES.as_slice(), &["nothing"]].concat();
+    let mut families: Vec<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    families.push("nothing");
     let family = if draw.below(3) == 0 {
         pick(draw, &families)
     } else {
@@ -157,7 +162,9 @@ fn parameter(draw: &mut Generator, name: &str, kinds: &[(&str, &[f64])]) -> Json
 
 fn random(draw: &mut Generator) -> Json {
     let eta = if draw.below(8) == 0 {
-        let families = [RANDOM_FAMILIES.as_slice(), &["gaussian"]].concat();
+        let known = FAMILIES.iter().filter(|family| family.effect.is_some());
+        let mut families: Vec<&str> = known.map(|family| family.name).collect();
+        families.push("gaussian");
         json!({"call": pick(draw, &families), "args": [tree(draw, 2), tree(draw, 2)]})
     } else {
         json!({"call": "mvnormal", "args": [{"call": "c", "args": [{"sym": "a"}, {"num": 0}]}, {"sym": "w"}]})
@@ -239,7 +246,7 @@ fn data() -> Data {
 fn evaluate(specification: &Json, data: &Data) -> Result<bool, Error> {
     let request = json!({"task": "fit", "model": specification,
         "data": {"group": "id", "labels": ["1", "2", "3", "4"], "n_rows": data.n_rows()}});
-    let request = Request::parse(&request.to_string())?;
+    let request = asked(&request)?;
     let model = request.compiled()?;
     let frame = request.frame(data.request_columns())?;
     // A program of this size only takes memory.

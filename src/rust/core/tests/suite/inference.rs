@@ -9,7 +9,7 @@ use nlmers_core::inference::modes::{ModeOptions, Modes};
 use nlmers_core::inference::quadrature::{quadrature, quadrature_by};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::parallel::Workers;
-use nlmers_core::problem::{Means, Prior, Problem};
+use nlmers_core::problem::{Evaluator, Means, Prior, Problem};
 
 /// 9 subjects with 1 to 4 rows, two of the cells missing.
 fn linear_data() -> Data {
@@ -158,8 +158,8 @@ fn too_many_points_are_refused_and_zero_nodes_too() {
 fn find(problem: &Problem, options: ModeOptions) -> (Vec<f64>, Vec<bool>) {
     let layout = problem.layout(1);
     let theta = &problem.theta.start;
-    let prior = Prior::new(problem, theta).unwrap();
-    Modes::find(problem, &layout, theta, &prior, None, options).by_subject(&layout)
+    let target = Evaluator::new(problem, &layout, theta).unwrap();
+    Modes::find(&target, None, options, &Workers::single()).by_subject(&layout)
 }
 
 /// Gradient of the conditional log density at `phi`, scaled by the prior's standard deviations.

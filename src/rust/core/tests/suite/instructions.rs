@@ -5,8 +5,7 @@ use crate::common::numeric::{derivative, relative};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::op::{Binary, Ternary, Unary, BINARY, TERNARY, UNARY};
 use nlmers_core::ir::tape::{
-    reverse_rows, run, tangents, Bank, Bases, Code, Instruction, Place, Reverse, Tangent, Target,
-    N_BANKS,
+    Bank, Bases, Code, Instruction, Place, Reverse, Tangent, Tape, Target,
 };
 use nlmers_core::ir::vmath::Isa;
 
@@ -116,33 +115,30 @@ impl Bench {
         }
     }
 
-    fn bases(&mut self) -> Bases {
-        let mut start = [std::ptr::null_mut(); N_BANKS];
-        start[Bank::Work as usize] = self.work.as_mut_ptr().cast();
-        Bases {
-            start,
-            stride: [0; N_BANKS],
-            adjoint: self.adjoint.as_mut_ptr().cast(),
-            tangent: self.tangent.as_mut_ptr().cast(),
-        }
+    fn bases(&mut self) -> Bases<'_> {
+        let mut bases = Bases::default();
+        bases.write(Bank::Work, &mut self.work);
+        bases.write(Bank::Adjoint, &mut self.adjoint);
+        bases.write(Bank::Tangent, &mut self.tangent);
+        bases
     }
 
     fn value(&mut self) -> Column {
-        let instruction = [self.instruction];
-        run(self.isa, &instruction, self.bases(), 1);
+        let tape = Tape::from_iter([self.instruction]);
+        tape.run(self.isa, &mut self.bases(), 1);
         self.work[RESULT as usize]
     }
 
     /// Adjoints of the operands for the adjoint `seed` of the result.
     fn reverse(&mut self, seed: f64, targets: [Target; 3]) -> [Column; 3] {
         self.adjoint = vec![Column::splat(seed); 4];
-        let step = [Reverse {
+        let rules = Tape::from_iter([Reverse {
             forward: self.instruction,
             source: RESULT,
             targets,
-        }];
-        let forward = [self.instruction];
-        reverse_rows(self.isa, &forward, &step, self.bases(), 1);
+        }]);
+        let forward = Tape::from_iter([self.instruction]);
+        rules.run(self.isa, &forward, &mut self.bases(), 1);
         OPERANDS.map(|k| self.adjoint[k as usize])
     }
 
@@ -151,12 +147,12 @@ impl Bench {
         self.value();
         self.tangent = vec![Column::ZERO; 4];
         self.tangent[OPERANDS[k] as usize] = Column::splat(1.0);
-        let step = [Tangent {
+        let rules = Tape::from_iter([Tangent {
             forward: self.instruction,
             dst: RESULT,
             sources,
-        }];
-        tangents(self.isa, &step, self.bases());
+        }]);
+        rules.run(self.isa, &mut self.bases());
         self.tangent[RESULT as usize]
     }
 }
@@ -330,7 +326,7 @@ fn the_tangent_of_a_selection_ignores_the_other_branch() {
             dst: RESULT,
             sources: [None, Some(2), Some(3)],
         }];
-        tangents(isa, &step, bench.bases());
+        Tape::from_iter(step).run(isa, &mut bench.bases());
         assert_eq!(
             bench.tangent[RESULT as usize],
             Column::splat(5.0),

@@ -10,7 +10,8 @@ use nlmers_core::data::Layout;
 use nlmers_core::inference::modes::{ModeOptions, Modes};
 use nlmers_core::ir::column::Column;
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::problem::{Means, Prior, Problem, Values};
+use nlmers_core::parallel::Workers;
+use nlmers_core::problem::{Evaluator, Means, Prior, Problem, Values};
 use nlmers_core::random::{Purpose, Stream};
 use nlmers_core::samplers::{
     BlockWalk, Context, Independence, Kernel, Posterior, PriorKernel, RandomWalk, State,
@@ -172,7 +173,8 @@ fn counts() -> Target {
 /// Laplace posteriors moved and widened, so that a proposal is never the target itself.
 fn posteriors(problem: &Problem, layout: &Layout, prior: &Prior) -> Vec<Posterior> {
     let theta = &problem.theta.start;
-    let modes = Modes::find(problem, layout, theta, prior, None, ModeOptions::exact());
+    let target = Evaluator::of((problem, layout), theta, prior.clone());
+    let modes = Modes::find(&target, None, ModeOptions::exact(), &Workers::single());
     let map = |columns: &[Column], f: fn(f64) -> f64| -> Vec<Column> {
         columns.iter().map(|c| Column(c.0.map(f))).collect()
     };

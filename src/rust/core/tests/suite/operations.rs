@@ -347,10 +347,10 @@ fn every_operation_occurs_at_both_levels() {
     let mut tapes: [Vec<Instruction>; 4] = Default::default();
     for operation in OPERATIONS {
         let programs = setting(operation).0.programs;
-        tapes[0].extend(&programs.phi.row);
-        tapes[1].extend(&programs.phi.subject);
-        tapes[2].extend(&programs.likelihood.row);
-        tapes[3].extend(&programs.likelihood.subject);
+        tapes[0].extend(programs.phi.row.iter());
+        tapes[1].extend(programs.phi.subject.iter());
+        tapes[2].extend(programs.likelihood.row.iter());
+        tapes[3].extend(programs.likelihood.subject.iter());
     }
     for (tape, name) in tapes
         .iter()

@@ -7,7 +7,7 @@ use crate::common::{try_joint, Data};
 use nlmers_core::data::Layout;
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
-use nlmers_core::problem::{Given, Joint, Means, Prior, Problem, Values};
+use nlmers_core::problem::{Evaluator, Given, Joint, Problem};
 use nlmers_core::saem::estep::{Chains, Target, Turn};
 use nlmers_core::saem::options::ChainOptions;
 use nlmers_core::saem::{fit, Fit, SaemOptions};
@@ -33,38 +33,25 @@ fn data() -> Data {
 struct Bench<'a> {
     problem: &'a Problem,
     layout: Layout,
-    prior: Prior,
-    means: Means,
     chains: Option<Chains>,
     options: SamplerOptions,
 }
 
 impl<'a> Bench<'a> {
     fn new(problem: &'a Problem, options: SamplerOptions) -> Self {
-        let (layout, theta) = (problem.layout(1), &problem.theta.start);
         Self {
-            prior: Prior::new(problem, theta).unwrap(),
-            means: Means::new(problem, &layout, theta),
             chains: None,
+            layout: problem.layout(1),
             problem,
-            layout,
             options,
         }
     }
 
     fn step(&mut self, iteration: usize, cold: bool, active: Option<&[bool]>) {
-        let theta = &self.problem.theta.start;
-        let likelihood = &self.problem.programs.likelihood;
-        let mut values = Values::new(self.problem, &self.layout, likelihood);
-        values.prepare(theta);
+        let start = &self.problem.theta.start;
         let target = Target {
-            problem: self.problem,
-            layout: &self.layout,
-            values: &values,
+            at: &Evaluator::new(self.problem, &self.layout, start).unwrap(),
             derivatives: None,
-            prior: &self.prior,
-            means: &self.means,
-            theta,
             origin: &vec![0.0; self.problem.n_phi()],
             averages_gradient: false,
             scores: None,

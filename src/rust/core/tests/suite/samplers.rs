@@ -10,7 +10,8 @@ use crate::common::samplers::samplers;
 use nlmers_core::inference::modes::{ModeOptions, Modes};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::problem::{Derivatives, Means, Prior, Problem, Values};
+use nlmers_core::parallel::Workers;
+use nlmers_core::problem::{Derivatives, Evaluator, Means, Prior, Problem, Values};
 use nlmers_core::random::{Purpose, Stream};
 use nlmers_core::samplers::{Context, Plan, Posterior, Report, SamplerOptions, State};
 
@@ -79,7 +80,8 @@ impl Sums {
 fn posterior(problem: &Problem, prior: &Prior) -> Posterior {
     let theta = &problem.theta.start;
     let layout = problem.layout(LANES / 2);
-    let modes = Modes::find(problem, &layout, theta, prior, None, ModeOptions::exact());
+    let target = Evaluator::of((problem, &layout), theta, prior.clone());
+    let modes = Modes::find(&target, None, ModeOptions::exact(), &Workers::single());
     let map = |columns: &[Column], f: fn(f64) -> f64| -> Vec<Column> {
         columns.iter().map(|c| Column(c.0.map(f))).collect()
     };

@@ -3,6 +3,7 @@
 //! A draw `c` of batch `b` is `phi_bc`; quantities of draws stand at `b * copies + c`. Every draw is a lane in the layout of
 //! each grouping; lanes that a batch shares are added up.
 
+mod density;
 mod moments;
 mod scores;
 
@@ -14,12 +15,10 @@ pub use scores::Scored;
 
 use super::posterior::Batches;
 use crate::data::Layout;
+use crate::error::Result;
 use crate::ir::column::{Column, LANES};
-use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
-use crate::problem::{
-    Derivatives, Draws, Joint, Known, MeanProgram, Means, Prior, Problem, Scratch, Values,
-};
+use crate::problem::{Draws, Evaluator, Joint, Known, Prior, Scratch};
 
 /// The draws of all batches or of some, and the programs that read them.
 pub struct Cloud<'a> {
@@ -28,33 +27,20 @@ pub struct Cloud<'a> {
     /// Draws of each batch.
     pub copies: usize,
     layouts: &'a [Arc<Layout>],
-    parts: Vec<Part<'a>>,
+    /// One a grouping.
+    parts: Vec<Evaluator<'a>>,
+    /// What each grouping's share of the log density is in its lanes, once it was asked for.
+    said: Vec<Option<Vec<Column>>>,
     /// `[grouping][block][effect]`
     phi: Vec<Vec<Vec<Column>>>,
     /// For each grouping the batch of every level; none where its batch is not among them.
     levels: Vec<Vec<usize>>,
     /// For each grouping the first lane of every level; its copies follow.
     lanes: Vec<Vec<usize>>,
-    theta: Vec<f64>,
 }
 
 /// The number of a batch that is not among those of a cloud.
 const NONE: usize = usize::MAX;
-
-/// The programs of a grouping.
-struct Part<'a> {
-    /// Log densities of the outcomes, with the first grouping; what effects that are not Gaussian add, with the others.
-    values: Values<'a>,
-    /// Whether these were computed for the current `theta`.
-    ready: bool,
-    /// What they say in the lanes, once it was asked for.
-    said: Option<Vec<Column>>,
-    by_phi: Derivatives<'a>,
-    by_theta: Derivatives<'a>,
-    /// By `phi` and `theta` at once, where that program is there.
-    by_both: Option<Derivatives<'a>>,
-    means: MeanProgram<'a>,
-}
 
 /// Layouts of `copies` draws, one a grouping.
 pub fn layouts(joint: &Joint, copies: usize) -> Vec<Arc<Layout>> {
@@ -85,30 +71,44 @@ pub struct Slopes {
 
 impl<'a> Cloud<'a> {
     /// `layouts`: those of [`layouts`] for the same model; all draws stand at zero until [`Cloud::set`].
-    pub fn new(joint: &'a Joint, layouts: &'a [Arc<Layout>]) -> Self {
+    ///
+    /// # Errors
+    /// A population distribution that does not exist at `theta`.
+    pub fn new(joint: &'a Joint, layouts: &'a [Arc<Layout>], theta: &[f64]) -> Result<Self> {
         let numbers: Vec<usize> = (0..joint.n_batches).collect();
-        Self::of(joint, layouts, &numbers)
+        Self::of((joint, layouts), &numbers, theta)
     }
 
     /// The same for some of the batches, which count as `0, 1, ..` here; `layouts`: those of [`layouts_of`].
-    pub fn of(joint: &'a Joint, layouts: &'a [Arc<Layout>], members: &[usize]) -> Self {
-        let part = |(problem, layout): (&'a Problem, &'a Arc<Layout>)| {
-            let values = if problem.group == 0 {
-                &problem.programs.likelihood
-            } else {
-                &problem.programs.corrections
-            };
-            Part {
-                values: Values::new(problem, layout, values),
-                ready: false,
-                said: None,
-                by_phi: Derivatives::new(problem, layout, &problem.programs.phi),
-                by_theta: Derivatives::new(problem, layout, &problem.programs.theta),
-                by_both: (problem.programs.both.as_ref())
-                    .map(|both| Derivatives::new(problem, layout, both)),
-                means: MeanProgram::new(problem, layout),
-            }
-        };
+    ///
+    /// # Errors
+    /// A population distribution that does not exist at `theta`.
+    pub fn of(
+        at: (&'a Joint, &'a [Arc<Layout>]),
+        members: &[usize],
+        theta: &[f64],
+    ) -> Result<Self> {
+        Ok(Self::at(at, members, theta, at.0.priors(theta)?))
+    }
+
+    /// The same at the `theta` of this cloud, of a model with the same population distribution.
+    pub fn beside<'b>(&self, at: (&'b Joint, &'b [Arc<Layout>]), members: &[usize]) -> Cloud<'b> {
+        let priors = self.parts.iter().map(|part| part.prior().clone());
+        Cloud::at(at, members, self.theta(), priors.collect())
+    }
+
+    /// The same with the population distributions at `theta`.
+    pub fn at(
+        (joint, layouts): (&'a Joint, &'a [Arc<Layout>]),
+        members: &[usize],
+        theta: &[f64],
+        priors: Vec<Prior>,
+    ) -> Self {
+        let parts = joint.parts.iter().zip(layouts).zip(priors);
+        let parts = parts.map(|((part, layout), prior)| {
+            let layout: &Layout = layout;
+            Evaluator::of((part, layout), theta, prior)
+        });
         let number = |batch: &usize| members.binary_search(batch).unwrap_or(NONE);
         let levels: Vec<Vec<usize>> = (joint.batches.iter())
             .map(|batches| batches.iter().map(number).collect())
@@ -117,11 +117,11 @@ impl<'a> Cloud<'a> {
             joint,
             batches: Batches::of(joint, members.len(), &levels),
             copies: layouts[0].copies,
-            parts: joint.parts.iter().zip(layouts).map(part).collect(),
+            parts: parts.collect(),
+            said: vec![None; joint.parts.len()],
             phi: Vec::new(),
             levels,
             lanes: layouts.iter().map(|layout| first_lanes(layout)).collect(),
-            theta: Vec::new(),
             layouts,
         };
         cloud.phi = cloud.given();
@@ -186,7 +186,7 @@ impl<'a> Cloud<'a> {
                 }
             }
         }
-        self.parts.iter_mut().for_each(|part| part.said = None);
+        self.said.fill(None);
         if self.joint.parts.len() > 1 {
             self.tell();
         }
@@ -199,15 +199,8 @@ impl<'a> Cloud<'a> {
 
     /// Give a grouping the columns that its programs read from outside.
     pub fn know(&mut self, group: usize, known: Vec<Known>) {
-        let (known, part) = (Arc::new(known), &mut self.parts[group]);
-        part.values.set_known(known.clone());
-        part.by_phi.set_known(known.clone());
-        if let Some(both) = &mut part.by_both {
-            both.set_known(known.clone());
-        }
-        part.by_theta.set_known(known);
-        part.ready = false;
-        part.said = None;
+        self.parts[group].set_known(Arc::new(known));
+        self.said[group] = None;
     }
 
     /// Let every grouping know the others' effects.
@@ -222,36 +215,26 @@ impl<'a> Cloud<'a> {
     }
 
     /// Move the population parameters.
-    pub fn prepare(&mut self, theta: &[f64]) {
-        self.theta = theta.to_vec();
-        for part in &mut self.parts {
-            part.ready = false;
-            part.said = None;
-            part.by_phi.prepare(theta);
-            part.by_theta.prepare(theta);
-            if let Some(both) = &mut part.by_both {
-                both.prepare(theta);
-            }
+    ///
+    /// # Errors
+    /// A population distribution that does not exist there: then nothing has moved.
+    pub fn set_theta(&mut self, theta: &[f64]) -> Result<()> {
+        let priors = self.joint.priors(theta)?;
+        for (part, prior) in self.parts.iter_mut().zip(priors) {
+            part.set(theta, prior);
         }
+        self.said.fill(None);
+        Ok(())
     }
 
     /// The population parameters.
     pub fn theta(&self) -> &[f64] {
-        &self.theta
+        self.parts[0].theta()
     }
 
-    /// Means of `phi` of all levels, one a grouping.
-    pub fn means(&mut self) -> Vec<Means> {
-        let theta = &self.theta;
-        let parts = self.parts.iter_mut();
-        parts.map(|part| part.means.at(theta)).collect()
-    }
-
-    fn ready(&mut self) {
-        for part in self.parts.iter_mut().filter(|part| !part.ready) {
-            part.values.prepare(&self.theta);
-            part.ready = true;
-        }
+    /// A grouping at the population parameters, given the others.
+    pub fn part(&self, group: usize) -> &Evaluator<'a> {
+        &self.parts[group]
     }
 
     /// `log p(y_b | phi_bc)`, with what effects that are not Gaussian add.
@@ -266,35 +249,18 @@ impl<'a> Cloud<'a> {
 
     /// Compute what the program of a grouping says in its lanes, unless that is known.
     fn say(&mut self, g: usize, workers: &Workers) {
-        self.ready();
-        if self.parts[g].said.is_none() {
-            let (values, phi) = (&self.parts[g].values, &self.phi[g]);
+        if self.said[g].is_none() {
+            let (values, phi) = (self.parts[g].share(), &self.phi[g]);
             let said = workers.map_range(phi.len(), Vec::new, |work, b| {
                 values.log_lik(b, &phi[b], work)
             });
-            self.parts[g].said = Some(said);
+            self.said[g] = Some(said);
         }
     }
 
     /// What [`Cloud::say`] has computed, block by block.
     fn said(&self, g: usize) -> &[Column] {
-        self.parts[g].said.as_deref().unwrap_or(&[])
-    }
-
-    /// `log p(phi_bc)` of the Gaussian distribution of the effects.
-    pub fn log_prior(&self, priors: &[Prior], means: &[Means]) -> Vec<f64> {
-        let isa = Isa::detect();
-        let mut total = vec![0.0; self.batches.len() * self.copies];
-        for (g, layout) in self.layouts.iter().enumerate() {
-            let columns: Vec<Column> = (0..layout.blocks.len())
-                .map(|b| {
-                    let mean = means[g].columns(layout, b);
-                    priors[g].log_density(isa, &self.phi[g][b], &mean)
-                })
-                .collect();
-            self.add_up(g, &columns, &mut total);
-        }
-        total
+        self.said[g].as_deref().unwrap_or(&[])
     }
 
     /// Log densities and their gradients; of batches that are not `active` nothing is sure to be computed.
@@ -305,7 +271,7 @@ impl<'a> Cloud<'a> {
             found.log_lik = self.log_lik(workers);
         }
         for g in 0..self.parts.len() {
-            let (by_phi, phi, layout) = (&self.parts[g].by_phi, &self.phi[g], &self.layouts[g]);
+            let (by_phi, phi, layout) = (self.parts[g].by_phi(), &self.phi[g], &self.layouts[g]);
             let levels = &self.levels[g];
             let columns = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
                 let lanes = &layout.blocks[b].lanes;

@@ -2,11 +2,11 @@
 
 use nalgebra::DMatrix;
 
-use super::{lane_weights, Cloud, Part, Slopes};
+use super::{lane_weights, Cloud, Slopes};
 use crate::ir::column::{Column, LANES};
 use crate::mstep::{LanePoint, Scores};
 use crate::parallel::Workers;
-use crate::problem::{Means, Prior, Scratch};
+use crate::problem::{Derivatives, Scratch};
 
 /// Weighted scores of the free coordinates.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl Cloud<'_> {
     /// Gradient of `sum_bc w_bc log p(y_b, phi_bc)` in `theta`, as far as programs say it: outcomes, effects that are not
     /// Gaussian, means and covariances without a closed form. One entry a coordinate.
     pub fn theta_gradient(&mut self, weights: &[f64], workers: &Workers) -> Vec<f64> {
-        let mut total = vec![0.0; self.theta.len()];
+        let mut total = vec![0.0; self.theta().len()];
         let joint = self.joint;
         if let Some(error) = &joint.main().constant_error {
             self.say(0, workers);
@@ -52,21 +52,21 @@ impl Cloud<'_> {
                     let at = self.levels[0][level] * self.copies + lane.copy as usize;
                     // What does not count may not be finite.
                     if weights[at] != 0.0 {
-                        let score = error.score(level, &self.theta, column.0[l]);
+                        let score = error.score(level, self.theta(), column.0[l]);
                         total[error.theta] += weights[at] * score;
                     }
                 }
             }
         }
         for g in 0..self.parts.len() {
-            let Some(part) = self.differentiated(g) else {
+            let Some(by_theta) = self.differentiated(g) else {
                 continue;
             };
             let (phi, layout, levels) = (&self.phi[g], &self.layouts[g], &self.levels[g]);
-            let n = part.by_theta.n_population();
+            let n = by_theta.n_population();
             let sums = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
                 let weights = lane_weights(layout, b, levels, weights);
-                let (_, columns) = part.by_theta.population_adjoints(b, &phi[b], scratch);
+                let (_, columns) = by_theta.population_adjoints(b, &phi[b], scratch);
                 let sum = |column: &Column| weighted_sum(&weights, column);
                 columns.iter().map(sum).collect::<Vec<f64>>()
             });
@@ -76,7 +76,7 @@ impl Cloud<'_> {
                     *total += own;
                 }
             }
-            let gradient = part.by_theta.to_theta(&self.theta, &adjoints);
+            let gradient = by_theta.to_theta(self.theta(), &adjoints);
             for (total, own) in total.iter_mut().zip(gradient) {
                 *total += own;
             }
@@ -84,15 +84,15 @@ impl Cloud<'_> {
         total
     }
 
-    /// The programs of a grouping, where their derivatives in `theta` are read.
-    fn differentiated(&self, g: usize) -> Option<&Part<'_>> {
+    /// Derivatives of a grouping's programs in `theta`, where they are read.
+    fn differentiated(&self, g: usize) -> Option<&Derivatives<'_>> {
         let problem = &self.joint.parts[g];
         let read = if g == 0 {
             problem.constant_error.is_none()
         } else {
             !problem.programs.numeric.is_empty() || !problem.form.corrections.is_empty()
         };
-        read.then(|| &self.parts[g])
+        read.then(|| self.parts[g].by_theta())
     }
 
     /// Scores of all free coordinates, with weights that add up to one in each batch; `replicates`: independent sets of
@@ -100,21 +100,15 @@ impl Cloud<'_> {
     pub fn scores(
         &mut self,
         free: &[usize],
-        population: (&[Prior], &[Means]),
         (weights, replicates): (&[f64], usize),
         workers: &Workers,
     ) -> Scored {
-        let draws = self.draw_scores(free, population, workers);
+        let draws = self.draw_scores(free, workers);
         Scored::of(&draws, (weights, self.copies), (free.len(), replicates))
     }
 
     /// Scores of every draw, `batches x copies x p`.
-    pub fn draw_scores(
-        &mut self,
-        free: &[usize],
-        (priors, means): (&[Prior], &[Means]),
-        workers: &Workers,
-    ) -> Vec<f64> {
+    pub fn draw_scores(&mut self, free: &[usize], workers: &Workers) -> Vec<f64> {
         for g in 0..self.parts.len() {
             if self.joint.parts[g].constant_error.is_some() {
                 self.say(g, workers);
@@ -124,11 +118,9 @@ impl Cloud<'_> {
         let p = free.len();
         let mut draws = vec![0.0; self.batches.len() * self.copies * p];
         for g in 0..this.parts.len() {
-            let derivatives = this.differentiated(g).map(|part| &part.by_theta);
-            let problem = &this.joint.parts[g];
-            let scores = Scores::new(problem, free, &priors[g], derivatives, &this.theta);
+            let scores = Scores::new(&this.parts[g], free, this.differentiated(g));
             let lanes = workers.map_range(this.phi[g].len(), Scratch::default, |scratch, b| {
-                this.lane_scores((g, b), &scores, &means[g], scratch)
+                this.lane_scores((g, b), &scores, scratch)
             });
             self.add_scores(g, &lanes, (&mut draws, p));
         }
@@ -136,30 +128,21 @@ impl Cloud<'_> {
     }
 
     /// Scores of every draw and the slopes there: one sweep where a program has both.
-    pub fn scores_and_slopes(
-        &mut self,
-        free: &[usize],
-        (priors, means): (&[Prior], &[Means]),
-        workers: &Workers,
-    ) -> (Vec<f64>, Slopes) {
-        let (problem, phi) = (&self.joint.parts[0], &self.phi[0]);
-        let [Part {
-            by_both: Some(both),
-            ..
-        }] = &self.parts[..]
-        else {
-            let draws = self.draw_scores(free, (priors, means), workers);
+    pub fn scores_and_slopes(&mut self, free: &[usize], workers: &Workers) -> (Vec<f64>, Slopes) {
+        let (part, phi) = (&self.parts[0], &self.phi[0]);
+        let Some(both) = part.by_both().filter(|_| self.parts.len() == 1) else {
+            let draws = self.draw_scores(free, workers);
             let all = vec![true; self.batches.len()];
             return (draws, self.slopes(&all, workers));
         };
         let p = free.len();
-        let scores = Scores::new(problem, free, &priors[0], Some(both), &self.theta);
+        let scores = Scores::new(part, free, Some(both));
         let lanes = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
             let mut gradient = vec![Column::ZERO; phi[b].len()];
             let (value, columns) = both.both_adjoints(b, &phi[b], &mut gradient, scratch);
             let at = LanePoint {
                 phi: &phi[b],
-                mean: &means[0].columns(&self.layouts[0], b),
+                mean: part.mean(b),
                 log_lik: &value,
             };
             let own = scores.lanes(&at, &self.layouts[0].blocks[b], columns);
@@ -190,14 +173,12 @@ impl Cloud<'_> {
         &self,
         (g, b): (usize, usize),
         scores: &Scores,
-        means: &Means,
         scratch: &mut Scratch,
     ) -> Vec<Column> {
         let (phi, layout) = (&self.phi[g][b], &self.layouts[g]);
-        let mean = means.columns(layout, b);
         let mut log_lik = Column::ZERO;
         let columns = match self.differentiated(g) {
-            Some(part) => part.by_theta.population_adjoints(b, phi, scratch).1,
+            Some(by_theta) => by_theta.population_adjoints(b, phi, scratch).1,
             None => {
                 if let Some(said) = self.said(g).get(b) {
                     log_lik = *said;
@@ -207,7 +188,7 @@ impl Cloud<'_> {
         };
         let at = LanePoint {
             phi,
-            mean: &mean,
+            mean: self.parts[g].mean(b),
             log_lik: &log_lik,
         };
         scores.lanes(&at, &layout.blocks[b], columns)

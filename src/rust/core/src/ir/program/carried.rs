@@ -8,9 +8,10 @@ use std::ops::Range;
 
 use super::derivative::DerivativeProgram;
 use super::place::Builder;
+use super::registers::Layout;
 use super::Roots;
 use crate::ir::graph::{Carry, Node, Op};
-use crate::ir::tape::{Bank, Code, Instruction, Place};
+use crate::ir::tape::{Bank, Code, Instruction, Place, Tape};
 
 /// Columns of `Work` that hold the carried values of a derivative program.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +22,8 @@ pub struct Carried {
     pub moved: usize,
     /// Which carried values of the graph they are.
     pub which: Vec<u32>,
-    /// How many instructions of a row compute values; the others add to the total.
-    pub n_values: usize,
+    /// The instructions of a row that compute values; the others add to the total.
+    pub values: Tape<Instruction>,
 }
 
 impl Carried {
@@ -70,10 +71,7 @@ pub fn step(builder: &mut Builder, exists: u32, leaf: Node, carry: &Carry) -> In
     Instruction {
         code: Code::Select,
         dst: here,
-        a: Place {
-            bank: Bank::Mask,
-            index: exists,
-        },
+        a: Bank::Mask.at(exists),
         b: builder.place(carry.next),
         c: here,
     }
@@ -90,10 +88,7 @@ impl DerivativeProgram {
         self.carried.first = self.n_work;
         let mut starts = Vec::new();
         for (leaf, carry) in carried {
-            let dst = Place {
-                bank: Bank::Work,
-                index: self.column(),
-            };
+            let dst = Bank::Work.at(self.column());
             let instruction = start(builder, &carry, dst);
             self.subject.push(instruction);
             builder.set_place(leaf, dst);
@@ -119,7 +114,9 @@ impl DerivativeProgram {
             self.row.push(instruction);
             steps.push((leaf, carry.next, instruction));
         }
-        self.carried.n_values = self.row.len();
+        if !steps.is_empty() {
+            self.carried.values = self.row.clone();
+        }
         steps
     }
 }

@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::carried::Carried;
 use super::place::{Builder, DataColumns, Source};
+use super::registers::Layout;
 use super::solution::Solution;
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Level, Levels, Seen};
-use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Target};
+use crate::ir::narrow;
+use crate::ir::tape::{Bank, Instruction, Place, Reverse, Tangent, Tape, Target};
 
 /// With respect to what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +38,10 @@ impl Active {
 pub struct DerivativeProgram {
     pub broadcast: Vec<Source>,
     pub population: Vec<Node>,
-    pub subject: Vec<Instruction>,
-    pub row: Vec<Instruction>,
-    pub reverse_subject: Vec<Reverse>,
-    pub reverse_row: Vec<Reverse>,
+    pub subject: Tape<Instruction>,
+    pub row: Tape<Instruction>,
+    pub reverse_subject: Tape<Reverse>,
+    pub reverse_row: Tape<Reverse>,
     pub n_work: usize,
     pub n_phi: usize,
     /// First column of `Work` that belongs to rows: adjoints before it must start at zero.
@@ -47,12 +49,10 @@ pub struct DerivativeProgram {
     pub total: u32,
     /// Tangent tapes, one a coordinate of `phi`: subject part and row part. For `phi` alone, and not where values are
     /// carried from row to row.
-    pub tangents: Vec<(Vec<Tangent>, Vec<Tangent>)>,
+    pub tangents: Vec<(Tape<Tangent>, Tape<Tangent>)>,
     pub row_roots: Vec<Place>,
     pub carried: Carried,
     pub subject_roots: Vec<Place>,
-    /// Whether effects of other groupings or stored values are read.
-    pub reads_known: bool,
     /// Whether terms are added once a subject.
     pub adds_subjects: bool,
     pub solution: Solution,
@@ -79,7 +79,7 @@ pub(super) struct Sweep {
     touched: HashSet<Node>,
     /// States that have, by their place among the states read.
     pub(super) touched_states: HashSet<usize>,
-    pub(super) tape: Vec<Reverse>,
+    pub(super) tape: Tape<Reverse>,
 }
 
 impl DerivativeProgram {
@@ -125,7 +125,9 @@ impl DerivativeProgram {
             program.subject.push(instruction);
         }
         program.total = program.column();
-        forward.subject_sums = program.accumulate_subjects(&mut builder, roots);
+        forward.subject_sums = builder.sums(roots, false, Bank::Work.at(program.total));
+        let adds = forward.subject_sums.iter().map(|(_, add)| *add);
+        program.subject.extend(adds);
         forward.starts = program.start_carried(&mut builder, roots);
         program.first_row_column = program.n_work;
         for node in &rows {
@@ -134,7 +136,9 @@ impl DerivativeProgram {
             program.row.push(instruction);
         }
         forward.steps = program.move_carried(&mut builder, roots);
-        forward.sums = program.accumulate(&mut builder, roots);
+        forward.sums = builder.sums(roots, true, Bank::Work.at(program.total));
+        let adds = forward.sums.iter().map(|(_, add)| *add);
+        program.row.extend(adds);
         (forward.rows, forward.subjects) = (rows, subjects);
         program.row_roots = roots.rows.iter().map(|node| builder.place(*node)).collect();
         program.subject_roots = roots
@@ -143,7 +147,6 @@ impl DerivativeProgram {
             .map(|node| builder.place(*node))
             .collect();
         program.read_solution(&mut builder, active, roots.max_forward);
-        program.reads_known = builder.reads_known;
         program.adds_subjects = !roots.subject_sums.is_empty();
         program.broadcast = builder.broadcast.clone();
         program.population = builder.population.clone();
@@ -156,69 +159,12 @@ impl DerivativeProgram {
 
     pub(super) fn column(&mut self) -> u32 {
         self.n_work += 1;
-        u32::try_from(self.n_work - 1).unwrap_or(u32::MAX)
+        narrow(self.n_work - 1)
     }
 
     fn compute(&mut self, builder: &mut Builder, node: Node) -> Instruction {
-        let dst = Place {
-            bank: Bank::Work,
-            index: self.column(),
-        };
-        let instruction = builder.instruction(node, dst);
-        builder.set_place(node, dst);
-        instruction
-    }
-
-    /// Terms counted once: their mask is the constant one.
-    fn accumulate_subjects(
-        &mut self,
-        builder: &mut Builder,
-        roots: &Roots,
-    ) -> Vec<(Node, Instruction)> {
-        let dst = Place {
-            bank: Bank::Work,
-            index: self.total,
-        };
-        let b = builder.one();
-        let mut sums = Vec::new();
-        for node in &roots.subject_sums {
-            let a = builder.place(*node);
-            let instruction = Instruction {
-                code: Code::Accumulate,
-                dst,
-                a,
-                b,
-                c: a,
-            };
-            self.subject.push(instruction);
-            sums.push((*node, instruction));
-        }
-        sums
-    }
-
-    fn accumulate(&mut self, builder: &mut Builder, roots: &Roots) -> Vec<(Node, Instruction)> {
-        let dst = Place {
-            bank: Bank::Work,
-            index: self.total,
-        };
-        let mut sums = Vec::new();
-        for (node, outcome) in &roots.sums {
-            let a = builder.place(*node);
-            let b = Place {
-                bank: Bank::Mask,
-                index: *outcome,
-            };
-            let instruction = Instruction {
-                code: Code::Accumulate,
-                dst,
-                a,
-                b,
-                c: a,
-            };
-            self.row.push(instruction);
-            sums.push((*node, instruction));
-        }
-        sums
+        let dst = Bank::Work.at(self.column());
+        builder.compute(node, dst)
     }
 
     fn lay_reverse(&mut self, builder: &mut Builder, forward: &Forward, active: Active) {
@@ -227,7 +173,7 @@ impl DerivativeProgram {
             by_row: true,
             touched: HashSet::new(),
             touched_states: HashSet::new(),
-            tape: Vec::new(),
+            tape: Tape::default(),
         };
         for (leaf, next, step) in &forward.steps {
             let (next, leaf) = (
@@ -361,7 +307,11 @@ impl DerivativeProgram {
                 .collect();
             let subject = lay_direction(builder, &forward.subjects, forward, &mut columns);
             let mut row = self.state_tangents(builder, &states, &mut columns);
-            row.extend(lay_direction(builder, &forward.rows, forward, &mut columns));
+            row.extend(
+                lay_direction(builder, &forward.rows, forward, &mut columns)
+                    .iter()
+                    .copied(),
+            );
             self.tangents.push((subject, row));
         }
     }
@@ -372,8 +322,8 @@ fn lay_direction(
     nodes: &[Node],
     forward: &Forward,
     columns: &mut HashMap<Node, u32>,
-) -> Vec<Tangent> {
-    let mut tape = Vec::new();
+) -> Tape<Tangent> {
+    let mut tape = Tape::default();
     for node in nodes {
         let slots = operand_slots(builder, *node);
         let sources = slots.map(|slot| slot.and_then(|operand| columns.get(&operand).copied()));
@@ -398,8 +348,4 @@ fn operand_slots(builder: &Builder, node: Node) -> [Option<Node>; 3] {
         Op::Select(..) => [None, b, c],
         _ => [a, b, c],
     }
-}
-
-fn narrow(i: usize) -> u32 {
-    u32::try_from(i).unwrap_or(u32::MAX)
 }

@@ -4,6 +4,7 @@ mod carried;
 mod derivative;
 mod fuse;
 mod place;
+mod registers;
 mod solution;
 mod value;
 
@@ -11,6 +12,7 @@ pub use carried::Carried;
 pub use derivative::{Active, DerivativeProgram};
 pub(crate) use fuse::Fusion;
 pub use place::{DataColumns, Source};
+pub(crate) use registers::{Laid, Layout, Registers};
 pub use solution::Solution;
 pub use value::ValueProgram;
 

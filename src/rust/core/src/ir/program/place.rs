@@ -1,10 +1,11 @@
 //! Give leaves and data-only values their columns.
 
-use std::collections::HashMap;
-
 use super::fuse::Fusion;
+use super::registers::{Laid, Layout};
+use super::Roots;
 use crate::ir::graph::{Carry, Graph, Node, Op};
 use crate::ir::level::{Extent, Level, Levels, Seen};
+use crate::ir::narrow;
 use crate::ir::tape::{Bank, Instruction, Place};
 
 /// Data-only values that some program reads: computed once, when model and data meet.
@@ -24,7 +25,7 @@ impl DataColumns {
             list.push(node);
             list.len() - 1
         });
-        u32::try_from(position).unwrap_or(u32::MAX)
+        narrow(position)
     }
 }
 
@@ -44,12 +45,9 @@ pub struct Builder<'a> {
     pub broadcast: Vec<Source>,
     /// Nodes that depend on `theta` alone, evaluated once for all subjects.
     pub population: Vec<Node>,
-    /// Whether effects of other groupings or stored values are read.
-    pub reads_known: bool,
     /// States of the differential equations that are read, in the order of their columns.
     pub states: Vec<usize>,
-    places: HashMap<Node, Place>,
-    fusion: Fusion,
+    laid: Laid,
 }
 
 impl<'a> Builder<'a> {
@@ -60,10 +58,8 @@ impl<'a> Builder<'a> {
             data,
             broadcast: Vec::new(),
             population: Vec::new(),
-            reads_known: false,
             states: Vec::new(),
-            places: HashMap::new(),
-            fusion: Fusion::default(),
+            laid: Laid::default(),
         }
     }
 
@@ -82,39 +78,7 @@ impl<'a> Builder<'a> {
             )
     }
 
-    pub fn set_place(&mut self, node: Node, place: Place) {
-        self.places.insert(node, place);
-    }
-
-    /// Where a node is read; leaves get their column on first use.
-    pub fn place(&mut self, node: Node) -> Place {
-        if let Some(place) = self.places.get(&node) {
-            return *place;
-        }
-        let level = self.level(node);
-        let place = match (self.graph.op(node), level.extent) {
-            (Op::Phi(k), extent) => self.effect(node, k, extent),
-            (Op::State(k), _) => self.state(k as usize),
-            (Op::Constant(value), _) => self.broadcast(Source::Constant(value)),
-            (_, Extent::Once) => {
-                self.population.push(node);
-                self.broadcast(Source::Population(self.population.len() - 1))
-            }
-            (_, Extent::Subject) => Place {
-                bank: Bank::Subject,
-                index: DataColumns::intern(&mut self.data.subject, node),
-            },
-            (_, Extent::Row) => Place {
-                bank: Bank::Row,
-                index: DataColumns::intern(&mut self.data.row, node),
-            },
-        };
-        self.places.insert(node, place);
-        place
-    }
-
     fn effect(&mut self, node: Node, k: u32, extent: Extent) -> Place {
-        self.reads_known |= !matches!(self.levels.effect(k), Seen::Own(_));
         let (bank, index) = match (self.levels.effect(k), extent) {
             (Seen::Own(position), _) => (Bank::Phi, position),
             (Seen::Known(_) | Seen::Stored(_), Extent::Row) => (
@@ -131,18 +95,26 @@ impl<'a> Builder<'a> {
 
     fn state(&mut self, k: usize) -> Place {
         self.states.push(k);
-        Place {
-            bank: Bank::State,
-            index: u32::try_from(self.states.len() - 1).unwrap_or(u32::MAX),
-        }
+        Bank::State.at(narrow(self.states.len() - 1))
     }
 
     fn broadcast(&mut self, source: Source) -> Place {
         self.broadcast.push(source);
-        Place {
-            bank: Bank::Broadcast,
-            index: u32::try_from(self.broadcast.len() - 1).unwrap_or(u32::MAX),
-        }
+        Bank::Broadcast.at(narrow(self.broadcast.len() - 1))
+    }
+
+    /// The instructions that add the terms of `roots` which stand at a row (each where its outcome is present), or once a
+    /// subject (under the column of ones). The terms are computed already.
+    pub fn sums(&mut self, roots: &Roots, by_row: bool, total: Place) -> Vec<(Node, Instruction)> {
+        let terms: Vec<(Node, Place)> = if by_row {
+            let terms = roots.sums.iter();
+            terms.map(|(node, o)| (*node, Bank::Mask.at(*o))).collect()
+        } else {
+            let terms = roots.subject_sums.iter();
+            terms.map(|node| (*node, self.one())).collect()
+        };
+        let add = |(node, mask)| (node, Instruction::add(total, self.place(node), mask));
+        terms.into_iter().map(add).collect()
     }
 
     /// The column of ones.
@@ -165,9 +137,9 @@ impl<'a> Builder<'a> {
             .collect();
         let (graph, levels) = (self.graph, &mut *self.levels);
         let mut together = |x: Node, y: Node| levels.of(graph, x) == levels.of(graph, y);
-        self.fusion = Fusion::new(graph, &mut together, &all, &roots);
+        self.laid.fusion = Fusion::new(graph, &mut together, &all, &roots);
         all.into_iter()
-            .filter(|node| !self.fusion.absorbs(*node))
+            .filter(|node| !self.laid.fusion.absorbs(*node))
             .collect()
     }
 
@@ -185,22 +157,39 @@ impl<'a> Builder<'a> {
             })
             .collect()
     }
+}
 
-    /// Operands of the instruction that computes `node`.
-    pub fn operands(&self, node: Node) -> [Option<Node>; 3] {
-        self.fusion.form(self.graph, node).1
+impl Layout for Builder<'_> {
+    fn graph(&self) -> &Graph {
+        self.graph
     }
 
-    /// The instruction that computes `node` into `dst`.
-    pub fn instruction(&mut self, node: Node, dst: Place) -> Instruction {
-        let (code, [a, b, c]) = self.fusion.form(self.graph, node);
-        let a = self.place(a.unwrap_or(node));
-        Instruction {
-            code,
-            dst,
-            a,
-            b: b.map_or(a, |b| self.place(b)),
-            c: c.map_or(a, |c| self.place(c)),
+    fn laid(&self) -> &Laid {
+        &self.laid
+    }
+
+    fn laid_mut(&mut self) -> &mut Laid {
+        &mut self.laid
+    }
+
+    fn leaf(&mut self, node: Node) -> Place {
+        let level = self.level(node);
+        match (self.graph.op(node), level.extent) {
+            (Op::Phi(k), extent) => self.effect(node, k, extent),
+            (Op::State(k), _) => self.state(k as usize),
+            (Op::Constant(value), _) => self.broadcast(Source::Constant(value)),
+            (_, Extent::Once) => {
+                self.population.push(node);
+                self.broadcast(Source::Population(self.population.len() - 1))
+            }
+            (_, Extent::Subject) => Place {
+                bank: Bank::Subject,
+                index: DataColumns::intern(&mut self.data.subject, node),
+            },
+            (_, Extent::Row) => Place {
+                bank: Bank::Row,
+                index: DataColumns::intern(&mut self.data.row, node),
+            },
         }
     }
 }

@@ -9,9 +9,11 @@ use std::collections::HashMap;
 
 use super::derivative::{Active, DerivativeProgram, Sweep};
 use super::place::Builder;
+use super::registers::Layout;
 use crate::ir::graph::Node;
+use crate::ir::narrow;
 use crate::ir::op::{Binary, Ternary};
-use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Target};
+use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Tape, Target};
 
 /// How a program reads the solution; empty where it reads none.
 #[derive(Debug, Clone, Default)]
@@ -57,10 +59,7 @@ impl Solution {
 
     fn slope(&self, s: usize, i: usize) -> Place {
         let index = self.states.len() + s * self.active.len() + i;
-        Place {
-            bank: Bank::State,
-            index: u32::try_from(index).unwrap_or(u32::MAX),
-        }
+        Bank::State.at(narrow(index))
     }
 }
 
@@ -113,7 +112,7 @@ impl DerivativeProgram {
                 };
                 sweep.tape.push(Reverse {
                     forward,
-                    source: u32::try_from(self.solution.adjoint[s]).unwrap_or(u32::MAX),
+                    source: narrow(self.solution.adjoint[s]),
                     targets: [Target::None, *target, Target::None],
                 });
             }
@@ -126,17 +125,17 @@ impl DerivativeProgram {
         builder: &Builder,
         leaves: &[(Node, usize)],
         columns: &mut HashMap<Node, u32>,
-    ) -> Vec<Tangent> {
+    ) -> Tape<Tangent> {
         let inputs = builder.graph.inputs();
         let moving: Vec<(usize, u32)> = (self.solution.active.iter().enumerate())
             .filter_map(|(i, j)| Some((i, *columns.get(&inputs[*j])?)))
             .collect();
-        let mut tape = Vec::new();
+        let mut tape = Tape::default();
         if moving.is_empty() {
             return tape;
         }
         for (leaf, s) in leaves {
-            let own = u32::try_from(self.solution.adjoint[*s]).unwrap_or(u32::MAX);
+            let own = narrow(self.solution.adjoint[*s]);
             let mut before = None;
             for (turn, (i, tangent)) in moving.iter().enumerate() {
                 // A sum is read and written in turns, so that the last one lands in the state's own column.

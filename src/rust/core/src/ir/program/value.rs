@@ -1,21 +1,23 @@
 //! Stage a program for values only: what depends on `theta` alone is kept, registers are reused.
 
 use super::place::{Builder, DataColumns, Source};
+use super::registers::{Layout, Registers};
 use super::solution::Solution;
 use super::{carried, Roots};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::{Extent, Levels};
-use crate::ir::tape::{Bank, Code, Instruction, Place};
+use crate::ir::narrow;
+use crate::ir::tape::{Bank, Instruction, Place, Tape};
 
 /// Four tapes: subject and row values of `theta` (run when `theta` moves), subject and row values of `phi`.
 #[derive(Debug, Clone, Default)]
 pub struct ValueProgram {
     pub broadcast: Vec<Source>,
     pub population: Vec<Node>,
-    pub prepare_subject: Vec<Instruction>,
-    pub prepare_row: Vec<Instruction>,
-    pub subject: Vec<Instruction>,
-    pub row: Vec<Instruction>,
+    pub prepare_subject: Tape<Instruction>,
+    pub prepare_row: Tape<Instruction>,
+    pub subject: Tape<Instruction>,
+    pub row: Tape<Instruction>,
     pub n_prepared: usize,
     pub n_cache: usize,
     pub n_work: usize,
@@ -23,8 +25,6 @@ pub struct ValueProgram {
     pub total: Option<u32>,
     pub row_roots: Vec<Place>,
     pub subject_roots: Vec<Place>,
-    /// Whether effects of other groupings or stored values are read.
-    pub reads_known: bool,
     /// Whether terms are added once a subject.
     pub adds_subjects: bool,
     pub solution: Solution,
@@ -44,7 +44,6 @@ impl ValueProgram {
             .map(|node| builder.place(*node))
             .collect();
         program.solution = Solution::new(&mut builder);
-        program.reads_known = builder.reads_known;
         program.adds_subjects = !roots.subject_sums.is_empty();
         program.broadcast = std::mem::take(&mut builder.broadcast);
         program.population = std::mem::take(&mut builder.population);
@@ -69,13 +68,9 @@ impl ValueProgram {
                 &mut self.n_prepared
             };
             let bank = if by_row { Bank::Cache } else { Bank::Prepared };
-            let dst = Place {
-                bank,
-                index: u32::try_from(*count).unwrap_or(u32::MAX),
-            };
+            let dst = bank.at(narrow(*count));
             *count += 1;
-            let instruction = builder.instruction(*node, dst);
-            builder.set_place(*node, dst);
+            let instruction = builder.compute(*node, dst);
             let tape = if by_row {
                 &mut self.prepare_row
             } else {
@@ -98,14 +93,15 @@ impl ValueProgram {
                 continue;
             }
             let dst = registers.fresh();
-            let instruction = builder.instruction(*node, dst);
-            builder.set_place(*node, dst);
-            self.subject.push(instruction);
+            self.subject.push(builder.compute(*node, dst));
         }
         let sums = !roots.sums.is_empty() || !roots.subject_sums.is_empty();
         let total = sums.then(|| registers.fresh());
         self.total = total.map(|place| place.index);
-        self.accumulate_subjects(builder, roots, total);
+        if let Some(total) = total {
+            let sums = builder.sums(roots, false, total);
+            self.subject.extend(sums.into_iter().map(|(_, add)| add));
+        }
         let carried = builder.carried(&roots.nodes());
         for (leaf, carry) in &carried {
             let dst = registers.fresh();
@@ -125,36 +121,22 @@ impl ValueProgram {
         total: Option<Place>,
         registers: &mut Registers,
     ) {
-        let last_use = last_uses(builder, nodes, roots);
-        for (position, node) in nodes.iter().enumerate() {
-            let operands = builder.operands(*node);
-            let mut instruction = builder.instruction(
-                *node,
-                Place {
-                    bank: Bank::Work,
-                    index: 0,
-                },
-            );
-            for operand in operands.into_iter().flatten() {
-                if last_use.get(&operand) == Some(&position) {
-                    registers.give_back(builder.place(operand));
-                }
+        let ends = builder.carried(&roots.nodes()).into_iter();
+        let ends = ends.map(|(_, carry)| carry.next);
+        let kept: Vec<Node> = roots.rows.iter().copied().chain(ends).collect();
+        let add = |builder: &mut Builder, node: Node, tape: &mut Tape<Instruction>| {
+            let Some(total) = total else { return };
+            for (_, outcome) in roots.sums.iter().filter(|(root, _)| *root == node) {
+                let mask = Bank::Mask.at(*outcome);
+                tape.push(Instruction::add(total, builder.place(node), mask));
             }
-            instruction.dst = registers.take();
-            builder.set_place(*node, instruction.dst);
-            self.row.push(instruction);
-            self.accumulate(builder, *node, roots, total);
-            if last_use.get(node) == Some(&position) {
-                registers.give_back(instruction.dst);
-            }
-        }
-        let computed: std::collections::HashSet<Node> = nodes.iter().copied().collect();
-        for (node, _) in roots
-            .sums
-            .iter()
-            .filter(|(node, _)| !computed.contains(node))
-        {
-            self.accumulate(builder, *node, roots, total);
+        };
+        self.row = registers.stage(builder, nodes, &kept, &|_| None, &mut &add);
+        let mut rest: Vec<Node> = roots.sums.iter().map(|(node, _)| *node).collect();
+        rest.retain(|node| !nodes.contains(node));
+        rest.dedup();
+        for node in rest {
+            add(builder, node, &mut self.row);
         }
         self.carry_on(builder, roots, registers);
     }
@@ -174,99 +156,5 @@ impl ValueProgram {
             moves.push(step);
         }
         self.row.extend(moves);
-    }
-
-    /// Terms counted once: their mask is the constant one.
-    fn accumulate_subjects(&mut self, builder: &mut Builder, roots: &Roots, total: Option<Place>) {
-        let Some(dst) = total else { return };
-        for node in &roots.subject_sums {
-            let a = builder.place(*node);
-            let b = builder.one();
-            self.subject.push(Instruction {
-                code: Code::Accumulate,
-                dst,
-                a,
-                b,
-                c: a,
-            });
-        }
-    }
-
-    fn accumulate(
-        &mut self,
-        builder: &mut Builder,
-        node: Node,
-        roots: &Roots,
-        total: Option<Place>,
-    ) {
-        let Some(total) = total else { return };
-        for (_, outcome) in roots.sums.iter().filter(|(root, _)| *root == node) {
-            let a = builder.place(node);
-            self.row.push(Instruction {
-                code: Code::Accumulate,
-                dst: total,
-                a,
-                b: Place {
-                    bank: Bank::Mask,
-                    index: *outcome,
-                },
-                c: a,
-            });
-        }
-    }
-}
-
-/// Position of the last instruction that reads each row value; values wanted at the end are never given back.
-fn last_uses(
-    builder: &Builder,
-    nodes: &[Node],
-    roots: &Roots,
-) -> std::collections::HashMap<Node, usize> {
-    let mut last = std::collections::HashMap::new();
-    for (position, node) in nodes.iter().enumerate() {
-        last.insert(*node, position);
-        for operand in builder.operands(*node).into_iter().flatten() {
-            if last.contains_key(&operand) {
-                last.insert(operand, position);
-            }
-        }
-    }
-    let carried = builder.carried(&roots.nodes());
-    let ends = carried.iter().map(|(_, carry)| &carry.next);
-    for node in roots.rows.iter().chain(ends) {
-        last.remove(node);
-    }
-    last
-}
-
-#[derive(Default)]
-struct Registers {
-    count: usize,
-    free: Vec<u32>,
-}
-
-impl Registers {
-    fn fresh(&mut self) -> Place {
-        self.count += 1;
-        Place {
-            bank: Bank::Work,
-            index: u32::try_from(self.count - 1).unwrap_or(u32::MAX),
-        }
-    }
-
-    fn take(&mut self) -> Place {
-        match self.free.pop() {
-            Some(index) => Place {
-                bank: Bank::Work,
-                index,
-            },
-            None => self.fresh(),
-        }
-    }
-
-    fn give_back(&mut self, place: Place) {
-        if place.bank == Bank::Work && !self.free.contains(&place.index) {
-            self.free.push(place.index);
-        }
     }
 }

@@ -6,8 +6,9 @@ use crate::ir::vmath::double::select;
 
 pub(super) const CHUNK: usize = 8;
 
-// SAFETY (all loops below): every pointer is a column of 64 values owned by the evaluator that built `Bases`.
-// A chunk is read whole before it is written, so a destination may be one of the operands. `lanes` is at most `LANES`.
+// SAFETY (all loops below): every pointer is a column of 64 values behind `Pointers`, which `Bases::enter` gives to a tape
+// whose places all lie in columns that it borrows, alone where the tape writes. A chunk is read whole before it is
+// written, so a destination may be one of the operands. `lanes` is at most `LANES`.
 
 #[inline(always)]
 pub(super) fn read(p: *const f64, at: usize) -> [f64; CHUNK] {

@@ -3,16 +3,16 @@
 //! Every operand is a column, found by bank and index. The loops run in chunks of eight lanes, the width that every
 //! instruction set vectorises well, and are compiled once for each instruction set.
 
+mod bases;
 mod lanes;
 mod reverse;
 mod tangent;
 mod value;
 
-pub use reverse::reverse_rows;
-pub use tangent::tangents;
-pub use value::{run, run_some};
+pub use bases::{Bases, Tape};
 
-use super::column::LANES;
+use bases::Pointers;
+
 use super::op::{Binary, Ternary, Unary};
 
 /// Where a column lives.
@@ -41,15 +41,25 @@ pub enum Bank {
     Cache,
     /// Everything else.
     Work,
+    /// Adjoints, in a sweep backward.
+    Adjoint,
+    /// Derivatives in one direction.
+    Tangent,
 }
 
-pub const N_BANKS: usize = 11;
+const N_BANKS: usize = 13;
 
 /// Address of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub bank: Bank,
     pub index: u32,
+}
+
+impl Bank {
+    pub fn at(self, index: u32) -> Place {
+        Place { bank: self, index }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -84,6 +94,19 @@ pub struct Instruction {
     pub c: Place,
 }
 
+impl Instruction {
+    /// `dst += a` where the mask is set.
+    pub fn add(dst: Place, a: Place, mask: Place) -> Self {
+        Self {
+            code: Code::Accumulate,
+            dst,
+            a,
+            b: mask,
+            c: a,
+        }
+    }
+}
+
 /// Where the adjoint of an operand goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -108,41 +131,6 @@ pub struct Tangent {
     pub dst: u32,
     /// Columns of the operands' tangents; `None` is zero.
     pub sources: [Option<u32>; 3],
-}
-
-/// Start of each bank, and how far the row banks move from one row to the next (in columns).
-///
-/// Created only by the evaluator, which owns the memory behind every bank and has checked that each place of the
-/// program lies inside it.
-#[derive(Clone, Copy)]
-pub struct Bases {
-    pub start: [*mut f64; N_BANKS],
-    pub stride: [usize; N_BANKS],
-    pub adjoint: *mut f64,
-    pub tangent: *mut f64,
-}
-
-impl Bases {
-    #[inline(always)]
-    pub(super) fn column(&self, place: Place) -> *mut f64 {
-        self.start[place.bank as usize].wrapping_add(place.index as usize * LANES)
-    }
-
-    /// With the row banks at `row` instead of the first one.
-    pub fn at(mut self, row: usize) -> Self {
-        for (start, stride) in self.start.iter_mut().zip(self.stride) {
-            *start = start.wrapping_add(row * stride * LANES);
-        }
-        self
-    }
-
-    /// Move the row banks to the next row.
-    #[inline(always)]
-    pub fn next_row(&mut self) {
-        for (start, stride) in self.start.iter_mut().zip(self.stride) {
-            *start = start.wrapping_add(stride * LANES);
-        }
-    }
 }
 
 /// Expand an arm for every operation, so that each becomes a loop of its own.

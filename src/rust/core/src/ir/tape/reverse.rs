@@ -4,29 +4,26 @@ use super::lanes::{choose, deposit, deposit_both, read, Plain, Product, Slope, S
 use super::value::execute;
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
 use super::{slope_of_unary, slopes_of_binary, slopes_of_ternary};
-use super::{Bases, Code, Instruction, Reverse, Target};
+use super::{Bank, Bases, Code, Instruction, Pointers, Reverse, Tape, Target};
 use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
-use crate::ir::vmath::per_isa;
+use crate::ir::vmath::{per_isa, Isa};
 
 #[inline(always)]
-fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
+fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Pointers) {
     let forward = &step.forward;
     let y = bases.column(forward.dst);
     let a = bases.column(forward.a);
     let b = bases.column(forward.b);
-    let here = bases.adjoint.wrapping_add(step.source as usize * LANES);
+    let adjoint = bases.first(Bank::Adjoint);
+    let here = adjoint.wrapping_add(step.source as usize * LANES);
     let [to_a, to_b, to_c] = step.targets;
     match forward.code {
         Code::Unary(f) => {
             macro_rules! rule {
                 ($op:path) => {{
                     slope_of_unary!($op);
-                    deposit(
-                        to_a,
-                        bases.adjoint,
-                        Product::new(here, [a, a, y], Own::<FMA>),
-                    )
+                    deposit(to_a, adjoint, Product::new(here, [a, a, y], Own::<FMA>))
                 }};
             }
             all_unary!(f, rule)
@@ -43,19 +40,15 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
                         }
                     }
                     match (to_a, to_b) {
-                        (_, Target::None) => deposit(
-                            to_a,
-                            bases.adjoint,
-                            Product::new(here, [a, b, y], First::<FMA>),
-                        ),
-                        (Target::None, _) => deposit(
-                            to_b,
-                            bases.adjoint,
-                            Product::new(here, [a, b, y], Second::<FMA>),
-                        ),
+                        (_, Target::None) => {
+                            deposit(to_a, adjoint, Product::new(here, [a, b, y], First::<FMA>))
+                        }
+                        (Target::None, _) => {
+                            deposit(to_b, adjoint, Product::new(here, [a, b, y], Second::<FMA>))
+                        }
                         _ => {
                             let terms = Product::new(here, [a, b, y], Both::<FMA>);
-                            deposit_both(to_a, to_b, bases.adjoint, terms)
+                            deposit_both(to_a, to_b, adjoint, terms)
                         }
                     }
                 }};
@@ -67,9 +60,9 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
             macro_rules! rule {
                 ($op:path) => {{
                     slopes_of_ternary!($op);
-                    deposit(to_a, bases.adjoint, Product::new(here, [a, b, c], First));
-                    deposit(to_b, bases.adjoint, Product::new(here, [a, b, c], Second));
-                    deposit(to_c, bases.adjoint, Product::new(here, [a, b, c], Third));
+                    deposit(to_a, adjoint, Product::new(here, [a, b, c], First));
+                    deposit(to_b, adjoint, Product::new(here, [a, b, c], Second));
+                    deposit(to_c, adjoint, Product::new(here, [a, b, c], Third));
                 }};
             }
             all_ternary!(f, rule)
@@ -77,11 +70,11 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
         Code::Select => {
             let zero = [0.0; CHUNK];
             let yes = Plain(|at| choose(read(a, at), read(here, at), zero));
-            deposit(to_b, bases.adjoint, yes);
+            deposit(to_b, adjoint, yes);
             let no = Plain(|at| choose(read(a, at), zero, read(here, at)));
-            deposit(to_c, bases.adjoint, no);
+            deposit(to_c, adjoint, no);
         }
-        Code::Accumulate => deposit(to_a, bases.adjoint, Plain(|at| read(b, at))),
+        Code::Accumulate => deposit(to_a, adjoint, Plain(|at| read(b, at))),
     }
 }
 
@@ -89,10 +82,10 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Bases) {
 fn reverse_rows_body<const FMA: bool>(
     forward: &[Instruction],
     reverse: &[Reverse],
-    bases: Bases,
+    bases: &Pointers,
     rows: usize,
 ) {
-    let mut bases = bases;
+    let mut bases = *bases;
     for _ in 0..rows {
         for instruction in forward {
             execute::<FMA>(instruction, &bases);
@@ -105,12 +98,24 @@ fn reverse_rows_body<const FMA: bool>(
 }
 
 per_isa! {
-    /// For each row, run `forward`, then the adjoint rules in reverse. Rows are independent given the subject, so
-    /// nothing of a row is kept.
-    pub fn reverse_rows(
+    fn reverse_rows(
         forward: &[Instruction],
         reverse: &[Reverse],
-        bases: Bases,
+        bases: &Pointers,
         rows: usize,
     ) = reverse_rows_body, fused;
+}
+
+impl Tape<Reverse> {
+    /// For each row, run `forward`, then the adjoint rules. Rows are independent given the subject, so nothing of a row is
+    /// kept.
+    pub fn run(&self, isa: Isa, forward: &Tape<Instruction>, bases: &mut Bases, rows: usize) {
+        bases.enter(forward, rows);
+        reverse_rows(isa, forward, self, bases.enter(self, rows), rows);
+    }
+
+    /// Run the adjoint rules once, on values already computed.
+    pub fn run_alone(&self, isa: Isa, bases: &mut Bases) {
+        reverse_rows(isa, &[], self, bases.enter(self, 1), 1);
+    }
 }

@@ -3,19 +3,20 @@
 use super::lanes::{choose, deposit, read, Plain, Product, Slope, CHUNK};
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
 use super::{slope_of_unary, slopes_of_binary, slopes_of_ternary};
-use super::{Bases, Code, Tangent, Target};
+use super::{Bank, Bases, Code, Pointers, Tangent, Tape, Target};
 use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
-use crate::ir::vmath::per_isa;
+use crate::ir::vmath::{per_isa, Isa};
 
 #[inline(always)]
-fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
+fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Pointers) {
     let forward = &step.forward;
     let y = bases.column(forward.dst);
     let a = bases.column(forward.a);
     let b = bases.column(forward.b);
     let dst = Target::Set(step.dst);
-    let of = |i: u32| bases.tangent.wrapping_add(i as usize * LANES).cast_const();
+    let tangent = bases.first(Bank::Tangent);
+    let of = |i: u32| tangent.wrapping_add(i as usize * LANES).cast_const();
     let [from_a, from_b, from_c] = step.sources;
     let zero = Target::None;
     let second = if from_a.is_some() {
@@ -30,7 +31,7 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
                     slope_of_unary!($op);
                     if let Some(t) = from_a {
                         let terms = Product::new(of(t), [a, a, y], Own::<FMA>);
-                        deposit(dst, bases.tangent, terms)
+                        deposit(dst, tangent, terms)
                     }
                 }};
             }
@@ -42,11 +43,11 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
                     slopes_of_binary!($op);
                     if let Some(t) = from_a {
                         let terms = Product::new(of(t), [a, b, y], First::<FMA>);
-                        deposit(dst, bases.tangent, terms);
+                        deposit(dst, tangent, terms);
                     }
                     if let Some(t) = from_b {
                         let terms = Product::new(of(t), [a, b, y], Second::<FMA>);
-                        deposit(second, bases.tangent, terms);
+                        deposit(second, tangent, terms);
                     }
                 }};
             }
@@ -60,17 +61,17 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
                     slopes_of_ternary!($op);
                     if let Some(t) = from_a {
                         let terms = Product::new(of(t), [a, b, c], First);
-                        deposit(next, bases.tangent, terms);
+                        deposit(next, tangent, terms);
                         next = Target::Add(step.dst);
                     }
                     if let Some(t) = from_b {
                         let terms = Product::new(of(t), [a, b, c], Second);
-                        deposit(next, bases.tangent, terms);
+                        deposit(next, tangent, terms);
                         next = Target::Add(step.dst);
                     }
                     if let Some(t) = from_c {
                         let terms = Product::new(of(t), [a, b, c], Third);
-                        deposit(next, bases.tangent, terms);
+                        deposit(next, tangent, terms);
                     }
                 }};
             }
@@ -80,20 +81,26 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Bases) {
             let along =
                 |from: Option<u32>, at: usize| from.map_or([0.0; CHUNK], |t| read(of(t), at));
             let terms = Plain(|at| choose(read(a, at), along(from_b, at), along(from_c, at)));
-            deposit(dst, bases.tangent, terms);
+            deposit(dst, tangent, terms);
         }
-        Code::Accumulate => deposit(zero, bases.tangent, Plain(|at| read(a, at))),
+        Code::Accumulate => deposit(zero, tangent, Plain(|at| read(a, at))),
     }
 }
 
 #[inline(always)]
-fn tangents_body<const FMA: bool>(steps: &[Tangent], bases: Bases) {
+fn tangents_body<const FMA: bool>(steps: &[Tangent], bases: &Pointers) {
     for step in steps {
-        tangent_one::<FMA>(step, &bases);
+        tangent_one::<FMA>(step, bases);
     }
 }
 
 per_isa! {
-    /// Run tangent rules once, on values already computed.
-    pub fn tangents(steps: &[Tangent], bases: Bases) = tangents_body, fused;
+    fn tangents(steps: &[Tangent], bases: &Pointers) = tangents_body, fused;
+}
+
+impl Tape<Tangent> {
+    /// Run the tangent rules once, on values already computed.
+    pub fn run(&self, isa: Isa, bases: &mut Bases) {
+        tangents(isa, self, bases.enter(self, 1));
+    }
 }

@@ -2,19 +2,19 @@
 
 use super::lanes::{map1, map2, map3, Map1, Map2, CHUNK};
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
-use super::{Bases, Code, Instruction};
+use super::{Bases, Code, Instruction, Pointers, Tape};
 use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
-use crate::ir::vmath::per_isa;
+use crate::ir::vmath::{per_isa, Isa};
 
 #[inline(always)]
-pub(super) fn execute<const FMA: bool>(instruction: &Instruction, bases: &Bases) {
+pub(super) fn execute<const FMA: bool>(instruction: &Instruction, bases: &Pointers) {
     execute_some::<FMA>(instruction, bases, LANES);
 }
 
 /// The same in the first `lanes`, a multiple of the chunk.
 #[inline(always)]
-fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Bases, lanes: usize) {
+fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Pointers, lanes: usize) {
     let dst = bases.column(instruction.dst);
     let a = bases.column(instruction.a);
     let b = bases.column(instruction.b);
@@ -80,8 +80,15 @@ fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Bases, lanes
 }
 
 #[inline(always)]
-fn run_body<const FMA: bool>(instructions: &[Instruction], bases: Bases, rows: usize) {
-    let mut bases = bases;
+fn run_body<const FMA: bool>(instructions: &[Instruction], bases: &Pointers, rows: usize) {
+    // One row needs no pointers that move.
+    if rows == 1 {
+        for instruction in instructions {
+            execute::<FMA>(instruction, bases);
+        }
+        return;
+    }
+    let mut bases = *bases;
     for _ in 0..rows {
         for instruction in instructions {
             execute::<FMA>(instruction, &bases);
@@ -90,20 +97,30 @@ fn run_body<const FMA: bool>(instructions: &[Instruction], bases: Bases, rows: u
     }
 }
 
-per_isa! {
-    /// Run `instructions` for `rows` rows, moving the row banks after each.
-    pub fn run(instructions: &[Instruction], bases: Bases, rows: usize) = run_body, fused;
-}
-
 #[inline(always)]
-fn run_some_body<const FMA: bool>(instructions: &[Instruction], bases: Bases, lanes: usize) {
+fn run_some_body<const FMA: bool>(instructions: &[Instruction], bases: &Pointers, lanes: usize) {
     let lanes = lanes.next_multiple_of(CHUNK).min(LANES);
     for instruction in instructions {
-        execute_some::<FMA>(instruction, &bases, lanes);
+        execute_some::<FMA>(instruction, bases, lanes);
     }
 }
 
 per_isa! {
-    /// Run `instructions` once in the first `lanes` only, rounded up to whole chunks of eight.
-    pub fn run_some(instructions: &[Instruction], bases: Bases, lanes: usize) = run_some_body, fused;
+    fn run(instructions: &[Instruction], bases: &Pointers, rows: usize) = run_body, fused;
+}
+
+per_isa! {
+    fn run_some(instructions: &[Instruction], bases: &Pointers, lanes: usize) = run_some_body, fused;
+}
+
+impl Tape<Instruction> {
+    /// Run for `rows` rows, moving the row banks after each.
+    pub fn run(&self, isa: Isa, bases: &mut Bases, rows: usize) {
+        run(isa, self, bases.enter(self, rows), rows);
+    }
+
+    /// Run once in the first `lanes` only, rounded up to whole chunks of eight.
+    pub fn run_some(&self, isa: Isa, bases: &mut Bases, lanes: usize) {
+        run_some(isa, self, bases.enter(self, 1), lanes);
+    }
 }

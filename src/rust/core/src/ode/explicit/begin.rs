@@ -17,6 +17,7 @@ impl Walk {
         (self.steps, self.slots) = ([0; LANES], 0);
         self.leaves.rates.fill(Column::ZERO);
         self.clock.steps = Column::ZERO;
+        self.clock.mark = Column::splat(f64::INFINITY);
         self.clock.target = Column::splat(f64::INFINITY);
         self.clock.h = Column::ZERO;
         let field = way.field;

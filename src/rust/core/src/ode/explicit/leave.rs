@@ -1,10 +1,13 @@
 //! Let lanes leave the walk, and the others move together.
 
 use super::step::CHUNK;
-use super::walk::Walk;
+use super::walk::{Walk, LOOK};
 use super::way::{bits, first_bits, Sink, Way};
 use crate::ode::task::Failure;
 use crate::ode::timeline::Act;
+
+/// How many times as far as its steps would take a lane at their pace it may have to go.
+const BEYOND: f64 = 4.0;
 
 impl Walk {
     /// A lane that needs nothing more.
@@ -48,6 +51,29 @@ impl Walk {
                 Failure::StepTooSmall
             };
             self.fail(way, sink, p, failure);
+        }
+    }
+
+    /// Give lanes up that would take far too many steps at the pace of the last ones, where another solver waits. Steps
+    /// grow as fast parts die out: only a pace that is out of reach ends a lane before its steps are spent.
+    pub fn judge_pace(&mut self, way: &Way, sink: &mut Sink) {
+        if way.exhausted != Failure::LooksStiff {
+            return;
+        }
+        for p in bits(self.active) {
+            let course = &way.courses[self.positions[p].lane];
+            let (now, before) = (self.clock.t.0[p], self.clock.mark.0[p]);
+            self.clock.mark.0[p] = now;
+            let Some(last) = course.stops.last().filter(|_| course.end == f64::INFINITY) else {
+                continue;
+            };
+            // Before the first look a lane has no mark; cycles of a steady state have a clock of their own.
+            let left = way.limits.max_steps - self.clock.steps.0[p];
+            let reach = (now - before) / LOOK as f64 * left * BEYOND;
+            if self.clock.steps.0[p] >= 2.0 * LOOK as f64 && now > before && now + reach < last.time
+            {
+                self.fail(way, sink, p, way.exhausted);
+            }
         }
     }
 

@@ -37,10 +37,12 @@ pub struct Clock {
     pub steps: Column,
     /// Time that the equations see where it stands still.
     pub wall: Column,
+    /// Time at the last look at how far the steps have come.
+    pub mark: Column,
 }
 
 impl Clock {
-    pub fn columns(&mut self) -> [&mut Column; 11] {
+    pub fn columns(&mut self) -> [&mut Column; 12] {
         [
             &mut self.t,
             &mut self.h,
@@ -53,6 +55,7 @@ impl Clock {
             &mut self.fresh,
             &mut self.steps,
             &mut self.wall,
+            &mut self.mark,
         ]
     }
 }

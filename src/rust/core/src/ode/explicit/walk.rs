@@ -15,6 +15,10 @@ use crate::ode::program::{Leaves, Memory};
 use crate::ode::system::{ELAPSED, SIGNALS, TIME};
 use crate::ode::timeline::{Act, Stop};
 
+/// Steps between two looks at how far a lane has come. Every turn is a step of each lane: what a lane is told depends on
+/// no other.
+pub const LOOK: usize = 256;
+
 /// A lane on its way.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Position {
@@ -87,7 +91,7 @@ impl Walk {
 
     /// Walk to the end of every lane.
     pub fn run(&mut self, way: &Way, sink: &mut Sink) {
-        let everyone = self.active;
+        let (everyone, mut turns) = (self.active, 0usize);
         self.meet(way, sink, everyone);
         self.first_steps(way, sink);
         while self.active != 0 {
@@ -111,6 +115,10 @@ impl Walk {
             let trouble = verdict.trouble & self.active;
             if trouble != 0 {
                 self.judge_trouble(way, sink, trouble);
+            }
+            turns += 1;
+            if turns % LOOK == 0 && sink.prescribed.is_none() {
+                self.judge_pace(way, sink);
             }
             self.gather(way);
         }

@@ -124,13 +124,8 @@ impl March {
                 scratch.leaves.data[ELAPSED as usize].0[lane] = interval;
             }
         }
-        if !std::mem::replace(&mut scratch.ready[2], true) {
-            self.transfer
-                .once(isa, &scratch.leaves, &mut scratch.transfer);
-        }
-        let (leaves, memory) = (&scratch.leaves, &mut scratch.transfer);
-        self.transfer
-            .run(isa, LANES, leaves, memory, &mut scratch.matrix);
+        let (leaves, memory) = (&scratch.leaves, &mut scratch.flow);
+        self.flow.transfer(isa, leaves, memory, &mut scratch.matrix);
     }
 
     /// One cycle.
@@ -194,7 +189,7 @@ impl March {
             if !values && self.directions.is_empty() {
                 break;
             }
-            if !std::mem::replace(&mut scratch.ready[3], true) {
+            if !std::mem::replace(&mut scratch.ready[1], true) {
                 self.still.once(isa, &scratch.leaves, &mut scratch.still);
             }
             let (leaves, memory) = (&scratch.leaves, &mut scratch.still);

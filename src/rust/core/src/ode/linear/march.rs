@@ -4,9 +4,9 @@
 //! `S = dx/dp`, `S(t) = flow_x S + flow_r dr/dp + flow_p`.
 
 use super::eliminate::Elimination;
+use super::flow::{self, Flow};
 use super::plan::{Does, Plan};
 use crate::ir::column::{Column, LANES};
-use crate::ir::graph::Node;
 use crate::ir::vmath::{per_isa, Isa};
 use crate::ode::explicit::Outcome;
 use crate::ode::program::{Leaves, Memory, Program};
@@ -28,14 +28,9 @@ pub struct March {
     pub(super) initial: Vec<Option<usize>>,
     pub(super) held: Vec<bool>,
     lasting: Vec<bool>,
-    /// What is delivered.
-    observe: Program,
-    /// All columns of states at the end of a segment.
-    pub(super) arrive: Program,
+    pub(super) flow: Flow,
     /// `dx/dt` without infusions.
     pub(super) field: Program,
-    /// Derivatives of the flow by the states, row-major.
-    pub(super) transfer: Program,
     /// `dx/dt`, its derivatives by the states (row-major), by the inputs wanted (input after input).
     pub(super) still: Program,
 }
@@ -44,13 +39,11 @@ pub struct March {
 #[derive(Debug, Clone)]
 pub struct Scratch {
     pub(super) leaves: Leaves,
-    observe: Memory,
-    pub(super) arrive: Memory,
+    pub(super) flow: flow::Scratch,
     pub(super) field: Memory,
-    pub(super) transfer: Memory,
     pub(super) still: Memory,
-    /// Which of the four last ones have seen the inputs of this solution.
-    pub(super) ready: [bool; 4],
+    /// Which of the two last ones have seen the inputs of this solution.
+    pub(super) ready: [bool; 2],
     row: Vec<Column>,
     pub(super) ends: Vec<Column>,
     pub(super) before: Vec<Column>,
@@ -66,17 +59,11 @@ pub struct Scratch {
 impl March {
     /// `None` if some state has no flow.
     pub fn new(system: &System, wanted: &Wanted) -> Option<Self> {
-        let flows: Option<Vec<Node>> = system.flow.iter().copied().collect();
-        let (flows, n) = (flows?, system.states.len());
+        let n = system.states.len();
+        let flow = Flow::new(system, wanted)?;
         let mut graph = system.graph.clone();
         let mut tangents = Tangents::new(&mut graph, n, &wanted.inputs);
-        let along = tangents.of(&flows);
-        let (transfer, _) = tangents.slopes(&flows);
         let (jacobian, by_input) = tangents.slopes(&system.rhs);
-        let n_directions = wanted.inputs.len();
-        let delivered = wanted.states.iter().map(|k| flows[*k]);
-        let slopes = (wanted.states.iter()).flat_map(|k| (0..n_directions).map(move |j| j * n + k));
-        let delivered: Vec<Node> = delivered.chain(slopes.map(|at| along[at])).collect();
         let still = [system.rhs.as_slice(), &jacobian, &by_input].concat();
         Some(Self {
             n,
@@ -87,10 +74,8 @@ impl March {
             initial: system.initial.clone(),
             held: system.held(),
             lasting: system.lasting(),
-            observe: Program::new(&graph, &delivered),
-            arrive: Program::new(&graph, &[flows, along].concat()),
+            flow,
             field: Program::new(&graph, &system.rhs),
-            transfer: Program::new(&graph, &transfer),
             still: Program::new(&graph, &still),
         })
     }
@@ -102,12 +87,10 @@ impl March {
         leaves.rates.resize(columns, Column::ZERO);
         Scratch {
             leaves,
-            observe: self.observe.memory(),
-            arrive: self.arrive.memory(),
+            flow: self.flow.scratch(),
             field: self.field.memory(),
-            transfer: self.transfer.memory(),
             still: self.still.memory(),
-            ready: [false; 4],
+            ready: [false; 2],
             row: zeros(self.width),
             ends: zeros(columns),
             before: zeros(self.n),
@@ -171,10 +154,10 @@ impl March {
                 signal.0[l] = first.copied().unwrap_or(f64::NAN);
             }
         }
-        scratch.ready = [false; 4];
+        scratch.ready = [false; 2];
         scratch.failures = [None; LANES];
         scratch.bad = Column::ZERO;
-        self.observe.once(isa, leaves, &mut scratch.observe);
+        self.flow.begin(isa, leaves, &mut scratch.flow);
     }
 
     /// All lanes to their initial values.
@@ -210,17 +193,17 @@ impl March {
         out: &mut [Column],
         scratch: &mut Scratch,
     ) {
-        let (leaves, memory) = (&scratch.leaves, &mut scratch.observe);
+        let (leaves, memory) = (&scratch.leaves, &mut scratch.flow);
         if is_whole {
-            self.observe.run(isa, LANES, leaves, memory, out);
+            self.flow.observe(isa, lanes, leaves, memory, out);
             for l in lanes_of(!lanes) {
                 out.iter_mut().for_each(|column| column.0[l] = 0.0);
             }
             watch(isa, out, &mut scratch.bad);
             return;
         }
-        self.observe
-            .run(isa, LANES, leaves, memory, &mut scratch.row);
+        self.flow
+            .observe(isa, lanes, leaves, memory, &mut scratch.row);
         for l in lanes_of(lanes) {
             for (to, from) in out.iter_mut().zip(&scratch.row) {
                 to.0[l] = from.0[l];
@@ -231,12 +214,9 @@ impl March {
 
     /// Let some lanes go on by the elapsed time of the leaves.
     pub(super) fn advance(&self, isa: Isa, lanes: u64, all: u64, scratch: &mut Scratch) {
-        if !std::mem::replace(&mut scratch.ready[0], true) {
-            self.arrive.once(isa, &scratch.leaves, &mut scratch.arrive);
-        }
-        let (leaves, memory) = (&scratch.leaves, &mut scratch.arrive);
-        self.arrive
-            .run(isa, LANES, leaves, memory, &mut scratch.ends);
+        let (leaves, memory) = (&scratch.leaves, &mut scratch.flow);
+        self.flow
+            .arrive(isa, lanes, leaves, memory, &mut scratch.ends);
         let states = &mut scratch.leaves.states;
         if lanes == all {
             std::mem::swap(states, &mut scratch.ends);

@@ -81,7 +81,7 @@ impl March {
 
     /// `dx/dt` with all rates, to `after`.
     fn fields(&self, isa: Isa, scratch: &mut Scratch) {
-        if !std::mem::replace(&mut scratch.ready[1], true) {
+        if !std::mem::replace(&mut scratch.ready[0], true) {
             self.field.once(isa, &scratch.leaves, &mut scratch.field);
         }
         let (leaves, memory) = (&scratch.leaves, &mut scratch.field);

@@ -7,29 +7,37 @@ mod detect;
 mod divided;
 mod eliminate;
 mod exponential;
+mod flow;
+mod ladder;
 mod march;
 mod meet;
 mod plan;
+mod propagator;
 mod spectrum;
+mod square;
 mod structure;
 
 pub use march::{March, Scratch};
 pub use plan::Plan;
+pub use propagator::Coefficients;
 
 use std::collections::BTreeMap;
 
 use self::closed::Closed;
 use self::detect::{linear_rows, Form};
-use self::structure::{components, Component};
+use self::structure::components;
 use super::system::{System, ELAPSED};
 use super::tangent::narrow;
 use crate::ir::graph::{Node, Op};
 
-/// States whose exponential is written into the graph together; larger systems are integrated.
-const LARGEST: usize = 10;
+/// States of a system of which a matrix is made.
+const LARGEST: usize = 40;
 
-/// The system with the flow of all linear states filled in, and equations of the others that read linear states through it;
-/// `None` where no state is linear. `infused`: states that infusions may flow into.
+/// Up to how many states an exponential between two stops costs no more than explicit steps.
+pub const FEW: usize = 4;
+
+/// The system with the flow of all linear states that have a closed form filled in, and equations of the others that read
+/// linear states through it; `None` where no state has one. `infused`: states that infusions may flow into.
 pub fn linearize(system: &System, infused: &[bool]) -> Option<System> {
     let mut system = system.clone();
     let mut left = vec![false; system.states.len()];
@@ -38,23 +46,32 @@ pub fn linearize(system: &System, infused: &[bool]) -> Option<System> {
         if rows.is_empty() {
             return None;
         }
-        match flows(&mut system, &rows, infused) {
-            Ok(flow) => {
-                system.flow = flow;
-                read_through(&mut system);
-                return Some(system);
-            }
-            Err(large) => large.into_iter().for_each(|k| left[k] = true),
+        let (flow, open) = flows(&mut system, &rows, infused);
+        if open.is_empty() {
+            system.flow = flow;
+            read_through(&mut system);
+            return Some(system);
         }
+        open.into_iter().for_each(|k| left[k] = true);
     }
 }
 
-/// The flow of each linear state; where some are better integrated, these.
+/// The system with the matrix of its equations; `None` where some equation is not linear, or where there are too many.
+pub fn by_matrix(system: &System) -> Option<System> {
+    let mut system = system.clone();
+    let n = system.states.len();
+    let rows = linear_rows(&mut system, &vec![false; n]);
+    let known = rows.len() == n && n <= LARGEST;
+    system.matrix = known.then(|| coefficients(&mut system, &rows));
+    known.then_some(system)
+}
+
+/// The flow of each linear state, and the states whose component has no closed form.
 fn flows(
     system: &mut System,
     rows: &BTreeMap<usize, Form>,
     infused: &[bool],
-) -> Result<Vec<Option<Node>>, Vec<usize>> {
+) -> (Vec<Option<Node>>, Vec<usize>) {
     let g = &mut system.graph;
     let time = g.data(ELAPSED);
     let mut inputs = BTreeMap::new();
@@ -68,9 +85,8 @@ fn flows(
             inputs.insert(*k, input);
         }
     }
-    let mut flow = vec![None; system.states.len()];
+    let (mut flow, mut open) = (vec![None; system.states.len()], Vec::new());
     let mut closed = Closed::new(g, rows, &inputs, time);
-    let mut groups: Vec<(Vec<usize>, Vec<usize>)> = Vec::new();
     for component in components(rows) {
         match closed.flow(&component) {
             Some(nodes) => {
@@ -78,51 +94,23 @@ fn flows(
                     flow[*k] = Some(node);
                 }
             }
-            None => join(&mut groups, &component)?,
+            None => open.extend(component.states),
         }
     }
-    // A step by step solution would evaluate an exponential many times between two stops.
-    if rows.len() < flow.len() && !groups.is_empty() {
-        return Err(groups.into_iter().flat_map(|(_, wanted)| wanted).collect());
-    }
-    for (all, wanted) in groups {
-        let nodes = exponential::flow(g, rows, &all, &inputs, time);
-        for (k, node) in all.iter().zip(nodes) {
-            if wanted.contains(k) {
-                flow[*k] = Some(node);
+    (flow, open)
+}
+
+fn coefficients(system: &mut System, rows: &BTreeMap<usize, Form>) -> Coefficients {
+    let (g, n) = (&mut system.graph, system.states.len());
+    let mut elements = Vec::new();
+    for (k, form) in rows {
+        for (l, coefficient) in form.terms.iter().chain([(&n, &form.constant)]) {
+            if !coefficient.is_zero() {
+                elements.push((*k, *l, coefficient.node(g)));
             }
         }
     }
-    Ok(flow)
-}
-
-/// Put a component among those that share an exponential: all states of it, those for which it is wanted.
-fn join(
-    groups: &mut Vec<(Vec<usize>, Vec<usize>)>,
-    component: &Component,
-) -> Result<(), Vec<usize>> {
-    let mut own: Vec<usize> = component
-        .states
-        .iter()
-        .chain(&component.above)
-        .copied()
-        .collect();
-    own.sort_unstable();
-    if own.len() > LARGEST {
-        return Err(component.states.clone());
-    }
-    for (all, wanted) in groups.iter_mut() {
-        let new = own.iter().filter(|k| !all.contains(k)).count();
-        if new < own.len() && all.len() + new <= LARGEST {
-            all.extend(own);
-            all.sort_unstable();
-            all.dedup();
-            wanted.extend(&component.states);
-            return Ok(());
-        }
-    }
-    groups.push((own, component.states.clone()));
-    Ok(())
+    Coefficients(elements)
 }
 
 /// Let the equations of the other states read linear states where these are, not where their segment began.

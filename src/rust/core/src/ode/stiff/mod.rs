@@ -35,4 +35,6 @@ pub struct Stats {
     pub steps: usize,
     /// Steps tried in vain.
     pub rejected: usize,
+    /// Times that the method began anew.
+    pub starts: usize,
 }

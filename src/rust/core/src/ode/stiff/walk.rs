@@ -51,6 +51,7 @@ impl Budget {
         Stats {
             steps: self.before.steps + self.steps.steps,
             rejected: self.before.rejected + self.steps.rejected,
+            starts: self.before.starts + self.steps.starts,
         }
     }
 }
@@ -142,6 +143,7 @@ impl<'a> Walk<'a> {
             return Err(Failure::NotFinite);
         }
         if to > from {
+            self.budget.steps.starts += 1;
             let mut by_position = |i: usize, x: &[f64], s: &[f64]| deliver(rows[i], x, s);
             bdf::integrate(
                 &mut self.setting,

@@ -1,10 +1,11 @@
 //! The objective against its definition, its gradient against differences, and the optimizers on it.
 
 use super::*;
+use crate::data::Layout;
 use crate::data::{Frame, Grouping};
 use crate::ir::column::LANES;
 use crate::model::compile;
-use crate::problem::{Given, Means, Route};
+use crate::problem::{Given, Means, Prior, Route, Values};
 use crate::saem::numeric::{Material, NumericStep};
 use crate::saem::optimizer::{Derivative, OptimizerOptions};
 use crate::saem::options::{BuiltinStats, MStepOptions};
@@ -112,7 +113,7 @@ fn with_material(
         .collect();
     let each = joint.parts.iter().zip(&layouts);
     let mut parts: Vec<Part> = each
-        .map(|(problem, layout)| Part::new(problem, layout, &joint.theta.start))
+        .map(|(problem, layout)| Part::new(problem, layout, &joint.theta.start).unwrap())
         .collect();
     let mut store = Store::new(options.mstep.max_store);
     for (seed, gain) in [1.0, 0.5, 0.25].into_iter().enumerate() {
@@ -179,7 +180,7 @@ fn by_hand(joint: &Joint, material: &Material, theta: &[f64]) -> f64 {
             parts: material.parts,
         };
         for (g, part) in joint.parts.iter().enumerate() {
-            let layout = material.parts[g].layout;
+            let layout = material.parts[g].layout();
             let program = if g == 0 {
                 &part.programs.likelihood
             } else {
@@ -329,7 +330,7 @@ fn a_parameter_of_the_population_alone_is_maximized_apart() {
         NumericStep::new(joint, &options).run(&mut material, 1.0, &mut theta);
         let stored = material.store.active();
         let q = Q::new(joint, material.parts, stored, material.workers);
-        let means = Means::new(&joint.parts[0], q.parts[0].layout, &theta);
+        let means = Means::new(&joint.parts[0], q.parts[0].layout(), &theta);
         let variance = q.moments[0].covariance(&means, 0, 0);
         assert!((theta[2] - 0.5 * variance.ln()).abs() < 1e-8, "{theta:?}");
     });

@@ -32,6 +32,7 @@ pub fn system(graph: Graph, rhs: Vec<Node>, n_inputs: usize) -> System {
         varied: false,
         n_inputs,
         flow: vec![None; n],
+        matrix: None,
         signals: Vec::new(),
         control: Control::default(),
     }

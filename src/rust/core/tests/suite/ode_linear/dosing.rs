@@ -1,7 +1,7 @@
 //! Doses of every kind against textbook formulas: routes, events, lags, bioavailability, steady states.
 
 use super::lanes::{additional, course, dose, solve, steadily, Case};
-use super::systems::{compartments, Flow};
+use super::systems::{compartments, exactly, Flow};
 use super::textbook::{Given, Response};
 use nlmers_core::ode::linear::linearize;
 use nlmers_core::ode::{Course, Dosing, Event, EventKind, Failure, Schedule, System, Wanted};
@@ -44,7 +44,7 @@ pub fn system((peripheral, depot): (usize, bool), has_f: bool, has_lag: bool) ->
         rate: Some(RATE),
         duration: Some(DURATION),
     };
-    linearize(&system, &vec![true; n]).unwrap()
+    exactly(&system, &vec![true; n]).unwrap()
 }
 
 pub fn response(rates: &[f64], (peripheral, depot): (usize, bool)) -> Response {

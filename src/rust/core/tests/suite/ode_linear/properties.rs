@@ -3,7 +3,7 @@
 use super::dosing::ROUTES;
 use super::lanes::{course, dose, steadily, Case};
 use super::reference::solution;
-use super::systems::{compartments, system};
+use super::systems::{compartments, exactly, system, Flow};
 use super::textbook::{Given, Response};
 use crate::common::data::Generator;
 use nlmers_core::language::specification::Interpolation;
@@ -63,7 +63,7 @@ fn systems() -> Vec<System> {
             (0, None, 3),
         ],
     );
-    routes.chain(linearize(&cycle, &[true; 3])).collect()
+    routes.chain(exactly(&cycle, &[true; 3])).collect()
 }
 
 #[test]
@@ -114,8 +114,19 @@ fn shifted_scaled_and_added_doses_give_shifted_scaled_and_added_courses() {
 /// Lanes of one block do not disturb each other.
 #[test]
 fn a_lane_has_the_bits_it_has_alone() {
+    let cycle: Vec<Flow> = (0..4)
+        .map(|k| (k, Some((k + 1) % 4), k as u32))
+        .chain([(0, None, 4)])
+        .collect();
+    let by_matrix = exactly(&compartments(4, &cycle), &[true; 4]).unwrap();
+    assert!(by_matrix.matrix.is_some());
+    for system in [super::dosing::system((1, true), false, false), by_matrix] {
+        alone_as_together(&system);
+    }
+}
+
+fn alone_as_together(system: &System) {
     let mut draw = Generator(8);
-    let system = super::dosing::system((1, true), false, false);
     let cases: Vec<Case> = (0..70)
         .map(|i| {
             let inputs: Vec<f64> = (0..10).map(|_| draw.between(0.05, 1.5)).collect();
@@ -124,9 +135,9 @@ fn a_lane_has_the_bits_it_has_alone() {
             case
         })
         .collect();
-    let together = course(&system, &cases, 0);
+    let together = course(system, &cases, 0);
     for (alone, with) in cases.iter().zip(&together) {
-        assert_eq!(&course(&system, std::slice::from_ref(alone), 0)[0], with);
+        assert_eq!(&course(system, std::slice::from_ref(alone), 0)[0], with);
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::dosing::{kinds, system, times, ROUTES};
 use super::lanes::{additional, course, dose, solve, steadily, Case};
-use super::systems::{compartments, Flow};
+use super::systems::{compartments, exactly, Flow};
 use crate::common::data::Generator;
-use nlmers_core::ode::linear::linearize;
 use nlmers_core::ode::{Course, Dosing, Schedule, System, Wanted};
 
 /// Every derivative of the states wanted, the worst error relative to the largest value of its kind in the course.
@@ -131,7 +130,7 @@ fn slopes_at_coinciding_rates_agree_with_differences() {
     ];
     for (n, flows, sets) in all {
         let plain = compartments(n, &flows);
-        let system = linearize(&plain, &vec![true; n]).unwrap();
+        let system = exactly(&plain, &vec![true; n]).unwrap();
         let mut cases = Vec::new();
         for inputs in sets {
             let bolus = dose(0.0, 0, n - 1, 10.0, Course::Bolus);
@@ -163,14 +162,23 @@ fn slopes_at_coinciding_rates_agree_with_differences() {
     }
 }
 
-/// Random schedules, initial values that are inputs, dense structures.
+/// Random schedules, initial values that are inputs, dense structures: a chain, and one that goes around.
 #[test]
 fn slopes_of_random_schedules_agree_with_differences() {
-    let mut draw = Generator(5);
     let chain: Vec<Flow> = (0..5)
         .map(|k| (k, (k < 4).then_some(k + 1), k as u32))
         .collect();
-    let mut plain = compartments(5, &chain);
+    let around: Vec<Flow> = (chain.iter().copied())
+        .chain([(4, Some(0), 2), (3, Some(1), 0)])
+        .collect();
+    for flows in [chain, around] {
+        slopes_of_random_schedules(&flows);
+    }
+}
+
+fn slopes_of_random_schedules(flows: &[Flow]) {
+    let mut draw = Generator(5);
+    let mut plain = compartments(5, flows);
     plain.n_inputs = 9;
     plain.initial[2] = Some(5);
     plain.dosing[0] = Dosing {
@@ -179,7 +187,7 @@ fn slopes_of_random_schedules_agree_with_differences() {
         rate: None,
         duration: Some(8),
     };
-    let system = linearize(&plain, &[true; 5]).unwrap();
+    let system = exactly(&plain, &[true; 5]).unwrap();
     let mut cases = Vec::new();
     for _ in 0..20 {
         let mut events = Vec::new();

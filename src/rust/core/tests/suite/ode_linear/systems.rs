@@ -1,11 +1,13 @@
 //! Systems written as lists of flows between states.
 
+use super::lanes::{dose, solve, Case};
 use crate::common::systems;
 use nlmers_core::ir::graph::{Graph, Node};
 use nlmers_core::ir::scalar::{Leaves, ScalarProgram};
 use nlmers_core::language::specification::Interpolation;
+use nlmers_core::ode::linear::{by_matrix, linearize};
 use nlmers_core::ode::system::{ELAPSED, SIGNALS, TIME};
-use nlmers_core::ode::System;
+use nlmers_core::ode::{Course, Schedule, System, Wanted};
 
 /// `from -> to` at the rate of an input; `to` outside is `None`.
 pub type Flow = (usize, Option<usize>, u32);
@@ -85,8 +87,42 @@ pub fn values(graph: &Graph, roots: &[Node], at: &Point) -> Vec<f64> {
     ScalarProgram::new(graph, roots).evaluate(graph, at, &mut Vec::new())
 }
 
-/// All states after the time of the point.
+/// The system as it is solved without steps: by flows in closed form, else by its matrix.
+pub fn exactly(system: &System, infused: &[bool]) -> Option<System> {
+    linearize(system, infused)
+        .filter(|found| found.flow.iter().all(Option::is_some))
+        .or_else(|| by_matrix(system))
+}
+
+/// All states after the time of the point: by their nodes, or, solved by a matrix, as doses at its beginning lead there.
 pub fn flow(system: &System, at: &Point) -> Vec<f64> {
-    let roots: Vec<Node> = system.flow.iter().map(|node| node.unwrap()).collect();
-    values(&system.graph, &roots, at)
+    if system.matrix.is_none() {
+        let roots: Vec<Node> = system.flow.iter().map(|node| node.unwrap()).collect();
+        return values(&system.graph, &roots, at);
+    }
+    let given = |x: &[f64]| -> Vec<(usize, f64)> {
+        let each = x.iter().copied().enumerate();
+        each.filter(|(_, x)| *x != 0.0).collect()
+    };
+    let boluses = given(&at.states).into_iter();
+    let infusions = given(&at.rates).into_iter();
+    let events = boluses
+        .map(|(k, amount)| dose(0.0, 0, k, amount, Course::Bolus))
+        .chain(
+            infusions.map(|(k, rate)| dose(0.0, 0, k, 4.0 * rate * at.elapsed, Course::Rate(rate))),
+        );
+    let case = Case {
+        schedule: Schedule {
+            start: 0.0,
+            events: events.collect(),
+        },
+        times: vec![at.elapsed],
+        inputs: at.inputs.clone(),
+        ..Case::default()
+    };
+    let wanted = Wanted {
+        states: (0..system.states.len()).collect(),
+        inputs: Vec::new(),
+    };
+    solve(system, &[case], &wanted).remove(0).0.remove(0)
 }
