@@ -47,7 +47,7 @@ known_means <- function(fitted, bound) {
 # The options of an estimator in the groups in which the core reads them.
 method_fields <- function(options) {
   groups <- if (options$name == "saem") saem_fields else list()
-  groups$ebe <- grep("ebe", names(options), value = TRUE)
+  groups$ebe <- grep("^ebe_|^store_eb_modes$", names(options), value = TRUE)
   inference <- options[intersect(c("log_lik", "se", "draws", "nodes"), names(options))]
   if (is.logical(inference$log_lik)) inference$log_lik <- if (inference$log_lik) "quadrature" else "none"
   left <- setdiff(names(options), c(unlist(groups), "log_lik", "se", "draws", "nodes", "verbose"))

@@ -321,7 +321,7 @@ fn bounds_that_say_nothing_are_errors() {
             "y ~ censored(gamma(2, s), lower = 1)",
             "no_distribution_function",
             "`gamma()` has no distribution function",
-            "normal, lognormal, exponential, weibull, logistic, laplace",
+            "normal, lognormal, box_cox, yeo_johnson, logit_normal, probit_normal, laplace, logistic, exponential, weibull",
         ),
         (
             "y ~ censored(normal(a + e, s), 2, 1)",

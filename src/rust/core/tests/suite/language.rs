@@ -193,7 +193,7 @@ fn distributions() {
         "unknown_distribution",
         "e ~ weibull",
         "`weibull()`",
-        "normal, mvnormal, lognormal",
+        "normal, lognormal, student_t, gamma, beta, exponential, mvnormal",
     );
     let error = model_error(&with_outcome("y ~ 3 + e"));
     is(&error, "unknown_distribution", "y ~ 3 + e", "`+()`", "");
