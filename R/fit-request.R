@@ -51,13 +51,14 @@ method_fields <- function(options) {
   inference <- options[intersect(c("log_lik", "se", "draws", "nodes"), names(options))]
   if (is.logical(inference$log_lik)) inference$log_lik <- if (inference$log_lik) "quadrature" else "none"
   left <- setdiff(names(options), c(unlist(groups), "log_lik", "se", "draws", "nodes", "verbose"))
-  c(options[left], lapply(groups, function(names) options[intersect(names, names(options))]), list(inference = inference))
+  grouped <- lapply(groups, function(group) options[intersect(group, names(options))])
+  c(options[left], grouped, list(inference = inference))
 }
 
 saem_fields <- list(
   schedule = c(
-    "sa_schedule", "adaptive", "exploration", "smoothing", "maxiters", "sa_burnin_iters", "t0", "kappa", "sa_phase1_iters",
-    "sa_phase2_kappa", "gains"
+    "sa_schedule", "adaptive", "exploration", "smoothing", "maxiters", "sa_burnin_iters", "t0", "kappa",
+    "sa_phase1_iters", "sa_phase2_kappa", "gains"
   ),
   chains = c("n_chains", "auto_small_n_chains", "small_n_chain_target"),
   anneal = c(

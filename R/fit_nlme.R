@@ -219,6 +219,7 @@ check_model <- function(model, dots) {
       hint = "Write it with `nlme_model()` or as `outcome ~ prediction`."
     )
   }
+  check_format(model)
   check_no_dots(dots)
 }
 

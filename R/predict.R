@@ -78,6 +78,7 @@ predict.nlme_model <- function(object, data, start = NULL, id = NULL, time = NUL
 }
 
 predict_core <- function(fit, newdata, level) {
+  check_format(fit)
   check_frame(newdata, "newdata")
   group <- fit$data$group
   if (!has_effects(fit)) level <- 0
