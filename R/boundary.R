@@ -1,5 +1,8 @@
 # The one call into the core.
 
+# What a request says and how, by number; the core refuses another than its own (`request/protocol.rs`).
+protocol <- 1
+
 # Run a request (list) on columns (named list of numbers, one element a row of the data) and return its value, or raise
 # the condition that describes the core's error. `progress` is NULL or
 # function(iteration, total, phase, gain, objective); returning FALSE from it stops the task as Ctrl-C does. `hooks` is
@@ -16,7 +19,7 @@ core_call <- function(request, columns = list(), progress = NULL, hooks = NULL) 
   names(columns) <- enc2utf8(as.character(names(columns)))
   answer <- .Call(
     wrap__nlmers_run,
-    request_json(request),
+    request_json(list(protocol = protocol, request = request)),
     columns,
     if (!is.null(progress)) watched,
     hooks
@@ -25,7 +28,8 @@ core_call <- function(request, columns = list(), progress = NULL, hooks = NULL) 
     stop(failure)
   }
   if (!answer$ok) {
-    stop_core_error(answer$error, variable_names(request$model))
+    model <- if (is.null(request$fit)) request$model else request$fit$model
+    stop_core_error(answer$error, variable_names(model))
   }
   answer$value
 }

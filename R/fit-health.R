@@ -86,7 +86,7 @@ direct_health <- function(fit, by, draws, seed) {
 # Importance weights in numbers: those of the fit, unless others are asked for.
 importance_of <- function(fit, draws, seed) {
   if (is.null(draws) && is.null(seed) && !is.null(fit$importance)) return(fit$importance)
-  ask_of_fit(fit, "importance", draw_fields(fit, draws, seed))
+  ask_of_fit(fit, "importance", seed, inference = list(draws = draw_field(fit, draws)))
 }
 
 batch_table <- function(fit, weights) {

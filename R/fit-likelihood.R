@@ -141,9 +141,8 @@ marginal_log_lik <- function(fit, method, nodes, draws, seed) {
     return(known)
   }
   if (!is.null(nodes)) nodes <- check_count(nodes, "nodes", 1)
-  fields <- list(likelihood = method, nodes = nodes)
-  if (method == "importance") fields <- c(fields, draw_fields(fit, draws, seed))
-  ask_of_fit(fit, "log_likelihood", fields)
+  inference <- list(log_lik = method, nodes = nodes, draws = if (method == "importance") draw_field(fit, draws))
+  ask_of_fit(fit, "log_likelihood", seed, inference = inference)
 }
 
 # Whether the fit holds the value of a method; quadrature may have left subjects to importance sampling.
@@ -158,8 +157,7 @@ conditional_log_lik <- function(fit) {
   bound <- rebind_data(fit)
   request <- core_request("log_density", fit$model$spec, list(
     data = bound$fields,
-    parameters = value_fields(estimated_values(fit)),
-    levels = level_fields(fit$settings$levels),
+    at = list(parameters = value_fields(estimated_values(fit)), levels = level_fields(fit$settings$levels)),
     random = unname(Map(known_modes, effect_groups(fit), bound$groups))
   ))
   terms <- core_call(request, bound$columns)$value

@@ -1,9 +1,26 @@
 # The fit: a plain list of numbers, words and data frames, without pointers or
 # environments, so that it survives saveRDS(), workers and upgrades.
 
+# To be raised when models or fits change so that an older nlmers would misread them.
+object_format <- 1L
+
+# A model or a fit that was saved by a newer nlmers is refused.
+check_format <- function(object) {
+  if (isTRUE(object$format_version <= object_format)) return(invisible(object))
+  what <- if (inherits(object, "nlme_fit")) "fit" else "model"
+  stop_option(
+    "newer_format",
+    sprintf(
+      "The %s was saved by a newer nlmers, in format %s; this one reads formats up to %d.", what,
+      format(object$format_version), object_format
+    ),
+    hint = sprintf("Install the version of nlmers that saved it, or make the %s again.", what)
+  )
+}
+
 new_nlme_fit <- function(call, model, bound, method, settings, reply) {
   fit <- list(
-    format_version = 1L,
+    format_version = object_format,
     call = plain_call(call),
     model = model,
     method = method_of_fit(method),
@@ -51,6 +68,7 @@ effect_groups <- function(fit) {
 
 # The data of the fit bound to its model again, for requests after the fit.
 rebind_data <- function(fit) {
+  check_format(fit)
   bind_data(fit$model, fit$data$frame, fit$data$group, fit$data$time, events = fit$data$events)
 }
 

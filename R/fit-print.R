@@ -8,6 +8,7 @@ print.nlme_fit <- function(x, digits = 4, ...) {
 
 # print() cuts long tables, summary() shows all and the SEs of every parameter.
 fit_lines <- function(fit, digits, full = FALSE) {
+  check_format(fit)
   warnings <- warning_texts(fit)
   rows <- if (full) Inf else 6L - (length(warnings) > 0L) - !is.null(fit$elbo)
   fixed <- names(population_values(fit, c("fixed", "covariate")))

@@ -40,7 +40,7 @@ conditional_samples <- function(fit, nsim = 100, seed = NULL) {
   if (!has_effects(fit)) stop_no_effects("sample")
   nsim <- check_count(nsim, "nsim", 1)
   seed <- if (is.null(seed)) sample.int(.Machine$integer.max, 1L) else check_count(seed, "seed", 0)
-  reply <- ask_of_fit(fit, "conditional_samples", list(nsim = nsim, seed = seed))
+  reply <- ask_of_fit(fit, "conditional_samples", seed, nsim = nsim)
   if (reply$autocorrelation > 0.1) {
     warn_nlmers("autocorrelation", sprintf(paste(
       "Draws of some random effect are still correlated (%.2f between neighbors):",

@@ -110,8 +110,8 @@ with_uncertainty <- function(fit, method, argument, draws = NULL, seed = NULL) {
   }
   if (method == "linear") refuse_idle(drawn, drawn, sprintf("`%s = \"linear\"` draws nothing", argument))
   if (length(drawn) == 0L && identical(fit$uncertainty$method, method)) return(fit)
-  fields <- c(list(covariance = method), if (method != "linear") draw_fields(fit, draws, seed))
-  fit$uncertainty <- ask_of_fit(fit, "uncertainty", fields)
+  inference <- list(se = method, draws = if (method != "linear") draw_field(fit, draws))
+  fit$uncertainty <- ask_of_fit(fit, "uncertainty", seed, inference = inference)
   if (is.null(fit$uncertainty)) stop_no_uncertainty(fit)
   fit
 }

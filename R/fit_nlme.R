@@ -205,7 +205,7 @@ fit_request <- function(model, bound, method, settings, course = list()) {
     start = value_fields(settings$start),
     fix = value_fields(settings$fix),
     levels = level_fields(settings$levels),
-    method = method$options,
+    method = method_fields(method$options),
     seed = settings$seed,
     threads = settings$threads
   )))
@@ -219,6 +219,7 @@ check_model <- function(model, dots) {
       hint = "Write it with `nlme_model()` or as `outcome ~ prediction`."
     )
   }
+  check_format(model)
   check_no_dots(dots)
 }
 

@@ -9,7 +9,7 @@ complete_log_density <- function(model, data, parameters = list(), random = NULL
   bound <- bind_data(model, data, id, time)
   request <- core_request("log_density", bound$model$spec, list(
     data = bound$fields,
-    parameters = value_fields(named_values(parameters, "parameters", model)),
+    at = list(parameters = value_fields(named_values(parameters, "parameters", model))),
     random = if (!is.null(random)) lapply(unname(random), matrix_rows)
   ))
   core_call(request, bound$columns)

@@ -399,7 +399,7 @@ stop_part_twice <- function(name, part) {
 new_nlme_model <- function(spec, data = NULL, id = NULL) {
   whole <- spec_by_occasion(spec, data, id)
   model <- list(
-    format_version = 1L,
+    format_version = object_format,
     spec = whole$spec,
     groups = model_groups(whole$spec$random),
     described = whole$described

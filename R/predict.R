@@ -72,12 +72,13 @@ predict.nlme_model <- function(object, data, start = NULL, id = NULL, time = NUL
   if (!is.null(groups)) data <- with_groups(data, groups, has_states(object))
   bound <- bind_data(object, data, id, time, "newdata", events = events)
   reply <- core_call(core_request("predict", bound$model$spec, list(
-    data = bound$fields, parameters = value_fields(values_at(object, start))
+    data = bound$fields, at = list(parameters = value_fields(values_at(object, start)))
   )), bound$columns)
   outcome_values(reply$value, reply$outcome)
 }
 
 predict_core <- function(fit, newdata, level) {
+  check_format(fit)
   check_frame(newdata, "newdata")
   group <- fit$data$group
   if (!has_effects(fit)) level <- 0
@@ -92,7 +93,7 @@ predict_core <- function(fit, newdata, level) {
   if (level == 1) bound$columns$.class <- likely_classes(fit, bound)
   request <- core_request("predict", bound$model$spec, list(
     data = bound$fields,
-    parameters = value_fields(estimated_values(fit)),
+    at = list(parameters = value_fields(estimated_values(fit))),
     random = random
   ))
   core_call(request, bound$columns)

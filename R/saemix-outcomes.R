@@ -18,7 +18,7 @@ outcome_log_density <- function(fit, frame, values, level) {
   modes <- if (level == 0) matrix(0, length(labels), length(fit$effects$name)) else rbind(fit$effects$modes, 0)
   at[[1L]]$effects[c("labels", "modes")] <- list(labels, modes)
   request <- core_request("log_density", fit$model$spec, list(
-    data = bound$fields, parameters = value_fields(estimated_values(fit)),
+    data = bound$fields, at = list(parameters = value_fields(estimated_values(fit))),
     random = unname(Map(known_modes, at, bound$groups))
   ))
   matrix(utils::head(core_call(request, bound$columns)$value, -1L), n)

@@ -131,7 +131,7 @@ simulated <- function(model, data, values, settings) {
   # The outcome itself is drawn, whatever part of it a limit would hide.
   model$spec$censoring <- FALSE
   reply <- core_call(core_request("simulate", model$spec, list(
-    data = bound$fields, parameters = value_fields(values), nsim = nsim, seed = seed
+    data = bound$fields, at = list(parameters = value_fields(values)), nsim = nsim, seed = seed
   )), bound$columns)
   check_drawable(model)
   n <- nrow(data)

@@ -117,7 +117,7 @@ candidate_misfits <- function(pooled, rows, combined, options) {
   stacked$.candidate <- subject
   bound <- bind_data(columns, stacked, ".candidate", options$time, events = options$events)
   reply <- core_call(core_request("predict", columns$spec, list(
-    data = bound$fields, parameters = value_fields(start_values(columns))
+    data = bound$fields, at = list(parameters = value_fields(start_values(columns)))
   )), bound$columns)
   observed <- bound$columns[[pooled$described$outcomes[1L]]]
   seen <- is.finite(observed)

@@ -16,7 +16,7 @@ tell_of_ranges <- function(model, bound, settings) {
   values[names(given)] <- given
   reply <- tryCatch(
     core_call(core_request("predict", model$spec, list(
-      data = bound$fields, parameters = value_fields(values)
+      data = bound$fields, at = list(parameters = value_fields(values))
     )), bound$columns),
     nlmers_error = function(error) NULL
   )

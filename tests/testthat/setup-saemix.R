@@ -36,9 +36,11 @@ log_likelihood_at <- function(model, data, parameters = list(), nodes = 5) {
   })
   names(start) <- vapply(model$spec$parameters, `[[`, "", "name")
   start[names(parameters)] <- parameters
-  request <- nlmers:::core_request("log_likelihood", bound$model$spec, list(
-    data = bound$fields, parameters = nlmers:::value_fields(start), nodes = nodes
-  ))
+  fit <- list(
+    model = nlmers:::model_fields(bound$model$spec), data = bound$fields,
+    at = list(parameters = nlmers:::value_fields(start))
+  )
+  request <- list(task = "log_likelihood", fit = fit, inference = list(nodes = nodes))
   nlmers:::core_call(request, bound$columns)$value
 }
 

@@ -15,7 +15,7 @@ course <- data.frame(
 densities <- function(model, data, events = NULL, n = 4L) {
   bound <- nlmers:::bind_data(model, data, events = events)
   request <- nlmers:::core_request("log_density", bound$model$spec, list(
-    data = bound$fields, parameters = nlmers:::value_fields(list())
+    data = bound$fields, at = list(parameters = nlmers:::value_fields(list()))
   ))
   nlmers:::core_call(request, bound$columns)$value[seq_len(n)]
 }

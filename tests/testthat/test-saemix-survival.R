@@ -40,10 +40,9 @@ test_that("the Weibull time to an event of saemix's manual is event(hazard)", {
     log(integrate(f, -6, 6, rel.tol = 1e-10)$value)
   }, ends$time, ends$status))
   bound <- nlmers:::bind_data(joined, frame, time = "time")
-  request <- nlmers:::core_request("log_likelihood", bound$model$spec, list(
-    data = bound$fields, parameters = nlmers:::value_fields(list(lambda = 90, beta = 1.3, omega_sd_lambda = 0.5)),
-    nodes = 40
-  ))
+  at <- list(parameters = nlmers:::value_fields(list(lambda = 90, beta = 1.3, omega_sd_lambda = 0.5)))
+  fit <- list(model = nlmers:::model_fields(bound$model$spec), data = bound$fields, at = at)
+  request <- list(task = "log_likelihood", fit = fit, inference = list(nodes = 40))
   expect_equal(nlmers:::core_call(request, bound$columns)$value, exact, tolerance = 1e-6)
 })
 

@@ -44,7 +44,7 @@ test_that("ten thousand threads are not started", {
   threads <- fit$settings$threads
   # A fit from a larger machine.
   fit$settings$threads <- 1e4
-  expect_equal(nlmers:::mode_fields(fit, nlmers:::rebind_data(fit))$threads, nlmers:::available_cores())
+  expect_equal(nlmers:::fitted_fields(fit, nlmers:::rebind_data(fit))$threads, nlmers:::available_cores())
   expect_lte(threads, nlmers:::available_cores())
 })
 

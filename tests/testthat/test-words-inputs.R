@@ -4,7 +4,7 @@
 typical <- function(model, data) {
   bound <- nlmers:::bind_data(model, data, argument = "newdata")
   request <- nlmers:::core_request("predict", bound$model$spec, list(
-    data = bound$fields, parameters = nlmers:::value_fields(nlmers:::start_values(model))
+    data = bound$fields, at = list(parameters = nlmers:::value_fields(nlmers:::start_values(model)))
   ))
   nlmers:::core_call(request, bound$columns)$value[, 1L]
 }

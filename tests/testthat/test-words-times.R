@@ -8,7 +8,7 @@ since <- function(word, data, ...) {
   )))
   bound <- nlmers:::bind_data(model, data, argument = "newdata", ...)
   request <- nlmers:::core_request("predict", bound$model$spec, list(
-    data = bound$fields, parameters = nlmers:::value_fields(nlmers:::start_values(model))
+    data = bound$fields, at = list(parameters = nlmers:::value_fields(nlmers:::start_values(model)))
   ))
   nlmers:::core_call(request, bound$columns)$value[, 1L]
 }
@@ -55,7 +55,7 @@ test_that("outcomes and equations agree on them, additional doses among them", {
   )
   bound <- nlmers:::bind_data(model, given, argument = "newdata")
   request <- nlmers:::core_request("predict", bound$model$spec, list(
-    data = bound$fields, parameters = nlmers:::value_fields(nlmers:::start_values(model))
+    data = bound$fields, at = list(parameters = nlmers:::value_fields(nlmers:::start_values(model)))
   ))
   found <- nlmers:::core_call(request, bound$columns)$value[, 1L]
   # From dose to dose, so that no step goes over a jump.
@@ -83,7 +83,7 @@ test_that("doses into one state may be meant", {
   data <- data.frame(id = 1, time = c(0, 1, 2, 4, 6), amt = c(10, 0, 10, 0, 0), cmt = c(1, 0, 2, 0, 0), y = 1)
   bound <- nlmers:::bind_data(model, data, argument = "newdata")
   request <- nlmers:::core_request("predict", bound$model$spec, list(
-    data = bound$fields, parameters = nlmers:::value_fields(nlmers:::start_values(model))
+    data = bound$fields, at = list(parameters = nlmers:::value_fields(nlmers:::start_values(model)))
   ))
   found <- nlmers:::core_call(request, bound$columns)$value[, 1L]
   expect_equal(found, c(0, 0, 0, 2, 4) + 100 * data$time)

@@ -10,7 +10,12 @@ use nlmers_core::reply::Value;
 use nlmers_core::request::Columns;
 use serde::Deserialize;
 
-/// The request `{"task": "self_test", "what": ...}`.
+/// The request `{"protocol": ..., "request": {"task": "self_test", "what": ...}}`.
+#[derive(Deserialize)]
+struct Envelope {
+    request: Request,
+}
+
 #[derive(Deserialize)]
 #[serde(tag = "task")]
 enum Request {
@@ -43,7 +48,8 @@ pub enum SelfTest {
 impl SelfTest {
     /// `None` when the request is for the core.
     pub fn from_request(request: &str) -> Option<Self> {
-        let Request::SelfTest(test) = serde_json::from_str(request).ok()?;
+        let envelope: Envelope = serde_json::from_str(request).ok()?;
+        let Request::SelfTest(test) = envelope.request;
         Some(test)
     }
 

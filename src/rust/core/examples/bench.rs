@@ -10,6 +10,7 @@ use cpu_time::ThreadTime;
 use nlmers_core::data::{Frame, Layout};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::{map, Function, Isa};
+use nlmers_core::model::compile;
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{Derivatives, Given, Joint, Known, Problem, Scratch, Stored, Values};
@@ -67,9 +68,11 @@ fn median(runs: usize, mut work: impl FnMut()) -> f64 {
 }
 
 fn whole_fit(request: &str, columns: &str, unit: f64) -> Result<(), Failure> {
-    let request = Request::parse(&std::fs::read_to_string(request)?)?;
+    let Request::Fit(request) = Request::parse(&std::fs::read_to_string(request)?)? else {
+        return Err("no request of a fit".into());
+    };
     let frame = request.frame(read_columns(columns)?)?;
-    let problem = Joint::new(&request.compiled()?, &frame, &request.given()?)?;
+    let problem = Joint::new(&request.compiled()?, &frame, &request.given())?;
     let defaults = SaemOptions::default();
     let cases = [
         (
@@ -178,7 +181,7 @@ fn read_columns(path: &str) -> Result<Columns, Failure> {
 }
 
 /// Two exponentials, one logarithm, one division at every observation: oral absorption with combined error.
-const MODEL: &str = r#"{"task": "describe", "model": {
+const MODEL: &str = r#"{"protocol": 1, "request": {"task": "describe", "model": {
   "parameters": [
     {"name": "mu", "type": "real", "value": [0.5, 3.4, 1.0], "vector": true},
     {"name": "omega", "type": "real", "scale": "log", "value": [0.4, 0.1, 0.1], "vector": true},
@@ -200,7 +203,7 @@ const MODEL: &str = r#"{"task": "describe", "model": {
        {"call": "exp", "args": [{"call": "*", "args": [{"call": "-", "args": [{"sym": "k"}]}, {"sym": "t"}]}]},
        {"call": "exp", "args": [{"call": "*", "args": [{"call": "-", "args": [{"sym": "ka"}]}, {"sym": "t"}]}]}]}]}},
     {"kind": "outcome", "column": "y", "text": "y", "dist": {"call": "normal", "args": [{"sym": "f"},
-     {"call": "add_prop", "args": [{"sym": "a"}, {"sym": "b"}]}]}}]}}"#;
+     {"call": "add_prop", "args": [{"sym": "a"}, {"sym": "b"}]}]}}]}}}"#;
 
 /// The model with some subjects and observations of each.
 fn oral(subjects: usize, rows: usize) -> Result<Joint, Failure> {
@@ -221,7 +224,10 @@ fn oral(subjects: usize, rows: usize) -> Result<Joint, Failure> {
         time: Some("t".into()),
         ..Frame::default()
     };
-    let model = Request::parse(MODEL)?.compiled()?;
+    let Request::Describe(task) = Request::parse(MODEL)? else {
+        return Err("no request for a description".into());
+    };
+    let model = compile(&task.model)?;
     Ok(Joint::new(&model, &frame, &Given::default())?)
 }
 

@@ -101,6 +101,7 @@ fn system(graph: Graph, names: &[&str], n_inputs: usize) -> System {
         varied: false,
         n_inputs,
         flow: vec![None; names.len()],
+        matrix: None,
         signals: Vec::new(),
         control: Control::default(),
     }

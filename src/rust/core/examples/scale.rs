@@ -12,7 +12,7 @@ use cpu_time::ProcessTime;
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Given, Joint};
 use nlmers_core::reply::Value;
-use nlmers_core::request::{run, Columns, Request};
+use nlmers_core::request::{run, Columns, Request, PROTOCOL};
 use nlmers_core::saem::{fit, SaemOptions};
 use serde_json::{json, Value as Json};
 
@@ -120,20 +120,25 @@ struct Case {
 impl Case {
     fn new(subjects: usize, error: &str, plan: (usize, usize)) -> Result<Self, Failure> {
         let columns = simulate(subjects, error);
-        let method = json!({
-            "exploration": plan.0, "smoothing": plan.1, "n_chains": 1, "auto_small_n_chains": false
+        let options = json!({
+            "schedule": {"exploration": plan.0, "smoothing": plan.1},
+            "chains": {"n_chains": 1, "auto_small_n_chains": false}
         });
+        let mut method = options.clone();
+        method["name"] = "saem".into();
         let labels: Vec<String> = (1..=subjects).map(|i| i.to_string()).collect();
-        let request = json!({
+        let request = json!({"protocol": PROTOCOL, "request": {
             "task": "fit", "model": model(error), "method": method, "seed": 1,
             "data": {"group": "id", "labels": labels, "time": "t", "n_rows": subjects * TIMES.len()}
-        })
+        }})
         .to_string();
-        let parsed = Request::parse(&request)?;
+        let Request::Fit(parsed) = Request::parse(&request)? else {
+            return Err("no request of a fit".into());
+        };
         let frame = parsed.frame(columns.clone())?;
         Ok(Self {
             joint: Joint::new(&parsed.compiled()?, &frame, &Given::default())?,
-            options: serde_json::from_value(method)?,
+            options: serde_json::from_value(options)?,
             request,
             columns,
         })

@@ -3,7 +3,7 @@
 //! Every level is climbed from the mean of its effects. Where that ends at a slope above the tolerance, or below what
 //! the conditional mean reaches, other starts are tried: `multistart`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::classes::ends_in_classes;
 use super::climb::{Climber, Starts};
@@ -14,7 +14,7 @@ use crate::parallel::Workers;
 use crate::problem::{Joint, Means, Points, Prior};
 
 /// How a mode is searched from one start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EbeOptimizer {
     /// Damped Gauss-Newton, then Newton, all levels in lanes.
@@ -24,7 +24,7 @@ pub enum EbeOptimizer {
     NelderMead,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampling {
     /// Latin hypercube.
@@ -33,8 +33,8 @@ pub enum Sampling {
     Random,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct EbeOptions {
     pub ebe_optimizer: EbeOptimizer,
     pub ebe_maxiters: usize,

@@ -24,6 +24,7 @@ pub mod marginal;
 mod mixture;
 pub mod modes;
 pub mod multistart;
+pub mod options;
 pub mod pareto;
 pub mod points;
 pub mod posterior;

@@ -1,10 +1,10 @@
 //! Options of the optimizers of the M-step.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How the parameters without a closed form move.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum OptimizerOptions {
     /// One step of stochastic approximation on score and information; nothing is maximized.
     #[default]
@@ -30,7 +30,7 @@ pub enum OptimizerOptions {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Derivative {
     /// Exact, by the reverse pass.

@@ -80,7 +80,10 @@ pub fn arrive(
         joint,
         workers,
         seed,
-        draws: options.draws.unwrap_or_else(|| usual_draws(joint)),
+        draws: options
+            .inference
+            .draws
+            .unwrap_or_else(|| usual_draws(joint)),
         unsettled: UNSETTLED * (joint.n_batches as f64 / MANY).sqrt().max(1.0),
         climbing: options.polish_draws,
         rounds: if options.goes_on(joint) {

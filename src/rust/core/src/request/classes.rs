@@ -8,7 +8,6 @@
 use super::arrive::SMALLEST_SPREAD;
 use super::direct;
 use super::method::Method;
-use super::Request;
 use crate::error::Result;
 use crate::inference::classes::log_lik_by_modes;
 use crate::inference::importance::{Sampling, REPLICATES};
@@ -42,40 +41,33 @@ struct Led {
 }
 
 struct Trial<'a> {
-    request: &'a Request,
     method: &'a Method,
     course: &'a Course,
     monitor: &'a dyn Monitor,
-    workers: Workers,
+    workers: &'a Workers,
     seed: u64,
 }
 
 /// A better start than that of the problem; `None` where there are no classes, or none is found.
-///
-/// # Errors
-/// What the request says of threads.
 pub fn better_start(
-    request: &Request,
     problem: &Joint,
     (method, course): (&Method, &Course),
+    (seed, workers): (u64, &Workers),
     monitor: &dyn Monitor,
-) -> Result<Option<Vec<f64>>> {
+) -> Option<Vec<f64>> {
     if problem.n_classes() == 0 {
-        return Ok(None);
+        return None;
     }
     let trial = Trial {
-        request,
         method,
         course,
         monitor,
-        workers: request.workers()?,
-        seed: request.seed.unwrap_or(1.0) as u64,
+        workers,
+        seed,
     };
     let mut joint = problem.clone();
     joint.floor_spreads(SMALLEST_SPREAD);
-    let Some(first) = trial.lead(&joint, None) else {
-        return Ok(None);
-    };
+    let first = trial.lead(&joint, None)?;
     let mut start = first.theta.clone();
     for k in joint
         .main()
@@ -97,7 +89,7 @@ pub fn better_start(
             _ => best,
         };
     }
-    Ok(best.map(|best| best.theta))
+    best.map(|best| best.theta)
 }
 
 impl Trial<'_> {
@@ -117,7 +109,7 @@ impl Trial<'_> {
             maxiters: FEW,
             ..VemOptions::default()
         };
-        let way = (self.seed, &self.workers);
+        let way = (self.seed, self.workers);
         let (theta, q, _) = vem::bring(joint, &options, way, self.monitor)?;
         let n = joint.main().n_subjects();
         let mut directions = vec![vec![0.0; n]; joint.main().n_phi()];
@@ -127,7 +119,7 @@ impl Trial<'_> {
             }
         }
         Ok(Led {
-            value: log_lik_by_modes(mixture, &theta, &self.workers)?,
+            value: log_lik_by_modes(mixture, &theta, self.workers)?,
             directions,
             theta,
         })
@@ -136,14 +128,13 @@ impl Trial<'_> {
     /// Without effects the scores of the subjects tell them apart.
     fn directly(&self, joint: &Joint, mixture: &Joint) -> Result<Led> {
         let Self {
-            request,
             method,
             course,
             monitor,
             workers,
-            ..
-        } = self;
-        let found = direct::fit(request, joint, method, course, *monitor)?;
+            seed,
+        } = *self;
+        let found = direct::fit(joint, (method, course), (seed, workers), monitor)?;
         let theta = found.fit.theta;
         let nothing = Gaussian {
             mean: Vec::new(),
@@ -154,7 +145,7 @@ impl Trial<'_> {
             joint,
             theta: &theta,
             workers,
-            seed: self.seed,
+            seed,
             draws: REPLICATES,
         };
         let told = scores(&sampling, &vec![nothing; joint.n_batches])?;

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
-use super::decode::label;
-use super::{Columns, Request};
+use super::fit::Task;
+use super::grouping::label;
+use super::method::Method;
+use super::Columns;
 use crate::error::{Error, ErrorClass, Result};
+use crate::inference::ebe::EbeOptions;
+use crate::inference::options::LogLik;
 use crate::problem::phi_of;
 use crate::problem::{Given, Joint, Points, Problem};
 use crate::saem::{Checkpoint, Checksum, Course, Identity, Saved};
 
-/// Options by which a fit is reported, not found.
-const REPORT: [&str; 3] = ["log_lik", "nodes", "store_eb_modes"];
-
-impl Request {
+impl Task {
     /// The course of a fit, without first effects; the starting values of the run it continues are put into `given`.
     ///
     /// # Errors
@@ -24,7 +25,7 @@ impl Request {
             Some(resume) => Some(Saved::read(&resume.path, &resume.name)?),
         };
         if let Some(saved) = &resume {
-            saved.check(&identity, self.seed.map(|seed| seed as u64))?;
+            saved.check(&identity, self.seed)?;
             identity = saved.header.identity.clone();
             given.start = identity.start.clone();
         }
@@ -50,10 +51,14 @@ impl Request {
                 data.add(&value.to_bits().to_le_bytes());
             }
         }
-        let mut method = self.method.clone().unwrap_or_default();
-        if let Some(options) = method.as_object_mut() {
-            options.retain(|name, _| !REPORT.contains(&name.as_str()) && !name.starts_with("ebe_"));
-        }
+        // Options by which a fit is reported, not found.
+        let mut method = self.method.clone();
+        let (ebe, inference) = match &mut method {
+            Method::Saem(options) => (&mut options.ebe, &mut options.inference),
+            Method::Vem(options) => (&mut options.ebe, &mut options.inference),
+        };
+        *ebe = EbeOptions::default();
+        (inference.log_lik, inference.nodes) = (LogLik::default(), None);
         Identity {
             model: checksum(&self.model),
             data: data.value(),

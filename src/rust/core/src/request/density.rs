@@ -2,18 +2,38 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use super::grouping::Grouping;
 use super::predict::{columns_matrix, outcome_names, points, rows_of};
-use super::{list, matrix, Columns, Request};
+use super::values::{Effects, Values as At};
+use super::{list, matrix, Columns};
 use crate::error::Result;
 use crate::ir::column::Column;
+use crate::language::specification::Specification;
 use crate::problem::{Evaluator, Joint, Points, Scratch, Values};
 use crate::reply::Value;
 
+/// Data, and where the densities are taken.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    #[serde(skip_serializing)]
+    pub model: Specification,
+    pub data: Grouping,
+    #[serde(default)]
+    pub at: At,
+    /// Absent: typical effects.
+    #[serde(default)]
+    pub random: Option<Effects>,
+}
+
 /// Log densities of every outcome at every row and of the effects of every level (on the natural scale), at the
 /// parameters and effects of the request, and the gradient of their sum in the effects.
-pub fn log_density(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.evaluated(columns)?;
-    let points = points(request, &joint, &theta)?;
+pub fn log_density(task: &Task, columns: Columns) -> Result<Value> {
+    let frame = task.data.frame(&task.model, columns)?;
+    let (joint, theta) = (task.at).problem(&task.model, &frame, Vec::new(), Joint::at_values)?;
+    let points = points(task.random.as_ref(), &joint, &theta)?;
     let outcomes = outcome_terms(&joint, &theta, &points);
     let mut total: f64 = outcomes.iter().flatten().filter(|x| !x.is_nan()).sum();
     let (mut effects, mut gradients) = (Vec::new(), Vec::new());

@@ -1,14 +1,25 @@
 //! Describe a compiled model before it meets data.
 
-use super::{list, parameters, Request};
+use serde::{Deserialize, Serialize};
+
+use super::{list, parameters};
 use crate::error::Result;
-use crate::model::{Model, Source};
+use crate::language::specification::Specification;
+use crate::model::{compile, Model, Source};
 use crate::problem::{Given, Joint, Theta};
 use crate::reply::Value;
 
-pub fn describe(request: &Request) -> Result<Value> {
-    let model = request.compiled()?;
-    let theta = Theta::new(&model, &request.given()?)?;
+/// A model by itself.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    #[serde(skip_serializing)]
+    pub model: Specification,
+}
+
+pub fn describe(task: &Task) -> Result<Value> {
+    let model = compile(&task.model)?;
+    let theta = Theta::new(&model, &Given::default())?;
     let preview = Joint::preview(&model, &Given::default())?;
     let column = |i: u32| model.columns[i as usize].name.clone();
     let outcomes = model.outcomes.iter().map(|o| column(o.column)).collect();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::course::refuse_course;
 use super::method::Method;
-use super::Request;
+use super::uncertainty::of_arrival;
 use crate::error::{Error, ErrorClass, Result};
 use crate::fitted::{Fit, Trace};
 use crate::inference::importance::{Importance, Sampling, REPLICATES};
@@ -16,7 +16,6 @@ use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::saem::options::Hook;
 use crate::saem::Course;
-use crate::vem::options::Errors;
 use crate::vem::penalty;
 
 /// Part of its starting value below which no residual error is taken: data that a model meets exactly know none.
@@ -42,10 +41,9 @@ pub fn is_direct(joint: &Joint) -> bool {
 /// # Errors
 /// A course of iterations that was asked for, a start without a density, too many parameters.
 pub fn fit(
-    request: &Request,
     joint: &Joint,
-    method: &Method,
-    course: &Course,
+    (method, course): (&Method, &Course),
+    (seed, workers): (u64, &Workers),
     monitor: &dyn Monitor,
 ) -> Result<Direct> {
     refuse_course(
@@ -56,7 +54,6 @@ pub fn fit(
         refuse_hooks(&options.mstep.hooks)?;
     }
     let started = Instant::now();
-    let workers = request.workers()?;
     let free = free(joint);
     let penalty = match method {
         Method::Saem(_) => vec![0.0; free.len()],
@@ -64,8 +61,8 @@ pub fn fit(
     };
     let search = Search {
         joint,
-        workers: &workers,
-        seed: request.seed.unwrap_or(1.0) as u64,
+        workers,
+        seed,
         draws: REPLICATES,
         climbing: 1,
         unsettled: f64::INFINITY,
@@ -92,11 +89,7 @@ pub fn fit(
         !monitor.interrupted()
     })?;
     trace.push(&arrival.theta, 0.0, "newton", arrival.look.log_lik());
-    let covariance = match method.errors() {
-        Errors::Louis => arrival.covariance.clone(),
-        Errors::Sandwich => arrival.sandwich(),
-        Errors::Linear | Errors::None => None,
-    };
+    let covariance = of_arrival(&arrival, method.inference().se);
     Ok(Direct {
         log_lik: arrival.look.information.importance.clone(),
         fit: Fit {

@@ -1,14 +1,14 @@
 //! Say what holds at given values: random effects and likelihood, with nothing fitted.
 
 use super::direct::{self, is_direct};
-use super::importance::sampling;
+use super::fitted::sampling;
 use super::method::Method;
 use super::modes::Asked;
-use super::Request;
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::Levels;
 use crate::inference::importance::Importance;
+use crate::inference::options::Inference;
 use crate::inference::posterior::Batches;
 use crate::inference::proposal::around;
 use crate::parallel::Workers;
@@ -22,18 +22,17 @@ type Moments = Vec<(Vec<f64>, Vec<f64>)>;
 /// # Errors
 /// A population distribution that does not exist, too many effects that hang together.
 pub fn evaluate(
-    request: &Request,
     joint: &Joint,
     method: &Method,
+    (seed, workers): (u64, &Workers),
 ) -> Result<(Fit, Option<Importance>)> {
-    let workers = request.workers()?;
     let theta = joint.theta.start.clone();
     let (conditional, log_lik, exact) = if is_direct(joint) {
         let nothing = vec![(Vec::new(), Vec::new()); joint.parts.len()];
-        let exact = direct::log_lik(joint, &theta, &workers)?;
+        let exact = direct::log_lik(joint, &theta, workers)?;
         (nothing, exact.total(), Some(exact))
     } else {
-        let (moments, log_lik) = conditional(request, joint, method, &workers)?;
+        let (moments, log_lik) = conditional(joint, method, (seed, workers))?;
         (moments, log_lik, None)
     };
     let (cond_mean, cond_sd) = conditional.into_iter().unzip();
@@ -59,16 +58,14 @@ pub fn evaluate(
 
 /// Moments and the log-likelihood, both by importance draws. A batch of which no draw has a density keeps Laplace's approximation.
 fn conditional(
-    request: &Request,
     joint: &Joint,
     method: &Method,
-    workers: &Workers,
+    (seed, workers): (u64, &Workers),
 ) -> Result<(Moments, f64)> {
     let theta = &joint.theta.start;
-    let seed = request.seed.unwrap_or(1.0) as u64;
     let modes = Asked::new(joint, method, seed)?.find(joint, theta, workers)?;
     let laplace = around(joint, theta, &modes.points)?;
-    let sampling = sampling(request, joint, theta, workers);
+    let sampling = sampling(joint, theta, (seed, workers), &Inference::default());
     let mut moments = Levels::of(&laplace);
     let found = sampling.visit(&sampling.moved(&laplace)?, |cloud, drawn| {
         let own = cloud.moments(drawn.draws, drawn.weights);

@@ -1,32 +1,139 @@
 //! Fit a model by an estimator and report everything a front end shows of it.
 
+use std::path::PathBuf;
 use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::arrive::{arrive, keep_errors, SMALLEST_SPREAD};
 use super::classes;
 use super::course::refuse_course;
 use super::direct;
 use super::evaluate::evaluate;
+use super::grouping::Grouping;
 use super::hazard;
 use super::history::{acceptance, refusals, trace};
-use super::likelihood::{by_class, exact, exact_classes};
+use super::likelihood::{by_class, by_draws, exact, exact_classes};
 use super::method::Method;
 use super::report::{conditional_effects, Report};
+use super::uncertainty::of_arrival;
+use super::values::{given, Fixed, HeldLevels, Named};
 use super::variational::{AroundModes, Variational, Wanted};
-use super::{count, list, parameters, Columns, Request};
+use super::{count, list, one, parameters, Columns};
+use crate::data::Frame;
 use crate::error::Result;
 use crate::fitted::Fit;
 use crate::inference::importance::Importance;
+use crate::inference::options::LogLik;
 use crate::inference::precision;
 use crate::inference::scale::matched_start;
 use crate::inference::start::check_start;
-use crate::model::Model;
+use crate::language::specification::Specification;
+use crate::model::{compile, Model};
 use crate::monitor::Monitor;
+use crate::parallel::Workers;
 use crate::problem::{Given, Joint};
 use crate::reply::Value;
 use crate::saem::{self, Course, SaemOptions, Saved};
 use crate::vem;
-use crate::vem::options::{Errors, VemOptions};
+use crate::vem::VemOptions;
+
+/// Model, data, where to start, and how to go on.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    #[serde(skip_serializing)]
+    pub model: Specification,
+    pub data: Grouping,
+    #[serde(default)]
+    pub start: Named,
+    #[serde(default)]
+    pub fix: Fixed,
+    #[serde(default)]
+    pub levels: HeldLevels,
+    #[serde(default)]
+    pub method: Method,
+    /// Absent: that of the run which goes on.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    #[serde(default = "one")]
+    pub threads: usize,
+    /// Effects at which the chains start.
+    #[serde(default)]
+    pub first: Vec<FirstEffect>,
+    /// The run that the fit continues.
+    #[serde(default)]
+    pub resume: Option<Resume>,
+    /// Where the fit leaves its state.
+    #[serde(default)]
+    pub checkpoint: Option<Kept>,
+    /// Whether the values given are taken for the estimates.
+    #[serde(default)]
+    pub evaluate: bool,
+}
+
+/// Values of a random effect by level.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirstEffect {
+    pub effect: String,
+    pub labels: Vec<Json>,
+    pub values: Vec<Option<f64>>,
+}
+
+/// A state in a file, and what a message calls it.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resume {
+    pub path: PathBuf,
+    pub name: String,
+}
+
+/// A file for the state, written every so many iterations.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    pub path: PathBuf,
+    pub every: usize,
+}
+
+/// A model and data that might be fitted.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    #[serde(skip_serializing)]
+    pub model: Specification,
+    pub data: Grouping,
+}
+
+impl Task {
+    /// Starting values and fixed values.
+    pub fn given(&self) -> Given {
+        given(&self.start, &self.fix, &self.levels)
+    }
+
+    /// # Errors
+    /// As for [`Grouping::frame`].
+    pub fn frame(&self, columns: Columns) -> Result<Frame> {
+        self.data.frame(&self.model, columns)
+    }
+
+    /// # Errors
+    /// Everything wrong with the model itself.
+    pub fn compiled(&self) -> Result<Model> {
+        compile(&self.model)
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// Whether the user has said how precisely equations are solved.
+    fn gives_tolerances(&self) -> bool {
+        self.model.ode.rtol.is_some() || self.model.ode.atol.is_some()
+    }
+}
 
 /// What an estimator found, and what the front end hears of it beside the estimates.
 struct Found {
@@ -53,57 +160,58 @@ impl Found {
     }
 }
 
-pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
+pub fn fit(task: &Task, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
     let started = Instant::now();
-    let model = request.compiled()?;
-    let method = request.estimator()?;
-    let mut given = request.given()?;
+    let model = task.compiled()?;
+    let method = &task.method;
+    let workers = Workers::new(task.threads)?;
+    let mut given = task.given();
     given.apart = method.collapsed();
-    let mut course = request.course(&columns, &mut given)?;
-    let frame = request.frame(columns)?;
-    let make = |model: &Model| match request.evaluate {
+    let mut course = task.course(&columns, &mut given)?;
+    let frame = task.frame(columns)?;
+    let make = |model: &Model| match task.evaluate {
         true => Joint::at_values(model, &frame, &given),
         false => Joint::new(model, &frame, &given),
     };
-    let (mut problem, panels) = hazard::at_start(request, make(&model)?, &make)?;
-    if !request.gives_tolerances() {
+    let (mut problem, panels) = hazard::at_start(&task.model, make(&model)?, &make)?;
+    if !task.gives_tolerances() {
         problem = precision::at_start(problem)?;
     }
-    course.first = request.first_effects(&problem);
+    course.first = task.first_effects(&problem);
     let (lower, upper) = method.bounds();
     problem.narrow(lower, upper)?;
     method.ebe().check(&problem)?;
     let built = started.elapsed().as_secs_f64();
     let asked = problem.theta.start.clone();
     check_start(&problem)?;
-    if !request.evaluate {
+    if !task.evaluate {
         let matched = matched_start(&problem);
         problem.start_from(&matched);
-        let begun = (&method, &course);
-        if let Some(spread) = classes::better_start(request, &problem, begun, monitor)? {
+        let way = (task.seed(), &workers);
+        if let Some(spread) = classes::better_start(&problem, (method, &course), way, monitor) {
             problem.start_from(&spread);
         }
     }
-    let mut found = match &method {
-        _ if request.evaluate => evaluated(request, &problem, &method)?,
+    let way = (task.seed(), &workers);
+    let mut found = match method {
+        _ if task.evaluate => evaluated(&problem, method, way)?,
         _ if direct::is_direct(&problem) => {
             problem.floor_spreads(direct::SMALLEST_SPREAD);
-            directly(request, &problem, &method, &course, monitor)?
+            directly(&problem, (method, &course), way, monitor)?
         }
-        Method::Saem(options) => by_saem(request, &mut problem, options, &course, monitor)?,
+        Method::Saem(options) => by_saem(task, &mut problem, options, &course, monitor)?,
         Method::Vem(options) => {
             problem.floor_spreads(SMALLEST_SPREAD);
-            by_vem(request, &problem, options, &course, monitor)?
+            by_vem(task, &problem, options, &course, monitor)?
         }
     };
     problem.start_from(&asked);
     let started = Instant::now();
-    let workers = request.workers()?;
     if let Some(variational) = &mut found.variational {
         variational.infer(&problem, &mut found.fit, found.seed, &workers);
     }
     let state = found.fit.state.take();
-    let mut entries = report(&problem, &given, &method, &found, workers);
+    let mut entries = report(&problem, &given, method, &found, workers);
     let seconds = [built, found.fit.seconds, started.elapsed().as_secs_f64()];
     let names = ["build", method.name(), "inference"];
     let names = Value::Texts(names.map(String::from).to_vec());
@@ -122,7 +230,7 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
     ]);
     let points = problem.points(found.fit.cond_mean.clone());
     let at = (found.fit.theta.as_slice(), &points);
-    let accuracy = hazard::accuracy(request, &problem, panels, at, &make)?;
+    let accuracy = hazard::accuracy(&task.model, &problem, panels, at, &make)?;
     entries.extend(accuracy.map(|found| ("hazard", found)));
     let change = precision::change(&problem, &found.fit.theta, &points)?;
     entries.extend(equations(&problem, change).map(|found| ("equations", found)));
@@ -134,28 +242,30 @@ pub fn fit(request: &Request, columns: Columns, monitor: &dyn Monitor) -> Result
 ///
 /// # Errors
 /// Everything wrong with model, data or starting values.
-pub fn check(request: &Request, columns: Columns) -> Result<Value> {
-    let frame = request.frame(columns)?;
-    let problem = Joint::new(&request.compiled()?, &frame, &request.given()?)?;
+pub fn check(task: &Check, columns: Columns) -> Result<Value> {
+    let frame = task.data.frame(&task.model, columns)?;
+    let problem = Joint::new(&compile(&task.model)?, &frame, &Given::default())?;
     check_start(&problem)?;
     Ok(Value::Null)
 }
 
 fn by_saem(
-    request: &Request,
+    task: &Task,
     problem: &mut Joint,
     options: &SaemOptions,
     course: &Course,
     monitor: &dyn Monitor,
 ) -> Result<Found> {
     let ineligible = saem::choose_routes(problem, options);
-    let seed = (course.resume.as_ref()).map_or(request.seed.unwrap_or(1.0) as u64, Saved::seed);
-    let threads = request.threads.unwrap_or(1);
-    let mut fit = saem::fit_on(problem, options, seed, threads, monitor, course)?;
+    let seed = (course.resume.as_ref()).map_or(task.seed(), Saved::seed);
+    let mut fit = saem::fit_on(problem, options, seed, task.threads, monitor, course)?;
     let started = Instant::now();
-    let workers = request.workers()?;
+    let workers = Workers::new(task.threads)?;
     keep_errors(problem, options);
     let arrival = arrive(problem, &mut fit, options, (seed, &workers), monitor);
+    if let Some(arrival) = &arrival {
+        fit.covariance = of_arrival(arrival, options.inference.se);
+    }
     fit.seconds += started.elapsed().as_secs_f64();
     Ok(Found {
         ineligible,
@@ -165,17 +275,16 @@ fn by_saem(
 }
 
 fn by_vem(
-    request: &Request,
+    task: &Task,
     problem: &Joint,
     options: &VemOptions,
     course: &Course,
     monitor: &dyn Monitor,
 ) -> Result<Found> {
     refuse_course(course, "A fit by vem() keeps no checkpoints.")?;
-    let seed = request.seed.unwrap_or(1.0) as u64;
-    let threads = request.threads.unwrap_or(1);
+    let seed = task.seed();
     let first = course.first.as_ref();
-    let found = vem::fit(problem, options, (seed, threads), first, monitor)?;
+    let found = vem::fit(problem, options, (seed, task.threads), first, monitor)?;
     let (fit, variational) = Variational::new(found, options);
     Ok(Found {
         variational: Some(variational),
@@ -184,26 +293,25 @@ fn by_vem(
 }
 
 fn directly(
-    request: &Request,
     problem: &Joint,
-    method: &Method,
-    course: &Course,
+    begun: (&Method, &Course),
+    way: (u64, &Workers),
     monitor: &dyn Monitor,
 ) -> Result<Found> {
-    let found = direct::fit(request, problem, method, course, monitor)?;
+    let found = direct::fit(problem, begun, way, monitor)?;
     Ok(Found {
         exact: Some(found.log_lik),
-        ..Found::new(found.fit, request.seed.unwrap_or(1.0) as u64)
+        ..Found::new(found.fit, way.0)
     })
 }
 
-fn evaluated(request: &Request, problem: &Joint, method: &Method) -> Result<Found> {
+fn evaluated(problem: &Joint, method: &Method, way: (u64, &Workers)) -> Result<Found> {
     let started = Instant::now();
-    let (mut fit, exact) = evaluate(request, problem, method)?;
+    let (mut fit, exact) = evaluate(problem, method, way)?;
     fit.seconds = started.elapsed().as_secs_f64();
     Ok(Found {
         exact,
-        ..Found::new(fit, request.seed.unwrap_or(1.0) as u64)
+        ..Found::new(fit, way.0)
     })
 }
 
@@ -213,9 +321,9 @@ fn report(
     given: &Given,
     method: &Method,
     found: &Found,
-    workers: crate::parallel::Workers,
+    workers: Workers,
 ) -> Vec<(&'static str, Value)> {
-    let fit = &found.fit;
+    let (fit, asked) = (&found.fit, method.inference());
     let finite = fit.theta.iter().all(|x| x.is_finite());
     let theta = if finite {
         &fit.theta
@@ -229,11 +337,7 @@ fn report(
         theta,
         given,
         means: problem.parts.iter().map(of).collect(),
-        errors: match method.errors() {
-            Errors::Louis | Errors::None => "louis",
-            Errors::Linear => "linear",
-            Errors::Sandwich => "sandwich",
-        },
+        errors: method.inference().se.words(),
         warnings: fit.warnings.clone(),
         unlikely: false,
         workers,
@@ -245,14 +349,18 @@ fn report(
     }
     report.warn_of_idle();
     let wanted = match &found.exact {
-        Some(_) => Wanted::without_effects(method),
-        None => Wanted::of(method),
+        Some(_) => Wanted::without_effects(asked),
+        None => Wanted::of(asked),
     };
     let modes = report.modes(method, found.seed, wanted.modes());
     let mut log_lik = match wanted.log_lik {
         AroundModes::Nodes(nodes) => report.log_lik(nodes, modes.as_ref(), found.seed),
         AroundModes::Linear => report.linear_log_lik(modes.as_ref()),
-        AroundModes::Nothing => found.exact.as_ref().map_or(Value::Null, exact),
+        AroundModes::Nothing => match (&found.exact, &found.judged) {
+            (Some(found), _) => exact(found),
+            (None, Some(found)) if asked.log_lik == LogLik::Importance => by_draws(found),
+            _ => Value::Null,
+        },
     };
     // Where the likelihood was not integrated class by class, the classes are.
     let integrated = matches!(wanted.log_lik, AroundModes::Nodes(_));

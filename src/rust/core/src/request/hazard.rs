@@ -1,9 +1,10 @@
 //! Ask whether hazards without a closed form are integrated precisely enough: what a rule of twice the panels changes.
 
-use super::{count, list, Request};
+use super::{count, list};
 use crate::error::Result;
 use crate::inference::precision;
-use crate::model::Model;
+use crate::language::specification::Specification;
+use crate::model::{compile, Model};
 use crate::problem::{Joint, Points};
 use crate::reply::Value;
 
@@ -14,21 +15,29 @@ const MOST: usize = 16;
 #[derive(Debug, Clone, Copy)]
 pub struct Panels(usize);
 
+/// The model with intervals divided so finely.
+fn divided(specification: &Specification, panels: usize) -> Result<Model> {
+    compile(&Specification {
+        hazard_panels: panels,
+        ..specification.clone()
+    })
+}
+
 /// The problem with a rule that suffices at its starting values; `None`: there is no hazard that needs one.
 ///
 /// # Errors
 /// Those of the problem.
 pub fn at_start(
-    request: &Request,
+    specification: &Specification,
     mut problem: Joint,
     make: &dyn Fn(&Model) -> Result<Joint>,
 ) -> Result<(Joint, Option<Panels>)> {
     if !problem.model().ruled {
         return Ok((problem, None));
     }
-    let mut panels = request.panels();
+    let mut panels = specification.hazard_panels.max(1);
     while panels < MOST {
-        let finer = make(&request.divided(2 * panels)?)?;
+        let finer = make(&divided(specification, 2 * panels)?)?;
         if !precision::differ_at_start(&problem, &finer)? {
             break;
         }
@@ -42,7 +51,7 @@ pub fn at_start(
 /// # Errors
 /// Those of the problem.
 pub fn accuracy(
-    request: &Request,
+    specification: &Specification,
     problem: &Joint,
     panels: Option<Panels>,
     (theta, points): (&[f64], &Points),
@@ -51,7 +60,7 @@ pub fn accuracy(
     let Some(Panels(panels)) = panels else {
         return Ok(None);
     };
-    let finer = make(&request.divided(2 * panels)?)?;
+    let finer = make(&divided(specification, 2 * panels)?)?;
     let change = precision::between(problem, &finer, theta, points)?.unwrap_or(0.0);
     let wanted = precision::matters(change).then_some((2 * panels) as f64);
     let wanted = wanted.filter(|panels| *panels <= MOST as f64);

@@ -1,57 +1,35 @@
 //! Sample the random effects of every batch by importance: what likelihood and standard errors are made of.
 
-use super::direct::is_direct;
-use super::{count, list, modes, Columns, Request};
+use serde::{Deserialize, Serialize};
+
+use super::fitted::Fitted;
+use super::{count, list, Columns};
 use crate::error::Result;
-use crate::inference::importance::{Importance, Sampling, REPLICATES};
+use crate::inference::importance::{Importance, Sampling};
+use crate::inference::options::Inference;
 use crate::inference::posterior::Posterior;
 use crate::inference::proposal::around;
-use crate::parallel::Workers;
-use crate::problem::{Joint, Points};
+use crate::problem::Points;
 use crate::reply::Value;
 
-/// Draws of each batch where a request does not say.
-const DRAWS: usize = 1_000;
+/// Draws at the estimates of a fit.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    pub fit: Fitted,
+    #[serde(default)]
+    pub inference: Inference,
+}
 
 /// The weights of every batch in numbers.
 ///
 /// # Errors
 /// Everything wrong with model, data or options.
-pub fn importance(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.evaluated(columns)?;
-    let workers = request.workers()?;
-    let modes = modes::points(request, &joint, &theta, &workers)?;
-    let sampling = sampling(request, &joint, &theta, &workers);
+pub fn importance(task: &Task, columns: Columns) -> Result<Value> {
+    let ready = task.fit.ready(columns)?;
+    let modes = task.fit.modes(&ready)?;
+    let sampling = ready.sampling(&task.inference);
     Ok(weights(&sampling.run(&proposal(&sampling, &modes)?)?))
-}
-
-impl Request {
-    /// Importance draws of each batch.
-    pub fn draws(&self) -> usize {
-        self.draws.unwrap_or(DRAWS)
-    }
-}
-
-/// As the request says.
-pub fn sampling<'a>(
-    request: &Request,
-    joint: &'a Joint,
-    theta: &'a [f64],
-    workers: &'a Workers,
-) -> Sampling<'a> {
-    Sampling {
-        trusts: false,
-        joint,
-        theta,
-        workers,
-        seed: request.seed.unwrap_or(1.0) as u64,
-        // Without effects one draw is as good as many.
-        draws: if is_direct(joint) {
-            REPLICATES
-        } else {
-            request.draws()
-        },
-    }
 }
 
 /// Around conditional modes, moved to the conditional means and covariances.

@@ -1,15 +1,18 @@
 //! Report the log-likelihood, with the random effects integrated out in the way that is asked for.
 
-use super::decode::Likelihood;
+use serde::{Deserialize, Serialize};
+
 use super::direct::{self, is_direct};
-use super::importance::{proposal, sampling};
-use super::{count, list, matrix, modes, Columns, Request};
+use super::fitted::{Fitted, Ready};
+use super::importance::proposal;
+use super::{count, list, matrix, Columns};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::classes::shares;
 use crate::inference::importance::Importance;
 use crate::inference::joint::laplace;
 use crate::inference::linear::Linearized;
 use crate::inference::marginal::{self, Marginal, Wanted};
+use crate::inference::options::{Inference, LogLik};
 use crate::inference::quadrature::quadrature_by;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Points};
@@ -18,46 +21,56 @@ use crate::reply::Value;
 /// What is there for outcomes that are not normal.
 const INSTEAD: &str = "Ask for the log-likelihood by \"importance\" or \"quadrature\".";
 
+/// How the likelihood at the estimates of a fit is computed.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    pub fit: Fitted,
+    #[serde(default)]
+    pub inference: Inference,
+}
+
+/// The classes of the subjects at the estimates of a fit.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Classes {
+    pub fit: Fitted,
+}
+
 /// # Errors
 /// Everything wrong with model, data or options.
-pub fn log_likelihood(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.evaluated(columns)?;
-    let workers = request.workers()?;
-    if is_direct(&joint) {
-        return Ok(exact(&direct::log_lik(&joint, &theta, &workers)?));
+pub fn log_likelihood(task: &Task, columns: Columns) -> Result<Value> {
+    let ready = task.fit.ready(columns)?;
+    if is_direct(&ready.joint) {
+        let found = direct::log_lik(&ready.joint, &ready.theta, &ready.workers)?;
+        return Ok(exact(&found));
     }
-    let modes = modes::points(request, &joint, &theta, &workers)?;
-    let wanted = wanted(request, (&joint, &theta), &modes, &workers);
-    match request.likelihood {
-        Likelihood::Quadrature => {
-            let found = integrated(&wanted, request.nodes)?;
-            Ok(by_nodes("quadrature", &found))
-        }
-        Likelihood::Laplace => {
-            let found = integrated(&wanted, Some(1))?;
-            Ok(by_nodes("laplace", &found))
-        }
-        Likelihood::Importance => {
-            let sampling = sampling(request, &joint, &theta, &workers);
+    let modes = task.fit.modes(&ready)?;
+    let by_rule = |method, nodes| {
+        Ok(by_nodes(
+            method,
+            &integrated(&wanted(&ready, &modes), nodes)?,
+        ))
+    };
+    match task.inference.log_lik {
+        LogLik::Quadrature => by_rule("quadrature", task.inference.nodes),
+        LogLik::Laplace => by_rule("laplace", Some(1)),
+        LogLik::Importance => {
+            let sampling = ready.sampling(&task.inference);
             Ok(by_draws(&sampling.run(&proposal(&sampling, &modes)?)?))
         }
-        Likelihood::Linear => linearized(&joint, &theta, &modes),
+        LogLik::Linear => linearized(&ready.joint, &ready.theta, &modes),
+        LogLik::None => Ok(Value::Null),
     }
 }
 
-/// As the request says.
-fn wanted<'w>(
-    request: &Request,
-    (joint, theta): (&'w Joint, &'w [f64]),
-    modes: &'w Points,
-    workers: &'w Workers,
-) -> Wanted<'w> {
+fn wanted<'w>(ready: &'w Ready, modes: &'w Points) -> Wanted<'w> {
     Wanted {
-        joint,
-        theta,
+        joint: &ready.joint,
+        theta: &ready.theta,
         modes,
-        workers,
-        seed: request.seed.unwrap_or(1.0) as u64,
+        workers: &ready.workers,
+        seed: ready.seed,
         judged: None,
     }
 }
@@ -105,15 +118,13 @@ pub fn by_class(shares: &[Vec<f64>]) -> Option<(&'static str, Value)> {
 ///
 /// # Errors
 /// Everything wrong with model, data or options.
-pub fn classes(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.evaluated(columns)?;
-    let workers = request.workers()?;
-    let shares = if is_direct(&joint) {
-        exact_classes(&joint, &theta, &workers)?
+pub fn classes(task: &Classes, columns: Columns) -> Result<Value> {
+    let ready = task.fit.ready(columns)?;
+    let shares = if is_direct(&ready.joint) {
+        exact_classes(&ready.joint, &ready.theta, &ready.workers)?
     } else {
-        let modes = modes::points(request, &joint, &theta, &workers)?;
-        let wanted = wanted(request, (&joint, &theta), &modes, &workers);
-        integrated(&wanted, None)?.classes
+        let modes = task.fit.modes(&ready)?;
+        integrated(&wanted(&ready, &modes), None)?.classes
     };
     Ok(list(by_class(&shares).into_iter().collect()))
 }

@@ -1,16 +1,25 @@
 //! Read which estimator a request asks for, and its options.
 
-use super::Request;
-use crate::error::{Error, ErrorClass, Result};
+use serde::{Deserialize, Serialize};
+
 use crate::inference::ebe::EbeOptions;
+use crate::inference::options::Inference;
 use crate::saem::SaemOptions;
-use crate::vem::options::Errors;
 use crate::vem::VemOptions;
 
 /// An estimator and its options.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
 pub enum Method {
     Saem(Box<SaemOptions>),
     Vem(Box<VemOptions>),
+}
+
+/// Nothing chosen: SAEM, all by default.
+impl Default for Method {
+    fn default() -> Self {
+        Self::Saem(Box::default())
+    }
 }
 
 /// Bounds by parameter, one value a coordinate.
@@ -32,11 +41,11 @@ impl Method {
         }
     }
 
-    /// How the covariance of the estimates is computed.
-    pub fn errors(&self) -> Errors {
+    /// How likelihood and standard errors are computed at the estimates.
+    pub fn inference(&self) -> &Inference {
         match self {
-            Self::Saem(_) => Errors::Louis,
-            Self::Vem(options) => options.se,
+            Self::Saem(options) => &options.inference,
+            Self::Vem(options) => &options.inference,
         }
     }
 
@@ -56,29 +65,5 @@ impl Method {
             Self::Saem(options) => (&options.mstep.lb, &options.mstep.ub),
             Self::Vem(options) => (&options.lb, &options.ub),
         }
-    }
-}
-
-impl Request {
-    /// # Errors
-    /// An option that is not valid.
-    pub fn estimator(&self) -> Result<Method> {
-        // Nothing chosen, no options: SAEM, all by default.
-        let method = self.method.clone().filter(|method| !method.is_null());
-        let method = method.unwrap_or_else(|| serde_json::json!({}));
-        let is_vem = method.get("name").is_some_and(|name| name == "vem");
-        let read = if is_vem {
-            serde_json::from_value(method).map(|options| Method::Vem(Box::new(options)))
-        } else {
-            serde_json::from_value(method).map(|options| Method::Saem(Box::new(options)))
-        };
-        read.map_err(|error| {
-            let name = if is_vem { "vem" } else { "saem" };
-            Error::new(
-                ErrorClass::Option,
-                "method",
-                format!("An option of {name}() is not valid: {error}."),
-            )
-        })
     }
 }

@@ -3,12 +3,13 @@
 mod arrive;
 mod classes;
 mod course;
-mod decode;
 mod density;
 mod describe;
 mod direct;
 mod evaluate;
 mod fit;
+mod fitted;
+mod grouping;
 mod hazard;
 mod history;
 mod importance;
@@ -17,17 +18,20 @@ mod method;
 mod modes;
 mod parameters;
 mod predict;
+mod protocol;
 mod report;
 mod samples;
 mod simulate;
 mod uncertainty;
+mod values;
 mod variational;
 
-use crate::error::{Error, ErrorClass, Result};
+use crate::error::Result;
 use crate::monitor::Monitor;
 use crate::reply::Value;
 
-pub use decode::Request;
+pub use fit::Task as FitTask;
+pub use protocol::{Request, PROTOCOL};
 
 /// Numeric columns of the data frame, in row order; missing is NaN.
 pub type Columns = Vec<(String, Vec<f64>)>;
@@ -37,26 +41,25 @@ pub type Columns = Vec<(String, Vec<f64>)>;
 /// # Errors
 /// Every problem with the model, the data or the options, in the user's names.
 pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
-    let request = Request::parse(request)?;
-    match request.task.as_str() {
-        "describe" => describe::describe(&request),
-        "fit" => fit::fit(&request, columns, monitor),
-        "check" => fit::check(&request, columns),
-        "predict" => predict::predict(&request, columns),
-        "simulate" => simulate::simulate(&request, columns),
-        "log_density" => density::log_density(&request, columns),
-        "log_likelihood" => likelihood::log_likelihood(&request, columns),
-        "uncertainty" => uncertainty::uncertainty(&request, columns),
-        "importance" => importance::importance(&request, columns),
-        "modes" => modes::modes(&request, columns),
-        "classes" => likelihood::classes(&request, columns),
-        "conditional_samples" => samples::samples(&request, columns),
-        other => Err(Error::new(
-            ErrorClass::Internal,
-            "task",
-            format!("There is no task `{other}`."),
-        )),
+    match Request::parse(request)? {
+        Request::Describe(task) => describe::describe(&task),
+        Request::Check(task) => fit::check(&task, columns),
+        Request::Fit(task) => fit::fit(&task, columns, monitor),
+        Request::Predict(task) => predict::predict(&task, columns),
+        Request::Simulate(task) => simulate::simulate(&task, columns),
+        Request::LogDensity(task) => density::log_density(&task, columns),
+        Request::LogLikelihood(task) => likelihood::log_likelihood(&task, columns),
+        Request::Uncertainty(task) => uncertainty::uncertainty(&task, columns),
+        Request::Importance(task) => importance::importance(&task, columns),
+        Request::Modes(task) => modes::modes(&task, columns),
+        Request::Classes(task) => likelihood::classes(&task, columns),
+        Request::ConditionalSamples(task) => samples::samples(&task, columns),
     }
+}
+
+/// Seeds, threads and simulations where a request does not say.
+fn one<T: From<u8>>() -> T {
+    T::from(1)
 }
 
 /// A named list.

@@ -1,16 +1,26 @@
 //! Find conditional modes as the options of a fit say, and report what holds at them.
 
+use serde::{Deserialize, Serialize};
+
+use super::fitted::{Fitted, Ready};
 use super::method::Method;
 use super::predict::{
-    columns_matrix, individual, individual_predictions, outcome_names, typical, Predictions,
+    columns_matrix, individual, individual_predictions, outcome_names, points, typical, Predictions,
 };
-use super::{list, matrix, Columns, Request};
+use super::{list, matrix, Columns};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::{final_modes, EbModes, EbeOptions, EbeSearch};
 use crate::language::words;
 use crate::parallel::Workers;
 use crate::problem::{effects_of, phi_of, Given, Joint, Points, Prior, Problem};
 use crate::reply::Value;
+
+/// The modes at the estimates of a fit.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    pub fit: Fitted,
+}
 
 /// What a search for modes needs beyond the problem and `theta`.
 pub struct Asked {
@@ -50,15 +60,14 @@ impl Asked {
         })
     }
 
-    /// As a request asks after a fit: with the fit's options, its seed, and conditional means of the effects.
+    /// As after a fit: with its options, its seed, and conditional means of the effects.
     ///
     /// # Errors
-    /// Options that are not valid, effects that do not fit the levels of the data.
-    pub fn of_request(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Self> {
-        let seed = request.seed.unwrap_or(1.0) as u64;
-        let mut asked = Self::new(joint, &request.estimator()?, seed)?;
-        if request.random.is_some() {
-            asked.candidate = Some(super::predict::points(request, joint, theta)?);
+    /// Effects that do not fit the levels of the data.
+    pub fn of_fit(fit: &Fitted, joint: &Joint, theta: &[f64]) -> Result<Self> {
+        let mut asked = Self::new(joint, &fit.method, fit.seed)?;
+        if fit.random.is_some() {
+            asked.candidate = Some(points(fit.random.as_ref(), joint, theta)?);
         }
         Ok(asked)
     }
@@ -103,29 +112,19 @@ impl Asked {
     }
 }
 
-/// Modes at the parameters of a request.
-///
-/// # Errors
-/// As for the search.
-pub fn points(
-    request: &Request,
-    joint: &Joint,
-    theta: &[f64],
-    workers: &Workers,
-) -> Result<Points> {
-    let asked = Asked::of_request(request, joint, theta)?;
-    Ok(asked.find(joint, theta, workers)?.points)
-}
-
 /// What a fit that does not hold its modes lacks.
 ///
 /// # Errors
 /// Everything wrong with model, data or options.
-pub fn modes(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.evaluated(columns)?;
-    let given = request.given()?;
-    let workers = request.workers()?;
-    let modes = Asked::of_request(request, &joint, &theta)?.find(&joint, &theta, &workers)?;
+pub fn modes(task: &Task, columns: Columns) -> Result<Value> {
+    let Ready {
+        joint,
+        theta,
+        workers,
+        ..
+    } = task.fit.ready(columns)?;
+    let given = task.fit.at.given();
+    let modes = Asked::of_fit(&task.fit, &joint, &theta)?.find(&joint, &theta, &workers)?;
     let fitted = individual_predictions(&joint, &theta, &modes.points);
     let groups = joint.parts.iter().map(|part| {
         let group = list(vec![

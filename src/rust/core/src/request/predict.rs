@@ -2,12 +2,31 @@
 
 use std::sync::Arc;
 
-use super::{list, matrix, Columns, Request};
+use serde::{Deserialize, Serialize};
+
+use super::grouping::Grouping;
+use super::values::{Effects, Values as At};
+use super::{list, matrix, Columns};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::classes::in_likely_classes;
+use crate::language::specification::Specification;
 use crate::problem::{phi_of, Joint, Means, Points, Problem, Values};
 use crate::reply::Value;
+
+/// Data, which need no outcomes, and where to predict.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    #[serde(skip_serializing)]
+    pub model: Specification,
+    pub data: Grouping,
+    #[serde(default)]
+    pub at: At,
+    /// Absent: typical effects.
+    #[serde(default)]
+    pub random: Option<Effects>,
+}
 
 /// Predictions at every row of the data frame.
 pub struct Predictions {
@@ -23,9 +42,11 @@ pub struct Predictions {
     pub classes: Vec<usize>,
 }
 
-pub fn predict(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.predicted(columns)?;
-    let points = points(request, &joint, &theta)?;
+pub fn predict(task: &Task, columns: Columns) -> Result<Value> {
+    let frame = task.data.frame(&task.model, columns)?;
+    let (joint, theta) =
+        (task.at).problem(&task.model, &frame, Vec::new(), Joint::for_prediction)?;
+    let points = points(task.random.as_ref(), &joint, &theta)?;
     let predictions = predictions(&joint, &theta, &points);
     let problem = joint.main();
     let n_rows = problem.records.codes.len();
@@ -44,12 +65,12 @@ pub fn predict(request: &Request, columns: Columns) -> Result<Value> {
     ]))
 }
 
-/// `phi` of every grouping: of the effects that the request gives, else the means.
+/// `phi` of every grouping: of the effects that are given, else the means.
 ///
 /// # Errors
 /// Effects that do not fit the levels of the data.
-pub fn points(request: &Request, joint: &Joint, theta: &[f64]) -> Result<Points> {
-    let Some(given) = &request.random else {
+pub fn points(random: Option<&Effects>, joint: &Joint, theta: &[f64]) -> Result<Points> {
+    let Some(given) = random else {
         return Ok(typical(joint, theta));
     };
     let wrong = || {

@@ -1,26 +1,42 @@
 //! Draw the random effects of every level given the data, at the estimates of a fit.
 
+use serde::{Deserialize, Serialize};
+
+use super::fitted::{Fitted, Ready};
 use super::modes::{put_given, Asked};
 use super::predict::effect_names;
-use super::{count, list, Columns, Request};
+use super::{count, list, one, Columns};
 use crate::error::Result;
 use crate::problem::{effects_of, Given, Problem};
 use crate::reply::Value;
 use crate::saem::{conditional_samples, Samples, Sampling};
 
+/// How many draws at the estimates of a fit.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    pub fit: Fitted,
+    #[serde(default = "one")]
+    pub nsim: usize,
+}
+
 /// Draws of the effects of each grouping, as the user wrote them.
 ///
 /// # Errors
 /// Everything wrong with model, data or options, and estimates at which there is nothing to draw from.
-pub fn samples(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.evaluated(columns)?;
-    let given = request.given()?;
-    let workers = request.workers()?;
-    let asked = Asked::of_request(request, &joint, &theta)?;
+pub fn samples(task: &Task, columns: Columns) -> Result<Value> {
+    let Ready {
+        joint,
+        theta,
+        workers,
+        seed,
+    } = task.fit.ready(columns)?;
+    let given = task.fit.at.given();
+    let asked = Asked::of_fit(&task.fit, &joint, &theta)?;
     let joint = asked.settled(&joint, &theta);
     let sampling = Sampling {
-        draws: request.nsim.unwrap_or(1).max(1),
-        seed: request.seed.unwrap_or(1.0) as u64,
+        draws: task.nsim.max(1),
+        seed,
         first: asked.candidate(),
     };
     let samples = conditional_samples(&joint, &theta, &sampling, &workers)?;

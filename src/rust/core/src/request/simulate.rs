@@ -5,20 +5,41 @@ use std::sync::Arc;
 use rand_distr::{Distribution, StandardNormal};
 use rand_philox::Philox;
 
+use serde::{Deserialize, Serialize};
+
+use super::grouping::Grouping;
 use super::predict::{outcome_names, rows_of, typical};
-use super::{list, Columns, Request};
+use super::values::Values as At;
+use super::{list, one, Columns};
 use crate::data::Layout;
 use crate::distributions::{categorical, joint};
 use crate::error::Result;
+use crate::language::specification::Specification;
 use crate::model::Draws;
 use crate::problem::{Joint, Points, Prior, Problem, Values};
 use crate::reply::Value;
 
+/// Data without outcomes, and what is drawn for them how often.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    #[serde(skip_serializing)]
+    pub model: Specification,
+    pub data: Grouping,
+    #[serde(default)]
+    pub at: At,
+    #[serde(default = "one")]
+    pub nsim: usize,
+    #[serde(default = "one")]
+    pub seed: u64,
+}
+
 /// Values of every outcome at every row, simulations one below another; a simulation is a stream of its own.
-pub fn simulate(request: &Request, columns: Columns) -> Result<Value> {
-    let (joint, theta) = request.predicted(columns)?;
-    let nsim = request.nsim.unwrap_or(1);
-    let seed = request.seed.unwrap_or(1.0) as u64;
+pub fn simulate(task: &Task, columns: Columns) -> Result<Value> {
+    let frame = task.data.frame(&task.model, columns)?;
+    let (joint, theta) =
+        (task.at).problem(&task.model, &frame, Vec::new(), Joint::for_prediction)?;
+    let (nsim, seed) = (task.nsim, task.seed);
     let problem = joint.main();
     let n_rows = problem.records.codes.len();
     let n_outcomes = problem.model.outcomes.len();

@@ -2,16 +2,18 @@
 
 use nalgebra::DMatrix;
 
-use super::decode::Covariance;
+use serde::{Deserialize, Serialize};
+
+use super::fitted::{Fitted, Ready};
 use super::method::Method;
-use super::{list, matrix, modes, parameters, Columns, Request};
+use super::{list, matrix, parameters, Columns};
 use crate::error::Result;
 use crate::inference::information::free;
 use crate::inference::linear::Linearized;
+use crate::inference::options::{Errors, Inference};
 use crate::inference::proposal::around;
 use crate::inference::sandwich::{inverse, unidentified};
-use crate::maximum::{Patience, Search};
-use crate::parallel::Workers;
+use crate::maximum::{Arrival, Patience, Search};
 use crate::problem::{Joint, Points};
 use crate::reply::Value;
 use crate::vem;
@@ -19,50 +21,64 @@ use crate::vem;
 /// What is there for outcomes that are not normal.
 const INSTEAD: &str = "Ask for standard errors by \"louis\" or \"sandwich\".";
 
+/// How the covariance of the estimates of a fit is computed.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    pub fit: Fitted,
+    #[serde(default)]
+    pub inference: Inference,
+}
+
 /// # Errors
 /// Everything wrong with model, data or options, and estimates about which the data say too little.
-pub fn uncertainty(request: &Request, columns: Columns) -> Result<Value> {
-    let (mut joint, theta) = request.evaluated(columns)?;
-    let workers = request.workers()?;
-    let modes = modes::points(request, &joint, &theta, &workers)?;
-    let covariance = match request.covariance {
-        Covariance::Linear => linearized(&joint, &theta, &modes)?,
-        _ => by_draws(request, &mut joint, (&theta, &modes), &workers)?,
+pub fn uncertainty(task: &Task, columns: Columns) -> Result<Value> {
+    let mut ready = task.fit.ready(columns)?;
+    let modes = task.fit.modes(&ready)?;
+    let covariance = match task.inference.se {
+        Errors::None => return Ok(Value::Null),
+        Errors::Linear => linearized(&ready.joint, &ready.theta, &modes)?,
+        _ => by_draws(task, &mut ready, &modes)?,
     };
-    let method = request.covariance.words();
-    Ok(covariances(&joint, &theta, &covariance, method))
+    let method = task.inference.se.words();
+    Ok(covariances(&ready.joint, &ready.theta, &covariance, method))
+}
+
+/// What an arrival says of the covariance, where it is made of draws.
+pub fn of_arrival(arrival: &Arrival, asked: Errors) -> Option<DMatrix<f64>> {
+    match asked {
+        Errors::Louis => arrival.covariance.clone(),
+        Errors::Sandwich => arrival.sandwich(),
+        Errors::Linear | Errors::None => None,
+    }
 }
 
 /// As at the end of a fit: variances of 0 are left out, and parameters that the data do not tell apart have no numbers.
 ///
 /// # Errors
 /// Bounds or penalties that do not fit the model, estimates without a likelihood, or none that the data know.
-fn by_draws(
-    request: &Request,
-    joint: &mut Joint,
-    (theta, modes): (&[f64], &Points),
-    workers: &Workers,
-) -> Result<DMatrix<f64>> {
-    let method = request.estimator()?;
+fn by_draws(task: &Task, ready: &mut Ready, modes: &Points) -> Result<DMatrix<f64>> {
+    let method = &task.fit.method;
+    let (joint, theta) = (&mut ready.joint, &ready.theta);
     joint.start_from(theta);
     let (lower, upper) = method.bounds();
     joint.narrow(lower, upper)?;
     // Variances are 0 relative to where the fit started.
-    let began = request.began.as_ref();
+    let began = task.fit.began.as_ref();
     if let Some(start) = began.filter(|start| start.len() == theta.len()) {
         joint.start_from(start);
     }
     let joint: &Joint = joint;
     let free = free(joint);
-    let penalty = match &method {
+    let penalty = match method {
         Method::Vem(options) => vem::penalty(joint, options, &free)?,
         Method::Saem(_) => vec![0.0; free.len()],
     };
-    let draws = request.draws();
+    let draws = task.inference.draws_or_usual();
     let search = Search {
         joint,
-        workers,
-        seed: request.seed.unwrap_or(1.0) as u64,
+        workers: &ready.workers,
+        seed: ready.seed,
         draws,
         climbing: draws,
         unsettled: f64::INFINITY,
@@ -78,10 +94,7 @@ fn by_draws(
     };
     let q = around(joint, theta, modes)?;
     let arrival = search.arrive(theta, &q, &mut |_, _| true)?;
-    let found = match request.covariance {
-        Covariance::Sandwich => arrival.sandwich(),
-        _ => arrival.covariance.clone(),
-    };
+    let found = of_arrival(&arrival, task.inference.se);
     let known = |m: &DMatrix<f64>| m.nrows() == 0 || m.diagonal().iter().any(|x| !x.is_nan());
     found.filter(known).ok_or_else(|| {
         let information = &arrival.look.information;

@@ -2,16 +2,17 @@
 
 use super::importance::weights;
 use super::likelihood::by_draws;
-use super::method::Method;
+use super::uncertainty::of_arrival;
 use super::{count, list};
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::importance::{Importance, Sampling};
+use crate::inference::options::{Errors, Inference, LogLik};
 use crate::inference::posterior::Posterior;
 use crate::maximum::Arrival;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::reply::Value;
-use crate::vem::options::{Errors, LogLik, VemOptions};
+use crate::vem::VemOptions;
 use crate::vem::{Elbo, Flow, Layer, VemFit};
 
 /// Bound and distributions of a fit, and what importance sampling says at its estimates.
@@ -50,33 +51,23 @@ pub enum AroundModes {
 }
 
 impl Wanted {
-    pub fn of(method: &Method) -> Self {
-        match method {
-            Method::Saem(options) if options.log_lik => Self {
-                log_lik: AroundModes::Nodes(options.nodes),
-                linear_errors: false,
+    pub fn of(asked: &Inference) -> Self {
+        Self {
+            log_lik: match asked.log_lik {
+                LogLik::Quadrature => AroundModes::Nodes(asked.nodes),
+                LogLik::Laplace => AroundModes::Nodes(Some(1)),
+                LogLik::Linear => AroundModes::Linear,
+                LogLik::Importance | LogLik::None => AroundModes::Nothing,
             },
-            Method::Saem(_) => Self {
-                log_lik: AroundModes::Nothing,
-                linear_errors: false,
-            },
-            Method::Vem(options) => Self {
-                log_lik: match options.log_lik {
-                    LogLik::Quadrature => AroundModes::Nodes(options.nodes),
-                    LogLik::Laplace => AroundModes::Nodes(Some(1)),
-                    LogLik::Linear => AroundModes::Linear,
-                    LogLik::Importance | LogLik::None => AroundModes::Nothing,
-                },
-                linear_errors: options.se == Errors::Linear,
-            },
+            linear_errors: asked.se == Errors::Linear,
         }
     }
 
     /// The same for a model without random effects, whose log-likelihood is known.
-    pub fn without_effects(method: &Method) -> Self {
+    pub fn without_effects(asked: &Inference) -> Self {
         Self {
             log_lik: AroundModes::Nothing,
-            linear_errors: method.errors() == Errors::Linear,
+            ..Self::of(asked)
         }
     }
 
@@ -113,16 +104,12 @@ impl Variational {
             theta: &fit.theta,
             workers,
             seed,
-            draws: self.options.draws,
+            draws: self.options.inference.draws_or_usual(),
         };
         if let Some(arrival) = &self.arrival {
-            fit.covariance = match self.options.se {
-                Errors::Louis => arrival.covariance.clone(),
-                Errors::Sandwich => arrival.sandwich(),
-                Errors::Linear | Errors::None => None,
-            };
+            fit.covariance = of_arrival(arrival, self.options.inference.se);
             self.importance = Some(arrival.look.information.importance.clone());
-        } else if self.options.log_lik == LogLik::Importance {
+        } else if self.options.inference.log_lik == LogLik::Importance {
             match sampling.run(&self.proposal) {
                 Ok(importance) => self.importance = Some(importance),
                 Err(error) => fit.warnings.push(error.to_string()),
@@ -157,7 +144,7 @@ impl Variational {
     }
 
     fn weighed(&self) -> Option<&Importance> {
-        let wanted = self.options.log_lik == LogLik::Importance;
+        let wanted = self.options.inference.log_lik == LogLik::Importance;
         self.importance.as_ref().filter(|_| wanted)
     }
 

@@ -1,12 +1,12 @@
 //! Options of the samplers.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AdaptiveMh, Mala, Mh, MixtureSampler, Nuts, SaemixMh, Sampler};
 
 /// A sampler and its options.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SamplerOptions {
     /// Draws around the conditional modes, with sweeps of other kernels; see [`Mixture`].
     Independence(Mixture),
@@ -40,8 +40,8 @@ pub enum SamplerOptions {
 /// Sweeps of each kernel in an iteration of the exploration. While smoothing, where every draw lowers the Monte-Carlo
 /// error of the estimate, the independence kernel sweeps eight times as often, twice where importance draws finish the
 /// estimate; the prior kernel, which serves to find the mass of the distribution, has done its work.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Mixture {
     pub prior: usize,
     pub random_walk: usize,

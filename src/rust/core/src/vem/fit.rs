@@ -201,7 +201,7 @@ impl<'c> Course<'c> {
             joint: self.joint,
             workers: self.workers,
             seed: self.seed,
-            draws: options.draws,
+            draws: options.inference.draws_or_usual(),
             unsettled: UNSETTLED,
             climbing: options.polish_draws,
             hurries: false,

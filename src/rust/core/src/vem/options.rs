@@ -1,11 +1,12 @@
 //! Hold the options of VEM under the names they have in R; the front end validates them and documents their effect.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::inference::ebe::EbeOptions;
+use crate::inference::options::{Inference, LogLik};
 
 /// What `q` may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Family {
     #[default]
@@ -15,7 +16,7 @@ pub enum Family {
 }
 
 /// How expectations under `q` are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleKind {
     #[default]
@@ -25,8 +26,8 @@ pub enum RuleKind {
 }
 
 /// How the population parameters move.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outer {
     /// Quasi-Newton steps preconditioned by the information, L-BFGS where there are too many parameters for it.
     #[default]
@@ -53,32 +54,9 @@ pub const fn slow() -> f64 {
     0.05
 }
 
-/// How the log-likelihood of the result is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogLik {
-    #[default]
-    Importance,
-    Quadrature,
-    Laplace,
-    Linear,
-    None,
-}
-
-/// How standard errors are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Errors {
-    #[default]
-    Louis,
-    Linear,
-    Sandwich,
-    None,
-}
-
 /// Options of a run.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct VemOptions {
     pub family: Family,
     pub rule: RuleKind,
@@ -105,13 +83,9 @@ pub struct VemOptions {
     /// Bounds on the transformed scale by parameter, one value a coordinate.
     pub lb: Vec<(String, Vec<Option<f64>>)>,
     pub ub: Vec<(String, Vec<Option<f64>>)>,
-    #[serde(flatten)]
     pub ebe: EbeOptions,
-    pub log_lik: LogLik,
-    pub se: Errors,
-    /// Importance draws of each batch for likelihood and standard errors.
-    pub draws: usize,
-    pub nodes: Option<usize>,
+    /// What is computed at the estimates.
+    pub inference: Inference,
 }
 
 impl Default for VemOptions {
@@ -135,10 +109,10 @@ impl Default for VemOptions {
             lb: Vec::new(),
             ub: Vec::new(),
             ebe: EbeOptions::default(),
-            log_lik: LogLik::Importance,
-            se: Errors::Louis,
-            draws: 1000,
-            nodes: None,
+            inference: Inference {
+                log_lik: LogLik::Importance,
+                ..Inference::default()
+            },
         }
     }
 }

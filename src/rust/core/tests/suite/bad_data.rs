@@ -5,10 +5,9 @@ use crate::common::data::Data;
 use crate::common::errors::{
     field, is, with_fixed, with_lines, with_outcome, with_random, OUTCOME,
 };
-use crate::common::{data_error, model_error, try_problem};
+use crate::common::{asked, data_error, model_error, try_problem};
 use nlmers_core::error::{Error, ErrorClass};
 use nlmers_core::problem::Given;
-use nlmers_core::request::Request;
 
 #[test]
 fn starting_values() {
@@ -259,7 +258,7 @@ fn outcomes() {
 #[test]
 fn groups() {
     let request = common::request_json("fit", &with_lines(""), &frame());
-    let request = Request::parse(&request.to_string()).unwrap();
+    let request = asked(&request).unwrap();
     let mut columns = frame().request_columns();
     columns.last_mut().unwrap().1[4] = f64::NAN;
     let error = request.frame(columns).unwrap_err();

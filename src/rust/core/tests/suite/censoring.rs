@@ -4,11 +4,10 @@ use crate::common;
 use crate::common::data::Data;
 use crate::common::errors::{is, with_outcome};
 use crate::common::numeric::{gradient, relative};
-use crate::common::{likelihood, model_error, problem, request_json, route};
+use crate::common::{asked, likelihood, model_error, problem, request_json, route};
 use nlmers_core::error::Error;
 use nlmers_core::ir::vmath::{pnorm, Isa};
 use nlmers_core::problem::{Given, Joint, Problem, Route};
-use nlmers_core::request::Request;
 
 const PARAMETERS: &str = "
     fixed m = 0.4
@@ -115,7 +114,7 @@ fn data(low: f64) -> Data {
 fn try_censored(model: &str, data: &Data) -> Result<Problem, Error> {
     let mut request = request_json("fit", model, data);
     request["model"]["censoring"] = true.into();
-    let request = Request::parse(&request.to_string())?;
+    let request = asked(&request)?;
     let frame = request.frame(data.request_columns())?;
     let joint = Joint::new(&request.compiled()?, &frame, &Given::default());
     Ok(joint?.parts.remove(0))

@@ -3,7 +3,7 @@
 use crate::common::chains::{in_time, log_liks, normal_density, over_paths, ragged, with_head};
 use crate::common::data::{Data, Generator};
 use crate::common::numeric::assert_close;
-use crate::common::{joint, likelihood, model_error, problem, request_json, try_problem};
+use crate::common::{joint, likelihood, model_error, problem, request_json, sent, try_problem};
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::Given;
 use nlmers_core::reply::Value;
@@ -211,7 +211,7 @@ fn simulated_chains_follow_each_subject_in_time() {
         .timed("t");
     let mut request = request_json("simulate", text, &data);
     request["nsim"] = serde_json::json!(2);
-    let reply = run(&request.to_string(), data.request_columns(), &Silent).unwrap();
+    let reply = run(&sent(&request), data.request_columns(), &Silent).unwrap();
     let Value::List(entries) = reply else {
         panic!("{reply:?}")
     };

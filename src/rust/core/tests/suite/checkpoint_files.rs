@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::common::resume::{data, everything, options, resumed, Folder, Stopper, MODEL};
-use crate::common::{joint, request_json};
+use crate::common::{joint, request_json, sent};
 use nlmers_core::error::Error;
 use nlmers_core::monitor::{Monitor, Silent};
 use nlmers_core::reply::Value;
@@ -90,10 +90,12 @@ fn answer(
     change: impl Fn(&mut serde_json::Value),
 ) -> Result<Vec<(String, Value)>, Error> {
     let mut request = request_json("fit", model, &data());
-    request["method"] = json!({"exploration": 40, "smoothing": 20, "n_chains": 1});
+    request["method"] = json!({
+        "name": "saem", "schedule": {"exploration": 40, "smoothing": 20}, "chains": {"n_chains": 1}
+    });
     request["seed"] = json!(9);
     change(&mut request);
-    match nlmers_core::request::run(&request.to_string(), data().request_columns(), monitor)? {
+    match nlmers_core::request::run(&sent(&request), data().request_columns(), monitor)? {
         Value::List(entries) => Ok(entries),
         other => panic!("{other:?}"),
     }
@@ -142,7 +144,9 @@ fn a_request_goes_on_where_a_file_says_unless_it_is_another_fit() {
         assert_eq!(shown(&again), shown(&whole), "{name}");
     }
     assert!(on(MODEL, &start).is_ok());
-    assert!(on(MODEL, &|request| request["method"]["nodes"] = json!(3)).is_ok());
+    assert!(on(MODEL, &|request| request["method"]["inference"] =
+        json!({"nodes": 3}))
+    .is_ok());
     let reason = |model: &str, change: &dyn Fn(&mut serde_json::Value)| {
         let error = on(model, change).unwrap_err();
         assert!(error.hint.is_some());
@@ -156,7 +160,7 @@ fn a_request_goes_on_where_a_file_says_unless_it_is_another_fit() {
     );
     let (other, text) = reason(MODEL, &|request| {
         request["start"] = json!({"a": [7.5]});
-        request["method"]["smoothing"] = json!(21);
+        request["method"]["schedule"]["smoothing"] = json!(21);
     });
     assert_eq!(other, "other_fit");
     assert!(

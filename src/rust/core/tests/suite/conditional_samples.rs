@@ -3,7 +3,7 @@
 
 use crate::common::data::Data;
 use crate::common::posteriors::integrated;
-use crate::common::{groups, request_json};
+use crate::common::{groups, request_json, sent};
 use nalgebra::{DMatrix, DVector};
 use nlmers_core::monitor::Silent;
 use nlmers_core::reply::Value;
@@ -29,7 +29,7 @@ fn draw(mut request: Json, columns: Vec<(String, Vec<f64>)>, parameters: Json) -
     request["parameters"] = parameters;
     request["nsim"] = json!(DRAWS);
     request["seed"] = request.get("seed").cloned().unwrap_or(json!(3));
-    let reply = run(&request.to_string(), columns, &Silent).unwrap();
+    let reply = run(&sent(&request), columns, &Silent).unwrap();
     let Value::List(list) = entry(&reply, "groups") else {
         panic!("no groups")
     };
@@ -206,7 +206,7 @@ fn an_observation_without_a_density_is_named() {
     let model = "fixed a = 1\nfixed o = positive(1)\nrandom e ~ normal(0, o) | id\ny ~ custom(log(y) - e^2 - a)";
     let mut request = request_json("conditional_samples", model, &data);
     request["parameters"] = json!({"a": [1.0], "o": [1.0]});
-    let error = run(&request.to_string(), data.request_columns(), &Silent).unwrap_err();
+    let error = run(&sent(&request), data.request_columns(), &Silent).unwrap_err();
     assert_eq!(error.reason, "no_density");
     assert!(error.problem.contains("`id` s2"), "{}", error.problem);
 }

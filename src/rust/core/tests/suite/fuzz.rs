@@ -3,12 +3,11 @@
 use crate::common;
 use crate::common::data::{Data, Generator};
 use crate::common::scalar::{evaluate, Environment};
-use crate::common::{likelihood, text};
+use crate::common::{asked, likelihood, text};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::expression::Expression;
 use nlmers_core::model::functions::FUNCTIONS;
 use nlmers_core::problem::{subject_values, Given, Joint, Problem};
-use nlmers_core::request::Request;
 use serde_json::{json, Value as Json};
 
 const TREES: u64 = 20_000;
@@ -111,7 +110,7 @@ fn random_trees_are_refused_or_evaluated() {
     let (mut compiled, mut bound, mut finite) = (0, 0, 0);
     let data = data();
     for _ in 0..TREES {
-        let request = Request::parse(&request(&mut draw).to_string()).unwrap();
+        let request = asked(&request(&mut draw)).unwrap();
         let Ok(model) = request.compiled() else {
             continue;
         };
@@ -185,7 +184,7 @@ fn random_trees_have_the_value_of_their_text() {
         if statement["dist"]["call"] != "custom" || !is_scalar(tree) {
             continue;
         }
-        let request = Request::parse(&request.to_string()).unwrap();
+        let request = asked(&request).unwrap();
         let Ok(model) = request.compiled() else {
             continue;
         };

@@ -4,14 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::common::data::{Data, Generator};
-use crate::common::likelihood;
+use crate::common::{asked, likelihood};
 use nlmers_core::distributions::FAMILIES;
 use nlmers_core::error::Error;
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::language::words::ERROR_MODELS;
 use nlmers_core::model::functions::FUNCTIONS;
 use nlmers_core::problem::{Given, Joint};
-use nlmers_core::request::Request;
 use serde_json::{json, Value as Json};
 
 fn pick<'a>(draw: &mut Generator, words: &[&'a str]) -> &'a str {
@@ -247,7 +246,7 @@ fn data() -> Data {
 fn evaluate(specification: &Json, data: &Data) -> Result<bool, Error> {
     let request = json!({"task": "fit", "model": specification,
         "data": {"group": "id", "labels": ["1", "2", "3", "4"], "n_rows": data.n_rows()}});
-    let request = Request::parse(&request.to_string())?;
+    let request = asked(&request)?;
     let model = request.compiled()?;
     let frame = request.frame(data.request_columns())?;
     // A program of this size only takes memory.

@@ -2,7 +2,7 @@
 
 use crate::common::data::{Data, Generator};
 use crate::common::numeric::relative;
-use crate::common::{pharmacokinetics, request_json};
+use crate::common::{pharmacokinetics, request_json, sent};
 use nlmers_core::error::Error;
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
@@ -15,7 +15,7 @@ fn ask(model: &str, data: &Data, task: &str, fields: &Json) -> Result<Value, Err
     for (name, value) in fields.as_object().unwrap() {
         request[name] = value.clone();
     }
-    request::run(&request.to_string(), data.request_columns(), &Silent)
+    request::run(&sent(&request), data.request_columns(), &Silent)
 }
 
 fn field<'v>(value: &'v Value, name: &str) -> &'v Value {
@@ -91,11 +91,11 @@ fn the_log_likelihood_is_computed_as_it_is_asked_for() {
     assert_eq!(number(&given, "nodes"), 11.0);
     assert!(relative(number(&given, "value"), exact(11), 1.0) < 1e-9);
     assert!(number(&given, "error") < 1e-3);
-    let laplace = log_likelihood(&json!({"likelihood": "laplace"})).unwrap();
+    let laplace = log_likelihood(&json!({"log_lik": "laplace"})).unwrap();
     assert_eq!(field(&laplace, "method"), &Value::Text("laplace".into()));
     assert_eq!(number(&laplace, "nodes"), 1.0);
     assert!(relative(number(&laplace, "value"), exact(1), 1.0) < 1e-9);
-    let drawn = log_likelihood(&json!({"likelihood": "importance", "draws": 801})).unwrap();
+    let drawn = log_likelihood(&json!({"log_lik": "importance", "draws": 801})).unwrap();
     assert_eq!(number(&drawn, "draws"), 804.0);
     let (miss, error) = (
         (number(&drawn, "value") - exact(11)).abs(),
@@ -110,7 +110,7 @@ fn the_log_likelihood_is_computed_as_it_is_asked_for() {
         ) < 1e-12
     );
     assert_eq!(field(&drawn, "converged"), &Value::Flags(vec![true; 12]));
-    let linear = log_likelihood(&json!({"likelihood": "linear"})).unwrap();
+    let linear = log_likelihood(&json!({"log_lik": "linear"})).unwrap();
     assert_eq!(field(&linear, "method"), &Value::Text("linear".into()));
     assert_eq!(numbers(&linear, "subjects").len(), 12);
     assert!((number(&linear, "value") - exact(11)).abs() < 3.0);
@@ -119,7 +119,7 @@ fn the_log_likelihood_is_computed_as_it_is_asked_for() {
 #[test]
 fn draws_are_those_of_the_seed() {
     let value = |seed: u64| {
-        let asked = json!({"likelihood": "importance", "draws": 100, "seed": seed});
+        let asked = json!({"log_lik": "importance", "draws": 100, "seed": seed});
         number(&log_likelihood(&asked).unwrap(), "value").to_bits()
     };
     assert_eq!(value(1), value(1));
@@ -136,7 +136,7 @@ fn weights_have_an_entry_for_every_batch() {
     }
     assert_eq!(number(&found, "draws"), 400.0);
     let total: f64 = numbers(&found, "log_lik").iter().sum();
-    let asked = json!({"likelihood": "importance", "draws": 400});
+    let asked = json!({"log_lik": "importance", "draws": 400});
     assert_eq!(total, number(&log_likelihood(&asked).unwrap(), "value"));
 }
 
@@ -162,7 +162,7 @@ fn standard_errors(value: &Value) -> Vec<(String, f64)> {
 
 #[test]
 fn covariances_are_those_of_their_method() {
-    let of = |method: &str| uncertainty(&json!({"covariance": method, "draws": 1000}));
+    let of = |method: &str| uncertainty(&json!({"se": method, "draws": 1000}));
     let louis = of("louis");
     assert_eq!(field(&louis, "method"), &Value::Text("louis".into()));
     let by_default = uncertainty(&json!({"draws": 1000}));
@@ -212,8 +212,7 @@ fn counts() -> Data {
 
 #[test]
 fn a_linearized_model_of_counts_is_refused_with_what_to_ask_instead() {
-    let fields =
-        json!({"parameters": {"a": 0.5, "o": 0.8}, "likelihood": "linear", "covariance": "linear"});
+    let fields = json!({"parameters": {"a": 0.5, "o": 0.8}, "log_lik": "linear", "se": "linear"});
     let error = ask(COUNTS, &counts(), "log_likelihood", &fields).unwrap_err();
     assert_eq!(
         error.problem,

@@ -50,6 +50,7 @@ mod ode_steady;
 mod ode_stiff;
 mod operations;
 mod parameter_types;
+mod protocol;
 mod references;
 mod routes;
 mod runs;

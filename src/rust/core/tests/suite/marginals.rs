@@ -2,7 +2,7 @@
 
 use crate::common::data::{Data, Generator};
 use crate::common::numeric::log_integral;
-use crate::common::request_json;
+use crate::common::{request_json, sent};
 use nalgebra::{DMatrix, DVector};
 use nlmers_core::distributions::LN_SQRT_2PI;
 use nlmers_core::monitor::Silent;
@@ -412,7 +412,7 @@ fn ask(case: &Case, fields: &Json) -> Told {
         request[name] = value.clone();
     }
     let columns = case.data.request_columns();
-    let found = request::run(&request.to_string(), columns, &Silent);
+    let found = request::run(&sent(&request), columns, &Silent);
     let Ok(Value::List(entries)) = found else {
         panic!("{}: {found:?}", case.name)
     };
@@ -472,7 +472,7 @@ fn the_log_likelihood_is_as_good_as_its_error_says() {
 fn importance_sampling_is_as_good_as_its_error_says() {
     for seed in 1..=2 {
         let off = off(
-            &json!({"likelihood": "importance", "draws": 2000, "seed": seed}),
+            &json!({"log_lik": "importance", "draws": 2000, "seed": seed}),
             |_| 0.02,
         );
         assert!(off.is_empty(), "{}", off.join("\n"));

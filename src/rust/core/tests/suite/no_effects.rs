@@ -15,7 +15,7 @@ fn try_fit(model: &str, data: &Data, method: &str) -> Result<Value> {
     let mut request = common::request_json("fit", model, data);
     request["method"] = json!({"name": method});
     request["seed"] = json!(1);
-    run(&request.to_string(), data.request_columns(), &Silent)
+    run(&common::sent(&request), data.request_columns(), &Silent)
 }
 
 fn fit(model: &str, data: &Data, method: &str) -> Value {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::data::{Data, Generator};
-use crate::common::{joint, request_json};
+use crate::common::{joint, request_json, sent};
 use nlmers_core::monitor::{Monitor, Progress, Silent};
 use nlmers_core::problem::Joint;
 use nlmers_core::reply::Value;
@@ -244,8 +244,9 @@ fn checked_steps_go_no_further_than_the_border_of_the_densities() {
 
 fn fit_request(text: &str) -> String {
     let mut request = request_json("fit", text, &data());
-    request["method"] = serde_json::json!({"exploration": 10, "smoothing": 10});
-    request.to_string()
+    let schedule = serde_json::json!({"exploration": 10, "smoothing": 10});
+    request["method"] = serde_json::json!({"name": "saem", "schedule": schedule});
+    sent(&request)
 }
 
 fn entry<'a>(value: &'a Value, name: &str) -> &'a Value {

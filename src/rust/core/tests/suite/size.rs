@@ -4,17 +4,17 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::common::data::Data;
-use crate::common::{request_json, text};
+use crate::common::{asked, request_json, sent, text};
 use cpu_time::ThreadTime;
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Given, Joint};
-use nlmers_core::request::{run, Request};
+use nlmers_core::request::run;
 
 /// CPU time of compiling a model and binding it to data.
 fn cost(model: &str, data: &Data) -> Duration {
-    let request = request_json("fit", model, data).to_string();
+    let request = request_json("fit", model, data);
     let start = ThreadTime::now();
-    let request = Request::parse(&request).unwrap();
+    let request = asked(&request).unwrap();
     let frame = request.frame(data.request_columns()).unwrap();
     let problem = Joint::new(&request.compiled().unwrap(), &frame, &Given::default()).unwrap();
     assert!(problem.main().n_subjects() == data.n_subjects());
@@ -61,7 +61,7 @@ fn two_hundred_statements_and_five_hundred_parameters_compile_in_half_a_second()
 
 /// CPU time of what building a model in R asks for, without the parsing of R's code; the best of five.
 fn described(model: &str) -> Duration {
-    let request = request_json("describe", model, &data()).to_string();
+    let request = sent(&request_json("describe", model, &data()));
     let times = (0..5).map(|_| {
         let start = ThreadTime::now();
         run(&request, Vec::new(), &Silent).unwrap();

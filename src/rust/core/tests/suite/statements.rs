@@ -2,7 +2,7 @@
 
 use crate::common;
 use crate::common::errors::{is, with_lines};
-use crate::common::{model, model_error};
+use crate::common::{compiled, model, model_error};
 use nlmers_core::ir::scalar::{Leaves, ScalarProgram};
 use nlmers_core::model::Model;
 
@@ -354,8 +354,7 @@ fn blocks_keep_their_variables() {
     text["statements"][1]["value"] =
         serde_json::json!({"call": "+", "args": [inner, {"sym": "u"}]});
     let request = serde_json::json!({"task": "describe", "model": text});
-    let request = nlmers_core::request::Request::parse(&request.to_string()).unwrap();
-    let model = request.compiled().unwrap();
+    let model = compiled(&request).unwrap();
     let nodes = &model
         .assigned
         .iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::common::data::{Data, Generator};
 use crate::common::numeric::relative;
-use crate::common::{groups, problem, problem_with_fixed, request_json};
+use crate::common::{asked, groups, problem, problem_with_fixed, request_json};
 use nlmers_core::data::Layout;
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::op::{Binary, Unary};
@@ -14,7 +14,6 @@ use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{
     Derivatives, Given, Joint, Known, Means, Problem, Route, Scratch, Stored, Values,
 };
-use nlmers_core::request::Request;
 
 const COPIES: usize = 5;
 
@@ -320,7 +319,7 @@ fn censored_outcomes() {
         let model = format!("{THEOPHYLLINE}{residual}");
         let mut request = request_json("fit", &model, &data);
         request["model"]["censoring"] = true.into();
-        let request = Request::parse(&request.to_string()).unwrap();
+        let request = asked(&request).unwrap();
         let frame = request.frame(data.request_columns()).unwrap();
         let joint = Joint::new(&request.compiled().unwrap(), &frame, &Given::default());
         let original = joint.unwrap().parts.remove(0);

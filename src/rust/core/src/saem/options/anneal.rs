@@ -1,8 +1,8 @@
 //! Options that keep variances from falling too fast or too far, and that collapse chosen random effects.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnnealSchedule {
     /// A variance is at least `sa_anneal_alpha` times that of the iteration before.
@@ -16,7 +16,7 @@ pub enum AnnealSchedule {
     None,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CollapseSchedule {
     #[default]
@@ -27,7 +27,8 @@ pub enum CollapseSchedule {
 }
 
 /// A random effect whose standard deviation is taken to zero.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Collapse {
     /// Name of the effect.
     pub effect: String,
@@ -37,8 +38,8 @@ pub struct Collapse {
     pub sd: f64,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct AnnealOptions {
     pub sa_anneal_schedule: AnnealSchedule,
     /// Iterations; 0: half of the exploration for `Rate`, else 0.3 of all.

@@ -10,22 +10,21 @@ pub use mstep::{BuiltinMean, BuiltinStats, Hook, MStepOptions};
 pub use schedule::{ChainOptions, ScheduleKind, ScheduleOptions, UpdateSchedule};
 pub use stop::{ConvergenceTest, StopOptions};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::optimizer::OptimizerOptions;
 use crate::inference::ebe::EbeOptions;
 use crate::inference::information::free;
+use crate::inference::options::Inference;
 use crate::mstep::MAX_PARAMETERS;
 use crate::problem::Joint;
 use crate::samplers::SamplerOptions;
 
 /// Options of a run.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SaemOptions {
-    #[serde(flatten)]
     pub schedule: ScheduleOptions,
-    #[serde(flatten)]
     pub chains: ChainOptions,
     pub sampler: SamplerOptions,
     /// Steps of the sampler in an iteration.
@@ -33,14 +32,10 @@ pub struct SaemOptions {
     pub update_schedule: UpdateSchedule,
     /// Whether chains and what their samplers learned live through the iterations.
     pub warm_start: bool,
-    #[serde(flatten)]
     pub anneal: AnnealOptions,
-    #[serde(flatten)]
     pub stop: StopOptions,
-    #[serde(flatten)]
     pub mstep: MStepOptions,
     pub optimizer: OptimizerOptions,
-    #[serde(flatten)]
     pub ebe: EbeOptions,
     /// Whether the smoothing is preconditioned by the observed information.
     pub acceleration: bool,
@@ -49,12 +44,8 @@ pub struct SaemOptions {
     pub polish: bool,
     pub polish_draws: usize,
     pub polish_rounds: usize,
-    /// Importance draws of each batch by which the estimates are judged.
-    pub draws: Option<usize>,
-    /// Whether the log-likelihood is computed at the end.
-    pub log_lik: bool,
-    /// Quadrature nodes a dimension; absent: by dimension.
-    pub nodes: Option<usize>,
+    /// What is computed at the estimates; its draws judge them, too.
+    pub inference: Inference,
 }
 
 impl Default for SaemOptions {
@@ -75,9 +66,7 @@ impl Default for SaemOptions {
             polish: true,
             polish_draws: 256,
             polish_rounds: 5,
-            draws: None,
-            log_lik: true,
-            nodes: None,
+            inference: Inference::default(),
         }
     }
 }

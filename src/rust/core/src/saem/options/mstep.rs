@@ -1,8 +1,8 @@
 //! Options of the M-step.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuiltinStats {
     /// Every parameter with a closed form takes it.
@@ -13,7 +13,7 @@ pub enum BuiltinStats {
     None,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuiltinMean {
     #[default]
@@ -23,7 +23,7 @@ pub enum BuiltinMean {
 }
 
 /// Where a run asks the user's own functions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hook {
     UpdateSchedule,
@@ -44,8 +44,8 @@ impl Hook {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MStepOptions {
     pub builtin_stats: BuiltinStats,
     pub builtin_mean: BuiltinMean,

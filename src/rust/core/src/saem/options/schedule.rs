@@ -1,8 +1,8 @@
 //! Options of the gain sequence, the chains and the batches that are updated.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleKind {
     /// 1 for `exploration` iterations, then `1/k` for `smoothing`.
@@ -18,8 +18,8 @@ pub enum ScheduleKind {
     Custom,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ScheduleOptions {
     pub sa_schedule: ScheduleKind,
     /// Whether exploration and smoothing, of `Saemix`, end when they have done their work.
@@ -56,8 +56,8 @@ impl Default for ScheduleOptions {
     }
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct ChainOptions {
     pub n_chains: usize,
     /// Whether few batches get more chains.
@@ -89,8 +89,8 @@ impl ChainOptions {
 }
 
 /// Which batches an iteration draws for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(from = "UpdateField")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(try_from = "UpdateField", into = "UpdateField")]
 pub enum UpdateSchedule {
     #[default]
     All,
@@ -100,19 +100,34 @@ pub enum UpdateSchedule {
     Function,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(untagged)]
 enum UpdateField {
     Count(usize),
     Word(String),
 }
 
-impl From<UpdateField> for UpdateSchedule {
-    fn from(field: UpdateField) -> Self {
+impl TryFrom<UpdateField> for UpdateSchedule {
+    type Error = String;
+
+    fn try_from(field: UpdateField) -> Result<Self, String> {
         match field {
-            UpdateField::Count(n) => Self::Minibatch(n),
-            UpdateField::Word(word) if word == "function" => Self::Function,
-            UpdateField::Word(_) => Self::All,
+            UpdateField::Count(n) => Ok(Self::Minibatch(n)),
+            UpdateField::Word(word) => match word.as_str() {
+                "all" => Ok(Self::All),
+                "function" => Ok(Self::Function),
+                _ => Err(format!("there is no update schedule `{word}`")),
+            },
+        }
+    }
+}
+
+impl From<UpdateSchedule> for UpdateField {
+    fn from(schedule: UpdateSchedule) -> Self {
+        match schedule {
+            UpdateSchedule::All => Self::Word("all".into()),
+            UpdateSchedule::Minibatch(n) => Self::Count(n),
+            UpdateSchedule::Function => Self::Word("function".into()),
         }
     }
 }

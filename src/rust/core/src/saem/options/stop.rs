@@ -1,8 +1,8 @@
 //! Options of the convergence test.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConvergenceTest {
     /// All iterations are run; the last windows of them are compared.
@@ -12,8 +12,8 @@ pub enum ConvergenceTest {
     Consecutive,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct StopOptions {
     pub convergence_test: ConvergenceTest,
     /// Largest change of a coordinate, relative to the largest coordinate if that exceeds one, and absolute.

@@ -2,7 +2,6 @@
 
 use nlmers_core::error::Result;
 use nlmers_core::problem::{Given, Joint};
-use nlmers_core::request::Request;
 use serde_json::json;
 
 use super::{text, Data};
@@ -40,6 +39,6 @@ pub fn joint(
     given: &Given,
 ) -> Result<Joint> {
     let (request, columns) = request("fit", model, data, groups);
-    let request = Request::parse(&request.to_string())?;
+    let request = crate::common::asked(&request)?;
     Joint::new(&request.compiled()?, &request.frame(columns)?, given)
 }

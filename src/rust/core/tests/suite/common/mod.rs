@@ -23,10 +23,10 @@ pub mod text;
 
 use nlmers_core::error::{Error, Result};
 use nlmers_core::ir::column::{Column, LANES};
-use nlmers_core::model::Model;
+use nlmers_core::model::{compile, Model};
 use nlmers_core::problem::{Given, Joint, Problem, Route};
-use nlmers_core::request::Request;
-use serde_json::json;
+use nlmers_core::request::{FitTask, Request, PROTOCOL};
+use serde_json::{json, Value as Json};
 
 pub use data::Data;
 
@@ -39,11 +39,60 @@ pub fn request_json(task: &str, model: &str, data: &Data) -> serde_json::Value {
     })
 }
 
+/// A request as it is sent, its fields put where the protocol has them.
+pub fn sent(request: &Json) -> String {
+    let after = [
+        "log_likelihood",
+        "uncertainty",
+        "importance",
+        "modes",
+        "classes",
+        "conditional_samples",
+    ];
+    let of_fit = after.iter().any(|task| request["task"] == *task);
+    let at_values = of_fit || request["task"] != "fit";
+    let mut inner = json!({});
+    for (name, value) in request.as_object().unwrap() {
+        let place = match name.as_str() {
+            "parameters" | "coordinates" => "at",
+            "fix" | "levels" if at_values => "at",
+            "draws" | "nodes" | "log_lik" | "se" => "inference",
+            _ => "",
+        };
+        let whole = match (of_fit, place, name.as_str()) {
+            (true, "at", _) => &mut inner["fit"]["at"],
+            (_, "", "task" | "nsim") | (false, "", _) => &mut inner,
+            (true, "", _) => &mut inner["fit"],
+            _ => &mut inner[place],
+        };
+        whole[name] = value.clone();
+    }
+    json!({"protocol": PROTOCOL, "request": inner}).to_string()
+}
+
+/// # Errors
+/// What is no request of a fit.
+pub fn asked(request: &Json) -> Result<Box<FitTask>> {
+    match Request::parse(&sent(request))? {
+        Request::Fit(task) => Ok(task),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// # Errors
+/// Those of the compiler.
+pub fn compiled(request: &Json) -> Result<Model> {
+    match Request::parse(&sent(request))? {
+        Request::Describe(task) => compile(&task.model),
+        Request::Fit(task) => task.compiled(),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// # Errors
 /// Those of the compiler.
 pub fn try_model(model: &str) -> Result<Model> {
-    let request = json!({"task": "describe", "model": text::model(model)});
-    Request::parse(&request.to_string())?.compiled()
+    compiled(&json!({"task": "describe", "model": text::model(model)}))
 }
 
 pub fn model(text: &str) -> Model {
@@ -53,7 +102,7 @@ pub fn model(text: &str) -> Model {
 /// # Errors
 /// Those of the compiler and of the data.
 pub fn try_joint(model: &str, data: &Data, given: &Given) -> Result<Joint> {
-    let request = Request::parse(&request_json("fit", model, data).to_string())?;
+    let request = asked(&request_json("fit", model, data))?;
     let frame = request.frame(data.request_columns())?;
     Joint::new(&request.compiled()?, &frame, given)
 }
