@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use extendr_api::prelude::*;
 use nlmers_core::error::Result;
 use nlmers_core::monitor::Monitor;
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 
 use crate::error;
 use crate::line::{stopped, Line, Message};
@@ -26,9 +26,9 @@ extern "C" {
 }
 
 /// Run `task` on a worker thread; the main thread stays with R until it is done, and answers what the task asks.
-pub fn run<T>(callback: Option<Function>, hooks: Option<Function>, task: T) -> Result<Value>
+pub fn run<T>(callback: Option<Function>, hooks: Option<Function>, task: T) -> Result<ReplyValue>
 where
-    T: FnOnce(&dyn Monitor) -> Result<Value> + Send,
+    T: FnOnce(&dyn Monitor) -> Result<ReplyValue> + Send,
 {
     error::note_panics();
     let (sender, messages) = channel();

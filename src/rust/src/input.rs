@@ -2,10 +2,10 @@
 
 use extendr_api::prelude::*;
 use nlmers_core::error::{Error, ErrorClass, Result};
-use nlmers_core::request::Columns;
+use nlmers_core::request::FrameColumns;
 
 /// Copy a named list of double vectors. `NA_real_` is a NaN already.
-pub fn columns(list: &List) -> Result<Columns> {
+pub fn columns(list: &List) -> Result<FrameColumns> {
     list.iter()
         .map(|(name, column)| match column.as_real_slice() {
             Some(values) => Ok((name.to_string(), values.to_vec())),

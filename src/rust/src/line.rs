@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use extendr_api::prelude::*;
 use nlmers_core::error::{Error, ErrorClass, Result};
-use nlmers_core::monitor::{Monitor, Progress, Question};
-use nlmers_core::reply::Value;
+use nlmers_core::monitor::{HookQuestion, Monitor, Progress};
+use nlmers_core::reply::ReplyValue;
 
 use crate::error::no_answer;
 
@@ -21,8 +21,8 @@ extern "C" {
 /// What the worker sends: all in one channel, so that the main thread waits for whatever comes first.
 pub enum Message {
     /// The answer of the task, or the panic that ended it.
-    Done(std::result::Result<Result<Value>, Box<dyn Any + Send>>),
-    Asked(Question),
+    Done(std::result::Result<Result<ReplyValue>, Box<dyn Any + Send>>),
+    Asked(HookQuestion),
 }
 
 /// What the worker and the main thread share. Only the newest report is kept: a fast fit never waits for R.
@@ -42,7 +42,7 @@ impl Monitor for Line {
         self.stop.load(Ordering::Relaxed)
     }
 
-    fn ask(&self, question: Question) -> Result<Vec<f64>> {
+    fn ask(&self, question: HookQuestion) -> Result<Vec<f64>> {
         // One thread at a time: the next answer is to its question.
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if self.interrupted() {

@@ -2,10 +2,10 @@
 
 use extendr_api::prelude::*;
 use nlmers_core::error::{Error, Result};
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 
 /// `list(ok = TRUE, value =)` or `list(ok = FALSE, error =)`.
-pub fn answer(answer: Result<Value>) -> List {
+pub fn answer(answer: Result<ReplyValue>) -> List {
     match answer {
         Ok(value) => list!(ok = true, value = to_robj(value)),
         Err(error) => list!(ok = false, error = condition_fields(&error)),
@@ -13,19 +13,21 @@ pub fn answer(answer: Result<Value>) -> List {
 }
 
 /// A value as the R object of its name.
-pub fn to_robj(value: Value) -> Robj {
+pub fn to_robj(value: ReplyValue) -> Robj {
     match value {
-        Value::Null => r!(NULL),
-        Value::Flag(flag) => r!(flag),
-        Value::Number(number) => r!(number),
-        Value::Text(text) => r!(text),
-        Value::Numbers(numbers) => r!(numbers),
-        Value::Integers(integers) => r!(integers),
-        Value::Texts(texts) => r!(texts),
-        Value::Flags(flags) => r!(flags),
-        Value::Bytes(bytes) => Raw::from_bytes(&bytes).into(),
-        Value::Matrix { rows, cols, data } => matrix(rows, cols, &data),
-        Value::List(items) => named(items.into_iter().map(|(name, item)| (name, to_robj(item)))),
+        ReplyValue::Null => r!(NULL),
+        ReplyValue::Flag(flag) => r!(flag),
+        ReplyValue::Number(number) => r!(number),
+        ReplyValue::Text(text) => r!(text),
+        ReplyValue::Numbers(numbers) => r!(numbers),
+        ReplyValue::Integers(integers) => r!(integers),
+        ReplyValue::Texts(texts) => r!(texts),
+        ReplyValue::Flags(flags) => r!(flags),
+        ReplyValue::Bytes(bytes) => Raw::from_bytes(&bytes).into(),
+        ReplyValue::Matrix { rows, cols, data } => matrix(rows, cols, &data),
+        ReplyValue::List(items) => {
+            named(items.into_iter().map(|(name, item)| (name, to_robj(item))))
+        }
     }
 }
 

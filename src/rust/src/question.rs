@@ -7,8 +7,8 @@ use std::ffi::{c_int, c_void};
 
 use extendr_api::prelude::*;
 use nlmers_core::error::{Error, ErrorClass, Result};
-use nlmers_core::monitor::{nobody, Question};
-use nlmers_core::reply::Value;
+use nlmers_core::monitor::{nobody, HookQuestion};
+use nlmers_core::reply::ReplyValue;
 
 use crate::error::no_answer;
 use crate::output::to_robj;
@@ -26,14 +26,14 @@ pub enum Outcome {
 }
 
 /// Call R, which is on this thread.
-pub fn ask(hooks: Option<&Function>, question: Question) -> Outcome {
+pub fn ask(hooks: Option<&Function>, question: HookQuestion) -> Outcome {
     let Some(hooks) = hooks else {
         return Outcome::Answered(Err(nobody(&question)));
     };
     let call = Language::from_values([
         hooks.into_robj(),
         question.hook.into_robj(),
-        to_robj(Value::List(question.arguments)),
+        to_robj(ReplyValue::List(question.arguments)),
     ]);
     let answer = List::new(1);
     // SAFETY: this is R's main thread, both objects are protected, and a jump ends inside the C function.

@@ -5,9 +5,9 @@ use std::thread::{scope, sleep, spawn};
 use std::time::{Duration, Instant};
 
 use nlmers_core::error::{Error, Result};
-use nlmers_core::monitor::{Monitor, Progress, Question};
-use nlmers_core::reply::Value;
-use nlmers_core::request::Columns;
+use nlmers_core::monitor::{HookQuestion, Monitor, Progress};
+use nlmers_core::reply::ReplyValue;
+use nlmers_core::request::FrameColumns;
 use serde::Deserialize;
 
 /// The request `{"protocol": ..., "request": {"task": "self_test", "what": ...}}`.
@@ -54,7 +54,7 @@ impl SelfTest {
     }
 
     #[expect(clippy::panic, reason = "a panic is what the test asks for")]
-    pub fn run(self, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
+    pub fn run(self, columns: FrameColumns, monitor: &dyn Monitor) -> Result<ReplyValue> {
         match self {
             Self::Echo { numbers } => Ok(echo(columns, numbers)),
             Self::Refuse => Err(Error::data("self_test", "The problem.")
@@ -68,8 +68,10 @@ impl SelfTest {
                 joined.map_err(|payload| resume_unwind(payload))
             }
             Self::Sleep { seconds } => Ok(wait(Duration::from_secs_f64(seconds), monitor)),
-            Self::Ask { times, numbers } => ask(times, numbers, monitor).map(Value::Numbers),
-            Self::AskTogether { threads } => ask_together(threads, monitor).map(Value::Numbers),
+            Self::Ask { times, numbers } => ask(times, numbers, monitor).map(ReplyValue::Numbers),
+            Self::AskTogether { threads } => {
+                ask_together(threads, monitor).map(ReplyValue::Numbers)
+            }
         }
     }
 }
@@ -83,9 +85,9 @@ fn ask(times: usize, mut numbers: Vec<f64>, monitor: &dyn Monitor) -> Result<Vec
             gain: 1.0,
             objective: 0.0,
         });
-        numbers = monitor.ask(Question {
+        numbers = monitor.ask(HookQuestion {
             hook: "self_test",
-            arguments: vec![("numbers".to_string(), Value::Numbers(numbers))],
+            arguments: vec![("numbers".to_string(), ReplyValue::Numbers(numbers))],
         })?;
     }
     Ok(numbers)
@@ -107,7 +109,7 @@ fn ask_together(threads: usize, monitor: &dyn Monitor) -> Result<Vec<f64>> {
     })
 }
 
-fn echo(columns: Columns, numbers: Vec<f64>) -> Value {
+fn echo(columns: FrameColumns, numbers: Vec<f64>) -> ReplyValue {
     let missing = columns
         .iter()
         .flat_map(|(_, column)| column)
@@ -115,34 +117,34 @@ fn echo(columns: Columns, numbers: Vec<f64>) -> Value {
         .count();
     let columns = columns
         .into_iter()
-        .map(|(name, column)| (name, Value::Numbers(column)));
+        .map(|(name, column)| (name, ReplyValue::Numbers(column)));
     let items = [
-        ("columns", Value::List(columns.collect())),
-        ("missing", Value::Number(missing as f64)),
-        ("numbers", Value::Numbers(numbers)),
-        ("null", Value::Null),
-        ("flag", Value::Flag(true)),
-        ("text", Value::Text("µ".to_string())),
-        ("integers", Value::Integers(vec![1, 2])),
+        ("columns", ReplyValue::List(columns.collect())),
+        ("missing", ReplyValue::Number(missing as f64)),
+        ("numbers", ReplyValue::Numbers(numbers)),
+        ("null", ReplyValue::Null),
+        ("flag", ReplyValue::Flag(true)),
+        ("text", ReplyValue::Text("µ".to_string())),
+        ("integers", ReplyValue::Integers(vec![1, 2])),
         (
             "texts",
-            Value::Texts(vec!["a".to_string(), "b".to_string()]),
+            ReplyValue::Texts(vec!["a".to_string(), "b".to_string()]),
         ),
-        ("flags", Value::Flags(vec![true, false])),
+        ("flags", ReplyValue::Flags(vec![true, false])),
         (
             "matrix",
-            Value::Matrix {
+            ReplyValue::Matrix {
                 rows: 2,
                 cols: 3,
                 data: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
             },
         ),
     ];
-    Value::List(items.map(|(name, item)| (name.to_string(), item)).to_vec())
+    ReplyValue::List(items.map(|(name, item)| (name.to_string(), item)).to_vec())
 }
 
 /// Iterations of a millisecond, as a fit would run them.
-fn wait(time: Duration, monitor: &dyn Monitor) -> Value {
+fn wait(time: Duration, monitor: &dyn Monitor) -> ReplyValue {
     let start = Instant::now();
     let mut iteration = 0;
     while start.elapsed() < time && !monitor.interrupted() {
@@ -156,11 +158,14 @@ fn wait(time: Duration, monitor: &dyn Monitor) -> Value {
         });
         sleep(Duration::from_millis(1));
     }
-    Value::List(vec![
+    ReplyValue::List(vec![
         (
             "interrupted".to_string(),
-            Value::Flag(monitor.interrupted()),
+            ReplyValue::Flag(monitor.interrupted()),
         ),
-        ("iterations".to_string(), Value::Number(iteration as f64)),
+        (
+            "iterations".to_string(),
+            ReplyValue::Number(iteration as f64),
+        ),
     ])
 }

@@ -13,8 +13,10 @@ use nlmers_core::ir::vmath::{map, Function, Isa};
 use nlmers_core::model::compile;
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
-use nlmers_core::problem::{Derivatives, Given, Joint, Known, Problem, Scratch, Stored, Values};
-use nlmers_core::request::{run, Columns, Request};
+use nlmers_core::problem::{
+    BoundProgram, DerivativeScratch, Derivatives, Given, Joint, Known, Problem, Stored,
+};
+use nlmers_core::request::{run, FrameColumns, Request};
 use nlmers_core::saem::options::{ChainOptions, ScheduleOptions};
 use nlmers_core::saem::{fit, SaemOptions};
 
@@ -136,13 +138,13 @@ fn whole_request(path: &str, unit: f64) -> Result<(), Failure> {
 
 /// How many times longer a way to write the model takes than the closed form: one run beside the other.
 fn beside(folder: &str, name: &str) -> Result<(), Failure> {
-    let read = |name: &str| -> Result<(String, Columns), Failure> {
+    let read = |name: &str| -> Result<(String, FrameColumns), Failure> {
         let path = format!("{folder}/{name}-theophylline");
         let request = std::fs::read_to_string(format!("{path}.json"))?;
         Ok((request, read_columns(&format!("{path}.csv"))?))
     };
     let (closed, other) = (read("saem")?, read(name)?);
-    let seconds = |(request, columns): &(String, Columns)| {
+    let seconds = |(request, columns): &(String, FrameColumns)| {
         let start = ThreadTime::now();
         let made = run(request, columns.clone(), &Silent).is_ok();
         (start.elapsed().as_secs_f64(), made)
@@ -164,11 +166,11 @@ fn beside(folder: &str, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_columns(path: &str) -> Result<Columns, Failure> {
+fn read_columns(path: &str) -> Result<FrameColumns, Failure> {
     let text = std::fs::read_to_string(path)?;
     let mut lines = text.lines();
     let header = lines.next().unwrap_or_default();
-    let mut columns: Columns = header
+    let mut columns: FrameColumns = header
         .split(',')
         .map(|name| (name.trim_matches('"').to_string(), Vec::new()))
         .collect();
@@ -250,11 +252,11 @@ fn engine() -> Result<(), Failure> {
     let phi = individuals();
     let per_obs = 1e9 / (layout.blocks.len() * ROWS * LANES) as f64;
     for isa in Isa::available() {
-        let mut values = Values::on(isa, problem, &layout, &problem.programs.likelihood);
+        let mut values = BoundProgram::on(isa, problem, &layout, &problem.programs.likelihood);
         values.prepare(&problem.theta.start);
         let mut derivatives = Derivatives::on(isa, problem, &layout, &problem.programs.phi);
         derivatives.prepare(&problem.theta.start);
-        let (mut work, mut scratch) = (Vec::new(), Scratch::default());
+        let (mut work, mut scratch) = (Vec::new(), DerivativeScratch::default());
         let mut gradient = vec![Column::ZERO; 3];
         // What is compared is timed side by side in every round.
         let rounds: Vec<[f64; 4]> = (0..31)
@@ -338,11 +340,11 @@ fn moving_theta() -> Result<(), Failure> {
 
 /// Likelihood and gradient in `theta` over all blocks.
 struct Pass<'a> {
-    values: Values<'a>,
+    values: BoundProgram<'a>,
     derivatives: Derivatives<'a>,
     theta: &'a [f64],
     work: Vec<Column>,
-    scratch: Scratch,
+    scratch: DerivativeScratch,
 }
 
 impl<'a> Pass<'a> {
@@ -352,7 +354,7 @@ impl<'a> Pass<'a> {
         known: Arc<Vec<Known>>,
         theta: &'a [f64],
     ) -> Self {
-        let mut values = Values::new(problem, layout, &problem.programs.likelihood);
+        let mut values = BoundProgram::new(problem, layout, &problem.programs.likelihood);
         let mut derivatives = Derivatives::new(problem, layout, &problem.programs.theta);
         values.set_known(known.clone());
         derivatives.set_known(known);
@@ -361,7 +363,7 @@ impl<'a> Pass<'a> {
             derivatives,
             theta,
             work: Vec::new(),
-            scratch: Scratch::default(),
+            scratch: DerivativeScratch::default(),
         }
     }
 

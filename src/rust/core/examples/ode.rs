@@ -10,9 +10,9 @@ use diffsol::{NalgebraMat, OdeBuilder, OdeEquations, OdeSolverMethod, Vector};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::graph::Graph;
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::ode::explicit::{Adjoint, Back, Record, Scratch};
+use nlmers_core::ode::explicit::{Adjoint, BackwardMemory, ExplicitScratch, Record};
 use nlmers_core::ode::{
-    Act, Control, Dosing, Explicit, LaneTask, Signals, Stop, Stops, System, Task, Wanted,
+    Act, Control, Deliveries, Dosing, Explicit, LaneTask, Signals, Stop, Stops, System, Task,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -168,7 +168,7 @@ fn blocks(system: &System, sets: &[Vec<f64>]) -> Vec<Vec<Column>> {
 /// The explicit solver with all it needs.
 struct Own {
     explicit: Explicit,
-    scratch: Scratch,
+    scratch: ExplicitScratch,
     blocks: Vec<Vec<Column>>,
     stops: Stops,
     signals: Signals,
@@ -177,7 +177,7 @@ struct Own {
 
 impl Own {
     fn new(system: &System, sets: &[Vec<f64>], slopes: bool) -> Self {
-        let wanted = Wanted {
+        let wanted = Deliveries {
             states: vec![1],
             inputs: (0..if slopes { system.n_inputs } else { 0 }).collect(),
         };
@@ -234,9 +234,9 @@ impl Own {
 /// A solution with a record, and the way back.
 struct Backward {
     adjoint: Adjoint,
-    scratch: Scratch,
+    scratch: ExplicitScratch,
     record: Record,
-    back: Back,
+    back: BackwardMemory,
     gradients: Vec<Column>,
     out: Vec<Column>,
 }

@@ -11,8 +11,8 @@ use std::time::Instant;
 use cpu_time::ProcessTime;
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Given, Joint};
-use nlmers_core::reply::Value;
-use nlmers_core::request::{run, Columns, Request, PROTOCOL};
+use nlmers_core::reply::ReplyValue;
+use nlmers_core::request::{run, FrameColumns, Request, PROTOCOL};
 use nlmers_core::saem::{fit, SaemOptions};
 use serde_json::{json, Value as Json};
 
@@ -112,7 +112,7 @@ fn large() -> Result<(), Failure> {
 /// A problem and the plan of its fit.
 struct Case {
     request: String,
-    columns: Columns,
+    columns: FrameColumns,
     joint: Joint,
     options: SaemOptions,
 }
@@ -161,14 +161,14 @@ impl Case {
         let reply = run(&request.to_string(), self.columns.clone(), &Silent)?;
         let seconds = entry(&reply, "timing").and_then(|timing| entry(timing, "seconds"));
         match seconds {
-            Some(Value::Numbers(seconds)) => Ok(seconds[2]),
+            Some(ReplyValue::Numbers(seconds)) => Ok(seconds[2]),
             _ => Err("no timing".into()),
         }
     }
 }
 
-fn entry<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
-    let Value::List(entries) = list else {
+fn entry<'a>(list: &'a ReplyValue, name: &str) -> Option<&'a ReplyValue> {
+    let ReplyValue::List(entries) = list else {
         return None;
     };
     let found = entries.iter().find(|(entry, _)| entry == name);
@@ -226,7 +226,7 @@ fn model(error: &str) -> Json {
 }
 
 /// Concentrations of subjects whose parameters vary.
-fn simulate(subjects: usize, error: &str) -> Columns {
+fn simulate(subjects: usize, error: &str) -> FrameColumns {
     let mut draw = Draws(1);
     let (mut group, mut time, mut y) = (Vec::new(), Vec::new(), Vec::new());
     for i in 0..subjects {

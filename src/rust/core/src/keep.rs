@@ -100,29 +100,29 @@ mod tests {
     use super::*;
     use nalgebra::DMatrix;
 
-    struct Inner<'a> {
+    struct KeptInner<'a> {
         name: &'a str,
         numbers: Vec<f64>,
         matrix: Option<DMatrix<f64>>,
     }
 
-    keeps!(Inner<'_>: values { numbers, matrix } parts {} rebuilt { name });
+    keeps!(KeptInner<'_>: values { numbers, matrix } parts {} rebuilt { name });
 
-    struct Outer<'a> {
+    struct KeptOuter<'a> {
         columns: Vec<Vec<f64>>,
-        inner: Vec<Inner<'a>>,
-        missing: Option<Inner<'a>>,
+        inner: Vec<KeptInner<'a>>,
+        missing: Option<KeptInner<'a>>,
     }
 
-    keeps!(Outer<'_>: values { columns } parts { inner, missing } rebuilt {});
+    keeps!(KeptOuter<'_>: values { columns } parts { inner, missing } rebuilt {});
 
-    fn rebuilt(n: usize) -> Outer<'static> {
-        let inner = || Inner {
+    fn rebuilt(n: usize) -> KeptOuter<'static> {
+        let inner = || KeptInner {
             name: "rebuilt",
             numbers: Vec::new(),
             matrix: None,
         };
-        Outer {
+        KeptOuter {
             columns: Vec::new(),
             inner: (0..n).map(|_| inner()).collect(),
             missing: None,
@@ -155,7 +155,7 @@ mod tests {
         let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<u64>>();
         assert_eq!(bits(&new.columns[0]), bits(&old.columns[0]));
         assert_eq!(bits(&new.inner[0].numbers), ODD);
-        let matrix = |outer: &Outer| bits(outer.inner[1].matrix.as_ref().unwrap().as_slice());
+        let matrix = |outer: &KeptOuter| bits(outer.inner[1].matrix.as_ref().unwrap().as_slice());
         assert_eq!(matrix(&new), matrix(&old));
         assert_eq!(new.inner[0].name, "rebuilt");
     }

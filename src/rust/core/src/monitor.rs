@@ -1,7 +1,7 @@
 //! Let a running fit report its progress, be asked to stop, and ask functions of the user.
 
 use crate::error::{Error, ErrorClass, Result};
-use crate::reply::Value;
+use crate::reply::ReplyValue;
 
 /// One line of progress, sent once an iteration.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,10 +17,10 @@ pub struct Progress {
 
 /// What a fit asks a function of the user.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Question {
+pub struct HookQuestion {
     /// Name of the function.
     pub hook: &'static str,
-    pub arguments: Vec<(String, Value)>,
+    pub arguments: Vec<(String, ReplyValue)>,
 }
 
 /// The other end of a running fit.
@@ -33,13 +33,13 @@ pub trait Monitor: Sync {
     ///
     /// # Errors
     /// The function failed or gave what it must not, the user asked to stop, or there is nobody to ask.
-    fn ask(&self, question: Question) -> Result<Vec<f64>> {
+    fn ask(&self, question: HookQuestion) -> Result<Vec<f64>> {
         Err(nobody(&question))
     }
 }
 
 /// The error of a question that nobody hears.
-pub fn nobody(question: &Question) -> Error {
+pub fn nobody(question: &HookQuestion) -> Error {
     Error::new(
         ErrorClass::Internal,
         "no_front_end",

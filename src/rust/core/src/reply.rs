@@ -2,7 +2,7 @@
 
 /// A plain value: what a list element can be in R.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum ReplyValue {
     Null,
     Flag(bool),
     Number(f64),
@@ -18,5 +18,5 @@ pub enum Value {
         cols: usize,
         data: Vec<f64>,
     },
-    List(Vec<(String, Value)>),
+    List(Vec<(String, ReplyValue)>),
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::frame::{Frame, Grouping};
+use super::frame::{Frame, GroupingColumn};
 use super::layout::{self, Block, Lane, Layout};
 use super::records::Records;
 use crate::ir::column::LANES;
@@ -29,7 +29,7 @@ impl Cells {
     pub(super) fn new(
         model: &Model,
         frame: &Frame,
-        grouping: &Grouping,
+        grouping: &GroupingColumn,
         columns: &Arc<Vec<Vec<f64>>>,
     ) -> Option<Arc<Self>> {
         if grouping.codes == frame.codes {
@@ -49,7 +49,7 @@ impl Cells {
         let label = |(level, subject): &(usize, usize)| {
             format!("{}:{}", grouping.labels[*level], frame.labels[*subject])
         };
-        let own = Grouping {
+        let own = GroupingColumn {
             name: format!("{}:{}", grouping.name, frame.group),
             labels: numbers.keys().map(label).collect(),
             codes: pairs().map(|pair| numbers[&pair]).collect(),
@@ -79,7 +79,7 @@ pub struct CellLayout {
 }
 
 impl CellLayout {
-    pub fn new(cells: &Cells, outer: &Layout, values: &layout::Values) -> Self {
+    pub fn new(cells: &Cells, outer: &Layout, values: &layout::ReadValues) -> Self {
         let n = cells.level.len();
         let mut own: Vec<Vec<usize>> = vec![Vec::new(); n];
         let mut rows: Vec<Vec<usize>> = vec![Vec::new(); n];

@@ -3,7 +3,7 @@
 use super::frame::Frame;
 use crate::error::{Error, Result};
 use crate::language::words;
-use crate::model::{Covariate, CovariateKind, Model};
+use crate::model::{CheckedCovariate, CovariateKind, Model};
 
 /// The first two rows, in the order of the frame, that have one code and different values.
 pub fn constant_within(codes: &[usize], values: &[f64]) -> Option<(usize, usize)> {
@@ -56,7 +56,7 @@ pub fn check(model: &Model, frame: &Frame, columns: &[Vec<f64>]) -> Result<()> {
 fn check_constant(
     name: &str,
     on: Option<&str>,
-    covariate: &Covariate,
+    covariate: &CheckedCovariate,
     frame: &Frame,
     values: &[f64],
 ) -> Result<()> {

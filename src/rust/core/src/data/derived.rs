@@ -6,8 +6,8 @@ use super::frame::Frame;
 use super::steps::{earlier, gaps, present, time_steps};
 use crate::error::{Error, Result};
 use crate::ir::graph::Op;
-use crate::model::{Model, Source};
-use crate::ode::{EventKind, Schedule};
+use crate::model::{ColumnSource, Model};
+use crate::ode::{DosingSchedule, EventKind};
 
 /// Fill the columns of the model (row order of the user) that do not come from the data. `rows`: those of each subject,
 /// in order of time.
@@ -25,7 +25,7 @@ pub fn derive(
     fill(model, frame, events, columns)?;
     for i in 0..model.columns.len() {
         match model.columns[i].source {
-            Source::PreviousTime(outcome) => {
+            ColumnSource::PreviousTime(outcome) => {
                 let time = event_times(model, frame, outcome)?;
                 let time = &columns[time];
                 let before = before(rows, &columns[outcome as usize], events);
@@ -34,34 +34,36 @@ pub fn derive(
                     .map(|row| row.map_or(0.0, |row| time[row]))
                     .collect();
             }
-            Source::Ahead(outcome) => {
-                let own = position(model, Source::Data, &model.columns[i].name).unwrap_or(i);
+            ColumnSource::Ahead(outcome) => {
+                let own = position(model, ColumnSource::Data, &model.columns[i].name).unwrap_or(i);
                 columns[i] = ahead(rows, &columns[own], &columns[outcome as usize], events);
             }
-            Source::AtRisk(outcome) => {
+            ColumnSource::AtRisk(outcome) => {
                 columns[i] = at_risk(
                     frame,
                     &columns[outcome as usize],
                     &model.columns[i].statement,
                 )?;
             }
-            Source::Censoring => censor(model, frame, i, columns)?,
-            Source::TimeStep => {
+            ColumnSource::Censoring => censor(model, frame, i, columns)?,
+            ColumnSource::TimeStep => {
                 columns[i] = time_steps(frame, rows, &model.columns[i].statement)?;
             }
-            Source::Present(outcome) => columns[i] = present(&columns[outcome as usize]),
-            Source::Earlier(outcome) => columns[i] = earlier(rows, &columns[outcome as usize]),
-            Source::Gap(outcome, time) => {
+            ColumnSource::Present(outcome) => columns[i] = present(&columns[outcome as usize]),
+            ColumnSource::Earlier(outcome) => {
+                columns[i] = earlier(rows, &columns[outcome as usize])
+            }
+            ColumnSource::Gap(outcome, time) => {
                 columns[i] = gaps(model, frame, rows, [outcome, time], columns)?;
             }
-            Source::DoseTime(state) => {
+            ColumnSource::DoseTime(state) => {
                 columns[i] = dose_times(frame, events, state as usize);
             }
-            Source::Data
-            | Source::Class
-            | Source::Limit
-            | Source::LastDose(_)
-            | Source::FirstDose(_) => {}
+            ColumnSource::Data
+            | ColumnSource::Class
+            | ColumnSource::Limit
+            | ColumnSource::LastDose(_)
+            | ColumnSource::FirstDose(_) => {}
         }
     }
     Ok(())
@@ -70,7 +72,7 @@ pub fn derive(
 /// For each row the time of its subject's first dose into a state; 0 where there is none.
 fn dose_times(frame: &Frame, events: Option<&Events>, state: usize) -> Vec<f64> {
     let schedules = events.map(|events| events.schedules.as_slice());
-    let first = |schedule: &Schedule| {
+    let first = |schedule: &DosingSchedule| {
         let dose = schedule.events.iter().find(
             |event| matches!(&event.kind, EventKind::Dose { state: into, .. } if *into == state),
         );
@@ -83,7 +85,7 @@ fn dose_times(frame: &Frame, events: Option<&Events>, state: usize) -> Vec<f64> 
         .collect()
 }
 
-fn position(model: &Model, source: Source, name: &str) -> Option<usize> {
+fn position(model: &Model, source: ColumnSource, name: &str) -> Option<usize> {
     let mut columns = model.columns.iter();
     columns.position(|c| c.source == source && c.name == name)
 }
@@ -94,7 +96,7 @@ fn event_times(model: &Model, frame: &Frame, outcome: u32) -> Result<usize> {
     let text = stated.map_or("event()", |o| o.text.as_str());
     if let (Some(name), Some(stated)) = (&frame.time, stated) {
         let needed = model.graph.reachable(&[stated.density.log_density]);
-        let by_name = position(model, Source::Data, name).filter(|_| name != "t");
+        let by_name = position(model, ColumnSource::Data, name).filter(|_| name != "t");
         let reads = |i: usize| {
             let mut nodes = model.graph.nodes();
             nodes.any(|n| needed[n.index()] && model.graph.op(n) == Op::Data(i as u32))
@@ -111,7 +113,7 @@ fn event_times(model: &Model, frame: &Frame, outcome: u32) -> Result<usize> {
             .hint("Write `t`: the hazard is integrated over it."));
         }
     }
-    let time = position(model, Source::Data, "t").unwrap_or_default();
+    let time = position(model, ColumnSource::Data, "t").unwrap_or_default();
     let values = frame.column("t", text, &[])?;
     match values.iter().position(|t| *t < 0.0) {
         Some(row) => Err(negative_time(frame, row, values[row])
@@ -183,7 +185,7 @@ pub fn before(rows: &[Vec<usize>], values: &[f64], events: Option<&Events>) -> V
 
 /// Join the columns of `CENS` (at `kind`) and `LIMIT`: a limit turns 1 into 2 and -1 into -2; no limit is written 0.
 fn censor(model: &Model, frame: &Frame, kind: usize, columns: &mut [Vec<f64>]) -> Result<()> {
-    let Some(limit) = position(model, Source::Limit, ".limit") else {
+    let Some(limit) = position(model, ColumnSource::Limit, ".limit") else {
         return Ok(());
     };
     let outcomes = model.outcomes.iter().filter(|o| o.censored);

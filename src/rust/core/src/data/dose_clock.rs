@@ -7,7 +7,7 @@ use super::event_record::{EventColumns, EventRecord};
 use super::events::Events;
 use super::frame::Frame;
 use crate::error::Result;
-use crate::model::{Model, Source};
+use crate::model::{ColumnSource, Model};
 use crate::ode::{Event, EventKind};
 
 /// What asks for the times of rows.
@@ -17,7 +17,7 @@ const READER: &str = "The model reads the time since doses";
 const NEVER: f64 = 1e300;
 
 #[derive(Debug, Clone, Copy)]
-struct Given {
+struct GivenDose {
     time: f64,
     /// Position of the record among the subject's.
     record: usize,
@@ -29,13 +29,13 @@ struct Given {
 /// The doses of every subject in the order of time.
 #[derive(Debug)]
 pub struct DoseClock {
-    subjects: Vec<Vec<Given>>,
+    subjects: Vec<Vec<GivenDose>>,
 }
 
 impl DoseClock {
     pub fn of_events(model: &Model, events: &Events) -> Self {
         let given = |event: &Event| match event.kind {
-            EventKind::Dose { state, .. } => Some(Given {
+            EventKind::Dose { state, .. } => Some(GivenDose {
                 time: event.time,
                 record: event.record,
                 additional: event.additional,
@@ -69,7 +69,7 @@ impl DoseClock {
                     doses.extend(repeated(&record, time[*row], at, last));
                 }
             }
-            doses.sort_by(|a: &Given, b| {
+            doses.sort_by(|a: &GivenDose, b| {
                 let by_time = a.time.total_cmp(&b.time);
                 by_time.then(b.additional.cmp(&a.additional))
             });
@@ -87,7 +87,7 @@ impl DoseClock {
         time: f64,
         record: Option<usize>,
     ) -> f64 {
-        let met = |given: &&Given| {
+        let met = |given: &&GivenDose| {
             let before = given.additional || record.is_none_or(|at| given.record <= at);
             given.time < time || given.time == time && before
         };
@@ -115,18 +115,18 @@ impl DoseClock {
             .map(|given| given.time)
     }
 
-    fn into(&self, subject: usize, state: Option<u32>) -> impl Iterator<Item = &Given> + '_ {
+    fn into(&self, subject: usize, state: Option<u32>) -> impl Iterator<Item = &GivenDose> + '_ {
         let doses = self.subjects.get(subject).into_iter().flatten();
         doses.filter(move |given| state.is_none_or(|k| given.state == Some(k as usize)))
     }
 }
 
 /// A dose and its additional ones up to the subject's last record.
-fn repeated(record: &EventRecord, time: f64, at: usize, last: f64) -> Vec<Given> {
+fn repeated(record: &EventRecord, time: f64, at: usize, last: f64) -> Vec<GivenDose> {
     let mut doses = Vec::new();
     let mut k = 0.0;
     while k <= record.addl && (k == 0.0 || record.ii > 0.0 && time + k * record.ii <= last) {
-        doses.push(Given {
+        doses.push(GivenDose {
             time: time + k * record.ii,
             record: at,
             additional: k > 0.0,
@@ -147,7 +147,12 @@ pub fn fill(
     events: Option<&Events>,
     columns: &mut [Vec<f64>],
 ) -> Result<()> {
-    let reads = |source: Source| matches!(source, Source::LastDose(_) | Source::FirstDose(_));
+    let reads = |source: ColumnSource| {
+        matches!(
+            source,
+            ColumnSource::LastDose(_) | ColumnSource::FirstDose(_)
+        )
+    };
     let Some(column) = model.columns.iter().find(|column| reads(column.source)) else {
         return Ok(());
     };
@@ -163,10 +168,10 @@ pub fn fill(
         for (subject, list) in rows.iter().enumerate() {
             for (at, row) in list.iter().enumerate() {
                 match column.source {
-                    Source::LastDose(state) => {
+                    ColumnSource::LastDose(state) => {
                         values[*row] = clock.last(subject, state, time[*row], Some(at));
                     }
-                    Source::FirstDose(state) => values[*row] = clock.first(subject, state),
+                    ColumnSource::FirstDose(state) => values[*row] = clock.first(subject, state),
                     _ => {}
                 }
             }

@@ -1,9 +1,9 @@
 //! Check that a dosing record says something, and turn it into a dose.
 
-use super::event_record::{EventColumns, EventRecord, Kind};
+use super::event_record::{EventColumns, EventRecord, RecordKind};
 use crate::error::{Error, Result};
 use crate::model::{Equation, Feed, Model};
-use crate::ode::{Course, EventKind, Steady};
+use crate::ode::{Administration, EventKind, Steady};
 
 /// What the record of a row gives; nothing for a record that is no dose, and for an amount of zero.
 ///
@@ -73,8 +73,8 @@ impl Check<'_> {
     /// A row without a dose has no items of one.
     fn no_dose(&self) -> Result<()> {
         let what = match self.record.kind {
-            Kind::Observation => "an observation",
-            Kind::Reset => "a reset",
+            RecordKind::Observation => "an observation",
+            RecordKind::Reset => "a reset",
             _ => "no dose",
         };
         if let Some((item, value)) = self.record.dose_item() {
@@ -87,7 +87,7 @@ impl Check<'_> {
             return Err(self.error(item, value, problem, hint));
         }
         let cmt = self.record.cmt;
-        if cmt < 0.0 && self.record.kind != Kind::Observation {
+        if cmt < 0.0 && self.record.kind != RecordKind::Observation {
             let problem = format!(
                 "{} is {cmt}: states cannot be switched off.",
                 self.name("CMT")
@@ -272,7 +272,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn course(&self, equation: &Equation) -> Result<Course> {
+    fn course(&self, equation: &Equation) -> Result<Administration> {
         let rate = self.record.rate;
         let endless = self.record.is_endless();
         let missing = |word: &str, what: &str| {
@@ -287,24 +287,24 @@ impl Check<'_> {
         if rate == -1.0 {
             return match (equation.rate, endless) {
                 (None, _) => Err(missing("rate", "rate")),
-                (Some(_), true) => Ok(Course::EndlessModeled),
-                (Some(_), false) => Ok(Course::ModeledRate),
+                (Some(_), true) => Ok(Administration::EndlessModeled),
+                (Some(_), false) => Ok(Administration::ModeledRate),
             };
         }
         if rate == -2.0 {
             return match equation.duration {
                 None => Err(missing("dur", "duration")),
-                Some(_) => Ok(Course::ModeledDuration),
+                Some(_) => Ok(Administration::ModeledDuration),
             };
         }
         Ok(if endless {
-            Course::Endless(rate)
+            Administration::Endless(rate)
         } else if rate > 0.0 {
-            Course::Rate(rate)
+            Administration::Rate(rate)
         } else if self.record.dur > 0.0 && self.record.amt > 0.0 {
-            Course::Duration(self.record.dur)
+            Administration::Duration(self.record.dur)
         } else {
-            Course::Bolus
+            Administration::Bolus
         })
     }
 }

@@ -44,7 +44,7 @@ impl<'a> EventColumns<'a> {
         }
         let [amt, evid, cmt, rate, ii, addl, ss, mdv, dur] = values;
         let mut record = EventRecord {
-            kind: Kind::Observation,
+            kind: RecordKind::Observation,
             cmt,
             amt,
             rate,
@@ -63,23 +63,23 @@ impl<'a> EventColumns<'a> {
         record.kind = if self.columns[1].is_some() {
             self.kind(row, evid)?
         } else if amt != 0.0 || (ss != 0.0 && rate != 0.0) {
-            Kind::Dose
+            RecordKind::Dose
         } else {
-            Kind::Observation
+            RecordKind::Observation
         };
         // Without EVID a row with an amount may hold an outcome beside it.
-        let both = self.columns[1].is_none() && record.kind == Kind::Dose;
-        record.observed &= both || record.kind == Kind::Observation;
+        let both = self.columns[1].is_none() && record.kind == RecordKind::Dose;
+        record.observed &= both || record.kind == RecordKind::Observation;
         Ok(record)
     }
 
-    fn kind(&self, row: usize, evid: f64) -> Result<Kind> {
+    fn kind(&self, row: usize, evid: f64) -> Result<RecordKind> {
         let kinds = [
-            Kind::Observation,
-            Kind::Dose,
-            Kind::Other,
-            Kind::Reset,
-            Kind::ResetDose,
+            RecordKind::Observation,
+            RecordKind::Dose,
+            RecordKind::Other,
+            RecordKind::Reset,
+            RecordKind::ResetDose,
         ];
         let mut known = kinds.into_iter().enumerate();
         let found = known.find(|(code, _)| *code as f64 == evid);
@@ -126,7 +126,7 @@ impl<'a> EventColumns<'a> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum RecordKind {
     Observation,
     Dose,
     /// Neither; it marks a time.
@@ -135,7 +135,7 @@ pub enum Kind {
     ResetDose,
 }
 
-impl Kind {
+impl RecordKind {
     pub fn resets(self) -> bool {
         matches!(self, Self::Reset | Self::ResetDose)
     }
@@ -148,7 +148,7 @@ impl Kind {
 /// The event items of one row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EventRecord {
-    pub kind: Kind,
+    pub kind: RecordKind,
     pub cmt: f64,
     pub amt: f64,
     pub rate: f64,

@@ -4,14 +4,14 @@ use super::events::Events;
 use crate::error::{Error, Result};
 use crate::ir::graph::Op;
 use crate::ir::op::Binary;
-use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::ir::scalar::{LeafValues, ScalarProgram};
 use crate::model::{Equation, Model};
-use crate::ode::{Course, Event, EventKind};
+use crate::ode::{Administration, Event, EventKind};
 
 /// Leaves of no meaning; no state holds anything.
 struct Empty(f64);
 
-impl Leaves for Empty {
+impl LeafValues for Empty {
     fn data(&self, _column: usize) -> f64 {
         self.0
     }
@@ -109,7 +109,7 @@ fn chooses(op: Op) -> bool {
 }
 
 /// Into which state each dose goes, and how.
-fn doses(events: &Events) -> impl Iterator<Item = (usize, Course)> + '_ {
+fn doses(events: &Events) -> impl Iterator<Item = (usize, Administration)> + '_ {
     let all = events.schedules.iter().flat_map(|s| &s.events);
     all.filter_map(|event| match event.kind {
         EventKind::Dose { state, course, .. } => Some((state, course)),
@@ -130,11 +130,16 @@ pub fn unused(model: &Model, events: &Events) -> Vec<String> {
     .collect()
 }
 
-fn unused_of(equation: &Equation, any: impl Fn(fn(Course) -> bool) -> bool) -> Vec<String> {
+fn unused_of(equation: &Equation, any: impl Fn(fn(Administration) -> bool) -> bool) -> Vec<String> {
     let name = &equation.name;
-    let dose: fn(Course) -> bool = |_| true;
-    let rate: fn(Course) -> bool = |c| matches!(c, Course::ModeledRate | Course::EndlessModeled);
-    let duration: fn(Course) -> bool = |c| c == Course::ModeledDuration;
+    let dose: fn(Administration) -> bool = |_| true;
+    let rate: fn(Administration) -> bool = |c| {
+        matches!(
+            c,
+            Administration::ModeledRate | Administration::EndlessModeled
+        )
+    };
+    let duration: fn(Administration) -> bool = |c| c == Administration::ModeledDuration;
     let properties = [
         ("f", equation.fraction, dose, ""),
         ("alag", equation.lag, dose, ""),

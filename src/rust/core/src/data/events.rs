@@ -7,11 +7,11 @@
 use std::cmp::Ordering;
 
 use super::event_check::dose;
-use super::event_record::{EventColumns, EventRecord, Kind};
+use super::event_record::{EventColumns, EventRecord, RecordKind};
 use super::frame::Frame;
 use crate::error::{Error, ErrorClass, Result};
 use crate::model::Model;
-use crate::ode::{Event, EventKind, Observation, Schedule};
+use crate::ode::{DosingSchedule, Event, EventKind, Observation};
 
 /// An additional dose this close to a record, relative to the time between doses, is at its time: `3 * 0.1` is not 0.3.
 const ROUNDING: f64 = 1e-9;
@@ -20,7 +20,7 @@ const ROUNDING: f64 = 1e-9;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Events {
     /// Of each subject of the frame.
-    pub schedules: Vec<Schedule>,
+    pub schedules: Vec<DosingSchedule>,
     /// Time of each row of the data frame.
     pub time: Vec<f64>,
     /// Position of each row among the records of its subject.
@@ -50,7 +50,7 @@ impl Events {
         let mut schedules = Vec::with_capacity(rows.len());
         for list in rows {
             let first = list.first().map_or(0.0, |row| time[*row]);
-            let mut schedule = Schedule {
+            let mut schedule = DosingSchedule {
                 start: if frame.from_first_record {
                     first
                 } else {
@@ -84,7 +84,7 @@ impl Events {
             position,
             observed: records.iter().map(|record| record.observed).collect(),
             steps: (records.iter())
-                .map(|record| record.kind == Kind::Observation)
+                .map(|record| record.kind == RecordKind::Observation)
                 .collect(),
         })
     }
@@ -102,7 +102,13 @@ impl Events {
 }
 
 /// The dose of a record and its additional ones; `met`: times of the subject's records.
-fn give(schedule: &mut Schedule, met: &[f64], at: usize, record: &EventRecord, kind: EventKind) {
+fn give(
+    schedule: &mut DosingSchedule,
+    met: &[f64],
+    at: usize,
+    record: &EventRecord,
+    kind: EventKind,
+) {
     schedule.events.push(Event {
         time: met[at],
         record: at,
@@ -144,7 +150,7 @@ fn give(schedule: &mut Schedule, met: &[f64], at: usize, record: &EventRecord, k
 ///
 /// # Errors
 /// The model was compiled for fewer doses.
-fn feed(schedule: &mut Schedule, model: &Model) -> Result<()> {
+fn feed(schedule: &mut DosingSchedule, model: &Model) -> Result<()> {
     if model.visible().len() == model.equations.len() {
         return Ok(());
     }

@@ -17,7 +17,7 @@ pub struct Frame {
     /// Name of the time column, if the data have one.
     pub time: Option<String>,
     /// The groupings of the random effects, in the order of the model's groups; absent: the subjects.
-    pub groupings: Vec<Grouping>,
+    pub groupings: Vec<GroupingColumn>,
     /// The user's names of the event columns, by item (`AMT`); the columns are `.amt`, `.evid`, ...
     pub events: Vec<(String, String)>,
     /// Whether states have their initial values at the first record of a subject instead of at time 0.
@@ -26,7 +26,7 @@ pub struct Frame {
 
 /// A column, or an interaction of columns, that tells groups of rows apart.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Grouping {
+pub struct GroupingColumn {
     pub name: String,
     /// Name of each level, in canonical order.
     pub labels: Vec<String>,
@@ -91,8 +91,8 @@ impl Frame {
     }
 
     /// The subjects as a grouping.
-    pub fn subjects(&self) -> Grouping {
-        Grouping {
+    pub fn subjects(&self) -> GroupingColumn {
+        GroupingColumn {
             name: self.group.clone(),
             labels: self.labels.clone(),
             codes: self.codes.clone(),
@@ -100,7 +100,7 @@ impl Frame {
     }
 
     /// The groupings of the random effects.
-    pub fn groupings(&self) -> Vec<Grouping> {
+    pub fn groupings(&self) -> Vec<GroupingColumn> {
         if self.groupings.is_empty() {
             vec![self.subjects()]
         } else {

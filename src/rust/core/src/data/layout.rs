@@ -31,7 +31,7 @@ pub struct Block {
 }
 
 /// Values that the program reads of the data.
-pub struct Values<'a> {
+pub struct ReadValues<'a> {
     /// `[value][subject]`
     pub subject: &'a [Vec<f64>],
     /// `[value][row of the data frame]`
@@ -54,7 +54,7 @@ pub struct Layout {
 
 impl Layout {
     /// Sort the subjects by their number of rows, the longest first, and fill the blocks.
-    pub fn new(rows: Vec<Vec<usize>>, values: &Values, copies: usize) -> Self {
+    pub fn new(rows: Vec<Vec<usize>>, values: &ReadValues, copies: usize) -> Self {
         let all = (0..rows.len()).collect();
         Self::of(all, rows, values, copies)
     }
@@ -63,7 +63,7 @@ impl Layout {
     pub fn of(
         mut order: Vec<usize>,
         rows: Vec<Vec<usize>>,
-        values: &Values,
+        values: &ReadValues,
         copies: usize,
     ) -> Self {
         order.sort_by_key(|i| std::cmp::Reverse(rows[*i].len()));
@@ -117,7 +117,7 @@ impl Layout {
 
 pub(super) use crate::ir::narrow;
 
-pub(super) fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &Values) -> Block {
+pub(super) fn block(lanes: &[Lane], rows: &[Vec<usize>], values: &ReadValues) -> Block {
     let n_rows = lanes
         .iter()
         .map(|lane| rows[lane.subject as usize].len())

@@ -17,6 +17,6 @@ mod support;
 pub use cells::{CellLayout, Cells};
 pub use dose_clock::DoseClock;
 pub use events::Events;
-pub use frame::{Frame, Grouping};
+pub use frame::{Frame, GroupingColumn};
 pub use layout::{Block, Lane, Layout};
 pub use records::Records;

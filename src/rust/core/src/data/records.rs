@@ -9,11 +9,11 @@ use super::cells::Cells;
 use super::derived::derive;
 use super::event_use;
 use super::events::Events;
-use super::frame::{Frame, Grouping};
+use super::frame::{Frame, GroupingColumn};
 use super::support::outcome_error;
 use crate::error::{Error, Result};
 use crate::ir::level::Extent;
-use crate::model::{Column, Model, Source};
+use crate::model::{ColumnSource, DataColumn, Model};
 
 /// The data as a model reads them: columns in the order of `Model::columns`.
 #[derive(Debug, Clone)]
@@ -97,7 +97,7 @@ impl Records {
     pub(super) fn of(
         model: &Model,
         frame: &Frame,
-        grouping: Grouping,
+        grouping: GroupingColumn,
         columns: &Arc<Vec<Vec<f64>>>,
     ) -> Self {
         let mut records = Self {
@@ -272,10 +272,12 @@ fn read_columns(model: &Model, frame: &Frame, need_outcomes: bool) -> Result<Vec
         .chain(model.assigned.iter().map(|(name, _)| name.as_str()))
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let read = |column: &Column| match frame.column(&column.name, &column.statement, &known) {
+    let read = |column: &DataColumn| match frame.column(&column.name, &column.statement, &known) {
         _ if column.source.is_derived() => Ok(vec![0.0; frame.n_rows]),
-        Err(_) if column.source == Source::Class => Ok(vec![0.0; frame.n_rows]),
-        Err(_) if !need_outcomes && column.source != Source::Data => Ok(vec![0.0; frame.n_rows]),
+        Err(_) if column.source == ColumnSource::Class => Ok(vec![0.0; frame.n_rows]),
+        Err(_) if !need_outcomes && column.source != ColumnSource::Data => {
+            Ok(vec![0.0; frame.n_rows])
+        }
         Err(_) if !need_outcomes && column.outcome => Ok(vec![f64::NAN; frame.n_rows]),
         found => found.map(<[f64]>::to_vec),
     };
@@ -321,7 +323,7 @@ fn followed(model: &Model, events: Option<&Events>, mut rows: Vec<Vec<usize>>) -
 fn canonical_rows(
     model: &Model,
     frame: &Frame,
-    grouping: &Grouping,
+    grouping: &GroupingColumn,
     columns: &[Vec<f64>],
 ) -> Vec<Vec<usize>> {
     let mut rows = vec![Vec::new(); grouping.labels.len()];

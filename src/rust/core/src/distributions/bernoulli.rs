@@ -4,14 +4,14 @@
 //! Information about `prob`: `1/(prob (1 - prob))`.
 
 use super::draw::{indicator, uniform};
-use super::{mean, Density, Family, Form, Support};
+use super::{mean, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::Unary;
 
 pub const FAMILY: Family = Family {
     name: "bernoulli",
     arguments: &["prob"],
-    form: Form::Scalars(|g, y, a| density(g, y, a[0])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, a[0])),
     support: Support::ZeroOne,
     draw: |a, rng| indicator(uniform(rng) < a[0]),
     variance: Some(|prob| prob * (1.0 - prob)),
@@ -25,7 +25,7 @@ fn highest(values: &[f64]) -> f64 {
     n * (term(p) + term(1.0 - p))
 }
 
-fn density(g: &mut Graph, y: Node, prob: Node) -> Density {
+fn density(g: &mut Graph, y: Node, prob: Node) -> OutcomeDensity {
     let one = g.constant(1.0);
     let (log_density, argument, weight) = if let Op::Unary(Unary::Logistic, x) = g.op(prob) {
         let linear = g.mul(y, x);
@@ -42,7 +42,7 @@ fn density(g: &mut Graph, y: Node, prob: Node) -> Density {
         let weight = g.unary(Unary::Recip, variance);
         (g.select(y, success, failure), prob, weight)
     };
-    Density {
+    OutcomeDensity {
         log_density,
         prediction: Some(prob),
         sd: None,

@@ -2,8 +2,8 @@
 //!
 //! Information: `psi'(a)` about `a`, `psi'(b)` about `b`, and `-psi'(a + b)` about `a + b`: the sum is positive definite.
 
-use super::effects::{Effect, EffectDensity, Transform};
-use super::{Density, Family, Form, Support};
+use super::effects::{EffectDensity, EffectFamily, Transform};
+use super::{Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use crate::ir::vmath::{digamma, trigamma};
@@ -12,10 +12,10 @@ use rand_distr::{Beta, Distribution};
 pub const FAMILY: Family = Family {
     name: "beta",
     arguments: &["a", "b"],
-    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
     support: Support::Share,
     draw: |a, rng| Beta::new(a[0], a[1]).map_or(f64::NAN, |x| x.sample(rng)),
-    effect: Some(Effect {
+    effect: Some(EffectFamily {
         transform: Transform::Logistic,
         density: |g, phi, a| of_effect(g, phi, a[0], a[1]),
         reference: |a| {
@@ -29,7 +29,7 @@ pub const FAMILY: Family = Family {
     ..Family::BLANK
 };
 
-fn density(g: &mut Graph, y: Node, [a, b]: [Node; 2]) -> Density {
+fn density(g: &mut Graph, y: Node, [a, b]: [Node; 2]) -> OutcomeDensity {
     let one = g.constant(1.0);
     let minus = g.neg(y);
     let (log_y, log_rest) = (g.ln(y), g.unary(Unary::Log1p, minus));
@@ -37,7 +37,7 @@ fn density(g: &mut Graph, y: Node, [a, b]: [Node; 2]) -> Density {
     let (first, second) = (g.mul(first, log_y), g.mul(second, log_rest));
     let kernel = g.add(first, second);
     let norm = log_beta(g, a, b);
-    Density {
+    OutcomeDensity {
         log_density: g.sub(kernel, norm),
         prediction: Some(mean(g, a, b)),
         sd: Some(standard_deviation(g, a, b)),

@@ -5,7 +5,7 @@
 //! `size/(prob (1 - prob))`.
 
 use super::log_space::{log_factorial, times_log};
-use super::{Density, Family, Form, Support};
+use super::{Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::Unary;
 use rand::Rng;
@@ -14,7 +14,7 @@ use rand_distr::{Binomial, Distribution};
 pub const FAMILY: Family = Family {
     name: "binomial",
     arguments: &["size", "prob"],
-    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
     support: Support::Count,
     draw: |a, rng| draw(a[0], a[1], rng),
     ..Family::BLANK
@@ -28,7 +28,7 @@ fn draw(size: f64, prob: f64, rng: &mut dyn Rng) -> f64 {
     Binomial::new(size as u64, prob).map_or(f64::NAN, |x| x.sample(rng) as f64)
 }
 
-fn density(g: &mut Graph, y: Node, [size, prob]: [Node; 2]) -> Density {
+fn density(g: &mut Graph, y: Node, [size, prob]: [Node; 2]) -> OutcomeDensity {
     let rest = g.sub(size, y);
     let [all, first, second] = [size, y, rest].map(|x| log_factorial(g, x));
     let parts = g.add(first, second);
@@ -47,7 +47,7 @@ fn density(g: &mut Graph, y: Node, [size, prob]: [Node; 2]) -> Density {
         let second = times_log(g, rest, failure);
         (g.add(first, second), prob, g.div(size, variance))
     };
-    Density {
+    OutcomeDensity {
         log_density: g.add(choose, kernel),
         prediction: Some(g.mul(size, prob)),
         sd: None,

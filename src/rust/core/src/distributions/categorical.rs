@@ -3,14 +3,14 @@
 //! `log p = ln(probs[y]) - ln(sum(probs))`. Information: about the logarithm of each probability, that probability.
 //! Nothing is predicted: the mean of labels has no meaning.
 
-use super::{draw, Density, Family, Form, Support};
+use super::{draw, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
 
 pub const FAMILY: Family = Family {
     name: "categorical",
     arguments: &["probs"],
-    form: Form::Categories(0, |g, y, _, probs| density(g, y, probs)),
+    form: FamilyForm::Categories(0, |g, y, _, probs| density(g, y, probs)),
     support: Support::Category(0),
     draw: |probs, rng| category(probs, draw::uniform(rng)),
     ..Family::BLANK
@@ -32,7 +32,7 @@ fn category(probs: &[f64], u: f64) -> f64 {
     probs.len() as f64
 }
 
-fn density(g: &mut Graph, y: Node, probs: &[Node]) -> Density {
+fn density(g: &mut Graph, y: Node, probs: &[Node]) -> OutcomeDensity {
     let total = g.sum(probs);
     let norm = g.ln(total);
     let own = element(g, y, probs);
@@ -42,7 +42,7 @@ fn density(g: &mut Graph, y: Node, probs: &[Node]) -> Density {
         let log = g.ln(*prob);
         information.push((g.sub(log, norm), g.div(*prob, total)));
     }
-    Density {
+    OutcomeDensity {
         log_density: g.sub(own, norm),
         prediction: None,
         sd: None,

@@ -5,7 +5,7 @@
 //! they are small, so that no digits are lost far out.
 
 use super::log_space::log1mexp;
-use super::{Density, Family, Form};
+use super::{Family, FamilyForm, OutcomeDensity};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
 use std::f64::consts::LN_2;
@@ -13,7 +13,7 @@ use std::f64::consts::LN_2;
 pub const CENSORED: Family = Family {
     name: "censored",
     arguments: &["dist", "lower", "upper"],
-    form: Form::Censored,
+    form: FamilyForm::Censored,
     ..Family::BLANK
 };
 
@@ -33,9 +33,9 @@ pub fn at_bounds(
     g: &mut Graph,
     family: &Family,
     y: Node,
-    inner: Density,
+    inner: OutcomeDensity,
     (lower, upper): (Option<Node>, Option<Node>),
-) -> Option<Density> {
+) -> Option<OutcomeDensity> {
     let log_tails = family.tails?;
     let mut log_density = inner.log_density;
     if let Some(upper) = upper {
@@ -48,7 +48,7 @@ pub fn at_bounds(
         let beyond = g.binary(Binary::LessEqual, y, lower);
         log_density = g.select(beyond, tails.0, log_density);
     }
-    Some(Density {
+    Some(OutcomeDensity {
         log_density,
         information: None,
         ..inner
@@ -61,9 +61,9 @@ pub fn by_data(
     g: &mut Graph,
     family: &Family,
     [y, kind, limit]: [Node; 3],
-    inner: Density,
+    inner: OutcomeDensity,
     positive: bool,
-) -> Option<Density> {
+) -> Option<OutcomeDensity> {
     let log_tails = family.tails?;
     let at_value = log_tails(g, y, &inner.arguments);
     let at_limit = log_tails(g, limit, &inner.arguments);
@@ -83,7 +83,7 @@ pub fn by_data(
     let known = g.select(right, at_value.1, inside);
     let left = g.binary(Binary::Equal, kind, one);
     let known = g.select(left, at_value.0, known);
-    Some(Density {
+    Some(OutcomeDensity {
         log_density: g.select(kind, known, inner.log_density),
         information: None,
         ..inner

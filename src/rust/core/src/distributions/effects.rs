@@ -16,7 +16,7 @@ use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 
 /// What a family is as a distribution of random effects.
-pub struct Effect {
+pub struct EffectFamily {
     pub transform: Transform,
     /// At `phi`, with the arguments of one effect.
     pub density: fn(&mut Graph, Node, &[Node]) -> EffectDensity,

@@ -6,14 +6,14 @@
 
 use super::hazard;
 use super::log_space::times_log;
-use super::{draw, Density, Family, Form, Support};
+use super::{draw, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 
 pub const FAMILY: Family = Family {
     name: "event",
     arguments: &["hazard"],
-    form: Form::Event,
+    form: FamilyForm::Event,
     support: Support::ZeroOne,
     draw: |a, rng| draw::indicator(draw::uniform(rng) < -(-a[0]).exp_m1()),
     ..Family::BLANK
@@ -31,12 +31,12 @@ pub fn cumulative(
 }
 
 /// `hazard`: at the row; `cumulative`: since the row before.
-pub fn density(g: &mut Graph, y: Node, hazard: Node, cumulative: Node) -> Density {
+pub fn density(g: &mut Graph, y: Node, hazard: Node, cumulative: Node) -> OutcomeDensity {
     let log_hazard = g.ln(hazard);
     let event = times_log(g, y, log_hazard);
     let minus = g.neg(cumulative);
     let survival = g.unary(Unary::Expm1, minus);
-    Density {
+    OutcomeDensity {
         log_density: g.sub(event, cumulative),
         prediction: Some(g.neg(survival)),
         sd: None,

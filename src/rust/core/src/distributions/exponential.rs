@@ -2,20 +2,20 @@
 //!
 //! Information: about `ln(scale)` 1. `ln(1 - F(x)) = -x/scale`.
 
-use super::effects::{Effect, EffectDensity, Transform};
+use super::effects::{EffectDensity, EffectFamily, Transform};
 use super::log_space::log1mexp;
-use super::{draw, Density, Family, Form, Support};
+use super::{draw, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::vmath::{digamma, trigamma};
 
 pub const FAMILY: Family = Family {
     name: "exponential",
     arguments: &["scale"],
-    form: Form::Scalars(|g, y, a| density(g, y, a[0])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, a[0])),
     support: Support::NonNegative,
     draw: |a, rng| a[0] * draw::exponential(rng),
     tails: Some(|g, x, a| log_tails(g, x, a[0])),
-    effect: Some(Effect {
+    effect: Some(EffectFamily {
         transform: Transform::Exp,
         density: |g, phi, a| of_effect(g, phi, a[0]),
         reference: |a| {
@@ -27,12 +27,12 @@ pub const FAMILY: Family = Family {
     ..Family::BLANK
 };
 
-fn density(g: &mut Graph, y: Node, scale: Node) -> Density {
+fn density(g: &mut Graph, y: Node, scale: Node) -> OutcomeDensity {
     let ratio = g.div(y, scale);
     let log_scale = g.ln(scale);
     let total = g.add(ratio, log_scale);
     let one = g.constant(1.0);
-    Density {
+    OutcomeDensity {
         log_density: g.neg(total),
         prediction: Some(scale),
         sd: Some(scale),

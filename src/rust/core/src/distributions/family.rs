@@ -4,10 +4,13 @@ use std::fmt;
 
 use rand::Rng;
 
-use super::effects::Effect;
-use super::transformed::Scale;
-use super::Density;
+use super::effects::EffectFamily;
+use super::transformed::NormalScale;
+use super::OutcomeDensity;
 use crate::ir::graph::{Graph, Node};
+
+/// The logarithms of both tails at a node, given the arguments.
+pub type Tails = fn(&mut Graph, Node, &[Node]) -> (Node, Node);
 
 /// A family of distributions, or a word around one.
 pub struct Family {
@@ -16,14 +19,14 @@ pub struct Family {
     pub arguments: &'static [&'static str],
     /// What the last arguments are where they are left out.
     pub defaults: &'static [f64],
-    pub form: Form,
+    pub form: FamilyForm,
     pub support: Support,
     /// Draw an outcome from the values of `Density::arguments`; NaN where an argument is outside its domain.
     pub draw: fn(&[f64], &mut dyn Rng) -> f64,
     /// `(ln F(x), ln(1 - F(x)))` at `x` and `Density::arguments`; `None` for a family that is not censored.
-    pub tails: Option<fn(&mut Graph, Node, &[Node]) -> (Node, Node)>,
+    pub tails: Option<Tails>,
     /// The distribution of random effects of this name.
-    pub effect: Option<Effect>,
+    pub effect: Option<EffectFamily>,
     /// Of a family whose only argument is its mean, which the mean of the outcomes estimates: variance at a mean.
     pub variance: Option<fn(f64) -> f64>,
     /// The highest log-likelihood of outcomes that all have one distribution.
@@ -32,13 +35,13 @@ pub struct Family {
 
 /// How the arguments are read, and the log density written from them.
 #[derive(Clone, Copy)]
-pub enum Form {
+pub enum FamilyForm {
     /// Scalars.
-    Scalars(fn(&mut Graph, Node, &[Node]) -> Density),
+    Scalars(fn(&mut Graph, Node, &[Node]) -> OutcomeDensity),
     /// Normal on some scale: location, spread, which may be written as an error model, and what the scale depends on.
     Normal(On),
     /// A scalar, where there are two arguments, and a vector, which has so many elements less than there are categories.
-    Categories(usize, fn(&mut Graph, Node, Node, &[Node]) -> Density),
+    Categories(usize, fn(&mut Graph, Node, Node, &[Node]) -> OutcomeDensity),
     /// A hazard, integrated over the time.
     Event,
     /// A log density of the user.
@@ -59,7 +62,7 @@ pub enum On {
     Itself,
     Log,
     /// Another, made of the arguments behind the spread; the location is a median on the scale of the outcome.
-    Other(fn(&[Node]) -> Scale),
+    Other(fn(&[Node]) -> NormalScale),
 }
 
 /// Values that an outcome may have.
@@ -84,7 +87,7 @@ impl Family {
         name: "",
         arguments: &[],
         defaults: &[],
-        form: Form::Custom,
+        form: FamilyForm::Custom,
         support: Support::Real,
         draw: |_, _| f64::NAN,
         tails: None,
@@ -112,38 +115,38 @@ impl Family {
     /// Whether a value has a density by itself, and so a residual SD.
     pub fn is_continuous(&self) -> bool {
         match self.form {
-            Form::Scalars(_) => matches!(
+            FamilyForm::Scalars(_) => matches!(
                 self.support,
                 Support::Real | Support::Positive | Support::NonNegative | Support::Share
             ),
-            Form::Normal(_) | Form::Serial | Form::Joint => true,
+            FamilyForm::Normal(_) | FamilyForm::Serial | FamilyForm::Joint => true,
             _ => false,
         }
     }
 
     /// Whether it is normal, or its logarithm.
     pub fn is_gaussian(&self) -> bool {
-        matches!(self.form, Form::Normal(On::Itself | On::Log))
+        matches!(self.form, FamilyForm::Normal(On::Itself | On::Log))
     }
 
     /// Whether its logarithm is normal.
     pub fn is_lognormal(&self) -> bool {
-        matches!(self.form, Form::Normal(On::Log))
+        matches!(self.form, FamilyForm::Normal(On::Log))
     }
 
     /// Whether it is normal on a scale that is neither its own nor the logarithm's.
     pub fn is_transformed(&self) -> bool {
-        matches!(self.form, Form::Normal(On::Other(_)))
+        matches!(self.form, FamilyForm::Normal(On::Other(_)))
     }
 
     /// Whether rows of a subject hang together.
     pub fn is_sequential(&self) -> bool {
-        matches!(self.form, Form::Chain { .. } | Form::Serial)
+        matches!(self.form, FamilyForm::Chain { .. } | FamilyForm::Serial)
     }
 
     /// Whether outcomes can be drawn.
     pub fn is_drawn(&self) -> bool {
-        !matches!(self.form, Form::Custom)
+        !matches!(self.form, FamilyForm::Custom)
     }
 
     /// Whether its values are quantities with a unit, whose predictions have the same.

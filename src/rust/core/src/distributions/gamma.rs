@@ -3,8 +3,8 @@
 //!
 //! Information: mean and shape are orthogonal; about `ln(mean)` `shape`, about the shape `psi'(shape) - 1/shape`.
 
-use super::effects::{Effect, EffectDensity, Transform};
-use super::{Density, Family, Form, Support};
+use super::effects::{EffectDensity, EffectFamily, Transform};
+use super::{Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use crate::ir::vmath::{digamma, trigamma};
@@ -14,10 +14,10 @@ use rand_distr::{Distribution, Gamma};
 pub const FAMILY: Family = Family {
     name: "gamma",
     arguments: &["shape", "scale"],
-    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
     support: Support::Positive,
     draw: |a, rng| draw(a[0], a[1], rng),
-    effect: Some(Effect {
+    effect: Some(EffectFamily {
         transform: Transform::Exp,
         density: |g, phi, a| of_effect(g, phi, a[0], a[1]),
         reference: |a| {
@@ -32,7 +32,7 @@ pub(super) fn draw(shape: f64, scale: f64, rng: &mut dyn Rng) -> f64 {
     Gamma::new(shape, scale).map_or(f64::NAN, |x| x.sample(rng))
 }
 
-fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
+fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> OutcomeDensity {
     let (log_y, log_scale) = (g.ln(y), g.ln(scale));
     let ratio = g.sub(log_y, log_scale);
     let power = g.mul(shape, ratio);
@@ -43,7 +43,7 @@ fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
     let root = g.unary(Unary::Sqrt, shape);
     let log_shape = g.ln(shape);
     let log_mean = g.add(log_shape, log_scale);
-    Density {
+    OutcomeDensity {
         log_density: g.sub(kernel, log_y),
         prediction: Some(g.mul(shape, scale)),
         sd: Some(g.mul(root, scale)),

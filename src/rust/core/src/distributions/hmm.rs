@@ -10,7 +10,7 @@
 //! A missing outcome leaves `p = q`. Everything is taken relative to the largest `l_j`, so that densities far below
 //! the smallest number still compare. Rabiner (1989), with the scaling on the logarithm.
 
-use super::{Family, Form, Support};
+use super::{Family, FamilyForm, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
 
@@ -35,7 +35,7 @@ const fn chain(
     Family {
         name,
         arguments,
-        form: Form::Chain { hidden, continuous },
+        form: FamilyForm::Chain { hidden, continuous },
         support: Support::Category(0),
         ..Family::BLANK
     }

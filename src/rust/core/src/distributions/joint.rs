@@ -9,14 +9,14 @@
 //! ```
 
 use super::effects::Transform;
-use super::{normal, Density, Family, Form, LN_SQRT_2PI};
+use super::{normal, Family, FamilyForm, OutcomeDensity, LN_SQRT_2PI};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 
 pub const MVNORMAL: Family = Family {
     name: "mvnormal",
     arguments: &["mean", "cov"],
-    form: Form::Joint,
+    form: FamilyForm::Joint,
     effect: Some(normal::effect(Transform::Identity)),
     ..Family::BLANK
 };
@@ -50,7 +50,7 @@ pub fn densities(
     present: &[Node],
     means: &[Node],
     covariance: &[Node],
-) -> Vec<Density> {
+) -> Vec<OutcomeDensity> {
     let d = y.len();
     let zero = g.constant(0.0);
     let mut masked = covariance.to_vec();
@@ -78,7 +78,7 @@ pub fn densities(
             let log = g.ln(factor[k * d + k]);
             let norm = g.add(log, constant);
             let row = &whole[k * d..=k * d + k];
-            Density {
+            OutcomeDensity {
                 log_density: g.sub(half, norm),
                 prediction: Some(means[k]),
                 sd: Some(g.unary(Unary::Sqrt, covariance[k * d + k])),

@@ -3,7 +3,7 @@
 //! Information: about the location `1/scale^2`, about `ln(scale)` 1.
 //! With `z = (x - location)/scale`: `F(x) = e^z/2` for `z < 0`, `1 - e^-z/2` else.
 
-use super::{draw, Density, Family, Form, Support};
+use super::{draw, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
 use std::f64::consts::{LN_2, SQRT_2};
@@ -11,7 +11,7 @@ use std::f64::consts::{LN_2, SQRT_2};
 pub const FAMILY: Family = Family {
     name: "laplace",
     arguments: &["location", "scale"],
-    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
     support: Support::Real,
     draw: |a, rng| {
         let sign = if draw::uniform(rng) < 0.5 { -1.0 } else { 1.0 };
@@ -21,7 +21,7 @@ pub const FAMILY: Family = Family {
     ..Family::BLANK
 };
 
-fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density {
+fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> OutcomeDensity {
     let residual = g.sub(y, location);
     let size = g.unary(Unary::Abs, residual);
     let inverse = g.unary(Unary::Recip, scale);
@@ -31,7 +31,7 @@ fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density {
     let total = g.add(z, norm);
     let (log_scale, one) = (g.ln(scale), g.constant(1.0));
     let precision = g.square(inverse);
-    Density {
+    OutcomeDensity {
         log_density: g.neg(total),
         prediction: Some(location),
         sd: Some(g.scale(SQRT_2, scale)),

@@ -3,7 +3,7 @@
 //! Information: about the location `1/(3 scale^2)`, about `ln(scale)` `(3 + pi^2)/9`.
 //! `F(x) = plogis((x - location)/scale)`.
 
-use super::{draw, Density, Family, Form, Support};
+use super::{draw, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use std::f64::consts::PI;
@@ -11,14 +11,14 @@ use std::f64::consts::PI;
 pub const FAMILY: Family = Family {
     name: "logistic",
     arguments: &["location", "scale"],
-    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
     support: Support::Real,
     draw: |a, rng| a[0] + a[1] * draw::logistic(rng),
     tails: Some(|g, x, a| log_tails(g, x, [a[0], a[1]])),
     ..Family::BLANK
 };
 
-fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density {
+fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> OutcomeDensity {
     let residual = g.sub(y, location);
     let inverse = g.unary(Unary::Recip, scale);
     let z = g.mul(residual, inverse);
@@ -30,7 +30,7 @@ fn density(g: &mut Graph, y: Node, [location, scale]: [Node; 2]) -> Density {
     let square = g.square(inverse);
     let precision = g.scale(1.0 / 3.0, square);
     let about_scale = g.constant((3.0 + PI * PI) / 9.0);
-    Density {
+    OutcomeDensity {
         log_density: g.sub(kernel, log_scale),
         prediction: Some(location),
         sd: Some(g.scale(PI / 3.0f64.sqrt(), scale)),

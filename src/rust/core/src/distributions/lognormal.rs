@@ -3,13 +3,13 @@
 //! `log p = log N(ln(y); meanlog, sdlog) - ln(y)`.
 
 use super::effects::Transform;
-use super::{draw, normal, Density, Family, Form, On, Spread, Support};
+use super::{draw, normal, Family, FamilyForm, GaussianSpread, On, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 
 pub const FAMILY: Family = Family {
     name: "lognormal",
     arguments: &["meanlog", "sdlog"],
-    form: Form::Normal(On::Log),
+    form: FamilyForm::Normal(On::Log),
     support: Support::Positive,
     draw: |a, rng| (a[0] + a[1] * draw::normal(rng)).exp(),
     tails: Some(|g, x, a| log_tails(g, x, [a[0], a[1]])),
@@ -21,13 +21,13 @@ pub const FAMILY: Family = Family {
     ..Family::BLANK
 };
 
-pub fn density(g: &mut Graph, y: Node, meanlog: Node, spread: Spread) -> Density {
+pub fn density(g: &mut Graph, y: Node, meanlog: Node, spread: GaussianSpread) -> OutcomeDensity {
     let log_y = g.ln(y);
     let residual = g.sub(log_y, meanlog);
     let (gaussian, precision, log_variance) = spread.log_density(g, residual);
     let half = g.constant(0.5);
     let sd = spread.sd(g);
-    Density {
+    OutcomeDensity {
         log_density: g.sub(gaussian, log_y),
         prediction: Some(g.exp(meanlog)),
         sd: Some(sd),

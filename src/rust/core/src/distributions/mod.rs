@@ -34,7 +34,7 @@ pub mod transformed;
 pub mod transition;
 mod weibull;
 
-pub use family::{Family, Form, On, Support};
+pub use family::{Family, FamilyForm, On, Support};
 
 use crate::ir::graph::{Graph, Node};
 
@@ -43,7 +43,7 @@ pub const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// What an outcome's family contributes to the program.
 #[derive(Debug, Clone)]
-pub struct Density {
+pub struct OutcomeDensity {
     pub log_density: Node,
     /// What is predicted: mean, median, probability or rate.
     pub prediction: Option<Node>,
@@ -105,12 +105,12 @@ fn mean(values: &[f64]) -> f64 {
 
 /// The spread of a Gaussian family.
 #[derive(Debug, Clone, Copy)]
-pub enum Spread {
+pub enum GaussianSpread {
     Sd(Node),
     Variance(Node),
 }
 
-impl Spread {
+impl GaussianSpread {
     /// Gaussian log density of `residual`, and `(1/variance, ln variance)`.
     fn log_density(self, g: &mut Graph, residual: Node) -> (Node, Node, Node) {
         use crate::ir::op::Unary::{Ln, Recip};

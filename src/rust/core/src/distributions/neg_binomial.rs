@@ -6,20 +6,20 @@
 //! depends on random effects.
 
 use super::log_space::{log_factorial, log_rising, times_log};
-use super::{gamma, poisson, Density, Family, Form, Support};
+use super::{gamma, poisson, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::Unary;
 
 pub const FAMILY: Family = Family {
     name: "neg_binomial",
     arguments: &["mean", "size"],
-    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
     support: Support::Count,
     draw: |a, rng| poisson::draw(gamma::draw(a[1], a[0] / a[1], rng), rng),
     ..Family::BLANK
 };
 
-fn density(g: &mut Graph, y: Node, [mean, size]: [Node; 2]) -> Density {
+fn density(g: &mut Graph, y: Node, [mean, size]: [Node; 2]) -> OutcomeDensity {
     let (rising, factorial) = (log_rising(g, size, y), log_factorial(g, y));
     let norm = g.sub(rising, factorial);
     let ratio = g.div(mean, size);
@@ -34,7 +34,7 @@ fn density(g: &mut Graph, y: Node, [mean, size]: [Node; 2]) -> Density {
     let product = g.mul(mean, size);
     let weight = g.div(product, total);
     let individual = g.depends(|op| matches!(op, Op::Phi(_)))[size.index()];
-    Density {
+    OutcomeDensity {
         log_density: g.add(norm, kernel),
         prediction: Some(mean),
         sd: None,

@@ -3,15 +3,15 @@
 //! `log p = -((y - mean)/sd)^2 / 2 - ln(sd) - ln(2 pi)/2`; information about the mean `1/sd^2`, about
 //! `ln(variance)` `1/2`.
 
-use super::effects::{Effect, EffectDensity, Transform};
-use super::{draw, mean, Density, Family, Form, On, Spread, Support};
+use super::effects::{EffectDensity, EffectFamily, Transform};
+use super::{draw, mean, Family, FamilyForm, GaussianSpread, On, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 
 pub const FAMILY: Family = Family {
     name: "normal",
     arguments: &["mean", "sd"],
-    form: Form::Normal(On::Itself),
+    form: FamilyForm::Normal(On::Itself),
     support: Support::Real,
     draw: |a, rng| a[0] + a[1] * draw::normal(rng),
     tails: Some(|g, x, a| log_tails(g, x, [a[0], a[1]])),
@@ -21,8 +21,8 @@ pub const FAMILY: Family = Family {
 };
 
 /// An effect of which `phi` is normal.
-pub(super) const fn effect(transform: Transform) -> Effect {
-    Effect {
+pub(super) const fn effect(transform: Transform) -> EffectFamily {
+    EffectFamily {
         transform,
         density: |g, phi, a| of_effect(g, phi, a[0], a[1]),
         reference: |a| (a[0], a[1]),
@@ -36,12 +36,12 @@ pub(super) fn highest(values: &[f64]) -> f64 {
     -0.5 * n * ((2.0 * std::f64::consts::PI * variance).ln() + 1.0)
 }
 
-pub fn density(g: &mut Graph, y: Node, mean: Node, spread: Spread) -> Density {
+pub fn density(g: &mut Graph, y: Node, mean: Node, spread: GaussianSpread) -> OutcomeDensity {
     let residual = g.sub(y, mean);
     let (log_density, precision, log_variance) = spread.log_density(g, residual);
     let half = g.constant(0.5);
     let sd = spread.sd(g);
-    Density {
+    OutcomeDensity {
         log_density,
         prediction: Some(mean),
         sd: Some(sd),
@@ -61,7 +61,7 @@ pub(super) fn log_tails(g: &mut Graph, x: Node, [mean, sd]: [Node; 2]) -> (Node,
 /// Information: that of the residual, and 2 about `ln(sd)`.
 fn of_effect(g: &mut Graph, phi: Node, mean: Node, sd: Node) -> EffectDensity {
     let residual = g.sub(phi, mean);
-    let outcome = density(g, phi, mean, Spread::Sd(sd));
+    let outcome = density(g, phi, mean, GaussianSpread::Sd(sd));
     let mut information = outcome.information.unwrap_or_default();
     information[0].0 = residual;
     EffectDensity {

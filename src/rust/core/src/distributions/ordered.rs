@@ -8,14 +8,14 @@
 
 use super::categorical::element;
 use super::log_space::log1mexp;
-use super::{draw, Density, Family, Form, Support};
+use super::{draw, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
 
 pub const FAMILY: Family = Family {
     name: "ordered",
     arguments: &["eta", "cutpoints"],
-    form: Form::Categories(1, density),
+    form: FamilyForm::Categories(1, density),
     support: Support::Category(0),
     draw: |a, rng| {
         let latent = a[0] + draw::logistic(rng);
@@ -24,7 +24,7 @@ pub const FAMILY: Family = Family {
     ..Family::BLANK
 };
 
-fn density(g: &mut Graph, y: Node, eta: Node, cutpoints: &[Node]) -> Density {
+fn density(g: &mut Graph, y: Node, eta: Node, cutpoints: &[Node]) -> OutcomeDensity {
     let labels: Vec<Node> = (1..=cutpoints.len() + 1)
         .map(|k| g.constant(k as f64))
         .collect();
@@ -41,7 +41,7 @@ fn density(g: &mut Graph, y: Node, eta: Node, cutpoints: &[Node]) -> Density {
     }
     let mut arguments = vec![eta];
     arguments.extend(cutpoints);
-    Density {
+    OutcomeDensity {
         log_density: log_probability(g, y, eta, cutpoints),
         prediction: Some(mean),
         sd: None,

@@ -2,7 +2,7 @@
 //!
 //! `log p = y ln(rate) - rate - lnGamma(y + 1)`. Information about `ln(rate)`: `rate`.
 
-use super::{mean, Density, Family, Form, Support};
+use super::{mean, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use rand::Rng;
@@ -11,7 +11,7 @@ use rand_distr::{Distribution, Poisson};
 pub const FAMILY: Family = Family {
     name: "poisson",
     arguments: &["rate"],
-    form: Form::Scalars(|g, y, a| density(g, y, a[0])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, a[0])),
     support: Support::Count,
     draw: |a, rng| draw(a[0], rng),
     variance: Some(|rate| rate),
@@ -36,7 +36,7 @@ fn highest(values: &[f64]) -> f64 {
     each.sum()
 }
 
-fn density(g: &mut Graph, y: Node, rate: Node) -> Density {
+fn density(g: &mut Graph, y: Node, rate: Node) -> OutcomeDensity {
     let log_rate = g.ln(rate);
     let product = g.mul(y, log_rate);
     let zero = g.constant(0.0);
@@ -46,7 +46,7 @@ fn density(g: &mut Graph, y: Node, rate: Node) -> Density {
     let next = g.add(y, one);
     let norm = g.unary(Unary::LGamma, next);
     let kernel = g.sub(linear, rate);
-    Density {
+    OutcomeDensity {
         log_density: g.sub(kernel, norm),
         prediction: Some(rate),
         sd: None,

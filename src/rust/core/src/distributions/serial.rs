@@ -16,14 +16,14 @@
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{Density, Family, Form, LN_SQRT_2PI};
+use super::{Family, FamilyForm, OutcomeDensity, LN_SQRT_2PI};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
 
 pub const AR1: Family = Family {
     name: "ar1",
     arguments: &["dist", "rho", "time"],
-    form: Form::Serial,
+    form: FamilyForm::Serial,
     ..Family::BLANK
 };
 
@@ -83,7 +83,7 @@ fn given_past(g: &mut Graph, serial: Serial, row: Row, carried: Node) -> (Node, 
 }
 
 /// The density of a normal outcome whose residuals correlate with the subject's earlier ones.
-pub fn density(g: &mut Graph, serial: Serial, row: Row, mean: Node, sd: Node) -> Density {
+pub fn density(g: &mut Graph, serial: Serial, row: Row, mean: Node, sd: Node) -> OutcomeDensity {
     let zero = g.constant(0.0);
     let carried = g.carry(zero);
     let (expected, variance) = given_past(g, serial, row, carried);
@@ -104,7 +104,7 @@ pub fn density(g: &mut Graph, serial: Serial, row: Row, mean: Node, sd: Node) ->
     };
     let next = g.select(row.present, left, carried);
     g.carry_on(carried, next);
-    Density {
+    OutcomeDensity {
         log_density: g.sub(half, norm),
         prediction: Some(mean),
         sd: Some(sd),

@@ -7,8 +7,8 @@
 //! `ln(sd) + ln((df + 1)/df)` `2 df/(df + 3)`, about `df`
 //! `(psi'(df/2) - psi'((df + 1)/2))/4 - (df + 5)/(2 df (df + 1)(df + 3)) - 2/(df (df + 1)^2 (df + 3))`.
 
-use super::effects::{Effect, EffectDensity, Transform};
-use super::{Density, Family, Form, Support};
+use super::effects::{EffectDensity, EffectFamily, Transform};
+use super::{Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
 use rand_distr::{Distribution, StudentT};
@@ -16,10 +16,10 @@ use rand_distr::{Distribution, StudentT};
 pub const FAMILY: Family = Family {
     name: "student_t",
     arguments: &["df", "mean", "sd"],
-    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1], a[2]])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, [a[0], a[1], a[2]])),
     support: Support::Real,
     draw: |a, rng| StudentT::new(a[0]).map_or(f64::NAN, |t| a[1] + a[2] * t.sample(rng)),
-    effect: Some(Effect {
+    effect: Some(EffectFamily {
         transform: Transform::Identity,
         density: |g, phi, a| of_effect(g, phi, [a[0], a[1], a[2]]),
         // A variance that is infinite, or nearly so, gives way to that of three degrees of freedom.
@@ -31,7 +31,7 @@ pub const FAMILY: Family = Family {
     ..Family::BLANK
 };
 
-fn density(g: &mut Graph, y: Node, [df, mean, sd]: [Node; 3]) -> Density {
+fn density(g: &mut Graph, y: Node, [df, mean, sd]: [Node; 3]) -> OutcomeDensity {
     let residual = g.sub(y, mean);
     let z = g.div(residual, sd);
     let ratio = squared_over(g, z, df);
@@ -43,7 +43,7 @@ fn density(g: &mut Graph, y: Node, [df, mean, sd]: [Node; 3]) -> Density {
     let log_sd = g.ln(sd);
     let norm = norm(g, df, exponent);
     let log_density = g.sub(norm, log_sd);
-    Density {
+    OutcomeDensity {
         log_density: g.sub(log_density, kernel),
         prediction: Some(mean),
         sd: Some(standard_deviation(g, df, sd)),

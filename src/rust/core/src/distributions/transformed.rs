@@ -15,26 +15,28 @@
 
 use rand::Rng;
 
-use super::{draw, normal, Density, Family, Form, On, Spread, Support, LN_SQRT_2PI};
+use super::{
+    draw, normal, Family, FamilyForm, GaussianSpread, On, OutcomeDensity, Support, LN_SQRT_2PI,
+};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
 
 pub const BOX_COX: Family = Family {
     name: "box_cox",
     arguments: &["median", "sd", "lambda"],
-    form: Form::Normal(On::Other(|more| Scale::BoxCox(more[0]))),
+    form: FamilyForm::Normal(On::Other(|more| NormalScale::BoxCox(more[0]))),
     support: Support::Positive,
     draw: |a, rng| draw(a, rng, box_cox_inverse),
-    tails: Some(|g, x, a| log_tails(g, x, a, Scale::BoxCox(a[2]))),
+    tails: Some(|g, x, a| log_tails(g, x, a, NormalScale::BoxCox(a[2]))),
     ..Family::BLANK
 };
 
 pub const YEO_JOHNSON: Family = Family {
     name: "yeo_johnson",
-    form: Form::Normal(On::Other(|more| Scale::YeoJohnson(more[0]))),
+    form: FamilyForm::Normal(On::Other(|more| NormalScale::YeoJohnson(more[0]))),
     support: Support::Real,
     draw: |a, rng| draw(a, rng, yeo_johnson_inverse),
-    tails: Some(|g, x, a| log_tails(g, x, a, Scale::YeoJohnson(a[2]))),
+    tails: Some(|g, x, a| log_tails(g, x, a, NormalScale::YeoJohnson(a[2]))),
     ..BOX_COX
 };
 
@@ -42,18 +44,18 @@ pub const LOGIT_NORMAL: Family = Family {
     name: "logit_normal",
     arguments: &["median", "sd", "lower", "upper"],
     defaults: &[0.0, 1.0],
-    form: Form::Normal(On::Other(|more| Scale::Logit(more[0], more[1]))),
+    form: FamilyForm::Normal(On::Other(|more| NormalScale::Logit(more[0], more[1]))),
     support: Support::Between(0.0, 1.0),
     draw: |a, rng| draw(a, rng, logit_inverse),
-    tails: Some(|g, x, a| log_tails(g, x, a, Scale::Logit(a[2], a[3]))),
+    tails: Some(|g, x, a| log_tails(g, x, a, NormalScale::Logit(a[2], a[3]))),
     ..Family::BLANK
 };
 
 pub const PROBIT_NORMAL: Family = Family {
     name: "probit_normal",
-    form: Form::Normal(On::Other(|more| Scale::Probit(more[0], more[1]))),
+    form: FamilyForm::Normal(On::Other(|more| NormalScale::Probit(more[0], more[1]))),
     draw: |a, rng| draw(a, rng, probit_inverse),
-    tails: Some(|g, x, a| log_tails(g, x, a, Scale::Probit(a[2], a[3]))),
+    tails: Some(|g, x, a| log_tails(g, x, a, NormalScale::Probit(a[2], a[3]))),
     ..LOGIT_NORMAL
 };
 
@@ -70,7 +72,7 @@ fn draw(a: &[f64], rng: &mut dyn Rng, inverse: Inverse) -> f64 {
 
 /// The scale on which an outcome is normal.
 #[derive(Debug, Clone, Copy)]
-pub enum Scale {
+pub enum NormalScale {
     Log,
     BoxCox(Node),
     YeoJohnson(Node),
@@ -79,12 +81,12 @@ pub enum Scale {
     Probit(Node, Node),
 }
 
-impl Scale {
+impl NormalScale {
     /// That of a family, where it is normal on another scale than its own; `more`: the arguments behind its spread.
     fn of(family: &Family, more: &[Node]) -> Option<Self> {
         match family.form {
-            Form::Normal(On::Log) => Some(Self::Log),
-            Form::Normal(On::Other(scale)) => Some(scale(more)),
+            FamilyForm::Normal(On::Log) => Some(Self::Log),
+            FamilyForm::Normal(On::Other(scale)) => Some(scale(more)),
             _ => None,
         }
     }
@@ -220,13 +222,13 @@ pub fn density(
     g: &mut Graph,
     y: Node,
     median: Node,
-    spread: Spread,
-    (scale, more): (Scale, &[Node]),
-) -> Density {
+    spread: GaussianSpread,
+    (scale, more): (NormalScale, &[Node]),
+) -> OutcomeDensity {
     let (here, center) = (scale.value(g, y), scale.value(g, median));
     let inner = normal::density(g, here, center, spread);
     let slope = scale.log_slope(g, y, here);
-    Density {
+    OutcomeDensity {
         log_density: g.add(inner.log_density, slope),
         prediction: Some(median),
         // What lambda and the bounds do to the values themselves has no known information.
@@ -241,13 +243,13 @@ pub fn weighted(g: &mut Graph, family: &Family, y: Node, arguments: &[Node]) -> 
     let [center, sd, more @ ..] = arguments else {
         return None;
     };
-    let here = Scale::of(family, more)?.value(g, y);
+    let here = NormalScale::of(family, more)?.value(g, y);
     let residual = g.sub(here, *center);
     Some(g.div(residual, *sd))
 }
 
 /// `(ln F(x), ln(1 - F(x)))`
-fn log_tails(g: &mut Graph, x: Node, arguments: &[Node], scale: Scale) -> (Node, Node) {
+fn log_tails(g: &mut Graph, x: Node, arguments: &[Node], scale: NormalScale) -> (Node, Node) {
     let x = scale.inside(g, x);
     let here = scale.value(g, x);
     normal::log_tails(g, here, [arguments[0], arguments[1]])
@@ -291,7 +293,7 @@ mod tests {
         let mut g = Graph::new();
         let more: Vec<Node> = more.iter().map(|m| g.constant(*m)).collect();
         let x = g.constant(x);
-        let node = Scale::of(family, &more).map(|scale| scale.value(&mut g, x));
+        let node = NormalScale::of(family, &more).map(|scale| scale.value(&mut g, x));
         node.and_then(|node| g.as_constant(node))
             .unwrap_or(f64::NAN)
     }

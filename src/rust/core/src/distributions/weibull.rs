@@ -5,7 +5,7 @@
 //! `shape^2` (`gamma` is Euler's constant), about `ln(shape)` `pi^2/6`. `ln(1 - F(x)) = -(x/scale)^shape`.
 
 use super::log_space::log1mexp;
-use super::{draw, Density, Family, Form, Support};
+use super::{draw, Family, FamilyForm, OutcomeDensity, Support};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
 use std::f64::consts::PI;
@@ -15,14 +15,14 @@ const EULER: f64 = 0.577_215_664_901_532_9;
 pub const FAMILY: Family = Family {
     name: "weibull",
     arguments: &["shape", "scale"],
-    form: Form::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
+    form: FamilyForm::Scalars(|g, y, a| density(g, y, [a[0], a[1]])),
     support: Support::Positive,
     draw: |a, rng| a[1] * draw::exponential(rng).powf(1.0 / a[0]),
     tails: Some(|g, x, a| log_tails(g, x, [a[0], a[1]])),
     ..Family::BLANK
 };
 
-fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
+fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> OutcomeDensity {
     let (log_y, log_scale, log_shape) = (g.ln(y), g.ln(scale), g.ln(shape));
     let ratio = g.sub(log_y, log_scale);
     let u = g.mul(shape, ratio);
@@ -34,7 +34,7 @@ fn density(g: &mut Graph, y: Node, [shape, scale]: [Node; 2]) -> Density {
     let location = g.add(log_scale, shift);
     let (precision, about_shape) = (g.square(shape), g.constant(PI * PI / 6.0));
     let (mean, sd) = moments(g, inverse, scale);
-    Density {
+    OutcomeDensity {
         log_density: g.add(kernel, norm),
         prediction: Some(mean),
         sd: Some(sd),

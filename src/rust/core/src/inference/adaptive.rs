@@ -8,10 +8,10 @@
 
 use super::classes::posteriors_in_classes;
 use super::cloud::{layouts_of, Cloud};
-use super::importance::Sampling;
-use super::mixture::{gaussian, moments, Component, Mixture};
+use super::importance::ImportanceSampling;
+use super::mixture::{gaussian, moments, StudentComponent, StudentMixture};
 use super::points::LatticePoints;
-use super::posterior::{population, Batches, Gaussian, Posterior};
+use super::posterior::{population, BatchGaussian, BatchPosteriors, Batches};
 use std::sync::OnceLock;
 
 use crate::distributions::LN_SQRT_2PI;
@@ -69,21 +69,21 @@ impl Sample {
 }
 
 /// What draws are made of.
-pub struct Ground<'a> {
-    pub sampling: Sampling<'a>,
+pub struct DrawTarget<'a> {
+    pub sampling: ImportanceSampling<'a>,
     /// The population distribution of every batch.
-    pub population: Posterior,
+    pub population: BatchPosteriors,
     priors: Vec<Prior>,
     /// The conditional distributions of every batch in each class of the subjects, as their modes say, once they are asked
     /// for.
-    classes: OnceLock<Vec<Posterior>>,
+    classes: OnceLock<Vec<BatchPosteriors>>,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> DrawTarget<'a> {
     /// # Errors
     /// A population distribution that does not exist.
-    pub fn new(sampling: Sampling<'a>) -> Result<Self> {
-        let Sampling { joint, theta, .. } = sampling;
+    pub fn new(sampling: ImportanceSampling<'a>) -> Result<Self> {
+        let ImportanceSampling { joint, theta, .. } = sampling;
         let priors = joint.priors(theta)?;
         Ok(Self {
             sampling,
@@ -94,8 +94,8 @@ impl<'a> Ground<'a> {
     }
 
     /// The conditional distributions of a batch in the classes, seen from the population.
-    fn in_classes(&self, batch: usize) -> Vec<Gaussian> {
-        let Sampling {
+    fn in_classes(&self, batch: usize) -> Vec<BatchGaussian> {
+        let ImportanceSampling {
             joint,
             theta,
             workers,
@@ -104,7 +104,7 @@ impl<'a> Ground<'a> {
         let found = self
             .classes
             .get_or_init(|| posteriors_in_classes(joint, theta, workers));
-        let seen = |q: &Posterior| self.population[batch].seen(&q[batch]);
+        let seen = |q: &BatchPosteriors| self.population[batch].seen(&q[batch]);
         found.iter().map(seen).collect()
     }
 
@@ -112,14 +112,14 @@ impl<'a> Ground<'a> {
     fn mixed(
         &self,
         members: &[usize],
-        mixtures: &[Mixture],
+        mixtures: &[StudentMixture],
         lattices: &[LatticePoints],
     ) -> Vec<Sample> {
         self.sample(members, |i| mixtures[i].draw(lattices, members[i]))
     }
 
     /// Draws for a check: from a mixture, evenly spread where there is but one effect.
-    fn checked(&self, members: &[usize], mixtures: &[Mixture]) -> Vec<Sample> {
+    fn checked(&self, members: &[usize], mixtures: &[StudentMixture]) -> Vec<Sample> {
         let lattices = self.checking();
         self.sample(members, |i| {
             if self.population[members[i]].dim() == 1 {
@@ -136,7 +136,7 @@ impl<'a> Ground<'a> {
         members: &[usize],
         draw: impl Fn(usize) -> (Vec<f64>, Vec<f64>) + Sync,
     ) -> Vec<Sample> {
-        let Sampling {
+        let ImportanceSampling {
             joint,
             theta,
             workers,
@@ -186,21 +186,26 @@ impl<'a> Ground<'a> {
     }
 
     /// Better draws of `members`, `draws` of each.
-    pub fn improved(&self, members: &[usize], posterior: &Posterior, draws: usize) -> Vec<Sample> {
+    pub fn improved(
+        &self,
+        members: &[usize],
+        posterior: &BatchPosteriors,
+        draws: usize,
+    ) -> Vec<Sample> {
         let first = |b: &usize| {
             let q = self.population[*b].seen(&posterior[*b]);
             let classes = self.in_classes(*b);
             let share = if classes.is_empty() { 0.4 } else { 0.2 };
-            let own = |class: &Gaussian| part(share / classes.len() as f64, class, 1.0);
-            let mut components: Vec<Component> = classes.iter().map(own).collect();
+            let own = |class: &BatchGaussian| part(share / classes.len() as f64, class, 1.0);
+            let mut components: Vec<StudentComponent> = classes.iter().map(own).collect();
             components.extend([
                 part(share, &q, 1.0),
                 part(0.2, &q, WIDE),
                 part(0.4, &standard(q.dim()), 1.0),
             ]);
-            Mixture { components }
+            StudentMixture { components }
         };
-        let mut mixtures: Vec<Mixture> = members.iter().map(first).collect();
+        let mut mixtures: Vec<StudentMixture> = members.iter().map(first).collect();
         let trial = draws.clamp(FEWEST_DRAWS, MOST_DRAWS);
         for round in 0..ROUNDS {
             let lattices = self.sampling.lattices(trial, 2 + round, 1);
@@ -230,25 +235,25 @@ impl<'a> Ground<'a> {
     pub fn missed(
         &self,
         members: &[usize],
-        posterior: &Posterior,
+        posterior: &BatchPosteriors,
         (values, draws): (&[f64], usize),
     ) -> Vec<usize> {
         let seen = |b: &usize| self.population[*b].seen(&posterior[*b]);
-        let own: Vec<Gaussian> = members.iter().map(seen).collect();
-        let mixture = |(q, b): (&Gaussian, &usize)| {
+        let own: Vec<BatchGaussian> = members.iter().map(seen).collect();
+        let mixture = |(q, b): (&BatchGaussian, &usize)| {
             let home = standard(q.dim());
             let classes = self.in_classes(*b);
             let share = if classes.is_empty() { 0.5 } else { 0.25 };
-            let own = |class: &Gaussian| part(2.0 * share / classes.len() as f64, class, WIDE);
-            let mut components: Vec<Component> = classes.iter().map(own).collect();
+            let own = |class: &BatchGaussian| part(2.0 * share / classes.len() as f64, class, WIDE);
+            let mut components: Vec<StudentComponent> = classes.iter().map(own).collect();
             components.extend([part(share, &home, 1.0), part(share, q, WIDE)]);
-            Mixture { components }
+            StudentMixture { components }
         };
-        let mixtures: Vec<Mixture> = own.iter().zip(members).map(mixture).collect();
+        let mixtures: Vec<StudentMixture> = own.iter().zip(members).map(mixture).collect();
         let samples = self.checked(members, &mixtures);
         let mut found = Vec::new();
         for (i, sample) in samples.iter().enumerate() {
-            let alone = Mixture {
+            let alone = StudentMixture {
                 components: vec![part(1.0, &own[i], 1.0)],
             };
             let limit = values[i] + (LARGE * draws as f64).ln();
@@ -271,10 +276,10 @@ impl<'a> Ground<'a> {
         values: &[f64],
         outside: impl Fn(usize, &[f64]) -> bool,
     ) -> Vec<f64> {
-        let home = |b: &usize| Mixture {
+        let home = |b: &usize| StudentMixture {
             components: vec![part(1.0, &standard(self.population[*b].dim()), 1.0)],
         };
-        let mixtures: Vec<Mixture> = members.iter().map(home).collect();
+        let mixtures: Vec<StudentMixture> = members.iter().map(home).collect();
         let samples = self.checked(members, &mixtures);
         let mass = |(i, sample): (usize, &Sample)| {
             let d = self.population[members[i]].dim();
@@ -288,7 +293,7 @@ impl<'a> Ground<'a> {
     }
 
     /// The Gaussian with the moments of weighted draws of a batch; `None` where they span no volume.
-    pub fn gaussian(&self, batch: usize, phi: &[f64], weights: &[f64]) -> Option<Gaussian> {
+    pub fn gaussian(&self, batch: usize, phi: &[f64], weights: &[f64]) -> Option<BatchGaussian> {
         let home = &self.population[batch];
         let d = home.dim();
         if d == 0 {
@@ -302,9 +307,9 @@ impl<'a> Ground<'a> {
     }
 }
 
-fn standard(d: usize) -> Gaussian {
+fn standard(d: usize) -> BatchGaussian {
     let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| f64::from(u8::from(i == j))));
-    Gaussian {
+    BatchGaussian {
         mean: vec![0.0; d],
         chol: pairs.collect(),
     }
@@ -325,10 +330,10 @@ fn log_normal(z: &[f64]) -> f64 {
     -0.5 * square - LN_SQRT_2PI * z.len() as f64
 }
 
-fn part(share: f64, place: &Gaussian, stretch: f64) -> Component {
-    Component {
+fn part(share: f64, place: &BatchGaussian, stretch: f64) -> StudentComponent {
+    StudentComponent {
         share,
-        place: Gaussian {
+        place: BatchGaussian {
             mean: place.mean.clone(),
             chol: place.chol.iter().map(|x| x * stretch).collect(),
         },
@@ -336,14 +341,18 @@ fn part(share: f64, place: &Gaussian, stretch: f64) -> Component {
 }
 
 /// Components with the two that are never fitted.
-fn defended(mut components: Vec<Component>, whole: &Gaussian, stretch: f64) -> Mixture {
+fn defended(
+    mut components: Vec<StudentComponent>,
+    whole: &BatchGaussian,
+    stretch: f64,
+) -> StudentMixture {
     components.push(part(DEFENSE, &standard(whole.dim()), 1.0));
     components.push(part(DEFENSE, whole, stretch));
-    Mixture { components }
+    StudentMixture { components }
 }
 
 /// The mixture that weighted draws ask for, and the effective part of them.
-fn learned(sample: &Sample) -> (Option<Mixture>, f64) {
+fn learned(sample: &Sample) -> (Option<StudentMixture>, f64) {
     let logs = sample.log_weights();
     let n = logs.len();
     let d = sample.z.len() / n.max(1);
@@ -352,7 +361,7 @@ fn learned(sample: &Sample) -> (Option<Mixture>, f64) {
     let wanted = (4.0 * (1.0 + d as f64 + 0.5 * (d * (d + 1)) as f64)).clamp(20.0, 0.25 * n as f64);
     let weights = tempered(&logs, wanted);
     let whole = moments(&sample.z, &weights, d);
-    let mixture = Mixture::fitted(&sample.z, &weights, d).zip(gaussian(&whole, 1.0));
+    let mixture = StudentMixture::fitted(&sample.z, &weights, d).zip(gaussian(&whole, 1.0));
     let mixture = mixture.map(|(mut fitted, whole)| {
         let kept = 1.0 - 2.0 * DEFENSE;
         fitted.components.iter_mut().for_each(|c| c.share *= kept);

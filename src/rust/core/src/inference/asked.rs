@@ -1,12 +1,12 @@
 //! Ask the draws of a cloud for scores and slopes, once: where draws of some batches become others, these alone again.
 
-use super::cloud::{layouts_of, Cloud, Slopes};
-use super::importance::Drawn;
+use super::cloud::{layouts_of, Cloud, DrawSlopes};
+use super::importance::WeightedDraws;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 
 /// What is asked.
-pub struct Question<'a> {
+pub struct DerivativeQuestion<'a> {
     pub joint: &'a Joint,
     /// The coordinates of the scores.
     pub free: Vec<usize>,
@@ -21,16 +21,16 @@ pub struct Answer {
     /// Scores of every draw, `batches x copies x p`.
     pub scores: Vec<f64>,
     /// The gradient is empty where it is not asked for.
-    pub slopes: Slopes,
+    pub slopes: DrawSlopes,
 }
 
-impl Question<'_> {
+impl DerivativeQuestion<'_> {
     pub fn ask(&self, cloud: &mut Cloud) -> Answer {
         if !self.slopes {
             let log_lik = cloud.log_lik(self.workers);
             return Answer {
                 scores: cloud.draw_scores(&self.free, self.workers),
-                slopes: Slopes {
+                slopes: DrawSlopes {
                     log_lik,
                     gradient: Vec::new(),
                 },
@@ -45,7 +45,13 @@ impl Question<'_> {
     }
 
     /// Put in what the draws of some members of a cloud say now.
-    pub fn renew(&self, answer: &mut Answer, cloud: &Cloud, drawn: &Drawn, members: &[usize]) {
+    pub fn renew(
+        &self,
+        answer: &mut Answer,
+        cloud: &Cloud,
+        drawn: &WeightedDraws,
+        members: &[usize],
+    ) {
         if members.is_empty() {
             return;
         }

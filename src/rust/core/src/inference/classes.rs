@@ -6,12 +6,12 @@
 
 use super::climb::{Climber, End, Starts};
 use super::ebe::{one_grouping, EbeOptions, EbeSearch};
-use super::posterior::Posterior;
+use super::posterior::BatchPosteriors;
 use super::proposal::around;
 use super::quadrature::quadrature_by;
 use crate::error::Result;
 use crate::parallel::Workers;
-use crate::problem::{Evaluator, Joint, Means, Points, Problem};
+use crate::problem::{EffectValues, Evaluator, Joint, Means, Problem};
 
 /// `ln sum exp`; minus infinity of none.
 pub fn log_sum(logs: &[f64]) -> f64 {
@@ -38,7 +38,11 @@ pub fn shares(logs: &[Vec<f64>]) -> Vec<Vec<f64>> {
 ///
 /// # Errors
 /// A population distribution that does not exist.
-pub fn probabilities_at(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec<Vec<f64>>> {
+pub fn probabilities_at(
+    joint: &Joint,
+    theta: &[f64],
+    points: &EffectValues,
+) -> Result<Vec<Vec<f64>>> {
     let each = 1..=joint.n_classes();
     let logs: Result<Vec<Vec<f64>>> = each
         .map(|k| log_densities(joint.in_class(k).main(), theta, &points.values[0]))
@@ -53,7 +57,7 @@ pub fn probabilities_at(joint: &Joint, theta: &[f64], points: &Points) -> Result
 pub fn in_likely_classes(
     joint: &Joint,
     theta: &[f64],
-    points: &Points,
+    points: &EffectValues,
 ) -> Result<Option<(Joint, Vec<usize>)>> {
     if joint.n_classes() == 0 {
         return Ok(None);
@@ -115,7 +119,11 @@ pub fn log_lik_by_modes(joint: &Joint, theta: &[f64], workers: &Workers) -> Resu
 }
 
 /// The Gaussian distributions around the modes of all batches in every class; none where these cannot be found.
-pub fn posteriors_in_classes(joint: &Joint, theta: &[f64], workers: &Workers) -> Vec<Posterior> {
+pub fn posteriors_in_classes(
+    joint: &Joint,
+    theta: &[f64],
+    workers: &Workers,
+) -> Vec<BatchPosteriors> {
     if joint.n_classes() == 0 {
         return Vec::new();
     }
@@ -136,7 +144,7 @@ pub fn modes_in_classes(
     theta: &[f64],
     workers: &Workers,
     options: &EbeOptions,
-) -> Result<Vec<(Joint, Points)>> {
+) -> Result<Vec<(Joint, EffectValues)>> {
     let each = 1..=joint.n_classes();
     each.map(|k| {
         let joint = joint.in_class(k);

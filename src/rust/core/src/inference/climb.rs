@@ -10,7 +10,7 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
 use crate::optimizer::{maximize, Derivative, Objective, OptimizerOptions, Space};
 use crate::parallel::Workers;
-use crate::problem::{Evaluator, Prior, Problem, Scratch};
+use crate::problem::{DerivativeScratch, Evaluator, Prior, Problem};
 
 /// As many starts for each of some levels.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ impl<'a> Climber<'a> {
 
     /// Log density and slope where the climbs ended.
     fn ends(&self, target: &Evaluator, starts: &Starts, modes: &Modes) -> Vec<End> {
-        let mut scratch = Scratch::default();
+        let mut scratch = DerivativeScratch::default();
         let mut gradient = vec![Column::ZERO; self.problem.n_phi()];
         let mut ends = vec![None; starts.levels.len() * starts.copies];
         for (b, block) in target.layout.blocks.iter().enumerate() {
@@ -173,7 +173,7 @@ impl<'a> Climber<'a> {
                     l,
                     columns: columns.clone(),
                     free,
-                    scratch: Scratch::default(),
+                    scratch: DerivativeScratch::default(),
                 };
                 let end = one.climb(&sds, options);
                 ends[starts.place(lane.subject as usize, lane.copy as usize)] = Some(end);
@@ -256,7 +256,7 @@ struct OneLane<'a> {
     l: usize,
     columns: Vec<Column>,
     free: Vec<usize>,
-    scratch: Scratch,
+    scratch: DerivativeScratch,
 }
 
 impl OneLane<'_> {

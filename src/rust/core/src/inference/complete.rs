@@ -3,7 +3,7 @@
 
 use nalgebra::DMatrix;
 
-use super::cloud::{Levels, Weighted};
+use super::cloud::{BatchMoments, LevelMoments};
 use super::posterior::Batches;
 use crate::data::Layout;
 use crate::error::Result;
@@ -41,13 +41,13 @@ pub fn open_coordinates(joint: &Joint) -> Vec<usize> {
 pub fn complete(
     joint: &Joint,
     (free, theta): (&[usize], &[f64]),
-    (moments, squares): (&[Weighted], &[f64]),
+    (moments, squares): (&[BatchMoments], &[f64]),
     gradient: &[f64],
 ) -> Result<DMatrix<f64>> {
     let p = free.len();
     let mut columns = DMatrix::zeros(p, p);
     let batches = Batches::new(joint);
-    let levels = Levels {
+    let levels = LevelMoments {
         joint,
         batches: &batches,
         moments,

@@ -2,7 +2,7 @@
 
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
-use crate::problem::{Evaluator, Scratch};
+use crate::problem::{DerivativeScratch, Evaluator};
 
 /// Which second derivative of the log-likelihood is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub fn posterior_precision(
     target: &Evaluator,
     b: usize,
     phi: &[Column],
-    scratch: &mut Scratch,
+    scratch: &mut DerivativeScratch,
 ) -> Vec<Column> {
     let prior = target.prior();
     let mut elements = match kind {
@@ -40,7 +40,12 @@ pub fn posterior_precision(
 }
 
 /// Minus the Hessian of the log-likelihood; the step is a fraction of the prior's standard deviation.
-fn observed(target: &Evaluator, b: usize, phi: &[Column], scratch: &mut Scratch) -> Vec<Column> {
+fn observed(
+    target: &Evaluator,
+    b: usize,
+    phi: &[Column],
+    scratch: &mut DerivativeScratch,
+) -> Vec<Column> {
     let (d, derivatives) = (phi.len(), target.by_phi());
     let mut full = vec![Column::ZERO; d * d];
     let mut moved = phi.to_vec();

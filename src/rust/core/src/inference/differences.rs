@@ -14,10 +14,10 @@ use nalgebra::DMatrix;
 
 use super::cloud::{layouts_of, Cloud};
 use super::complete::open_coordinates;
-use super::importance::{Drawn, Sampling, REPLICATES};
-use super::information::{Information, Observed};
-use super::kept::{beside_states, Kept};
-use super::posterior::Posterior;
+use super::importance::{ImportanceSampling, WeightedDraws, REPLICATES};
+use super::information::{Observed, WeightedInformation};
+use super::kept::{beside_states, StoredModel};
+use super::posterior::BatchPosteriors;
 use super::steady::{scored, steady, Drift};
 use super::stored_draws::StoredDraws;
 use super::strata::{parts, Classes};
@@ -31,12 +31,16 @@ const SOLVED_STEP: f64 = 3e-2;
 /// Part of the information about a coordinate that may be missing where its draws stay.
 const MISSING: f64 = 0.5;
 
-impl Information {
+impl WeightedInformation {
     /// Fill in the second derivatives of what weighted draws say, be they fewer than those of the scores.
     ///
     /// # Errors
     /// A population distribution that does not exist.
-    pub fn differentiate(&mut self, sampling: &Sampling, posterior: &Posterior) -> Result<()> {
+    pub fn differentiate(
+        &mut self,
+        sampling: &ImportanceSampling,
+        posterior: &BatchPosteriors,
+    ) -> Result<()> {
         let mut differences = Differences::new(self, sampling.joint, sampling.theta);
         if differences.moving.is_empty() && differences.still.is_empty() {
             return Ok(());
@@ -53,7 +57,7 @@ impl Information {
 /// The draws as they are in a class of the subjects, or all of them.
 struct Stratum<'s, 'c> {
     cloud: &'s mut Cloud<'c>,
-    ground: Ground<'s>,
+    ground: WeightedPoints<'s>,
     /// Log density of data and effects at each draw.
     log: Vec<f64>,
 }
@@ -71,21 +75,21 @@ struct Differences<'a> {
     moving: Vec<usize>,
     wanted: Vec<usize>,
     still: Vec<usize>,
-    kept: Option<Kept>,
+    kept: Option<StoredModel>,
     steps: Vec<f64>,
     /// From the draws of each replicate, and from all: column `k` for the coordinate that moved.
     sums: Vec<DMatrix<f64>>,
 }
 
 /// Where the draws stand, and what they weigh there.
-struct Ground<'g> {
+struct WeightedPoints<'g> {
     draws: &'g [f64],
     weights: Vec<f64>,
     drift: Vec<Drift>,
 }
 
 impl<'a> Differences<'a> {
-    fn new(found: &Information, joint: &'a Joint, theta: &'a [f64]) -> Self {
+    fn new(found: &WeightedInformation, joint: &'a Joint, theta: &'a [f64]) -> Self {
         let p = found.free.len();
         // Between batches the scores vary as the observed information says.
         let mut squares = vec![0.0; p];
@@ -96,7 +100,7 @@ impl<'a> Differences<'a> {
         }
         let open = open_coordinates(joint);
         let beside = beside_states(joint, &open);
-        let kept = Kept::without_solving(joint, &beside);
+        let kept = StoredModel::without_solving(joint, &beside);
         let still = |k: &usize| kept.is_some() && beside.contains(k);
         let at = |wanted: &dyn Fn(&usize) -> bool| -> Vec<usize> {
             let each = found.free.iter().enumerate();
@@ -124,7 +128,7 @@ impl<'a> Differences<'a> {
     }
 
     /// Look at draws: at those that are kept, or at new ones.
-    fn visit(&mut self, sampling: &Sampling, posterior: &Posterior) -> Result<()> {
+    fn visit(&mut self, sampling: &ImportanceSampling, posterior: &BatchPosteriors) -> Result<()> {
         if let Some(draws) = self.draws.clone() {
             for own in draws.iter() {
                 let own = own.thinned(sampling.draws);
@@ -144,7 +148,12 @@ impl<'a> Differences<'a> {
         failed.map_or(Ok(()), Err)
     }
 
-    fn add(&mut self, sampling: &Sampling, cloud: &mut Cloud, drawn: &Drawn) -> Result<()> {
+    fn add(
+        &mut self,
+        sampling: &ImportanceSampling,
+        cloud: &mut Cloud,
+        drawn: &WeightedDraws,
+    ) -> Result<()> {
         let classes = Classes::of(sampling.joint, drawn.members, cloud.copies);
         let mut own = classes.clouds(cloud, drawn);
         let parts = parts(cloud, &mut own, drawn, sampling.workers);
@@ -166,14 +175,14 @@ impl<'a> Differences<'a> {
         &self,
         clouds: &'s mut [Cloud<'c>],
         parts: &[Vec<f64>],
-        (sampling, drawn): (&Sampling, &Drawn<'s>),
+        (sampling, drawn): (&ImportanceSampling, &WeightedDraws<'s>),
     ) -> Result<Vec<Stratum<'s, 'c>>> {
         let each = clouds.iter_mut().zip(parts).enumerate();
         each.map(|(class, (cloud, weights))| self.stratum(cloud, weights, (sampling, drawn, class)))
             .collect()
     }
 
-    fn steps(&mut self, sampling: &Sampling, mut strata: Vec<Stratum>) -> Result<()> {
+    fn steps(&mut self, sampling: &ImportanceSampling, mut strata: Vec<Stratum>) -> Result<()> {
         for k in self.wanted.clone() {
             for sign in [1.0, -1.0] {
                 self.step((k, sign), sampling, &mut strata)?;
@@ -185,10 +194,10 @@ impl<'a> Differences<'a> {
     /// Add the scores a step to both sides at draws that stay.
     fn stay(
         &mut self,
-        kept: &Kept,
-        sampling: &Sampling,
+        kept: &StoredModel,
+        sampling: &ImportanceSampling,
         cloud: &mut Cloud,
-        drawn: &Drawn,
+        drawn: &WeightedDraws,
     ) -> Result<()> {
         let copies = cloud.copies;
         let layouts = layouts_of(&kept.joint, drawn.members, copies);
@@ -230,14 +239,14 @@ impl<'a> Differences<'a> {
         &self,
         cloud: &'s mut Cloud<'c>,
         weights: &[f64],
-        (sampling, drawn, class): (&Sampling, &Drawn<'s>, usize),
+        (sampling, drawn, class): (&ImportanceSampling, &WeightedDraws<'s>, usize),
     ) -> Result<Stratum<'s, 'c>> {
         let (scores, slopes) = cloud.scores_and_slopes(&self.free, sampling.workers);
         let weights = scored(weights, &scores, (cloud.copies, self.free.len()));
         let own = drawn.members.iter().map(|b| self.drifts[class][*b].clone());
         Ok(Stratum {
             log: cloud.with_prior(slopes.log_lik),
-            ground: Ground {
+            ground: WeightedPoints {
                 draws: drawn.draws,
                 weights,
                 drift: own.collect(),
@@ -250,7 +259,7 @@ impl<'a> Differences<'a> {
     fn step(
         &mut self,
         (k, sign): (usize, f64),
-        sampling: &Sampling,
+        sampling: &ImportanceSampling,
         strata: &mut [Stratum],
     ) -> Result<()> {
         let step = sign * self.steps[k];
@@ -350,7 +359,7 @@ impl<'a> Differences<'a> {
 }
 
 /// By how much the draws of each batch spread out in a step.
-fn widths(ground: &Ground, k: usize, step: f64) -> Vec<f64> {
+fn widths(ground: &WeightedPoints, k: usize, step: f64) -> Vec<f64> {
     let width = |drift: &Drift| {
         let each = (0..drift.mean.len()).map(|i| 1.0 + step * drift.stretch[(i, k)]);
         each.product::<f64>().abs()

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::classes::ends_in_classes;
 use super::climb::{Climber, Starts};
 use super::joint::{joint_modes, joint_slopes};
-use super::multistart::{is_lost, Found, Plan, Search};
+use super::multistart::{is_lost, BestEnds, MultiStart, StartPlan};
 use crate::error::{Error, ErrorClass, Result};
 use crate::parallel::Workers;
-use crate::problem::{Joint, Means, Points, Prior};
+use crate::problem::{EffectValues, Joint, Means, Prior};
 
 /// How a mode is searched from one start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
@@ -26,7 +26,7 @@ pub enum EbeOptimizer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Sampling {
+pub enum StartDesign {
     /// Latin hypercube.
     #[default]
     Lhs,
@@ -44,13 +44,13 @@ pub struct EbeOptions {
     pub ebe_multistart_n: usize,
     pub ebe_multistart_k: usize,
     pub ebe_multistart_max_rounds: usize,
-    pub ebe_multistart_sampling: Sampling,
+    pub ebe_multistart_sampling: StartDesign,
     pub ebe_rescue_on_high_grad: bool,
     pub ebe_rescue_multistart_n: usize,
     pub ebe_rescue_multistart_k: usize,
     pub ebe_rescue_max_rounds: usize,
     pub ebe_rescue_grad_tol: f64,
-    pub ebe_rescue_multistart_sampling: Sampling,
+    pub ebe_rescue_multistart_sampling: StartDesign,
     /// Whether the fit holds the modes; else they are computed when asked for.
     pub store_eb_modes: bool,
 }
@@ -64,13 +64,13 @@ impl Default for EbeOptions {
             ebe_multistart_n: 50,
             ebe_multistart_k: 10,
             ebe_multistart_max_rounds: 5,
-            ebe_multistart_sampling: Sampling::Lhs,
+            ebe_multistart_sampling: StartDesign::Lhs,
             ebe_rescue_on_high_grad: true,
             ebe_rescue_multistart_n: 128,
             ebe_rescue_multistart_k: 32,
             ebe_rescue_max_rounds: 8,
             ebe_rescue_grad_tol: 1e-4,
-            ebe_rescue_multistart_sampling: Sampling::Lhs,
+            ebe_rescue_multistart_sampling: StartDesign::Lhs,
             store_eb_modes: true,
         }
     }
@@ -85,13 +85,13 @@ pub struct EbeSearch<'a> {
     /// Effects of the model that stay at their means.
     pub pinned: &'a [usize],
     /// Another `phi` to start from where it lies higher, such as the conditional mean.
-    pub candidate: Option<&'a Points>,
+    pub candidate: Option<&'a EffectValues>,
 }
 
 /// Modes of all groupings, and how they were found: one entry a level of each grouping.
 #[derive(Debug, Clone)]
 pub struct EbModes {
-    pub points: Points,
+    pub points: EffectValues,
     pub converged: Vec<Vec<bool>>,
     /// Largest element of the gradient of the log density in `phi`.
     pub slopes: Vec<Vec<f64>>,
@@ -101,7 +101,7 @@ pub struct EbModes {
 
 impl EbModes {
     /// These points, none of them found.
-    pub fn none(joint: &Joint, points: Points) -> Self {
+    pub fn none(joint: &Joint, points: EffectValues) -> Self {
         let levels = joint.parts.iter().map(|part| part.n_subjects());
         Self {
             points,
@@ -122,8 +122,8 @@ impl EbeOptions {
         }
     }
 
-    fn first_plan(&self) -> Plan {
-        Plan {
+    fn first_plan(&self) -> StartPlan {
+        StartPlan {
             n: self.ebe_multistart_n,
             k: self.ebe_multistart_k,
             rounds: self.ebe_multistart_max_rounds,
@@ -133,8 +133,8 @@ impl EbeOptions {
         }
     }
 
-    fn rescue_plan(&self) -> Plan {
-        Plan {
+    fn rescue_plan(&self) -> StartPlan {
+        StartPlan {
             n: self.ebe_rescue_multistart_n,
             k: self.ebe_rescue_multistart_k,
             rounds: self.ebe_rescue_max_rounds,
@@ -193,8 +193,8 @@ pub fn one_grouping(
         workers: search.workers,
     };
     let starts = Starts::one((0..problem.n_subjects()).collect(), means.values.clone());
-    let mut found = Found::new(climber.climb(&starts, options.ebe_grad_tol));
-    let search_of = Search {
+    let mut found = BestEnds::new(climber.climb(&starts, options.ebe_grad_tol));
+    let search_of = MultiStart {
         climber,
         means: &means,
         layout: &layout,

@@ -8,11 +8,11 @@
 //! left alone. Batches are taken in groups, so that memory does not grow with their number. Source: Pinheiro & Bates
 //! (1995), Approximations to the log-likelihood function in the nonlinear mixed-effects model.
 
-use super::adaptive::Ground;
+use super::adaptive::DrawTarget;
 use super::cloud::{layouts_of, Cloud};
-use super::points::{LatticePoints, Source};
-use super::posterior::{Batches, Gaussian, Posterior};
-use super::redraw::{better, mixes, Group};
+use super::points::{LatticePoints, PointSource};
+use super::posterior::{BatchGaussian, BatchPosteriors, Batches};
+use super::redraw::{better, mixes, DrawnGroup};
 use super::weights::Weight;
 use crate::error::Result;
 use crate::parallel::Workers;
@@ -33,7 +33,7 @@ const MAX_LANES: usize = 1 << 16;
 
 /// What is sampled, and how.
 #[derive(Clone, Copy)]
-pub struct Sampling<'a> {
+pub struct ImportanceSampling<'a> {
     pub joint: &'a Joint,
     pub theta: &'a [f64],
     pub workers: &'a Workers,
@@ -95,7 +95,7 @@ impl Importance {
 }
 
 /// Draws of some of the batches and their weights, in the order of the cloud that holds them.
-pub struct Drawn<'d> {
+pub struct WeightedDraws<'d> {
     /// Their numbers among all batches.
     pub members: &'d [usize],
     pub draws: &'d [f64],
@@ -103,7 +103,7 @@ pub struct Drawn<'d> {
     pub weights: &'d [f64],
 }
 
-impl<'a> Sampling<'a> {
+impl<'a> ImportanceSampling<'a> {
     /// The same with no more draws than so many.
     pub fn with(&self, draws: usize) -> Self {
         Self {
@@ -114,7 +114,7 @@ impl<'a> Sampling<'a> {
 
     /// # Errors
     /// A population distribution that does not exist.
-    pub fn run(&self, posterior: &Posterior) -> Result<Importance> {
+    pub fn run(&self, posterior: &BatchPosteriors) -> Result<Importance> {
         self.visit(posterior, |_, _| {})
     }
 
@@ -122,7 +122,7 @@ impl<'a> Sampling<'a> {
     ///
     /// # Errors
     /// A population distribution that does not exist.
-    pub fn some(&self, posterior: &Posterior, members: &[usize]) -> Result<Importance> {
+    pub fn some(&self, posterior: &BatchPosteriors, members: &[usize]) -> Result<Importance> {
         let log_lik = |cloud: &mut Cloud| cloud.log_lik(self.workers);
         self.visit_some(posterior, members, log_lik, |_, _, _| {})
     }
@@ -133,8 +133,8 @@ impl<'a> Sampling<'a> {
     /// A population distribution that does not exist.
     pub fn visit(
         &self,
-        posterior: &Posterior,
-        mut visit: impl FnMut(&mut Cloud, &Drawn),
+        posterior: &BatchPosteriors,
+        mut visit: impl FnMut(&mut Cloud, &WeightedDraws),
     ) -> Result<Importance> {
         let log_lik = |cloud: &mut Cloud| cloud.log_lik(self.workers);
         self.visit_by(posterior, log_lik, |cloud, drawn, _| visit(cloud, drawn))
@@ -147,9 +147,9 @@ impl<'a> Sampling<'a> {
     /// A population distribution that does not exist.
     pub fn visit_by(
         &self,
-        posterior: &Posterior,
+        posterior: &BatchPosteriors,
         log_lik: impl FnMut(&mut Cloud) -> Vec<f64>,
-        visit: impl FnMut(&mut Cloud, &Drawn, &[usize]),
+        visit: impl FnMut(&mut Cloud, &WeightedDraws, &[usize]),
     ) -> Result<Importance> {
         self.visit_some(posterior, &self.all(), log_lik, visit)
     }
@@ -160,12 +160,12 @@ impl<'a> Sampling<'a> {
 
     fn visit_some(
         &self,
-        posterior: &Posterior,
+        posterior: &BatchPosteriors,
         members: &[usize],
         log_lik: impl FnMut(&mut Cloud) -> Vec<f64>,
-        mut visit: impl FnMut(&mut Cloud, &Drawn, &[usize]),
+        mut visit: impl FnMut(&mut Cloud, &WeightedDraws, &[usize]),
     ) -> Result<Importance> {
-        let ground = Ground::new(*self)?;
+        let ground = DrawTarget::new(*self)?;
         let draws = (self.draws, 0);
         self.pass((posterior, members), draws, log_lik, |cloud, group| {
             let mut better = Vec::new();
@@ -184,8 +184,8 @@ impl<'a> Sampling<'a> {
     ///
     /// # Errors
     /// A population distribution that does not exist.
-    pub fn moved(&self, posterior: &Posterior) -> Result<Posterior> {
-        let ground = Ground::new(*self)?;
+    pub fn moved(&self, posterior: &BatchPosteriors) -> Result<BatchPosteriors> {
+        let ground = DrawTarget::new(*self)?;
         let mut found = posterior.clone();
         let draws = (self.draws.min(PILOT), 1);
         let log_lik = |cloud: &mut Cloud| cloud.log_lik(self.workers);
@@ -220,10 +220,10 @@ impl<'a> Sampling<'a> {
     /// So many draws of each batch around `posterior`, from a set of randomizations, group by group.
     fn pass(
         &self,
-        (posterior, members): (&Posterior, &[usize]),
+        (posterior, members): (&BatchPosteriors, &[usize]),
         (draws, set): (usize, usize),
         mut log_lik: impl FnMut(&mut Cloud) -> Vec<f64>,
-        mut visit: impl FnMut(&mut Cloud, &mut Group),
+        mut visit: impl FnMut(&mut Cloud, &mut DrawnGroup),
     ) -> Result<Importance> {
         let Self { joint, theta, .. } = *self;
         let lattices = self.lattices(draws, set, 0);
@@ -247,7 +247,7 @@ impl<'a> Sampling<'a> {
             let logs = log_lik(&mut cloud);
             let mut logs = cloud.with_prior(logs);
             logs.iter_mut().zip(log_q).for_each(|(log, q)| *log -= q);
-            let mut group = Group {
+            let mut group = DrawnGroup {
                 found: logs.chunks_mut(copies).map(Weight::of).collect(),
                 batches: cloud.batches.clone(),
                 members,
@@ -266,7 +266,7 @@ impl<'a> Sampling<'a> {
 
     /// As many randomizations of a lattice as there are replicates; `more`: dimensions beyond those of a t distribution.
     pub(super) fn lattices(&self, draws: usize, set: usize, more: usize) -> Vec<LatticePoints> {
-        let source = Source {
+        let source = PointSource {
             stream: Stream {
                 seed: self.seed,
                 purpose: Purpose::Importance,
@@ -286,7 +286,7 @@ impl<'a> Sampling<'a> {
         &self,
         lattices: &[LatticePoints],
         members: &[usize],
-        posterior: &Posterior,
+        posterior: &BatchPosteriors,
     ) -> (Vec<f64>, Vec<f64>) {
         let batch = |_: &mut (), i: usize| {
             let b = members[i];
@@ -299,7 +299,7 @@ impl<'a> Sampling<'a> {
 }
 
 /// Draws of a batch around `q`, and their log densities.
-pub fn place(lattices: &[LatticePoints], batch: usize, q: &Gaussian) -> (Vec<f64>, Vec<f64>) {
+pub fn place(lattices: &[LatticePoints], batch: usize, q: &BatchGaussian) -> (Vec<f64>, Vec<f64>) {
     let (d, log_det) = (q.dim(), q.log_det());
     let (mut draws, mut logs) = (Vec::new(), Vec::new());
     for lattice in lattices {

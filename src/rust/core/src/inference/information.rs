@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use nalgebra::DMatrix;
 
-use super::asked::{Answer, Question};
-use super::cloud::{Cloud, Scored, Weighted};
+use super::asked::{Answer, DerivativeQuestion};
+use super::cloud::{BatchMoments, Cloud, Scored};
 use super::complete::{complete, open_coordinates};
-use super::importance::{Drawn, Importance, Sampling, REPLICATES};
-use super::posterior::{Batches, Posterior};
+use super::importance::{Importance, ImportanceSampling, WeightedDraws, REPLICATES};
+use super::posterior::{BatchPosteriors, Batches};
 use super::steady::{drift, scored, steady, Drift};
 use super::stored_draws::StoredDraws;
 use super::strata::drifts_in_classes;
@@ -27,7 +27,7 @@ pub const MOST_INFORMED: usize = 500;
 
 /// What weighted draws say of the free coordinates.
 #[derive(Debug, Clone)]
-pub struct Information {
+pub struct WeightedInformation {
     /// The free coordinates of `theta`, in the order of the rows.
     pub free: Vec<usize>,
     /// Whether no coordinate needs differences: the observed information is known with the scores.
@@ -43,7 +43,7 @@ pub struct Information {
     /// Score of the log-likelihood of each batch, `batches x p`, row-major.
     pub scores: Vec<f64>,
     /// Moments of the effects of every batch given its data.
-    pub moments: Vec<Weighted>,
+    pub moments: Vec<BatchMoments>,
     /// How the effects of every batch move with `theta`, in each class of the subjects; none where no coordinate needs
     /// differences.
     pub drifts: Vec<Vec<Drift>>,
@@ -87,7 +87,10 @@ pub fn free(joint: &Joint) -> Vec<usize> {
 ///
 /// # Errors
 /// Too many parameters, a population distribution that does not exist, a batch without any draw of finite density.
-pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information> {
+pub fn scores(
+    sampling: &ImportanceSampling,
+    posterior: &BatchPosteriors,
+) -> Result<WeightedInformation> {
     let joint = sampling.joint;
     let free = free(joint);
     if free.len() > MOST_INFORMED {
@@ -102,20 +105,20 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         .hint("The estimates do not need them: use se = \"none\"."));
     }
     let p = free.len();
-    let mut found = Information {
+    let mut found = WeightedInformation {
         observed: Observed::none(p),
         closed: Observed::none(p),
         squares: vec![0.0; p],
         noise: DMatrix::zeros(p, p),
         scores: vec![0.0; joint.n_batches * p],
-        moments: Weighted::none(&Batches::new(joint)),
+        moments: BatchMoments::none(&Batches::new(joint)),
         drifts: Vec::new(),
         draws: None,
         importance: Importance::default(),
         is_closed: open_coordinates(joint).is_empty(),
         free,
     };
-    let question = Question {
+    let question = DerivativeQuestion {
         joint,
         free: found.free.clone(),
         slopes: !found.is_closed,
@@ -134,7 +137,7 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
         let mut answer = asked.take();
         question.renew(&mut answer, cloud, drawn, better);
         let weights = scored(drawn.weights, &answer.scores, (cloud.copies, p));
-        let drawn = Drawn {
+        let drawn = WeightedDraws {
             weights: &weights,
             ..*drawn
         };
@@ -157,13 +160,13 @@ pub fn scores(sampling: &Sampling, posterior: &Posterior) -> Result<Information>
     Ok(found)
 }
 
-impl Information {
+impl WeightedInformation {
     /// Add what the draws of a cloud say; the sum of their scores.
     fn add(
         &mut self,
         cloud: &mut Cloud,
-        drawn: &Drawn,
-        question: &Question,
+        drawn: &WeightedDraws,
+        question: &DerivativeQuestion,
         mut answer: Answer,
     ) -> Vec<(usize, f64)> {
         let p = self.free.len();

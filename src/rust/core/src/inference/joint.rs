@@ -9,11 +9,11 @@ use nalgebra::DMatrix;
 
 use super::cloud::{layouts, Cloud};
 use super::modes::{step_curvature, ModeOptions, Modes};
-use super::posterior::Coordinate;
+use super::posterior::FreeEffect;
 use super::quadrature::Quadrature;
 use crate::error::{Error, ErrorClass, Result};
 use crate::parallel::Workers;
-use crate::problem::{Joint, Points};
+use crate::problem::{EffectValues, Joint};
 
 /// Most effects of a batch whose Hessian is formed.
 const MAX_BATCH: usize = 400;
@@ -26,13 +26,13 @@ const SETTLED: f64 = 1e-9;
 
 /// Modes of all groupings.
 pub struct JointModes {
-    pub points: Points,
+    pub points: EffectValues,
     /// Whether they were found, one a level of each grouping.
     pub converged: Vec<Vec<bool>>,
 }
 
 /// The model with one draw of every batch.
-struct Ground<'a>(Cloud<'a>);
+struct GroupingsAt<'a>(Cloud<'a>);
 
 /// Conditional modes at `theta`.
 ///
@@ -40,16 +40,16 @@ struct Ground<'a>(Cloud<'a>);
 /// A population distribution that does not exist.
 pub fn joint_modes(joint: &Joint, theta: &[f64]) -> Result<JointModes> {
     let layouts = layouts(joint, 1);
-    Ok(Ground(Cloud::new(joint, &layouts, theta)?).modes(None))
+    Ok(GroupingsAt(Cloud::new(joint, &layouts, theta)?).modes(None))
 }
 
 /// Largest element of the gradient of the log density at `points`, for every level of each grouping.
 ///
 /// # Errors
 /// A population distribution that does not exist.
-pub fn joint_slopes(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec<Vec<f64>>> {
+pub fn joint_slopes(joint: &Joint, theta: &[f64], points: &EffectValues) -> Result<Vec<Vec<f64>>> {
     let layouts = layouts(joint, 1);
-    let mut ground = Ground(Cloud::new(joint, &layouts, theta)?);
+    let mut ground = GroupingsAt(Cloud::new(joint, &layouts, theta)?);
     let gradient = ground.gradient(&ground.0.batches.gather(points));
     let each = joint.parts.iter().map(|part| vec![0.0; part.n_subjects()]);
     let mut slopes: Vec<Vec<f64>> = each.collect();
@@ -65,9 +65,9 @@ pub fn joint_slopes(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec
 ///
 /// # Errors
 /// A batch with too many effects, or a population distribution that does not exist.
-pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Quadrature> {
+pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&EffectValues>) -> Result<Quadrature> {
     let layouts = layouts(joint, 1);
-    let mut ground = Ground::checked(Cloud::new(joint, &layouts, theta)?)?;
+    let mut ground = GroupingsAt::checked(Cloud::new(joint, &layouts, theta)?)?;
     let modes = ground.modes(start);
     let hessians = ground.hessians(&modes.points);
     let mut subjects = ground.log_density(&modes.points);
@@ -96,10 +96,10 @@ pub fn laplace(joint: &Joint, theta: &[f64], start: Option<&Points>) -> Result<Q
 pub fn joint_curvatures(
     joint: &Joint,
     theta: &[f64],
-    points: &Points,
+    points: &EffectValues,
 ) -> Result<Vec<DMatrix<f64>>> {
     let layouts = layouts(joint, 1);
-    let mut ground = Ground::checked(Cloud::new(joint, &layouts, theta)?)?;
+    let mut ground = GroupingsAt::checked(Cloud::new(joint, &layouts, theta)?)?;
     Ok(ground.hessians(points))
 }
 
@@ -107,9 +107,9 @@ pub fn joint_curvatures(
 ///
 /// # Errors
 /// A population distribution that does not exist.
-pub fn log_density(joint: &Joint, theta: &[f64], points: &Points) -> Result<Vec<f64>> {
+pub fn log_density(joint: &Joint, theta: &[f64], points: &EffectValues) -> Result<Vec<f64>> {
     let layouts = layouts(joint, 1);
-    Ok(Ground(Cloud::new(joint, &layouts, theta)?).log_density(points))
+    Ok(GroupingsAt(Cloud::new(joint, &layouts, theta)?).log_density(points))
 }
 
 /// Whether all levels of a batch have the flag.
@@ -123,7 +123,7 @@ fn by_batch(joint: &Joint, flags: &[Vec<bool>]) -> Vec<bool> {
     all
 }
 
-impl<'a> Ground<'a> {
+impl<'a> GroupingsAt<'a> {
     /// # Errors
     /// A batch with too many effects.
     fn checked(cloud: Cloud<'a>) -> Result<Self> {
@@ -142,7 +142,7 @@ impl<'a> Ground<'a> {
         .hint("The estimates do not need it: use log_lik = FALSE in saem(), log_lik = \"none\" in vem()."))
     }
 
-    fn modes(&mut self, start: Option<&Points>) -> JointModes {
+    fn modes(&mut self, start: Option<&EffectValues>) -> JointModes {
         let joint = self.0.joint;
         let mut points = (start.cloned()).unwrap_or_else(|| joint.typical(self.0.theta()));
         let mut converged = vec![Vec::new(); joint.parts.len()];
@@ -163,7 +163,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Modes of one grouping given the others, from where they stand.
-    fn turn(&mut self, g: usize, turn: usize, points: &mut Points) -> Vec<bool> {
+    fn turn(&mut self, g: usize, turn: usize, points: &mut EffectValues) -> Vec<bool> {
         let draws = self.0.batches.gather(points);
         self.0.set(&draws);
         let target = self.0.part(g);
@@ -180,7 +180,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Move along the ridges to their highest points.
-    fn trade(&self, points: &mut Points) {
+    fn trade(&self, points: &mut EffectValues) {
         for exchange in &self.0.joint.exchanges {
             for (a, b) in &exchange.sets {
                 let (Some((pull, p)), Some((back, q))) = (
@@ -205,7 +205,7 @@ impl<'a> Ground<'a> {
         &self,
         (g, k): (usize, usize),
         levels: &[usize],
-        points: &Points,
+        points: &EffectValues,
     ) -> Option<(f64, f64)> {
         let at = self.0.part(g);
         let mut sum = 0.0;
@@ -220,7 +220,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Largest change of an effect in standard deviations of its population.
-    fn change(&self, before: &[Vec<f64>], after: &Points) -> f64 {
+    fn change(&self, before: &[Vec<f64>], after: &EffectValues) -> f64 {
         let mut largest = 0.0f64;
         for (g, values) in before.iter().enumerate() {
             let (d, omega) = (after.dims[g], &self.0.part(g).prior().omega);
@@ -234,7 +234,7 @@ impl<'a> Ground<'a> {
 
     /// Minus the Hessian of the log density of every batch, by central differences of the gradient: all batches are
     /// moved at once in their first coordinate, then in their second, and so on.
-    fn hessians(&mut self, points: &Points) -> Vec<DMatrix<f64>> {
+    fn hessians(&mut self, points: &EffectValues) -> Vec<DMatrix<f64>> {
         let batches = self.0.batches.clone();
         let draws = batches.gather(points);
         let dims = (0..batches.len()).map(|b| batches.dim(b));
@@ -264,7 +264,7 @@ impl<'a> Ground<'a> {
         hessians
     }
 
-    fn step(&self, c: &Coordinate) -> f64 {
+    fn step(&self, c: &FreeEffect) -> f64 {
         self.0.part(c.group).prior().step(c.effect)
     }
 
@@ -275,7 +275,7 @@ impl<'a> Ground<'a> {
     }
 
     /// Complete-data log density of every batch.
-    fn log_density(&mut self, points: &Points) -> Vec<f64> {
+    fn log_density(&mut self, points: &EffectValues) -> Vec<f64> {
         let draws = self.0.batches.gather(points);
         self.0.set(&draws);
         self.0.log_density(&Workers::single())

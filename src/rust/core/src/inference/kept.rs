@@ -6,12 +6,12 @@ use crate::parallel::Workers;
 use crate::problem::{Joint, Stored};
 
 /// The model, and what computes the predictions that it reads.
-pub struct Kept {
+pub struct StoredModel {
     pub joint: Joint,
     stored: Option<Stored>,
 }
 
-impl Kept {
+impl StoredModel {
     /// For all free coordinates.
     pub fn new(joint: &Joint) -> Self {
         let stored = (joint.parts.len() == 1)

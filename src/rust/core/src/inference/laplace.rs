@@ -2,12 +2,12 @@
 
 use super::joint::{joint_modes, log_density};
 use super::modes::{step_curvature, ModeOptions, Modes};
-use super::posterior::{population, Batches, Gaussian, Posterior};
+use super::posterior::{population, BatchGaussian, BatchPosteriors, Batches};
 use super::proposal::around;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::Result;
 use crate::parallel::Workers;
-use crate::problem::{Evaluator, Joint, Points, Prior, Problem};
+use crate::problem::{EffectValues, Evaluator, Joint, Prior, Problem};
 
 /// Laplace's posterior of every batch at `theta`; `first`: where modes are searched first, NaN for the mean.
 ///
@@ -17,9 +17,9 @@ pub fn posterior(
     joint: &Joint,
     batches: &Batches,
     theta: &[f64],
-    first: Option<&Points>,
+    first: Option<&EffectValues>,
     workers: &Workers,
-) -> Result<Posterior> {
+) -> Result<BatchPosteriors> {
     let (priors, means) = (joint.priors(theta)?, joint.means(theta));
     let (points, found) = modes(joint, theta, &priors, first, workers)?;
     let laplace = around(joint, theta, &points)?;
@@ -42,16 +42,16 @@ pub fn posterior(
 ///
 /// # Errors
 /// A population distribution that does not exist.
-pub fn log_lik(joint: &Joint, theta: &[f64], posterior: &Posterior) -> Result<f64> {
+pub fn log_lik(joint: &Joint, theta: &[f64], posterior: &BatchPosteriors) -> Result<f64> {
     let at_modes: f64 = log_density(joint, theta, &centers(joint, posterior))?
         .iter()
         .sum();
-    let volume = |q: &Gaussian| q.dim() as f64 * LN_SQRT_2PI + q.log_det();
+    let volume = |q: &BatchGaussian| q.dim() as f64 * LN_SQRT_2PI + q.log_det();
     Ok(at_modes + posterior.iter().map(volume).sum::<f64>())
 }
 
 /// Where the posteriors have their means.
-pub fn centers(joint: &Joint, posterior: &Posterior) -> Points {
+pub fn centers(joint: &Joint, posterior: &BatchPosteriors) -> EffectValues {
     let batches = Batches::new(joint);
     let parts = joint.parts.iter();
     let mut values: Vec<Vec<f64>> = parts
@@ -68,7 +68,7 @@ pub fn centers(joint: &Joint, posterior: &Posterior) -> Points {
     joint.points(values)
 }
 
-fn is_finite(q: &Gaussian) -> bool {
+fn is_finite(q: &BatchGaussian) -> bool {
     q.mean.iter().chain(&q.chol).all(|x| x.is_finite())
 }
 
@@ -77,9 +77,9 @@ fn modes(
     joint: &Joint,
     theta: &[f64],
     priors: &[Prior],
-    first: Option<&Points>,
+    first: Option<&EffectValues>,
     workers: &Workers,
-) -> Result<(Points, Vec<Vec<bool>>)> {
+) -> Result<(EffectValues, Vec<Vec<bool>>)> {
     if joint.parts.len() > 1 {
         let modes = joint_modes(joint, theta)?;
         return Ok((modes.points, modes.converged));

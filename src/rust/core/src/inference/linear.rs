@@ -12,12 +12,12 @@ use std::sync::Arc;
 use nalgebra::{DMatrix, DVector};
 
 use super::information::free;
-use super::linear_population::Population;
-use super::posterior::{Batches, Coordinate};
+use super::linear_population::PopulationMoments;
+use super::posterior::{Batches, FreeEffect};
 use crate::data::Layout;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::{Error, ErrorClass, Result};
-use crate::problem::{Joint, Points, Prior, Route, Values};
+use crate::problem::{BoundProgram, EffectValues, Joint, Prior, Route};
 
 /// Most observations of a batch whose covariance is formed.
 const MAX_ROWS: usize = 1_000;
@@ -29,7 +29,7 @@ const STEP: f64 = 1e-4;
 pub struct Linearized<'a> {
     joint: &'a Joint,
     theta: &'a [f64],
-    at: &'a Points,
+    at: &'a EffectValues,
     batches: Batches,
     layout: Layout,
     /// Observed cells, batch by batch.
@@ -63,7 +63,7 @@ impl<'a> Linearized<'a> {
     pub fn new(
         joint: &'a Joint,
         theta: &'a [f64],
-        at: &'a Points,
+        at: &'a EffectValues,
         way_out: &'a str,
     ) -> Result<Self> {
         refuse(joint).map_err(|error| error.hint(way_out))?;
@@ -95,7 +95,7 @@ impl<'a> Linearized<'a> {
     /// A population distribution that does not exist.
     pub fn log_lik(&self) -> Result<Vec<f64>> {
         let expansion = self.expand(self.theta);
-        let population = Population::new(self.joint, self.theta)?;
+        let population = PopulationMoments::new(self.joint, self.theta)?;
         let batch = |b: usize| {
             let (mean, covariance) = self.moments(b, &expansion, &population);
             let cells = &self.cells[b];
@@ -128,7 +128,7 @@ impl<'a> Linearized<'a> {
         }
         let free = free(self.joint);
         let here = self.expand(self.theta);
-        let population = Population::new(self.joint, self.theta)?;
+        let population = PopulationMoments::new(self.joint, self.theta)?;
         let mut sides = Vec::new();
         for k in &free {
             let step = STEP * self.joint.theta.size(*k, self.theta[*k]);
@@ -139,7 +139,7 @@ impl<'a> Linearized<'a> {
                 // Means and covariances of the effects are in no prediction.
                 let inner = matches!(self.joint.theta.routes[*k], Route::Mean | Route::Covariance);
                 let expansion = (!inner).then(|| self.expand(&moved));
-                pair.push((expansion, Population::new(self.joint, &moved)?));
+                pair.push((expansion, PopulationMoments::new(self.joint, &moved)?));
             }
             sides.push((step, pair));
         }
@@ -152,9 +152,10 @@ impl<'a> Linearized<'a> {
             };
             let slopes: Vec<(DVector<f64>, DMatrix<f64>)> = (sides.iter())
                 .map(|(step, pair)| {
-                    let side = |(expansion, population): &(Option<Expansion>, Population)| {
-                        self.moments(b, expansion.as_ref().unwrap_or(&here), population)
-                    };
+                    let side =
+                        |(expansion, population): &(Option<Expansion>, PopulationMoments)| {
+                            self.moments(b, expansion.as_ref().unwrap_or(&here), population)
+                        };
                     let ((up, up_v), (down, down_v)) = (side(&pair[0]), side(&pair[1]));
                     whitened(
                         &factor,
@@ -178,7 +179,7 @@ impl<'a> Linearized<'a> {
         &self,
         b: usize,
         expansion: &Expansion,
-        population: &Population,
+        population: &PopulationMoments,
     ) -> (DVector<f64>, DMatrix<f64>) {
         let coordinates = &self.batches.coordinates[b];
         let (values, jacobian) = (&expansion.values[b], &expansion.jacobians[b]);
@@ -198,7 +199,7 @@ impl<'a> Linearized<'a> {
     }
 
     /// Where an effect is held.
-    fn place(&self, c: &Coordinate) -> f64 {
+    fn place(&self, c: &FreeEffect) -> f64 {
         self.at.values[c.group][c.level * self.at.dims[c.group] + c.effect]
     }
 
@@ -212,7 +213,7 @@ impl<'a> Linearized<'a> {
             let side = |sign: f64| {
                 let mut moved = self.at.clone();
                 for own in self.batches.coordinates.iter().filter(|own| j < own.len()) {
-                    let Coordinate {
+                    let FreeEffect {
                         group,
                         level,
                         effect,
@@ -245,9 +246,9 @@ impl<'a> Linearized<'a> {
     }
 
     /// Mean and standard deviation of each cell, batch by batch.
-    fn cells_at(&self, theta: &[f64], points: &Points) -> Vec<Vec<(f64, f64)>> {
+    fn cells_at(&self, theta: &[f64], points: &EffectValues) -> Vec<Vec<(f64, f64)>> {
         let problem = self.joint.main();
-        let mut values = Values::new(problem, &self.layout, &problem.programs.arguments);
+        let mut values = BoundProgram::new(problem, &self.layout, &problem.programs.arguments);
         values.set_known(Arc::new(self.joint.known(problem, &self.layout, points)));
         values.prepare(theta);
         let n_roots = 2 * problem.model.outcomes.len();

@@ -1,11 +1,11 @@
 //! Say what the random effects of a linearized model are distributed as, level by level.
 
-use super::posterior::Coordinate;
+use super::posterior::FreeEffect;
 use crate::error::Result;
 use crate::problem::{Joint, Means, Prior, Problem};
 
 /// What the population says at one `theta`.
-pub(super) struct Population {
+pub(super) struct PopulationMoments {
     means: Vec<Means>,
     priors: Vec<Prior>,
     /// For each grouping mean and standard deviation of the effects whose distribution differs from level to level,
@@ -13,7 +13,7 @@ pub(super) struct Population {
     by_level: Vec<Vec<Option<(f64, f64)>>>,
 }
 
-impl Population {
+impl PopulationMoments {
     /// # Errors
     /// A distribution that does not exist.
     pub fn new(joint: &Joint, theta: &[f64]) -> Result<Self> {
@@ -25,12 +25,12 @@ impl Population {
         })
     }
 
-    pub fn mean(&self, c: &Coordinate) -> f64 {
+    pub fn mean(&self, c: &FreeEffect) -> f64 {
         let own = self.of_level(c).map(|(mean, _)| mean);
         own.unwrap_or_else(|| self.means[c.group].of(c.level)[c.effect])
     }
 
-    pub fn covariance(&self, a: &Coordinate, b: &Coordinate) -> f64 {
+    pub fn covariance(&self, a: &FreeEffect, b: &FreeEffect) -> f64 {
         if (a.group, a.level) != (b.group, b.level) {
             return 0.0;
         }
@@ -40,7 +40,7 @@ impl Population {
         }
     }
 
-    fn of_level(&self, c: &Coordinate) -> Option<(f64, f64)> {
+    fn of_level(&self, c: &FreeEffect) -> Option<(f64, f64)> {
         let d = self.priors[c.group].omega.ncols();
         *self.by_level[c.group].get(c.level * d + c.effect)?
     }

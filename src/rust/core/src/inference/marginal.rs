@@ -5,12 +5,12 @@
 //! something, are integrated by importance sampling, which has no trouble with kinks, several modes or many effects.
 //! With several groupings: Laplace's approximation, and importance sampling where the two differ.
 
-use super::adaptive::{Ground, MOST_EFFECTS};
+use super::adaptive::{DrawTarget, MOST_EFFECTS};
 use super::classes::{log_sum, modes_in_classes, shares};
 use super::ebe::EbeOptions;
-use super::importance::{Importance, Sampling};
+use super::importance::{Importance, ImportanceSampling};
 use super::joint::laplace;
-use super::posterior::{Batches, Gaussian, Posterior};
+use super::posterior::{BatchGaussian, BatchPosteriors, Batches};
 use super::product_rule::Integrand;
 use super::proposal::{around, factor_of_inverse};
 use super::quadrature::Quadrature;
@@ -18,7 +18,7 @@ use super::refinement::{refine, Effort, Refined, REACH};
 use crate::error::Result;
 use crate::ir::symmetric::at;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Points, Prior};
+use crate::problem::{EffectValues, Joint, Prior};
 
 /// The log-likelihood, its error, and how it was computed.
 #[derive(Debug, Clone)]
@@ -124,10 +124,10 @@ const APART: f64 = 4.0;
 
 /// What is integrated: a model at estimates, and where its conditional modes are.
 #[derive(Clone, Copy)]
-pub struct Wanted<'a> {
+pub struct Integral<'a> {
     pub joint: &'a Joint,
     pub theta: &'a [f64],
-    pub modes: &'a Points,
+    pub modes: &'a EffectValues,
     pub workers: &'a Workers,
     pub seed: u64,
     /// What draws say that were looked at for what they miss, one entry a batch.
@@ -136,7 +136,7 @@ pub struct Wanted<'a> {
 
 /// # Errors
 /// A population distribution that does not exist, or too many effects that hang together.
-pub fn marginal(wanted: &Wanted) -> Result<Marginal> {
+pub fn marginal(wanted: &Integral) -> Result<Marginal> {
     if wanted.joint.n_classes() > 0 {
         by_class(wanted, marginal_of_one)
     } else {
@@ -149,19 +149,19 @@ pub fn marginal(wanted: &Wanted) -> Result<Marginal> {
 /// # Errors
 /// As for the integral in a class.
 pub fn by_class(
-    wanted: &Wanted,
-    integrate: impl Fn(&Wanted) -> Result<Marginal>,
+    wanted: &Integral,
+    integrate: impl Fn(&Integral) -> Result<Marginal>,
 ) -> Result<Marginal> {
     let mut found = Vec::new();
     let options = EbeOptions::default();
-    let Wanted {
+    let Integral {
         joint,
         theta,
         workers,
         ..
     } = *wanted;
     for (joint, modes) in modes_in_classes(joint, theta, workers, &options)? {
-        found.push(integrate(&Wanted {
+        found.push(integrate(&Integral {
             joint: &joint,
             modes: &modes,
             judged: None,
@@ -205,7 +205,7 @@ fn added(classes: &[Marginal]) -> Marginal {
     }
 }
 
-fn marginal_of_one(wanted: &Wanted) -> Result<Marginal> {
+fn marginal_of_one(wanted: &Integral) -> Result<Marginal> {
     if wanted.joint.is_simple() {
         wanted.by_subject()
     } else {
@@ -213,9 +213,9 @@ fn marginal_of_one(wanted: &Wanted) -> Result<Marginal> {
     }
 }
 
-impl<'a> Wanted<'a> {
-    fn sampling(&self, draws: usize) -> Sampling<'a> {
-        Sampling {
+impl<'a> Integral<'a> {
+    fn sampling(&self, draws: usize) -> ImportanceSampling<'a> {
+        ImportanceSampling {
             trusts: false,
             joint: self.joint,
             theta: self.theta,
@@ -326,7 +326,7 @@ impl<'a> Wanted<'a> {
         if refined.places.dim == 0 || refined.places.dim > MOST_EFFECTS {
             return Ok(missed);
         }
-        let ground = Ground::new(self.sampling(DRAWS))?;
+        let ground = DrawTarget::new(self.sampling(DRAWS))?;
         let mut subject = vec![0; self.joint.n_batches];
         for (i, b) in self.joint.batches[0].iter().enumerate() {
             subject[*b] = i;
@@ -362,7 +362,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// The Gaussians of the last rules, batch by batch.
-    fn around(&self, refined: &Refined) -> Posterior {
+    fn around(&self, refined: &Refined) -> BatchPosteriors {
         let d = refined.places.dim;
         let batches = Batches::new(self.joint);
         let batch = |b: usize| {
@@ -380,7 +380,7 @@ impl<'a> Wanted<'a> {
                         }
                     },
                 );
-            Gaussian {
+            BatchGaussian {
                 mean: refined.places.center(i).to_vec(),
                 chol: factor_of_inverse(&lower * lower.transpose()),
             }

@@ -9,22 +9,22 @@
 use nalgebra::DMatrix;
 
 use super::points::LatticePoints;
-use super::posterior::Gaussian;
+use super::posterior::BatchGaussian;
 use super::student::{root_of_chi_square, StudentDensity, DF};
 use crate::ir::symmetric::at;
 use crate::ir::vmath::{map_plain, pnorm, Function, Isa};
 
 /// A t distribution and its share of the draws.
 #[derive(Debug, Clone)]
-pub struct Component {
+pub struct StudentComponent {
     pub share: f64,
-    pub place: Gaussian,
+    pub place: BatchGaussian,
 }
 
 /// A mixture over the effects of a batch.
 #[derive(Debug, Clone)]
-pub struct Mixture {
-    pub components: Vec<Component>,
+pub struct StudentMixture {
+    pub components: Vec<StudentComponent>,
 }
 
 /// Rounds of EM, and the smallest share that is kept.
@@ -37,7 +37,7 @@ const FLOOR: f64 = 1e-4;
 /// Most components that are fitted.
 const MOST: usize = 4;
 
-impl Mixture {
+impl StudentMixture {
     /// `n` draws of each lattice, row-major, and their log densities.
     pub fn draw(&self, lattices: &[LatticePoints], batch: usize) -> (Vec<f64>, Vec<f64>) {
         let d = self.dim();
@@ -62,7 +62,7 @@ impl Mixture {
     }
 
     /// The component at a quantile of the shares.
-    fn chosen(&self, u: f64) -> &Gaussian {
+    fn chosen(&self, u: f64) -> &BatchGaussian {
         let mut below = 0.0;
         let inside = self.components.iter().find(|c| {
             below += c.share;
@@ -80,7 +80,7 @@ impl Mixture {
     /// `ln(share t(x))` of each draw, and its squared distance: a row a component.
     fn terms(&self, draws: &[f64]) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
         let density = StudentDensity::new(self.dim());
-        let row = |c: &Component| {
+        let row = |c: &StudentComponent| {
             let squares = c.place.squares(draws);
             let base = c.share.ln() - c.place.log_det();
             let logs = density.logs(&squares).into_iter().map(|log| base + log);
@@ -96,9 +96,9 @@ impl Mixture {
         let seeds = seeds(draws, weights, &whole);
         let share = 1.0 / seeds.len() as f64;
         let scale = share.powf(1.0 / d as f64);
-        let component = |seed: Vec<f64>| Component {
+        let component = |seed: Vec<f64>| StudentComponent {
             share,
-            place: Gaussian {
+            place: BatchGaussian {
                 mean: seed,
                 chol: whole.chol.iter().map(|x| x * scale).collect(),
             },
@@ -135,7 +135,7 @@ impl Mixture {
             let (mean, covariance) = moments(draws, &own, d);
             let covariance = covariance * (pull / share) + whole * FLOOR;
             if let Some(place) = gaussian(&(mean, covariance), 1.0) {
-                next.push(Component { share, place });
+                next.push(StudentComponent { share, place });
             }
         }
         let total: f64 = next.iter().map(|c| c.share).sum();
@@ -147,7 +147,7 @@ impl Mixture {
 }
 
 /// Where components start: the draw of most weight, then those that are far from all before and weigh something.
-fn seeds(draws: &[f64], weights: &[f64], whole: &Gaussian) -> Vec<Vec<f64>> {
+fn seeds(draws: &[f64], weights: &[f64], whole: &BatchGaussian) -> Vec<Vec<f64>> {
     let d = whole.dim();
     let rows: Vec<&[f64]> = draws.chunks_exact(d).collect();
     let most = |score: &dyn Fn(usize) -> f64| {
@@ -157,7 +157,7 @@ fn seeds(draws: &[f64], weights: &[f64], whole: &Gaussian) -> Vec<Vec<f64>> {
     let mut found = vec![rows[first].to_vec()];
     let mut far = vec![f64::INFINITY; rows.len()];
     while found.len() < MOST.min(rows.len()) {
-        let last = Gaussian {
+        let last = BatchGaussian {
             mean: found[found.len() - 1].clone(),
             chol: whole.chol.clone(),
         };
@@ -201,14 +201,14 @@ pub fn moments(draws: &[f64], weights: &[f64], d: usize) -> (Vec<f64>, DMatrix<f
 }
 
 /// The Gaussian with these moments, its standard deviations times `stretch`; `None` where the covariance is not definite.
-pub fn gaussian(moments: &(Vec<f64>, DMatrix<f64>), stretch: f64) -> Option<Gaussian> {
+pub fn gaussian(moments: &(Vec<f64>, DMatrix<f64>), stretch: f64) -> Option<BatchGaussian> {
     let d = moments.0.len();
     let factor = moments.1.clone().cholesky()?.l();
     let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
     let chol: Vec<f64> = pairs.map(|place| stretch * factor[place]).collect();
     let sound = chol.iter().chain(&moments.0).all(|x| x.is_finite());
     let positive = (0..d).all(|i| chol[at(i, i)] > 0.0);
-    (sound && positive).then(|| Gaussian {
+    (sound && positive).then(|| BatchGaussian {
         mean: moments.0.clone(),
         chol,
     })
@@ -252,11 +252,11 @@ fn log_sums(rows: &mut [Vec<f64>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inference::points::Source;
+    use crate::inference::points::PointSource;
     use crate::random::{Purpose, Stream};
 
     fn lattices(n: usize) -> Vec<LatticePoints> {
-        let source = Source {
+        let source = PointSource {
             stream: Stream {
                 seed: 3,
                 purpose: Purpose::Importance,
@@ -266,10 +266,10 @@ mod tests {
         vec![LatticePoints::new(source, n, 3)]
     }
 
-    fn round(share: f64, mean: [f64; 2], sd: f64) -> Component {
-        Component {
+    fn round(share: f64, mean: [f64; 2], sd: f64) -> StudentComponent {
+        StudentComponent {
             share,
-            place: Gaussian {
+            place: BatchGaussian {
                 mean: mean.to_vec(),
                 chol: vec![sd, 0.0, sd],
             },
@@ -283,7 +283,7 @@ mod tests {
 
     /// Draws of a wide mixture, weighted by two narrow peaks of unequal mass.
     fn peaks() -> (Vec<f64>, Vec<f64>) {
-        let wide = Mixture {
+        let wide = StudentMixture {
             components: vec![round(0.5, [0.0, 0.0], 2.0), round(0.5, [1.0, 0.0], 1.0)],
         };
         let (draws, logs) = wide.draw(&lattices(4096), 0);
@@ -308,9 +308,9 @@ mod tests {
         let (draws, weights) = peaks();
         let total: f64 = weights.iter().sum();
         let weights: Vec<f64> = weights.iter().map(|w| w / total).collect();
-        let found = Mixture::fitted(&draws, &weights, 2).unwrap();
+        let found = StudentMixture::fitted(&draws, &weights, 2).unwrap();
         let near = |mean: [f64; 2]| -> f64 {
-            let close = |c: &&Component| {
+            let close = |c: &&StudentComponent| {
                 let distance = c.place.mean.iter().zip(mean).map(|(a, b)| (a - b).powi(2));
                 distance.sum::<f64>() < 0.25
             };
@@ -327,6 +327,6 @@ mod tests {
     #[test]
     fn draws_in_a_plane_have_no_mixture() {
         let draws = [0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0];
-        assert!(Mixture::fitted(&draws, &[0.25; 4], 2).is_none());
+        assert!(StudentMixture::fitted(&draws, &[0.25; 4], 2).is_none());
     }
 }

@@ -12,7 +12,7 @@ use crate::ir::vmath::Isa;
 use crate::parallel::Workers;
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{Evaluator, Problem, Scratch};
+use crate::problem::{DerivativeScratch, Evaluator, Problem};
 
 /// Steps after which Gauss-Newton gives way to Newton: with large residuals, or a residual error that depends on
 /// `phi`, the expected curvature may be less than half the observed one, and steps overshoot forever.
@@ -54,7 +54,7 @@ impl ModeOptions {
 }
 
 /// The iteration of one block.
-struct Search<'s, 'a> {
+struct BlockModes<'s, 'a> {
     target: &'s Evaluator<'a>,
     b: usize,
     isa: Isa,
@@ -96,18 +96,22 @@ impl Modes {
         workers: &Workers,
     ) -> Self {
         let (problem, layout) = (target.problem, target.layout);
-        let found = workers.map_range(layout.blocks.len(), Scratch::default, |scratch, b| {
-            let search = Search {
-                target,
-                b,
-                isa: Isa::detect(),
-                curvature: step_curvature(problem),
-                held: problem.held_columns(layout, b),
-                error: problem.solution_error(),
-            };
-            let start = start.map_or_else(|| target.mean(b).to_vec(), |start| start[b].clone());
-            search.find(start, options, scratch)
-        });
+        let found = workers.map_range(
+            layout.blocks.len(),
+            DerivativeScratch::default,
+            |scratch, b| {
+                let search = BlockModes {
+                    target,
+                    b,
+                    isa: Isa::detect(),
+                    curvature: step_curvature(problem),
+                    held: problem.held_columns(layout, b),
+                    error: problem.solution_error(),
+                };
+                let start = start.map_or_else(|| target.mean(b).to_vec(), |start| start[b].clone());
+                search.find(start, options, scratch)
+            },
+        );
         let mut modes = Self {
             phi: Vec::new(),
             factor: Vec::new(),
@@ -153,13 +157,13 @@ pub fn step_curvature(problem: &Problem) -> Curvature {
     }
 }
 
-impl Search<'_, '_> {
+impl BlockModes<'_, '_> {
     /// Modes of the block, the factor of their precision, and where they were found.
     fn find(
         &self,
         mut phi: Vec<Column>,
         options: ModeOptions,
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
     ) -> (Vec<Column>, Vec<Column>, Column) {
         self.target.put_held(self.b, &mut phi);
         let converged = self.run(&mut phi, options, scratch);
@@ -168,7 +172,12 @@ impl Search<'_, '_> {
         (phi, factor, converged)
     }
 
-    fn run(&self, phi: &mut [Column], options: ModeOptions, scratch: &mut Scratch) -> Column {
+    fn run(
+        &self,
+        phi: &mut [Column],
+        options: ModeOptions,
+        scratch: &mut DerivativeScratch,
+    ) -> Column {
         let mut drowned = Drowned {
             before: Column::splat(f64::INFINITY),
             lanes: Column::ZERO,
@@ -208,7 +217,7 @@ impl Search<'_, '_> {
         &self,
         phi: &[Column],
         curvature: Curvature,
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
     ) -> (Column, Vec<Column>, Vec<Column>) {
         let mut gradient = vec![Column::ZERO; phi.len()];
         let here = self.target.gradient(self.b, phi, &mut gradient, scratch);
@@ -240,7 +249,7 @@ impl Search<'_, '_> {
         phi: &mut [Column],
         (here, step): (&Column, &[Column]),
         stuck: &mut [bool; LANES],
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
     ) {
         let origin = phi.to_vec();
         let mut fraction = Column::splat(1.0);

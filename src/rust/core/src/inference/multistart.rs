@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::climb::{Climber, End, Starts};
-use super::ebe::Sampling;
+use super::ebe::StartDesign;
 use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::{qnorm, Isa};
@@ -19,25 +19,25 @@ use crate::random::{LaneIds, Purpose, Stream};
 
 /// Numbers of starts, rounds, and the slope that ends them.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct StartPlan {
     pub n: usize,
     pub k: usize,
     pub rounds: usize,
     pub tol: f64,
-    pub sampling: Sampling,
+    pub sampling: StartDesign,
     /// Number of the first round.
     pub first: u32,
 }
 
 /// The best ends so far, one a level.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct BestEnds {
     pub ends: Vec<End>,
     pub rounds: Vec<u32>,
 }
 
 /// Searches for one grouping at one `theta`.
-pub struct Search<'a> {
+pub struct MultiStart<'a> {
     pub climber: Climber<'a>,
     pub means: &'a Means,
     /// All levels, one copy.
@@ -76,7 +76,7 @@ fn is_better(new: &End, old: &End) -> bool {
     new.value > old.value + tie || (new.value >= old.value - tie && flatter)
 }
 
-impl Found {
+impl BestEnds {
     pub fn new(ends: Vec<End>) -> Self {
         Self {
             rounds: vec![0; ends.len()],
@@ -91,9 +91,9 @@ impl Found {
     }
 }
 
-impl Search<'_> {
+impl MultiStart<'_> {
     /// Climb from `candidate` (`levels x d`, row-major) where it lies higher than what was found.
-    pub fn try_candidate(&self, found: &mut Found, candidate: &[f64], tol: f64) {
+    pub fn try_candidate(&self, found: &mut BestEnds, candidate: &[f64], tol: f64) {
         let d = self.climber.problem.n_phi();
         let of = |level: usize| &candidate[level * d..(level + 1) * d];
         let all = Starts::one((0..found.ends.len()).collect(), candidate.to_vec());
@@ -116,7 +116,7 @@ impl Search<'_> {
     }
 
     /// Rounds of starts for every level that is lost, or for all when the tolerance is 0.
-    pub fn run(&self, found: &mut Found, plan: Plan) {
+    pub fn run(&self, found: &mut BestEnds, plan: StartPlan) {
         let movable = self.climber.problem.n_phi() > 0;
         let mut lost: Vec<usize> = (0..found.ends.len())
             .filter(|level| movable && is_open(&found.ends[*level], plan.tol))
@@ -135,7 +135,7 @@ impl Search<'_> {
     }
 
     /// One round for some levels; those for which another one is worth while.
-    fn round(&self, found: &mut Found, levels: &[usize], round: Plan) -> Vec<usize> {
+    fn round(&self, found: &mut BestEnds, levels: &[usize], round: StartPlan) -> Vec<usize> {
         let d = self.climber.problem.n_phi();
         let best = self.best_starts(found, levels, round);
         let before: Vec<f64> = levels.iter().map(|i| found.ends[*i].value).collect();
@@ -160,7 +160,7 @@ impl Search<'_> {
     }
 
     /// The `k` starts of highest density for each level, `[level][start * d + coordinate]`.
-    fn best_starts(&self, found: &Found, levels: &[usize], round: Plan) -> Vec<Vec<f64>> {
+    fn best_starts(&self, found: &BestEnds, levels: &[usize], round: StartPlan) -> Vec<Vec<f64>> {
         let d = self.climber.problem.n_phi();
         let draws: Vec<Vec<f64>> = levels.iter().map(|i| self.draws(*i, round)).collect();
         let together = copies_of(levels, round.n);
@@ -208,7 +208,7 @@ impl Search<'_> {
     }
 
     /// Starts of a level, `n x d`, row-major.
-    pub fn draws(&self, level: usize, round: Plan) -> Vec<f64> {
+    pub fn draws(&self, level: usize, round: StartPlan) -> Vec<f64> {
         let (n, d) = (round.n, self.climber.problem.n_phi());
         let uniforms = self.uniforms(level, round);
         let ranks = |k: usize| {
@@ -224,8 +224,8 @@ impl Search<'_> {
             .map(|k| {
                 let within = &uniforms[d + k];
                 match round.sampling {
-                    Sampling::Random => within.iter().map(|u| qnorm::<false>(*u)).collect(),
-                    Sampling::Lhs => (ranks(k).iter().zip(within))
+                    StartDesign::Random => within.iter().map(|u| qnorm::<false>(*u)).collect(),
+                    StartDesign::Lhs => (ranks(k).iter().zip(within))
                         .map(|(rank, u)| qnorm::<false>((*rank as f64 + u) / n as f64))
                         .collect(),
                 }
@@ -243,7 +243,7 @@ impl Search<'_> {
     }
 
     /// Uniform numbers for the starts of a level: first those that order them, then those within an interval.
-    fn uniforms(&self, level: usize, round: Plan) -> Vec<Vec<f64>> {
+    fn uniforms(&self, level: usize, round: StartPlan) -> Vec<Vec<f64>> {
         let stream = Stream {
             seed: self.seed,
             purpose: Purpose::ModeStart,

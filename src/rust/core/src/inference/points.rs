@@ -18,7 +18,7 @@ use crate::random::{LaneIds, Stream};
 
 /// Where random numbers of points come from: equal sources give equal points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Source {
+pub struct PointSource {
     pub stream: Stream,
     pub replicate: u32,
 }
@@ -26,13 +26,13 @@ pub struct Source {
 /// Quasi-Monte-Carlo points of batches that share a lattice.
 #[derive(Debug, Clone)]
 pub struct LatticePoints {
-    source: Source,
+    source: PointSource,
     lattice: Lattice,
 }
 
 impl LatticePoints {
     /// `n` points of each batch; `most`: the largest dimension that will be asked for.
-    pub fn new(source: Source, n: usize, most: usize) -> Self {
+    pub fn new(source: PointSource, n: usize, most: usize) -> Self {
         Self {
             source,
             // One more for the distance of a draw of the t distribution.
@@ -43,7 +43,7 @@ impl LatticePoints {
     /// The same lattice, randomized another way.
     pub fn replicate(&self, replicate: u32) -> Self {
         Self {
-            source: Source {
+            source: PointSource {
                 replicate,
                 ..self.source
             },
@@ -66,7 +66,7 @@ impl LatticePoints {
         let mut shift = Vec::with_capacity(dim);
         for first in (0..dim).step_by(LANES) {
             let mut column = [Column::ZERO];
-            let Source { stream, replicate } = self.source;
+            let PointSource { stream, replicate } = self.source;
             let lanes = lanes(batch, first);
             stream.uniforms(Isa::detect(), &lanes, replicate, 0, &mut column);
             shift.extend(column[0].0.iter().take(dim - first));
@@ -76,10 +76,10 @@ impl LatticePoints {
 }
 
 /// Standard normal Monte-Carlo points of a batch, `n x dim`, row-major.
-pub fn monte_carlo(source: Source, batch: usize, n: usize, dim: usize) -> Vec<f64> {
+pub fn monte_carlo(source: PointSource, batch: usize, n: usize, dim: usize) -> Vec<f64> {
     let mut out = Vec::with_capacity(n * dim);
     let mut columns = vec![Column::ZERO; dim];
-    let Source { stream, replicate } = source;
+    let PointSource { stream, replicate } = source;
     for first in (0..n).step_by(LANES) {
         let lanes = lanes(batch, first);
         stream.normals(Isa::detect(), &lanes, replicate, 0, &mut columns);
@@ -157,9 +157,9 @@ mod tests {
 
     const D: usize = 4;
 
-    fn source(seed: u64, replicate: u32) -> Source {
+    fn source(seed: u64, replicate: u32) -> PointSource {
         let purpose = Purpose::Importance;
-        Source {
+        PointSource {
             stream: Stream { seed, purpose },
             replicate,
         }

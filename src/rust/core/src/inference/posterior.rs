@@ -6,11 +6,11 @@
 use nalgebra::DMatrix;
 
 use crate::ir::symmetric::at;
-use crate::problem::{Joint, Means, Points, Prior};
+use crate::problem::{EffectValues, Joint, Means, Prior};
 
 /// A free effect of a batch; `effect` counts within the grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Coordinate {
+pub struct FreeEffect {
     pub group: usize,
     pub level: usize,
     pub effect: usize,
@@ -19,7 +19,7 @@ pub struct Coordinate {
 /// The free effects of every batch.
 #[derive(Debug, Clone)]
 pub struct Batches {
-    pub coordinates: Vec<Vec<Coordinate>>,
+    pub coordinates: Vec<Vec<FreeEffect>>,
     /// Free effects of the batches before each, and of all at the end.
     pub offsets: Vec<usize>,
 }
@@ -36,7 +36,7 @@ impl Batches {
             let levels = numbers[group].iter().enumerate();
             for (level, batch) in levels.filter(|(_, batch)| **batch < n) {
                 let free = (0..part.n_phi()).filter(|effect| !part.is_held(level, *effect));
-                coordinates[*batch].extend(free.map(|effect| Coordinate {
+                coordinates[*batch].extend(free.map(|effect| FreeEffect {
                     group,
                     level,
                     effect,
@@ -54,7 +54,7 @@ impl Batches {
     }
 
     /// The free effects at points, batch by batch.
-    pub fn gather(&self, points: &Points) -> Vec<f64> {
+    pub fn gather(&self, points: &EffectValues) -> Vec<f64> {
         let all = self.coordinates.iter().flatten();
         all.map(|c| points.of(c.group, c.level)[c.effect]).collect()
     }
@@ -78,20 +78,20 @@ impl Batches {
     }
 
     /// The free effects of a batch, level by level: each level is Gaussian by itself.
-    pub fn levels(&self, batch: usize) -> impl Iterator<Item = &[Coordinate]> {
+    pub fn levels(&self, batch: usize) -> impl Iterator<Item = &[FreeEffect]> {
         self.coordinates[batch].chunk_by(|a, b| (a.group, a.level) == (b.group, b.level))
     }
 }
 
 /// A Gaussian over the free effects of a batch.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Gaussian {
+pub struct BatchGaussian {
     pub mean: Vec<f64>,
     /// Lower Cholesky factor of the covariance, by rows.
     pub chol: Vec<f64>,
 }
 
-impl Gaussian {
+impl BatchGaussian {
     pub fn dim(&self) -> usize {
         self.mean.len()
     }
@@ -179,7 +179,7 @@ impl Gaussian {
 }
 
 /// The Cholesky factor of `q` as a matrix.
-pub fn factor(q: &Gaussian) -> DMatrix<f64> {
+pub fn factor(q: &BatchGaussian) -> DMatrix<f64> {
     DMatrix::from_fn(q.dim(), q.dim(), |i, j| lower(&q.chol, i, j))
 }
 
@@ -193,15 +193,15 @@ fn lower(chol: &[f64], i: usize, j: usize) -> f64 {
 }
 
 /// A distribution for every batch.
-pub type Posterior = Vec<Gaussian>;
+pub type BatchPosteriors = Vec<BatchGaussian>;
 
 /// The population distribution of every batch, `N(m, Omega)`.
 ///
 /// `means`, `priors`: one a grouping.
-pub fn population(batches: &Batches, means: &[Means], priors: &[Prior]) -> Posterior {
+pub fn population(batches: &Batches, means: &[Means], priors: &[Prior]) -> BatchPosteriors {
     let batch = |b: usize| {
         let d = batches.dim(b);
-        let mut found = Gaussian {
+        let mut found = BatchGaussian {
             mean: Vec::with_capacity(d),
             chol: vec![0.0; d * (d + 1) / 2],
         };
@@ -234,11 +234,11 @@ mod tests {
 
     #[test]
     fn what_is_seen_from_a_distribution_is_carried_back() {
-        let home = Gaussian {
+        let home = BatchGaussian {
             mean: vec![1.0, -2.0],
             chol: vec![2.0, -1.0, 1e-6],
         };
-        let other = Gaussian {
+        let other = BatchGaussian {
             mean: vec![1.5, -2.25],
             chol: vec![0.5, -0.25, 3e-6],
         };

@@ -6,7 +6,7 @@
 use super::joint::log_density;
 use crate::error::Result;
 use crate::ode::Control;
-use crate::problem::{Joint, Points};
+use crate::problem::{EffectValues, Joint};
 
 /// Tolerances of the comparison, as parts of the own.
 const RELATIVE: f64 = 1e-2;
@@ -24,7 +24,7 @@ const TIMES: usize = 2;
 ///
 /// # Errors
 /// A population distribution that does not exist.
-pub fn change(joint: &Joint, theta: &[f64], points: &Points) -> Result<Option<f64>> {
+pub fn change(joint: &Joint, theta: &[f64], points: &EffectValues) -> Result<Option<f64>> {
     let stepped = joint.main().solution_error() > 0.0;
     if !stepped || !theta.iter().all(|x| x.is_finite()) {
         return Ok(None);
@@ -41,7 +41,7 @@ pub fn between(
     joint: &Joint,
     other: &Joint,
     theta: &[f64],
-    points: &Points,
+    points: &EffectValues,
 ) -> Result<Option<f64>> {
     if !theta.iter().all(|x| x.is_finite()) {
         return Ok(None);
@@ -97,6 +97,6 @@ fn finer(joint: &Joint) -> Joint {
     })
 }
 
-fn total(joint: &Joint, theta: &[f64], points: &Points) -> Result<f64> {
+fn total(joint: &Joint, theta: &[f64], points: &EffectValues) -> Result<f64> {
     Ok(log_density(joint, theta, points)?.iter().sum())
 }

@@ -142,7 +142,7 @@ struct Pass<'a> {
 
 /// Memory of a pass; one a thread.
 #[derive(Default)]
-struct Memory {
+struct PassMemory {
     work: Vec<Column>,
     phi: Vec<Column>,
     /// Points of the copies, `copies x d`, and their log weights.
@@ -153,10 +153,11 @@ struct Memory {
 impl Pass<'_> {
     /// One sum for each of the members, its copies added in their order.
     fn run(&self, members: &[usize]) -> Vec<LogSum> {
-        let found =
-            (self.workers).map_range(self.layout.blocks.len(), Memory::default, |memory, b| {
-                self.block(b, memory)
-            });
+        let found = (self.workers).map_range(
+            self.layout.blocks.len(),
+            PassMemory::default,
+            |memory, b| self.block(b, memory),
+        );
         let copies = self.layout.copies;
         let mut sums = vec![LogSum::default(); members.len() * copies];
         for (block, found) in self.layout.blocks.iter().zip(found) {
@@ -175,14 +176,14 @@ impl Pass<'_> {
         merged.collect()
     }
 
-    fn block(&self, b: usize, memory: &mut Memory) -> LaneSums {
+    fn block(&self, b: usize, memory: &mut PassMemory) -> LaneSums {
         let (isa, d) = (Isa::detect(), self.places.dim);
         let center = self.layout.columns(b, &self.places.centers, d);
         let factor = (self.layout).columns(b, &self.places.factors, self.places.size());
         let mut sums = LaneSums::new(if self.moments { d } else { 0 });
         for first in (0..self.n_points).step_by(self.layout.copies) {
             let mut term = self.deviations(b, first, d, memory);
-            let Memory { work, phi, .. } = memory;
+            let PassMemory { work, phi, .. } = memory;
             let counted = if self.moments {
                 phi.clone()
             } else {
@@ -205,7 +206,7 @@ impl Pass<'_> {
 
     /// Put the standardized point `first + copy` of the rule into `memory.phi`, lane by lane; returns its log weight,
     /// minus infinity where there is none.
-    fn deviations(&self, b: usize, first: usize, d: usize, memory: &mut Memory) -> Column {
+    fn deviations(&self, b: usize, first: usize, d: usize, memory: &mut PassMemory) -> Column {
         memory.nodes.clear();
         memory.log_weights.clear();
         for copy in 0..self.layout.copies {

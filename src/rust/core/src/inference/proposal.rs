@@ -5,9 +5,9 @@
 use nalgebra::DMatrix;
 
 use super::joint::joint_curvatures;
-use super::posterior::{Batches, Coordinate, Gaussian, Posterior};
+use super::posterior::{BatchGaussian, BatchPosteriors, Batches, FreeEffect};
 use crate::error::Result;
-use crate::problem::{Joint, Points};
+use crate::problem::{EffectValues, Joint};
 
 /// Smallest curvature that is believed, relative to the largest of the batch.
 const FLATTEST: f64 = 1e-8;
@@ -16,11 +16,11 @@ const FLATTEST: f64 = 1e-8;
 ///
 /// # Errors
 /// A batch with too many effects, or a population distribution that does not exist.
-pub fn around(joint: &Joint, theta: &[f64], modes: &Points) -> Result<Posterior> {
+pub fn around(joint: &Joint, theta: &[f64], modes: &EffectValues) -> Result<BatchPosteriors> {
     let batches = Batches::new(joint);
     let curvatures = joint_curvatures(joint, theta, modes)?;
     let each = batches.coordinates.iter().zip(curvatures);
-    let gaussian = |(own, curvature): (&Vec<Coordinate>, DMatrix<f64>)| Gaussian {
+    let gaussian = |(own, curvature): (&Vec<FreeEffect>, DMatrix<f64>)| BatchGaussian {
         mean: (own.iter().map(|c| modes.of(c.group, c.level)[c.effect])).collect(),
         chol: factor_of_inverse(curvature),
     };

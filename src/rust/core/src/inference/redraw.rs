@@ -1,8 +1,8 @@
 //! Draw anew where the weights of a group of batches are poor, or its draws miss something.
 
-use super::adaptive::{Ground, Sample, MOST_EFFECTS};
-use super::importance::Drawn;
-use super::posterior::{Batches, Gaussian, Posterior};
+use super::adaptive::{DrawTarget, Sample, MOST_EFFECTS};
+use super::importance::WeightedDraws;
+use super::posterior::{BatchGaussian, BatchPosteriors, Batches};
 use super::weights::Weight;
 
 /// Effective part of the draws of a batch below which better ones are looked for.
@@ -12,7 +12,7 @@ const POOR: f64 = 0.1;
 const ENOUGH: usize = 2000;
 
 /// Weighted draws of batches that are held together.
-pub struct Group {
+pub struct DrawnGroup {
     pub members: Vec<usize>,
     pub batches: Batches,
     /// Draws of each batch.
@@ -22,9 +22,9 @@ pub struct Group {
     pub weights: Vec<f64>,
 }
 
-impl Group {
-    pub fn drawn(&self) -> Drawn<'_> {
-        Drawn {
+impl DrawnGroup {
+    pub fn drawn(&self) -> WeightedDraws<'_> {
+        WeightedDraws {
             members: &self.members,
             draws: &self.draws,
             weights: &self.weights,
@@ -46,7 +46,7 @@ impl Group {
     }
 
     /// Take better draws where the weights are poor or miss something; of which members there are any, ascending.
-    pub fn improve(&mut self, ground: &Ground, posterior: &Posterior) -> Vec<usize> {
+    pub fn improve(&mut self, ground: &DrawTarget, posterior: &BatchPosteriors) -> Vec<usize> {
         let poor = |i: usize| {
             let weight = &self.found[i];
             !weight.is_sound(self.copies.max(ENOUGH)) || weight.ess < POOR * self.copies as f64
@@ -92,9 +92,9 @@ impl Group {
 
 /// Better draws of some batches; none for none.
 pub fn better(
-    ground: &Ground,
+    ground: &DrawTarget,
     members: &[usize],
-    posterior: &Posterior,
+    posterior: &BatchPosteriors,
     draws: usize,
 ) -> Vec<Sample> {
     if members.is_empty() {
@@ -104,6 +104,6 @@ pub fn better(
 }
 
 /// Whether mixtures are fitted to the draws of a batch.
-pub fn mixes(q: &Gaussian) -> bool {
+pub fn mixes(q: &BatchGaussian) -> bool {
     (1..=MOST_EFFECTS).contains(&q.dim())
 }

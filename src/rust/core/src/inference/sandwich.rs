@@ -5,7 +5,7 @@
 
 use nalgebra::DMatrix;
 
-use super::information::Information;
+use super::information::WeightedInformation;
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::Joint;
 
@@ -61,7 +61,7 @@ fn weakest(information: &DMatrix<f64>) -> Vec<usize> {
 }
 
 /// `bread B bread`; what is not a number in the bread stays so.
-pub fn filled(bread: &DMatrix<f64>, information: &Information) -> DMatrix<f64> {
+pub fn filled(bread: &DMatrix<f64>, information: &WeightedInformation) -> DMatrix<f64> {
     let p = information.free.len();
     let rows = information.scores.len() / p.max(1);
     let scores = DMatrix::from_row_slice(rows, p, &information.scores);

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::ir::column::{Column, LANES};
-use crate::language::specification::Scale;
-use crate::problem::{Joint, Predicted, Values};
+use crate::language::specification::ParameterScale;
+use crate::problem::{BoundProgram, Joint, Predicted};
 
 /// A residual error this part of what residuals about typical predictions say is too small to start from.
 const SMALLEST: f64 = 1e-3;
@@ -21,7 +21,7 @@ pub fn matched_start(joint: &Joint) -> Vec<f64> {
     let mut theta = joint.theta.start.clone();
     let roles = joint.roles();
     let logs: Vec<usize> = (joint.model().parameters.iter())
-        .filter(|p| p.scale() == Some(Scale::Log))
+        .filter(|p| p.scale() == Some(ParameterScale::Log))
         .flat_map(|p| p.coordinates())
         .filter(|k| roles[*k] == "residual" && joint.theta.free[*k])
         .collect();
@@ -55,7 +55,7 @@ fn ratios(joint: &Joint) -> Vec<Option<f64>> {
     let points = joint.typical(theta);
     let problem = joint.main();
     let layout = problem.layout(1);
-    let mut values = Values::new(problem, &layout, &problem.programs.prediction);
+    let mut values = BoundProgram::new(problem, &layout, &problem.programs.prediction);
     values.set_known(Arc::new(joint.known(problem, &layout, &points)));
     values.prepare(theta);
     let places = places(&problem.programs.predicted);
@@ -97,11 +97,11 @@ fn ratios(joint: &Joint) -> Vec<Option<f64>> {
 }
 
 /// For each outcome with both the roots of its prediction and of its residual standard deviation.
-fn places(predicted: &[Predicted]) -> Vec<Option<Place>> {
+fn places(predicted: &[Predicted]) -> Vec<Option<MomentColumns>> {
     let mut next = 0;
     let mut found = Vec::new();
     for has in predicted {
-        found.push((has.value && has.sd).then_some(Place {
+        found.push((has.value && has.sd).then_some(MomentColumns {
             mean: next,
             sd: next + 1,
             weighted: has.weighted.then_some(next + 2),
@@ -112,7 +112,7 @@ fn places(predicted: &[Predicted]) -> Vec<Option<Place>> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct MomentColumns {
     mean: usize,
     sd: usize,
     /// Of the residual itself where the outcome is normal on another scale.

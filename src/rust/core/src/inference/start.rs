@@ -41,7 +41,7 @@ pub fn check_start(joint: &Joint) -> Result<()> {
             }
         }
         if let Some(l) = (0..block.lanes.len()).find(|l| !sound[*l]) {
-            let place = Place {
+            let place = SubjectAtStart {
                 joint,
                 at: &at,
                 block: b,
@@ -66,14 +66,14 @@ fn covariance_error() -> Error {
 }
 
 /// Where a subject stands while its observations are looked at one by one.
-struct Place<'p, 'a> {
+struct SubjectAtStart<'p, 'a> {
     joint: &'a Joint,
     at: &'p Evaluator<'a>,
     block: usize,
     lane: usize,
 }
 
-impl<'a> Place<'_, 'a> {
+impl<'a> SubjectAtStart<'_, 'a> {
     /// Row roots of a program at the rows of the subject: `[root][row]`.
     fn rows(&self, program: &'a ValueProgram) -> Vec<Vec<f64>> {
         let (values, mean) = (self.at.bind(program), self.at.mean(self.block));

@@ -9,7 +9,7 @@
 use nalgebra::DMatrix;
 
 use super::cloud::Cloud;
-use super::importance::Drawn;
+use super::importance::WeightedDraws;
 
 /// Weight of the draws of a batch without a score that can be passed over.
 const LOST: f64 = 0.05;
@@ -24,7 +24,7 @@ pub struct Drift {
 }
 
 /// How the conditional distributions of every batch move.
-pub fn drift(cloud: &Cloud, drawn: &Drawn, scores: &[f64], p: usize) -> Vec<Drift> {
+pub fn drift(cloud: &Cloud, drawn: &WeightedDraws, scores: &[f64], p: usize) -> Vec<Drift> {
     let batch = |b: usize| {
         let d = cloud.batches.dim(b);
         let mut mean = vec![0.0; d];
@@ -86,7 +86,7 @@ pub fn scored(weights: &[f64], scores: &[f64], (copies, p): (usize, usize)) -> V
 /// Weight, effects and scores of the draws of a batch that count.
 fn counted<'c, 'a>(
     cloud: &'c Cloud<'a>,
-    drawn: &'c Drawn,
+    drawn: &'c WeightedDraws,
     scores: &'c [f64],
     (b, p): (usize, usize),
 ) -> impl Iterator<Item = (f64, &'c [f64], &'c [f64])> + use<'c, 'a> {

@@ -1,7 +1,7 @@
 //! Keep weighted draws, so that some of them can be asked again.
 
 use super::cloud::Cloud;
-use super::importance::{Drawn, REPLICATES};
+use super::importance::{WeightedDraws, REPLICATES};
 
 /// Most values that are kept of all batches together.
 const MOST_VALUES: usize = 1 << 22;
@@ -18,7 +18,7 @@ pub struct StoredDraws {
 
 impl StoredDraws {
     /// Keep these beside what is kept already; all of them or none.
-    pub fn keep(kept: &mut Option<Vec<Self>>, cloud: &Cloud, drawn: &Drawn) {
+    pub fn keep(kept: &mut Option<Vec<Self>>, cloud: &Cloud, drawn: &WeightedDraws) {
         let Some(all) = kept else { return };
         let before: usize = all.iter().map(|own| own.draws.len()).sum();
         if before + drawn.draws.len() > MOST_VALUES {
@@ -36,8 +36,8 @@ impl StoredDraws {
         });
     }
 
-    pub fn drawn(&self) -> Drawn<'_> {
-        Drawn {
+    pub fn drawn(&self) -> WeightedDraws<'_> {
+        WeightedDraws {
             members: &self.members,
             draws: &self.draws,
             weights: &self.weights,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::cloud::{layouts_of, Cloud};
-use super::importance::Drawn;
+use super::importance::WeightedDraws;
 use super::steady::{drift, scored, Drift};
 use crate::data::Layout;
 use crate::parallel::Workers;
@@ -32,7 +32,7 @@ impl Classes {
     }
 
     /// The draws in each class.
-    pub fn clouds(&self, whole: &Cloud, drawn: &Drawn) -> Vec<Cloud<'_>> {
+    pub fn clouds(&self, whole: &Cloud, drawn: &WeightedDraws) -> Vec<Cloud<'_>> {
         let each = self.joints.iter().zip(&self.layouts);
         each.map(|(joint, layouts)| {
             let mut cloud = whole.beside((joint, layouts), &self.members);
@@ -47,7 +47,7 @@ impl Classes {
 pub fn parts(
     whole: &mut Cloud,
     classes: &mut [Cloud],
-    drawn: &Drawn,
+    drawn: &WeightedDraws,
     workers: &Workers,
 ) -> Vec<Vec<f64>> {
     if classes.is_empty() {
@@ -79,7 +79,7 @@ pub fn parts(
 pub fn drifts_in_classes(
     (free, workers): (&[usize], &Workers),
     whole: &mut Cloud,
-    drawn: &Drawn,
+    drawn: &WeightedDraws,
 ) -> Vec<Vec<Drift>> {
     let p = free.len();
     let classes = Classes::of(whole.joint, drawn.members, whole.copies);
@@ -93,7 +93,7 @@ pub fn drifts_in_classes(
         let scores = cloud.draw_scores(free, workers);
         let weights = alone(&weights, cloud.copies);
         let weights = scored(&weights, &scores, (cloud.copies, p));
-        let drawn = Drawn {
+        let drawn = WeightedDraws {
             weights: &weights,
             ..*drawn
         };

@@ -48,14 +48,14 @@ pub enum Seen {
 
 /// Levels of the nodes of a graph that may still grow.
 #[derive(Debug, Clone)]
-pub struct Levels {
+pub struct NodeLevels {
     columns: Vec<Extent>,
     /// Absent: every coordinate is one's own.
     effects: Vec<Seen>,
     known: Vec<Level>,
 }
 
-impl Levels {
+impl NodeLevels {
     /// `columns`: the extent of each data column.
     pub fn new(columns: &[Extent]) -> Self {
         Self::seen(columns, &[])

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::graph::{Graph, Node, Op};
-use super::level::Levels;
+use super::level::NodeLevels;
 use super::op::{Binary, Unary};
 
 /// `sum terms[k] * theta[k] + sum rest`
@@ -17,7 +17,7 @@ pub struct LinearForm {
 /// Decompose `node`; parameters for which `free` is false count as known.
 pub fn linear_form(
     g: &mut Graph,
-    levels: &mut Levels,
+    levels: &mut NodeLevels,
     node: Node,
     free: &dyn Fn(u32) -> bool,
 ) -> LinearForm {
@@ -54,7 +54,7 @@ pub fn linear_form(
 /// The terms of a sum with their factors, or the one term of a product with data; `None` for anything else.
 fn parts(
     g: &mut Graph,
-    levels: &mut Levels,
+    levels: &mut NodeLevels,
     node: Node,
     factor: Node,
 ) -> Option<Vec<(Node, Node)>> {

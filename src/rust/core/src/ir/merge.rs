@@ -7,14 +7,18 @@
 use std::collections::HashMap;
 
 use super::graph::{Graph, Node, Op};
-use super::level::{Extent, Levels};
+use super::level::{Extent, NodeLevels};
 use super::op::{Binary, Unary};
 
 /// Rebuild `graph` with products merged. Returns the new graph and where each node went.
 ///
 /// `levels` sees all effects as constant for the subject; `positive[i]` says that all values of data column `i` are
 /// positive.
-pub fn merge_exponentials(graph: &Graph, levels: Levels, positive: &[bool]) -> (Graph, Vec<Node>) {
+pub fn merge_exponentials(
+    graph: &Graph,
+    levels: NodeLevels,
+    positive: &[bool],
+) -> (Graph, Vec<Node>) {
     let mut merger = Merger {
         graph: Graph::new(),
         levels,
@@ -33,7 +37,7 @@ pub fn merge_exponentials(graph: &Graph, levels: Levels, positive: &[bool]) -> (
 
 struct Merger<'a> {
     graph: Graph,
-    levels: Levels,
+    levels: NodeLevels,
     positive: &'a [bool],
     /// Logarithms found or not found before: values that are read twice are walked once.
     known: HashMap<Node, Option<Signed>>,

@@ -5,7 +5,7 @@
 //! is unchanged, and the program reads it instead. `exp(tka + eta)` and a mean inside `mvnormal()` become the same.
 
 use super::graph::{Graph, Node, Op};
-use super::level::{Extent, Levels};
+use super::level::{Extent, NodeLevels};
 use super::op::Binary;
 
 /// The program after the change of variable.
@@ -33,7 +33,7 @@ pub enum Change {
 /// `levels`: one for each grouping. `effects`: one for each effect.
 pub fn reference(
     graph: &Graph,
-    levels: &mut [Levels],
+    levels: &mut [NodeLevels],
     roots: &[Node],
     effects: &[Change],
 ) -> Referenced {
@@ -85,7 +85,12 @@ pub fn users(graph: &Graph, needed: &[bool]) -> Vec<Vec<Node>> {
 }
 
 /// Walk from `phi` through sums while each value has a single user.
-fn follow(graph: &Graph, levels: &mut Levels, uses: &Uses, phi: Node) -> (Node, Vec<(Node, f64)>) {
+fn follow(
+    graph: &Graph,
+    levels: &mut NodeLevels,
+    uses: &Uses,
+    phi: Node,
+) -> (Node, Vec<(Node, f64)>) {
     let mut carrier = phi;
     let mut terms = Vec::new();
     while let [user] = uses.users[carrier.index()].as_slice() {

@@ -6,7 +6,7 @@
 //! say the least about it that the data do not.
 
 use super::graph::{Graph, Node, Op};
-use super::level::{Extent, Levels};
+use super::level::{Extent, NodeLevels};
 use super::op::Binary;
 
 /// Who may take terms.
@@ -14,7 +14,7 @@ pub struct Takers<'a> {
     /// The grouping of each effect, `None` for one that takes no terms.
     pub effects: &'a [Option<usize>],
     /// How each grouping sees the values.
-    pub levels: Vec<Levels>,
+    pub levels: Vec<NodeLevels>,
     /// Number of levels of each grouping.
     pub sizes: Vec<usize>,
 }

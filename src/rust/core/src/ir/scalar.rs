@@ -3,7 +3,7 @@
 use super::graph::{Graph, Node, Op};
 
 /// Where the leaves of a scalar evaluation get their values; what is not there is no number.
-pub trait Leaves {
+pub trait LeafValues {
     fn data(&self, _column: usize) -> f64 {
         f64::NAN
     }
@@ -38,7 +38,12 @@ impl ScalarProgram {
     }
 
     /// Values of the roots. `memory` is scratch, one value a node of the graph.
-    pub fn evaluate(&self, graph: &Graph, leaves: &dyn Leaves, memory: &mut Vec<f64>) -> Vec<f64> {
+    pub fn evaluate(
+        &self,
+        graph: &Graph,
+        leaves: &dyn LeafValues,
+        memory: &mut Vec<f64>,
+    ) -> Vec<f64> {
         memory.resize(graph.len(), 0.0);
         for node in &self.nodes {
             memory[node.index()] = match graph.op(*node) {

@@ -176,11 +176,11 @@ impl Algebra for Graph {
 mod tests {
     use super::*;
     use crate::ir::op::{BINARY, UNARY};
-    use crate::ir::scalar::{Leaves, ScalarProgram};
+    use crate::ir::scalar::{LeafValues, ScalarProgram};
 
-    struct States(Vec<f64>);
+    struct TestStates(Vec<f64>);
 
-    impl Leaves for States {
+    impl LeafValues for TestStates {
         fn state(&self, k: usize) -> f64 {
             self.0[k]
         }
@@ -189,7 +189,7 @@ mod tests {
     fn value(graph: &Graph, node: Option<Node>, at: &[f64]) -> f64 {
         let Some(node) = node else { return 0.0 };
         let program = ScalarProgram::new(graph, &[node]);
-        program.evaluate(graph, &States(at.to_vec()), &mut Vec::new())[0]
+        program.evaluate(graph, &TestStates(at.to_vec()), &mut Vec::new())[0]
     }
 
     fn close(a: f64, b: f64, what: &str) {
@@ -278,7 +278,7 @@ mod tests {
         for at in [[0.5, 1.5, 0.4], [2.0, 1.5, 1.7]] {
             let program = ScalarProgram::new(&g, &roots);
             let mut memory = Vec::new();
-            program.evaluate(&g, &States(at.to_vec()), &mut memory);
+            program.evaluate(&g, &TestStates(at.to_vec()), &mut memory);
             for r in 0..2 {
                 let seeds: Vec<f64> = (0..2).map(|i| f64::from(u8::from(i == r))).collect();
                 let adjoints = program.adjoints(&g, &memory, &seeds);

@@ -35,7 +35,7 @@ pub enum Expression {
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "lowercase")]
-enum Field {
+enum JsonField {
     Num,
     Sym,
     Str,
@@ -68,32 +68,32 @@ impl<'de> Visitor<'de> for TreeVisitor {
         let (mut block, mut value) = (None, None);
         while let Some(field) = map.next_key()? {
             match field {
-                Field::Num => {
+                JsonField::Num => {
                     head = Some(Expression::Number {
                         num: map.next_value()?,
                     });
                 }
-                Field::Sym => {
+                JsonField::Sym => {
                     head = Some(Expression::Symbol {
                         sym: map.next_value()?,
                     });
                 }
-                Field::Str => {
+                JsonField::Str => {
                     head = Some(Expression::Text {
                         str: map.next_value()?,
                     });
                 }
-                Field::Call => {
+                JsonField::Call => {
                     head = Some(Expression::Call {
                         call: map.next_value()?,
                         args: Vec::new(),
                         names: Vec::new(),
                     });
                 }
-                Field::Args => args = map.next_value()?,
-                Field::Names => names = map.next_value()?,
-                Field::Block => block = Some(map.next_value()?),
-                Field::Value => value = Some(map.next_value()?),
+                JsonField::Args => args = map.next_value()?,
+                JsonField::Names => names = map.next_value()?,
+                JsonField::Block => block = Some(map.next_value()?),
+                JsonField::Value => value = Some(map.next_value()?),
             }
         }
         match (head, block, value) {

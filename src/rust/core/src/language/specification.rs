@@ -7,9 +7,9 @@ use super::expression::Expression;
 /// A model before it is compiled.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Specification {
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<DeclaredParameter>,
     #[serde(default)]
-    pub covariates: Vec<Covariate>,
+    pub covariates: Vec<DeclaredCovariate>,
     #[serde(default)]
     pub random: Vec<Random>,
     #[serde(default)]
@@ -47,7 +47,7 @@ impl Specification {
 /// How a parameter is free to move: the estimators work on the transformed scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Scale {
+pub enum ParameterScale {
     #[default]
     Identity,
     Log,
@@ -81,12 +81,12 @@ impl ParameterType {
 
 /// A parameter to estimate, with its starting value on the natural scale.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Parameter {
+pub struct DeclaredParameter {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: ParameterType,
     #[serde(default)]
-    pub scale: Scale,
+    pub scale: ParameterScale,
     #[serde(deserialize_with = "one_or_many")]
     pub value: Vec<f64>,
     #[serde(default, deserialize_with = "maybe_one_or_many")]
@@ -113,7 +113,7 @@ pub struct Random {
 
 /// What `covariates()` says of a name.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Covariate {
+pub struct DeclaredCovariate {
     pub name: String,
     pub kind: CovariateType,
     /// Of a constant: the group within which it is; absent: that of the random effects.

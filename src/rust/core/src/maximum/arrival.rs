@@ -1,13 +1,13 @@
 //! Bring an estimate to the maximum.
 
-use super::arrive::{Search, Watch};
+use super::arrive::{MaximumSearch, Watch};
 use super::findings::Arrival;
 use super::look::Look;
 use super::sense;
 use super::stance::Stance;
-use super::zero::{spreads, Spread};
+use super::zero::{spreads, SpreadCoordinate};
 use crate::error::Result;
-use crate::inference::posterior::Posterior;
+use crate::inference::posterior::BatchPosteriors;
 
 /// Turns of climbs and of trials with variances at 0 or above.
 const TURNS: usize = 5;
@@ -16,22 +16,22 @@ const TURNS: usize = 5;
 const ELSEWHERE: f64 = 2.0;
 
 /// Where a search stands.
-pub struct Place {
+pub struct SearchPoint {
     pub look: Look,
     pub stance: Stance,
-    pub spreads: Vec<Spread>,
+    pub spreads: Vec<SpreadCoordinate>,
     /// Which variances are 0, and the log-likelihood where they have last left it.
     pub zero: Vec<bool>,
     revived: Vec<f64>,
     round: usize,
 }
 
-impl Search<'_> {
+impl MaximumSearch<'_> {
     /// Judge `theta` and go on from it; `q`: distributions of the effects to start from.
     ///
     /// # Errors
     /// A population distribution that does not exist, a batch without any draw of finite density, too many parameters.
-    pub fn arrive(&self, theta: &[f64], q: &Posterior, watch: &mut Watch) -> Result<Arrival> {
+    pub fn arrive(&self, theta: &[f64], q: &BatchPosteriors, watch: &mut Watch) -> Result<Arrival> {
         let mut at = self.begin(theta, q)?;
         // A variance on its way to 0 gets there by ever shorter steps; far from the data all of them may be 0.
         if self.rounds > 0 && at.look.is_close() {
@@ -79,12 +79,12 @@ impl Search<'_> {
         }
     }
 
-    fn begin(&self, theta: &[f64], q: &Posterior) -> Result<Place> {
+    fn begin(&self, theta: &[f64], q: &BatchPosteriors) -> Result<SearchPoint> {
         let spreads = spreads(self.joint);
         let zero: Vec<bool> = spreads.iter().map(|s| s.is_zero(theta)).collect();
         let round = 1;
         let stance = self.stance(theta, q, (&spreads, &zero))?;
-        Ok(Place {
+        Ok(SearchPoint {
             look: self.look_from(&stance, theta, round)?,
             stance,
             revived: vec![f64::NEG_INFINITY; spreads.len()],
@@ -95,7 +95,7 @@ impl Search<'_> {
     }
 
     /// Set variances to 0 that the likelihood does not miss; whether there are any.
-    fn lower(&self, at: &mut Place) -> Result<bool> {
+    fn lower(&self, at: &mut SearchPoint) -> Result<bool> {
         let (next, now) = self.vanish(&at.look, &at.spreads, &mut at.round);
         let some = now != at.zero;
         if some {
@@ -107,7 +107,7 @@ impl Search<'_> {
 
     /// Raise variances from 0 where the likelihood asks for it; whether there are any. One that has left 0 and goes back
     /// stays there, unless the estimates have gone to a much likelier place.
-    fn raise(&self, at: &mut Place) -> Result<bool> {
+    fn raise(&self, at: &mut SearchPoint) -> Result<bool> {
         let value = at.look.log_lik();
         let each = at.zero.iter().zip(&at.revived);
         let mut shut: Vec<bool> = each
@@ -126,7 +126,7 @@ impl Search<'_> {
     }
 
     /// Other estimates: the form for them, and what draws of a new round say.
-    fn go_to(&self, at: &mut Place, theta: &[f64]) -> Result<()> {
+    fn go_to(&self, at: &mut SearchPoint, theta: &[f64]) -> Result<()> {
         at.round += 1;
         let q = self.laplace(theta, None)?;
         at.stance = self.stance(theta, &q, (&at.spreads, &at.zero))?;
@@ -139,8 +139,8 @@ impl Search<'_> {
             .look(theta, &stance.q, &stance.bounds, round)
     }
 
-    pub fn of<'s>(&'s self, stance: &'s Stance) -> Search<'s> {
-        Search {
+    pub fn of<'s>(&'s self, stance: &'s Stance) -> MaximumSearch<'s> {
+        MaximumSearch {
             joint: stance.joint.as_ref().unwrap_or(self.joint),
             penalty: &stance.penalty,
             absent: &stance.absent,

@@ -8,17 +8,17 @@
 use super::ascent::{climb, Patience, Summit, Surface};
 use super::look::{Look, MORE, TOLERANCE};
 use super::maximizer::Maximizer;
-use super::sampled::{Proposal, Sampled};
-use super::spectrum::Spectrum;
+use super::sampled::{Sampled, StudentProposal};
+use super::spectrum::InformationSpectrum;
 use crate::error::Result;
 use crate::inference::cloud::{layouts, Cloud};
-use crate::inference::importance::Sampling;
-use crate::inference::kept::Kept;
+use crate::inference::importance::ImportanceSampling;
+use crate::inference::kept::StoredModel;
 use crate::inference::laplace;
-use crate::inference::points::{LatticePoints, Source};
-use crate::inference::posterior::{Batches, Posterior};
+use crate::inference::points::{LatticePoints, PointSource};
+use crate::inference::posterior::{BatchPosteriors, Batches};
 use crate::parallel::Workers;
-use crate::problem::{Joint, Points, Theta};
+use crate::problem::{EffectValues, Joint, Theta};
 use crate::random::{Purpose, Stream};
 
 /// Draws of all batches together that a climb or a look holds, and the fewest of a batch.
@@ -52,7 +52,7 @@ const SLOW: f64 = 0.1;
 
 /// How the maximum is searched.
 #[derive(Clone, Copy)]
-pub struct Search<'a> {
+pub struct MaximumSearch<'a> {
     pub joint: &'a Joint,
     pub workers: &'a Workers,
     pub seed: u64,
@@ -73,7 +73,7 @@ pub struct Search<'a> {
 }
 
 /// What a turn of a search led to.
-enum Turn {
+enum SearchTurn {
     Went,
     Nowhere,
     /// There were no numbers; or the watcher has ended it.
@@ -84,12 +84,12 @@ enum Turn {
 /// Whether to go on: sees the estimates of each step and the log-likelihood at the draws that stay.
 pub type Watch<'w> = dyn FnMut(&[f64], f64) -> bool + 'w;
 
-impl<'a> Search<'a> {
+impl<'a> MaximumSearch<'a> {
     /// Laplace's posterior of every batch; `first`: where modes are searched, NaN for the mean.
     ///
     /// # Errors
     /// A population distribution that does not exist.
-    pub fn laplace(&self, theta: &[f64], first: Option<&Points>) -> Result<Posterior> {
+    pub fn laplace(&self, theta: &[f64], first: Option<&EffectValues>) -> Result<BatchPosteriors> {
         laplace::posterior(
             self.joint,
             &Batches::new(self.joint),
@@ -113,9 +113,14 @@ impl<'a> Search<'a> {
     }
 
     /// Draws of a round that no other has.
-    pub fn sampling<'s>(&'s self, theta: &'s [f64], round: usize, draws: usize) -> Sampling<'s> {
+    pub fn sampling<'s>(
+        &'s self,
+        theta: &'s [f64],
+        round: usize,
+        draws: usize,
+    ) -> ImportanceSampling<'s> {
         let most = self.most_lanes() / self.joint.n_batches.max(1);
-        Sampling {
+        ImportanceSampling {
             trusts: false,
             joint: self.joint,
             theta,
@@ -159,11 +164,11 @@ impl<'a> Search<'a> {
                 self.climb_on(&mut best, &mut climbing, bounds, round, watch)
             };
             match turn {
-                Turn::Stopped => return (best, true),
-                Turn::Ended => break,
-                Turn::Nowhere if newton => newton = false,
-                Turn::Nowhere => barren += 1,
-                Turn::Went => newton = steps > 0,
+                SearchTurn::Stopped => return (best, true),
+                SearchTurn::Ended => break,
+                SearchTurn::Nowhere if newton => newton = false,
+                SearchTurn::Nowhere => barren += 1,
+                SearchTurn::Went => newton = steps > 0,
             }
             if best.log_lik() > highest + TOLERANCE + best.error() {
                 (idle, highest) = (0, best.log_lik());
@@ -186,28 +191,31 @@ impl<'a> Search<'a> {
         bounds: &Theta,
         round: &mut usize,
         watch: &mut Watch,
-    ) -> Turn {
+    ) -> SearchTurn {
         let mut slow = false;
         match self.newton(best, bounds, round) {
             Some(next) => {
                 // Second derivatives of another place lead on ever more slowly.
-                let saddle = best.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
+                let saddle = best
+                    .spectrum
+                    .as_ref()
+                    .is_some_and(InformationSpectrum::is_saddle);
                 slow = saddle || next.gain > SLOW * best.gain;
                 *best = next;
                 if !watch(&best.theta, best.log_lik()) {
-                    return Turn::Stopped;
+                    return SearchTurn::Stopped;
                 }
             }
-            None if best.is_full => return Turn::Nowhere,
+            None if best.is_full => return SearchTurn::Nowhere,
             None => best.gain = f64::INFINITY,
         }
         if !best.is_full && (slow || best.is_there() || !best.gain.is_finite()) {
             match self.completed(best.clone(), bounds, *round) {
                 Ok(full) => *best = full,
-                Err(_) => return Turn::Ended,
+                Err(_) => return SearchTurn::Ended,
             }
         }
-        Turn::Went
+        SearchTurn::Went
     }
 
     /// A climb with so many draws of each batch, more the next time where these were too few to show the way.
@@ -218,14 +226,14 @@ impl<'a> Search<'a> {
         bounds: &Theta,
         round: &mut usize,
         watch: &mut Watch,
-    ) -> Turn {
+    ) -> SearchTurn {
         let from = (best.theta.as_slice(), &best.proposal);
         let Some(Summit { theta, stopped, .. }) = self.climb(from, bounds, *climbing, watch) else {
-            return Turn::Ended;
+            return SearchTurn::Ended;
         };
         *round += 1;
         let Ok(next) = self.look(&theta, &best.proposal, bounds, *round) else {
-            return Turn::Ended;
+            return SearchTurn::Ended;
         };
         let rises = next.log_lik() > best.log_lik() + TOLERANCE + best.error();
         if next.falls_from(best) {
@@ -234,22 +242,22 @@ impl<'a> Search<'a> {
             *best = next;
         }
         match (stopped, rises) {
-            (true, _) => Turn::Stopped,
-            (false, true) => Turn::Went,
-            (false, false) => Turn::Nowhere,
+            (true, _) => SearchTurn::Stopped,
+            (false, true) => SearchTurn::Went,
+            (false, false) => SearchTurn::Nowhere,
         }
     }
 
     /// Climb the likelihood from a `theta`, at draws around these distributions of the effects; where that ends.
     pub fn climb(
         &self,
-        (start, q): (&[f64], &Posterior),
+        (start, q): (&[f64], &BatchPosteriors),
         bounds: &Theta,
         draws: usize,
         watch: &mut Watch,
     ) -> Option<Summit> {
         let joint = self.joint;
-        let kept = Kept::new(joint);
+        let kept = StoredModel::new(joint);
         let most = self.most_lanes() / joint.n_batches.max(1);
         let drawn = layouts(joint, draws.min(most.max(FEWEST)));
         let single = layouts(joint, 1);
@@ -261,7 +269,7 @@ impl<'a> Search<'a> {
         let mut found = None;
         // A climb that ends where its draws no longer are begins again around where they should be.
         for _ in 0..self.rounds.max(1) {
-            let proposal = Proposal::new(&q, &lattice);
+            let proposal = StudentProposal::new(&q, &lattice);
             kept.set(&mut cloud, &proposal.draws, &theta, self.workers);
             let mut sampled = Sampled {
                 cloud: &mut cloud,
@@ -292,7 +300,7 @@ impl<'a> Search<'a> {
             seed: self.seed,
             purpose: Purpose::Importance,
         };
-        let source = Source {
+        let source = PointSource {
             stream,
             replicate: CLIMB,
         };

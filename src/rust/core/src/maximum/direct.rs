@@ -8,12 +8,12 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::arrive::{Search, Watch};
+use super::arrive::{MaximumSearch, Watch};
 use super::findings::Arrival;
 use super::look::Look;
 use crate::error::Result;
 use crate::inference::information::free;
-use crate::inference::posterior::{Gaussian, Posterior};
+use crate::inference::posterior::{BatchGaussian, BatchPosteriors};
 
 /// Most parameters for which second derivatives show the way.
 const FEW_PARAMETERS: usize = 100;
@@ -43,13 +43,13 @@ const FLAT: f64 = 1e-9;
 /// The longest step on a transformed scale, such as that of the logarithm.
 const LONGEST: f64 = 2.0;
 
-impl Search<'_> {
+impl MaximumSearch<'_> {
     /// The maximum that is reached from `start`, for a model without random effects.
     ///
     /// # Errors
     /// A start without a density, too many parameters.
     pub fn direct(&self, start: &[f64], watch: &mut Watch) -> Result<Arrival> {
-        let nothing = Gaussian {
+        let nothing = BatchGaussian {
             mean: Vec::new(),
             chol: Vec::new(),
         };
@@ -58,14 +58,14 @@ impl Search<'_> {
             self.damped(start, &q, watch)?
         } else {
             let bounds = &self.joint.theta;
-            let summit = Search { rounds: 1, ..*self }.climb((start, &q), bounds, 1, watch);
+            let summit = MaximumSearch { rounds: 1, ..*self }.climb((start, &q), bounds, 1, watch);
             summit.map_or_else(|| start.to_vec(), |summit| summit.theta)
         };
         self.arrive(&theta, &q, watch)
     }
 
     /// Newton's steps, damped where they lead too far.
-    fn damped(&self, start: &[f64], q: &Posterior, watch: &mut Watch) -> Result<Vec<f64>> {
+    fn damped(&self, start: &[f64], q: &BatchPosteriors, watch: &mut Watch) -> Result<Vec<f64>> {
         let bounds = &self.joint.theta;
         let mut best = self.look(start, q, bounds, 0)?;
         let mut damping = DAMPING;
@@ -100,7 +100,7 @@ impl Search<'_> {
     }
 
     /// The first step after which the likelihood has risen, with ever more damping.
-    fn risen(&self, from: &Look, q: &Posterior, damping: &mut f64) -> Option<Look> {
+    fn risen(&self, from: &Look, q: &BatchPosteriors, damping: &mut f64) -> Option<Look> {
         let bounds = &self.joint.theta;
         let curved = Curved::new(from)?;
         let value = self.height(from);

@@ -2,14 +2,14 @@
 
 use nalgebra::DMatrix;
 
-use super::arrival::Place;
-use super::arrive::Search;
+use super::arrival::SearchPoint;
+use super::arrive::MaximumSearch;
 use super::look::Look;
 use super::sense;
-use super::spectrum::Spectrum;
+use super::spectrum::InformationSpectrum;
 use super::stance::Stance;
 use crate::fitted::FitStatus;
-use crate::inference::cloud::Levels;
+use crate::inference::cloud::LevelMoments;
 use crate::inference::information::free;
 use crate::inference::posterior::Batches;
 use crate::inference::sandwich::filled;
@@ -91,15 +91,15 @@ fn among(own: &[usize], all: &[usize], matrix: &DMatrix<f64>) -> DMatrix<f64> {
     })
 }
 
-impl Search<'_> {
+impl MaximumSearch<'_> {
     /// What is known at the end of a search. `stopped`: the watcher ended it.
-    pub fn arrival(&self, at: Place, stopped: bool) -> Arrival {
-        let Place { look, stance, .. } = &at;
+    pub fn arrival(&self, at: SearchPoint, stopped: bool) -> Arrival {
+        let SearchPoint { look, stance, .. } = &at;
         let free = free(self.joint);
         let known = look
             .spectrum
             .as_ref()
-            .map(|spectrum| Known::new(spectrum, look));
+            .map(|spectrum| CurvatureFindings::new(spectrum, look));
         let mut evidence = self.where_it_stands(&at);
         evidence.extend(known.as_ref().and_then(|known| self.unknown(known, look)));
         let hidden = sense::hidden(&self.of(stance), look);
@@ -129,7 +129,11 @@ impl Search<'_> {
             conditional: self.conditional(look, stance),
             status,
             evidence,
-            doubtful: border || look.spectrum.as_ref().is_none_or(Spectrum::is_unsure),
+            doubtful: border
+                || look
+                    .spectrum
+                    .as_ref()
+                    .is_none_or(InformationSpectrum::is_unsure),
             hidden: is_hidden,
             free,
             covariance,
@@ -139,9 +143,13 @@ impl Search<'_> {
     }
 
     /// What is said of the place of an estimate.
-    fn where_it_stands(&self, at: &Place) -> Vec<String> {
+    fn where_it_stands(&self, at: &SearchPoint) -> Vec<String> {
         let mut evidence = vec![promise(self.joint, &at.look)];
-        let is_saddle = at.look.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
+        let is_saddle = at
+            .look
+            .spectrum
+            .as_ref()
+            .is_some_and(InformationSpectrum::is_saddle);
         if is_saddle {
             evidence.push(
                 "The log-likelihood curves up along some direction: it is no maximum.".into(),
@@ -162,7 +170,7 @@ impl Search<'_> {
     }
 
     /// What the data do not say, in words.
-    fn unknown(&self, known: &Known, look: &Look) -> Option<String> {
+    fn unknown(&self, known: &CurvatureFindings, look: &Look) -> Option<String> {
         if !known.flat.is_empty() {
             let names = self.names(look, &known.flat);
             return Some(format!(
@@ -185,7 +193,7 @@ impl Search<'_> {
     fn conditional(&self, look: &Look, stance: &Stance) -> Vec<(Vec<f64>, Vec<f64>)> {
         let joint = stance.joint.as_ref().unwrap_or(self.joint);
         let batches = Batches::new(joint);
-        let levels = Levels {
+        let levels = LevelMoments {
             joint,
             batches: &batches,
             moments: &look.information.moments,
@@ -210,7 +218,10 @@ impl Search<'_> {
     }
 
     fn status(&self, look: &Look) -> FitStatus {
-        let saddle = look.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
+        let saddle = look
+            .spectrum
+            .as_ref()
+            .is_none_or(InformationSpectrum::is_saddle);
         if !look.gain.is_finite() || !look.log_lik().is_finite() {
             FitStatus::NotFinite
         } else if !saddle && look.noise <= MOST_NOISE && look.gain <= SHORT + 2.0 * look.noise {
@@ -223,7 +234,7 @@ impl Search<'_> {
     }
 }
 
-impl Place {
+impl SearchPoint {
     /// Free coordinates at a bound that is no variance of 0.
     fn at_bounds(&self) -> Vec<usize> {
         let free = self.look.information.free.iter().enumerate();
@@ -244,7 +255,7 @@ impl Place {
 }
 
 /// What second derivatives say of the parameters.
-struct Known {
+struct CurvatureFindings {
     covariance: DMatrix<f64>,
     covariance_error: f64,
     /// Positions of free coordinates on which the likelihood does not depend, and of those without a standard error.
@@ -252,8 +263,8 @@ struct Known {
     lost: Vec<usize>,
 }
 
-impl Known {
-    fn new(spectrum: &Spectrum, look: &Look) -> Self {
+impl CurvatureFindings {
+    fn new(spectrum: &InformationSpectrum, look: &Look) -> Self {
         let covariance = spectrum.covariance(look.information.free.len());
         Self {
             covariance_error: spectrum.error(&covariance),

@@ -1,11 +1,11 @@
 //! Look at an estimate: what draws that no step has seen say of it.
 
-use super::arrive::Search;
-use super::spectrum::Spectrum;
+use super::arrive::MaximumSearch;
+use super::spectrum::InformationSpectrum;
 use crate::error::Result;
-use crate::inference::importance::Sampling;
-use crate::inference::information::{self, Information};
-use crate::inference::posterior::Posterior;
+use crate::inference::importance::ImportanceSampling;
+use crate::inference::information::{self, WeightedInformation};
+use crate::inference::posterior::BatchPosteriors;
 use crate::problem::Theta;
 
 /// Gain in `-2 log L` that one more step may promise where the search ends; where each draw asks for the solution of
@@ -44,12 +44,12 @@ const FEWEST_SLOPES: usize = 64;
 #[derive(Clone)]
 pub struct Look {
     pub theta: Vec<f64>,
-    pub information: Information,
+    pub information: WeightedInformation,
     /// Around which the draws were made.
-    pub proposal: Posterior,
+    pub proposal: BatchPosteriors,
     /// Free coordinates that nothing holds: neither a bound against its score nor a variance of 0.
     pub open: Vec<bool>,
-    pub spectrum: Option<Spectrum>,
+    pub spectrum: Option<InformationSpectrum>,
     /// Score of the free coordinates, with what priors say.
     pub score: Vec<f64>,
     /// What one more Newton step would gain in `-2 log L`, and the part of it that noise gives.
@@ -76,13 +76,17 @@ impl Look {
 
     /// Whether a further step promises no more than tolerance and noise.
     pub fn is_there(&self) -> bool {
-        let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
+        let saddle = self
+            .spectrum
+            .as_ref()
+            .is_none_or(InformationSpectrum::is_saddle);
         !saddle && self.gain <= self.tolerance() + self.noise
     }
 
     fn tolerance(&self) -> f64 {
         let n = self.information.free.len();
-        let ridge = |spectrum: &Spectrum| !spectrum.lost(&spectrum.covariance(n)).is_empty();
+        let ridge =
+            |spectrum: &InformationSpectrum| !spectrum.lost(&spectrum.covariance(n)).is_empty();
         // Where draws hardly matter the maximum is known to more digits, and a step or two reaches it.
         if self.is_known() {
             KNOWN
@@ -101,7 +105,10 @@ impl Look {
 
     /// Whether what is missing is little.
     pub fn is_close(&self) -> bool {
-        let saddle = self.spectrum.as_ref().is_none_or(Spectrum::is_saddle);
+        let saddle = self
+            .spectrum
+            .as_ref()
+            .is_none_or(InformationSpectrum::is_saddle);
         !saddle && self.gain < CLOSE
     }
 
@@ -123,7 +130,10 @@ impl Look {
 
     /// Whether what is missing is plain however noisy it is.
     fn is_far(&self) -> bool {
-        let saddle = self.spectrum.as_ref().is_some_and(Spectrum::is_saddle);
+        let saddle = self
+            .spectrum
+            .as_ref()
+            .is_some_and(InformationSpectrum::is_saddle);
         saddle || self.gain > FAR.max(CLEAR * self.noise)
     }
 
@@ -134,17 +144,17 @@ impl Look {
     }
 }
 
-impl Search<'_> {
+impl MaximumSearch<'_> {
     /// Look at an estimate with second derivatives of an earlier look, which tell where to go but not whether one is there.
     pub fn glance(
         &self,
         theta: &[f64],
-        (q, walked): (Posterior, f64),
+        (q, walked): (BatchPosteriors, f64),
         bounds: &Theta,
         (round, known): (usize, &Look),
     ) -> Result<Look> {
         // What draws around these modes miss the look has seen from which this one comes.
-        let sampling = Sampling {
+        let sampling = ImportanceSampling {
             trusts: true,
             ..self.sampling(theta, round, self.draws)
         };
@@ -176,14 +186,23 @@ impl Search<'_> {
     ///
     /// # Errors
     /// A population distribution that does not exist, a batch without any draw of finite density, too many parameters.
-    pub fn look(&self, theta: &[f64], q: &Posterior, bounds: &Theta, round: usize) -> Result<Look> {
+    pub fn look(
+        &self,
+        theta: &[f64],
+        q: &BatchPosteriors,
+        bounds: &Theta,
+        round: usize,
+    ) -> Result<Look> {
         // Second derivatives suffer first from draws that are not where they should be.
         let q = self.sampling(theta, round, self.draws).moved(q)?;
         let (mut draws, mut slopes) = (self.draws, self.slopes());
         loop {
             let sampling = self.sampling(theta, round, draws);
             let look = self.seen(&sampling, &q, &mut slopes, bounds)?;
-            let unsure = look.spectrum.as_ref().is_none_or(Spectrum::is_unsure);
+            let unsure = look
+                .spectrum
+                .as_ref()
+                .is_none_or(InformationSpectrum::is_unsure);
             let most = if unsure {
                 (self.draws * MORE).max(UNSURE_DRAWS)
             } else {
@@ -200,8 +219,8 @@ impl Search<'_> {
     /// What draws say, with as many second derivatives as it takes where these alone are too noisy.
     fn seen(
         &self,
-        sampling: &Sampling,
-        q: &Posterior,
+        sampling: &ImportanceSampling,
+        q: &BatchPosteriors,
         slopes: &mut usize,
         bounds: &Theta,
     ) -> Result<Look> {
@@ -215,7 +234,7 @@ impl Search<'_> {
     /// Those of a look.
     pub fn completed(&self, glance: Look, bounds: &Theta, round: usize) -> Result<Look> {
         if glance.is_borrowed && glance.walked > 0.0 {
-            let sampling = Sampling {
+            let sampling = ImportanceSampling {
                 trusts: true,
                 ..self.sampling(&glance.theta, round, self.draws)
             };
@@ -237,8 +256,8 @@ impl Search<'_> {
 
     fn differentiated(
         &self,
-        sampling: &Sampling,
-        (mut information, q): (Information, &Posterior),
+        sampling: &ImportanceSampling,
+        (mut information, q): (WeightedInformation, &BatchPosteriors),
         slopes: &mut usize,
         bounds: &Theta,
     ) -> Result<Look> {
@@ -257,7 +276,11 @@ impl Search<'_> {
     }
 
     /// What draws say, of the likelihood without the density of effects that are absent.
-    fn scores(&self, sampling: &Sampling, q: &Posterior) -> Result<Information> {
+    fn scores(
+        &self,
+        sampling: &ImportanceSampling,
+        q: &BatchPosteriors,
+    ) -> Result<WeightedInformation> {
         let mut found = information::scores(sampling, q)?;
         for (value, absent) in found.importance.log_lik.iter_mut().zip(self.absent) {
             *value -= absent;
@@ -266,7 +289,7 @@ impl Search<'_> {
     }
 
     /// Add what priors say to the observed information.
-    fn penalize(&self, information: &mut Information) {
+    fn penalize(&self, information: &mut WeightedInformation) {
         information.observed.each(|own| {
             for (i, penalty) in self.penalty.iter().enumerate() {
                 own[(i, i)] += penalty;
@@ -277,8 +300,8 @@ impl Search<'_> {
     fn judge(
         &self,
         theta: &[f64],
-        proposal: Posterior,
-        information: Information,
+        proposal: BatchPosteriors,
+        information: WeightedInformation,
         bounds: &Theta,
     ) -> Look {
         let mut score = information.score();
@@ -288,7 +311,7 @@ impl Search<'_> {
         let open: Vec<bool> = (information.free.iter().zip(&score))
             .map(|(k, s)| !bounds.presses(*k, theta[*k], *s))
             .collect();
-        let spectrum = Spectrum::new(&information, &open);
+        let spectrum = InformationSpectrum::new(&information, &open);
         let (gain, noise) = spectrum.as_ref().map_or((f64::NAN, f64::NAN), |spectrum| {
             spectrum.gain(&score, &information.noise)
         });

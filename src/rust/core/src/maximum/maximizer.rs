@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::data::Layout;
 use crate::error::Result;
-use crate::inference::cloud::{Cloud, Levels, Scored, Weighted};
+use crate::inference::cloud::{BatchMoments, Cloud, LevelMoments, Scored};
 use crate::inference::information::free;
 use crate::inference::posterior::Batches;
 use crate::mstep::{
     complete_information, curvature, shorten, total_score, Annealing, Population, Preconditioner,
-    Step, Trust, MAX_PARAMETERS,
+    StepInput, Trust, MAX_PARAMETERS,
 };
 use crate::parallel::Workers;
 use crate::problem::{Joint, Prior};
@@ -33,9 +33,9 @@ pub struct Maximizer<'a> {
 
 /// Draws in a cloud with their weights, and moments of the effects under them.
 #[derive(Clone, Copy)]
-pub struct Ground<'g> {
+pub struct Maximizing<'g> {
     pub weights: &'g [f64],
-    pub moments: &'g [Weighted],
+    pub moments: &'g [BatchMoments],
     pub workers: &'g Workers,
 }
 
@@ -56,8 +56,8 @@ impl<'a> Maximizer<'a> {
     }
 
     /// Let the moments of the effects of all batches enter the statistics.
-    pub fn learn(&mut self, batches: &Batches, moments: &[Weighted]) {
-        let levels = Levels {
+    pub fn learn(&mut self, batches: &Batches, moments: &[BatchMoments]) {
+        let levels = LevelMoments {
             joint: self.joint,
             batches,
             moments,
@@ -78,7 +78,7 @@ impl<'a> Maximizer<'a> {
     }
 
     /// Gradient of the expected complete-data log density in the free coordinates.
-    pub fn score(&mut self, cloud: &mut Cloud, ground: &Ground) -> Vec<f64> {
+    pub fn score(&mut self, cloud: &mut Cloud, ground: &Maximizing) -> Vec<f64> {
         self.stand(cloud);
         self.learn(&cloud.batches, ground.moments);
         self.total(&cloud.theta_gradient(ground.weights, ground.workers))
@@ -109,7 +109,7 @@ impl<'a> Maximizer<'a> {
 
     /// One sweep of the closed forms, and of steps on scores where there are none; each variance changes by a bounded
     /// factor.
-    pub fn sweep(&mut self, cloud: &mut Cloud, ground: &Ground) -> Vec<f64> {
+    pub fn sweep(&mut self, cloud: &mut Cloud, ground: &Maximizing) -> Vec<f64> {
         self.learn_information(cloud, ground, None);
         self.stand(cloud);
         self.learn(&cloud.batches, ground.moments);
@@ -125,7 +125,7 @@ impl<'a> Maximizer<'a> {
     fn follow_scores(
         &mut self,
         cloud: &mut Cloud,
-        ground: &Ground,
+        ground: &Maximizing,
         gradient: &[f64],
     ) -> Option<Vec<f64>> {
         let own = self.parts[0].mstep.scored.clone();
@@ -149,7 +149,7 @@ impl<'a> Maximizer<'a> {
     /// The closed forms from what was learned and the gradient of the programs where the population stands; `theta`:
     /// what has none has moved already. No variance grows by more than its bound.
     pub fn maximize(&mut self, mut theta: Vec<f64>, gradient: &[f64]) -> Vec<f64> {
-        let step = Step {
+        let step = StepInput {
             gradient,
             gain: 1.0,
             annealing: Annealing { rate: BOUNDED },
@@ -184,7 +184,7 @@ impl<'a> Maximizer<'a> {
     pub fn precondition(
         &mut self,
         cloud: &mut Cloud,
-        ground: &Ground,
+        ground: &Maximizing,
         penalty: &[f64],
     ) -> Option<Preconditioner> {
         let scored = self.scored(cloud, ground);
@@ -197,13 +197,18 @@ impl<'a> Maximizer<'a> {
         Preconditioner::new(&complete, &scored.covariance)
     }
 
-    fn scored(&self, cloud: &mut Cloud, ground: &Ground) -> Scored {
+    fn scored(&self, cloud: &mut Cloud, ground: &Maximizing) -> Scored {
         cloud.scores(&self.free, (ground.weights, 1), ground.workers)
     }
 
     /// Second derivatives in the coordinates without closed form: central differences of the score at these draws. None
     /// where there are too many parameters for it.
-    fn learn_information(&mut self, cloud: &mut Cloud, ground: &Ground, known: Option<&Scored>) {
+    fn learn_information(
+        &mut self,
+        cloud: &mut Cloud,
+        ground: &Maximizing,
+        known: Option<&Scored>,
+    ) {
         let scored = self.parts[0].mstep.scored.clone();
         if scored.is_empty() || self.free.len() > MAX_PARAMETERS {
             return;

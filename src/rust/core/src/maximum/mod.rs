@@ -17,11 +17,11 @@ mod spectrum;
 mod stance;
 mod zero;
 
-pub use arrive::{Search, Watch};
+pub use arrive::{MaximumSearch, Watch};
 pub use ascent::{climb, sizes, Patience, Summit, Surface};
 pub use findings::Arrival;
 pub use look::Look;
-pub use maximizer::{moved, Ground, Maximizer};
+pub use maximizer::{moved, Maximizer, Maximizing};
 pub use metric::Metric;
-pub use sampled::{normalize, Proposal, Sampled};
+pub use sampled::{normalize, Sampled, StudentProposal};
 pub use zero::spreads;

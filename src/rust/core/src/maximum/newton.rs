@@ -1,9 +1,9 @@
 //! Take Newton steps with draws that are made anew where they lead.
 
-use super::arrive::Search;
+use super::arrive::MaximumSearch;
 use super::look::{Look, TOLERANCE};
 use crate::inference::laplace;
-use crate::inference::posterior::Posterior;
+use crate::inference::posterior::BatchPosteriors;
 use crate::problem::Theta;
 
 /// The longest Newton step in standard errors, that after which a few draws look first, how many, and how often it is
@@ -16,7 +16,7 @@ const HALVINGS: i32 = 5;
 /// The longest change on a logarithmic scale: a factor of 150.
 const LONG: f64 = 5.0;
 
-impl Search<'_> {
+impl MaximumSearch<'_> {
     /// A Newton step, or the first of its halves after which fresh draws say that the likelihood has risen. Directions
     /// along which it curves up are climbed as if it curved down; where the score says nothing, to both sides.
     pub fn newton(&self, from: &Look, bounds: &Theta, round: &mut usize) -> Option<Look> {
@@ -82,7 +82,7 @@ impl Search<'_> {
         theta: &[f64],
         from: &Look,
         (length, round): (f64, usize),
-    ) -> Option<(Posterior, f64)> {
+    ) -> Option<(BatchPosteriors, f64)> {
         let walked = from.walked + length;
         if walked < NEAR {
             return Some((from.proposal.clone(), walked));
@@ -95,7 +95,7 @@ impl Search<'_> {
     }
 
     /// Whether a few draws say that estimates are more likely than those of a look.
-    fn rises(&self, theta: &[f64], q: &Posterior, from: &Look, round: usize) -> bool {
+    fn rises(&self, theta: &[f64], q: &BatchPosteriors, from: &Look, round: usize) -> bool {
         let found = self.sampling(theta, round, TRIAL).run(q);
         found.is_ok_and(|found| {
             let absent: f64 = self.absent.iter().sum();

@@ -5,22 +5,22 @@
 //! normalized weights (Fisher's identity), its information Louis'.
 
 use super::ascent::Surface;
-use super::maximizer::{moved, Ground, Maximizer};
-use crate::inference::cloud::{Cloud, Weighted};
+use super::maximizer::{moved, Maximizer, Maximizing};
+use crate::inference::cloud::{BatchMoments, Cloud};
 use crate::inference::importance::place;
 use crate::inference::points::LatticePoints;
-use crate::inference::posterior::Posterior;
+use crate::inference::posterior::BatchPosteriors;
 use crate::mstep::Preconditioner;
 use crate::parallel::Workers;
 
 /// Draws of all batches from the t distributions of their `q`, and the log density of each.
-pub struct Proposal {
+pub struct StudentProposal {
     pub draws: Vec<f64>,
     pub log_density: Vec<f64>,
 }
 
-impl Proposal {
-    pub fn new(q: &Posterior, points: &LatticePoints) -> Self {
+impl StudentProposal {
+    pub fn new(q: &BatchPosteriors, points: &LatticePoints) -> Self {
         let points = std::slice::from_ref(points);
         let each = q.iter().enumerate().map(|(b, q)| place(points, b, q));
         let (draws, log_density): (Vec<Vec<f64>>, Vec<Vec<f64>>) = each.unzip();
@@ -35,23 +35,23 @@ impl Proposal {
 pub struct Sampled<'p, 'a> {
     pub cloud: &'p mut Cloud<'a>,
     pub maximizer: &'p mut Maximizer<'a>,
-    pub proposal: &'p Proposal,
+    pub proposal: &'p StudentProposal,
     /// Precision of the prior of each free coordinate.
     pub penalty: &'p [f64],
     pub workers: &'p Workers,
-    pub there: Option<There>,
+    pub there: Option<SampledPoint>,
 }
 
 /// The last point that was asked for.
-pub struct There {
+pub struct SampledPoint {
     /// Log-likelihood of each batch.
     pub values: Vec<f64>,
     /// Normalized weights of the draws.
     pub weights: Vec<f64>,
-    pub moments: Vec<Weighted>,
+    pub moments: Vec<BatchMoments>,
 }
 
-impl There {
+impl SampledPoint {
     /// The smallest effective number of draws, as a part of them.
     pub fn least_effective(&self) -> f64 {
         let copies = self.weights.len() / self.values.len().max(1);
@@ -64,10 +64,10 @@ impl There {
 impl<'a> Sampled<'_, 'a> {
     fn on_ground<R>(
         &mut self,
-        work: impl FnOnce(&mut Maximizer<'a>, &mut Cloud<'a>, &Ground) -> R,
+        work: impl FnOnce(&mut Maximizer<'a>, &mut Cloud<'a>, &Maximizing) -> R,
     ) -> Option<R> {
         let there = self.there.as_ref()?;
-        let ground = Ground {
+        let ground = Maximizing {
             weights: &there.weights,
             moments: &there.moments,
             workers: self.workers,
@@ -84,7 +84,7 @@ impl<'a> Sampled<'_, 'a> {
         let values: Vec<f64> = weights.chunks_exact_mut(copies).map(normalize).collect();
         let moments = self.cloud.moments(&self.proposal.draws, &weights);
         let value: f64 = values.iter().sum();
-        self.there = Some(There {
+        self.there = Some(SampledPoint {
             values,
             weights,
             moments,

@@ -1,9 +1,9 @@
 //! Ask of an estimate what anybody would: does it describe the outcomes better than a constant?
 
-use super::arrive::Search;
+use super::arrive::MaximumSearch;
 use super::look::Look;
-use crate::inference::cloud::{layouts, Cloud, Levels};
-use crate::inference::points::{LatticePoints, Source};
+use crate::inference::cloud::{layouts, Cloud, LevelMoments};
+use crate::inference::points::{LatticePoints, PointSource};
 use crate::inference::posterior::Batches;
 use crate::inference::precision;
 use crate::problem::Joint;
@@ -54,12 +54,12 @@ pub fn runaways(joint: &Joint, look: &Look, unknown: impl Iterator<Item = usize>
 
 /// Whether differential equations are solved too roughly for the likelihood: what rises and falls is not it alone.
 /// `search`: in the form of the model in which the look was taken.
-pub fn is_rough(search: &Search, look: &Look) -> bool {
+pub fn is_rough(search: &MaximumSearch, look: &Look) -> bool {
     let joint = search.joint;
     if joint.main().solution_error() <= 0.0 {
         return false;
     }
-    let levels = Levels {
+    let levels = LevelMoments {
         joint,
         batches: &Batches::new(joint),
         moments: &look.information.moments,
@@ -72,7 +72,7 @@ pub fn is_rough(search: &Search, look: &Look) -> bool {
 /// What solutions that failed hide of the likelihood, in words: chains and draws saw the rest of the distribution of the
 /// effects alone, and estimates that avoid what is hard to solve are likely for no other reason. `search`: in the form of
 /// the model in which the look was taken.
-pub fn hidden(search: &Search, look: &Look) -> Option<String> {
+pub fn hidden(search: &MaximumSearch, look: &Look) -> Option<String> {
     let joint = search.joint;
     let counts = joint.main().form.dynamics.as_ref()?.counts();
     if counts.failed().iter().all(|(_, n)| *n == 0) {
@@ -80,7 +80,7 @@ pub fn hidden(search: &Search, look: &Look) -> Option<String> {
     }
     let layouts = layouts(joint, COUNTED);
     let mut cloud = Cloud::new(joint, &layouts, &look.theta).ok()?;
-    let source = Source {
+    let source = PointSource {
         stream: Stream {
             seed: search.seed,
             purpose: Purpose::Importance,

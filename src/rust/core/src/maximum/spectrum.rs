@@ -6,7 +6,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use crate::inference::information::Information;
+use crate::inference::information::WeightedInformation;
 
 /// Observed share of a direction that differences and rounding may give where there is none.
 const FLAT: f64 = 1e-7;
@@ -25,7 +25,7 @@ const MATTERS: f64 = 0.1;
 
 /// The observed information about some parameters.
 #[derive(Clone)]
-pub struct Spectrum {
+pub struct InformationSpectrum {
     /// Positions among the free coordinates.
     open: Vec<usize>,
     /// The change of each coordinate that moves the log density of the complete data by about one.
@@ -39,9 +39,9 @@ pub struct Spectrum {
     deviations: Vec<DMatrix<f64>>,
 }
 
-impl Spectrum {
+impl InformationSpectrum {
     /// `open`: which free coordinates take part; `None` where numbers are not finite.
-    pub fn new(information: &Information, open: &[bool]) -> Option<Self> {
+    pub fn new(information: &WeightedInformation, open: &[bool]) -> Option<Self> {
         let open: Vec<usize> = (0..open.len()).filter(|k| open[*k]).collect();
         let pick = |m: &DMatrix<f64>| m.select_rows(&open).select_columns(&open);
         let observed = pick(&information.observed.all);
@@ -250,7 +250,11 @@ mod tests {
     use super::*;
     use crate::inference::information::Observed;
 
-    fn information(complete: DMatrix<f64>, missing: DMatrix<f64>, wobble: f64) -> Information {
+    fn information(
+        complete: DMatrix<f64>,
+        missing: DMatrix<f64>,
+        wobble: f64,
+    ) -> WeightedInformation {
         let p = complete.nrows();
         let observed = &complete - &missing;
         let shift = |s: f64| &observed + DMatrix::identity(p, p) * (s * wobble);
@@ -258,7 +262,7 @@ mod tests {
             replicates: [1.0, -1.0, 1.0, -1.0].map(shift).to_vec(),
             all: observed.clone(),
         };
-        Information {
+        WeightedInformation {
             free: (0..p).collect(),
             drifts: Vec::new(),
             is_closed: true,
@@ -278,7 +282,7 @@ mod tests {
         let complete = DMatrix::from_row_slice(2, 2, &[4e6, 1e3, 1e3, 2.0]);
         let missing = DMatrix::from_row_slice(2, 2, &[1e6, 2e2, 2e2, 0.5]);
         let found = information(complete, missing, 0.0);
-        let spectrum = Spectrum::new(&found, &[true, true]).unwrap();
+        let spectrum = InformationSpectrum::new(&found, &[true, true]).unwrap();
         let covariance = spectrum.covariance(2);
         let product = &covariance * &found.observed.all;
         assert!((product - DMatrix::identity(2, 2)).norm() < 1e-9);
@@ -296,7 +300,7 @@ mod tests {
         let complete =
             DMatrix::from_row_slice(3, 3, &[5.0, 5.0, 0.0, 5.0, 5.0, 0.0, 0.0, 0.0, 4.0]);
         let found = information(complete, DMatrix::zeros(3, 3), 0.0);
-        let spectrum = Spectrum::new(&found, &[true; 3]).unwrap();
+        let spectrum = InformationSpectrum::new(&found, &[true; 3]).unwrap();
         let covariance = spectrum.covariance(3);
         assert_eq!(spectrum.lost(&covariance), [0, 1]);
         assert!((covariance[(2, 2)] - 0.25).abs() < 1e-12);
@@ -307,7 +311,7 @@ mod tests {
         let complete = DMatrix::from_row_slice(1, 1, &[1.0]);
         let missing = DMatrix::from_row_slice(1, 1, &[0.95]);
         let sure = information(complete.clone(), missing.clone(), 0.01);
-        let sure = Spectrum::new(&sure, &[true]).unwrap();
+        let sure = InformationSpectrum::new(&sure, &[true]).unwrap();
         assert!(sure.lost(&sure.covariance(1)).is_empty());
         // 0.02 / sqrt(3) is its noise, relative to twice the share of 0.05.
         let error = sure.error(&sure.covariance(1));
@@ -316,7 +320,7 @@ mod tests {
             "{error}"
         );
         let lost = information(complete, missing, 0.1);
-        let lost = Spectrum::new(&lost, &[true]).unwrap();
+        let lost = InformationSpectrum::new(&lost, &[true]).unwrap();
         assert_eq!(lost.lost(&lost.covariance(1)), [0]);
         assert!(!lost.is_saddle());
     }
@@ -326,7 +330,11 @@ mod tests {
         let complete = DMatrix::from_row_slice(2, 2, &[1.0, 0.0, 0.0, 1.0]);
         let missing = DMatrix::from_row_slice(2, 2, &[0.5, 0.0, 0.0, 1.5]);
         let found = information(complete, missing, 0.01);
-        assert!(Spectrum::new(&found, &[true, true]).unwrap().is_saddle());
-        assert!(!Spectrum::new(&found, &[true, false]).unwrap().is_saddle());
+        assert!(InformationSpectrum::new(&found, &[true, true])
+            .unwrap()
+            .is_saddle());
+        assert!(!InformationSpectrum::new(&found, &[true, false])
+            .unwrap()
+            .is_saddle());
     }
 }

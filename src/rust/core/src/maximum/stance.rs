@@ -6,12 +6,12 @@
 //! missing (Papaspiliopoulos, Roberts & Skoeld 2007). Effects whose variance is 0 are absent, and so is what says how
 //! far they vary.
 
-use super::arrive::Search;
-use super::zero::Spread;
+use super::arrive::MaximumSearch;
+use super::zero::SpreadCoordinate;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::Result;
 use crate::inference::information::free;
-use crate::inference::posterior::{Batches, Posterior};
+use crate::inference::posterior::{BatchPosteriors, Batches};
 use crate::problem::{Joint, Theta};
 
 /// Part of the variance of an effect that is left given the data, from which it stands apart.
@@ -27,12 +27,12 @@ pub struct Stance {
     pub penalty: Vec<f64>,
     /// Bounds, without room for variances that are 0 among others.
     pub bounds: Theta,
-    pub q: Posterior,
+    pub q: BatchPosteriors,
     /// Log density of the absent effects of each batch at their means, which is part of no likelihood.
     pub absent: Vec<f64>,
 }
 
-impl Search<'_> {
+impl MaximumSearch<'_> {
     /// The form for an estimate; `q`: distributions of the effects of the model as it is.
     ///
     /// # Errors
@@ -40,8 +40,8 @@ impl Search<'_> {
     pub fn stance(
         &self,
         theta: &[f64],
-        q: &Posterior,
-        (spreads, zero): (&[Spread], &[bool]),
+        q: &BatchPosteriors,
+        (spreads, zero): (&[SpreadCoordinate], &[bool]),
     ) -> Result<Stance> {
         let n = self.joint.model().effects.len();
         let (mut absent, mut apart) = (vec![false; n], self.shrunk(theta, q));
@@ -82,7 +82,7 @@ impl Search<'_> {
         });
         let penalty: Vec<f64> = penalty.collect();
         let q = match &joint {
-            Some(joint) => Search { joint, ..*self }.laplace(theta, None)?,
+            Some(joint) => MaximumSearch { joint, ..*self }.laplace(theta, None)?,
             None => q.clone(),
         };
         Ok(Stance {
@@ -113,7 +113,7 @@ impl Search<'_> {
     }
 
     /// Effects of the model about which the data of a level say less than the population, on average.
-    fn shrunk(&self, theta: &[f64], q: &Posterior) -> Vec<bool> {
+    fn shrunk(&self, theta: &[f64], q: &BatchPosteriors) -> Vec<bool> {
         let n = self.joint.model().effects.len();
         let Ok(priors) = self.joint.priors(theta) else {
             return vec![false; n];

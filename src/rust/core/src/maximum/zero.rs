@@ -4,11 +4,11 @@
 //! estimator has lost never comes back: at 0 the score says nothing. Both are settled by trial: the likelihood with the
 //! standard deviation at its lowest value, and with one that the data of these levels could resolve.
 
-use super::arrive::Search;
+use super::arrive::MaximumSearch;
 use super::look::Look;
 use crate::inference::posterior::Batches;
 use crate::ir::symmetric::at;
-use crate::model::parameter::Shape;
+use crate::model::parameter::ParameterShape;
 use crate::problem::{CovarianceUpdate, Joint, Variance};
 
 /// A standard deviation this part of its start is 0.
@@ -37,7 +37,7 @@ const SURE: f64 = 3.0;
 
 /// A coordinate that says how far an effect varies.
 #[derive(Debug, Clone)]
-pub struct Spread {
+pub struct SpreadCoordinate {
     pub coordinate: usize,
     /// Where it stands for a variance of 0.
     pub lowest: f64,
@@ -50,9 +50,9 @@ pub struct Spread {
 }
 
 /// Free coordinates that alone say how far an effect varies, on a logarithmic scale.
-pub fn spreads(joint: &Joint) -> Vec<Spread> {
+pub fn spreads(joint: &Joint) -> Vec<SpreadCoordinate> {
     let theta = &joint.theta;
-    let mut found: Vec<Spread> = Vec::new();
+    let mut found: Vec<SpreadCoordinate> = Vec::new();
     let mut note = |coordinate: usize, power: f64, effects: Vec<usize>, alone: bool| {
         if let Some(known) = found.iter_mut().find(|s| s.coordinate == coordinate) {
             known.effects.extend(effects);
@@ -61,7 +61,7 @@ pub fn spreads(joint: &Joint) -> Vec<Spread> {
         {
             // A bound of the user's above it leaves no way to 0.
             let lowest = theta.start[coordinate] + power * ZERO.ln();
-            found.push(Spread {
+            found.push(SpreadCoordinate {
                 coordinate,
                 lowest: lowest.max(theta.lower[coordinate]),
                 power,
@@ -99,16 +99,16 @@ pub fn spreads(joint: &Joint) -> Vec<Spread> {
 fn is_cholesky(joint: &Joint, first: usize) -> bool {
     let mut parameters = joint.model().parameters.iter();
     let own = parameters.find(|p| p.first == first);
-    own.is_some_and(|p| matches!(p.shape, Shape::Covariance { .. }))
+    own.is_some_and(|p| matches!(p.shape, ParameterShape::Covariance { .. }))
 }
 
-impl Search<'_> {
+impl MaximumSearch<'_> {
     /// Estimates with those variances at 0 that the likelihood does not miss there, and which these are; the others
     /// stay. Those that are at 0 already are among them.
     pub fn vanish(
         &self,
         look: &Look,
-        spreads: &[Spread],
+        spreads: &[SpreadCoordinate],
         round: &mut usize,
     ) -> (Vec<f64>, Vec<bool>) {
         let mut zero: Vec<bool> = spreads.iter().map(|s| s.is_zero(&look.theta)).collect();
@@ -162,7 +162,7 @@ impl Search<'_> {
     pub fn revive(
         &self,
         look: &Look,
-        (spreads, zero): (&[Spread], &mut [bool]),
+        (spreads, zero): (&[SpreadCoordinate], &mut [bool]),
         round: &mut usize,
     ) -> Option<Vec<f64>> {
         if !zero.contains(&true) {
@@ -189,7 +189,7 @@ impl Search<'_> {
     }
 
     /// Estimates with a variance above 0, smaller ones first.
-    fn trials(&self, theta: &[f64], spread: &Spread) -> Vec<Vec<f64>> {
+    fn trials(&self, theta: &[f64], spread: &SpreadCoordinate) -> Vec<Vec<f64>> {
         let Some(resolved) = self.resolved(theta, spread) else {
             return Vec::new();
         };
@@ -215,7 +215,7 @@ impl Search<'_> {
             return found;
         };
         // Differences in shared draws need few of them.
-        let few = Search::at_least(self.joint, FEW);
+        let few = MaximumSearch::at_least(self.joint, FEW);
         for (run, value) in found.iter_mut().enumerate() {
             let sampling = self.sampling(theta, *round + 1 + run, self.draws.min(few));
             let total = sampling.moved(&q).and_then(|q| sampling.run(&q));
@@ -226,7 +226,7 @@ impl Search<'_> {
 
     /// The standard deviation at which an effect is known from the data of a level as well as from the population: the
     /// median over the batches; from the curvature of Laplace's posteriors at the starting value.
-    fn resolved(&self, theta: &[f64], spread: &Spread) -> Option<f64> {
+    fn resolved(&self, theta: &[f64], spread: &SpreadCoordinate) -> Option<f64> {
         let mut moved = theta.to_vec();
         moved[spread.coordinate] = self.joint.theta.start[spread.coordinate];
         let omega = (self.joint.theta.start[spread.coordinate] / spread.power).exp();
@@ -257,7 +257,7 @@ fn gain(values: &[f64; RUNS], base: &[f64; RUNS]) -> Option<(f64, f64)> {
     (mean.is_finite()).then(|| (mean, (square / (n * (n - 1.0))).sqrt()))
 }
 
-impl Spread {
+impl SpreadCoordinate {
     pub fn is_zero(&self, theta: &[f64]) -> bool {
         theta[self.coordinate] <= self.lowest + 1e-6
     }

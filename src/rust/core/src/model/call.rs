@@ -1,10 +1,10 @@
 //! Compile expressions: symbols, operators and functions on scalars, vectors and small matrices.
 
 use super::arguments::arranged;
-use super::functions::{self, Call, Function, Rule, FUNCTIONS};
+use super::functions::{self, Call, Function, FunctionRule, FUNCTIONS};
 use super::scope::Scope;
 use super::shape::{choose, expect_size};
-use super::value::Value;
+use super::value::ShapedValue;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
@@ -16,10 +16,10 @@ impl Scope {
     ///
     /// # Errors
     /// Unknown function, wrong number of arguments, shapes that do not fit, index out of range.
-    pub fn value(&mut self, expression: &Expression, statement: &str) -> Result<Value> {
+    pub fn value(&mut self, expression: &Expression, statement: &str) -> Result<ShapedValue> {
         match expression {
-            Expression::Number { num } => Ok(Value::Scalar(self.graph.constant(*num))),
-            Expression::Text { str } => Ok(Value::Text(str.clone())),
+            Expression::Number { num } => Ok(ShapedValue::Scalar(self.graph.constant(*num))),
+            Expression::Text { str } => Ok(ShapedValue::Text(str.clone())),
             Expression::Symbol { sym } => self.symbol(sym, statement),
             Expression::Block { block, value } => self.block(block, value, statement),
             Expression::Call { call, args, names } => self.call(call, args, names, statement),
@@ -33,7 +33,7 @@ impl Scope {
         args: &[Expression],
         names: &[String],
         statement: &str,
-    ) -> Result<Value> {
+    ) -> Result<ShapedValue> {
         let Some(function) = functions::function(call) else {
             // What is wrong with an argument is said first.
             for arg in args {
@@ -48,9 +48,9 @@ impl Scope {
             statement,
         };
         match function.rule {
-            Rule::Read(rule) => return rule(self, &call),
-            Rule::Input => return self.input(&call),
-            Rule::Clock => return self.since_dose(function.name, args, statement),
+            FunctionRule::Read(rule) => return rule(self, &call),
+            FunctionRule::Input => return self.input(&call),
+            FunctionRule::Clock => return self.since_dose(function.name, args, statement),
             _ => {}
         }
         if let ("==" | "!=", [left, right]) = (function.name, args) {
@@ -78,7 +78,7 @@ impl Scope {
     }
 
     /// `if (condition) yes else no`. A branch that is never taken need not make sense: `if (i > 1) x[i - 1] else 0`.
-    pub fn either(&mut self, call: &Call) -> Result<Value> {
+    pub fn either(&mut self, call: &Call) -> Result<ShapedValue> {
         let values = match call.args {
             [condition, yes, no] => {
                 let condition = self.value(condition, call.statement)?;
@@ -96,14 +96,14 @@ impl Scope {
                 .collect::<Result<_>>()?,
         };
         let rule = Function {
-            rule: Rule::Values(3, 3, choose),
+            rule: FunctionRule::Values(3, 3, choose),
             ..*call.function
         };
         apply(&mut self.graph, &rule, call.args, &values)
     }
 
     /// The number that a scalar is known to be.
-    pub fn constant_of(&self, value: &Value) -> Option<f64> {
+    pub fn constant_of(&self, value: &ShapedValue) -> Option<f64> {
         match value.nodes() {
             [node] => self.graph.as_constant(*node),
             _ => None,
@@ -132,10 +132,10 @@ fn apply(
     g: &mut Graph,
     function: &Function,
     args: &[Expression],
-    values: &[Value],
-) -> Result<Value> {
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     if let Some(text) = values.iter().find_map(|v| match v {
-        Value::Text(text) => Some(text),
+        ShapedValue::Text(text) => Some(text),
         _ => None,
     }) {
         return Err(Error::model(
@@ -146,15 +146,15 @@ fn apply(
     }
     let name = function.name;
     match (function.rule, values) {
-        (Rule::Each(f) | Rule::Either(f, _), [x]) => map(g, x, f),
-        (Rule::Pair(f) | Rule::Either(_, f), [a, b]) => zip(g, name, args, a, b, f),
-        (Rule::Values(least, most, f), _) => {
+        (FunctionRule::Each(f) | FunctionRule::Either(f, _), [x]) => map(g, x, f),
+        (FunctionRule::Pair(f) | FunctionRule::Either(_, f), [a, b]) => zip(g, name, args, a, b, f),
+        (FunctionRule::Values(least, most, f), _) => {
             expect_arguments(name, values, least, most)?;
             // Also `v <- c(v, v)` in a loop.
             expect_size(name, Some(values.iter().map(|v| v.nodes().len()).sum()))?;
             f(g, name, args, values)
         }
-        (Rule::Each(_), _) => Err(wrong_count(name, values.len(), 1, 1)),
+        (FunctionRule::Each(_), _) => Err(wrong_count(name, values.len(), 1, 1)),
         _ => Err(wrong_count(name, values.len(), 2, 2)),
     }
 }
@@ -179,7 +179,7 @@ fn unknown(call: &str) -> Error {
         ))
 }
 
-fn expect_arguments(call: &str, values: &[Value], least: usize, most: usize) -> Result<()> {
+fn expect_arguments(call: &str, values: &[ShapedValue], least: usize, most: usize) -> Result<()> {
     if (least..=most).contains(&values.len()) {
         return Ok(());
     }
@@ -204,19 +204,19 @@ fn wrong_count(call: &str, given: usize, least: usize, most: usize) -> Error {
 
 pub fn map(
     g: &mut Graph,
-    value: &Value,
+    value: &ShapedValue,
     mut f: impl FnMut(&mut Graph, Node) -> Node,
-) -> Result<Value> {
+) -> Result<ShapedValue> {
     let mut each = |nodes: &[Node]| nodes.iter().map(|x| f(g, *x)).collect::<Vec<_>>();
     Ok(match value {
-        Value::Scalar(x) => Value::Scalar(each(&[*x])[0]),
-        Value::Vector(nodes) => Value::Vector(each(nodes)),
-        Value::Matrix { rows, cols, nodes } => Value::Matrix {
+        ShapedValue::Scalar(x) => ShapedValue::Scalar(each(&[*x])[0]),
+        ShapedValue::Vector(nodes) => ShapedValue::Vector(each(nodes)),
+        ShapedValue::Matrix { rows, cols, nodes } => ShapedValue::Matrix {
             rows: *rows,
             cols: *cols,
             nodes: each(nodes),
         },
-        Value::Text(text) => Value::Text(text.clone()),
+        ShapedValue::Text(text) => ShapedValue::Text(text.clone()),
     })
 }
 
@@ -224,15 +224,15 @@ pub fn zip(
     g: &mut Graph,
     call: &str,
     args: &[Expression],
-    a: &Value,
-    b: &Value,
+    a: &ShapedValue,
+    b: &ShapedValue,
     mut f: impl FnMut(&mut Graph, Node, Node) -> Node,
-) -> Result<Value> {
+) -> Result<ShapedValue> {
     match (a, b) {
-        (_, Value::Scalar(y)) => map(g, a, |g, x| f(g, x, *y)),
-        (Value::Scalar(x), _) => map(g, b, |g, y| f(g, *x, y)),
-        (_, Value::Vector(one)) if one.len() == 1 => map(g, a, |g, x| f(g, x, one[0])),
-        (Value::Vector(one), _) if one.len() == 1 => map(g, b, |g, y| f(g, one[0], y)),
+        (_, ShapedValue::Scalar(y)) => map(g, a, |g, x| f(g, x, *y)),
+        (ShapedValue::Scalar(x), _) => map(g, b, |g, y| f(g, *x, y)),
+        (_, ShapedValue::Vector(one)) if one.len() == 1 => map(g, a, |g, x| f(g, x, one[0])),
+        (ShapedValue::Vector(one), _) if one.len() == 1 => map(g, b, |g, y| f(g, one[0], y)),
         _ if a.shape() == b.shape() => {
             let mut right = b.nodes().iter();
             map(g, a, |g, x| match right.next() {

@@ -1,7 +1,7 @@
 //! Compile what is censored: `censored(dist, lower, upper)`, or what the data say.
 
 use super::scope::Scope;
-use super::{Outcome, Source, Support};
+use super::{ColumnSource, ModelOutcome, Support};
 use crate::distributions::{censoring, FAMILIES};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
@@ -9,7 +9,7 @@ use crate::language::expression::Expression;
 
 /// The bounds of `censored()`; `None` is no bound.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Bounds<'a> {
+pub struct CensoringBounds<'a> {
     lower: Option<&'a Expression>,
     upper: Option<&'a Expression>,
 }
@@ -18,7 +18,7 @@ pub struct Bounds<'a> {
 ///
 /// # Errors
 /// Unknown, missing or superfluous arguments.
-pub fn parts(dist: &Expression) -> Result<(&Expression, Option<Bounds<'_>>)> {
+pub fn parts(dist: &Expression) -> Result<(&Expression, Option<CensoringBounds<'_>>)> {
     let Expression::Call { call, args, names } = dist else {
         return Ok((dist, None));
     };
@@ -49,7 +49,7 @@ pub fn parts(dist: &Expression) -> Result<(&Expression, Option<Bounds<'_>>)> {
     }
     match found {
         [Some(inner), lower, upper] if args.len() <= 3 && args.len() >= 2 => {
-            Ok((inner, Some(Bounds { lower, upper })))
+            Ok((inner, Some(CensoringBounds { lower, upper })))
         }
         _ => Err(Error::model(
             "argument_count",
@@ -65,9 +65,9 @@ pub fn parts(dist: &Expression) -> Result<(&Expression, Option<Bounds<'_>>)> {
 /// A family without a distribution function, bounds in the wrong order.
 pub fn censored(
     scope: &mut Scope,
-    outcome: &mut Outcome,
+    outcome: &mut ModelOutcome,
     y: Node,
-    bounds: Option<Bounds<'_>>,
+    bounds: Option<CensoringBounds<'_>>,
 ) -> Result<()> {
     let known = outcome.family.tails.is_some();
     match bounds {
@@ -85,7 +85,7 @@ pub fn censored(
 ///
 /// # Errors
 /// Whenever there are bounds.
-pub fn refuse(family: &str, bounds: Option<Bounds<'_>>) -> Result<()> {
+pub fn refuse(family: &str, bounds: Option<CensoringBounds<'_>>) -> Result<()> {
     if bounds.is_none() {
         return Ok(());
     }
@@ -107,7 +107,12 @@ fn no_distribution_function(family: &str) -> Error {
     ))
 }
 
-fn at_bounds(scope: &mut Scope, outcome: &mut Outcome, y: Node, bounds: Bounds<'_>) -> Result<()> {
+fn at_bounds(
+    scope: &mut Scope,
+    outcome: &mut ModelOutcome,
+    y: Node,
+    bounds: CensoringBounds<'_>,
+) -> Result<()> {
     let text = outcome.text.clone();
     let mut bound = |x: Option<&Expression>| x.map(|x| scope.scalar(x, &text)).transpose();
     let (lower, upper) = (bound(bounds.lower)?, bound(bounds.upper)?);
@@ -131,9 +136,9 @@ fn at_bounds(scope: &mut Scope, outcome: &mut Outcome, y: Node, bounds: Bounds<'
     Ok(())
 }
 
-fn by_data(scope: &mut Scope, outcome: &mut Outcome, y: Node) {
-    let (_, kind) = scope.sourced(".cens", Source::Censoring, &outcome.text);
-    let (_, limit) = scope.sourced(".limit", Source::Limit, &outcome.text);
+fn by_data(scope: &mut Scope, outcome: &mut ModelOutcome, y: Node) {
+    let (_, kind) = scope.sourced(".cens", ColumnSource::Censoring, &outcome.text);
+    let (_, limit) = scope.sourced(".limit", ColumnSource::Limit, &outcome.text);
     let (g, inner) = (&mut scope.graph, outcome.density.clone());
     let positive = matches!(outcome.support, Support::Positive | Support::NonNegative);
     let density = censoring::by_data(g, outcome.family, [y, kind, limit], inner, positive);

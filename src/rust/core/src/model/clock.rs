@@ -4,8 +4,8 @@
 //! before any was given: then it is 0. `tsld` is another name for it; `tafd` counts from the first dose.
 
 use super::scope::Scope;
-use super::value::Value;
-use super::Source;
+use super::value::ShapedValue;
+use super::ColumnSource;
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::ir::op::Binary;
@@ -20,7 +20,7 @@ impl Scope {
         word: &str,
         args: &[Expression],
         statement: &str,
-    ) -> Result<Value> {
+    ) -> Result<ShapedValue> {
         let state = match args {
             [] => None,
             [Expression::Symbol { sym }] => Some(self.dosed_state(word, sym)?),
@@ -30,7 +30,7 @@ impl Scope {
                     .hint(format!("Write `{word}()` for doses into any state.")));
             }
         };
-        self.clock(word, state, statement).map(Value::Scalar)
+        self.clock(word, state, statement).map(ShapedValue::Scalar)
     }
 
     /// Time since a dose (into one state).
@@ -45,9 +45,9 @@ impl Scope {
                 .hint("Give the parameter, effect or variable another name."));
         }
         let (name, source) = if word == "tafd" {
-            ("first_dose", Source::FirstDose(state))
+            ("first_dose", ColumnSource::FirstDose(state))
         } else {
-            ("last_dose", Source::LastDose(state))
+            ("last_dose", ColumnSource::LastDose(state))
         };
         let name = state.map_or(format!(".{name}"), |k| format!(".{name}{k}"));
         let (_, time) = self.column("t", statement);

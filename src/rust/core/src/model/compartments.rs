@@ -11,7 +11,7 @@
 //! `central / v`.
 
 use super::scope::Scope;
-use super::value::Value;
+use super::value::ShapedValue;
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -114,9 +114,9 @@ fn two_calls() -> Error {
     .hint("Assign its value to a variable and use that; write further equations with `d/dt()`.")
 }
 
-type Visit<'a> = dyn FnMut(&[Expression], &[String], &str) + 'a;
+type ArgumentVisit<'a> = dyn FnMut(&[Expression], &[String], &str) + 'a;
 
-fn for_each_call(statements: &[Statement], visit: &mut Visit) {
+fn for_each_call(statements: &[Statement], visit: &mut ArgumentVisit) {
     for statement in statements {
         match statement {
             Statement::Assign {
@@ -151,7 +151,7 @@ fn for_each_call(statements: &[Statement], visit: &mut Visit) {
     }
 }
 
-fn inside(tree: &Expression, text: &str, visit: &mut Visit) {
+fn inside(tree: &Expression, text: &str, visit: &mut ArgumentVisit) {
     match tree {
         Expression::Call { call, args, names } => {
             if call == WORD {
@@ -263,7 +263,7 @@ impl Scope {
         args: &[Expression],
         names: &[String],
         statement: &str,
-    ) -> Result<Value> {
+    ) -> Result<ShapedValue> {
         let slots = arrange(args, names)?;
         let mut call = compartments(&slots, statement)?;
         let mut values = Vec::new();
@@ -278,14 +278,14 @@ impl Scope {
         };
         match &known.compiled {
             // A function read in place may have computed it twice.
-            Some((earlier, value)) if *earlier == values => return Ok(Value::Scalar(*value)),
+            Some((earlier, value)) if *earlier == values => return Ok(ShapedValue::Scalar(*value)),
             Some(_) => return Err(two_calls()),
             None => {}
         }
         let concentration = self.flows(&call, &values);
         call.compiled = Some((values, concentration));
         self.states.linear = Some(call);
-        Ok(Value::Scalar(concentration))
+        Ok(ShapedValue::Scalar(concentration))
     }
 
     /// Write the equations. `values`: the arguments in the order of [`Compartments::wanted`].

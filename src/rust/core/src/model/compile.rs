@@ -2,12 +2,12 @@
 
 use super::covariates::declare;
 use super::equations;
-use super::mixture::{spread, Parts};
-use super::parameter::Parameter;
-use super::scope::{Kind, Scope};
+use super::mixture::{spread, ClassParts};
+use super::parameter::ModelParameter;
+use super::scope::{NameKind, Scope};
 use super::solver::control;
 use super::statements::statements;
-use super::{Equation, Mixture, Model, Outcome};
+use super::{Equation, Model, ModelOutcome, SubjectClasses};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
 use crate::language::specification::{Random, Specification};
@@ -25,12 +25,12 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let mut parameters = Vec::new();
     let mut n_theta = 0;
     for entry in &spec.parameters {
-        let parameter = Parameter::new(entry, n_theta, &mut scope.graph)
+        let parameter = ModelParameter::new(entry, n_theta, &mut scope.graph)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
         n_theta += parameter.n_coordinates();
         let value = parameter.value(&mut scope.graph);
         scope
-            .define(&entry.name, Kind::Parameter, value)
+            .define(&entry.name, NameKind::Parameter, value)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
         parameters.push(parameter);
     }
@@ -48,7 +48,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let mut equations = scope.equations()?;
     // Outcomes tell of the class, and so of each other; that is no reading of their columns.
     mark_outcomes(&mut scope, &blocks, &equations, &outcomes);
-    let parts = Parts {
+    let parts = ClassParts {
         blocks: &mut blocks,
         outcomes: &mut outcomes,
         assigned: &mut assigned,
@@ -77,7 +77,7 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     }
 }
 
-impl Mixture {
+impl SubjectClasses {
     /// The error of a random effect grouped by `group`, which is not the subject.
     pub(super) fn grouping_error(&self, group: &str) -> Error {
         let problem = format!(
@@ -152,11 +152,11 @@ fn mark_outcomes(
     scope: &mut Scope,
     blocks: &[super::EffectBlock],
     equations: &[Equation],
-    outcomes: &[Outcome],
+    outcomes: &[ModelOutcome],
 ) {
     for outcome in outcomes {
-        let first = |o: &Outcome| o.together.map(|together| together.first);
-        let own = |o: &Outcome| {
+        let first = |o: &ModelOutcome| o.together.map(|together| together.first);
+        let own = |o: &ModelOutcome| {
             o.column == outcome.column || first(o).is_some() && first(o) == first(outcome)
         };
         let others = outcomes.iter().filter(|o| !own(o));

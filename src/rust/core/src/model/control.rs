@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::scope::{Saved, Scope};
-use super::value::Value;
+use super::scope::{SavedVariable, Scope};
+use super::value::ShapedValue;
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -48,7 +48,13 @@ impl Scope {
     }
 
     /// Give a variable its value after both branches.
-    fn merge(&mut self, condition: Node, yes: Saved, no: Saved, text: &str) -> Result<()> {
+    fn merge(
+        &mut self,
+        condition: Node,
+        yes: SavedVariable,
+        no: SavedVariable,
+        text: &str,
+    ) -> Result<()> {
         let name = yes.name.clone();
         let (a, b) = match (yes.value(), no.value()) {
             (Some(a), Some(b)) => (a.clone(), b.clone()),
@@ -56,7 +62,7 @@ impl Scope {
             // A column read before is the value where the other branch assigns nothing.
             (a, b) => match (self.known_column(&name), a.or(b)) {
                 (Some(column), Some(value)) => {
-                    let column = Value::Scalar(column);
+                    let column = ShapedValue::Scalar(column);
                     let value = value.clone();
                     if a.is_some() {
                         (value, column)
@@ -82,9 +88,11 @@ impl Scope {
                 .collect()
         });
         let value = match (nodes, a) {
-            (Some(nodes), Value::Matrix { rows, cols, .. }) => Value::Matrix { rows, cols, nodes },
-            (Some(nodes), Value::Vector(_)) => Value::Vector(nodes),
-            (Some(nodes), _) => Value::from_nodes(nodes),
+            (Some(nodes), ShapedValue::Matrix { rows, cols, .. }) => {
+                ShapedValue::Matrix { rows, cols, nodes }
+            }
+            (Some(nodes), ShapedValue::Vector(_)) => ShapedValue::Vector(nodes),
+            (Some(nodes), _) => ShapedValue::from_nodes(nodes),
             (None, a) => {
                 return Err(Error::model(
                     "wrong_shape",
@@ -113,14 +121,14 @@ impl Scope {
         text: &str,
     ) -> Result<()> {
         let values = self.value(values, text)?;
-        if matches!(values, Value::Text(_)) {
+        if matches!(values, ShapedValue::Text(_)) {
             return Err(Error::model(
                 "wrong_shape",
                 "A loop cannot run over a text.",
             ));
         }
         for node in values.nodes() {
-            self.set(variable, Value::Scalar(*node), false)?;
+            self.set(variable, ShapedValue::Scalar(*node), false)?;
             self.forget_assignment(variable);
             self.steps(body)?;
             self.count_step()?;
@@ -137,7 +145,7 @@ impl Scope {
         statements: &[Statement],
         value: &Expression,
         text: &str,
-    ) -> Result<Value> {
+    ) -> Result<ShapedValue> {
         let mut names = BTreeSet::new();
         targets(statements, &mut names);
         let before = self.save(&names);
@@ -168,15 +176,15 @@ impl Scope {
     }
 }
 
-fn same_shape(a: &Value, b: &Value) -> bool {
+fn same_shape(a: &ShapedValue, b: &ShapedValue) -> bool {
     match (a, b) {
         (
-            Value::Matrix { rows, cols, .. },
-            Value::Matrix {
+            ShapedValue::Matrix { rows, cols, .. },
+            ShapedValue::Matrix {
                 rows: r, cols: c, ..
             },
         ) => rows == r && cols == c,
-        (Value::Matrix { .. }, _) | (_, Value::Matrix { .. }) => false,
+        (ShapedValue::Matrix { .. }, _) | (_, ShapedValue::Matrix { .. }) => false,
         _ => a.nodes().len() == b.nodes().len(),
     }
 }

@@ -1,8 +1,8 @@
 //! Compile `covariates()`: names for several columns, levels of factors, and what has to be checked against the data.
 
-use super::scope::{Factor, Kind, Scope};
-use super::value::Value;
-use super::{Covariate, CovariateKind};
+use super::scope::{Factor, NameKind, Scope};
+use super::value::ShapedValue;
+use super::{CheckedCovariate, CovariateKind};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::ir::op::Binary;
@@ -14,7 +14,7 @@ use crate::language::words;
 ///
 /// # Errors
 /// Names used twice, a factor without two levels, a reference that is no level.
-pub fn declare(scope: &mut Scope, declared: &[specification::Covariate]) -> Result<()> {
+pub fn declare(scope: &mut Scope, declared: &[specification::DeclaredCovariate]) -> Result<()> {
     for (i, covariate) in declared.iter().enumerate() {
         let earlier = declared[..i].iter().any(|c| c.name == covariate.name);
         let result = if earlier {
@@ -34,7 +34,7 @@ fn twice(name: &str, what: &str) -> Error {
 }
 
 impl Scope {
-    fn declare(&mut self, covariate: &specification::Covariate) -> Result<()> {
+    fn declare(&mut self, covariate: &specification::DeclaredCovariate) -> Result<()> {
         let (name, text) = (&covariate.name, &covariate.text);
         let kind = match covariate.kind {
             CovariateType::Vector => return self.declare_vector(covariate),
@@ -53,7 +53,7 @@ impl Scope {
         if covariate.kind == CovariateType::Factor {
             self.declare_factor(covariate, code)?;
         }
-        self.covariates.push(Covariate {
+        self.covariates.push(CheckedCovariate {
             column,
             kind,
             text: text.clone(),
@@ -61,7 +61,7 @@ impl Scope {
         Ok(())
     }
 
-    fn declare_vector(&mut self, covariate: &specification::Covariate) -> Result<()> {
+    fn declare_vector(&mut self, covariate: &specification::DeclaredCovariate) -> Result<()> {
         if covariate.columns.is_empty() {
             let problem = format!("The covariate vector `{}` has no columns.", covariate.name);
             return Err(Error::model("empty_parameter", problem));
@@ -70,14 +70,22 @@ impl Scope {
         for column in &covariate.columns {
             nodes.push(self.column(column, &covariate.text).1);
         }
-        self.define(&covariate.name, Kind::Covariate, Value::Vector(nodes))?;
+        self.define(
+            &covariate.name,
+            NameKind::Covariate,
+            ShapedValue::Vector(nodes),
+        )?;
         self.labels
             .insert(covariate.name.clone(), covariate.columns.clone());
         Ok(())
     }
 
     /// In arithmetic a factor is the 0/1 indicators of its levels but the reference.
-    fn declare_factor(&mut self, covariate: &specification::Covariate, code: Node) -> Result<()> {
+    fn declare_factor(
+        &mut self,
+        covariate: &specification::DeclaredCovariate,
+        code: Node,
+    ) -> Result<()> {
         let (name, levels) = (&covariate.name, &covariate.levels);
         let repeated = (levels.iter().enumerate()).find(|(i, level)| levels[..*i].contains(level));
         if let Some((_, level)) = repeated {
@@ -101,7 +109,7 @@ impl Scope {
             .iter()
             .map(|k| self.is_level(code, *k))
             .collect::<Vec<Node>>();
-        self.define(name, Kind::Covariate, Value::from_nodes(nodes))?;
+        self.define(name, NameKind::Covariate, ShapedValue::from_nodes(nodes))?;
         let labels = others.iter().map(|k| levels[*k].clone()).collect();
         self.labels.insert(name.clone(), labels);
         let levels = levels.clone();
@@ -118,7 +126,11 @@ impl Scope {
     ///
     /// # Errors
     /// An unknown level, or a text compared with something that is no factor.
-    pub fn level_test(&mut self, left: &Expression, right: &Expression) -> Result<Option<Value>> {
+    pub fn level_test(
+        &mut self,
+        left: &Expression,
+        right: &Expression,
+    ) -> Result<Option<ShapedValue>> {
         for (tree, other) in [(left, right), (right, left)] {
             let level = match other {
                 Expression::Text { str } => str.clone(),
@@ -131,7 +143,7 @@ impl Scope {
             if let Some(factor) = self.factors.get(sym) {
                 let code = factor.code;
                 let k = level_of(sym, &factor.levels, &level)?;
-                return Ok(Some(Value::Scalar(self.is_level(code, k))));
+                return Ok(Some(ShapedValue::Scalar(self.is_level(code, k))));
             }
         }
         for (tree, other) in [(left, right), (right, left)] {

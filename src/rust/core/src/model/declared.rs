@@ -1,24 +1,24 @@
 //! Read the declaration of a parameter: its shape, its starting values as elements, its bounds.
 
 use super::covariance::triangle;
-use super::parameter::Shape;
+use super::parameter::ParameterShape;
 use crate::error::{Error, Result};
-use crate::language::specification::{Parameter, ParameterType};
+use crate::language::specification::{DeclaredParameter, ParameterType};
 
 /// Largest matrix of a parameter: its map takes operations in the cube of this.
 const MAX_DIM: usize = 200;
 
-pub fn shape_of(spec: &Parameter) -> Result<Shape> {
+pub fn shape_of(spec: &DeclaredParameter) -> Result<ParameterShape> {
     let n = spec.value.len();
     match spec.kind {
-        ParameterType::Real if n == 1 && !spec.vector => Ok(Shape::Scalar(spec.scale)),
-        ParameterType::Real => Ok(Shape::Vector(spec.scale)),
-        ParameterType::DiagonalMatrix => Ok(Shape::Diagonal),
+        ParameterType::Real if n == 1 && !spec.vector => Ok(ParameterShape::Scalar(spec.scale)),
+        ParameterType::Real => Ok(ParameterShape::Vector(spec.scale)),
+        ParameterType::DiagonalMatrix => Ok(ParameterShape::Diagonal),
         ParameterType::CovarianceMatrix => {
             let dim = side(spec, "covariance matrix", 1)?;
             match spec.parameterization.as_deref().unwrap_or("cholesky") {
-                "cholesky" => Ok(Shape::Covariance { dim }),
-                "matrix_log" => Ok(Shape::MatrixLog { dim }),
+                "cholesky" => Ok(ParameterShape::Covariance { dim }),
+                "matrix_log" => Ok(ParameterShape::MatrixLog { dim }),
                 other => Err(Error::model(
                     "parameterization",
                     format!("`{}` has no parameterization \"{other}\".", spec.name),
@@ -34,18 +34,18 @@ pub fn shape_of(spec: &Parameter) -> Result<Shape> {
             ),
         )
         .hint("Use probability(x) for a single one.")),
-        ParameterType::Simplex => Ok(Shape::Simplex),
-        ParameterType::TransitionMatrix => Ok(Shape::Transition {
+        ParameterType::Simplex => Ok(ParameterShape::Simplex),
+        ParameterType::TransitionMatrix => Ok(ParameterShape::Transition {
             dim: side(spec, "transition matrix", 2)?,
         }),
-        ParameterType::RateMatrix => Ok(Shape::Rate {
+        ParameterType::RateMatrix => Ok(ParameterShape::Rate {
             dim: side(spec, "rate matrix", 2)?,
         }),
     }
 }
 
 /// Number of rows of a square matrix.
-fn side(spec: &Parameter, what: &str, least: usize) -> Result<usize> {
+fn side(spec: &DeclaredParameter, what: &str, least: usize) -> Result<usize> {
     let n = spec.value.len();
     let dim = (0..=n).find(|dim| dim * dim >= n).unwrap_or(0);
     let fail = |reason, problem: &str| {
@@ -64,14 +64,14 @@ fn side(spec: &Parameter, what: &str, least: usize) -> Result<usize> {
     Ok(dim)
 }
 
-pub fn elements_of(spec: &Parameter, shape: Shape) -> Result<Vec<f64>> {
+pub fn elements_of(spec: &DeclaredParameter, shape: ParameterShape) -> Result<Vec<f64>> {
     if spec.value.is_empty() {
         return Err(Error::model(
             "empty_parameter",
             format!("The parameter `{}` has no starting value.", spec.name),
         ));
     }
-    let (Shape::Covariance { dim } | Shape::MatrixLog { dim }) = shape else {
+    let (ParameterShape::Covariance { dim } | ParameterShape::MatrixLog { dim }) = shape else {
         return Ok(spec.value.clone());
     };
     let at = |i: usize, j: usize| spec.value[i * dim + j];
@@ -90,7 +90,7 @@ pub fn elements_of(spec: &Parameter, shape: Shape) -> Result<Vec<f64>> {
 
 /// One bound for each element; `default` where none is given.
 pub fn bounds(
-    spec: &Parameter,
+    spec: &DeclaredParameter,
     given: Option<&Vec<f64>>,
     n: usize,
     default: f64,

@@ -5,9 +5,9 @@
 //! of the row.
 
 use super::compartments::{self, Compartments};
-use super::scope::{Kind, Scope};
-use super::value::Value;
-use super::{Equation, Feed, Source};
+use super::scope::{NameKind, Scope};
+use super::value::ShapedValue;
+use super::{ColumnSource, Equation, Feed};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::Binary;
@@ -20,15 +20,15 @@ pub const TIME: &str = "t";
 
 /// The states of a model and what was compiled of them.
 #[derive(Debug, Clone, Default)]
-pub struct States {
-    list: Vec<State>,
+pub struct ModelStates {
+    list: Vec<ModelState>,
     /// The state whose equation is compiled.
     deriving: Option<usize>,
     pub linear: Option<Compartments>,
 }
 
 #[derive(Debug, Clone)]
-struct State {
+struct ModelState {
     name: String,
     /// The statement that makes it a state.
     text: String,
@@ -43,13 +43,13 @@ struct State {
     hazard: Option<u32>,
 }
 
-impl States {
+impl ModelStates {
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        let shown = |state: &&State| state.feed.is_none() && state.hazard.is_none();
+        let shown = |state: &&ModelState| state.feed.is_none() && state.hazard.is_none();
         let visible = self.list.iter().filter(shown);
         visible.map(|state| state.name.as_str())
     }
@@ -71,7 +71,7 @@ impl States {
             .field("name", name)
             .hint("Give the state another name."));
         }
-        self.list.push(State {
+        self.list.push(ModelState {
             name: name.to_string(),
             text: text.to_string(),
             linear,
@@ -86,7 +86,7 @@ impl States {
 
     /// Add the hidden state that adds up the hazard of the outcome in a column.
     pub fn accrue(&mut self, (column, name): (u32, &str), rhs: Node, text: &str) -> usize {
-        self.list.push(State {
+        self.list.push(ModelState {
             name: format!("cumulative hazard of {name}"),
             text: text.to_string(),
             linear: false,
@@ -118,7 +118,7 @@ impl States {
             ),
             None => (String::new(), String::new()),
         };
-        self.list.push(State {
+        self.list.push(ModelState {
             name,
             text,
             linear: false,
@@ -133,7 +133,7 @@ impl States {
 
     /// The hidden state of one dose, which all functions of a state share.
     pub fn slot(&mut self, owner: usize, slot: usize, word: &'static str) -> usize {
-        let taken = |state: &State| {
+        let taken = |state: &ModelState| {
             let feed = state.feed.filter(|feed| feed.owner == owner);
             feed.is_some_and(|feed| feed.slot == Some(slot))
         };
@@ -147,7 +147,7 @@ impl States {
     }
 }
 
-fn twice(earlier: &State, name: &str) -> Error {
+fn twice(earlier: &ModelState, name: &str) -> Error {
     let error = if earlier.linear {
         Error::model(
             "equation_twice",
@@ -170,7 +170,7 @@ fn twice(earlier: &State, name: &str) -> Error {
 /// Two equations of one state, a name that means something else, arguments of `linear_compartments()` that make no
 /// model.
 pub fn find(scope: &mut Scope, spec: &Specification) -> Result<()> {
-    let mut states = States {
+    let mut states = ModelStates {
         list: Vec::new(),
         deriving: None,
         linear: compartments::find(&spec.statements)?,
@@ -194,7 +194,7 @@ pub fn find(scope: &mut Scope, spec: &Specification) -> Result<()> {
                 .hint("It is already a covariate: give this state another name."))
         } else {
             let node = scope.graph.state(super::parameter::index(k));
-            scope.define(&state.name, Kind::State, Value::Scalar(node))
+            scope.define(&state.name, NameKind::State, ShapedValue::Scalar(node))
         };
         result.map_err(|e| e.at(state.text.clone()))?;
     }
@@ -325,7 +325,8 @@ impl Scope {
             Op::State(k) => (self.states.list.get(k as usize)).map(|state| state.name.clone()),
             Op::Data(i) => {
                 let column = &self.columns[i as usize];
-                (column.source == Source::Data && column.name == TIME).then(|| TIME.to_string())
+                (column.source == ColumnSource::Data && column.name == TIME)
+                    .then(|| TIME.to_string())
             }
             _ => None,
         })
@@ -377,7 +378,7 @@ impl Scope {
         for k in 0..list.len() {
             self.feed(k);
         }
-        self.states.list.iter().map(State::complete).collect()
+        self.states.list.iter().map(ModelState::complete).collect()
     }
 
     /// Doses into a hidden state are those of its owner, but for what the input function says.
@@ -408,7 +409,7 @@ fn state_of(statement: &Statement) -> &str {
     }
 }
 
-impl State {
+impl ModelState {
     fn complete(&self) -> Result<Equation> {
         let Some(rhs) = self.rhs else {
             let problem = "linear_compartments() stands where it is never computed.";

@@ -7,8 +7,8 @@
 
 use super::random::arguments;
 use super::scope::Scope;
-use super::{CovariateKind, Source};
-use crate::distributions::{event, Density};
+use super::{ColumnSource, CovariateKind};
+use crate::distributions::{event, OutcomeDensity};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
 use crate::language::expression::Expression;
@@ -23,7 +23,7 @@ impl Scope {
         dist: &Expression,
         (column, y): (u32, Node),
         text: &str,
-    ) -> Result<Density> {
+    ) -> Result<OutcomeDensity> {
         let hazard = arguments(dist, &["hazard"])?[0];
         if self.kind("t").is_some() {
             return Err(Error::model(
@@ -40,7 +40,7 @@ impl Scope {
             return Ok(event::density(&mut self.graph, y, hazard, cumulative));
         }
         self.refuse_time_varying(hazard)?;
-        let source = Source::PreviousTime(column);
+        let source = ColumnSource::PreviousTime(column);
         let (_, previous) = self.sourced(".previous_time", source, text);
         let (g, panels) = (&mut self.graph, self.panels);
         let (cumulative, ruled) = event::cumulative(g, hazard, [time, previous], panels);
@@ -51,7 +51,7 @@ impl Scope {
 
     /// What a hazard that reads states adds up to since the row before.
     fn accrued(&mut self, hazard: Node, column: u32, text: &str) -> Node {
-        let (_, at_risk) = self.sourced(".at_risk", Source::AtRisk(column), text);
+        let (_, at_risk) = self.sourced(".at_risk", ColumnSource::AtRisk(column), text);
         let ahead = self.ahead(hazard, column, text);
         let rate = self.graph.mul(at_risk, ahead);
         let name = self.columns[column as usize].name.clone();
@@ -68,7 +68,7 @@ impl Scope {
             moved[at.index()] = match self.graph.op(at) {
                 Op::Data(i) if self.runs_by_rows(i) => {
                     let name = self.columns[i as usize].name.clone();
-                    self.sourced(&name, Source::Ahead(column), text).1
+                    self.sourced(&name, ColumnSource::Ahead(column), text).1
                 }
                 op => self.graph.copied(op, &moved),
             };
@@ -80,7 +80,7 @@ impl Scope {
         let column = &self.columns[i as usize];
         let mut declared = self.covariates.iter().filter(|c| c.column == i);
         let said = |kind: &CovariateKind| !matches!(kind, CovariateKind::Factor { .. });
-        column.source == Source::Data
+        column.source == ColumnSource::Data
             && column.name != super::equations::TIME
             && !declared.any(|covariate| said(&covariate.kind))
     }

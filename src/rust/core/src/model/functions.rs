@@ -6,7 +6,7 @@ use super::shape::{
     bind_rows, choose, combine, cumulated, diagonal, extreme, extremes, length, logarithm, mean,
     product, reverse, sequence, sum,
 };
-use super::value::Value;
+use super::value::ShapedValue;
 use crate::error::Result;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
@@ -17,7 +17,7 @@ pub struct Function {
     pub name: &'static str,
     /// Names of the arguments in their order; empty where they have none.
     pub arguments: &'static [&'static str],
-    pub rule: Rule,
+    pub rule: FunctionRule,
 }
 
 pub type Each = fn(&mut Graph, Node) -> Node;
@@ -25,7 +25,7 @@ pub type Pair = fn(&mut Graph, Node, Node) -> Node;
 
 /// What a function does.
 #[derive(Clone, Copy)]
-pub enum Rule {
+pub enum FunctionRule {
     /// Element by element.
     Each(Each),
     /// Element by element of two arguments.
@@ -35,14 +35,14 @@ pub enum Rule {
     /// What becomes of the values of so many arguments, at least and at most.
     Values(usize, usize, Shaping),
     /// What becomes of the arguments as they are written.
-    Read(fn(&mut Scope, &Call) -> Result<Value>),
+    Read(fn(&mut Scope, &Call) -> Result<ShapedValue>),
     /// A rate at which doses come in.
     Input,
     /// A time since doses.
     Clock,
 }
 
-pub type Shaping = fn(&mut Graph, &str, &[Expression], &[Value]) -> Result<Value>;
+pub type Shaping = fn(&mut Graph, &str, &[Expression], &[ShapedValue]) -> Result<ShapedValue>;
 
 /// A call as it is written; `statement` is quoted in errors.
 #[derive(Clone, Copy)]
@@ -57,34 +57,38 @@ pub struct Call<'a> {
 const MANY: usize = 1000;
 
 const fn each(name: &'static str, rule: Each) -> Function {
-    named(name, &["x"], Rule::Each(rule))
+    named(name, &["x"], FunctionRule::Each(rule))
 }
 
 const fn pair(name: &'static str, rule: Pair) -> Function {
-    named(name, &[], Rule::Pair(rule))
+    named(name, &[], FunctionRule::Pair(rule))
 }
 
 const fn values(name: &'static str, least: usize, most: usize, rule: Shaping) -> Function {
-    named(name, &[], Rule::Values(least, most, rule))
+    named(name, &[], FunctionRule::Values(least, most, rule))
 }
 
 const fn value(name: &'static str, rule: Shaping) -> Function {
-    named(name, &["x"], Rule::Values(1, 1, rule))
+    named(name, &["x"], FunctionRule::Values(1, 1, rule))
 }
 
-const fn read(name: &'static str, rule: fn(&mut Scope, &Call) -> Result<Value>) -> Function {
-    named(name, &[], Rule::Read(rule))
+const fn read(name: &'static str, rule: fn(&mut Scope, &Call) -> Result<ShapedValue>) -> Function {
+    named(name, &[], FunctionRule::Read(rule))
 }
 
 const fn input(name: &'static str, arguments: &'static [&'static str]) -> Function {
-    named(name, arguments, Rule::Input)
+    named(name, arguments, FunctionRule::Input)
 }
 
 const fn clock(name: &'static str) -> Function {
-    named(name, &[], Rule::Clock)
+    named(name, &[], FunctionRule::Clock)
 }
 
-const fn named(name: &'static str, arguments: &'static [&'static str], rule: Rule) -> Function {
+const fn named(
+    name: &'static str,
+    arguments: &'static [&'static str],
+    rule: FunctionRule,
+) -> Function {
     Function {
         name,
         arguments,
@@ -95,8 +99,8 @@ const fn named(name: &'static str, arguments: &'static [&'static str], rule: Rul
 /// Every function, in the order in which lists show them.
 #[rustfmt::skip]
 pub static FUNCTIONS: [Function; 82] = [
-    named("+", &[], Rule::Either(|_, x| x, |g, a, b| g.add(a, b))),
-    named("-", &[], Rule::Either(|g, x| g.neg(x), |g, a, b| g.sub(a, b))),
+    named("+", &[], FunctionRule::Either(|_, x| x, |g, a, b| g.add(a, b))),
+    named("-", &[], FunctionRule::Either(|g, x| g.neg(x), |g, a, b| g.sub(a, b))),
     pair("*", |g, a, b| g.mul(a, b)),
     pair("/", |g, a, b| g.div(a, b)),
     pair("^", |g, a, b| g.binary(Binary::Pow, a, b)),
@@ -110,10 +114,10 @@ pub static FUNCTIONS: [Function; 82] = [
     pair("|", |g, a, b| g.binary(Binary::Or, a, b)),
     pair("&&", |g, a, b| g.binary(Binary::And, a, b)),
     pair("||", |g, a, b| g.binary(Binary::Or, a, b)),
-    named("!", &[], Rule::Each(|g, x| g.unary(Unary::Not, x))),
-    named("(", &[], Rule::Each(|_, x| x)),
+    named("!", &[], FunctionRule::Each(|g, x| g.unary(Unary::Not, x))),
+    named("(", &[], FunctionRule::Each(|_, x| x)),
     each("exp", |g, x| g.exp(x)),
-    named("log", &["x", "base"], Rule::Values(1, 2, logarithm)),
+    named("log", &["x", "base"], FunctionRule::Values(1, 2, logarithm)),
     each("log1p", |g, x| g.unary(Unary::Log1p, x)),
     each("expm1", |g, x| g.unary(Unary::Expm1, x)),
     each("log2", |g, x| { let log = g.ln(x); g.scale(std::f64::consts::LOG2_E, log) }),
@@ -129,16 +133,16 @@ pub static FUNCTIONS: [Function; 82] = [
     each("gamma", |g, x| g.unary(Unary::Gamma, x)),
     each("digamma", |g, x| g.unary(Unary::Digamma, x)),
     each("trigamma", |g, x| g.unary(Unary::Trigamma, x)),
-    named("pnorm", &["q"], Rule::Each(|g, x| g.unary(Unary::PNorm, x))),
-    named("qnorm", &["p"], Rule::Each(|g, x| g.unary(Unary::QNorm, x))),
-    named("plogis", &["q"], Rule::Each(|g, x| g.unary(Unary::Logistic, x))),
-    named("qlogis", &["p"], Rule::Each(logit)),
+    named("pnorm", &["q"], FunctionRule::Each(|g, x| g.unary(Unary::PNorm, x))),
+    named("qnorm", &["p"], FunctionRule::Each(|g, x| g.unary(Unary::QNorm, x))),
+    named("plogis", &["q"], FunctionRule::Each(|g, x| g.unary(Unary::Logistic, x))),
+    named("qlogis", &["p"], FunctionRule::Each(logit)),
     each("softplus", |g, x| g.unary(Unary::Log1pExp, x)),
     values("min", 0, MANY, extreme),
     values("max", 0, MANY, extreme),
     values("pmin", 2, 2, extremes),
     values("pmax", 2, 2, extremes),
-    named("ifelse", &["test", "yes", "no"], Rule::Values(3, 3, choose)),
+    named("ifelse", &["test", "yes", "no"], FunctionRule::Values(3, 3, choose)),
     read("if", |scope, call| scope.either(call)),
     values("c", 0, usize::MAX, combine),
     read("[", |scope, call| scope.element(call.args, call.statement)),
@@ -146,24 +150,24 @@ pub static FUNCTIONS: [Function; 82] = [
     values("prod", 0, usize::MAX, product),
     values("mean", 0, usize::MAX, mean),
     value("length", length),
-    named("rep", &["x", "times", "each"], Rule::Read(|scope, call| scope.special(call))),
-    named("diag", &["x", "nrow"], Rule::Values(1, 2, diagonal)),
+    named("rep", &["x", "times", "each"], FunctionRule::Read(|scope, call| scope.special(call))),
+    named("diag", &["x", "nrow"], FunctionRule::Values(1, 2, diagonal)),
     values("%*%", 2, 2, matrix_function),
     values(":", 2, 2, sequence),
-    named("seq_len", &["length.out"], Rule::Values(1, 1, sequence)),
-    named("seq_along", &["along.with"], Rule::Values(1, 1, sequence)),
-    named("seq", &["from", "to", "by"], Rule::Read(|scope, call| scope.special(call))),
-    named("numeric", &["length"], Rule::Values(1, 1, sequence)),
-    named("matrix", &["data", "nrow", "ncol", "byrow"], Rule::Read(|scope, call| scope.special(call))),
+    named("seq_len", &["length.out"], FunctionRule::Values(1, 1, sequence)),
+    named("seq_along", &["along.with"], FunctionRule::Values(1, 1, sequence)),
+    named("seq", &["from", "to", "by"], FunctionRule::Read(|scope, call| scope.special(call))),
+    named("numeric", &["length"], FunctionRule::Values(1, 1, sequence)),
+    named("matrix", &["data", "nrow", "ncol", "byrow"], FunctionRule::Read(|scope, call| scope.special(call))),
     value("t", matrix_function),
     value("nrow", matrix_function),
     value("ncol", matrix_function),
     value("cumsum", cumulated),
     value("cumprod", cumulated),
     value("rev", reverse),
-    named("crossprod", &["x", "y"], Rule::Values(1, 2, matrix_function)),
-    named("tcrossprod", &["x", "y"], Rule::Values(1, 2, matrix_function)),
-    named("outer", &["X", "Y"], Rule::Values(2, 2, matrix_function)),
+    named("crossprod", &["x", "y"], FunctionRule::Values(1, 2, matrix_function)),
+    named("tcrossprod", &["x", "y"], FunctionRule::Values(1, 2, matrix_function)),
+    named("outer", &["X", "Y"], FunctionRule::Values(2, 2, matrix_function)),
     value("rowSums", matrix_function),
     value("colSums", matrix_function),
     values("rbind", 1, MANY, bind_rows),

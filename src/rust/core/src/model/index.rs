@@ -1,7 +1,7 @@
 //! Compile indices: numbers, ranges, negative and logical vectors, names, whole rows and columns.
 
 use super::scope::Scope;
-use super::value::Value;
+use super::value::ShapedValue;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::language::expression::Expression;
@@ -31,28 +31,28 @@ impl Scope {
     ///
     /// # Errors
     /// Index not fixed, out of range, or more indices than dimensions.
-    pub fn element(&mut self, args: &[Expression], statement: &str) -> Result<Value> {
+    pub fn element(&mut self, args: &[Expression], statement: &str) -> Result<ShapedValue> {
         let [base_tree, indices @ ..] = args else {
             return Err(Error::model("argument_count", "`[` has no argument."));
         };
         let base = self.value(base_tree, statement)?;
-        if matches!(base, Value::Text(_)) {
+        if matches!(base, ShapedValue::Text(_)) {
             return Err(Error::model("wrong_shape", "A text cannot take an index."));
         }
         if let ([index], Some(mask)) = (indices, &self.mask) {
             // Under `f[mask] <- ...`, `v[mask]` is the value of `v` where the mask holds.
-            if index == mask && !matches!(base, Value::Matrix { .. }) {
+            if index == mask && !matches!(base, ShapedValue::Matrix { .. }) {
                 return Ok(base);
             }
         }
         let picked = self.picked(base_tree, &base, indices, statement)?;
         Ok(match (base, picked.as_slice()) {
-            (Value::Matrix { cols, nodes, .. }, [rows, columns]) => {
+            (ShapedValue::Matrix { cols, nodes, .. }, [rows, columns]) => {
                 part_of_matrix(&nodes, cols, rows, columns)
             }
-            (value, [Picked::One(i)]) => Value::Scalar(value.nodes()[*i]),
+            (value, [Picked::One(i)]) => ShapedValue::Scalar(value.nodes()[*i]),
             (value, [one, ..]) => {
-                Value::Vector(one.list().iter().map(|i| value.nodes()[*i]).collect())
+                ShapedValue::Vector(one.list().iter().map(|i| value.nodes()[*i]).collect())
             }
             (value, []) => value,
         })
@@ -65,12 +65,12 @@ impl Scope {
     pub fn picked(
         &mut self,
         tree: &Expression,
-        base: &Value,
+        base: &ShapedValue,
         indices: &[Expression],
         statement: &str,
     ) -> Result<Vec<Picked>> {
         let sizes = match base {
-            Value::Matrix { rows, cols, .. } => vec![*rows, *cols],
+            ShapedValue::Matrix { rows, cols, .. } => vec![*rows, *cols],
             other => vec![other.nodes().len()],
         };
         if sizes.len() != indices.len() {
@@ -94,7 +94,7 @@ impl Scope {
     fn positions(
         &mut self,
         tree: &Expression,
-        base: &Value,
+        base: &ShapedValue,
         index: &Expression,
         size: usize,
         statement: &str,
@@ -112,7 +112,7 @@ impl Scope {
             .map(|node| self.graph.as_constant(*node))
             .collect();
         let numbers = numbers.ok_or_else(|| not_constant(index))?;
-        let single = matches!(value, Value::Scalar(_));
+        let single = matches!(value, ShapedValue::Scalar(_));
         if self.is_logical(index) {
             return logical(&numbers, size, single, index);
         }
@@ -233,7 +233,7 @@ pub fn not_constant(index: &Expression) -> Error {
 
 fn out_of_range(
     tree: &Expression,
-    base: &Value,
+    base: &ShapedValue,
     index: &Expression,
     value: f64,
     single: bool,
@@ -257,16 +257,16 @@ fn out_of_range(
 }
 
 /// Row-major nodes of the rows and columns picked; a dimension of one is dropped.
-fn part_of_matrix(nodes: &[Node], cols: usize, rows: &Picked, columns: &Picked) -> Value {
+fn part_of_matrix(nodes: &[Node], cols: usize, rows: &Picked, columns: &Picked) -> ShapedValue {
     let part: Vec<Node> = rows
         .list()
         .iter()
         .flat_map(|i| columns.list().iter().map(move |j| nodes[i * cols + j]))
         .collect();
     match (rows, columns, rows.list().len(), columns.list().len()) {
-        (Picked::One(_), Picked::One(_), ..) => Value::Scalar(part[0]),
-        (_, _, 1, _) | (_, _, _, 1) => Value::Vector(part),
-        (_, _, n, m) => Value::Matrix {
+        (Picked::One(_), Picked::One(_), ..) => ShapedValue::Scalar(part[0]),
+        (_, _, 1, _) | (_, _, _, 1) => ShapedValue::Vector(part),
+        (_, _, n, m) => ShapedValue::Matrix {
             rows: n,
             cols: m,
             nodes: part,
@@ -275,7 +275,7 @@ fn part_of_matrix(nodes: &[Node], cols: usize, rows: &Picked, columns: &Picked) 
 }
 
 /// A whole number known when the model is compiled.
-pub fn whole(g: &Graph, value: &Value) -> Option<usize> {
+pub fn whole(g: &Graph, value: &ShapedValue) -> Option<usize> {
     match value.nodes() {
         [node] => {
             let x = g.as_constant(*node)?;

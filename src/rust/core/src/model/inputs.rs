@@ -20,10 +20,10 @@
 //! 351-360; Piotrovskii (1987), J. Pharmacokinet. Biopharm. 15, 681-686.
 
 use super::arguments::arranged;
-use super::functions::{function, Call, Function, Rule};
+use super::functions::{function, Call, Function, FunctionRule};
 use super::scope::Scope;
-use super::value::Value;
-use super::{mixture, parameter, Feed, Model, Source};
+use super::value::ShapedValue;
+use super::{mixture, parameter, ColumnSource, Feed, Model};
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
@@ -39,7 +39,7 @@ const GRADE: f64 = 2.5;
 const GRADES: usize = 26;
 
 fn is_input(word: &str) -> bool {
-    function(word).is_some_and(|function| matches!(function.rule, Rule::Input))
+    function(word).is_some_and(|function| matches!(function.rule, FunctionRule::Input))
 }
 
 /// Statements in the order in which they are compiled: an equation with an input function after the lag of its doses.
@@ -77,7 +77,7 @@ impl Scope {
     ///
     /// # Errors
     /// A call that stands elsewhere, and those of its arguments.
-    pub fn input(&mut self, call: &Call) -> Result<Value> {
+    pub fn input(&mut self, call: &Call) -> Result<ShapedValue> {
         let Function {
             name: word,
             arguments: wanted,
@@ -109,7 +109,7 @@ impl Scope {
                 "When a dose comes and ends depends on parameters, random effects and covariates.",
             ));
         }
-        Ok(Value::Scalar(match (word, values.as_slice()) {
+        Ok(ShapedValue::Scalar(match (word, values.as_slice()) {
             ("first_order", [ka, lag @ ..]) => self.depot(owner, *ka, lag.first().copied()),
             ("zero_order", [duration, lag @ ..]) => {
                 self.constant_rate(owner, *duration, lag.first().copied())
@@ -169,7 +169,7 @@ impl Scope {
                 let zero = self.graph.constant(0.0);
                 self.set_flow(k, zero);
                 let name = format!(".dose{k}");
-                let (_, given) = self.sourced(&name, Source::DoseTime(index), word);
+                let (_, given) = self.sourced(&name, ColumnSource::DoseTime(index), word);
                 let g = &mut self.graph;
                 let since = g.sub(time, given);
                 let since = lag.map_or(since, |lag| g.sub(since, lag));

@@ -2,8 +2,8 @@
 
 use super::random::arguments;
 use super::scope::Scope;
-use super::value::Value;
-use super::{Outcome, Source, Support, Together};
+use super::value::ShapedValue;
+use super::{ColumnSource, ModelOutcome, Support, Together};
 use crate::distributions::joint::{densities, MVNORMAL};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
@@ -22,7 +22,7 @@ pub fn outcomes(
     dist: &Expression,
     text: &str,
     first: usize,
-) -> Result<Vec<Outcome>> {
+) -> Result<Vec<ModelOutcome>> {
     let d = columns.len();
     let joint = matches!(dist, Expression::Call { call, .. } if call == "mvnormal");
     if !joint {
@@ -37,11 +37,11 @@ pub fn outcomes(
     }
     let args = arguments(dist, &["mean", "cov"])?;
     let means = match scope.value(args[0], text)? {
-        Value::Vector(nodes) if nodes.len() == d => nodes,
+        ShapedValue::Vector(nodes) if nodes.len() == d => nodes,
         other => return Err(wrong_mean(args[0], &other, columns)),
     };
     let covariance = match scope.value(args[1], text)? {
-        Value::Matrix { rows, cols, nodes } if rows == d && cols == d => nodes,
+        ShapedValue::Matrix { rows, cols, nodes } if rows == d && cols == d => nodes,
         other => return Err(wrong_covariance(args[1], &other, d)),
     };
     check_symmetry(scope, args[1], &covariance, d)?;
@@ -50,12 +50,12 @@ pub fn outcomes(
         let (index, node) = scope.column(column, text);
         indices.push(index);
         y.push(node);
-        present.push(scope.sourced("", Source::Present(index), text).1);
+        present.push(scope.sourced("", ColumnSource::Present(index), text).1);
     }
     let all = densities(&mut scope.graph, &y, &present, &means, &covariance);
     let outcomes = indices.into_iter().zip(all).enumerate();
     Ok(outcomes
-        .map(|(position, (column, density))| Outcome {
+        .map(|(position, (column, density))| ModelOutcome {
             column,
             family: &MVNORMAL,
             support: Support::Real,
@@ -84,7 +84,7 @@ fn no_joint(columns: &[&str], dist: &Expression) -> Error {
     ))
 }
 
-fn wrong_mean(arg: &Expression, value: &Value, columns: &[&str]) -> Error {
+fn wrong_mean(arg: &Expression, value: &ShapedValue, columns: &[&str]) -> Error {
     Error::model(
         "wrong_shape",
         format!(
@@ -97,7 +97,7 @@ fn wrong_mean(arg: &Expression, value: &Value, columns: &[&str]) -> Error {
     .hint("Write one mean an outcome with c(), in the order of the left side.")
 }
 
-fn wrong_covariance(arg: &Expression, value: &Value, d: usize) -> Error {
+fn wrong_covariance(arg: &Expression, value: &ShapedValue, d: usize) -> Error {
     Error::model(
         "wrong_shape",
         format!(

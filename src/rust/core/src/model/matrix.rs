@@ -1,7 +1,7 @@
 //! Compile the functions of matrices: products, transposes, sums of rows and columns.
 
 use super::shape::expect_size;
-use super::value::Value;
+use super::value::ShapedValue;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::language::expression::Expression;
@@ -10,8 +10,8 @@ pub fn matrix_function(
     g: &mut Graph,
     call: &str,
     args: &[Expression],
-    values: &[Value],
-) -> Result<Value> {
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let x = &values[0];
     let y = values.get(1).unwrap_or(x);
     let (left, right) = (args.first(), args.get(1).or(args.first()));
@@ -19,14 +19,14 @@ pub fn matrix_function(
     match call {
         "t" => Ok(transposed(x)),
         "nrow" | "ncol" => match x {
-            Value::Matrix { rows, cols, .. } => {
+            ShapedValue::Matrix { rows, cols, .. } => {
                 let n = if call == "nrow" { *rows } else { *cols };
-                Ok(Value::Scalar(g.constant(n as f64)))
+                Ok(ShapedValue::Scalar(g.constant(n as f64)))
             }
             other => Err(not_a_matrix(call, &shown[0], other)),
         },
         "rowSums" | "colSums" => match x {
-            Value::Matrix { rows, cols, nodes } => {
+            ShapedValue::Matrix { rows, cols, nodes } => {
                 let by_row = call == "rowSums";
                 let (outer, inner) = if by_row {
                     (*rows, *cols)
@@ -38,7 +38,7 @@ pub fn matrix_function(
                     let terms: Vec<Node> = (0..inner).map(|b| nodes[at(a, b)]).collect();
                     g.sum(&terms)
                 };
-                Ok(Value::Vector((0..outer).map(sum).collect()))
+                Ok(ShapedValue::Vector((0..outer).map(sum).collect()))
             }
             other => Err(not_a_matrix(call, &shown[0], other)),
         },
@@ -55,21 +55,21 @@ pub fn matrix_function(
     }
 }
 
-fn not_a_matrix(call: &str, shown: &str, value: &Value) -> Error {
+fn not_a_matrix(call: &str, shown: &str, value: &ShapedValue) -> Error {
     let problem = format!("`{shown}` is {}, `{call}()` needs a matrix.", value.shape());
     Error::model("wrong_shape", problem)
         .hint("Use length() for a vector, or make a matrix with matrix(x, nrow, ncol).")
 }
 
-fn flat(value: &Value) -> Value {
-    Value::Vector(value.nodes().to_vec())
+fn flat(value: &ShapedValue) -> ShapedValue {
+    ShapedValue::Vector(value.nodes().to_vec())
 }
 
 /// A vector as a matrix of one column.
-fn as_column(value: &Value) -> Value {
+fn as_column(value: &ShapedValue) -> ShapedValue {
     match value {
-        Value::Matrix { .. } => value.clone(),
-        other => Value::Matrix {
+        ShapedValue::Matrix { .. } => value.clone(),
+        other => ShapedValue::Matrix {
             rows: other.nodes().len(),
             cols: 1,
             nodes: other.nodes().to_vec(),
@@ -78,16 +78,16 @@ fn as_column(value: &Value) -> Value {
 }
 
 /// A vector becomes a matrix of one row.
-fn transposed(value: &Value) -> Value {
+fn transposed(value: &ShapedValue) -> ShapedValue {
     match value {
-        Value::Matrix { rows, cols, nodes } => Value::Matrix {
+        ShapedValue::Matrix { rows, cols, nodes } => ShapedValue::Matrix {
             rows: *cols,
             cols: *rows,
             nodes: (0..rows * cols)
                 .map(|k| nodes[k % rows * cols + k / rows])
                 .collect(),
         },
-        other => Value::Matrix {
+        other => ShapedValue::Matrix {
             rows: 1,
             cols: other.nodes().len(),
             nodes: other.nodes().to_vec(),
@@ -97,9 +97,15 @@ fn transposed(value: &Value) -> Value {
 
 /// `x %*% y`: a vector is a row on the left and a column on the right, or the other way round where only that fits. A
 /// result with one row or column is a vector.
-fn product(g: &mut Graph, call: &str, shown: &[String; 2], x: &Value, y: &Value) -> Result<Value> {
-    let size = |v: &Value| match v {
-        Value::Matrix { rows, cols, .. } => Some((*rows, *cols)),
+fn product(
+    g: &mut Graph,
+    call: &str,
+    shown: &[String; 2],
+    x: &ShapedValue,
+    y: &ShapedValue,
+) -> Result<ShapedValue> {
+    let size = |v: &ShapedValue| match v {
+        ShapedValue::Matrix { rows, cols, .. } => Some((*rows, *cols)),
         _ => None,
     };
     let (a, b) = (x.nodes(), y.nodes());
@@ -134,11 +140,11 @@ fn product(g: &mut Graph, call: &str, shown: &[String; 2], x: &Value, y: &Value)
         }
     }
     Ok(match (call, n == 1 || m == 1) {
-        ("outer", _) | (_, false) => Value::Matrix {
+        ("outer", _) | (_, false) => ShapedValue::Matrix {
             rows: n,
             cols: m,
             nodes,
         },
-        _ => Value::from_nodes(nodes),
+        _ => ShapedValue::from_nodes(nodes),
     })
 }

@@ -81,11 +81,11 @@ fn product(g: &mut Graph, a: &[Node], b: &[Node], dim: usize) -> Vec<Node> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::scalar::{Leaves, ScalarProgram};
+    use crate::ir::scalar::{LeafValues, ScalarProgram};
 
-    struct Theta<'a>(&'a [f64]);
+    struct TestTheta<'a>(&'a [f64]);
 
-    impl Leaves for Theta<'_> {
+    impl LeafValues for TestTheta<'_> {
         fn theta(&self, coordinate: usize) -> f64 {
             self.0[coordinate]
         }
@@ -108,7 +108,7 @@ mod tests {
         let program = ScalarProgram::new(&g, &nodes);
         for size in [0.0, 1.0, 10.0] {
             let a = [-0.9, 0.4, 0.3, -0.2, 0.7, 0.5].map(|x| x * size);
-            let here = program.evaluate(&g, &Theta(&a), &mut Vec::new());
+            let here = program.evaluate(&g, &TestTheta(&a), &mut Vec::new());
             let exact = elements(&a, 3);
             let scale = exact.iter().fold(0.0f64, |m, x| m.max(x.abs()));
             for (x, y) in here.iter().zip(&exact) {

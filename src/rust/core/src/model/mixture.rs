@@ -7,8 +7,8 @@
 use super::call::zip;
 use super::parameter::index;
 use super::scope::Scope;
-use super::value::Value;
-use super::{EffectBlock, Equation, Feed, Outcome, Source};
+use super::value::ShapedValue;
+use super::{ColumnSource, EffectBlock, Equation, Feed, ModelOutcome};
 use crate::distributions::mixture::{chosen, expected, initial, is_class, step};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node, Op};
@@ -22,7 +22,7 @@ const EXAMPLE: &str =
 
 /// Classes of subjects that `mix()` tells apart.
 #[derive(Debug, Clone)]
-pub struct Mixture {
+pub struct SubjectClasses {
     /// The data column of the class: 0 where it is not known.
     pub column: u32,
     /// Probability of each class.
@@ -33,9 +33,9 @@ pub struct Mixture {
 }
 
 /// The parts of a model that may depend on the class.
-pub struct Parts<'a> {
+pub struct ClassParts<'a> {
     pub blocks: &'a mut [EffectBlock],
-    pub outcomes: &'a mut [Outcome],
+    pub outcomes: &'a mut [ModelOutcome],
     pub assigned: &'a mut [(String, Vec<Node>)],
     pub equations: &'a mut Vec<Equation>,
 }
@@ -45,7 +45,12 @@ impl Scope {
     ///
     /// # Errors
     /// A wrong number of arguments, values that are no probabilities, other ones than those of the first `mix()`.
-    pub fn mix(&mut self, args: &[Expression], names: &[String], statement: &str) -> Result<Value> {
+    pub fn mix(
+        &mut self,
+        args: &[Expression],
+        names: &[String],
+        statement: &str,
+    ) -> Result<ShapedValue> {
         let named = names.iter().any(|name| !name.is_empty());
         if args.len() < 3 || args.len().is_multiple_of(2) || named {
             let problem = if named {
@@ -74,9 +79,9 @@ impl Scope {
         let Some(mut rest) = values.pop() else {
             return Err(Error::model("argument_count", "`mix()` is empty.").hint(EXAMPLE));
         };
-        let each: Vec<(u32, Value)> = (1..).zip(values).collect();
+        let each: Vec<(u32, ShapedValue)> = (1..).zip(values).collect();
         for (k, value) in each.iter().rev() {
-            if let (Value::Text(text), _) | (_, Value::Text(text)) = (value, &rest) {
+            if let (ShapedValue::Text(text), _) | (_, ShapedValue::Text(text)) = (value, &rest) {
                 let problem = format!("The text \"{text}\" stands in `mix()`.");
                 return Err(Error::model("wrong_shape", problem).hint(EXAMPLE));
             }
@@ -126,8 +131,8 @@ impl Scope {
             )
             .hint("Write the same probabilities in every `mix()`, in the same order."));
         }
-        let (column, class) = self.sourced(".class", Source::Class, statement);
-        self.mixture = Some(Mixture {
+        let (column, class) = self.sourced(".class", ColumnSource::Class, statement);
+        self.mixture = Some(SubjectClasses {
             column,
             probabilities,
             shown: shown.to_string(),
@@ -151,7 +156,7 @@ impl Dependent {
     }
 }
 
-fn dependent(g: &Graph, column: u32, parts: &Parts) -> Dependent {
+fn dependent(g: &Graph, column: u32, parts: &ClassParts) -> Dependent {
     let n_effects = parts.blocks.iter().map(EffectBlock::len).sum();
     let mut found = Dependent {
         nodes: Vec::new(),
@@ -188,7 +193,7 @@ fn dependent(g: &Graph, column: u32, parts: &Parts) -> Dependent {
 ///
 /// # Errors
 /// A class where none can be: in probabilities, in the spread of effects, in a chain.
-pub fn spread(scope: &mut Scope, mut parts: Parts) -> Result<Option<Mixture>> {
+pub fn spread(scope: &mut Scope, mut parts: ClassParts) -> Result<Option<SubjectClasses>> {
     let Some(mixture) = scope.mixture.take() else {
         return Ok(None);
     };
@@ -235,7 +240,7 @@ pub fn spread(scope: &mut Scope, mut parts: Parts) -> Result<Option<Mixture>> {
 fn written(
     g: &mut Graph,
     original: &Graph,
-    mixture: &Mixture,
+    mixture: &SubjectClasses,
     on: &Dependent,
     class: usize,
     states: &[u32],
@@ -288,13 +293,13 @@ fn copied(equation: &Equation, state: usize, moved: &[Node], class: usize) -> Eq
 
 fn mix_outcomes(
     scope: &mut Scope,
-    mixture: &Mixture,
-    parts: &mut Parts,
+    mixture: &SubjectClasses,
+    parts: &mut ClassParts,
     on: &Dependent,
     classes: &[Vec<Node>],
 ) {
     let class = scope.graph.data(mixture.column);
-    let mixed = |o: &&mut Outcome| on.on(o.density.log_density);
+    let mixed = |o: &&mut ModelOutcome| on.on(o.density.log_density);
     let before = initial(&mut scope.graph, class, &mixture.probabilities);
     let mut carried = Vec::new();
     let mut weights = Vec::new();
@@ -304,7 +309,7 @@ fn mix_outcomes(
             weights.clone_from(&carried);
         }
         let (column, text) = (outcome.column, outcome.text.clone());
-        let present = scope.sourced("", Source::Present(column), &text).1;
+        let present = scope.sourced("", ColumnSource::Present(column), &text).1;
         let g = &mut scope.graph;
         let own = |node: Node| classes.iter().map(move |moved| moved[node.index()]);
         let logs: Vec<Node> = own(outcome.density.log_density).collect();
@@ -331,8 +336,8 @@ fn mix_outcomes(
 /// Variables are those of the class; an effect whose mean depends on it is its deviation from that mean.
 fn report(
     scope: &mut Scope,
-    mixture: &Mixture,
-    parts: &mut Parts,
+    mixture: &SubjectClasses,
+    parts: &mut ClassParts,
     on: &Dependent,
     classes: &[Vec<Node>],
 ) {
@@ -354,7 +359,12 @@ fn report(
     }
 }
 
-fn check(scope: &Scope, mixture: &Mixture, parts: &Parts, on: &Dependent) -> Result<()> {
+fn check(
+    scope: &Scope,
+    mixture: &SubjectClasses,
+    parts: &ClassParts,
+    on: &Dependent,
+) -> Result<()> {
     if mixture.probabilities.iter().any(|p| on.on(*p)) {
         let problem = format!(
             "The probabilities of `{}` depend on the class itself.",
@@ -393,8 +403,8 @@ fn check(scope: &Scope, mixture: &Mixture, parts: &Parts, on: &Dependent) -> Res
             .hint("Give the effect the SD 1, `eta ~ normal(0, 1)`, and multiply it: `mix(omega1, p1, omega2) * eta`."));
         }
     }
-    let hangs = |o: &Outcome| o.chain.is_some() || o.together.is_some();
-    let chain = |o: &&Outcome| hangs(o) && on.on(o.density.log_density);
+    let hangs = |o: &ModelOutcome| o.chain.is_some() || o.together.is_some();
+    let chain = |o: &&ModelOutcome| hangs(o) && on.on(o.density.log_density);
     if let Some(outcome) = parts.outcomes.iter().find(chain) {
         return Err(Error::model(
             "chain_of_class",

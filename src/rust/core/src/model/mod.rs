@@ -38,7 +38,7 @@ mod sums;
 mod value;
 
 pub use compile::compile;
-pub use mixture::Mixture;
+pub use mixture::SubjectClasses;
 
 use crate::distributions::effects::EffectDensity;
 pub use crate::distributions::effects::Transform;
@@ -46,13 +46,13 @@ use crate::distributions::Family;
 pub use crate::distributions::Support;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::language::specification::Interpolation;
-use parameter::Parameter;
+use parameter::ModelParameter;
 
 /// A compiled model, before it meets data.
 #[derive(Debug, Clone)]
 pub struct Model {
     pub graph: Graph,
-    pub parameters: Vec<Parameter>,
+    pub parameters: Vec<ModelParameter>,
     /// Number of coordinates of `theta` (transformed scale).
     pub n_theta: usize,
     /// Random effects, those of one grouping after those of another.
@@ -62,10 +62,10 @@ pub struct Model {
     /// group is named.
     pub groups: Vec<Option<String>>,
     /// Data columns the program reads; `Op::Data(i)` is `columns[i]`.
-    pub columns: Vec<Column>,
-    pub outcomes: Vec<Outcome>,
+    pub columns: Vec<DataColumn>,
+    pub outcomes: Vec<ModelOutcome>,
     /// Columns of which `covariates()` says something.
-    pub covariates: Vec<Covariate>,
+    pub covariates: Vec<CheckedCovariate>,
     /// Variables the user assigned: name and elements, the last assignment of each name.
     pub assigned: Vec<(String, Vec<Node>)>,
     /// The differential equations, in the order of compartment numbers; empty without.
@@ -73,7 +73,7 @@ pub struct Model {
     /// Whether a hazard without a closed form is integrated by a rule.
     pub ruled: bool,
     /// The classes of the subjects, where the model has any.
-    pub mixture: Option<Mixture>,
+    pub mixture: Option<SubjectClasses>,
     /// How the equations are solved.
     pub control: crate::ode::Control,
 }
@@ -131,17 +131,17 @@ impl Feed {
 
 /// A data column and the first statement that reads it.
 #[derive(Debug, Clone)]
-pub struct Column {
+pub struct DataColumn {
     pub name: String,
     pub statement: String,
     /// True when the column is an outcome that nothing but its own distribution reads: it may be missing.
     pub outcome: bool,
-    pub source: Source,
+    pub source: ColumnSource,
 }
 
 /// Where the values of a column come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum ColumnSource {
     /// The data column of that name.
     Data,
     /// The same at the subject's next row at which the outcome in this column is present. Its value at a record holds
@@ -173,7 +173,7 @@ pub enum Source {
     FirstDose(Option<u32>),
 }
 
-impl Source {
+impl ColumnSource {
     /// Whether no column that comes with the data is read for it.
     pub fn is_derived(self) -> bool {
         !matches!(
@@ -185,7 +185,7 @@ impl Source {
 
 /// What the user declared of a data column, to be checked against the data.
 #[derive(Debug, Clone)]
-pub struct Covariate {
+pub struct CheckedCovariate {
     /// Index among the data columns.
     pub column: u32,
     pub kind: CovariateKind,
@@ -221,7 +221,7 @@ pub struct EffectBlock {
     pub first: usize,
     pub group: usize,
     pub mean: Vec<Node>,
-    pub covariance: Covariance,
+    pub covariance: WrittenCovariance,
     /// The distribution when it is not Gaussian; `mean` and `covariance` then stand for nothing.
     pub law: Option<Law>,
     pub text: String,
@@ -239,7 +239,7 @@ pub struct Law {
 
 /// The covariance of a block, as it was written.
 #[derive(Debug, Clone)]
-pub enum Covariance {
+pub enum WrittenCovariance {
     /// Standard deviations of independent effects.
     Sd(Vec<Node>),
     /// Full symmetric matrix, row-major.
@@ -315,7 +315,7 @@ impl EffectBlock {
             .iter()
             .flat_map(|law| law.arguments.iter().flatten());
         let covariance = match &self.covariance {
-            Covariance::Sd(nodes) | Covariance::Matrix(nodes) => nodes,
+            WrittenCovariance::Sd(nodes) | WrittenCovariance::Matrix(nodes) => nodes,
         };
         self.mean.iter().chain(covariance).chain(law)
     }
@@ -327,12 +327,12 @@ pub struct OutcomeChain {
     /// The carried values of the graph that hold the probabilities of its states; none where it has no states.
     pub carries: std::ops::Range<u32>,
     /// How a series is drawn from the arguments of the density.
-    pub draws: Draws,
+    pub draws: SeriesDraws,
 }
 
 /// How the series of a subject is drawn.
 #[derive(Debug, Clone)]
-pub enum Draws {
+pub enum SeriesDraws {
     Chain(crate::distributions::chain::Chain),
     Serial(crate::distributions::serial::Serial),
 }
@@ -346,7 +346,7 @@ pub struct Together {
     pub position: usize,
 }
 
-impl Outcome {
+impl ModelOutcome {
     /// Whether an observed value has the density of the family itself, alone.
     pub fn is_plain(&self) -> bool {
         !self.censored && !self.mixed && self.chain.is_none() && self.together.is_none()
@@ -355,12 +355,12 @@ impl Outcome {
 
 /// One outcome of the model.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct ModelOutcome {
     /// Index among the data columns.
     pub column: u32,
     pub family: &'static Family,
     pub support: Support,
-    pub density: crate::distributions::Density,
+    pub density: crate::distributions::OutcomeDensity,
     /// True when a value may stand for all values beyond a limit: then the family's closed forms do not hold.
     pub censored: bool,
     /// True when the density is a mixture over the classes of subjects: then the family is that of each class.

@@ -5,10 +5,12 @@ use super::censored::{censored, parts, refuse};
 use super::random::{arguments, family};
 use super::scope::Scope;
 use super::spread::spread;
-use super::value::Value;
-use super::{sequence, serial, Outcome, Support};
-use crate::distributions::transformed::{self, Scale};
-use crate::distributions::{lognormal, normal, Density, Family, Form, On, Spread};
+use super::value::ShapedValue;
+use super::{sequence, serial, ModelOutcome, Support};
+use crate::distributions::transformed::{self, NormalScale};
+use crate::distributions::{
+    lognormal, normal, Family, FamilyForm, GaussianSpread, On, OutcomeDensity,
+};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -17,29 +19,34 @@ use crate::language::expression::Expression;
 ///
 /// # Errors
 /// Unknown family, wrong arguments or shapes, bounds of a family that cannot be censored.
-pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -> Result<Outcome> {
+pub fn outcome(
+    scope: &mut Scope,
+    column: &str,
+    dist: &Expression,
+    text: &str,
+) -> Result<ModelOutcome> {
     family(dist, |_| true)?;
     let (dist, bounds) = parts(dist)?;
     let family = family(dist, |_| true)?;
     let name = family.name;
     match family.form {
-        Form::Chain { hidden, continuous } => {
+        FamilyForm::Chain { hidden, continuous } => {
             refuse(name, bounds)?;
-            let kind = sequence::Kind { hidden, continuous };
+            let kind = sequence::ChainKind { hidden, continuous };
             return sequence::outcome(scope, column, (family, kind), dist, text);
         }
-        Form::Serial => {
+        FamilyForm::Serial => {
             refuse(name, bounds)?;
             return serial::outcome(scope, column, family, dist, text);
         }
-        Form::Joint => return Err(alone(column)),
-        Form::Censored => return Err(no_family(name)),
+        FamilyForm::Joint => return Err(alone(column)),
+        FamilyForm::Censored => return Err(no_family(name)),
         _ => {}
     }
     let (index, y) = scope.column(column, text);
     let (support, density) = match family.form {
-        Form::Normal(On::Other(scale)) => on_scale(scope, (family, scale), dist, y, text)?,
-        Form::Normal(on) => {
+        FamilyForm::Normal(On::Other(scale)) => on_scale(scope, (family, scale), dist, y, text)?,
+        FamilyForm::Normal(on) => {
             let (mean, spread) = gaussian(scope, family, dist, text)?;
             let write = match on {
                 On::Log => lognormal::density,
@@ -47,19 +54,19 @@ pub fn outcome(scope: &mut Scope, column: &str, dist: &Expression, text: &str) -
             };
             (family.support, write(&mut scope.graph, y, mean, spread))
         }
-        Form::Categories(more, write) => {
+        FamilyForm::Categories(more, write) => {
             let (first, nodes) = vector(scope, dist, family.arguments, text)?;
             let density = write(&mut scope.graph, y, first, &nodes);
             (Support::Category(count(nodes.len() + more)), density)
         }
-        Form::Event => (family.support, scope.event(dist, (index, y), text)?),
-        Form::Scalars(write) => {
+        FamilyForm::Event => (family.support, scope.event(dist, (index, y), text)?),
+        FamilyForm::Scalars(write) => {
             let values = scalars(scope, family, dist, text)?;
             (family.support, write(&mut scope.graph, y, &values))
         }
         _ => (family.support, custom(scope, family, dist, text)?),
     };
-    let mut outcome = Outcome {
+    let mut outcome = ModelOutcome {
         column: index,
         family,
         support,
@@ -98,7 +105,7 @@ fn gaussian(
     family: &Family,
     dist: &Expression,
     text: &str,
-) -> Result<(Node, Spread)> {
+) -> Result<(Node, GaussianSpread)> {
     let args = arguments(dist, family.arguments)?;
     let mean = scope.scalar(args[0], text)?;
     let spread = spread(scope, args[1], mean, text)?;
@@ -108,11 +115,11 @@ fn gaussian(
 /// A family that is normal on another scale: its median, the spread there, and what the scale depends on.
 fn on_scale(
     scope: &mut Scope,
-    (family, scale): (&Family, fn(&[Node]) -> Scale),
+    (family, scale): (&Family, fn(&[Node]) -> NormalScale),
     dist: &Expression,
     y: Node,
     text: &str,
-) -> Result<(Support, Density)> {
+) -> Result<(Support, OutcomeDensity)> {
     let Expression::Call { args, names, .. } = dist else {
         return Err(incomplete(family));
     };
@@ -174,8 +181,8 @@ fn vector(
     let args = arguments(dist, wanted)?;
     let (last, first) = (args[args.len() - 1], args[0]);
     let nodes = match scope.value(last, text)? {
-        Value::Scalar(node) if args.len() == 2 => vec![node],
-        Value::Vector(nodes) if nodes.len() + args.len() >= 3 => nodes,
+        ShapedValue::Scalar(node) if args.len() == 2 => vec![node],
+        ShapedValue::Vector(nodes) if nodes.len() + args.len() >= 3 => nodes,
         other => {
             return Err(Error::model(
                 "wrong_shape",
@@ -196,8 +203,13 @@ fn vector(
     Ok((before, nodes))
 }
 
-fn custom(scope: &mut Scope, family: &Family, dist: &Expression, text: &str) -> Result<Density> {
-    Ok(Density {
+fn custom(
+    scope: &mut Scope,
+    family: &Family,
+    dist: &Expression,
+    text: &str,
+) -> Result<OutcomeDensity> {
+    Ok(OutcomeDensity {
         log_density: scalars(scope, family, dist, text)?[0],
         prediction: None,
         sd: None,

@@ -6,17 +6,17 @@
 use super::covariance::{cholesky_coordinates, covariance_elements, covariance_nodes, triangle};
 use super::declared::{bounds, elements_of, shape_of};
 use super::scale::{from_coordinate, natural_node, to_coordinate};
-use super::value::Value;
+use super::value::ShapedValue;
 use super::{matrix_log, rate, stick};
 use crate::error::Result;
 use crate::ir::graph::{Graph, Node};
-use crate::language::specification::{self, Scale};
+use crate::language::specification::{self, ParameterScale};
 
 /// A parameter: its elements on the natural scale, its coordinates in `theta`.
 #[derive(Debug, Clone)]
-pub struct Parameter {
+pub struct ModelParameter {
     pub name: String,
-    pub shape: Shape,
+    pub shape: ParameterShape,
     /// First coordinate in `theta`.
     pub first: usize,
     /// Starting values of the elements, natural scale.
@@ -29,9 +29,9 @@ pub struct Parameter {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    Scalar(Scale),
-    Vector(Scale),
+pub enum ParameterShape {
+    Scalar(ParameterScale),
+    Vector(ParameterScale),
     /// Variances on the diagonal, estimated on the log scale.
     Diagonal,
     /// Elements: the lower triangle by rows; coordinates: its Cholesky factor with logarithmic diagonal.
@@ -54,12 +54,16 @@ pub enum Shape {
     },
 }
 
-impl Parameter {
+impl ModelParameter {
     /// Read, check, and write the natural elements into the program.
     ///
     /// # Errors
     /// Start outside its scale or bounds, a matrix that is not what its type says.
-    pub fn new(spec: &specification::Parameter, first: usize, g: &mut Graph) -> Result<Self> {
+    pub fn new(
+        spec: &specification::DeclaredParameter,
+        first: usize,
+        g: &mut Graph,
+    ) -> Result<Self> {
         let shape = shape_of(spec)?;
         let mut parameter = Self {
             name: spec.name.clone(),
@@ -75,8 +79,8 @@ impl Parameter {
         parameter.upper = bounds(spec, spec.upper.as_ref(), n, f64::INFINITY)?;
         parameter.check(&parameter.start)?;
         match shape {
-            Shape::Simplex => stick::normalize(&mut parameter.start, n),
-            Shape::Transition { dim } => stick::normalize(&mut parameter.start, dim),
+            ParameterShape::Simplex => stick::normalize(&mut parameter.start, n),
+            ParameterShape::Transition { dim } => stick::normalize(&mut parameter.start, dim),
             _ => {}
         }
         parameter.nodes = parameter.natural_nodes(g);
@@ -91,8 +95,8 @@ impl Parameter {
     /// Number of coordinates in `theta`.
     pub fn n_coordinates(&self) -> usize {
         match self.shape {
-            Shape::Simplex => self.n_elements() - 1,
-            Shape::Transition { dim } | Shape::Rate { dim } => dim * (dim - 1),
+            ParameterShape::Simplex => self.n_elements() - 1,
+            ParameterShape::Transition { dim } | ParameterShape::Rate { dim } => dim * (dim - 1),
             _ => self.n_elements(),
         }
     }
@@ -103,10 +107,10 @@ impl Parameter {
     }
 
     /// Scale of element-wise parameters; matrices and probabilities that sum to one have their own maps.
-    pub fn scale(&self) -> Option<Scale> {
+    pub fn scale(&self) -> Option<ParameterScale> {
         match self.shape {
-            Shape::Scalar(scale) | Shape::Vector(scale) => Some(scale),
-            Shape::Diagonal => Some(Scale::Log),
+            ParameterShape::Scalar(scale) | ParameterShape::Vector(scale) => Some(scale),
+            ParameterShape::Diagonal => Some(ParameterScale::Log),
             _ => None,
         }
     }
@@ -116,13 +120,15 @@ impl Parameter {
         let name = &self.name;
         let n = self.n_elements();
         match self.shape {
-            Shape::Scalar(_) => vec![name.clone()],
-            Shape::Vector(_) | Shape::Simplex => (1..=n).map(|i| format!("{name}[{i}]")).collect(),
-            Shape::Diagonal => (1..=n).map(|i| format!("{name}[{i},{i}]")).collect(),
-            Shape::Covariance { dim } | Shape::MatrixLog { dim } => triangle(dim)
+            ParameterShape::Scalar(_) => vec![name.clone()],
+            ParameterShape::Vector(_) | ParameterShape::Simplex => {
+                (1..=n).map(|i| format!("{name}[{i}]")).collect()
+            }
+            ParameterShape::Diagonal => (1..=n).map(|i| format!("{name}[{i},{i}]")).collect(),
+            ParameterShape::Covariance { dim } | ParameterShape::MatrixLog { dim } => triangle(dim)
                 .map(|(i, j)| format!("{name}[{},{}]", i + 1, j + 1))
                 .collect(),
-            Shape::Transition { dim } | Shape::Rate { dim } => (0..n)
+            ParameterShape::Transition { dim } | ParameterShape::Rate { dim } => (0..n)
                 .map(|k| format!("{name}[{},{}]", k / dim + 1, k % dim + 1))
                 .collect(),
         }
@@ -131,11 +137,11 @@ impl Parameter {
     /// The element whose name a coordinate bears: `p[i]` for `logit(nu_i)`, `Q[i,j]` for `log q_ij`.
     pub fn element_of(&self, coordinate: usize) -> usize {
         match self.shape {
-            Shape::Transition { dim } => {
+            ParameterShape::Transition { dim } => {
                 let rest = (dim - 1).max(1);
                 coordinate / rest * dim + coordinate % rest
             }
-            Shape::Rate { dim } => {
+            ParameterShape::Rate { dim } => {
                 let (row, k) = (coordinate / (dim - 1).max(1), coordinate % (dim - 1).max(1));
                 row * dim + k + usize::from(k >= row)
             }
@@ -147,9 +153,11 @@ impl Parameter {
     pub fn coordinate_of(&self, element: usize) -> usize {
         let n = self.n_coordinates();
         match self.shape {
-            Shape::Simplex => element.min(n - 1),
-            Shape::Transition { dim } => element / dim * (dim - 1) + (element % dim).min(dim - 2),
-            Shape::Rate { dim } => {
+            ParameterShape::Simplex => element.min(n - 1),
+            ParameterShape::Transition { dim } => {
+                element / dim * (dim - 1) + (element % dim).min(dim - 2)
+            }
+            ParameterShape::Rate { dim } => {
                 let (row, col) = (element / dim, element % dim);
                 let k = if col > row { col - 1 } else { col };
                 row * (dim - 1) + k.min(dim - 2)
@@ -161,11 +169,13 @@ impl Parameter {
     /// Natural elements to coordinates.
     pub fn transform(&self, natural: &[f64]) -> Vec<f64> {
         match self.shape {
-            Shape::Covariance { dim } => cholesky_coordinates(natural, dim),
-            Shape::MatrixLog { dim } => matrix_log::coordinates(natural, dim),
-            Shape::Simplex => stick::coordinates(natural),
-            Shape::Transition { dim } => natural.chunks(dim).flat_map(stick::coordinates).collect(),
-            Shape::Rate { dim } => rate::coordinates(natural, dim),
+            ParameterShape::Covariance { dim } => cholesky_coordinates(natural, dim),
+            ParameterShape::MatrixLog { dim } => matrix_log::coordinates(natural, dim),
+            ParameterShape::Simplex => stick::coordinates(natural),
+            ParameterShape::Transition { dim } => {
+                natural.chunks(dim).flat_map(stick::coordinates).collect()
+            }
+            ParameterShape::Rate { dim } => rate::coordinates(natural, dim),
             _ => {
                 let scale = self.scale().unwrap_or_default();
                 natural.iter().map(|x| to_coordinate(scale, *x)).collect()
@@ -176,14 +186,14 @@ impl Parameter {
     /// Coordinates to natural elements.
     pub fn natural(&self, coordinates: &[f64]) -> Vec<f64> {
         match self.shape {
-            Shape::Covariance { dim } => covariance_elements(coordinates, dim),
-            Shape::MatrixLog { dim } => matrix_log::elements(coordinates, dim),
-            Shape::Simplex => stick::elements(coordinates),
-            Shape::Transition { dim } => coordinates
+            ParameterShape::Covariance { dim } => covariance_elements(coordinates, dim),
+            ParameterShape::MatrixLog { dim } => matrix_log::elements(coordinates, dim),
+            ParameterShape::Simplex => stick::elements(coordinates),
+            ParameterShape::Transition { dim } => coordinates
                 .chunks(dim - 1)
                 .flat_map(stick::elements)
                 .collect(),
-            Shape::Rate { dim } => rate::elements(coordinates, dim),
+            ParameterShape::Rate { dim } => rate::elements(coordinates, dim),
             _ => {
                 let scale = self.scale().unwrap_or_default();
                 coordinates
@@ -214,14 +224,14 @@ impl Parameter {
     fn natural_nodes(&self, g: &mut Graph) -> Vec<Node> {
         let coordinates: Vec<Node> = self.coordinates().map(|k| g.theta(index(k))).collect();
         match self.shape {
-            Shape::Covariance { dim } => covariance_nodes(g, &coordinates, dim),
-            Shape::MatrixLog { dim } => matrix_log::nodes(g, &coordinates, dim),
-            Shape::Simplex => stick::nodes(g, &coordinates),
-            Shape::Transition { dim } => coordinates
+            ParameterShape::Covariance { dim } => covariance_nodes(g, &coordinates, dim),
+            ParameterShape::MatrixLog { dim } => matrix_log::nodes(g, &coordinates, dim),
+            ParameterShape::Simplex => stick::nodes(g, &coordinates),
+            ParameterShape::Transition { dim } => coordinates
                 .chunks(dim - 1)
                 .flat_map(|row| stick::nodes(g, row))
                 .collect(),
-            Shape::Rate { dim } => rate::nodes(g, &coordinates, dim),
+            ParameterShape::Rate { dim } => rate::nodes(g, &coordinates, dim),
             _ => {
                 let scale = self.scale().unwrap_or_default();
                 coordinates
@@ -233,15 +243,19 @@ impl Parameter {
     }
 
     /// What its name stands for in the code.
-    pub fn value(&self, g: &mut Graph) -> Value {
+    pub fn value(&self, g: &mut Graph) -> ShapedValue {
         let nodes = &self.nodes;
         let (dim, places): (usize, Vec<(usize, usize)>) = match self.shape {
-            Shape::Scalar(_) => return Value::Scalar(nodes[0]),
-            Shape::Vector(_) | Shape::Simplex => return Value::Vector(nodes.clone()),
-            Shape::Diagonal => (nodes.len(), (0..nodes.len()).map(|i| (i, i)).collect()),
-            Shape::Covariance { dim } | Shape::MatrixLog { dim } => (dim, triangle(dim).collect()),
-            Shape::Transition { dim } | Shape::Rate { dim } => {
-                return Value::Matrix {
+            ParameterShape::Scalar(_) => return ShapedValue::Scalar(nodes[0]),
+            ParameterShape::Vector(_) | ParameterShape::Simplex => {
+                return ShapedValue::Vector(nodes.clone())
+            }
+            ParameterShape::Diagonal => (nodes.len(), (0..nodes.len()).map(|i| (i, i)).collect()),
+            ParameterShape::Covariance { dim } | ParameterShape::MatrixLog { dim } => {
+                (dim, triangle(dim).collect())
+            }
+            ParameterShape::Transition { dim } | ParameterShape::Rate { dim } => {
+                return ShapedValue::Matrix {
                     rows: dim,
                     cols: dim,
                     nodes: nodes.clone(),
@@ -253,7 +267,7 @@ impl Parameter {
             full[i * dim + j] = *node;
             full[j * dim + i] = *node;
         }
-        Value::Matrix {
+        ShapedValue::Matrix {
             rows: dim,
             cols: dim,
             nodes: full,
@@ -269,11 +283,11 @@ mod tests {
     use super::*;
     use crate::language::specification::ParameterType;
 
-    fn covariance(value: Vec<f64>) -> specification::Parameter {
-        specification::Parameter {
+    fn covariance(value: Vec<f64>) -> specification::DeclaredParameter {
+        specification::DeclaredParameter {
             name: "omega".into(),
             kind: ParameterType::CovarianceMatrix,
-            scale: Scale::Identity,
+            scale: ParameterScale::Identity,
             value,
             lower: None,
             upper: None,
@@ -286,7 +300,7 @@ mod tests {
     fn a_covariance_matrix_returns_from_its_coordinates() {
         let mut g = Graph::new();
         let spec = covariance(vec![4.0, 1.2, -0.5, 1.2, 2.0, 0.3, -0.5, 0.3, 1.0]);
-        let p = Parameter::new(&spec, 0, &mut g).unwrap();
+        let p = ModelParameter::new(&spec, 0, &mut g).unwrap();
         let back = p.natural(&p.transform(&p.start));
         for (a, b) in back.iter().zip(&p.start) {
             assert!((a - b).abs() < 1e-14, "{a} {b}");
@@ -297,16 +311,17 @@ mod tests {
     #[test]
     fn an_indefinite_matrix_is_refused() {
         let mut g = Graph::new();
-        let error = Parameter::new(&covariance(vec![1.0, 2.0, 2.0, 1.0]), 0, &mut g).unwrap_err();
+        let error =
+            ModelParameter::new(&covariance(vec![1.0, 2.0, 2.0, 1.0]), 0, &mut g).unwrap_err();
         assert_eq!(error.reason, "start_not_positive_definite");
     }
 
-    fn typed(kind: ParameterType, value: Vec<f64>) -> Result<Parameter> {
-        let spec = specification::Parameter {
+    fn typed(kind: ParameterType, value: Vec<f64>) -> Result<ModelParameter> {
+        let spec = specification::DeclaredParameter {
             kind,
             ..covariance(value)
         };
-        Parameter::new(&spec, 0, &mut Graph::new())
+        ModelParameter::new(&spec, 0, &mut Graph::new())
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Compile `random()`: each line becomes a block of Gaussian coordinates `phi`.
 
-use super::scope::{Kind, Scope};
-use super::value::Value;
-use super::{Covariance, Effect, EffectBlock, Law, Transform};
-use crate::distributions::{self, normal, Family, Form, FAMILIES};
+use super::scope::{NameKind, Scope};
+use super::value::ShapedValue;
+use super::{Effect, EffectBlock, Law, Transform, WrittenCovariance};
+use crate::distributions::{self, normal, Family, FamilyForm, FAMILIES};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
 use crate::ir::op::Unary;
@@ -100,11 +100,11 @@ impl Scope {
     ) -> Result<(EffectBlock, Vec<Effect>)> {
         let family = family(&spec.dist, |family| family.effect.is_some())?;
         let (arguments, (mean, covariance, scalar)) = match family.form {
-            Form::Joint => {
+            FamilyForm::Joint => {
                 let normal = self.joint_normal(spec, family)?;
                 self.by_level(normal)
             }
-            Form::Normal(_) => {
+            FamilyForm::Normal(_) => {
                 let values = self.values(spec, family)?;
                 let normal = independent(&values, spec)?;
                 self.by_level(normal)
@@ -150,7 +150,7 @@ impl Scope {
         Ok((block, effects))
     }
 
-    fn joint_normal(&mut self, spec: &Random, family: &Family) -> Result<Gaussian> {
+    fn joint_normal(&mut self, spec: &Random, family: &Family) -> Result<GaussianArguments> {
         let args = arguments(&spec.dist, family.arguments)?;
         let mean = self.value(args[0], &spec.text)?;
         let cov = self.value(args[1], &spec.text)?;
@@ -158,20 +158,20 @@ impl Scope {
     }
 
     /// The arguments of a line whose effects are independent.
-    fn values(&mut self, spec: &Random, family: &Family) -> Result<Vec<Value>> {
+    fn values(&mut self, spec: &Random, family: &Family) -> Result<Vec<ShapedValue>> {
         let args = arguments(&spec.dist, family.arguments)?.into_iter();
         args.map(|arg| self.value(arg, &spec.text)).collect()
     }
 
     /// Independent normal effects whose SDs read data differ from level to level: no covariance holds for all, so they
     /// are distributions with the arguments mean and SD, as those that are not Gaussian are.
-    fn by_level(&mut self, normal: Gaussian) -> (Vec<Vec<Node>>, Gaussian) {
+    fn by_level(&mut self, normal: GaussianArguments) -> (Vec<Vec<Node>>, GaussianArguments) {
         let (mean, covariance, scalar) = &normal;
         let of_data = self.graph.depends(|op| matches!(op, Op::Data(_)));
         let d = mean.len();
         let spreads: Vec<Node> = match covariance {
-            Covariance::Sd(sds) => sds.clone(),
-            Covariance::Matrix(nodes) => {
+            WrittenCovariance::Sd(sds) => sds.clone(),
+            WrittenCovariance::Matrix(nodes) => {
                 let zero = |k: usize| self.graph.as_constant(nodes[k]) == Some(0.0);
                 if !(0..d * d).all(|k| k % (d + 1) == 0 || zero(k)) {
                     return (Vec::new(), normal);
@@ -182,7 +182,7 @@ impl Scope {
         if !spreads.iter().any(|node| of_data[node.index()]) {
             return (Vec::new(), normal);
         }
-        let variances = matches!(covariance, Covariance::Matrix(_));
+        let variances = matches!(covariance, WrittenCovariance::Matrix(_));
         let mut arguments = Vec::with_capacity(d);
         for (mean, spread) in mean.iter().zip(spreads) {
             let sd = if variances {
@@ -197,9 +197,9 @@ impl Scope {
     }
 
     /// What stands in place of mean and covariance until the reference is known.
-    fn no_gaussian(&mut self, d: usize, scalar: bool) -> Gaussian {
+    fn no_gaussian(&mut self, d: usize, scalar: bool) -> GaussianArguments {
         let (zero, one) = (self.graph.constant(0.0), self.graph.constant(1.0));
-        (vec![zero; d], Covariance::Sd(vec![one; d]), scalar)
+        (vec![zero; d], WrittenCovariance::Sd(vec![one; d]), scalar)
     }
 
     /// Densities of effects from coordinate `first` on; `None` for Gaussian families.
@@ -211,7 +211,7 @@ impl Scope {
     ) -> Option<Law> {
         // Effects of mvnormal() that have a law are independent.
         let family = match family.form {
-            Form::Joint => &normal::FAMILY,
+            FamilyForm::Joint => &normal::FAMILY,
             _ => family,
         };
         let effect = family.effect.as_ref()?;
@@ -247,11 +247,13 @@ impl Scope {
             names => names.to_vec(),
         };
         match spec.names.as_slice() {
-            [name] if scalar => self.define(name, Kind::Effect, Value::Scalar(nodes[0]))?,
-            [name] => self.define(name, Kind::Effect, Value::Vector(nodes))?,
+            [name] if scalar => {
+                self.define(name, NameKind::Effect, ShapedValue::Scalar(nodes[0]))?
+            }
+            [name] => self.define(name, NameKind::Effect, ShapedValue::Vector(nodes))?,
             names => {
                 for (name, node) in names.iter().zip(nodes) {
-                    self.define(name, Kind::Effect, Value::Scalar(node))?;
+                    self.define(name, NameKind::Effect, ShapedValue::Scalar(node))?;
                 }
             }
         }
@@ -259,10 +261,15 @@ impl Scope {
     }
 }
 
-type Gaussian = (Vec<Node>, Covariance, bool);
+type GaussianArguments = (Vec<Node>, WrittenCovariance, bool);
 
-fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Result<Gaussian> {
-    let Value::Matrix { rows, cols, nodes } = cov else {
+fn multivariate(
+    mean: ShapedValue,
+    cov: &ShapedValue,
+    arg: &Expression,
+    spec: &Random,
+) -> Result<GaussianArguments> {
+    let ShapedValue::Matrix { rows, cols, nodes } = cov else {
         return Err(Error::model(
             "wrong_shape",
             format!(
@@ -274,7 +281,7 @@ fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Re
         .hint("Write diag(v) for a vector of variances, or use covariance_matrix() in fixed()."));
     };
     let mean = match mean {
-        Value::Scalar(x) => vec![x; *rows],
+        ShapedValue::Scalar(x) => vec![x; *rows],
         other => other.nodes().to_vec(),
     };
     if rows != cols || mean.len() != *rows {
@@ -287,23 +294,23 @@ fn multivariate(mean: Value, cov: &Value, arg: &Expression, spec: &Random) -> Re
             ),
         ));
     }
-    Ok((mean, Covariance::Matrix(nodes.clone()), false))
+    Ok((mean, WrittenCovariance::Matrix(nodes.clone()), false))
 }
 
-fn independent(values: &[Value], spec: &Random) -> Result<Gaussian> {
+fn independent(values: &[ShapedValue], spec: &Random) -> Result<GaussianArguments> {
     let (each, scalar) = elementwise(values, spec)?;
     let nth = |k: usize| each.iter().map(|args| args[k]).collect();
-    Ok((nth(0), Covariance::Sd(nth(1)), scalar))
+    Ok((nth(0), WrittenCovariance::Sd(nth(1)), scalar))
 }
 
 /// Arguments of each of several independent effects, scalars repeated; and whether there is one scalar effect.
-fn elementwise(values: &[Value], spec: &Random) -> Result<(Vec<Vec<Node>>, bool)> {
+fn elementwise(values: &[ShapedValue], spec: &Random) -> Result<(Vec<Vec<Node>>, bool)> {
     let longest = values.iter().map(|v| v.nodes().len()).max().unwrap_or(0);
     let d = longest.max(spec.names.len());
-    let spread = |value: &Value| -> Result<Vec<Node>> {
+    let spread = |value: &ShapedValue| -> Result<Vec<Node>> {
         match value {
-            Value::Scalar(x) => Ok(vec![*x; d]),
-            Value::Vector(nodes) if nodes.len() == d => Ok(nodes.clone()),
+            ShapedValue::Scalar(x) => Ok(vec![*x; d]),
+            ShapedValue::Vector(nodes) if nodes.len() == d => Ok(nodes.clone()),
             other => Err(Error::model(
                 "wrong_effect_length",
                 format!(
@@ -314,7 +321,8 @@ fn elementwise(values: &[Value], spec: &Random) -> Result<(Vec<Vec<Node>>, bool)
             )),
         }
     };
-    let scalar = values.iter().all(|v| matches!(v, Value::Scalar(_))) && spec.names.len() == 1;
+    let scalar =
+        values.iter().all(|v| matches!(v, ShapedValue::Scalar(_))) && spec.names.len() == 1;
     let columns: Result<Vec<Vec<Node>>> = values.iter().map(spread).collect();
     let columns = columns?;
     let each = (0..d).map(|i| columns.iter().map(|c| c[i]).collect());

@@ -2,31 +2,31 @@
 
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Unary;
-use crate::language::specification::Scale;
+use crate::language::specification::ParameterScale;
 
-pub fn to_coordinate(scale: Scale, x: f64) -> f64 {
+pub fn to_coordinate(scale: ParameterScale, x: f64) -> f64 {
     match scale {
-        Scale::Identity => x,
-        Scale::Log => x.ln(),
-        Scale::Logit => x.ln() - (-x).ln_1p(),
-        Scale::Probit => Unary::QNorm.value::<false>(x),
+        ParameterScale::Identity => x,
+        ParameterScale::Log => x.ln(),
+        ParameterScale::Logit => x.ln() - (-x).ln_1p(),
+        ParameterScale::Probit => Unary::QNorm.value::<false>(x),
     }
 }
 
-pub fn from_coordinate(scale: Scale, x: f64) -> f64 {
+pub fn from_coordinate(scale: ParameterScale, x: f64) -> f64 {
     match scale {
-        Scale::Identity => x,
-        Scale::Log => x.exp(),
-        Scale::Logit => Unary::Logistic.value::<false>(x),
-        Scale::Probit => Unary::PNorm.value::<false>(x),
+        ParameterScale::Identity => x,
+        ParameterScale::Log => x.exp(),
+        ParameterScale::Logit => Unary::Logistic.value::<false>(x),
+        ParameterScale::Probit => Unary::PNorm.value::<false>(x),
     }
 }
 
-pub fn natural_node(g: &mut Graph, scale: Scale, x: Node) -> Node {
+pub fn natural_node(g: &mut Graph, scale: ParameterScale, x: Node) -> Node {
     match scale {
-        Scale::Identity => x,
-        Scale::Log => g.exp(x),
-        Scale::Logit => g.unary(Unary::Logistic, x),
-        Scale::Probit => g.unary(Unary::PNorm, x),
+        ParameterScale::Identity => x,
+        ParameterScale::Log => g.exp(x),
+        ParameterScale::Logit => g.unary(Unary::Logistic, x),
+        ParameterScale::Probit => g.unary(Unary::PNorm, x),
     }
 }

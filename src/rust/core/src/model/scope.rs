@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::equations::States;
-use super::value::Value;
-use super::{Column, Covariate, Mixture, Source};
+use super::equations::ModelStates;
+use super::value::ShapedValue;
+use super::{CheckedCovariate, ColumnSource, DataColumn, SubjectClasses};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::language::expression::Expression;
@@ -12,8 +12,8 @@ use crate::language::expression::Expression;
 /// What is being compiled: the program so far and the names in force.
 pub struct Scope {
     pub graph: Graph,
-    names: HashMap<String, (Kind, Value)>,
-    pub columns: Vec<Column>,
+    names: HashMap<String, (NameKind, ShapedValue)>,
+    pub columns: Vec<DataColumn>,
     /// True when the data say which values are censored.
     pub censoring: bool,
     /// The most doses a subject gets into one state.
@@ -25,7 +25,7 @@ pub struct Scope {
     /// Times since doses that are no columns of the data.
     pub clocks: Vec<String>,
     /// Columns of which `covariates()` says something.
-    pub covariates: Vec<Covariate>,
+    pub covariates: Vec<CheckedCovariate>,
     pub factors: HashMap<String, Factor>,
     /// Names of the elements of covariates.
     pub labels: HashMap<String, Vec<String>>,
@@ -40,9 +40,9 @@ pub struct Scope {
     /// Statements compiled so far, loops written out.
     pub n_steps: usize,
     /// States of the differential equations.
-    pub states: States,
+    pub states: ModelStates,
     /// The classes of the subjects, once a `mix()` was read.
-    pub mixture: Option<Mixture>,
+    pub mixture: Option<SubjectClasses>,
 }
 
 /// A covariate with levels.
@@ -54,7 +54,7 @@ pub struct Factor {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum NameKind {
     Parameter,
     Effect,
     Covariate,
@@ -62,7 +62,7 @@ pub enum Kind {
     State,
 }
 
-impl Kind {
+impl NameKind {
     pub fn words(self) -> &'static str {
         match self {
             Self::Parameter => "a parameter",
@@ -76,16 +76,16 @@ impl Kind {
 
 /// All that is known of one variable at some place.
 #[derive(Debug, Clone)]
-pub struct Saved {
+pub struct SavedVariable {
     pub name: String,
-    known: Option<(Kind, Value)>,
+    known: Option<(NameKind, ShapedValue)>,
     pub logical: bool,
     partial: Option<String>,
     assigned_at: Option<usize>,
 }
 
-impl Saved {
-    pub fn value(&self) -> Option<&Value> {
+impl SavedVariable {
+    pub fn value(&self) -> Option<&ShapedValue> {
         self.known.as_ref().map(|(_, value)| value)
     }
 }
@@ -104,7 +104,7 @@ impl Scope {
             mask: None,
             assigned_at: HashMap::new(),
             n_steps: 0,
-            states: States::default(),
+            states: ModelStates::default(),
             censoring: false,
             n_doses: 0,
             panels: 1,
@@ -115,9 +115,9 @@ impl Scope {
     }
 
     /// Bring a name into force. Variables may be assigned again; nothing else may share a name.
-    pub fn define(&mut self, name: &str, kind: Kind, value: Value) -> Result<()> {
+    pub fn define(&mut self, name: &str, kind: NameKind, value: ShapedValue) -> Result<()> {
         if let Some((earlier, _)) = self.names.get(name) {
-            if !(*earlier == Kind::Variable && kind == Kind::Variable) {
+            if !(*earlier == NameKind::Variable && kind == NameKind::Variable) {
                 return Err(
                     Error::model("name_used_twice", format!("`{name}` is used twice."))
                         .field("name", name)
@@ -137,8 +137,8 @@ impl Scope {
     ///
     /// # Errors
     /// The name means something else.
-    pub fn set(&mut self, name: &str, value: Value, logical: bool) -> Result<()> {
-        self.define(name, Kind::Variable, value)?;
+    pub fn set(&mut self, name: &str, value: ShapedValue, logical: bool) -> Result<()> {
+        self.define(name, NameKind::Variable, value)?;
         self.partial.remove(name);
         if logical {
             self.logical.insert(name.to_string());
@@ -168,8 +168,8 @@ impl Scope {
     }
 
     /// What is known of some names, in their order.
-    pub fn save(&self, names: &BTreeSet<String>) -> Vec<Saved> {
-        let save = |name: &String| Saved {
+    pub fn save(&self, names: &BTreeSet<String>) -> Vec<SavedVariable> {
+        let save = |name: &String| SavedVariable {
             name: name.clone(),
             known: self.names.get(name).cloned(),
             logical: self.logical.contains(name),
@@ -180,7 +180,7 @@ impl Scope {
     }
 
     /// Return to what was known.
-    pub fn restore(&mut self, saved: Vec<Saved>) {
+    pub fn restore(&mut self, saved: Vec<SavedVariable>) {
         fn put<T>(map: &mut HashMap<String, T>, name: &str, value: Option<T>) {
             match value {
                 Some(value) => map.insert(name.to_string(), value),
@@ -204,7 +204,7 @@ impl Scope {
     ///
     /// # Errors
     /// A variable that has a value in one branch of an `if` only.
-    pub fn symbol(&mut self, name: &str, statement: &str) -> Result<Value> {
+    pub fn symbol(&mut self, name: &str, statement: &str) -> Result<ShapedValue> {
         if let Some(value) = self.get(name) {
             return Ok(value.clone());
         }
@@ -219,22 +219,22 @@ impl Scope {
             )));
         }
         match name {
-            "TRUE" => Ok(Value::Scalar(self.graph.constant(1.0))),
-            "FALSE" => Ok(Value::Scalar(self.graph.constant(0.0))),
+            "TRUE" => Ok(ShapedValue::Scalar(self.graph.constant(1.0))),
+            "FALSE" => Ok(ShapedValue::Scalar(self.graph.constant(0.0))),
             "" => Err(Error::model("empty_argument", "An argument is empty.")
                 .hint("Only an index may be left out, as in `m[1, ]`.")),
             _ if self.clocks.iter().any(|word| word == name) => {
-                self.clock(name, None, statement).map(Value::Scalar)
+                self.clock(name, None, statement).map(ShapedValue::Scalar)
             }
-            _ => Ok(Value::Scalar(self.column(name, statement).1)),
+            _ => Ok(ShapedValue::Scalar(self.column(name, statement).1)),
         }
     }
 
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub fn get(&self, name: &str) -> Option<&ShapedValue> {
         self.names.get(name).map(|(_, value)| value)
     }
 
-    pub fn kind(&self, name: &str) -> Option<Kind> {
+    pub fn kind(&self, name: &str) -> Option<NameKind> {
         self.names.get(name).map(|(kind, _)| *kind)
     }
 
@@ -243,21 +243,21 @@ impl Scope {
         let position = self
             .columns
             .iter()
-            .position(|c| c.name == name && c.source == Source::Data)?;
+            .position(|c| c.name == name && c.source == ColumnSource::Data)?;
         Some(self.graph.data(super::parameter::index(position)))
     }
 
     /// The node of a data column, made known on first use.
     pub fn column(&mut self, name: &str, statement: &str) -> (u32, Node) {
-        self.sourced(name, Source::Data, statement)
+        self.sourced(name, ColumnSource::Data, statement)
     }
 
     /// The node of a column that the core makes from the data.
-    pub fn sourced(&mut self, name: &str, source: Source, statement: &str) -> (u32, Node) {
+    pub fn sourced(&mut self, name: &str, source: ColumnSource, statement: &str) -> (u32, Node) {
         let mut columns = self.columns.iter();
         let position = columns.position(|c| c.name == name && c.source == source);
         let i = position.unwrap_or_else(|| {
-            self.columns.push(Column {
+            self.columns.push(DataColumn {
                 name: name.to_string(),
                 statement: statement.to_string(),
                 outcome: false,

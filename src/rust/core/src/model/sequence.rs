@@ -3,12 +3,12 @@
 
 use super::random::{arguments, family};
 use super::scope::Scope;
-use super::value::Value;
-use super::{Draws, Model, Outcome, OutcomeChain, Source, Support};
+use super::value::ShapedValue;
+use super::{ColumnSource, Model, ModelOutcome, OutcomeChain, SeriesDraws, Support};
 use crate::distributions::chain::Chain;
 use crate::distributions::hmm::{hidden, observed};
 use crate::distributions::transition::transition_over;
-use crate::distributions::{family as known, Density, Family};
+use crate::distributions::{family as known, Family, OutcomeDensity};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
@@ -17,7 +17,7 @@ use crate::language::words;
 
 /// What a chain is: seen through emissions or itself, moving by rows or in time.
 #[derive(Debug, Clone, Copy)]
-pub struct Kind {
+pub struct ChainKind {
     pub hidden: bool,
     pub continuous: bool,
 }
@@ -57,28 +57,28 @@ impl Model {
 pub fn outcome(
     scope: &mut Scope,
     column: &str,
-    (family, kind): (&'static Family, Kind),
+    (family, kind): (&'static Family, ChainKind),
     dist: &Expression,
     text: &str,
-) -> Result<Outcome> {
+) -> Result<ModelOutcome> {
     let wanted = family.arguments;
     let args = arguments(dist, wanted)?;
     let (k, matrix) = square(scope, wanted[0], args[0], text)?;
     let initial = probabilities(scope, args[args.len() - 1], k, text)?;
     check_matrix(&scope.graph, kind, &matrix, k)?;
     let (index, y) = scope.column(column, text);
-    let present = scope.sourced("", Source::Present(index), text).1;
+    let present = scope.sourced("", ColumnSource::Present(index), text).1;
     let transition = if kind.continuous {
-        let dt = scope.sourced("", Source::TimeStep, text).1;
+        let dt = scope.sourced("", ColumnSource::TimeStep, text).1;
         transition_over(&mut scope.graph, &matrix, k, dt)
     } else {
         matrix
     };
-    let mut outcome = Outcome {
+    let mut outcome = ModelOutcome {
         column: index,
         family,
         support: Support::Category(super::parameter::index(k)),
-        density: Density {
+        density: OutcomeDensity {
             log_density: y,
             prediction: None,
             sd: None,
@@ -107,7 +107,7 @@ pub fn outcome(
     }
     outcome.chain = Some(OutcomeChain {
         carries: super::parameter::index(first)..super::parameter::index(first + k),
-        draws: Draws::Chain(Chain {
+        draws: SeriesDraws::Chain(Chain {
             n_states: k,
             emissions: emitted,
         }),
@@ -123,7 +123,7 @@ fn square(
     text: &str,
 ) -> Result<(usize, Vec<Node>)> {
     match scope.value(arg, text)? {
-        Value::Matrix { rows, cols, nodes } if rows == cols && rows > 1 => Ok((rows, nodes)),
+        ShapedValue::Matrix { rows, cols, nodes } if rows == cols && rows > 1 => Ok((rows, nodes)),
         other => Err(Error::model(
             "wrong_shape",
             format!(
@@ -138,7 +138,7 @@ fn square(
 
 fn probabilities(scope: &mut Scope, arg: &Expression, k: usize, text: &str) -> Result<Vec<Node>> {
     let value = scope.value(arg, text)?;
-    let Value::Vector(nodes) = &value else {
+    let ShapedValue::Vector(nodes) = &value else {
         return Err(length_error(arg, &value, k));
     };
     if nodes.len() != k {
@@ -148,7 +148,7 @@ fn probabilities(scope: &mut Scope, arg: &Expression, k: usize, text: &str) -> R
     Ok(nodes.clone())
 }
 
-fn length_error(arg: &Expression, value: &Value, k: usize) -> Error {
+fn length_error(arg: &Expression, value: &ShapedValue, k: usize) -> Error {
     Error::model(
         "wrong_shape",
         format!(
@@ -177,7 +177,7 @@ fn check_sum(g: &Graph, nodes: &[Node], what: &str) -> Result<()> {
     ))
 }
 
-fn check_matrix(g: &Graph, kind: Kind, matrix: &[Node], k: usize) -> Result<()> {
+fn check_matrix(g: &Graph, kind: ChainKind, matrix: &[Node], k: usize) -> Result<()> {
     for (i, row) in matrix.chunks(k).enumerate() {
         if !kind.continuous {
             check_sum(g, row, &format!("Row {} of `transition`", i + 1))?;
@@ -207,7 +207,7 @@ fn emissions(
     k: usize,
     column: &str,
     text: &str,
-) -> Result<Vec<Outcome>> {
+) -> Result<Vec<ModelOutcome>> {
     let calls: Vec<Expression> = match arg {
         Expression::Call { call, args, .. } if call == "c" || call == "list" => args.clone(),
         _ => (0..k)
@@ -262,8 +262,8 @@ fn of_state(
         }
         let value = scope.value(arg, text)?;
         own.push(match &value {
-            Value::Vector(nodes) if nodes.len() == k => element(arg, state),
-            Value::Vector(_) => return Err(length_error(arg, &value, k)),
+            ShapedValue::Vector(nodes) if nodes.len() == k => element(arg, state),
+            ShapedValue::Vector(_) => return Err(length_error(arg, &value, k)),
             _ => arg.clone(),
         });
     }
@@ -288,10 +288,10 @@ fn element(arg: &Expression, state: usize) -> Expression {
 /// Complete the outcome of a hidden chain. `chain`: transition and initial distribution.
 fn seen_through(
     g: &mut Graph,
-    outcome: &mut Outcome,
+    outcome: &mut ModelOutcome,
     present: Node,
     chain: [&[Node]; 2],
-    states: &[Outcome],
+    states: &[ModelOutcome],
 ) -> Result<()> {
     let y = g.data(outcome.column);
     outcome.support = common_support(states)?;
@@ -315,7 +315,7 @@ fn seen_through(
 
 /// The mean of an emission: what its family predicts, but for the lognormal one, which predicts its median. Families
 /// that are normal on another scale have none in closed form.
-fn mean(g: &mut Graph, state: &Outcome) -> Option<Node> {
+fn mean(g: &mut Graph, state: &ModelOutcome) -> Option<Node> {
     let prediction = state.density.prediction?;
     if state.family.is_transformed() {
         return None;
@@ -330,7 +330,7 @@ fn mean(g: &mut Graph, state: &Outcome) -> Option<Node> {
 }
 
 /// The values an outcome may have in some state. Densities and probabilities do not mix.
-fn common_support(states: &[Outcome]) -> Result<Support> {
+fn common_support(states: &[ModelOutcome]) -> Result<Support> {
     use Support::{Between, Count, NonNegative, Positive, Real, Share, ZeroOne};
     let first = states[0].support;
     let is_real = |s: &Support| matches!(s, Real | Positive | NonNegative | Share | Between(..));
@@ -363,7 +363,7 @@ fn between(g: &mut Graph, y: Node, lower: Node, upper: Node) -> Node {
 }
 
 /// The log density in a state, minus infinity where only other states have one.
-fn within(g: &mut Graph, state: &Outcome, support: Support, y: Node) -> Node {
+fn within(g: &mut Graph, state: &ModelOutcome, support: Support, y: Node) -> Node {
     if state.support == support {
         return state.density.log_density;
     }

@@ -4,9 +4,9 @@ use super::arguments::arranged;
 use super::random::arguments;
 use super::scope::Scope;
 use super::spread::spread;
-use super::{Draws, Outcome, OutcomeChain, Source, Support};
+use super::{ColumnSource, ModelOutcome, OutcomeChain, SeriesDraws, Support};
 use crate::distributions::serial::{density, Row, Serial};
-use crate::distributions::{Family, Spread};
+use crate::distributions::{Family, GaussianSpread};
 use crate::error::{Error, Result};
 use crate::ir::op::Unary;
 use crate::language::expression::Expression;
@@ -21,7 +21,7 @@ pub fn outcome(
     family: &'static Family,
     dist: &Expression,
     text: &str,
-) -> Result<Outcome> {
+) -> Result<ModelOutcome> {
     let Expression::Call { call, args, names } = dist else {
         return Err(incomplete("ar1"));
     };
@@ -38,12 +38,12 @@ pub fn outcome(
     let (index, y) = scope.column(column, text);
     let mean = scope.scalar(inner[0], text)?;
     let sd = match spread(scope, inner[1], mean, text)? {
-        Spread::Sd(sd) => sd,
-        Spread::Variance(variance) => scope.graph.unary(Unary::Sqrt, variance),
+        GaussianSpread::Sd(sd) => sd,
+        GaussianSpread::Variance(variance) => scope.graph.unary(Unary::Sqrt, variance),
     };
     let rho = scope.scalar(rho, text)?;
     check_rho(scope, call, rho, time.is_some())?;
-    let present = scope.sourced("", Source::Present(index), text).1;
+    let present = scope.sourced("", ColumnSource::Present(index), text).1;
     let (serial, past) = match time {
         Some(time) => (Serial::Time, gap(scope, index, time, text)?),
         None => (
@@ -52,7 +52,7 @@ pub fn outcome(
             } else {
                 Serial::Exchangeable
             },
-            Source::Earlier(index),
+            ColumnSource::Earlier(index),
         ),
     };
     let past = scope.sourced("", past, text).1;
@@ -63,7 +63,7 @@ pub fn outcome(
         rho,
     };
     let g = &mut scope.graph;
-    Ok(Outcome {
+    Ok(ModelOutcome {
         column: index,
         family,
         support: Support::Real,
@@ -72,7 +72,7 @@ pub fn outcome(
         mixed: false,
         chain: Some(OutcomeChain {
             carries: 0..0,
-            draws: Draws::Serial(serial),
+            draws: SeriesDraws::Serial(serial),
         }),
         together: None,
         text: text.to_string(),
@@ -80,14 +80,14 @@ pub fn outcome(
 }
 
 /// The time between outcomes, of a column.
-fn gap(scope: &mut Scope, outcome: u32, time: &Expression, text: &str) -> Result<Source> {
+fn gap(scope: &mut Scope, outcome: u32, time: &Expression, text: &str) -> Result<ColumnSource> {
     let Expression::Symbol { sym } = time else {
         return Err(no_column(time));
     };
     if scope.kind(sym).is_some() {
         return Err(no_column(time));
     }
-    Ok(Source::Gap(outcome, scope.column(sym, text).0))
+    Ok(ColumnSource::Gap(outcome, scope.column(sym, text).0))
 }
 
 fn no_column(time: &Expression) -> Error {

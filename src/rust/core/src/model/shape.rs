@@ -2,54 +2,86 @@
 
 use super::call::{map, zip};
 use super::index::whole;
-use super::value::Value;
+use super::value::ShapedValue;
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::Binary;
 use crate::language::expression::Expression;
 
-fn all(values: &[Value]) -> Vec<Node> {
+fn all(values: &[ShapedValue]) -> Vec<Node> {
     values
         .iter()
         .flat_map(|v| v.nodes().iter().copied())
         .collect()
 }
 
-pub fn combine(_: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
-    Ok(Value::Vector(all(values)))
+pub fn combine(
+    _: &mut Graph,
+    _: &str,
+    _: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
+    Ok(ShapedValue::Vector(all(values)))
 }
 
-pub fn sum(g: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
-    Ok(Value::Scalar(g.sum(&all(values))))
+pub fn sum(
+    g: &mut Graph,
+    _: &str,
+    _: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
+    Ok(ShapedValue::Scalar(g.sum(&all(values))))
 }
 
-pub fn mean(g: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+pub fn mean(
+    g: &mut Graph,
+    _: &str,
+    _: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let nodes = all(values);
     let total = g.sum(&nodes);
     let count = g.constant(nodes.len() as f64);
-    Ok(Value::Scalar(g.div(total, count)))
+    Ok(ShapedValue::Scalar(g.div(total, count)))
 }
 
-pub fn product(g: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+pub fn product(
+    g: &mut Graph,
+    _: &str,
+    _: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let one = g.constant(1.0);
     let product = all(values).into_iter().fold(one, |p, x| g.mul(p, x));
-    Ok(Value::Scalar(product))
+    Ok(ShapedValue::Scalar(product))
 }
 
-pub fn length(g: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
-    Ok(Value::Scalar(g.constant(values[0].nodes().len() as f64)))
+pub fn length(
+    g: &mut Graph,
+    _: &str,
+    _: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
+    Ok(ShapedValue::Scalar(
+        g.constant(values[0].nodes().len() as f64),
+    ))
 }
 
-pub fn reverse(_: &mut Graph, _: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
-    Ok(Value::Vector(all(values).into_iter().rev().collect()))
+pub fn reverse(
+    _: &mut Graph,
+    _: &str,
+    _: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
+    Ok(ShapedValue::Vector(all(values).into_iter().rev().collect()))
 }
 
 pub fn logarithm(
     g: &mut Graph,
     call: &str,
     args: &[Expression],
-    values: &[Value],
-) -> Result<Value> {
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let top = map(g, &values[0], |g, x| g.ln(x))?;
     let Some(base) = values.get(1) else {
         return Ok(top);
@@ -59,7 +91,12 @@ pub fn logarithm(
 }
 
 /// `pmin()` and `pmax()`.
-pub fn extremes(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
+pub fn extremes(
+    g: &mut Graph,
+    call: &str,
+    args: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let f = if call == "pmin" {
         Binary::Min
     } else {
@@ -71,11 +108,16 @@ pub fn extremes(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]
 }
 
 /// A matrix from its rows: vectors of one length.
-pub fn bind_rows(_: &mut Graph, _: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
+pub fn bind_rows(
+    _: &mut Graph,
+    _: &str,
+    args: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let cols = values[0].nodes().len();
     let mut nodes = Vec::new();
     for (arg, value) in args.iter().zip(values) {
-        if matches!(value, Value::Matrix { .. }) || value.nodes().len() != cols {
+        if matches!(value, ShapedValue::Matrix { .. }) || value.nodes().len() != cols {
             return Err(Error::model(
                 "wrong_shape",
                 format!(
@@ -87,7 +129,7 @@ pub fn bind_rows(_: &mut Graph, _: &str, args: &[Expression], values: &[Value]) 
         }
         nodes.extend_from_slice(value.nodes());
     }
-    Ok(Value::Matrix {
+    Ok(ShapedValue::Matrix {
         rows: values.len(),
         cols,
         nodes,
@@ -95,7 +137,12 @@ pub fn bind_rows(_: &mut Graph, _: &str, args: &[Expression], values: &[Value]) 
 }
 
 /// `min()` and `max()`.
-pub fn extreme(g: &mut Graph, call: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+pub fn extreme(
+    g: &mut Graph,
+    call: &str,
+    _: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let f = if call == "min" {
         Binary::Min
     } else {
@@ -106,22 +153,27 @@ pub fn extreme(g: &mut Graph, call: &str, _: &[Expression], values: &[Value]) ->
             "argument_count",
             format!("`{call}()` has no argument."),
         )),
-        [first, rest @ ..] => Ok(Value::Scalar(
+        [first, rest @ ..] => Ok(ShapedValue::Scalar(
             rest.iter().fold(*first, |best, x| g.binary(f, best, *x)),
         )),
     }
 }
 
-pub fn choose(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
+pub fn choose(
+    g: &mut Graph,
+    call: &str,
+    args: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let test = &values[0];
     match test {
-        Value::Scalar(c) => zip(g, call, &args[1..], &values[1], &values[2], |g, a, b| {
+        ShapedValue::Scalar(c) => zip(g, call, &args[1..], &values[1], &values[2], |g, a, b| {
             g.select(*c, a, b)
         }),
         _ => {
             let n = test.nodes().len();
-            let pick = |v: &Value, i: usize| match v {
-                Value::Scalar(x) => Some(*x),
+            let pick = |v: &ShapedValue, i: usize| match v {
+                ShapedValue::Scalar(x) => Some(*x),
                 _ => v.nodes().get(i).copied(),
             };
             let nodes: Option<Vec<Node>> = (0..n)
@@ -129,7 +181,7 @@ pub fn choose(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) 
                     Some(g.select(test.nodes()[i], pick(&values[1], i)?, pick(&values[2], i)?))
                 })
                 .collect();
-            nodes.map(Value::Vector).ok_or_else(|| {
+            nodes.map(ShapedValue::Vector).ok_or_else(|| {
                 Error::model(
                     "wrong_shape",
                     format!("The arguments of `{call}()` differ in length."),
@@ -150,15 +202,22 @@ pub fn expect_size(call: &str, size: Option<usize>) -> Result<()> {
     Err(Error::model("too_large", problem))
 }
 
-pub fn diagonal(g: &mut Graph, _: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
-    if let Value::Matrix { rows, cols, nodes } = &values[0] {
+pub fn diagonal(
+    g: &mut Graph,
+    _: &str,
+    args: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
+    if let ShapedValue::Matrix { rows, cols, nodes } = &values[0] {
         let n = (*rows).min(*cols);
-        return Ok(Value::Vector((0..n).map(|i| nodes[i * cols + i]).collect()));
+        return Ok(ShapedValue::Vector(
+            (0..n).map(|i| nodes[i * cols + i]).collect(),
+        ));
     }
     let entries = match values.get(1).map(|n| whole(g, n)) {
         None => values[0].nodes().to_vec(),
         Some(Some(n)) => match &values[0] {
-            Value::Scalar(x) => {
+            ShapedValue::Scalar(x) => {
                 expect_size("diag", n.checked_mul(n))?;
                 vec![*x; n]
             }
@@ -173,14 +232,19 @@ pub fn diagonal(g: &mut Graph, _: &str, args: &[Expression], values: &[Value]) -
     for (i, entry) in entries.into_iter().enumerate() {
         nodes[i * n + i] = entry;
     }
-    Ok(Value::Matrix {
+    Ok(ShapedValue::Matrix {
         rows: n,
         cols: n,
         nodes,
     })
 }
 
-pub fn cumulated(g: &mut Graph, call: &str, _: &[Expression], values: &[Value]) -> Result<Value> {
+pub fn cumulated(
+    g: &mut Graph,
+    call: &str,
+    _: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let mut total = g.constant(f64::from(u8::from(call == "cumprod")));
     let each = values[0].nodes().iter().map(|x| {
         total = if call == "cumsum" {
@@ -190,11 +254,16 @@ pub fn cumulated(g: &mut Graph, call: &str, _: &[Expression], values: &[Value]) 
         };
         total
     });
-    Ok(Value::Vector(each.collect()))
+    Ok(ShapedValue::Vector(each.collect()))
 }
 
 /// `a:b`, `seq_len(n)`, `seq_along(x)`, `numeric(n)`.
-pub fn sequence(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]) -> Result<Value> {
+pub fn sequence(
+    g: &mut Graph,
+    call: &str,
+    args: &[Expression],
+    values: &[ShapedValue],
+) -> Result<ShapedValue> {
     let end = |k: usize| match values[k].nodes() {
         [node] => g.as_constant(*node).filter(|x| x.abs() < 1e9),
         _ => None,
@@ -219,7 +288,7 @@ pub fn sequence(g: &mut Graph, call: &str, args: &[Expression], values: &[Value]
         _ if down => from - i as f64,
         _ => from + i as f64,
     };
-    Ok(Value::Vector(
+    Ok(ShapedValue::Vector(
         (0..count).map(|i| g.constant(number(i))).collect(),
     ))
 }

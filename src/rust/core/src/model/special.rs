@@ -5,7 +5,7 @@ use super::functions::{Call, Function};
 use super::index::whole;
 use super::scope::Scope;
 use super::shape::{expect_size, not_fixed};
-use super::value::Value;
+use super::value::ShapedValue;
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
@@ -13,7 +13,7 @@ use crate::language::expression::Expression;
 impl Scope {
     /// # Errors
     /// Wrong arguments, sizes that are not fixed or too large.
-    pub fn special(&mut self, call: &Call) -> Result<Value> {
+    pub fn special(&mut self, call: &Call) -> Result<ShapedValue> {
         let (args, statement) = (call.args, call.statement);
         let Function {
             name, arguments, ..
@@ -27,7 +27,7 @@ impl Scope {
             }
         };
         let value = self.value(x, statement)?;
-        if matches!(value, Value::Text(_)) {
+        if matches!(value, ShapedValue::Text(_)) {
             let problem = format!("A text stands in `{name}()`.");
             return Err(Error::model("wrong_shape", problem));
         }
@@ -52,7 +52,12 @@ impl Scope {
         whole(&self.graph, &value).ok_or_else(|| not_fixed(tree))
     }
 
-    fn rep(&mut self, x: &Value, rest: &[Option<&Expression>], statement: &str) -> Result<Value> {
+    fn rep(
+        &mut self,
+        x: &ShapedValue,
+        rest: &[Option<&Expression>],
+        statement: &str,
+    ) -> Result<ShapedValue> {
         let times = self.size(rest[0], 1, statement)?;
         let each = self.size(rest[1], 1, statement)?;
         let n = x.nodes().len();
@@ -65,16 +70,16 @@ impl Scope {
             .iter()
             .flat_map(|node| vec![*node; each])
             .collect();
-        Ok(Value::Vector(once.repeat(times)))
+        Ok(ShapedValue::Vector(once.repeat(times)))
     }
 
     fn seq(
         &mut self,
         tree: &Expression,
-        from: &Value,
+        from: &ShapedValue,
         rest: &[Option<&Expression>],
         statement: &str,
-    ) -> Result<Value> {
+    ) -> Result<ShapedValue> {
         let mut ends = [self.constant_of(from), None, Some(1.0)];
         let trees = [Some(tree), rest[0], rest[1]];
         for (end, slot) in ends.iter_mut().zip(trees).skip(1) {
@@ -95,16 +100,16 @@ impl Scope {
         expect_size("seq", (count < 1e9).then(|| count as usize + 1))?;
         let number = |i: usize| from + by * i as f64;
         let nodes = (0..=count as usize).map(|i| self.graph.constant(number(i)));
-        Ok(Value::Vector(nodes.collect()))
+        Ok(ShapedValue::Vector(nodes.collect()))
     }
 
     /// Filled column by column as in R, from the beginning again when the values run out.
     fn matrix(
         &mut self,
-        data: &Value,
+        data: &ShapedValue,
         rest: &[Option<&Expression>],
         statement: &str,
-    ) -> Result<Value> {
+    ) -> Result<ShapedValue> {
         let n = data.nodes().len();
         let given = [rest[0].is_some(), rest[1].is_some()];
         let mut rows = self.size(rest[0], 1, statement)?;
@@ -130,7 +135,7 @@ impl Scope {
                 k % cols * rows + k / cols
             }
         };
-        Ok(Value::Matrix {
+        Ok(ShapedValue::Matrix {
             rows,
             cols,
             nodes: (0..size).map(|k| data.nodes()[at(k) % n]).collect(),

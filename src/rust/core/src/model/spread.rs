@@ -12,7 +12,7 @@
 
 use super::random::arguments;
 use super::scope::Scope;
-use crate::distributions::Spread;
+use crate::distributions::GaussianSpread;
 use crate::error::Result;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Binary, Unary};
@@ -23,13 +23,18 @@ use crate::language::words;
 ///
 /// # Errors
 /// Wrong arguments of a shorthand, and those of its expressions.
-pub fn spread(scope: &mut Scope, arg: &Expression, mean: Node, text: &str) -> Result<Spread> {
+pub fn spread(
+    scope: &mut Scope,
+    arg: &Expression,
+    mean: Node,
+    text: &str,
+) -> Result<GaussianSpread> {
     let shorthand = match arg {
         Expression::Call { call, .. } => words::ERROR_MODELS.iter().find(|w| *w == call).copied(),
         _ => None,
     };
     let Some(shorthand) = shorthand else {
-        return Ok(Spread::Sd(scope.scalar(arg, text)?));
+        return Ok(GaussianSpread::Sd(scope.scalar(arg, text)?));
     };
     let wanted: &[&str] = match shorthand {
         "add" => &["a"],
@@ -45,10 +50,10 @@ pub fn spread(scope: &mut Scope, arg: &Expression, mean: Node, text: &str) -> Re
     let g = &mut scope.graph;
     let size = g.unary(Unary::Abs, mean);
     Ok(match (shorthand, values.as_slice()) {
-        ("prop", [b]) => Spread::Sd(g.mul(*b, size)),
+        ("prop", [b]) => GaussianSpread::Sd(g.mul(*b, size)),
         ("pow", [b, c]) => {
             let grown = power(g, size, *c);
-            Spread::Sd(g.mul(*b, grown))
+            GaussianSpread::Sd(g.mul(*b, grown))
         }
         ("add_prop", [a, b]) => {
             let (b2, f2) = (g.square(*b), g.square(mean));
@@ -61,22 +66,22 @@ pub fn spread(scope: &mut Scope, arg: &Expression, mean: Node, text: &str) -> Re
         }
         ("add_prop_sd", [a, b]) => {
             let proportional = g.mul(*b, size);
-            Spread::Sd(g.add(*a, proportional))
+            GaussianSpread::Sd(g.add(*a, proportional))
         }
         ("add_pow_sd", [a, b, c]) => {
             let grown = power(g, size, *c);
             let part = g.mul(*b, grown);
-            Spread::Sd(g.add(*a, part))
+            GaussianSpread::Sd(g.add(*a, part))
         }
-        _ => Spread::Sd(values[0]),
+        _ => GaussianSpread::Sd(values[0]),
     })
 }
 
 /// `a^2 + b^2 f^2`
-fn variances(g: &mut Graph, a: Node, b2: Node, f2: Node) -> Spread {
+fn variances(g: &mut Graph, a: Node, b2: Node, f2: Node) -> GaussianSpread {
     let a2 = g.square(a);
     let part = g.mul(b2, f2);
-    Spread::Variance(g.binary(Binary::Add, a2, part))
+    GaussianSpread::Variance(g.binary(Binary::Add, a2, part))
 }
 
 /// `size^c`, 0 at a size of 0, where the slope of a power below 1 would be infinite.

@@ -1,14 +1,14 @@
 //! Check values that the user gives to a parameter, on the natural scale.
 
 use super::covariance::full_matrix;
-use super::parameter::{Parameter, Shape};
+use super::parameter::{ModelParameter, ParameterShape};
 use crate::error::{Error, ErrorClass, Result};
-use crate::language::specification::Scale;
+use crate::language::specification::ParameterScale;
 
 /// How far probabilities may be from summing to one, and rates from summing to zero.
 const TOLERANCE: f64 = 1e-6;
 
-impl Parameter {
+impl ModelParameter {
     /// Check values of all elements.
     ///
     /// # Errors
@@ -31,12 +31,12 @@ impl Parameter {
             self.check_value(i, *value)?;
         }
         match self.shape {
-            Shape::Covariance { dim } | Shape::MatrixLog { dim } => {
+            ParameterShape::Covariance { dim } | ParameterShape::MatrixLog { dim } => {
                 self.check_covariance(natural, dim)
             }
-            Shape::Simplex => self.check_sums(natural, natural.len(), 1.0),
-            Shape::Transition { dim } => self.check_sums(natural, dim, 1.0),
-            Shape::Rate { dim } => self.check_sums(natural, dim, 0.0),
+            ParameterShape::Simplex => self.check_sums(natural, natural.len(), 1.0),
+            ParameterShape::Transition { dim } => self.check_sums(natural, dim, 1.0),
+            ParameterShape::Rate { dim } => self.check_sums(natural, dim, 0.0),
             _ => Ok(()),
         }
     }
@@ -48,14 +48,16 @@ impl Parameter {
         let high = bound(&self.upper, f64::INFINITY);
         match (self.shape, self.scale()) {
             _ if !value.is_finite() => Some("a finite number".into()),
-            (_, Some(Scale::Log)) if value <= 0.0 => Some("a positive number".into()),
-            (_, Some(Scale::Logit | Scale::Probit)) if value <= 0.0 || value >= 1.0 => {
+            (_, Some(ParameterScale::Log)) if value <= 0.0 => Some("a positive number".into()),
+            (_, Some(ParameterScale::Logit | ParameterScale::Probit))
+                if value <= 0.0 || value >= 1.0 =>
+            {
                 Some("a number between 0 and 1".into())
             }
-            (Shape::Simplex | Shape::Transition { .. }, _) if value <= 0.0 => {
+            (ParameterShape::Simplex | ParameterShape::Transition { .. }, _) if value <= 0.0 => {
                 Some("a positive probability".into())
             }
-            (Shape::Rate { dim }, _) if i / dim != i % dim && value <= 0.0 => {
+            (ParameterShape::Rate { dim }, _) if i / dim != i % dim && value <= 0.0 => {
                 Some("a positive rate".into())
             }
             _ if value < low || value > high => Some(format!("between {low} and {high}")),
@@ -99,7 +101,7 @@ impl Parameter {
                 continue;
             }
             let part = match self.shape {
-                Shape::Simplex => format!("`{}`", self.name),
+                ParameterShape::Simplex => format!("`{}`", self.name),
                 _ => format!("row {} of `{}`", i + 1, self.name),
             };
             let problem = format!("The starting values of {part} sum to {found}, not to {sum}.");
@@ -107,7 +109,7 @@ impl Parameter {
                 .field("name", &self.name)
                 .field("value", found)
                 .hint(match self.shape {
-                    Shape::Rate { .. } => {
+                    ParameterShape::Rate { .. } => {
                         "The diagonal of a rate matrix is minus the sum of the other rates of its row."
                     }
                     _ => "Divide them by their sum.",

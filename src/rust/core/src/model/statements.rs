@@ -4,23 +4,23 @@ use super::index::Picked;
 use super::inputs::ordered;
 use super::joint;
 use super::outcome::outcome;
-use super::scope::{Kind, Scope};
-use super::value::Value;
-use super::{Draws, Outcome};
+use super::scope::{NameKind, Scope};
+use super::value::ShapedValue;
+use super::{ModelOutcome, SeriesDraws};
 use crate::error::{Error, Result};
 use crate::ir::graph::Node;
 use crate::language::expression::Expression;
 use crate::language::specification::{Specification, Statement};
 
 /// Outcomes, and the variables assigned, in the order of their last assignments.
-pub type Statements = (Vec<Outcome>, Vec<(String, Vec<Node>)>);
+pub type Statements = (Vec<ModelOutcome>, Vec<(String, Vec<Node>)>);
 
 /// Compile all statements of a specification.
 ///
 /// # Errors
 /// Those of the expressions, names used twice, no outcome.
 pub fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements> {
-    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut outcomes: Vec<ModelOutcome> = Vec::new();
     for statement in ordered(spec) {
         match statement {
             Statement::Outcome {
@@ -54,11 +54,11 @@ pub fn statements(scope: &mut Scope, spec: &Specification) -> Result<Statements>
 /// The outcomes of one line.
 fn stated(
     scope: &mut Scope,
-    outcomes: &[Outcome],
+    outcomes: &[ModelOutcome],
     columns: &[&str],
     dist: &Expression,
     text: &str,
-) -> Result<Vec<Outcome>> {
+) -> Result<Vec<ModelOutcome>> {
     for (i, column) in columns.iter().enumerate() {
         check_outcome(scope, outcomes, column)?;
         if columns[..i].contains(column) {
@@ -78,7 +78,7 @@ fn two_distributions(column: &str) -> Error {
     )
 }
 
-fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()> {
+fn check_outcome(scope: &Scope, outcomes: &[ModelOutcome], column: &str) -> Result<()> {
     if scope.kind(column).is_some() {
         return Err(Error::model(
             "name_used_twice",
@@ -87,7 +87,7 @@ fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()
         .field("name", column)
         .hint("Give the parameter, effect, variable or state another name than the data column."));
     }
-    let stated = |o: &Outcome| scope.columns[o.column as usize].name == column;
+    let stated = |o: &ModelOutcome| scope.columns[o.column as usize].name == column;
     if outcomes.iter().any(stated) {
         return Err(two_distributions(column));
     }
@@ -95,8 +95,9 @@ fn check_outcome(scope: &Scope, outcomes: &[Outcome], column: &str) -> Result<()
 }
 
 /// A chain moves from row to row and follows no state on its way.
-fn check_states(scope: &Scope, outcome: &Outcome) -> Result<()> {
-    let is_chain = (outcome.chain.as_ref()).is_some_and(|c| matches!(c.draws, Draws::Chain(_)));
+fn check_states(scope: &Scope, outcome: &ModelOutcome) -> Result<()> {
+    let is_chain =
+        (outcome.chain.as_ref()).is_some_and(|c| matches!(c.draws, SeriesDraws::Chain(_)));
     if !is_chain {
         return Ok(());
     }
@@ -172,7 +173,7 @@ impl Scope {
     fn assign(&mut self, target: &str, value: &Expression, text: &str) -> Result<()> {
         let logical = self.is_logical(value);
         let value = self.value(value, text)?;
-        if matches!(value, Value::Text(_)) {
+        if matches!(value, ShapedValue::Text(_)) {
             return Err(
                 Error::model("wrong_shape", format!("`{target}` is assigned a text."))
                     .hint("Values of a model are numbers; levels of a factor stand in `==` only."),
@@ -218,9 +219,9 @@ impl Scope {
         self.set(target, new, logical)
     }
 
-    fn variable_to_change(&self, target: &str) -> Result<Value> {
+    fn variable_to_change(&self, target: &str) -> Result<ShapedValue> {
         match (self.kind(target), self.get(target)) {
-            (Some(Kind::Variable), Some(value)) => Ok(value.clone()),
+            (Some(NameKind::Variable), Some(value)) => Ok(value.clone()),
             (Some(kind), _) => Err(Error::model(
                 "name_used_twice",
                 format!(
@@ -242,9 +243,15 @@ impl Scope {
     }
 
     /// `ifelse(mask, new, old)`, element by element.
-    fn masked(&mut self, target: &str, old: Value, mask: &Value, new: &Value) -> Result<Value> {
+    fn masked(
+        &mut self,
+        target: &str,
+        old: ShapedValue,
+        mask: &ShapedValue,
+        new: &ShapedValue,
+    ) -> Result<ShapedValue> {
         let n = old.nodes().len();
-        let pick = |value: &Value, i: usize| match value.nodes() {
+        let pick = |value: &ShapedValue, i: usize| match value.nodes() {
             [only] => Some(*only),
             nodes if nodes.len() == n => nodes.get(i).copied(),
             _ => None,
@@ -262,7 +269,7 @@ impl Scope {
     }
 }
 
-fn does_not_fit(target: &str, old: &Value, new: &Value) -> Error {
+fn does_not_fit(target: &str, old: &ShapedValue, new: &ShapedValue) -> Error {
     Error::model(
         "wrong_shape",
         format!(
@@ -274,18 +281,23 @@ fn does_not_fit(target: &str, old: &Value, new: &Value) -> Error {
     .hint("Give one value, or as many as there are elements to replace.")
 }
 
-fn with_nodes(like: Value, nodes: Vec<Node>) -> Value {
+fn with_nodes(like: ShapedValue, nodes: Vec<Node>) -> ShapedValue {
     match like {
-        Value::Matrix { rows, cols, .. } => Value::Matrix { rows, cols, nodes },
-        Value::Scalar(_) => Value::from_nodes(nodes),
-        _ => Value::Vector(nodes),
+        ShapedValue::Matrix { rows, cols, .. } => ShapedValue::Matrix { rows, cols, nodes },
+        ShapedValue::Scalar(_) => ShapedValue::from_nodes(nodes),
+        _ => ShapedValue::Vector(nodes),
     }
 }
 
 /// `old` with the elements at `picked` replaced by `new`, which is one value or as many.
-fn replaced(target: &str, old: Value, picked: &[Picked], new: &Value) -> Result<Value> {
+fn replaced(
+    target: &str,
+    old: ShapedValue,
+    picked: &[Picked],
+    new: &ShapedValue,
+) -> Result<ShapedValue> {
     let places: Vec<usize> = match (&old, picked) {
-        (Value::Matrix { cols, .. }, [rows, columns]) => rows
+        (ShapedValue::Matrix { cols, .. }, [rows, columns]) => rows
             .list()
             .iter()
             .flat_map(|i| columns.list().iter().map(move |j| i * cols + j))
@@ -293,12 +305,12 @@ fn replaced(target: &str, old: Value, picked: &[Picked], new: &Value) -> Result<
         (_, [one, ..]) => one.list().to_vec(),
         _ => Vec::new(),
     };
-    let block = |value: &Value| match (value, picked) {
+    let block = |value: &ShapedValue| match (value, picked) {
         // Values of a block are row-major only when they come as a matrix or fill one row or column.
-        (Value::Matrix { rows, cols, .. }, [r, c]) => {
+        (ShapedValue::Matrix { rows, cols, .. }, [r, c]) => {
             *rows == r.list().len() && *cols == c.list().len()
         }
-        (Value::Matrix { .. }, _) => false,
+        (ShapedValue::Matrix { .. }, _) => false,
         (_, [r, c]) => r.list().len() == 1 || c.list().len() == 1,
         _ => true,
     };

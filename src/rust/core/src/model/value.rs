@@ -4,7 +4,7 @@ use crate::ir::graph::Node;
 
 /// A value with a static shape.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub enum ShapedValue {
     Scalar(Node),
     Vector(Vec<Node>),
     /// Row-major.
@@ -16,7 +16,7 @@ pub enum Value {
     Text(String),
 }
 
-impl Value {
+impl ShapedValue {
     /// `a scalar`, `a vector of length 3`, `a 3 x 3 matrix`.
     pub fn shape(&self) -> String {
         match self {

@@ -16,5 +16,5 @@ pub use population::{
 };
 pub use score::{LanePoint, Scores};
 pub use statistics::Statistics;
-pub use step::{Annealing, MStep, Step};
-pub use trust::{Promise, Trust};
+pub use step::{Annealing, MStep, StepInput};
+pub use trust::{Trust, TrustedStep};

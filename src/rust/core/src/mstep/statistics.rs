@@ -8,7 +8,7 @@ use crate::data::Block;
 use crate::ir::column::{add_products, LANES};
 use crate::ir::symmetric::at;
 use crate::problem::Means;
-use crate::samplers::Moments;
+use crate::samplers::LaneMoments;
 
 /// Statistics of `phi`, relative to a fixed `origin` so that no digits cancel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl Statistics {
     /// `blocks`: the moments of the draws of each block; `copies`: chains of each level.
     pub fn update<'m>(
         &mut self,
-        blocks: impl Iterator<Item = (&'m Block, &'m Moments)>,
+        blocks: impl Iterator<Item = (&'m Block, &'m LaneMoments)>,
         copies: usize,
         gain: f64,
     ) {

@@ -6,7 +6,7 @@ use super::bare::Bare;
 use super::means::LinearMeans;
 use super::population::Population;
 use super::statistics::{Smoothed, Statistics};
-use super::trust::Promise;
+use super::trust::TrustedStep;
 use crate::keep::keeps;
 use crate::problem::{CovarianceBlock, CovarianceUpdate, Means, Prior, Problem, Residual, Route};
 
@@ -43,7 +43,7 @@ impl Annealing {
 }
 
 /// What the M-step reads beside the population from which it starts.
-pub struct Step<'s> {
+pub struct StepInput<'s> {
     /// Gradient of the complete-data log density at the draws.
     pub gradient: &'s [f64],
     pub gain: f64,
@@ -52,7 +52,7 @@ pub struct Step<'s> {
 
 impl Population<'_> {
     /// Move `theta` from where the population stands.
-    pub fn update(&mut self, step: &Step, theta: &mut [f64]) {
+    pub fn update(&mut self, step: &StepInput, theta: &mut [f64]) {
         let Self {
             at,
             mstep,
@@ -104,7 +104,7 @@ impl<'a> MStep<'a> {
     }
 
     /// `sd^2 <- mean of squared residuals`; with `g` the derivative in `ln sd`, the sum of squares is `sd^2 (g + n)`.
-    fn residual_errors(&mut self, step: &Step, old: &[f64], theta: &mut [f64]) {
+    fn residual_errors(&mut self, step: &StepInput, old: &[f64], theta: &mut [f64]) {
         for (residual, smoothed) in self.problem.form.residuals.iter().zip(&mut self.residuals) {
             let Residual {
                 theta: k, outcomes, ..
@@ -127,7 +127,7 @@ impl<'a> MStep<'a> {
     /// The promise of a step in some scored coordinates, by the information that was learned; `None` where there is none.
     ///
     /// `free`: all free coordinates; `gradient`: of the objective, one entry a coordinate.
-    pub fn promise(&self, own: &[usize], free: &[usize], gradient: &[f64]) -> Option<Promise> {
+    pub fn promise(&self, own: &[usize], free: &[usize], gradient: &[f64]) -> Option<TrustedStep> {
         let learned = self.information.as_ref()?;
         let place = |k: &usize| free.iter().position(|free| free == k);
         let column = |k: &usize| self.scored.iter().position(|s| s == k);
@@ -138,7 +138,7 @@ impl<'a> MStep<'a> {
             .iter()
             .map(|k| gradient.get(*k).copied().unwrap_or(f64::NAN));
         let score = DVector::from_iterator(own.len(), score);
-        Promise::new(&((&information + information.transpose()) * 0.5), score)
+        TrustedStep::new(&((&information + information.transpose()) * 0.5), score)
     }
 
     /// Smooth the information of the score route toward that of the current draws.
@@ -153,7 +153,7 @@ impl<'a> MStep<'a> {
         &self,
         block: &CovarianceBlock,
         (prior, statistics): (&Prior, &Statistics),
-        (step, means): (&Step, &Means),
+        (step, means): (&StepInput, &Means),
         theta: &mut [f64],
     ) {
         let old = |a: usize| prior.omega[(block.first + a, block.first + a)];

@@ -41,13 +41,13 @@ impl Default for Trust {
 }
 
 /// A step and the information it is made of.
-pub struct Promise {
+pub struct TrustedStep {
     score: DVector<f64>,
     information: DMatrix<f64>,
     step: DVector<f64>,
 }
 
-impl Promise {
+impl TrustedStep {
     /// Newton's step, every curvature taken for downward; `None` where numbers are not finite.
     pub fn new(information: &DMatrix<f64>, score: DVector<f64>) -> Option<Self> {
         let n = score.len();
@@ -92,7 +92,7 @@ impl Trust {
     /// errors; `None` where none was found that keeps a part of its promise. `value`: the objective.
     pub fn step(
         &mut self,
-        promise: &Promise,
+        promise: &TrustedStep,
         (bounds, coordinates, theta): (&Theta, &[usize], &[f64]),
         gain: f64,
         value: &mut dyn FnMut(&[f64]) -> f64,
@@ -138,7 +138,8 @@ mod tests {
         let (mut trust, mut x) = (Trust::default(), 3.0);
         for _ in 0..40 {
             let information = DMatrix::from_element(1, 1, curvature(x));
-            let promise = Promise::new(&information, DVector::from_element(1, slope(x))).unwrap();
+            let promise =
+                TrustedStep::new(&information, DVector::from_element(1, slope(x))).unwrap();
             let found = trust.step(&promise, (&bounds, &[0], &[x]), 1.0, &mut |at| f(at[0]));
             if let Some((moved, _)) = found {
                 assert!(f(moved[0]) >= f(x));
@@ -152,10 +153,10 @@ mod tests {
     fn units_do_not_matter() {
         let information = DMatrix::from_row_slice(2, 2, &[4.0, 1.0, 1.0, 2.0]);
         let score = DVector::from_vec(vec![1.0, -3.0]);
-        let plain = Promise::new(&information, score.clone()).unwrap();
+        let plain = TrustedStep::new(&information, score.clone()).unwrap();
         let units = DVector::from_vec(vec![1e6, 1e-4]);
         let scaled = DMatrix::from_fn(2, 2, |a, b| information[(a, b)] * units[a] * units[b]);
-        let other = Promise::new(&scaled, score.component_mul(&units)).unwrap();
+        let other = TrustedStep::new(&scaled, score.component_mul(&units)).unwrap();
         for k in 0..2 {
             assert!((other.step[k] * units[k] / plain.step[k] - 1.0).abs() < 1e-9);
         }

@@ -13,11 +13,11 @@ use std::cmp::Ordering;
 
 use super::dual::Dual;
 use super::inflow::{above_zero, inflow, lag, Inflow};
-use super::schedule::{Course, Event, EventKind, Schedule};
+use super::schedule::{Administration, DosingSchedule, Event, EventKind};
 use super::signals::Line;
 use super::system::Dosing;
 use super::task::Failure;
-use super::timeline::{Act, Slope, Stop, Stops};
+use super::timeline::{Act, InputSlopes, Stop, Stops};
 
 /// A row of a block at which states are wanted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,7 +32,7 @@ pub struct Observation {
 /// What a lane meets.
 #[derive(Debug, Clone, Copy)]
 pub struct Agenda<'a> {
-    pub schedule: &'a Schedule,
+    pub schedule: &'a DosingSchedule,
     pub observations: &'a [Observation],
     /// From when on the lines of the signals hold, the first left out.
     pub lines: &'a [Line],
@@ -68,10 +68,12 @@ impl Agenda<'_> {
             EventKind::Dose { state, course, .. } => {
                 let dosing = self.dosing(event, *state);
                 match course {
-                    Course::Endless(_) => true,
-                    Course::ModeledRate | Course::ModeledDuration | Course::EndlessModeled => false,
-                    Course::Bolus => dosing.lag.is_none(),
-                    Course::Rate(_) | Course::Duration(_) => {
+                    Administration::Endless(_) => true,
+                    Administration::ModeledRate
+                    | Administration::ModeledDuration
+                    | Administration::EndlessModeled => false,
+                    Administration::Bolus => dosing.lag.is_none(),
+                    Administration::Rate(_) | Administration::Duration(_) => {
                         dosing.lag.is_none() && dosing.fraction.is_none()
                     }
                 }
@@ -83,20 +85,20 @@ impl Agenda<'_> {
 
 /// Among what happens at one time: what has no record of its own, then the records, then what holds behind them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Turn {
+pub(super) enum StopTurn {
     Ahead,
     Record(usize),
     Behind,
 }
 
 #[derive(Debug)]
-struct Entry {
-    turn: Turn,
+struct AgendaEntry {
+    turn: StopTurn,
     sequence: usize,
     stop: Stop,
 }
 
-impl Entry {
+impl AgendaEntry {
     fn order(&self, other: &Self) -> Ordering {
         let by_time = self.stop.time.total_cmp(&other.stop.time);
         let by_turn = by_time.then(self.turn.cmp(&other.turn));
@@ -118,8 +120,8 @@ pub(super) struct Dose {
 /// Makes stops. It keeps what it allocated: making the stops of the same subject again allocates nothing.
 #[derive(Debug, Default)]
 pub struct Planner {
-    entries: Vec<Entry>,
-    slopes: Vec<Vec<Slope>>,
+    entries: Vec<AgendaEntry>,
+    slopes: Vec<Vec<InputSlopes>>,
     cycles: Vec<Vec<Stop>>,
     /// Time and record of what cancels earlier doses.
     cancels: Vec<(f64, usize)>,
@@ -150,9 +152,9 @@ impl Planner {
         self.until = None;
         for (i, line) in agenda.lines.iter().enumerate() {
             let turn = if line.behind {
-                Turn::Behind
+                StopTurn::Behind
             } else {
-                Turn::Ahead
+                StopTurn::Ahead
             };
             self.put(Dual::constant(line.time), turn, Act::Signals(i + 1));
         }
@@ -166,10 +168,10 @@ impl Planner {
         }
         self.until = None;
         for Observation { time, record, row } in agenda.observations {
-            let turn = Turn::Record(*record);
+            let turn = StopTurn::Record(*record);
             self.put(Dual::constant(*time), turn, Act::Observe(*row));
         }
-        self.entries.sort_unstable_by(Entry::order);
+        self.entries.sort_unstable_by(AgendaEntry::order);
         stops.extend(self.entries.drain(..).map(|entry| entry.stop));
         Ok(())
     }
@@ -189,15 +191,15 @@ impl Planner {
             steady,
         } = &event.kind
         else {
-            let turn = Turn::Record(event.record);
+            let turn = StopTurn::Record(event.record);
             self.put(Dual::constant(event.time), turn, Act::Reset);
             return Ok(());
         };
         let dosing = agenda.dosing(event, *state);
         let read = |j: usize| Dual::input(j, input(j));
-        if let Course::Endless(_) | Course::EndlessModeled = course {
+        if let Administration::Endless(_) | Administration::EndlessModeled = course {
             let rate = match (course, dosing.rate) {
-                (Course::Endless(rate), _) => Dual::constant(*rate),
+                (Administration::Endless(rate), _) => Dual::constant(*rate),
                 (_, rate) => above_zero(rate.map(read))?,
             };
             let adds = steady.is_some_and(|s| s.adds);
@@ -223,9 +225,9 @@ impl Planner {
     pub(super) fn give(&mut self, dose: &Dose, after: Dual) {
         let start = after + dose.time;
         let turn = if dose.additional || after.value > 0.0 {
-            Turn::Ahead
+            StopTurn::Ahead
         } else {
-            Turn::Record(dose.record)
+            StopTurn::Record(dose.record)
         };
         match dose.inflow {
             Inflow::Bolus { amount, fraction } => {
@@ -240,7 +242,7 @@ impl Planner {
                 let end = start + duration;
                 // The end of an infusion that has no length stays behind its start.
                 let last = if end.value > start.value {
-                    Turn::Ahead
+                    StopTurn::Ahead
                 } else {
                     turn
                 };
@@ -250,15 +252,15 @@ impl Planner {
         }
     }
 
-    pub(super) fn put_rate(&mut self, time: Dual, turn: Turn, state: usize, change: Dual) {
+    pub(super) fn put_rate(&mut self, time: Dual, turn: StopTurn, state: usize, change: Dual) {
         let act = self.rate(state, change);
         self.put(time, turn, act);
     }
 
-    pub(super) fn put(&mut self, time: Dual, turn: Turn, act: Act) {
+    pub(super) fn put(&mut self, time: Dual, turn: StopTurn, act: Act) {
         let stop = self.stop(time, act);
         if self.is_needed(stop.time, turn) {
-            self.entries.push(Entry {
+            self.entries.push(AgendaEntry {
                 turn,
                 sequence: self.entries.len(),
                 stop,
@@ -268,9 +270,9 @@ impl Planner {
         }
     }
 
-    fn is_needed(&self, time: f64, turn: Turn) -> bool {
+    fn is_needed(&self, time: f64, turn: StopTurn) -> bool {
         let cancelled = self.until.is_some_and(|(until, record)| {
-            time > until || (time == until && turn >= Turn::Record(record))
+            time > until || (time == until && turn >= StopTurn::Record(record))
         });
         !cancelled && self.is_within(time)
     }
@@ -296,7 +298,7 @@ impl Planner {
     }
 
     /// An empty vector needs no memory and none from the store.
-    fn kept_slopes(&mut self, dual: &Dual) -> Vec<Slope> {
+    fn kept_slopes(&mut self, dual: &Dual) -> Vec<InputSlopes> {
         if dual.slopes().is_empty() {
             return Vec::new();
         }
@@ -335,7 +337,7 @@ impl Planner {
         }
     }
 
-    fn keep_slopes(&mut self, mut slopes: Vec<Slope>) {
+    fn keep_slopes(&mut self, mut slopes: Vec<InputSlopes>) {
         if slopes.capacity() > 0 {
             slopes.clear();
             self.slopes.push(slopes);

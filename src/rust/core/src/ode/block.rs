@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::counts::Counts;
 use super::difference::{spread, subtract, subtract_slopes, Intervals};
 use super::dynamics::{Dynamics, Engine};
-use super::explicit::{self, Adjoint, Back, Explicit};
+use super::explicit::{self, Adjoint, BackwardMemory, Explicit};
 use super::fallback::Fallback;
 use super::lanes::Lanes;
-use super::linear::{self, March, Plan};
-use super::task::{Failure, LaneTask, Task, Wanted};
+use super::linear::{self, March, StepPlan};
+use super::task::{Deliveries, Failure, LaneTask, Task};
 use super::timeline::Stops;
 use super::Planner;
 use crate::ir::column::{Column, LANES};
@@ -19,13 +19,13 @@ use crate::ir::vmath::Isa;
 /// What solves, with memory for every thread that is at work.
 #[derive(Debug)]
 pub struct BlockSolver {
-    pub wanted: Wanted,
+    pub wanted: Deliveries,
     /// Whether adjoints of the states are carried back to the inputs.
     pub backward: bool,
     engine: Compiled,
     fallback: Fallback,
     counts: Arc<Counts>,
-    idle: Mutex<Vec<Scratch>>,
+    idle: Mutex<Vec<SolutionScratch>>,
 }
 
 /// The equations compiled for what is wanted.
@@ -39,24 +39,24 @@ enum Compiled {
 
 /// Memory of one solution.
 #[derive(Debug)]
-struct Scratch {
+struct SolutionScratch {
     planner: Planner,
     stops: Vec<Stops>,
-    plan: Plan,
-    engine: Memory,
+    plan: StepPlan,
+    engine: EngineMemory,
 }
 
 #[derive(Debug)]
-enum Memory {
-    March(Box<linear::Scratch>),
-    Explicit(Box<explicit::Scratch>),
-    Adjoint(Box<(explicit::Scratch, explicit::Record, Back)>),
+enum EngineMemory {
+    March(Box<linear::LinearScratch>),
+    Explicit(Box<explicit::ExplicitScratch>),
+    Adjoint(Box<(explicit::ExplicitScratch, explicit::Record, BackwardMemory)>),
     None,
 }
 
 /// A solution with what the way back needs.
 pub struct Recorded {
-    scratch: Scratch,
+    scratch: SolutionScratch,
     n_lanes: usize,
     /// Lanes that the fallback computed, and derivatives of their states by all inputs, `[row][state][input]`.
     others: Vec<(usize, Vec<f64>)>,
@@ -68,7 +68,7 @@ pub struct Recorded {
 type Failures = [Option<Failure>; LANES];
 
 impl BlockSolver {
-    pub(super) fn new(dynamics: &Dynamics, wanted: &Wanted, backward: bool) -> Self {
+    pub(super) fn new(dynamics: &Dynamics, wanted: &Deliveries, backward: bool) -> Self {
         let system = dynamics.flowing();
         let explicit = || match backward {
             true => Compiled::Adjoint(Box::new(Adjoint::new(system, &wanted.states))),
@@ -102,7 +102,7 @@ impl BlockSolver {
     ) {
         let mut scratch = self.take();
         let mut failures = plan(dynamics, lanes, inputs, &mut scratch);
-        let Scratch {
+        let SolutionScratch {
             stops,
             plan,
             engine,
@@ -115,7 +115,7 @@ impl BlockSolver {
         };
         let outcome = match (&self.engine, engine) {
             _ if dynamics.is_stiff() => None,
-            (Compiled::March(march), Memory::March(memory)) => {
+            (Compiled::March(march), EngineMemory::March(memory)) => {
                 let plan = match &lanes.plan {
                     Some(plan) => plan,
                     None => {
@@ -125,10 +125,10 @@ impl BlockSolver {
                 };
                 Some(march.solve(isa, plan, &task, rows, memory))
             }
-            (Compiled::Explicit(explicit), Memory::Explicit(memory)) => {
+            (Compiled::Explicit(explicit), EngineMemory::Explicit(memory)) => {
                 Some(explicit.solve(isa, &task, rows, memory))
             }
-            (Compiled::Adjoint(adjoint), Memory::Adjoint(memory)) => {
+            (Compiled::Adjoint(adjoint), EngineMemory::Adjoint(memory)) => {
                 let (memory, record, _) = &mut **memory;
                 Some(adjoint.record(isa, &task, rows, (memory, record)))
             }
@@ -161,14 +161,14 @@ impl BlockSolver {
     ) -> Recorded {
         let mut scratch = self.take();
         let mut failures = plan(dynamics, lanes, inputs, &mut scratch);
-        let Scratch { stops, engine, .. } = &mut scratch;
+        let SolutionScratch { stops, engine, .. } = &mut scratch;
         let tasks = tasks(dynamics, lanes, stops);
         let task = Task {
             inputs,
             lanes: &tasks,
         };
         let recorded = match (&self.engine, engine) {
-            (Compiled::Adjoint(adjoint), Memory::Adjoint(memory)) if !dynamics.is_stiff() => {
+            (Compiled::Adjoint(adjoint), EngineMemory::Adjoint(memory)) if !dynamics.is_stiff() => {
                 let (memory, record, _) = &mut **memory;
                 Some(adjoint.record(isa, &task, rows, (memory, record)))
             }
@@ -182,7 +182,7 @@ impl BlockSolver {
         let ends = (&*self.counts, &mut failures);
         let mut others = (self.fallback).slopes(isa, (&task, &left), &self.wanted, rows, ends);
         drop(tasks);
-        let values = Wanted {
+        let values = Deliveries {
             states: self.wanted.states.clone(),
             inputs: Vec::new(),
         };
@@ -214,7 +214,7 @@ impl BlockSolver {
     ) {
         adjoints.fill(Column::ZERO);
         let all = recorded.others.len() == recorded.n_lanes;
-        if let (Compiled::Adjoint(adjoint), Memory::Adjoint(memory), false) =
+        if let (Compiled::Adjoint(adjoint), EngineMemory::Adjoint(memory), false) =
             (&self.engine, &mut recorded.scratch.engine, all)
         {
             let (_, record, back) = &mut **memory;
@@ -271,38 +271,43 @@ impl BlockSolver {
         }
     }
 
-    fn take(&self) -> Scratch {
+    fn take(&self) -> SolutionScratch {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let known = idle.pop();
         drop(idle);
-        known.unwrap_or_else(|| Scratch {
+        known.unwrap_or_else(|| SolutionScratch {
             planner: Planner::default(),
             stops: vec![Stops::new(); LANES],
-            plan: Plan::default(),
+            plan: StepPlan::default(),
             engine: self.memory(),
         })
     }
 
-    fn memory(&self) -> Memory {
+    fn memory(&self) -> EngineMemory {
         match &self.engine {
-            Compiled::March(march) => Memory::March(Box::new(march.scratch())),
-            Compiled::Explicit(explicit) => Memory::Explicit(Box::new(explicit.scratch())),
+            Compiled::March(march) => EngineMemory::March(Box::new(march.scratch())),
+            Compiled::Explicit(explicit) => EngineMemory::Explicit(Box::new(explicit.scratch())),
             Compiled::Adjoint(adjoint) => {
                 let record = explicit::Record::default();
-                Memory::Adjoint(Box::new((adjoint.scratch(), record, adjoint.back())))
+                EngineMemory::Adjoint(Box::new((adjoint.scratch(), record, adjoint.back())))
             }
-            Compiled::Implicit => Memory::None,
+            Compiled::Implicit => EngineMemory::None,
         }
     }
 
-    fn give_back(&self, scratch: Scratch) {
+    fn give_back(&self, scratch: SolutionScratch) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push(scratch);
     }
 }
 
 /// Make the stops of every lane, where they depend on its inputs.
-fn plan(dynamics: &Dynamics, lanes: &Lanes, inputs: &[Column], scratch: &mut Scratch) -> Failures {
+fn plan(
+    dynamics: &Dynamics,
+    lanes: &Lanes,
+    inputs: &[Column],
+    scratch: &mut SolutionScratch,
+) -> Failures {
     let mut failures = [None; LANES];
     for (l, which) in lanes.which.iter().enumerate().take(LANES) {
         let met = &lanes.met[*which];

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::dynamics::Dynamics;
-use super::task::Wanted;
+use super::task::Deliveries;
 use crate::ir::column::Column;
 
 /// For each state that rows read so its number and pairs of rows of the block, a row and the one before; in the order of
@@ -33,7 +33,7 @@ pub(super) fn intervals(dynamics: &Dynamics, rows: &[usize]) -> Intervals {
 }
 
 /// Subtract in lane `l` of the delivered rows.
-pub(super) fn subtract(intervals: &Intervals, wanted: &Wanted, l: usize, rows: &mut [Column]) {
+pub(super) fn subtract(intervals: &Intervals, wanted: &Deliveries, l: usize, rows: &mut [Column]) {
     let width = wanted.width();
     for (state, pairs) in intervals {
         let Some(s) = wanted.states.iter().position(|k| k == state) else {
@@ -51,7 +51,7 @@ pub(super) fn subtract(intervals: &Intervals, wanted: &Wanted, l: usize, rows: &
 /// The same of derivatives by all inputs that stand apart, `[row][state][input]`.
 pub(super) fn subtract_slopes(
     intervals: &Intervals,
-    wanted: &Wanted,
+    wanted: &Deliveries,
     n_inputs: usize,
     slopes: &mut [f64],
 ) {
@@ -70,7 +70,7 @@ pub(super) fn subtract_slopes(
 }
 
 /// Hand the adjoints of lane `l` on to the rows before; `seeds[row * states + state]`.
-pub(super) fn spread(intervals: &Intervals, wanted: &Wanted, l: usize, seeds: &mut [Column]) {
+pub(super) fn spread(intervals: &Intervals, wanted: &Deliveries, l: usize, seeds: &mut [Column]) {
     let n_states = wanted.states.len();
     for (state, pairs) in intervals {
         let Some(s) = wanted.states.iter().position(|k| k == state) else {

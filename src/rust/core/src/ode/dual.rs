@@ -2,7 +2,7 @@
 
 use std::ops::{Add, Div, Mul};
 
-use super::timeline::Slope;
+use super::timeline::InputSlopes;
 
 /// Lag, bioavailability, and rate or duration.
 const MOST: usize = 3;
@@ -11,13 +11,13 @@ const MOST: usize = 3;
 #[derive(Debug, Clone, Copy)]
 pub struct Dual {
     pub value: f64,
-    slopes: [Slope; MOST],
+    slopes: [InputSlopes; MOST],
     n: usize,
 }
 
 impl Dual {
     pub fn constant(value: f64) -> Self {
-        let none = Slope {
+        let none = InputSlopes {
             input: 0,
             slope: 0.0,
         };
@@ -30,12 +30,12 @@ impl Dual {
 
     pub fn input(input: usize, value: f64) -> Self {
         let mut dual = Self::constant(value);
-        dual.slopes[0] = Slope { input, slope: 1.0 };
+        dual.slopes[0] = InputSlopes { input, slope: 1.0 };
         dual.n = 1;
         dual
     }
 
-    pub fn slopes(&self) -> &[Slope] {
+    pub fn slopes(&self) -> &[InputSlopes] {
         &self.slopes[..self.n]
     }
 
@@ -51,7 +51,7 @@ impl Dual {
             ..Self::constant(0.0)
         };
         for (dual, factor) in [(&self, a), (other, b)] {
-            for Slope { input, slope } in dual.slopes() {
+            for InputSlopes { input, slope } in dual.slopes() {
                 sum.add_slope(*input, factor * slope);
             }
         }
@@ -63,7 +63,7 @@ impl Dual {
         if let Some(known) = known {
             known.slope += slope;
         } else if let Some(free) = self.slopes.get_mut(self.n) {
-            *free = Slope { input, slope };
+            *free = InputSlopes { input, slope };
             self.n += 1;
         }
     }

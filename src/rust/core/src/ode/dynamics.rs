@@ -8,11 +8,11 @@ use super::block::BlockSolver;
 use super::counts::Counts;
 use super::lanes::Lanes;
 use super::linear::{by_matrix, linearize, FEW};
-use super::schedule::{Course, EventKind, Schedule};
+use super::schedule::{Administration, DosingSchedule, EventKind};
 use super::signals::{Line, Signals};
 use super::stiff::{self, Stiff};
 use super::system::{Control, Solver, System};
-use super::task::Wanted;
+use super::task::Deliveries;
 
 /// The equations with all that the data say of the subjects.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub struct Dynamics {
 /// What the data say of one subject.
 #[derive(Debug, Clone, Default)]
 pub struct Subject {
-    pub schedule: Schedule,
+    pub schedule: DosingSchedule,
     pub signals: Signals,
     /// From when on the lines of the signals hold, the first left out.
     pub lines: Vec<Line>,
@@ -205,7 +205,7 @@ impl Dynamics {
     }
 
     /// The solver for what is wanted, compiled on first use; `backward`: whether its solutions are recorded.
-    pub fn block_solver(&self, wanted: &Wanted, backward: bool) -> Arc<BlockSolver> {
+    pub fn block_solver(&self, wanted: &Deliveries, backward: bool) -> Arc<BlockSolver> {
         let mut solvers = self.solvers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = solvers
             .iter()
@@ -225,7 +225,7 @@ fn infused(system: &System, subjects: &[Subject]) -> Vec<bool> {
     let events = subjects.iter().flat_map(|s| &s.schedule.events);
     for event in events {
         if let EventKind::Dose { state, course, .. } = &event.kind {
-            infused[*state] |= *course != Course::Bolus;
+            infused[*state] |= *course != Administration::Bolus;
         }
     }
     infused

@@ -6,10 +6,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::counts::Counts;
 use super::dynamics::Dynamics;
 use super::implicit::Implicit;
-use super::linear::{self, March, Plan};
+use super::linear::{self, March, StepPlan};
 use super::stiff::Stats;
 use super::system::System;
-use super::task::{Failure, LaneTask, Task, Wanted};
+use super::task::{Deliveries, Failure, LaneTask, Task};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 
@@ -17,28 +17,28 @@ type Failures = [Option<Failure>; LANES];
 
 #[derive(Debug)]
 pub(super) enum Fallback {
-    Matrix(Box<Matrix>),
+    Matrix(Box<MatrixFallback>),
     Implicit(Implicit),
 }
 
 /// Exponentials for what is wanted, and for derivatives by all inputs; each compiled on first use.
 #[derive(Debug)]
-pub(super) struct Matrix {
+pub(super) struct MatrixFallback {
     system: System,
-    values: OnceLock<Option<Compiled>>,
-    slopes: OnceLock<Option<Compiled>>,
+    values: OnceLock<Option<CompiledMatrix>>,
+    slopes: OnceLock<Option<CompiledMatrix>>,
 }
 
 #[derive(Debug)]
-struct Compiled {
+struct CompiledMatrix {
     march: March,
-    idle: Mutex<Vec<(Plan, linear::Scratch)>>,
+    idle: Mutex<Vec<(StepPlan, linear::LinearScratch)>>,
 }
 
 impl Fallback {
     pub fn new(dynamics: &Dynamics) -> Self {
         match dynamics.by_matrix() {
-            Some(system) => Self::Matrix(Box::new(Matrix {
+            Some(system) => Self::Matrix(Box::new(MatrixFallback {
                 system: system.clone(),
                 values: OnceLock::new(),
                 slopes: OnceLock::new(),
@@ -52,7 +52,7 @@ impl Fallback {
         &self,
         isa: Isa,
         (task, lanes): (&Task, &[usize]),
-        wanted: &Wanted,
+        wanted: &Deliveries,
         rows: &mut [Column],
         (counts, failures): (&Counts, &mut Failures),
     ) {
@@ -85,7 +85,7 @@ impl Fallback {
         &self,
         isa: Isa,
         (task, lanes): (&Task, &[usize]),
-        wanted: &Wanted,
+        wanted: &Deliveries,
         rows: &mut [Column],
         (counts, failures): (&Counts, &mut Failures),
     ) -> Vec<(usize, Vec<f64>)> {
@@ -94,7 +94,7 @@ impl Fallback {
         match self {
             Self::Matrix(_) if lanes.is_empty() => {}
             Self::Matrix(matrix) => {
-                let all = Wanted {
+                let all = Deliveries {
                     states: wanted.states.clone(),
                     inputs: (0..n_inputs).collect(),
                 };
@@ -130,22 +130,22 @@ impl Fallback {
     }
 }
 
-impl Matrix {
+impl MatrixFallback {
     fn of<'s>(
         &self,
-        compiled: &'s OnceLock<Option<Compiled>>,
-        wanted: &Wanted,
-    ) -> Option<&'s Compiled> {
+        compiled: &'s OnceLock<Option<CompiledMatrix>>,
+        wanted: &Deliveries,
+    ) -> Option<&'s CompiledMatrix> {
         let make = || {
             let march = March::new(&self.system, wanted)?;
             let idle = Mutex::default();
-            Some(Compiled { march, idle })
+            Some(CompiledMatrix { march, idle })
         };
         compiled.get_or_init(make).as_ref()
     }
 }
 
-impl Compiled {
+impl CompiledMatrix {
     /// Some lanes of a block, in the first lanes of `rows`.
     fn solve(&self, isa: Isa, (task, lanes): (&Task, &[usize]), rows: &mut [Column]) -> Failures {
         let gathered = |column: &Column| {
@@ -158,7 +158,7 @@ impl Compiled {
         let own: Vec<LaneTask> = lanes.iter().map(|l| task.lanes[*l]).collect();
         let known = self.idle().pop();
         let (mut plan, mut memory) =
-            known.unwrap_or_else(|| (Plan::default(), self.march.scratch()));
+            known.unwrap_or_else(|| (StepPlan::default(), self.march.scratch()));
         plan.make(&own);
         let task = Task {
             inputs: &inputs,
@@ -169,7 +169,7 @@ impl Compiled {
         outcome.failures
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(Plan, linear::Scratch)>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<(StepPlan, linear::LinearScratch)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::dynamics::Dynamics;
 use super::stiff::{Stats, Stiff};
-use super::task::{Failure, Task, Wanted};
+use super::task::{Deliveries, Failure, Task};
 use crate::ir::column::Column;
 
 /// The implicit solver beside the columns of a block.
@@ -27,7 +27,7 @@ impl Implicit {
         &self,
         task: &Task,
         l: usize,
-        wanted: &Wanted,
+        wanted: &Deliveries,
         rows: &mut [Column],
     ) -> Result<Stats, Failure> {
         let inputs: Vec<f64> = task.inputs.iter().map(|column| column.0[l]).collect();
@@ -44,10 +44,10 @@ impl Implicit {
         &self,
         task: &Task,
         l: usize,
-        wanted: &Wanted,
+        wanted: &Deliveries,
         rows: &mut [Column],
     ) -> (Vec<f64>, Result<Stats, Failure>) {
-        let all = Wanted {
+        let all = Deliveries {
             states: wanted.states.clone(),
             inputs: (0..self.n_inputs).collect(),
         };

@@ -1,7 +1,7 @@
 //! Say how a dose comes in, and how late, from the values of its inputs.
 
 use super::dual::Dual;
-use super::schedule::Course;
+use super::schedule::Administration;
 use super::system::Dosing;
 use super::task::Failure;
 
@@ -28,11 +28,11 @@ pub(super) fn lag(lag: Option<Dual>) -> Result<Dual, Failure> {
 
 pub(super) fn inflow(
     amount: f64,
-    course: Course,
+    course: Administration,
     dosing: Dosing,
     read: impl Fn(usize) -> Dual,
 ) -> Result<Inflow, Failure> {
-    if course == Course::Bolus {
+    if course == Administration::Bolus {
         return Ok(Inflow::Bolus {
             amount,
             fraction: dosing.fraction,
@@ -44,15 +44,15 @@ pub(super) fn inflow(
         return Err(Failure::ImpossibleDose);
     }
     let (rate, duration) = match course {
-        Course::ModeledDuration => {
+        Administration::ModeledDuration => {
             let duration = above_zero(dosing.duration.map(read))?;
             (amount / duration, duration)
         }
-        Course::Duration(duration) => {
+        Administration::Duration(duration) => {
             let duration = Dual::constant(duration);
             (amount / duration, duration)
         }
-        Course::Rate(rate) => {
+        Administration::Rate(rate) => {
             let rate = Dual::constant(rate);
             (rate, amount / rate)
         }

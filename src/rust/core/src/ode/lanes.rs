@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::agenda::{Agenda, Observation};
 use super::difference::{intervals, Intervals};
 use super::dynamics::{Dynamics, Engine};
-use super::linear::Plan;
+use super::linear::StepPlan;
 use super::task::{Failure, LaneTask};
 use super::timeline::Stops;
 use super::Planner;
@@ -19,7 +19,7 @@ pub struct Lanes {
     /// Whether the stops are those of `met` whatever the inputs are.
     pub(super) constant: bool,
     /// The same in steps of all lanes, for equations in closed form.
-    pub(super) plan: Option<Plan>,
+    pub(super) plan: Option<StepPlan>,
 }
 
 /// One subject.
@@ -68,7 +68,7 @@ impl Lanes {
         if all.constant && dynamics.engine() == Engine::March {
             let each = all.which.iter();
             let tasks = each.map(|which| all.met[*which].task(dynamics, &all.met[*which].stops));
-            all.plan = Some(Plan::new(&tasks.collect::<Vec<_>>()));
+            all.plan = Some(StepPlan::new(&tasks.collect::<Vec<_>>()));
         }
         all
     }

@@ -8,7 +8,7 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::narrow;
 use crate::ir::program::{Fusion, Laid, Layout, Registers};
-use crate::ir::tape::{Bank, Bases, Code, Instruction, Place, Tape};
+use crate::ir::tape::{Bank, Bases, ColumnAddress, Instruction, Tape, TapeCode};
 use crate::ir::vmath::Isa;
 
 pub(super) const CONSTANTS: Bank = Bank::Broadcast;
@@ -23,7 +23,7 @@ const OUT: Bank = Bank::Mask;
 
 /// Values of the leaves, one column each.
 #[derive(Debug, Clone, Default)]
-pub struct Leaves {
+pub struct LeafColumns {
     /// `Op::Phi(j)`
     pub inputs: Vec<Column>,
     /// `Op::State(k)`
@@ -34,7 +34,7 @@ pub struct Leaves {
     pub rates: Vec<Column>,
 }
 
-impl Leaves {
+impl LeafColumns {
     /// Zeros for everything that some equations may read.
     pub fn zeros(inputs: usize, states: usize, signals: usize) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Leaves {
 
 /// Columns of one program; [`Program::memory`] makes them.
 #[derive(Debug, Clone, Default)]
-pub struct Memory {
+pub struct ProgramMemory {
     constants: Vec<Column>,
     /// What [`Program::once`] computed; a solver that moves lanes moves these too.
     pub kept: Vec<Column>,
@@ -81,7 +81,7 @@ impl Program {
         }
     }
 
-    pub fn memory(&self) -> Memory {
+    pub fn memory(&self) -> ProgramMemory {
         memory(&self.constants, self.n_kept, self.n_work)
     }
 
@@ -91,12 +91,12 @@ impl Program {
 
     /// Whether any value depends on the data leaf `m`.
     pub fn reads_data(&self, m: u32) -> bool {
-        let is = |place: Place| place.bank == DATA && place.index == m;
+        let is = |place: ColumnAddress| place.bank == DATA && place.index == m;
         self.each.iter().any(|i| is(i.a) || is(i.b) || is(i.c))
     }
 
     /// Compute what depends on inputs alone, in all lanes.
-    pub fn once(&self, isa: Isa, leaves: &Leaves, memory: &mut Memory) {
+    pub fn once(&self, isa: Isa, leaves: &LeafColumns, memory: &mut ProgramMemory) {
         self.once.run(isa, &mut bases(leaves, memory, &mut []), 1);
     }
 
@@ -106,8 +106,8 @@ impl Program {
         &self,
         isa: Isa,
         lanes: usize,
-        leaves: &Leaves,
-        memory: &mut Memory,
+        leaves: &LeafColumns,
+        memory: &mut ProgramMemory,
         out: &mut [Column],
     ) {
         let mut bases = bases(leaves, memory, out);
@@ -119,8 +119,8 @@ impl Program {
     }
 }
 
-pub(super) fn memory(constants: &[f64], n_kept: usize, n_work: usize) -> Memory {
-    Memory {
+pub(super) fn memory(constants: &[f64], n_kept: usize, n_work: usize) -> ProgramMemory {
+    ProgramMemory {
         constants: constants.iter().map(|c| Column::splat(*c)).collect(),
         kept: vec![Column::ZERO; n_kept],
         work: vec![Column::ZERO; n_work],
@@ -130,8 +130,8 @@ pub(super) fn memory(constants: &[f64], n_kept: usize, n_work: usize) -> Memory 
 /// The columns behind every bank.
 #[inline]
 pub(super) fn bases<'m>(
-    leaves: &'m Leaves,
-    memory: &'m mut Memory,
+    leaves: &'m LeafColumns,
+    memory: &'m mut ProgramMemory,
     out: &'m mut [Column],
 ) -> Bases<'m> {
     let mut bases = Bases::default();
@@ -214,7 +214,7 @@ impl<'a> Nodes<'a> {
         (tape, registers.count)
     }
 
-    fn constant(&mut self, value: f64) -> Place {
+    fn constant(&mut self, value: f64) -> ColumnAddress {
         self.constants.push(value);
         place(CONSTANTS, self.constants.len() - 1)
     }
@@ -233,7 +233,7 @@ impl Layout for Nodes<'_> {
         &mut self.laid
     }
 
-    fn leaf(&mut self, node: Node) -> Place {
+    fn leaf(&mut self, node: Node) -> ColumnAddress {
         match self.graph.op(node) {
             Op::Phi(j) => INPUTS.at(j),
             Op::State(k) => STATES.at(k),
@@ -247,9 +247,9 @@ impl Layout for Nodes<'_> {
 }
 
 /// `dst = a`
-fn copy(a: Place, dst: Place) -> Instruction {
+fn copy(a: ColumnAddress, dst: ColumnAddress) -> Instruction {
     Instruction {
-        code: Code::Select,
+        code: TapeCode::Select,
         dst,
         a,
         b: a,
@@ -257,6 +257,6 @@ fn copy(a: Place, dst: Place) -> Instruction {
     }
 }
 
-pub(super) fn place(bank: Bank, index: usize) -> Place {
+pub(super) fn place(bank: Bank, index: usize) -> ColumnAddress {
     bank.at(narrow(index))
 }

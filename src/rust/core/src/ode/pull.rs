@@ -6,13 +6,15 @@
 
 use std::collections::HashSet;
 
-use super::program::{bases, memory, place, Leaves, Memory, Nodes};
+use super::program::{bases, memory, place, LeafColumns, Nodes, ProgramMemory};
 use super::program::{INPUTS, KEPT, RATES, STATES, WORK};
 use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::narrow;
 use crate::ir::program::Layout;
-use crate::ir::tape::{Bank, Bases, Code, Instruction, Place, Reverse, Tape, Target};
+use crate::ir::tape::{
+    AdjointTarget, Bank, Bases, ColumnAddress, Instruction, Reverse, Tape, TapeCode,
+};
 use crate::ir::vmath::Isa;
 
 /// Reverse sweep of some roots.
@@ -25,14 +27,14 @@ pub struct Pull {
     reverse_each: Tape<Reverse>,
     n_kept: usize,
     n_work: usize,
-    at: Columns,
+    at: AdjointBanks,
     /// Where the seed of each root goes; `None`: the root is constant, or a leaf without an adjoint.
     roots: Vec<Option<usize>>,
 }
 
 /// First adjoint column of each bank that has any.
 #[derive(Debug, Clone, Copy, Default)]
-struct Columns {
+struct AdjointBanks {
     work: usize,
     kept: usize,
     states: usize,
@@ -41,8 +43,8 @@ struct Columns {
     end: usize,
 }
 
-impl Columns {
-    fn of(&self, place: Place) -> Option<usize> {
+impl AdjointBanks {
+    fn of(&self, place: ColumnAddress) -> Option<usize> {
         let first = match place.bank {
             WORK => self.work,
             KEPT => self.kept,
@@ -57,14 +59,14 @@ impl Columns {
 
 /// Columns of one sweep: values, and adjoints of the leaves.
 #[derive(Debug, Clone, Default)]
-pub struct Back {
-    memory: Memory,
+pub struct PullMemory {
+    memory: ProgramMemory,
     adjoint: Vec<Column>,
-    at: Columns,
+    at: AdjointBanks,
 }
 
-impl Back {
-    fn bases<'m>(&'m mut self, leaves: &'m Leaves) -> Bases<'m> {
+impl PullMemory {
+    fn bases<'m>(&'m mut self, leaves: &'m LeafColumns) -> Bases<'m> {
         let mut bases = bases(leaves, &mut self.memory, &mut []);
         bases.write(Bank::Adjoint, &mut self.adjoint);
         bases
@@ -97,8 +99,8 @@ impl Pull {
             .enumerate()
             .map(|(i, node)| layout.compute(*node, place(WORK, i)))
             .collect();
-        let roots: Vec<Place> = roots.iter().map(|root| layout.place(*root)).collect();
-        let at = Columns::new(each.len(), layout.n_kept, n_inputs, n_states);
+        let roots: Vec<ColumnAddress> = roots.iter().map(|root| layout.place(*root)).collect();
+        let at = AdjointBanks::new(each.len(), layout.n_kept, n_inputs, n_states);
         let roots: Vec<Option<usize>> = roots.into_iter().map(|root| at.of(root)).collect();
         Self {
             reverse_once: reverse(&once, &at, &[]),
@@ -113,8 +115,8 @@ impl Pull {
         }
     }
 
-    pub fn back(&self) -> Back {
-        Back {
+    pub fn back(&self) -> PullMemory {
+        PullMemory {
             memory: memory(&self.constants, self.n_kept, self.n_work),
             adjoint: vec![Column::ZERO; self.at.end],
             at: self.at,
@@ -122,14 +124,14 @@ impl Pull {
     }
 
     /// Compute what depends on inputs alone; adjoints of inputs and rates start at zero.
-    pub fn start(&self, isa: Isa, leaves: &Leaves, back: &mut Back) {
+    pub fn start(&self, isa: Isa, leaves: &LeafColumns, back: &mut PullMemory) {
         back.adjoint.fill(Column::ZERO);
         let mut bases = bases(leaves, &mut back.memory, &mut []);
         self.once.run(isa, &mut bases, 1);
     }
 
     /// Carry `seeds`, one column a root, back through the equations at the values of `leaves`.
-    pub fn pull(&self, isa: Isa, leaves: &Leaves, back: &mut Back, seeds: &[Column]) {
+    pub fn pull(&self, isa: Isa, leaves: &LeafColumns, back: &mut PullMemory, seeds: &[Column]) {
         let at = self.at;
         for column in self.roots.iter().flatten().filter(|i| **i < at.kept) {
             back.adjoint[*column] = Column::ZERO;
@@ -146,14 +148,14 @@ impl Pull {
     }
 
     /// Carry what was collected on to the inputs.
-    pub fn finish(&self, isa: Isa, leaves: &Leaves, back: &mut Back) {
+    pub fn finish(&self, isa: Isa, leaves: &LeafColumns, back: &mut PullMemory) {
         self.reverse_once.run_alone(isa, &mut back.bases(leaves));
         let at = self.at;
         back.adjoint[at.kept..at.states].fill(Column::ZERO);
     }
 }
 
-impl Columns {
+impl AdjointBanks {
     fn new(work: usize, kept: usize, inputs: usize, states: usize) -> Self {
         let first_state = work + kept;
         Self {
@@ -171,7 +173,7 @@ impl Columns {
 ///
 /// The first contribution to a column of work overwrites what another sweep left there; `seeded` ones were written
 /// before. What nothing contributes to (the condition of a selection) is passed over.
-fn reverse(tape: &[Instruction], at: &Columns, seeded: &[Option<usize>]) -> Tape<Reverse> {
+fn reverse(tape: &[Instruction], at: &AdjointBanks, seeded: &[Option<usize>]) -> Tape<Reverse> {
     let mut touched: HashSet<usize> = seeded.iter().flatten().copied().collect();
     touched.extend(at.kept..at.end);
     let mut rules = Tape::default();
@@ -180,20 +182,20 @@ fn reverse(tape: &[Instruction], at: &Columns, seeded: &[Option<usize>]) -> Tape
             continue;
         };
         let operands = match forward.code {
-            Code::Unary(_) => [Some(forward.a), None, None],
-            Code::Binary(_) => [Some(forward.a), Some(forward.b), None],
-            Code::Select => [None, Some(forward.b), Some(forward.c)],
+            TapeCode::Unary(_) => [Some(forward.a), None, None],
+            TapeCode::Binary(_) => [Some(forward.a), Some(forward.b), None],
+            TapeCode::Select => [None, Some(forward.b), Some(forward.c)],
             _ => [Some(forward.a), Some(forward.b), Some(forward.c)],
         };
         let targets = operands.map(|place| {
             let Some(column) = place.and_then(|place| at.of(place)) else {
-                return Target::None;
+                return AdjointTarget::None;
             };
             let index = narrow(column);
             if touched.insert(column) {
-                Target::Set(index)
+                AdjointTarget::Set(index)
             } else {
-                Target::Add(index)
+                AdjointTarget::Add(index)
             }
         });
         rules.push(Reverse {
@@ -210,12 +212,12 @@ mod tests {
     use super::*;
     use crate::ir::graph::Op;
     use crate::ir::op::{Binary, Unary};
-    use crate::ir::scalar::{Leaves as Scalars, ScalarProgram};
+    use crate::ir::scalar::{LeafValues as Scalars, ScalarProgram};
     use crate::ode::program::Program;
 
-    struct Lane<'a>(&'a Leaves, usize);
+    struct TestLane<'a>(&'a LeafColumns, usize);
 
-    impl Scalars for Lane<'_> {
+    impl Scalars for TestLane<'_> {
         fn data(&self, column: usize) -> f64 {
             self.0.data[column].0[self.1]
         }
@@ -254,13 +256,13 @@ mod tests {
         (g, roots)
     }
 
-    fn leaves() -> Leaves {
+    fn leaves() -> LeafColumns {
         let column = |k: usize| {
             Column(std::array::from_fn(|l| {
                 0.3 + 0.1 * k as f64 + (0.37 * (l + 5 * k) as f64).sin().abs()
             }))
         };
-        let mut leaves = Leaves::zeros(4, 2, 1);
+        let mut leaves = LeafColumns::zeros(4, 2, 1);
         let all = [
             &mut leaves.inputs,
             &mut leaves.states,
@@ -291,7 +293,7 @@ mod tests {
                 program.once(isa, &leaves, &mut memory);
                 program.run(isa, lanes, &leaves, &mut memory, &mut out);
                 for l in 0..lanes {
-                    let truth = scalar.evaluate(&graph, &Lane(&leaves, l), &mut Vec::new());
+                    let truth = scalar.evaluate(&graph, &TestLane(&leaves, l), &mut Vec::new());
                     for (column, truth) in out.iter().zip(truth) {
                         near(column.0[l], truth);
                     }
@@ -319,7 +321,7 @@ mod tests {
         pull.finish(Isa::detect(), &leaves, &mut back);
         for l in 0..64 {
             let mut memory = Vec::new();
-            scalar.evaluate(&graph, &Lane(&leaves, l), &mut memory);
+            scalar.evaluate(&graph, &TestLane(&leaves, l), &mut memory);
             let own: Vec<f64> = (0..roots.len()).map(|r| seed(r, l)).collect();
             let truth = scalar.adjoints(&graph, &memory, &own);
             for node in graph.nodes() {

@@ -2,7 +2,7 @@
 
 /// Doses and resets of one subject.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Schedule {
+pub struct DosingSchedule {
     /// Time at which the initial values hold: 0, or that of the subject's first record if it is earlier.
     pub start: f64,
     /// In the order of time; of one time, additional doses first, then in the order of records. Additional doses are
@@ -30,7 +30,7 @@ pub enum EventKind {
     Dose {
         state: usize,
         amount: f64,
-        course: Course,
+        course: Administration,
         /// The dose is the last of infinitely many.
         steady: Option<Steady>,
     },
@@ -38,7 +38,7 @@ pub enum EventKind {
 
 /// How an amount comes in.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Course {
+pub enum Administration {
     Bolus,
     /// Infusion at this rate.
     Rate(f64),

@@ -6,7 +6,7 @@
 //! steady state is reached, those `p` end at `e, e + II, ...` after the record, and doses still come at
 //! `l, l + II, ..., l + m II`.
 
-use super::agenda::{Dose, Planner, Turn};
+use super::agenda::{Dose, Planner, StopTurn};
 use super::dual::Dual;
 use super::inflow::Inflow;
 use super::schedule::{Event, Steady};
@@ -57,7 +57,7 @@ impl Planner {
             cycle,
             adds,
         };
-        let turn = Turn::Record(event.record);
+        let turn = StopTurn::Record(event.record);
         self.put(Dual::constant(event.time), turn, act);
     }
 
@@ -73,7 +73,7 @@ impl Planner {
             Inflow::Bolus { .. } => None,
         };
         let cycle = self.cycle(dose, phase, interval, overlap.as_ref());
-        let turn = Turn::Record(dose.record);
+        let turn = StopTurn::Record(dose.record);
         let at_record = Dual::constant(dose.time);
         let act = Act::Steady {
             interval,
@@ -86,7 +86,7 @@ impl Planner {
             let mut end = overlap.end + dose.time;
             let mut left = overlap.others;
             while left > 0.0 && self.is_within(end.value) {
-                self.put_rate(end, Turn::Ahead, dose.state, rate * -1.0);
+                self.put_rate(end, StopTurn::Ahead, dose.state, rate * -1.0);
                 end = end + interval;
                 left -= 1.0;
             }

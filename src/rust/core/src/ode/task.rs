@@ -24,13 +24,13 @@ pub struct LaneTask<'a> {
 /// One column a state wanted, then for each of them one column an input: `d state / d input`, state after state. Row `r`
 /// begins at column `r * width()`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Deliveries {
     pub states: Vec<usize>,
     /// Inputs with respect to which derivatives are carried forward; none for values only.
     pub inputs: Vec<usize>,
 }
 
-impl Wanted {
+impl Deliveries {
     pub fn width(&self) -> usize {
         self.states.len() * (1 + self.inputs.len())
     }

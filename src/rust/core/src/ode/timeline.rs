@@ -6,12 +6,12 @@ pub struct Stop {
     pub time: f64,
     pub act: Act,
     /// Derivatives of `time` with respect to inputs: a lag, the end of an infusion.
-    pub moves: Vec<Slope>,
+    pub moves: Vec<InputSlopes>,
 }
 
 /// `d value / d input`
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Slope {
+pub struct InputSlopes {
     pub input: usize,
     pub slope: f64,
 }
@@ -31,7 +31,7 @@ pub enum Act {
     Rate {
         state: usize,
         change: f64,
-        slopes: Vec<Slope>,
+        slopes: Vec<InputSlopes>,
     },
     /// States to their initial values, rates to zero.
     Reset,

@@ -1,6 +1,6 @@
 //! Maximize by Adam (Kingma & Ba 2015, algorithm 1), the rate falling to zero over the iterations.
 
-use super::scaled::Scaled;
+use super::scaled::ScaledCost;
 
 const DECAY: (f64, f64) = (0.9, 0.999);
 const EPSILON: f64 = 1e-8;
@@ -44,7 +44,7 @@ impl Steps {
 }
 
 /// `rate`: length of the first steps, in sizes of the coordinates.
-pub fn run(scaled: &mut Scaled, rate: f64, maxiters: usize) {
+pub fn run(scaled: &mut ScaledCost, rate: f64, maxiters: usize) {
     let mut steps = Steps::new(scaled.len());
     let mut z = scaled.best_z();
     for t in 0..maxiters {

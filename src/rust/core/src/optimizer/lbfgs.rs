@@ -8,18 +8,18 @@ use argmin::solver::linesearch::condition::ArmijoCondition;
 use argmin::solver::linesearch::BacktrackingLineSearch;
 use argmin::solver::quasinewton::LBFGS;
 
-use super::scaled::Scaled;
+use super::scaled::ScaledCost;
 
 /// Values after which a line search has failed: shorter steps change nothing any more.
 const LONGEST_SEARCH: usize = 40;
 
 /// The cost around `origin`, divided by `weight`.
-struct Problem<'s, 'o> {
-    scaled: &'s Scaled<'o>,
+struct WeightedCost<'s, 'o> {
+    scaled: &'s ScaledCost<'o>,
     weight: f64,
 }
 
-impl CostFunction for Problem<'_, '_> {
+impl CostFunction for WeightedCost<'_, '_> {
     type Param = Vec<f64>;
     type Output = f64;
 
@@ -31,7 +31,7 @@ impl CostFunction for Problem<'_, '_> {
     }
 }
 
-impl Gradient for Problem<'_, '_> {
+impl Gradient for WeightedCost<'_, '_> {
     type Param = Vec<f64>;
     type Gradient = Vec<f64>;
 
@@ -42,7 +42,7 @@ impl Gradient for Problem<'_, '_> {
 }
 
 /// `g_tol`: largest element of the gradient of the objective, each in units of its coordinate's size, at which it stops.
-pub fn run(scaled: &mut Scaled, maxiters: usize, g_tol: f64, memory: usize) {
+pub fn run(scaled: &mut ScaledCost, maxiters: usize, g_tol: f64, memory: usize) {
     let tolerance = scaled.tolerance(g_tol);
     let mut left = maxiters;
     while left > 0 {
@@ -54,7 +54,7 @@ pub fn run(scaled: &mut Scaled, maxiters: usize, g_tol: f64, memory: usize) {
             return;
         }
         // The first step is the gradient itself: no longer than one size in any direction.
-        let problem = Problem {
+        let problem = WeightedCost {
             scaled,
             weight: largest.max(1.0),
         };
@@ -68,7 +68,7 @@ pub fn run(scaled: &mut Scaled, maxiters: usize, g_tol: f64, memory: usize) {
 
 /// One run of argmin; the number of its iterations.
 fn search(
-    problem: Problem,
+    problem: WeightedCost,
     z: &[f64],
     gradient: Vec<f64>,
     maxiters: usize,

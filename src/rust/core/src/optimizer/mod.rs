@@ -16,7 +16,7 @@ pub use adam::Steps;
 pub use options::{Derivative, OptimizerOptions};
 pub use scaled::Space;
 
-use scaled::Scaled;
+use scaled::ScaledCost;
 
 /// What is maximized.
 pub trait Objective {
@@ -29,7 +29,7 @@ pub trait Objective {
 
 /// The best point that was found.
 #[derive(Debug, Clone)]
-pub struct Maximum {
+pub struct BestPoint {
     pub x: Vec<f64>,
     pub value: f64,
     /// Values that were computed, and how many of them were not finite.
@@ -38,14 +38,18 @@ pub struct Maximum {
 }
 
 /// Maximize from the start of `space`; with [`OptimizerOptions::Score`] nothing moves.
-pub fn maximize(objective: &mut dyn Objective, space: Space, options: OptimizerOptions) -> Maximum {
+pub fn maximize(
+    objective: &mut dyn Objective,
+    space: Space,
+    options: OptimizerOptions,
+) -> BestPoint {
     let finite = match options {
         OptimizerOptions::Lbfgs { adtype, .. } | OptimizerOptions::Adam { adtype, .. } => {
             adtype == Derivative::Finite
         }
         _ => true,
     };
-    let mut scaled = Scaled::new(objective, space, finite);
+    let mut scaled = ScaledCost::new(objective, space, finite);
     if scaled.is_defined() {
         match options {
             OptimizerOptions::Score => {}

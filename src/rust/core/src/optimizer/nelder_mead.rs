@@ -5,14 +5,14 @@
 use argmin::core::{CostFunction, Error, Executor, State};
 use argmin::solver::neldermead::NelderMead;
 
-use super::scaled::Scaled;
+use super::scaled::ScaledCost;
 
 /// Edge of the first simplex, in sizes of the coordinates.
 const EDGE: f64 = 0.1;
 
-struct Problem<'s, 'o>(&'s Scaled<'o>);
+struct SimplexCost<'s, 'o>(&'s ScaledCost<'o>);
 
-impl CostFunction for Problem<'_, '_> {
+impl CostFunction for SimplexCost<'_, '_> {
     type Param = Vec<f64>;
     type Output = f64;
 
@@ -22,7 +22,7 @@ impl CostFunction for Problem<'_, '_> {
 }
 
 /// `f_tol`: standard deviation of the objective over the simplex at which it stops.
-pub fn run(scaled: &mut Scaled, maxiters: usize, f_tol: f64) {
+pub fn run(scaled: &mut ScaledCost, maxiters: usize, f_tol: f64) {
     let tolerance = scaled.tolerance(f_tol);
     let mut left = maxiters;
     while left > 0 {
@@ -35,17 +35,17 @@ pub fn run(scaled: &mut Scaled, maxiters: usize, f_tol: f64) {
     }
 }
 
-fn search(scaled: &Scaled, maxiters: usize, tolerance: f64) -> Result<usize, Error> {
+fn search(scaled: &ScaledCost, maxiters: usize, tolerance: f64) -> Result<usize, Error> {
     let solver = NelderMead::new(simplex(scaled)).with_sd_tolerance(tolerance)?;
     let maxiters = u64::try_from(maxiters)?;
-    let result = Executor::new(Problem(scaled), solver)
+    let result = Executor::new(SimplexCost(scaled), solver)
         .configure(|state| state.max_iters(maxiters))
         .run()?;
     Ok(usize::try_from(result.state().get_iter())?)
 }
 
 /// The best point, and one step from it along each coordinate, away from a bound that is near.
-fn simplex(scaled: &Scaled) -> Vec<Vec<f64>> {
+fn simplex(scaled: &ScaledCost) -> Vec<Vec<f64>> {
     let center = scaled.best_z();
     let mut points = vec![center.clone()];
     for k in 0..scaled.len() {

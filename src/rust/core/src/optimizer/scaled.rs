@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::{Maximum, Objective};
+use super::{BestPoint, Objective};
 
 /// Where an objective is maximized; all of one length but `weight`.
 #[derive(Debug, Clone)]
@@ -20,34 +20,34 @@ pub struct Space {
 const DIFFERENCE: f64 = 1e-5;
 
 /// The objective as the optimizers see it: a cost of `z`. It remembers the best point it was asked for.
-pub struct Scaled<'o> {
-    inner: RefCell<Inner<'o>>,
+pub struct ScaledCost<'o> {
+    inner: RefCell<CostState<'o>>,
     space: Space,
     finite: bool,
 }
 
-struct Inner<'o> {
+struct CostState<'o> {
     objective: &'o mut dyn Objective,
-    best: Maximum,
+    best: BestPoint,
     first: f64,
     /// Values since the last gradient.
     run: usize,
 }
 
-impl<'o> Scaled<'o> {
+impl<'o> ScaledCost<'o> {
     /// `finite`: whether gradients are central differences although exact ones are known.
     pub fn new(objective: &'o mut dyn Objective, mut space: Space, finite: bool) -> Self {
         for k in 0..space.start.len() {
             space.start[k] = space.start[k].max(space.lower[k]).min(space.upper[k]);
         }
         let value = objective.value(&space.start);
-        let best = Maximum {
+        let best = BestPoint {
             x: space.start.clone(),
             value,
             evaluations: 1,
             not_finite: usize::from(!value.is_finite()),
         };
-        let inner = Inner {
+        let inner = CostState {
             objective,
             best,
             first: value,
@@ -69,7 +69,7 @@ impl<'o> Scaled<'o> {
         self.space.start.len()
     }
 
-    pub fn best(&self) -> Maximum {
+    pub fn best(&self) -> BestPoint {
         self.inner.borrow().best.clone()
     }
 

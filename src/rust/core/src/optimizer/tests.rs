@@ -3,12 +3,12 @@
 use super::*;
 
 /// A function of the point, with or without its gradient.
-struct Known<F, G> {
+struct TestFunction<F, G> {
     value: F,
     gradient: Option<G>,
 }
 
-impl<F: FnMut(&[f64]) -> f64, G: FnMut(&[f64]) -> Vec<f64>> Objective for Known<F, G> {
+impl<F: FnMut(&[f64]) -> f64, G: FnMut(&[f64]) -> Vec<f64>> Objective for TestFunction<F, G> {
     fn value(&mut self, x: &[f64]) -> f64 {
         (self.value)(x)
     }
@@ -65,7 +65,7 @@ fn banana_gradient(x: &[f64]) -> Vec<f64> {
 #[test]
 fn a_curved_ridge_is_climbed() {
     for options in all(5000) {
-        let mut objective = Known {
+        let mut objective = TestFunction {
             value: banana,
             gradient: Some(banana_gradient),
         };
@@ -89,7 +89,7 @@ fn a_maximum_on_a_bound_is_found() {
     };
     for start in [[-4.0, -4.0], [1.0, 1.0], [0.0, 1.0], [1.0, -5.0]] {
         for options in all(3000) {
-            let mut objective = Known {
+            let mut objective = TestFunction {
                 value: bounded,
                 gradient: Some(gradient),
             };
@@ -105,7 +105,7 @@ fn a_maximum_on_a_bound_is_found() {
 #[test]
 fn units_of_the_coordinates_and_of_the_objective_do_not_matter() {
     for options in all(2000) {
-        let mut objective = Known {
+        let mut objective = TestFunction {
             value: |x: &[f64]| -1e6 * ((x[0] / 1e4 - 2.0).powi(2) + (x[1] * 1e3 - 1.0).powi(2)),
             gradient: Some(|x: &[f64]| vec![-2e2 * (x[0] / 1e4 - 2.0), -2e9 * (x[1] * 1e3 - 1.0)]),
         };
@@ -126,7 +126,7 @@ fn units_of_the_coordinates_and_of_the_objective_do_not_matter() {
 fn points_without_a_finite_value_are_not_taken() {
     for options in all(2000) {
         // Falls off a cliff beyond 1; the maximum 0.8 is near it.
-        let mut objective = Known {
+        let mut objective = TestFunction {
             value: |x: &[f64]| {
                 if x[0] > 1.0 {
                     f64::NAN
@@ -143,7 +143,7 @@ fn points_without_a_finite_value_are_not_taken() {
 
 #[test]
 fn a_start_without_a_finite_value_stays() {
-    let mut objective = Known {
+    let mut objective = TestFunction {
         value: |_: &[f64]| f64::NEG_INFINITY,
         gradient: None::<fn(&[f64]) -> Vec<f64>>,
     };
@@ -156,7 +156,7 @@ fn a_start_without_a_finite_value_stays() {
 #[test]
 fn a_value_alone_is_enough() {
     for options in all(2000) {
-        let mut objective = Known {
+        let mut objective = TestFunction {
             value: banana,
             gradient: None::<fn(&[f64]) -> Vec<f64>>,
         };

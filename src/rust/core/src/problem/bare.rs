@@ -7,21 +7,21 @@
 //! | | and spread | root mean square about the location |
 //! | effect `exponential(scale)` | scale | mean of the effects |
 
-use super::evaluate::Population;
+use super::evaluate::ThetaProgram;
 use super::laws::Correction;
 use super::normal_form::NormalForm;
 use super::Problem;
 use crate::data::Records;
 use crate::distributions::Family;
 use crate::ir::graph::Node;
-use crate::language::specification::Scale;
+use crate::language::specification::ParameterScale;
 use crate::model::Model;
 
 /// A coordinate of `theta` and the scale on which it stands for a natural value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Coordinate {
+pub struct BareCoordinate {
     pub theta: usize,
-    pub scale: Scale,
+    pub scale: ParameterScale,
 }
 
 /// Outcomes of one family that say all there is to say about a parameter: the data alone give its maximum.
@@ -30,15 +30,15 @@ pub struct BareOutcome {
     pub family: &'static Family,
     pub outcomes: Vec<usize>,
     /// Location, rate, scale or probability.
-    pub location: Coordinate,
+    pub location: BareCoordinate,
     /// Standard deviation, where it belongs to these outcomes as well.
-    pub spread: Option<Coordinate>,
+    pub spread: Option<BareCoordinate>,
 }
 
 /// The scale of effects with an exponential distribution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BareLaw {
-    pub scale: Coordinate,
+    pub scale: BareCoordinate,
     /// Levels of all its effects together.
     pub count: usize,
 }
@@ -113,7 +113,7 @@ pub fn outcomes(
 
 /// The location of an outcome if it is a parameter as it stands, and the standard deviation if the family has one,
 /// which must be the same at every row.
-fn location(form: &NormalForm, model: &Model, o: usize) -> Option<(Coordinate, Option<Node>)> {
+fn location(form: &NormalForm, model: &Model, o: usize) -> Option<(BareCoordinate, Option<Node>)> {
     let density = &form.densities[o];
     let family = model.outcomes[o].family;
     match density.arguments[..] {
@@ -133,13 +133,13 @@ impl Problem {
     pub fn bare_sd(&self, bare: &BareOutcome, theta: &[f64]) -> f64 {
         let sd = self.form.densities[bare.outcomes[0]].sd;
         sd.filter(|_| bare.is_gaussian()).map_or(f64::NAN, |sd| {
-            Population::new(&self.form.graph, &[sd]).values(&self.form.graph, theta)[0]
+            ThetaProgram::new(&self.form.graph, &[sd]).values(&self.form.graph, theta)[0]
         })
     }
 }
 
 /// Take the residual error of exactly these outcomes from the list of residual errors.
-fn take_spread(form: &mut NormalForm, model: &Model, bare: &BareOutcome) -> Option<Coordinate> {
+fn take_spread(form: &mut NormalForm, model: &Model, bare: &BareOutcome) -> Option<BareCoordinate> {
     let place = form
         .residuals
         .iter()
@@ -176,7 +176,7 @@ pub fn laws(
     found
 }
 
-fn law(form: &NormalForm, model: &Model, correction: &Correction) -> Option<Coordinate> {
+fn law(form: &NormalForm, model: &Model, correction: &Correction) -> Option<BareCoordinate> {
     match (correction.family.name, &correction.arguments[..]) {
         ("exponential", [scale]) => coordinate(form, model, *scale),
         _ => None,
@@ -184,12 +184,14 @@ fn law(form: &NormalForm, model: &Model, correction: &Correction) -> Option<Coor
 }
 
 /// The coordinate of an element-wise parameter, if the node is one.
-fn coordinate(form: &NormalForm, model: &Model, node: Node) -> Option<Coordinate> {
+fn coordinate(form: &NormalForm, model: &Model, node: Node) -> Option<BareCoordinate> {
     let each = model.parameters.iter().zip(&form.parameters);
     each.filter_map(|(parameter, (first, nodes))| {
-        let scale = parameter.scale().filter(|scale| *scale != Scale::Probit)?;
+        let scale = parameter
+            .scale()
+            .filter(|scale| *scale != ParameterScale::Probit)?;
         let element = nodes.iter().position(|known| *known == node)?;
-        Some(Coordinate {
+        Some(BareCoordinate {
             theta: first + element,
             scale,
         })
@@ -197,25 +199,25 @@ fn coordinate(form: &NormalForm, model: &Model, node: Node) -> Option<Coordinate
     .next()
 }
 
-impl Coordinate {
+impl BareCoordinate {
     /// The natural value at a value of the coordinate.
     pub fn natural(&self, x: f64) -> f64 {
         match self.scale {
-            Scale::Log => x.exp(),
-            Scale::Logit => 1.0 / (1.0 + (-x).exp()),
-            Scale::Identity | Scale::Probit => x,
+            ParameterScale::Log => x.exp(),
+            ParameterScale::Logit => 1.0 / (1.0 + (-x).exp()),
+            ParameterScale::Identity | ParameterScale::Probit => x,
         }
     }
 
     /// The coordinate of a natural value, which is first moved inside the scale.
     pub fn of(&self, value: f64) -> f64 {
         match self.scale {
-            Scale::Log => value.max(f64::EPSILON).ln(),
-            Scale::Logit => {
+            ParameterScale::Log => value.max(f64::EPSILON).ln(),
+            ParameterScale::Logit => {
                 let inside = value.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
                 inside.ln() - (-inside).ln_1p()
             }
-            Scale::Identity | Scale::Probit => value,
+            ParameterScale::Identity | ParameterScale::Probit => value,
         }
     }
 
@@ -223,9 +225,9 @@ impl Coordinate {
     pub fn slope(&self, x: f64) -> f64 {
         let value = self.natural(x);
         match self.scale {
-            Scale::Log => value,
-            Scale::Logit => value * (1.0 - value),
-            Scale::Identity | Scale::Probit => 1.0,
+            ParameterScale::Log => value,
+            ParameterScale::Logit => value * (1.0 - value),
+            ParameterScale::Identity | ParameterScale::Probit => 1.0,
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use super::Joint;
 use crate::error::{Error, ErrorClass, Result};
-use crate::language::specification::Scale;
+use crate::language::specification::ParameterScale;
 use crate::language::words;
 
 /// Bounds by parameter, one value a coordinate or one for all; absent ones leave the declared bound.
-pub type Bounds = [(String, Vec<Option<f64>>)];
+pub type ParameterBounds = [(String, Vec<Option<f64>>)];
 
 impl Joint {
     /// Narrow the bounds that parameters declare.
     ///
     /// # Errors
     /// Unknown parameters, wrong lengths, bounds that leave no room, starting values outside.
-    pub fn narrow(&mut self, lower: &Bounds, upper: &Bounds) -> Result<()> {
+    pub fn narrow(&mut self, lower: &ParameterBounds, upper: &ParameterBounds) -> Result<()> {
         for (k, value) in self.by_coordinate("lb", lower)? {
             self.each_theta(|theta| theta.lower[k] = theta.lower[k].max(value));
         }
@@ -51,7 +51,7 @@ impl Joint {
     pub fn floor(&mut self, wanted: &[&str], lowest: impl Fn(f64) -> f64) {
         let roles = self.roles();
         let positive = self.model().parameters.iter();
-        let positive = positive.filter(|p| p.scale() == Some(Scale::Log));
+        let positive = positive.filter(|p| p.scale() == Some(ParameterScale::Log));
         let wanted: Vec<usize> = (positive.flat_map(|p| p.coordinates()))
             .filter(|k| wanted.contains(&&*roles[*k]) && self.theta.free[*k])
             .collect();
@@ -73,7 +73,7 @@ impl Joint {
         }
     }
 
-    fn by_coordinate(&self, side: &str, bounds: &Bounds) -> Result<Vec<(usize, f64)>> {
+    fn by_coordinate(&self, side: &str, bounds: &ParameterBounds) -> Result<Vec<(usize, f64)>> {
         let parameters = &self.model().parameters;
         let mut found = Vec::new();
         for (name, values) in bounds {

@@ -1,6 +1,6 @@
 //! Differentiate where values are carried from row to row: all rows forward, then all rows back.
 
-use super::differentiate::{Derivatives, Scratch};
+use super::differentiate::{DerivativeScratch, Derivatives};
 use crate::ir::column::{Column, LANES};
 
 /// Reads a row, the values that it leaves and their adjoints.
@@ -14,7 +14,7 @@ impl Derivatives<'_> {
         &self,
         b: usize,
         phi: &[Column],
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
         visit: &mut VisitRow,
     ) -> Column {
         let program = self.program;
@@ -64,7 +64,7 @@ impl Derivatives<'_> {
         b: usize,
         phi: &[Column],
         outcome: usize,
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
         mut visit: impl FnMut(usize, usize, &Column),
     ) {
         let Some(chain) = &self.problem.model.outcomes[outcome].chain else {

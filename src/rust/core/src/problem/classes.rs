@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Joint, Problem, Values};
+use super::{BoundProgram, Joint, Problem};
 use crate::data::Layout;
 
 impl Problem {
@@ -36,7 +36,7 @@ impl Problem {
     /// Probabilities of the classes of every subject before any outcome: `[subject][class]`.
     pub fn class_probabilities(&self, theta: &[f64], phi: &[f64]) -> Vec<Vec<f64>> {
         let layout: Layout = self.full_layout();
-        let mut values = Values::new(self, &layout, &self.programs.classes);
+        let mut values = BoundProgram::new(self, &layout, &self.programs.classes);
         values.prepare(theta);
         let mut out = vec![vec![f64::NAN; self.n_classes()]; self.n_subjects()];
         let mut work = Vec::new();

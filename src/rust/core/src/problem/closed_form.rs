@@ -1,11 +1,11 @@
 //! Recognise the parameters whose M-step has a closed form, from the program itself.
 
 use super::normal_form::{CovarianceBlock, NormalForm};
-use crate::distributions::Form;
+use crate::distributions::FamilyForm;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
 use crate::model::covariance::triangle;
-use crate::model::parameter::Shape;
+use crate::model::parameter::ParameterShape;
 use crate::model::Model;
 
 /// How a block of `Omega` is updated.
@@ -135,7 +135,10 @@ fn full(
         .zip(parameters)
         .filter(|(p, _)| {
             let dim = block.len;
-            let whole = [Shape::Covariance { dim }, Shape::MatrixLog { dim }];
+            let whole = [
+                ParameterShape::Covariance { dim },
+                ParameterShape::MatrixLog { dim },
+            ];
             whole.contains(&p.shape) && free[p.first]
         })
         .map(|(_, entry)| entry)
@@ -215,7 +218,7 @@ pub fn residuals(
     let mut refused = taken.to_vec();
     for (o, outcome) in model.outcomes.iter().enumerate() {
         let density = &form.densities[o];
-        let gaussian = matches!(outcome.family.form, Form::Normal(_)) && outcome.is_plain();
+        let gaussian = matches!(outcome.family.form, FamilyForm::Normal(_)) && outcome.is_plain();
         let candidate = density
             .sd
             .filter(|_| gaussian)

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::equations::{interpolation, Equations};
+use super::equations::{interpolation, ModelEquations};
 use super::normal_form::RowLeaves;
 use crate::data::{derived, DoseClock, Records};
 use crate::ir::graph::Node;
-use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::ir::scalar::{LeafValues, ScalarProgram};
 use crate::language::specification::Interpolation;
-use crate::model::{Column, Model, Source};
+use crate::model::{ColumnSource, DataColumn, Model};
 use crate::ode::{Dynamics, RecordTime, Signals, Since, Subject};
 
-impl Equations {
+impl ModelEquations {
     /// The equations with what they meet in each subject.
     pub(super) fn dynamics(self, model: &Model, records: &Records) -> Dynamics {
         // Imagined data have no records.
@@ -89,8 +89,8 @@ pub(super) fn signals_between(
     records: &Records,
     signals: &[Node],
 ) -> Vec<Vec<Between>> {
-    let jumps = |column: &Column| matches!(column.source, Source::LastDose(_));
-    let begins = |column: &Column| matches!(column.source, Source::AtRisk(_));
+    let jumps = |column: &DataColumn| matches!(column.source, ColumnSource::LastDose(_));
+    let begins = |column: &DataColumn| matches!(column.source, ColumnSource::AtRisk(_));
     let Some(events) = records.events.as_ref() else {
         return Vec::new();
     };
@@ -146,11 +146,11 @@ struct Apart<'a, F> {
     last: F,
 }
 
-impl<F: Fn(Option<u32>) -> f64> Leaves for Apart<'_, F> {
+impl<F: Fn(Option<u32>) -> f64> LeafValues for Apart<'_, F> {
     fn data(&self, column: usize) -> f64 {
         match self.model.columns[column].source {
-            Source::LastDose(state) => (self.last)(state),
-            Source::AtRisk(_) => f64::from(u8::from(self.time >= 0.0)),
+            ColumnSource::LastDose(state) => (self.last)(state),
+            ColumnSource::AtRisk(_) => f64::from(u8::from(self.time >= 0.0)),
             _ if interpolation(self.model, column) == Interpolation::Next => {
                 self.after.data(column)
             }

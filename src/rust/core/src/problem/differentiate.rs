@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::evaluate::{bind_work, broadcast, data_bases, Population};
+use super::evaluate::{bind_work, broadcast, data_bases, ThetaProgram};
 use super::in_cells::InCells;
 use super::known::Known;
-use super::solution::Reader;
+use super::solution::SolutionReader;
 use super::Problem;
 use crate::data::Layout;
 use crate::ir::column::Column;
@@ -15,7 +15,7 @@ use crate::ir::vmath::Isa;
 
 /// Scratch memory of derivatives; one a thread.
 #[derive(Debug, Clone, Default)]
-pub struct Scratch {
+pub struct DerivativeScratch {
     pub work: Vec<Column>,
     pub(super) adjoint: Vec<Column>,
     pub(super) tangent: Vec<Vec<Column>>,
@@ -24,7 +24,7 @@ pub struct Scratch {
     /// Adjoints of the states, `[row][state]`, then of the inputs of differential equations.
     seeds: Vec<Column>,
     /// For the cells of the levels.
-    pub(super) cells: Option<Box<Scratch>>,
+    pub(super) cells: Option<Box<DerivativeScratch>>,
 }
 
 /// A derivative program bound to a layout and a `theta`.
@@ -32,14 +32,14 @@ pub struct Derivatives<'a> {
     pub(super) problem: &'a Problem,
     pub(super) layout: &'a Layout,
     pub(super) program: &'a DerivativeProgram,
-    population: Population,
+    population: ThetaProgram,
     broadcast: Vec<Column>,
     /// Effects of other groupings or stored values, block by block.
     known: Arc<Vec<Known>>,
     /// Solves the differential equations for the gradient, where the program reads their states.
-    pub(super) gradient: Option<Reader<'a>>,
+    pub(super) gradient: Option<SolutionReader<'a>>,
     /// The same for tangents, always with derivatives of the states.
-    pub(super) tangent: Option<Reader<'a>>,
+    pub(super) tangent: Option<SolutionReader<'a>>,
     /// The same program in the cells of the levels, where rows stand by subject.
     pub(super) cells: Option<Box<InCells<'a, Derivatives<'a>>>>,
     pub(super) isa: Isa,
@@ -63,18 +63,18 @@ impl<'a> Derivatives<'a> {
             problem,
             layout,
             program,
-            population: Population::new(&problem.form.graph, &program.population),
+            population: ThetaProgram::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
             known: Arc::default(),
             cells: InCells::new(layout, program.goes_by_row(), inner),
-            gradient: Reader::new(
+            gradient: SolutionReader::new(
                 problem,
                 n_blocks,
                 &program.solution,
                 !program.solution.backward,
                 program.solution.backward,
             ),
-            tangent: Reader::new(problem, n_blocks, &program.solution, true, false),
+            tangent: SolutionReader::new(problem, n_blocks, &program.solution, true, false),
             isa,
         }
     }
@@ -100,11 +100,16 @@ impl<'a> Derivatives<'a> {
     /// Solutions of the equations are those of a known `theta` and known effects.
     fn forget(&mut self) {
         let readers = self.gradient.iter_mut().chain(&mut self.tangent);
-        readers.for_each(Reader::forget);
+        readers.for_each(SolutionReader::forget);
     }
 
     /// Value of each lane; the adjoints are left in `scratch`.
-    pub(super) fn sweep(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+    pub(super) fn sweep(
+        &self,
+        b: usize,
+        phi: &[Column],
+        scratch: &mut DerivativeScratch,
+    ) -> Column {
         if let Some(cells) = &self.cells {
             return self.sweep_cells(cells, b, phi, scratch);
         }
@@ -130,7 +135,7 @@ impl<'a> Derivatives<'a> {
     }
 
     /// Solve the differential equations for a gradient; the tape of the subject has run.
-    pub(super) fn solve(&self, b: usize, phi: &[Column], scratch: &mut Scratch) {
+    pub(super) fn solve(&self, b: usize, phi: &[Column], scratch: &mut DerivativeScratch) {
         if let Some(reader) = &self.gradient {
             let work = &mut scratch.work;
             let inputs = reader.inputs(&self.values(b, phi, Some(reader), work));
@@ -140,7 +145,12 @@ impl<'a> Derivatives<'a> {
     }
 
     /// The sweep over what is counted once a level, without rows.
-    pub(super) fn sweep_level(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+    pub(super) fn sweep_level(
+        &self,
+        b: usize,
+        phi: &[Column],
+        scratch: &mut DerivativeScratch,
+    ) -> Column {
         self.clear(scratch);
         self.ready(b, phi, scratch);
         if !self.program.adds_subjects {
@@ -154,7 +164,7 @@ impl<'a> Derivatives<'a> {
     }
 
     /// The sweep when adjoints of the states go back through the differential equations.
-    fn sweep_backward(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Column {
+    fn sweep_backward(&self, b: usize, phi: &[Column], scratch: &mut DerivativeScratch) -> Column {
         let (program, block) = (self.program, &self.layout.blocks[b]);
         let solution = &program.solution;
         let reader = self.gradient.as_ref();
@@ -197,7 +207,7 @@ impl<'a> Derivatives<'a> {
     }
 
     /// Adjoints that are added to start at zero.
-    pub(super) fn clear(&self, scratch: &mut Scratch) {
+    pub(super) fn clear(&self, scratch: &mut DerivativeScratch) {
         let program = self.program;
         scratch.adjoint.resize(program.n_adjoints(), Column::ZERO);
         scratch.adjoint[..program.first_row_column].fill(Column::ZERO);
@@ -210,7 +220,7 @@ impl<'a> Derivatives<'a> {
         b: usize,
         phi: &[Column],
         gradient: &mut [Column],
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
     ) -> Column {
         let value = self.sweep(b, phi, scratch);
         for (k, column) in gradient.iter_mut().enumerate() {
@@ -224,7 +234,7 @@ impl<'a> Derivatives<'a> {
         &self,
         b: usize,
         phi: &[Column],
-        scratch: &'s mut Scratch,
+        scratch: &'s mut DerivativeScratch,
     ) -> (Column, &'s [Column]) {
         let value = self.sweep(b, phi, scratch);
         (value, self.population_of(scratch))
@@ -236,13 +246,13 @@ impl<'a> Derivatives<'a> {
         b: usize,
         phi: &[Column],
         gradient: &mut [Column],
-        scratch: &'s mut Scratch,
+        scratch: &'s mut DerivativeScratch,
     ) -> (Column, &'s [Column]) {
         let value = self.gradient_phi(b, phi, gradient, scratch);
         (value, self.population_of(scratch))
     }
 
-    fn population_of<'s>(&self, scratch: &'s Scratch) -> &'s [Column] {
+    fn population_of<'s>(&self, scratch: &'s DerivativeScratch) -> &'s [Column] {
         let first = self.program.population_adjoint(0);
         &scratch.adjoint[first..first + self.program.population.len()]
     }
@@ -258,7 +268,7 @@ impl<'a> Derivatives<'a> {
     }
 
     /// Room for all values, and nothing added up yet.
-    pub(super) fn ready(&self, b: usize, phi: &[Column], scratch: &mut Scratch) {
+    pub(super) fn ready(&self, b: usize, phi: &[Column], scratch: &mut DerivativeScratch) {
         assert!(
             phi.len() >= self.program.n_phi,
             "one column for each coordinate of phi"
@@ -276,8 +286,8 @@ impl<'a> Derivatives<'a> {
         &'m self,
         b: usize,
         phi: &'m [Column],
-        reader: Option<&Reader>,
-        scratch: &'m mut Scratch,
+        reader: Option<&SolutionReader>,
+        scratch: &'m mut DerivativeScratch,
     ) -> Bases<'m> {
         let mut bases = self.values(b, phi, reader, &mut scratch.work);
         bases.write(Bank::Adjoint, &mut scratch.adjoint);
@@ -289,7 +299,7 @@ impl<'a> Derivatives<'a> {
         &'m self,
         b: usize,
         phi: &'m [Column],
-        reader: Option<&Reader>,
+        reader: Option<&SolutionReader>,
         work: &'m mut [Column],
     ) -> Bases<'m> {
         let (block, known) = (&self.layout.blocks[b], self.known.get(b));

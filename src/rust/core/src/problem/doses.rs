@@ -24,7 +24,7 @@ pub(super) struct Doses {
 }
 
 /// Sets of values that occurred at doses into one state, and their inputs.
-struct Known {
+struct DoseValues {
     columns: Vec<usize>,
     sets: Vec<(Vec<f64>, Dosing)>,
 }
@@ -44,8 +44,8 @@ impl Taken<'_> {
             self.constant(equation, equation.lag, "lag", records)?;
         }
         let mut variants = vec![Vec::new(); records.n_subjects];
-        let mut known: Vec<Known> = (model.equations.iter())
-            .map(|equation| Known {
+        let mut known: Vec<DoseValues> = (model.equations.iter())
+            .map(|equation| DoseValues {
                 columns: self.varying_columns(equation, records),
                 sets: Vec::new(),
             })
@@ -102,7 +102,7 @@ impl Taken<'_> {
     fn variant(
         &mut self,
         equation: &Equation,
-        known: &mut Known,
+        known: &mut DoseValues,
         records: &Records,
         row: usize,
     ) -> Result<Dosing> {
@@ -127,7 +127,7 @@ impl Taken<'_> {
         Ok(dosing)
     }
 
-    fn too_many(&self, equation: &Equation, known: &Known) -> Error {
+    fn too_many(&self, equation: &Equation, known: &DoseValues) -> Error {
         let name = &self.model.columns[known.columns[0]].name;
         Error::data(
             "varying_covariate",

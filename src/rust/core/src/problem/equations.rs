@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::courses::{signal_values, signals_between, Between};
-use super::parts::{course, is_time, needed, parts, Part};
+use super::parts::{course, is_time, needed, parts, NodeRole};
 use crate::data::{Frame, Records};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node, Op};
@@ -19,12 +19,12 @@ use crate::ir::level::Extent;
 use crate::ir::op::{Binary, Unary};
 use crate::language::specification::Interpolation;
 use crate::model::parameter::index;
-use crate::model::{CovariateKind, Equation, Model, Source};
+use crate::model::{ColumnSource, CovariateKind, Equation, Model};
 use crate::ode::system::{SIGNALS, TIME};
 use crate::ode::{Accrual, Dynamics, System, Variant};
 
 /// The equations of a model, apart from it.
-pub struct Equations {
+pub struct ModelEquations {
     /// The model's graph, whose states know their inputs.
     pub graph: Graph,
     pub system: System,
@@ -37,12 +37,12 @@ pub struct Equations {
 }
 
 /// The model's graph as the data let it be seen, and what solves its equations.
-pub struct Bound {
+pub struct BoundEquations {
     pub graph: Graph,
     pub dynamics: Option<Arc<Dynamics>>,
 }
 
-impl Bound {
+impl BoundEquations {
     /// `frame` is absent where the data are imagined. `groupings`: of the random effects.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Bound {
         };
         check_groupings(model, records, groupings)?;
         let time = frame.and_then(|frame| frame.time.as_deref());
-        let equations = Equations::extract(model, records, time)?;
+        let equations = ModelEquations::extract(model, records, time)?;
         let graph = equations.graph.clone();
         Ok(Self {
             graph,
@@ -69,7 +69,7 @@ impl Bound {
     }
 }
 
-impl Equations {
+impl ModelEquations {
     /// `time`: the name of the time column.
     ///
     /// # Errors
@@ -168,7 +168,7 @@ fn accrual(model: &Model) -> Vec<Accrual> {
 
 /// How a data column runs between its records.
 pub(super) fn interpolation(model: &Model, column: usize) -> Interpolation {
-    if let Source::Ahead(_) = model.columns[column].source {
+    if let ColumnSource::Ahead(_) = model.columns[column].source {
         return Interpolation::Next;
     }
     let mut declared = model
@@ -184,7 +184,7 @@ pub(super) fn interpolation(model: &Model, column: usize) -> Interpolation {
 /// The graph of the equations while it is made.
 pub(super) struct Taken<'a> {
     pub model: &'a Model,
-    parts: &'a [Part],
+    parts: &'a [NodeRole],
     /// The model's graph, in which inputs may be added.
     pub graph: Graph,
     inner: Graph,
@@ -197,7 +197,7 @@ pub(super) struct Taken<'a> {
 impl Taken<'_> {
     /// Whether a node has one value a subject.
     pub(super) fn is_input(&self, node: Node) -> bool {
-        matches!(self.parts[node.index()], Part::Input | Part::Once)
+        matches!(self.parts[node.index()], NodeRole::Input | NodeRole::Once)
     }
 
     /// Copy what moves below the roots, with leaves for the rest.
@@ -220,16 +220,16 @@ impl Taken<'_> {
         match (self.parts[node.index()], op) {
             (_, Op::Constant(value)) => self.inner.constant(value),
             (_, Op::Unary(Unary::Neg, a)) => self.inner.neg(moved[a.index()]),
-            (Part::Input, _) => self.input(node),
-            (Part::Moving, Op::Data(i)) if is_time(self.model, i, self.time) => {
+            (NodeRole::Input, _) => self.input(node),
+            (NodeRole::Moving, Op::Data(i)) if is_time(self.model, i, self.time) => {
                 self.inner.data(TIME)
             }
-            (Part::Signal, _) | (_, Op::Data(_)) => {
+            (NodeRole::Signal, _) | (_, Op::Data(_)) => {
                 let m = position(&mut self.signals, node);
                 self.inner.data(SIGNALS + index(m))
             }
-            (Part::Moving, Op::Binary(f, a, b)) => self.binary(f, (a, b), moved),
-            (Part::Moving | Part::Once, _) => self.inner.copied(op, moved),
+            (NodeRole::Moving, Op::Binary(f, a, b)) => self.binary(f, (a, b), moved),
+            (NodeRole::Moving | NodeRole::Once, _) => self.inner.copied(op, moved),
         }
     }
 
@@ -242,11 +242,11 @@ impl Taken<'_> {
     fn binary(&mut self, f: Binary, (a, b): (Node, Node), moved: &[Node]) -> Node {
         let divides = f == Binary::Div && self.graph.as_constant(b).is_none();
         let (f, y) = match self.parts[b.index()] {
-            Part::Input if divides => {
+            NodeRole::Input if divides => {
                 let inverse = self.graph.unary(Unary::Recip, b);
                 (Binary::Mul, self.input(inverse))
             }
-            Part::Once if divides => {
+            NodeRole::Once if divides => {
                 let inverse = self.inner.unary(Unary::Recip, moved[b.index()]);
                 (Binary::Mul, inverse)
             }
@@ -291,7 +291,7 @@ impl Taken<'_> {
     ) -> Result<Option<usize>> {
         let Some(node) = node else { return Ok(None) };
         match self.parts[node.index()] {
-            Part::Input | Part::Once => Ok(Some(position(&mut self.inputs, node))),
+            NodeRole::Input | NodeRole::Once => Ok(Some(position(&mut self.inputs, node))),
             _ => Err(self.varying(equation, node, what, records)),
         }
     }

@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use super::in_cells::InCells;
 use super::known::Known;
-use super::solution::Reader;
+use super::solution::SolutionReader;
 use super::Problem;
 use crate::data::{Block, Layout};
 use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node};
-use crate::ir::program::{Source, ValueProgram};
-use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::ir::program::{BroadcastSource, ValueProgram};
+use crate::ir::scalar::{LeafValues, ScalarProgram};
 use crate::ir::tape::{Bank, Bases};
 use crate::ir::vmath::Isa;
 
 /// Leaves of population values: `theta` alone.
 struct ThetaLeaves<'a>(&'a [f64]);
 
-impl Leaves for ThetaLeaves<'_> {
+impl LeafValues for ThetaLeaves<'_> {
     fn theta(&self, coordinate: usize) -> f64 {
         self.0[coordinate]
     }
@@ -25,9 +25,9 @@ impl Leaves for ThetaLeaves<'_> {
 
 /// Values of nodes that depend on `theta` alone, and adjoints back to `theta`.
 #[derive(Debug, Clone)]
-pub struct Population(ScalarProgram);
+pub struct ThetaProgram(ScalarProgram);
 
-impl Population {
+impl ThetaProgram {
     pub fn new(graph: &Graph, nodes: &[Node]) -> Self {
         Self(ScalarProgram::new(graph, nodes))
     }
@@ -47,39 +47,39 @@ impl Population {
 }
 
 /// Fill broadcast columns.
-pub fn broadcast(sources: &[Source], population: &[f64], columns: &mut Vec<Column>) {
+pub fn broadcast(sources: &[BroadcastSource], population: &[f64], columns: &mut Vec<Column>) {
     columns.clear();
     columns.extend(sources.iter().map(|source| match source {
-        Source::Constant(value) => Column::splat(*value),
-        Source::Population(j) => Column::splat(population[*j]),
+        BroadcastSource::Constant(value) => Column::splat(*value),
+        BroadcastSource::Population(j) => Column::splat(population[*j]),
     }));
 }
 
 /// Values of one block that depend on `theta` but not on `phi`.
 #[derive(Debug, Clone, Default)]
-struct Kept {
+struct ThetaValues {
     prepared: Vec<Column>,
     cache: Vec<Column>,
 }
 
 /// A program bound to a layout and a `theta`.
-pub struct Values<'a> {
+pub struct BoundProgram<'a> {
     problem: &'a Problem,
     pub(super) layout: &'a Layout,
     pub(super) program: &'a ValueProgram,
-    population: Population,
+    population: ThetaProgram,
     broadcast: Vec<Column>,
-    kept: Vec<Kept>,
+    kept: Vec<ThetaValues>,
     /// Effects of other groupings or stored values, block by block.
     known: Arc<Vec<Known>>,
     /// Solves the differential equations, where the program reads their states.
-    reader: Option<Reader<'a>>,
+    reader: Option<SolutionReader<'a>>,
     /// The same program in the cells of the levels, where rows stand by subject.
-    cells: Option<Box<InCells<'a, Values<'a>>>>,
+    cells: Option<Box<InCells<'a, BoundProgram<'a>>>>,
     isa: Isa,
 }
 
-impl<'a> Values<'a> {
+impl<'a> BoundProgram<'a> {
     pub fn new(problem: &'a Problem, layout: &'a Layout, program: &'a ValueProgram) -> Self {
         Self::on(Isa::detect(), problem, layout, program)
     }
@@ -96,12 +96,12 @@ impl<'a> Values<'a> {
             problem,
             layout,
             program,
-            population: Population::new(&problem.form.graph, &program.population),
+            population: ThetaProgram::new(&problem.form.graph, &program.population),
             broadcast: Vec::new(),
             cells: InCells::new(layout, program.goes_by_row(), inner),
-            kept: vec![Kept::default(); layout.blocks.len()],
+            kept: vec![ThetaValues::default(); layout.blocks.len()],
             known: Arc::default(),
-            reader: Reader::new(
+            reader: SolutionReader::new(
                 problem,
                 layout.blocks.len(),
                 &program.solution,
@@ -133,7 +133,7 @@ impl<'a> Values<'a> {
     pub fn prepare(&mut self, theta: &[f64]) {
         let population = self.population.values(&self.problem.form.graph, theta);
         broadcast(&self.program.broadcast, &population, &mut self.broadcast);
-        self.reader.iter_mut().for_each(Reader::forget);
+        self.reader.iter_mut().for_each(SolutionReader::forget);
         let by_row = self.cells.is_none();
         if let Some(cells) = &mut self.cells {
             cells.program.prepare(theta);
@@ -250,7 +250,7 @@ impl<'a> Values<'a> {
             phi.len() >= self.problem.n_phi(),
             "one column for each coordinate of phi"
         );
-        let solution = |reader: &Reader| reader.room(&self.layout.blocks[b]);
+        let solution = |reader: &SolutionReader| reader.room(&self.layout.blocks[b]);
         let room = self.program.n_work + self.reader.as_ref().map_or(0, solution);
         if work.len() < room {
             work.resize(room, Column::ZERO);
@@ -273,7 +273,7 @@ pub(super) fn bind_work<'m>(
     bases: &mut Bases<'m>,
     work: &'m mut [Column],
     n_work: usize,
-    reader: Option<&Reader>,
+    reader: Option<&SolutionReader>,
 ) {
     let first = reader.map_or(work.len(), |reader| reader.at(n_work, 0).min(work.len()));
     let (registers, states) = work.split_at_mut(first);

@@ -7,8 +7,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::differentiate::{Derivatives, Scratch};
-use super::evaluate::Values;
+use super::differentiate::{DerivativeScratch, Derivatives};
+use super::evaluate::BoundProgram;
 use super::known::Known;
 use super::prior::{MeanProgram, Means, Prior};
 use super::Problem;
@@ -29,11 +29,11 @@ pub struct Evaluator<'a> {
     means: Means,
     /// Means in the lanes of the blocks that were asked for.
     mean: Vec<OnceLock<Vec<Column>>>,
-    values: Bound<Values<'a>>,
-    corrections: Bound<Values<'a>>,
-    by_phi: Bound<Derivatives<'a>>,
-    by_theta: Bound<Derivatives<'a>>,
-    by_both: Bound<Derivatives<'a>>,
+    values: PreparedProgram<BoundProgram<'a>>,
+    corrections: PreparedProgram<BoundProgram<'a>>,
+    by_phi: PreparedProgram<Derivatives<'a>>,
+    by_theta: PreparedProgram<Derivatives<'a>>,
+    by_both: PreparedProgram<Derivatives<'a>>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -55,11 +55,11 @@ impl<'a> Evaluator<'a> {
             mean: vec![OnceLock::new(); layout.blocks.len()],
             theta: theta.to_vec(),
             known: Arc::default(),
-            values: Bound::default(),
-            corrections: Bound::default(),
-            by_phi: Bound::default(),
-            by_theta: Bound::default(),
-            by_both: Bound::default(),
+            values: PreparedProgram::default(),
+            corrections: PreparedProgram::default(),
+            by_phi: PreparedProgram::default(),
+            by_theta: PreparedProgram::default(),
+            by_both: PreparedProgram::default(),
             problem,
             layout,
             prior,
@@ -144,8 +144,8 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Another program at this `theta`, given the same.
-    pub fn bind(&self, program: &'a ValueProgram) -> Values<'a> {
-        self.prepared(Values::new(self.problem, self.layout, program))
+    pub fn bind(&self, program: &'a ValueProgram) -> BoundProgram<'a> {
+        self.prepared(BoundProgram::new(self.problem, self.layout, program))
     }
 
     fn prepared<P: Program>(&self, mut program: P) -> P {
@@ -156,16 +156,16 @@ impl<'a> Evaluator<'a> {
 
     fn value_of<'s>(
         &'s self,
-        bound: &'s Bound<Values<'a>>,
+        bound: &'s PreparedProgram<BoundProgram<'a>>,
         program: &'a ValueProgram,
-    ) -> &'s Values<'a> {
-        let bind = || Values::new(self.problem, self.layout, program);
+    ) -> &'s BoundProgram<'a> {
+        let bind = || BoundProgram::new(self.problem, self.layout, program);
         bound.at(bind, |own| self.prepared(own))
     }
 
     fn slopes_of<'s>(
         &'s self,
-        bound: &'s Bound<Derivatives<'a>>,
+        bound: &'s PreparedProgram<Derivatives<'a>>,
         program: &'a DerivativeProgram,
     ) -> &'s Derivatives<'a> {
         let bind = || Derivatives::new(self.problem, self.layout, program);
@@ -173,17 +173,17 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The outcomes' log density at the rows of each level, with what effects that are not Gaussian add.
-    pub fn values(&self) -> &Values<'a> {
+    pub fn values(&self) -> &BoundProgram<'a> {
         self.value_of(&self.values, &self.problem.programs.likelihood)
     }
 
     /// What effects that are not Gaussian add.
-    pub fn corrections(&self) -> &Values<'a> {
+    pub fn corrections(&self) -> &BoundProgram<'a> {
         self.value_of(&self.corrections, &self.problem.programs.corrections)
     }
 
     /// The grouping's share of a log density of all groupings: the outcomes count once, in the first.
-    pub fn share(&self) -> &Values<'a> {
+    pub fn share(&self) -> &BoundProgram<'a> {
         if self.problem.group == 0 {
             self.values()
         } else {
@@ -223,7 +223,7 @@ impl<'a> Evaluator<'a> {
         b: usize,
         phi: &[Column],
         gradient: &mut [Column],
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
     ) -> Column {
         let value = self.by_phi().gradient_phi(b, phi, gradient, scratch);
         let (mean, held) = (self.mean(b), self.problem.held_columns(self.layout, b));
@@ -252,7 +252,7 @@ trait Program {
     fn prepare(&mut self, theta: &[f64]);
 }
 
-impl Program for Values<'_> {
+impl Program for BoundProgram<'_> {
     fn set_known(&mut self, known: Arc<Vec<Known>>) {
         self.set_known(known);
     }
@@ -273,12 +273,12 @@ impl Program for Derivatives<'_> {
 }
 
 /// A program that is bound once and prepared whenever it is read after a move.
-struct Bound<P> {
+struct PreparedProgram<P> {
     ready: OnceLock<P>,
     stale: Mutex<Option<P>>,
 }
 
-impl<P> Default for Bound<P> {
+impl<P> Default for PreparedProgram<P> {
     fn default() -> Self {
         Self {
             ready: OnceLock::new(),
@@ -287,7 +287,7 @@ impl<P> Default for Bound<P> {
     }
 }
 
-impl<P> Bound<P> {
+impl<P> PreparedProgram<P> {
     fn at(&self, bind: impl FnOnce() -> P, prepare: impl FnOnce(P) -> P) -> &P {
         self.ready.get_or_init(|| {
             let stale = self.stale.lock().ok().and_then(|mut stale| stale.take());

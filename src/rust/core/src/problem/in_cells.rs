@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use super::differentiate::{Derivatives, Scratch};
-use super::evaluate::Values;
-use super::information::Information;
+use super::differentiate::{DerivativeScratch, Derivatives};
+use super::evaluate::BoundProgram;
+use super::information::LaneInformation;
 use super::known::Known;
 use crate::data::{CellLayout, Layout};
 use crate::ir::column::{Column, LANES};
@@ -75,11 +75,11 @@ fn collect(lanes: &[usize], cells: &Column, levels: &mut Column) {
     }
 }
 
-impl Values<'_> {
+impl BoundProgram<'_> {
     /// Log-likelihood of the observations of each lane of block `b`, the sum over its cells.
     pub(super) fn log_lik_of_cells(
         &self,
-        inner: &InCells<Values>,
+        inner: &InCells<BoundProgram>,
         b: usize,
         phi: &[Column],
         work: &mut Vec<Column>,
@@ -98,7 +98,7 @@ impl Values<'_> {
     /// Values wanted at every row, gathered from the cells before they are shown in the order of the levels' rows.
     pub(super) fn rows_of_cells(
         &self,
-        inner: &InCells<Values>,
+        inner: &InCells<BoundProgram>,
         b: usize,
         phi: &[Column],
         work: &mut Vec<Column>,
@@ -133,7 +133,7 @@ impl Derivatives<'_> {
         inner: &InCells<Derivatives>,
         b: usize,
         phi: &[Column],
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
     ) -> Column {
         let mut sum = inner.surplus(b, &self.sweep_level(b, phi, scratch));
         let wanted = self.program.phi_adjoint(0)..self.program.n_adjoints();
@@ -159,8 +159,8 @@ impl Derivatives<'_> {
         inner: &InCells<Derivatives>,
         b: usize,
         phi: &[Column],
-        scratch: &mut Scratch,
-    ) -> Information {
+        scratch: &mut DerivativeScratch,
+    ) -> LaneInformation {
         let mut sum = self.information_of_rows(b, phi, scratch, 0);
         for element in &mut sum.elements {
             *element = inner.surplus(b, element);

@@ -1,19 +1,24 @@
 //! Compute the expected information about `phi` over blocks, by tangents.
 
-use super::differentiate::{Derivatives, Scratch};
+use super::differentiate::{DerivativeScratch, Derivatives};
 use crate::ir::column::{Column, LANES};
-use crate::ir::tape::{Bank, Place};
+use crate::ir::tape::{Bank, ColumnAddress};
 use crate::ir::vmath::per_isa;
 
 /// Lower triangle of a symmetric matrix for each lane, by rows.
 #[derive(Debug, Clone)]
-pub struct Information {
+pub struct LaneInformation {
     pub elements: Vec<Column>,
 }
 
 impl Derivatives<'_> {
     /// Expected information about `phi` in the observations of each lane.
-    pub fn information(&self, b: usize, phi: &[Column], scratch: &mut Scratch) -> Information {
+    pub fn information(
+        &self,
+        b: usize,
+        phi: &[Column],
+        scratch: &mut DerivativeScratch,
+    ) -> LaneInformation {
         if let Some(cells) = &self.cells {
             return self.information_of_cells(cells, b, phi, scratch);
         }
@@ -25,9 +30,9 @@ impl Derivatives<'_> {
         &self,
         b: usize,
         phi: &[Column],
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
         n_rows: usize,
-    ) -> Information {
+    ) -> LaneInformation {
         let program = self.program;
         let d = program.n_phi;
         let block = &self.layout.blocks[b];
@@ -55,7 +60,7 @@ impl Derivatives<'_> {
             bases.write(Bank::Tangent, tangent);
             subject.run(self.isa, &mut bases);
         }
-        let mut information = Information {
+        let mut information = LaneInformation {
             elements: vec![Column::ZERO; d * (d + 1) / 2],
         };
         self.add_subject(b, phi, scratch, &mut information);
@@ -76,8 +81,8 @@ impl Derivatives<'_> {
         &self,
         b: usize,
         phi: &[Column],
-        scratch: &mut Scratch,
-        information: &mut Information,
+        scratch: &mut DerivativeScratch,
+        information: &mut LaneInformation,
     ) {
         let once = Column::splat(1.0);
         let bases = self.values(b, phi, self.tangent.as_ref(), &mut scratch.work);
@@ -103,8 +108,8 @@ impl Derivatives<'_> {
         b: usize,
         row: usize,
         phi: &[Column],
-        scratch: &mut Scratch,
-        information: &mut Information,
+        scratch: &mut DerivativeScratch,
+        information: &mut LaneInformation,
     ) {
         let n_outcomes = self.problem.data.present.len();
         let reader = self.tangent.as_ref();
@@ -132,7 +137,7 @@ impl Derivatives<'_> {
         }
     }
 
-    fn tangent_column(&self, place: Place) -> Option<usize> {
+    fn tangent_column(&self, place: ColumnAddress) -> Option<usize> {
         match place.bank {
             Bank::Work => Some(place.index as usize),
             Bank::Phi => Some(self.program.phi_adjoint(place.index as usize)),

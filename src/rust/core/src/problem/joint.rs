@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::equations::Bound;
+use super::equations::BoundEquations;
 use super::exchange::{exchanges, Exchange};
-use super::known::Points;
+use super::known::EffectValues;
 use super::normal_form::{NormalForm, Standing};
 use super::theta::{Route, Theta};
 use super::{Given, Means, Problem};
@@ -30,12 +30,12 @@ pub struct Joint {
     /// The model before groupings are told apart.
     pub(super) form: NormalForm,
     /// Of which the form was made.
-    pub(super) source: Arc<Source>,
+    pub(super) source: Arc<FormSource>,
 }
 
 /// What a form is made of.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct FormSource {
     pub(super) graph: Graph,
     pub(super) standings: Vec<Standing>,
 }
@@ -53,7 +53,7 @@ impl Joint {
         if !model.effects.is_empty() {
             records.iter().try_for_each(Records::check_levels)?;
         }
-        let bound = Bound::new(model, Some(frame), &records)?;
+        let bound = BoundEquations::new(model, Some(frame), &records)?;
         Self::join(model, &bound, records, theta, given)
     }
 
@@ -63,7 +63,7 @@ impl Joint {
     /// As [`Joint::new`], but for too few levels.
     pub fn at_values(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
         let (theta, records) = Self::observed(model, frame, given)?;
-        let bound = Bound::new(model, Some(frame), &records)?;
+        let bound = BoundEquations::new(model, Some(frame), &records)?;
         Self::join(model, &bound, records, theta, given)
     }
 
@@ -79,7 +79,7 @@ impl Joint {
     pub fn for_prediction(model: &Model, frame: &Frame, given: &Given) -> Result<Self> {
         let theta = Theta::new(model, given)?;
         let records = Records::all(model, frame, false)?;
-        let bound = Bound::new(model, Some(frame), &records)?;
+        let bound = BoundEquations::new(model, Some(frame), &records)?;
         Self::join(model, &bound, records, theta, given)
     }
 
@@ -91,13 +91,13 @@ impl Joint {
     pub fn preview(model: &Model, given: &Given) -> Result<Self> {
         let theta = Theta::new(model, given)?;
         let records = vec![Records::imagined(model); model.groups.len()];
-        let bound = Bound::new(model, None, &records)?;
+        let bound = BoundEquations::new(model, None, &records)?;
         Self::join(model, &bound, records, theta, given)
     }
 
     fn join(
         model: &Model,
-        bound: &Bound,
+        bound: &BoundEquations,
         records: Vec<Records>,
         mut theta: Theta,
         given: &Given,
@@ -114,7 +114,7 @@ impl Joint {
                 }
             })
             .collect();
-        let source = Source {
+        let source = FormSource {
             graph: bound.graph.clone(),
             standings,
         };
@@ -183,8 +183,8 @@ impl Joint {
     }
 
     /// Values of `phi` for all groupings, from one vector a grouping.
-    pub fn points(&self, values: Vec<Vec<f64>>) -> Points {
-        Points {
+    pub fn points(&self, values: Vec<Vec<f64>>) -> EffectValues {
+        EffectValues {
             values,
             dims: self.parts.iter().map(Problem::n_phi).collect(),
         }

@@ -18,20 +18,20 @@ pub struct Known {
 }
 
 /// Where the effects of the groupings stand: draws of chains, modes, or given values.
-pub trait Draws {
+pub trait EffectDraws {
     /// `phi` of effect `k` (counted within its grouping) of a level in a copy.
     fn phi(&self, group: usize, k: usize, level: usize, copy: usize) -> f64;
 }
 
 /// The same `phi` in all copies.
 #[derive(Debug, Clone)]
-pub struct Points {
+pub struct EffectValues {
     /// For each grouping `levels x d`, row-major.
     pub values: Vec<Vec<f64>>,
     pub dims: Vec<usize>,
 }
 
-impl Points {
+impl EffectValues {
     /// The effects of a level.
     pub fn of(&self, group: usize, level: usize) -> &[f64] {
         let d = self.dims[group];
@@ -39,7 +39,7 @@ impl Points {
     }
 }
 
-impl Draws for Points {
+impl EffectDraws for EffectValues {
     fn phi(&self, group: usize, k: usize, level: usize, _copy: usize) -> f64 {
         self.values[group][level * self.dims[group] + k]
     }
@@ -47,7 +47,7 @@ impl Draws for Points {
 
 impl Joint {
     /// Columns for every block of a layout of `part`; nothing when its programs read no effect of another grouping.
-    pub fn known(&self, part: &Problem, layout: &Layout, draws: &dyn Draws) -> Vec<Known> {
+    pub fn known(&self, part: &Problem, layout: &Layout, draws: &dyn EffectDraws) -> Vec<Known> {
         if part.known_subject.is_empty() && part.known_row.is_empty() {
             return Vec::new();
         }
@@ -68,7 +68,7 @@ impl Joint {
         part: &Problem,
         layout: &Layout,
         block: &Block,
-        draws: &dyn Draws,
+        draws: &dyn EffectDraws,
     ) -> Known {
         let lane = |l: usize| block.lanes.get(l).unwrap_or(&block.lanes[0]);
         let record = |l: usize, j: usize| {

@@ -9,12 +9,12 @@ use super::prior::subject_values;
 use super::seen::EFFECT;
 use super::{Joint, Problem};
 use crate::data::Records;
-use crate::distributions::{normal, Family, Spread};
+use crate::distributions::{normal, Family, GaussianSpread};
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels};
+use crate::ir::level::{Extent, NodeLevels};
 use crate::ir::op::Unary;
-use crate::ir::scalar::{Leaves, ScalarProgram};
+use crate::ir::scalar::{LeafValues, ScalarProgram};
 use crate::model::{EffectBlock, Law, Model};
 
 /// The distribution of an effect that is not normal, relative to its normal reference.
@@ -134,7 +134,7 @@ impl NormalForm {
         &self,
         model: &Model,
         records: &[Records],
-        levels: &mut [Levels],
+        levels: &mut [NodeLevels],
         block: &EffectBlock,
     ) -> Result<()> {
         for correction in &self.corrections {
@@ -181,7 +181,7 @@ impl NormalForm {
                 }
                 let phi = g.phi(crate::model::parameter::index(block.first + k));
                 let sd = g.constant(sd);
-                let known = normal::density(g, phi, mean, Spread::Sd(sd));
+                let known = normal::density(g, phi, mean, GaussianSpread::Sd(sd));
                 let precision = g.unary(Unary::Recip, variance);
                 let less = g.neg(precision);
                 let mut information: Vec<(Node, Node)> = (density.information.iter())
@@ -218,7 +218,7 @@ impl<'a> LevelLeaves<'a> {
     }
 }
 
-impl Leaves for LevelLeaves<'_> {
+impl LeafValues for LevelLeaves<'_> {
     fn data(&self, column: usize) -> f64 {
         self.rows.data(column)
     }

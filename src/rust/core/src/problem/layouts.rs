@@ -10,10 +10,10 @@ const MOST_BYTES: usize = 1 << 28;
 
 /// Layouts of some levels and copies, those used last at the end. A clone begins with none: its data may become others.
 #[derive(Debug, Default)]
-pub(super) struct Layouts(Mutex<Vec<Entry>>);
+pub(super) struct Layouts(Mutex<Vec<CachedLayout>>);
 
 #[derive(Debug)]
-struct Entry {
+struct CachedLayout {
     levels: Vec<usize>,
     copies: usize,
     bytes: usize,
@@ -46,7 +46,7 @@ impl Layouts {
             entries.remove(0);
         }
         if bytes <= MOST_BYTES {
-            entries.push(Entry {
+            entries.push(CachedLayout {
                 levels: levels.to_vec(),
                 copies,
                 bytes,
@@ -58,7 +58,7 @@ impl Layouts {
 
     fn known(&self, levels: &[usize], copies: usize) -> Option<Arc<Layout>> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = |entry: &Entry| entry.copies == copies && entry.levels == levels;
+        let own = |entry: &CachedLayout| entry.copies == copies && entry.levels == levels;
         let at = entries.iter().position(own)?;
         let entry = entries.remove(at);
         let layout = entry.layout.clone();

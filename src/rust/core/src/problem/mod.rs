@@ -35,16 +35,16 @@ mod solution;
 mod stored;
 mod theta;
 
-pub use bare::{BareLaw, BareOutcome, Coordinate};
+pub use bare::{BareCoordinate, BareLaw, BareOutcome};
 pub use closed_form::{CovarianceUpdate, Residual, Variance};
 pub use constant_error::ConstantError;
-pub use differentiate::{Derivatives, Scratch};
-pub use evaluate::Values;
+pub use differentiate::{DerivativeScratch, Derivatives};
+pub use evaluate::BoundProgram;
 pub use evaluator::Evaluator;
 pub use exchange::Exchange;
-pub use information::Information;
+pub use information::LaneInformation;
 pub use joint::{Held, Joint};
-pub use known::{Draws, Known, Points};
+pub use known::{EffectDraws, EffectValues, Known};
 pub use laws::Correction;
 pub use normal_form::{CovarianceBlock, Design, NormalForm};
 pub use prior::{subject_values, MeanProgram, Means, Prior};
@@ -55,7 +55,7 @@ pub use theta::{coordinate_at, natural, natural_at, Element, Route, Theta};
 
 use std::sync::Arc;
 
-use evaluate::Population;
+use evaluate::ThetaProgram;
 use layouts::Layouts;
 
 use crate::data::layout;
@@ -76,9 +76,9 @@ pub struct Problem {
     pub form: NormalForm,
     pub programs: Programs,
     /// The linear means: `mean[effect] = sum value[subject] * theta[coordinate] + ...`
-    pub terms: Vec<Term>,
+    pub terms: Vec<MeanTerm>,
     /// Elements of the blocks of `Omega`.
-    covariances: Vec<Population>,
+    covariances: Vec<ThetaProgram>,
     /// The residual error, when its statistic can be read off the log-likelihood.
     pub constant_error: Option<ConstantError>,
     /// Given values of `phi`, `n_subjects x d`, row-major, NaN where it is free; absent when all are.
@@ -92,7 +92,7 @@ pub struct Problem {
 
 /// One coefficient column of the linear means.
 #[derive(Debug, Clone)]
-pub struct Term {
+pub struct MeanTerm {
     pub effect: usize,
     pub theta: usize,
     /// One value a subject.
@@ -142,7 +142,7 @@ impl Problem {
         let covariances = form
             .covariance
             .iter()
-            .map(|c| Population::new(&form.graph, &c.nodes))
+            .map(|c| ThetaProgram::new(&form.graph, &c.nodes))
             .collect();
         let mut present: Vec<Vec<bool>> = records
             .outcomes
@@ -271,7 +271,7 @@ impl Problem {
             meet(&mut layout, &|subject| subject);
             return layout;
         };
-        let values = layout::Values {
+        let values = layout::ReadValues {
             subject: &self.data.cell,
             ..self.values()
         };
@@ -281,8 +281,8 @@ impl Problem {
         layout
     }
 
-    fn values(&self) -> layout::Values<'_> {
-        layout::Values {
+    fn values(&self) -> layout::ReadValues<'_> {
+        layout::ReadValues {
             subject: &self.data.subject,
             row: &self.data.row,
             present: &self.data.present,
@@ -330,7 +330,7 @@ impl Problem {
             .iter()
             .flat_map(|(_, nodes)| nodes.clone())
             .collect();
-        let population = Population::new(&self.form.graph, &nodes);
+        let population = ThetaProgram::new(&self.form.graph, &nodes);
         (0..nodes.len())
             .map(|k| {
                 let mut seeds = vec![0.0; nodes.len()];
@@ -371,7 +371,7 @@ fn mine(form: &NormalForm, theta: &Theta, group: usize) -> Vec<bool> {
         .collect()
 }
 
-fn terms(form: &NormalForm, records: &Records) -> Vec<Term> {
+fn terms(form: &NormalForm, records: &Records) -> Vec<MeanTerm> {
     let designs = form.designs.iter().enumerate();
     let flat: Vec<_> = designs
         .flat_map(|(d, terms)| terms.iter().map(move |(k, node)| (d, *k, *node)))
@@ -380,7 +380,7 @@ fn terms(form: &NormalForm, records: &Records) -> Vec<Term> {
     let values = form.subject_values(records, &nodes);
     let entries = flat.into_iter().zip(values);
     entries
-        .map(|((effect, theta, _), values)| Term {
+        .map(|((effect, theta, _), values)| MeanTerm {
             effect,
             theta,
             values,

@@ -8,14 +8,14 @@ use super::laws::Correction;
 use super::seen::{all_levels, finest, levels_of_cells, regrouped, EFFECT};
 use super::theta::Theta;
 use crate::data::Records;
-use crate::distributions::Density;
+use crate::distributions::OutcomeDensity;
 use crate::error::Result;
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels};
+use crate::ir::level::{Extent, NodeLevels};
 use crate::ir::merge::merge_exponentials;
 use crate::ir::reference::{reference, Change};
-use crate::ir::scalar::{Leaves, ScalarProgram};
-use crate::model::{Covariance, Model};
+use crate::ir::scalar::{LeafValues, ScalarProgram};
+use crate::model::{Model, WrittenCovariance};
 use crate::ode::Dynamics;
 
 /// `phi_i ~ N(means(theta, subject i), Omega(theta))`, and the program in terms of `phi`.
@@ -25,9 +25,9 @@ use crate::ode::Dynamics;
 pub struct NormalForm {
     pub graph: Graph,
     /// As the grouping sees the values.
-    pub levels: Levels,
+    pub levels: NodeLevels,
     /// As the cells of the grouping see them, in which programs run where differential equations need subjects.
-    pub levels_of_cells: Option<Levels>,
+    pub levels_of_cells: Option<NodeLevels>,
     /// Index of the first effect among those of the model: 0 for the first grouping.
     pub offset: usize,
     /// Mean of each coordinate of `phi`.
@@ -36,7 +36,7 @@ pub struct NormalForm {
     pub shifts: Vec<Node>,
     pub designs: Vec<Design>,
     pub covariance: Vec<CovarianceBlock>,
-    pub densities: Vec<Density>,
+    pub densities: Vec<OutcomeDensity>,
     pub residuals: Vec<Residual>,
     /// Parameters of outcomes and of effects' distributions that stand there alone.
     pub bare_outcomes: Vec<BareOutcome>,
@@ -90,7 +90,11 @@ impl NormalForm {
         theta: &Theta,
         standings: &[Standing],
     ) -> Result<Self> {
-        let merged = merge_exponentials(graph, Levels::new(&finest(records)), &records[0].positive);
+        let merged = merge_exponentials(
+            graph,
+            NodeLevels::new(&finest(records)),
+            &records[0].positive,
+        );
         let outcomes = model.outcomes.iter().map(|o| o.density.log_density);
         let laws = model.blocks.iter().filter_map(|b| b.law.as_ref());
         let effects = laws.flat_map(|law| law.densities.iter().map(|d| d.log_density));
@@ -140,7 +144,7 @@ impl NormalForm {
                 update: CovarianceUpdate::Numeric,
             })
             .collect();
-        let densities: Vec<Density> = model
+        let densities: Vec<OutcomeDensity> = model
             .outcomes
             .iter()
             .map(|o| move_density(&o.density, &moved))
@@ -210,7 +214,7 @@ impl NormalForm {
         model: &Model,
         records: &[Records],
         means: &[Node],
-        levels: &mut [Levels],
+        levels: &mut [NodeLevels],
     ) -> Result<()> {
         for block in &model.blocks {
             let means = &means[block.first..block.first + block.len()];
@@ -236,7 +240,7 @@ impl NormalForm {
         &self,
         model: &Model,
         records: &[Records],
-        levels: &mut [Levels],
+        levels: &mut [NodeLevels],
     ) -> Result<()> {
         for node in &self.classes {
             if levels[0].of(&self.graph, *node).extent > Extent::Subject {
@@ -329,7 +333,7 @@ pub(super) struct RowLeaves<'a> {
     pub row: Option<usize>,
 }
 
-impl Leaves for RowLeaves<'_> {
+impl LeafValues for RowLeaves<'_> {
     fn data(&self, column: usize) -> f64 {
         let value = self
             .row
@@ -344,13 +348,13 @@ impl Leaves for RowLeaves<'_> {
 
 fn covariance_nodes(
     graph: &mut Graph,
-    covariance: &Covariance,
+    covariance: &WrittenCovariance,
     len: usize,
     moved: &impl Fn(Node) -> Node,
 ) -> Vec<Node> {
     match covariance {
-        Covariance::Matrix(nodes) => nodes.iter().map(|node| moved(*node)).collect(),
-        Covariance::Sd(sds) => {
+        WrittenCovariance::Matrix(nodes) => nodes.iter().map(|node| moved(*node)).collect(),
+        WrittenCovariance::Sd(sds) => {
             let zero = graph.constant(0.0);
             let mut nodes = vec![zero; len * len];
             for (i, sd) in sds.iter().enumerate() {
@@ -361,8 +365,8 @@ fn covariance_nodes(
     }
 }
 
-fn move_density(density: &Density, moved: &impl Fn(Node) -> Node) -> Density {
-    Density {
+fn move_density(density: &OutcomeDensity, moved: &impl Fn(Node) -> Node) -> OutcomeDensity {
+    OutcomeDensity {
         log_density: moved(density.log_density),
         prediction: density.prediction.map(moved),
         sd: density.sd.map(moved),

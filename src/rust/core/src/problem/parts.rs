@@ -8,11 +8,11 @@ use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::level::Extent;
 use crate::ir::op::Unary;
 use crate::language::specification::Interpolation;
-use crate::model::{Model, Source};
+use crate::model::{ColumnSource, Model};
 
 /// What a node of the model's graph is to the equations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum NodeRole {
     /// One value a subject.
     Input,
     /// The same, computed from an input that others are computed from too.
@@ -34,38 +34,38 @@ pub(super) fn course(model: &Model, node: Node) -> Interpolation {
 /// Whether a data column is the time.
 pub(super) fn is_time(model: &Model, i: u32, time: Option<&str>) -> bool {
     let column = &model.columns[i as usize];
-    let given = matches!(column.source, Source::Data | Source::Ahead(_));
+    let given = matches!(column.source, ColumnSource::Data | ColumnSource::Ahead(_));
     given && (column.name == "t" || Some(column.name.as_str()) == time)
 }
 
-pub(super) fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<Part> {
+pub(super) fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec<NodeRole> {
     let g = &model.graph;
     let data = g.depends(|op| matches!(op, Op::Phi(_) | Op::Theta(_)));
-    let mut parts: Vec<Part> = Vec::with_capacity(g.len());
+    let mut parts: Vec<NodeRole> = Vec::with_capacity(g.len());
     for node in g.nodes() {
         let part = match g.op(node) {
-            Op::State(_) | Op::Carry(_) => Part::Moving,
-            Op::Data(i) if is_time(model, i, time) => Part::Moving,
+            Op::State(_) | Op::Carry(_) => NodeRole::Moving,
+            Op::Data(i) if is_time(model, i, time) => NodeRole::Moving,
             Op::Data(i) if records.extents[i as usize] == Extent::Row => {
                 match course(model, node) {
-                    Interpolation::Constant => Part::Signal,
-                    _ => Part::Moving,
+                    Interpolation::Constant => NodeRole::Signal,
+                    _ => NodeRole::Moving,
                 }
             }
             _ => {
-                let mut part = Part::Input;
+                let mut part = NodeRole::Input;
                 for operand in g.operands(node) {
                     part = match (part, parts[operand.index()]) {
-                        (Part::Moving, _) | (_, Part::Moving) => Part::Moving,
-                        (Part::Signal, _) | (_, Part::Signal) => Part::Signal,
-                        _ => Part::Input,
+                        (NodeRole::Moving, _) | (_, NodeRole::Moving) => NodeRole::Moving,
+                        (NodeRole::Signal, _) | (_, NodeRole::Signal) => NodeRole::Signal,
+                        _ => NodeRole::Input,
                     };
                 }
                 // Beside parameters or effects a signal is no longer data alone; beside others it may run otherwise.
                 let next = |operand| course(model, operand) == Interpolation::Next;
                 let mixed = data[node.index()] || g.operands(node).any(next);
-                if part == Part::Signal && mixed {
-                    part = Part::Moving;
+                if part == NodeRole::Signal && mixed {
+                    part = NodeRole::Moving;
                 }
                 part
             }
@@ -77,7 +77,11 @@ pub(super) fn parts(model: &Model, records: &Records, time: Option<&str>) -> Vec
 }
 
 /// Nodes that the right-hand sides read, those of inputs included.
-pub(super) fn needed(g: &Graph, parts: &[Part], roots: impl Iterator<Item = Node>) -> Vec<bool> {
+pub(super) fn needed(
+    g: &Graph,
+    parts: &[NodeRole],
+    roots: impl Iterator<Item = Node>,
+) -> Vec<bool> {
     let mut needed = vec![false; g.len()];
     for root in roots {
         needed[root.index()] = true;
@@ -86,7 +90,7 @@ pub(super) fn needed(g: &Graph, parts: &[Part], roots: impl Iterator<Item = Node
     for node in all.iter().rev() {
         let sign = matches!(g.op(*node), Op::Unary(Unary::Neg, _));
         let part = parts[node.index()];
-        if needed[node.index()] && (matches!(part, Part::Moving | Part::Once) || sign) {
+        if needed[node.index()] && (matches!(part, NodeRole::Moving | NodeRole::Once) || sign) {
             for operand in g.operands(*node) {
                 needed[operand.index()] = true;
             }
@@ -97,7 +101,7 @@ pub(super) fn needed(g: &Graph, parts: &[Part], roots: impl Iterator<Item = Node
 
 /// Let inputs that are all computed from one value and constants alone be computed from it: derivatives by one input then
 /// serve all of them.
-fn share(model: &Model, parts: &mut [Part]) {
+fn share(model: &Model, parts: &mut [NodeRole]) {
     let g = &model.graph;
     let moves = g.depends(|op| matches!(op, Op::Phi(_) | Op::Theta(_)));
     let read = needed(g, parts, model.equations.iter().map(|e| e.rhs));
@@ -105,7 +109,7 @@ fn share(model: &Model, parts: &mut [Part]) {
     for node in g.nodes() {
         let sign = matches!(g.op(node), Op::Unary(Unary::Neg, _));
         let is_read = read[node.index()] && moves[node.index()] && !sign;
-        if is_read && parts[node.index()] == Part::Input {
+        if is_read && parts[node.index()] == NodeRole::Input {
             let chain = chain(g, node);
             let end = chain.last().copied().unwrap_or(node);
             chains.entry(end).or_default().push(chain);
@@ -115,7 +119,7 @@ fn share(model: &Model, parts: &mut [Part]) {
         let of_all = |node: &Node| chains.iter().all(|chain| chain.contains(node));
         for chain in &chains {
             for node in chain.iter().take_while(|node| !of_all(node)) {
-                parts[node.index()] = Part::Once;
+                parts[node.index()] = NodeRole::Once;
             }
         }
     }

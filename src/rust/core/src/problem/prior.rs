@@ -2,8 +2,8 @@
 
 use nalgebra::DMatrix;
 
-use super::evaluate::Values;
-use super::{Joint, Points, Problem};
+use super::evaluate::BoundProgram;
+use super::{EffectValues, Joint, Problem};
 use crate::data::Layout;
 use crate::distributions::LN_SQRT_2PI;
 use crate::error::{Error, ErrorClass, Result};
@@ -116,7 +116,7 @@ impl Joint {
     }
 
     /// All effects at their means.
-    pub fn typical(&self, theta: &[f64]) -> Points {
+    pub fn typical(&self, theta: &[f64]) -> EffectValues {
         let means = self.means(theta).into_iter();
         self.points(means.map(|means| means.values).collect())
     }
@@ -199,14 +199,14 @@ impl Means {
 pub struct MeanProgram<'a> {
     problem: &'a Problem,
     layout: &'a Layout,
-    values: Values<'a>,
+    values: BoundProgram<'a>,
     /// What was read of `theta` last time, and the means there.
     last: Option<(Vec<f64>, Means)>,
 }
 
 impl<'a> MeanProgram<'a> {
     pub fn new(problem: &'a Problem, layout: &'a Layout) -> Self {
-        let values = Values::new(problem, layout, &problem.programs.means);
+        let values = BoundProgram::new(problem, layout, &problem.programs.means);
         Self {
             problem,
             layout,
@@ -237,7 +237,7 @@ pub fn subject_values(
     program: &ValueProgram,
     theta: &[f64],
 ) -> Vec<f64> {
-    let mut values = Values::new(problem, layout, program);
+    let mut values = BoundProgram::new(problem, layout, program);
     gather(
         problem,
         layout,
@@ -250,7 +250,7 @@ pub fn subject_values(
 fn gather(
     problem: &Problem,
     layout: &Layout,
-    values: &mut Values,
+    values: &mut BoundProgram,
     n_roots: usize,
     theta: &[f64],
 ) -> Vec<f64> {

@@ -5,7 +5,7 @@ use super::normal_form::{CovarianceBlock, NormalForm};
 use super::theta::Theta;
 use crate::distributions::{transformed, LN_SQRT_2PI};
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels};
+use crate::ir::level::{Extent, NodeLevels};
 use crate::ir::op::Unary;
 use crate::ir::program::{Active, DataColumns, DerivativeProgram, Roots, ValueProgram};
 use crate::model::Model;
@@ -112,7 +112,7 @@ impl Programs {
         let arguments = form.densities.iter().flat_map(|d| d.arguments.clone());
         let terms = form.densities.iter().map(|d| d.log_density);
         let d = form.means.len();
-        let mut stage = Stage {
+        let mut stage = StagingSource {
             graph: form.graph.clone(),
             levels: (form.levels_of_cells.as_ref())
                 .unwrap_or(&form.levels)
@@ -184,13 +184,13 @@ impl DensityRoots {
 }
 
 /// What programs are staged from; they share the data-only columns.
-pub(super) struct Stage {
+pub(super) struct StagingSource {
     pub graph: Graph,
-    pub levels: Levels,
+    pub levels: NodeLevels,
     pub data: DataColumns,
 }
 
-impl Stage {
+impl StagingSource {
     pub fn values(&mut self, roots: &Roots) -> ValueProgram {
         ValueProgram::new(&self.graph, &mut self.levels, &mut self.data, roots)
     }

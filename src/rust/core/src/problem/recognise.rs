@@ -5,7 +5,7 @@ use super::closed_form::{covariance_updates, residuals};
 use super::normal_form::NormalForm;
 use super::theta::Route;
 use crate::data::Records;
-use crate::ir::level::Levels;
+use crate::ir::level::NodeLevels;
 use crate::ir::linear::{linear_form, LinearForm};
 use crate::model::Model;
 
@@ -16,7 +16,7 @@ impl NormalForm {
         model: &Model,
         records: &[Records],
         free: &[bool],
-        levels: &mut Levels,
+        levels: &mut NodeLevels,
     ) {
         let is_free = |k: u32| free[k as usize];
         let forms: Vec<LinearForm> = self

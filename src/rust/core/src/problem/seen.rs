@@ -4,7 +4,7 @@ use super::normal_form::NormalForm;
 use crate::data::Records;
 use crate::error::Error;
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels, Seen};
+use crate::ir::level::{Extent, NodeLevels, Seen};
 use crate::ir::reference::users;
 use crate::ir::regroup::{regroup, Takers};
 use crate::language::words;
@@ -14,20 +14,20 @@ use crate::model::Model;
 pub(super) const EFFECT: &str = "the distribution of a random effect";
 
 /// How each grouping sees the data columns and the effects.
-pub fn all_levels(model: &Model, records: &[Records]) -> Vec<Levels> {
+pub fn all_levels(model: &Model, records: &[Records]) -> Vec<NodeLevels> {
     let each = records.iter().enumerate();
     each.map(|(group, own)| levels(model, records, group, own))
         .collect()
 }
 
 /// How the cells of a grouping see them: the rows that a level has of one subject. `None` where levels are subjects.
-pub fn levels_of_cells(model: &Model, records: &[Records], group: usize) -> Option<Levels> {
+pub fn levels_of_cells(model: &Model, records: &[Records], group: usize) -> Option<NodeLevels> {
     let cells = records[group].cells.as_ref()?;
     Some(levels(model, records, group, &cells.records))
 }
 
 /// How rows that lie within the levels of a grouping see the data columns and the effects.
-fn levels(model: &Model, records: &[Records], group: usize, rows: &Records) -> Levels {
+fn levels(model: &Model, records: &[Records], group: usize, rows: &Records) -> NodeLevels {
     let first = model.effects_of(group).start;
     let within: Vec<bool> = records
         .iter()
@@ -44,7 +44,7 @@ fn levels(model: &Model, records: &[Records], group: usize, rows: &Records) -> L
             }
         })
         .collect();
-    Levels::seen(&rows.extents, &seen)
+    NodeLevels::seen(&rows.extents, &seen)
 }
 
 /// Extent of each data column within the grouping that leaves it the least to vary.

@@ -10,10 +10,10 @@ use crate::ir::column::Column;
 use crate::ir::program::Solution;
 use crate::ir::tape::Bases;
 use crate::ir::vmath::Isa;
-use crate::ode::{BlockSolver, Dynamics, Recorded, Wanted};
+use crate::ode::{BlockSolver, Deliveries, Dynamics, Recorded};
 
 /// The solution as one program reads it.
-pub struct Reader<'a> {
+pub struct SolutionReader<'a> {
     dynamics: &'a Dynamics,
     solution: &'a Solution,
     solver: Arc<BlockSolver>,
@@ -21,7 +21,7 @@ pub struct Reader<'a> {
     kept: Vec<OnceLock<Vec<Column>>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> SolutionReader<'a> {
     /// `None` for a program that reads no state. `derivatives`: whether those with respect to the active inputs are
     /// wanted beside the states. `backward`: whether solutions are recorded.
     pub fn new(
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         } else {
             Vec::new()
         };
-        let wanted = Wanted {
+        let wanted = Deliveries {
             states: solution.states.clone(),
             inputs,
         };

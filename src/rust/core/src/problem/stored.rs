@@ -9,14 +9,14 @@
 //! `s` is evaluated once at the draws. A problem derived from the original reads it from columns given from outside,
 //! and evaluates `h` alone; gradients in `theta` are those of the original, since `s` does not move with it.
 
-use super::evaluate::Values;
+use super::evaluate::BoundProgram;
 use super::known::Known;
-use super::programs::{DensityRoots, Stage};
+use super::programs::{DensityRoots, StagingSource};
 use super::Problem;
 use crate::data::Layout;
 use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels};
+use crate::ir::level::{Extent, NodeLevels};
 use crate::ir::program::{Active, Roots, ValueProgram};
 use crate::parallel::Workers;
 
@@ -43,7 +43,7 @@ impl Stored {
         let roots = DensityRoots::new(form, &problem.theta, true);
         let nodes = roots.theta.nodes();
         let frontier = frontier(&form.graph, &mut form.levels, &problem.theta.free, &nodes);
-        let mut stage = Stage {
+        let mut stage = StagingSource {
             graph: form.graph.clone(),
             levels: form.levels.clone(),
             data: problem.data.columns.clone(),
@@ -83,7 +83,7 @@ impl Stored {
         phi: &[Vec<Column>],
         workers: &Workers,
     ) -> Vec<Known> {
-        let mut values = Values::new(&self.problem, layout, &self.program);
+        let mut values = BoundProgram::new(&self.problem, layout, &self.program);
         values.prepare(theta);
         workers.map_range(layout.blocks.len(), Vec::new, |work, b| {
             let subject = values.subjects(b, &phi[b], work);
@@ -109,7 +109,7 @@ fn cost(program: &ValueProgram) -> (bool, usize) {
 
 /// Nodes that depend on `phi` but on no free coordinate, and are read by one that does or are roots. Left out is what a
 /// cheap operation makes of others of them, of leaves and of values without `phi`.
-fn frontier(graph: &Graph, levels: &mut Levels, free: &[bool], roots: &[Node]) -> Vec<Node> {
+fn frontier(graph: &Graph, levels: &mut NodeLevels, free: &[bool], roots: &[Node]) -> Vec<Node> {
     let moves = graph.depends(|op| matches!(op, Op::Theta(k) if free[k as usize]));
     let needed = graph.reachable(roots);
     let mut read = vec![false; graph.len()];
@@ -160,7 +160,7 @@ struct Cut {
 
 impl Cut {
     /// Add to the graph of a stage what the roots become; nodes that were there stay where they are.
-    fn new(stage: &mut Stage, row: &[Node], subject: &[Node], roots: &[Node]) -> Self {
+    fn new(stage: &mut StagingSource, row: &[Node], subject: &[Node], roots: &[Node]) -> Self {
         let n = stage.graph.len();
         let mut cut = Self {
             moved: stage.graph.nodes().collect(),
@@ -193,7 +193,7 @@ impl Cut {
         cut
     }
 
-    fn store(&mut self, stage: &mut Stage, node: Node, extent: Extent) -> (usize, Node) {
+    fn store(&mut self, stage: &mut StagingSource, node: Node, extent: Extent) -> (usize, Node) {
         let k = stage.levels.store(extent);
         let leaf = stage.graph.phi(k);
         self.moved[node.index()] = leaf;

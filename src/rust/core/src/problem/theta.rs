@@ -2,9 +2,9 @@
 
 use super::Given;
 use crate::error::{Error, ErrorClass, Result};
-use crate::language::specification::Scale;
+use crate::language::specification::ParameterScale;
 use crate::language::words;
-use crate::model::parameter::Parameter;
+use crate::model::parameter::ModelParameter;
 use crate::model::Model;
 
 /// Which route of the M-step updates a coordinate.
@@ -126,7 +126,7 @@ impl Theta {
             theta.start.extend(parameter.transform(&natural));
             theta.name_parts(parameter);
             let n = parameter.n_coordinates();
-            let identity = parameter.scale() == Some(Scale::Identity);
+            let identity = parameter.scale() == Some(ParameterScale::Identity);
             theta.identity.extend(vec![identity; n]);
             theta.free.extend(vec![fixed.is_none(); n]);
             for (low, high) in parameter.coordinate_bounds() {
@@ -146,7 +146,7 @@ impl Theta {
     }
 
     /// Names of the coordinates and elements of a parameter.
-    fn name_parts(&mut self, parameter: &Parameter) {
+    fn name_parts(&mut self, parameter: &ModelParameter) {
         let names = parameter.element_names();
         let n = parameter.n_coordinates();
         for k in 0..n {

@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::information::free;
 use crate::inference::laplace;
-use crate::inference::posterior::Posterior;
-use crate::maximum::{spreads, Arrival, Patience, Search};
+use crate::inference::posterior::BatchPosteriors;
+use crate::maximum::{spreads, Arrival, MaximumSearch, Patience};
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
 use crate::problem::Joint;
@@ -46,7 +46,7 @@ const BELOW: f64 = 1.0;
 /// Draws of each batch where the options do not say.
 fn usual_draws(joint: &Joint) -> usize {
     let each = ENOUGH / joint.n_batches.max(1);
-    Search::at_least(joint, each.clamp(FEWEST, MOST))
+    MaximumSearch::at_least(joint, each.clamp(FEWEST, MOST))
 }
 
 /// The least value of a residual error, logarithmic scale.
@@ -76,7 +76,7 @@ pub fn arrive(
         return None;
     }
     let penalty = vec![0.0; free(joint).len()];
-    let search = Search {
+    let search = MaximumSearch {
         joint,
         workers,
         seed,
@@ -124,7 +124,7 @@ pub fn arrive(
 }
 
 /// The estimates of a run, or its start where that is more likely, taken on by Newton steps.
-fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival> {
+fn run(search: &MaximumSearch, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival> {
     let first = search.joint.points(fit.cond_mean.clone());
     let q = search.laplace(&fit.theta, Some(&first))?;
     let (theta, q) = better_start(search, (fit.theta.clone(), q));
@@ -133,9 +133,9 @@ fn run(search: &Search, fit: &mut Fit, monitor: &dyn Monitor) -> Result<Arrival>
 
 /// Go on from some estimates; the trace and the monitor see every step.
 fn go_on(
-    search: &Search,
+    search: &MaximumSearch,
     fit: &mut Fit,
-    (theta, q): (&[f64], &Posterior),
+    (theta, q): (&[f64], &BatchPosteriors),
     monitor: &dyn Monitor,
 ) -> Result<Arrival> {
     let total = fit.trace.len();
@@ -155,7 +155,7 @@ fn go_on(
 }
 
 /// Whether there is nothing more to do for some estimates.
-fn is_done(search: &Search, arrival: &Arrival, monitor: &dyn Monitor) -> bool {
+fn is_done(search: &MaximumSearch, arrival: &Arrival, monitor: &dyn Monitor) -> bool {
     let there = arrival.status == FitStatus::Converged && arrival.look.is_there();
     let done = arrival.hidden || there;
     done || search.rounds == 0 || monitor.interrupted()
@@ -177,7 +177,7 @@ fn has_strayed(joint: &Joint, theta: &[f64]) -> bool {
 /// Where Newton steps lead a run no further, to a doubtful maximum or far from its start, what variational steps from
 /// there lead to, if that is more likely: they need no draws far from the data, where those of a run may lose their way.
 fn around_the_other_way(
-    search: &Search,
+    search: &MaximumSearch,
     fit: &mut Fit,
     own: Option<&Arrival>,
     monitor: &dyn Monitor,
@@ -228,7 +228,12 @@ fn around_the_other_way(
 }
 
 /// The estimates taken on by climbs, where nothing else has led to a maximum.
-fn patiently(search: &Search, fit: &mut Fit, from: Arrival, monitor: &dyn Monitor) -> Arrival {
+fn patiently(
+    search: &MaximumSearch,
+    fit: &mut Fit,
+    from: Arrival,
+    monitor: &dyn Monitor,
+) -> Arrival {
     if is_done(search, &from, monitor) {
         return from;
     }
@@ -240,12 +245,15 @@ fn patiently(search: &Search, fit: &mut Fit, from: Arrival, monitor: &dyn Monito
 }
 
 /// The estimates, or the values from which the run started where these are more likely.
-fn better_start(search: &Search, (theta, q): (Vec<f64>, Posterior)) -> (Vec<f64>, Posterior) {
+fn better_start(
+    search: &MaximumSearch,
+    (theta, q): (Vec<f64>, BatchPosteriors),
+) -> (Vec<f64>, BatchPosteriors) {
     let start = search.joint.theta.start.clone();
     let Ok(other) = search.laplace(&start, None) else {
         return (theta, q);
     };
-    let about = |theta: &[f64], q: &Posterior| laplace::log_lik(search.joint, theta, q);
+    let about = |theta: &[f64], q: &BatchPosteriors| laplace::log_lik(search.joint, theta, q);
     if let (Ok(run), Ok(start)) = (about(&theta, &q), about(&start, &other)) {
         // Two approximations of one kind hardly tell otherwise.
         if start < run - CLEAR - UNSURE * search.joint.n_batches as f64 {
@@ -262,7 +270,7 @@ fn better_start(search: &Search, (theta, q): (Vec<f64>, Posterior)) -> (Vec<f64>
 }
 
 /// The log-likelihood by a few draws, and what may be noise of it; minus infinity where there is none.
-fn by_few_draws(search: &Search, theta: &[f64], q: &Posterior) -> (f64, f64) {
+fn by_few_draws(search: &MaximumSearch, theta: &[f64], q: &BatchPosteriors) -> (f64, f64) {
     let sampling = search.sampling(theta, 0, FEW);
     let found = sampling.moved(q).and_then(|q| sampling.run(&q));
     found.map_or((f64::NEG_INFINITY, 0.0), |found| {

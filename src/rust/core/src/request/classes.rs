@@ -10,13 +10,13 @@ use super::direct;
 use super::method::Method;
 use crate::error::Result;
 use crate::inference::classes::log_lik_by_modes;
-use crate::inference::importance::{Sampling, REPLICATES};
+use crate::inference::importance::{ImportanceSampling, REPLICATES};
 use crate::inference::information::scores;
-use crate::inference::posterior::{Batches, Gaussian};
+use crate::inference::posterior::{BatchGaussian, Batches};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
 use crate::problem::Joint;
-use crate::saem::Course;
+use crate::saem::RunEnds;
 use crate::vem::{self, VemOptions};
 
 /// Log-likelihood by which another start must be better.
@@ -42,7 +42,7 @@ struct Led {
 
 struct Trial<'a> {
     method: &'a Method,
-    course: &'a Course,
+    course: &'a RunEnds,
     monitor: &'a dyn Monitor,
     workers: &'a Workers,
     seed: u64,
@@ -51,7 +51,7 @@ struct Trial<'a> {
 /// A better start than that of the problem; `None` where there are no classes, or none is found.
 pub fn better_start(
     problem: &Joint,
-    (method, course): (&Method, &Course),
+    (method, course): (&Method, &RunEnds),
     (seed, workers): (u64, &Workers),
     monitor: &dyn Monitor,
 ) -> Option<Vec<f64>> {
@@ -136,11 +136,11 @@ impl Trial<'_> {
         } = *self;
         let found = direct::fit(joint, (method, course), (seed, workers), monitor)?;
         let theta = found.fit.theta;
-        let nothing = Gaussian {
+        let nothing = BatchGaussian {
             mean: Vec::new(),
             chol: Vec::new(),
         };
-        let sampling = Sampling {
+        let sampling = ImportanceSampling {
             trusts: true,
             joint,
             theta: &theta,

@@ -2,38 +2,38 @@
 
 use std::collections::HashMap;
 
-use super::fit::Task;
+use super::fit::FitTask;
 use super::grouping::label;
 use super::method::Method;
-use super::Columns;
+use super::FrameColumns;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::EbeOptions;
 use crate::inference::options::LogLik;
 use crate::problem::phi_of;
-use crate::problem::{Given, Joint, Points, Problem};
-use crate::saem::{Checkpoint, Checksum, Course, Identity, Saved};
+use crate::problem::{EffectValues, Given, Joint, Problem};
+use crate::saem::{CheckpointPlan, Checksum, Identity, RunEnds, SavedRun};
 
-impl Task {
+impl FitTask {
     /// The course of a fit, without first effects; the starting values of the run it continues are put into `given`.
     ///
     /// # Errors
     /// A state that cannot be read, or is that of another fit.
-    pub fn course(&self, columns: &Columns, given: &mut Given) -> Result<Course> {
+    pub fn course(&self, columns: &FrameColumns, given: &mut Given) -> Result<RunEnds> {
         let mut identity = self.identity(columns, given);
         let resume = match &self.resume {
             None => None,
-            Some(resume) => Some(Saved::read(&resume.path, &resume.name)?),
+            Some(resume) => Some(SavedRun::read(&resume.path, &resume.name)?),
         };
         if let Some(saved) = &resume {
             saved.check(&identity, self.seed)?;
             identity = saved.header.identity.clone();
             given.start = identity.start.clone();
         }
-        let checkpoint = self.checkpoint.as_ref().map(|kept| Checkpoint {
+        let checkpoint = self.checkpoint.as_ref().map(|kept| CheckpointPlan {
             path: kept.path.clone(),
             every: kept.every,
         });
-        Ok(Course {
+        Ok(RunEnds {
             identity,
             first: None,
             resume,
@@ -42,7 +42,7 @@ impl Task {
     }
 
     /// What makes this fit the same as another one, bit for bit.
-    fn identity(&self, columns: &Columns, given: &Given) -> Identity {
+    fn identity(&self, columns: &FrameColumns, given: &Given) -> Identity {
         let mut data = Checksum::default();
         data.show(&self.data);
         for (name, values) in columns {
@@ -69,7 +69,7 @@ impl Task {
     }
 
     /// `phi` at which the chains start: NaN where the request says nothing.
-    pub fn first_effects(&self, joint: &Joint) -> Option<Points> {
+    pub fn first_effects(&self, joint: &Joint) -> Option<EffectValues> {
         if self.first.is_empty() {
             return None;
         }
@@ -105,7 +105,7 @@ impl Task {
 ///
 /// # Errors
 /// A checkpoint or a run to go on with.
-pub fn refuse_course(course: &Course, why: &str) -> Result<()> {
+pub fn refuse_course(course: &RunEnds, why: &str) -> Result<()> {
     if course.checkpoint.is_none() && course.resume.is_none() {
         return Ok(());
     }

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::grouping::Grouping;
+use super::grouping::RowGrouping;
 use super::predict::{columns_matrix, outcome_names, points, rows_of};
-use super::values::{Effects, Values as At};
-use super::{list, matrix, Columns};
+use super::values::{Effects, ValuesAt as At};
+use super::{list, matrix, FrameColumns};
 use crate::error::Result;
 use crate::ir::column::Column;
 use crate::language::specification::Specification;
-use crate::problem::{Evaluator, Joint, Points, Scratch, Values};
-use crate::reply::Value;
+use crate::problem::{BoundProgram, DerivativeScratch, EffectValues, Evaluator, Joint};
+use crate::reply::ReplyValue;
 
 /// Data, and where the densities are taken.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct DensityTask {
     #[serde(skip_serializing)]
     pub model: Specification,
-    pub data: Grouping,
+    pub data: RowGrouping,
     #[serde(default)]
     pub at: At,
     /// Absent: typical effects.
@@ -30,7 +30,7 @@ pub struct Task {
 
 /// Log densities of every outcome at every row and of the effects of every level (on the natural scale), at the
 /// parameters and effects of the request, and the gradient of their sum in the effects.
-pub fn log_density(task: &Task, columns: Columns) -> Result<Value> {
+pub fn log_density(task: &DensityTask, columns: FrameColumns) -> Result<ReplyValue> {
     let frame = task.data.frame(&task.model, columns)?;
     let (joint, theta) = (task.at).problem(&task.model, &frame, Vec::new(), Joint::at_values)?;
     let points = points(task.random.as_ref(), &joint, &theta)?;
@@ -43,26 +43,26 @@ pub fn log_density(task: &Task, columns: Columns) -> Result<Value> {
         let at = Evaluator::new(part, &layout, &theta)?.given(known);
         let own = effect_terms(&at, &points.values[part.group]);
         total += own.iter().sum::<f64>();
-        effects.push((String::new(), Value::Numbers(own)));
+        effects.push((String::new(), ReplyValue::Numbers(own)));
         let (n, d) = (part.n_subjects(), part.n_phi());
         let gradient = gradient(&at, &points.values[part.group]);
         gradients.push((String::new(), matrix(n, d, &gradient)));
     }
     let n_rows = joint.main().records.codes.len();
     Ok(list(vec![
-        ("outcome", Value::Texts(outcome_names(joint.main()))),
+        ("outcome", ReplyValue::Texts(outcome_names(joint.main()))),
         ("value", columns_matrix(n_rows, outcomes.len(), &outcomes)),
-        ("effects", Value::List(effects)),
-        ("gradient", Value::List(gradients)),
-        ("total", Value::Number(total)),
+        ("effects", ReplyValue::List(effects)),
+        ("gradient", ReplyValue::List(gradients)),
+        ("total", ReplyValue::Number(total)),
     ]))
 }
 
 /// `[outcome][row]`, NaN where the outcome is missing.
-fn outcome_terms(joint: &Joint, theta: &[f64], points: &Points) -> Vec<Vec<f64>> {
+fn outcome_terms(joint: &Joint, theta: &[f64], points: &EffectValues) -> Vec<Vec<f64>> {
     let problem = joint.main();
     let layout = problem.full_layout();
-    let mut values = Values::new(problem, &layout, &problem.programs.terms);
+    let mut values = BoundProgram::new(problem, &layout, &problem.programs.terms);
     values.set_known(Arc::new(joint.known(problem, &layout, points)));
     values.prepare(theta);
     let mut terms = rows_of(problem, &layout, &values, points);
@@ -105,7 +105,7 @@ fn gradient(at: &Evaluator, phi: &[f64]) -> Vec<f64> {
     let shifts = part.shifts(at.layout, at.theta());
     let mut out = vec![0.0; part.n_subjects() * d];
     let mut columns = vec![Column::ZERO; d];
-    let mut scratch = Scratch::default();
+    let mut scratch = DerivativeScratch::default();
     for ((b, block), phi) in at.layout.blocks.iter().enumerate().zip(at.columns(phi)) {
         at.by_phi()
             .gradient_phi(b, &phi, &mut columns, &mut scratch);

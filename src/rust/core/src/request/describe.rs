@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::{list, parameters};
 use crate::error::Result;
 use crate::language::specification::Specification;
-use crate::model::{compile, Model, Source};
+use crate::model::{compile, ColumnSource, Model};
 use crate::problem::{Given, Joint, Theta};
-use crate::reply::Value;
+use crate::reply::ReplyValue;
 
 /// A model by itself.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct DescribeTask {
     #[serde(skip_serializing)]
     pub model: Specification,
 }
 
-pub fn describe(task: &Task) -> Result<Value> {
+pub fn describe(task: &DescribeTask) -> Result<ReplyValue> {
     let model = compile(&task.model)?;
     let theta = Theta::new(&model, &Given::default())?;
     let preview = Joint::preview(&model, &Given::default())?;
@@ -31,27 +31,33 @@ pub fn describe(task: &Task) -> Result<Value> {
     let effects = model.effects.iter().map(|e| e.name.clone()).collect();
     let states = model.visible().iter().map(|e| e.name.clone()).collect();
     let is_outcome = |name: &str| model.outcomes.iter().any(|o| column(o.column) == name);
-    let from_data = model.columns.iter().filter(|c| c.source == Source::Data);
+    let from_data = model
+        .columns
+        .iter()
+        .filter(|c| c.source == ColumnSource::Data);
     let columns = from_data.map(|c| c.name.clone());
     let covariates = columns.clone().filter(|name| !is_outcome(name)).collect();
     Ok(list(vec![
         ("parameters", parameters::declared(&model, &theta)),
-        ("effects", Value::Texts(effects)),
-        ("states", Value::Texts(states)),
+        ("effects", ReplyValue::Texts(effects)),
+        ("states", ReplyValue::Texts(states)),
         ("groups", groups(&model)),
-        ("in_equations", Value::Texts(in_equations(&model))),
-        ("columns", Value::Texts(columns.collect())),
-        ("covariates", Value::Texts(covariates)),
-        ("outcomes", Value::Texts(outcomes)),
-        ("dose_times", Value::Flags(vec![reads_doses(&model)])),
-        ("families", Value::Texts(families)),
-        ("classes", Value::Numbers(vec![n_classes(&model) as f64])),
-        ("individual", Value::Texts(individual(&preview))),
+        ("in_equations", ReplyValue::Texts(in_equations(&model))),
+        ("columns", ReplyValue::Texts(columns.collect())),
+        ("covariates", ReplyValue::Texts(covariates)),
+        ("outcomes", ReplyValue::Texts(outcomes)),
+        ("dose_times", ReplyValue::Flags(vec![reads_doses(&model)])),
+        ("families", ReplyValue::Texts(families)),
+        (
+            "classes",
+            ReplyValue::Numbers(vec![n_classes(&model) as f64]),
+        ),
+        ("individual", ReplyValue::Texts(individual(&preview))),
         ("mu_referenced", mu_referenced(&preview)),
         ("routes", routes(&preview)),
         (
             "random",
-            Value::Texts(model.blocks.iter().map(|b| b.text.clone()).collect()),
+            ReplyValue::Texts(model.blocks.iter().map(|b| b.text.clone()).collect()),
         ),
     ]))
 }
@@ -64,15 +70,20 @@ fn n_classes(model: &Model) -> usize {
 
 /// Whether times since doses are read.
 fn reads_doses(model: &Model) -> bool {
-    let reads = |source: Source| matches!(source, Source::LastDose(_) | Source::FirstDose(_));
+    let reads = |source: ColumnSource| {
+        matches!(
+            source,
+            ColumnSource::LastDose(_) | ColumnSource::FirstDose(_)
+        )
+    };
     model.columns.iter().any(|column| reads(column.source))
 }
 
 /// The grouping of each effect, empty where the model names none.
-fn groups(model: &Model) -> Value {
+fn groups(model: &Model) -> ReplyValue {
     let name = |group: usize| model.groups[group].clone().unwrap_or_default();
     let effects = model.effects.iter().map(|e| name(e.group)).collect();
-    Value::Texts(effects)
+    ReplyValue::Texts(effects)
 }
 
 /// The groupings whose effects the differential equations read.
@@ -103,7 +114,7 @@ fn individual(joint: &Joint) -> Vec<String> {
 }
 
 /// For each effect the parameters of its mean that are updated in closed form.
-fn mu_referenced(joint: &Joint) -> Value {
+fn mu_referenced(joint: &Joint) -> ReplyValue {
     let (mut effects, mut means) = (Vec::new(), Vec::new());
     let designs = joint.parts.iter().flat_map(|part| &part.form.designs);
     for (effect, design) in joint.model().effects.iter().zip(designs) {
@@ -115,12 +126,12 @@ fn mu_referenced(joint: &Joint) -> Value {
         means.push(names.join(", "));
     }
     list(vec![
-        ("effect", Value::Texts(effects)),
-        ("mean", Value::Texts(means)),
+        ("effect", ReplyValue::Texts(effects)),
+        ("mean", ReplyValue::Texts(means)),
     ])
 }
 
-fn routes(joint: &Joint) -> Value {
+fn routes(joint: &Joint) -> ReplyValue {
     let theta = &joint.theta;
     list(vec![
         ("parameter", parameters::texts(theta, |e| e.name.clone())),

@@ -7,15 +7,15 @@ use super::method::Method;
 use super::uncertainty::of_arrival;
 use crate::error::{Error, ErrorClass, Result};
 use crate::fitted::{Fit, Trace};
-use crate::inference::importance::{Importance, Sampling, REPLICATES};
+use crate::inference::importance::{Importance, ImportanceSampling, REPLICATES};
 use crate::inference::information::free;
-use crate::inference::posterior::Gaussian;
-use crate::maximum::{Patience, Search};
+use crate::inference::posterior::BatchGaussian;
+use crate::maximum::{MaximumSearch, Patience};
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::saem::options::Hook;
-use crate::saem::Course;
+use crate::saem::RunEnds;
 use crate::vem::penalty;
 
 /// Part of its starting value below which no residual error is taken: data that a model meets exactly know none.
@@ -42,7 +42,7 @@ pub fn is_direct(joint: &Joint) -> bool {
 /// A course of iterations that was asked for, a start without a density, too many parameters.
 pub fn fit(
     joint: &Joint,
-    (method, course): (&Method, &Course),
+    (method, course): (&Method, &RunEnds),
     (seed, workers): (u64, &Workers),
     monitor: &dyn Monitor,
 ) -> Result<Direct> {
@@ -59,7 +59,7 @@ pub fn fit(
         Method::Saem(_) => vec![0.0; free.len()],
         Method::Vem(options) => penalty::of(joint, options, &free)?,
     };
-    let search = Search {
+    let search = MaximumSearch {
         joint,
         workers,
         seed,
@@ -127,11 +127,11 @@ fn refuse_hooks(hooks: &[Hook]) -> Result<()> {
 /// # Errors
 /// None: there is no population distribution that might not exist.
 pub fn log_lik(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<Importance> {
-    let nothing = Gaussian {
+    let nothing = BatchGaussian {
         mean: Vec::new(),
         chol: Vec::new(),
     };
-    let sampling = Sampling {
+    let sampling = ImportanceSampling {
         trusts: false,
         joint,
         theta,

@@ -3,10 +3,10 @@
 use super::direct::{self, is_direct};
 use super::fitted::sampling;
 use super::method::Method;
-use super::modes::Asked;
+use super::modes::ModesAsked;
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
-use crate::inference::cloud::Levels;
+use crate::inference::cloud::LevelMoments;
 use crate::inference::importance::Importance;
 use crate::inference::options::Inference;
 use crate::inference::posterior::Batches;
@@ -15,7 +15,7 @@ use crate::parallel::Workers;
 use crate::problem::Joint;
 
 /// Means and standard deviations of `phi` given the data, one pair a grouping.
-type Moments = Vec<(Vec<f64>, Vec<f64>)>;
+type EffectMoments = Vec<(Vec<f64>, Vec<f64>)>;
 
 /// The starting values as a fit that has made no step, and the log-likelihood of a model without random effects.
 ///
@@ -61,12 +61,12 @@ fn conditional(
     joint: &Joint,
     method: &Method,
     (seed, workers): (u64, &Workers),
-) -> Result<(Moments, f64)> {
+) -> Result<(EffectMoments, f64)> {
     let theta = &joint.theta.start;
-    let modes = Asked::new(joint, method, seed)?.find(joint, theta, workers)?;
+    let modes = ModesAsked::new(joint, method, seed)?.find(joint, theta, workers)?;
     let laplace = around(joint, theta, &modes.points)?;
     let sampling = sampling(joint, theta, (seed, workers), &Inference::default());
-    let mut moments = Levels::of(&laplace);
+    let mut moments = LevelMoments::of(&laplace);
     let found = sampling.visit(&sampling.moved(&laplace)?, |cloud, drawn| {
         let own = cloud.moments(drawn.draws, drawn.weights);
         let weights = drawn.weights.chunks(cloud.copies);
@@ -77,7 +77,7 @@ fn conditional(
         }
     })?;
     let batches = Batches::new(joint);
-    let levels = Levels {
+    let levels = LevelMoments {
         joint,
         batches: &batches,
         moments: &moments,

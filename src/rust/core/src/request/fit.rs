@@ -11,16 +11,16 @@ use super::classes;
 use super::course::refuse_course;
 use super::direct;
 use super::evaluate::evaluate;
-use super::grouping::Grouping;
+use super::grouping::RowGrouping;
 use super::hazard;
 use super::history::{acceptance, refusals, trace};
 use super::likelihood::{by_class, by_draws, exact, exact_classes};
 use super::method::Method;
-use super::report::{conditional_effects, Report};
+use super::report::{conditional_effects, FitReport};
 use super::uncertainty::of_arrival;
 use super::values::{given, Fixed, HeldLevels, Named};
-use super::variational::{AroundModes, Variational, Wanted};
-use super::{count, list, one, parameters, Columns};
+use super::variational::{AroundModes, EndWork, Variational};
+use super::{count, list, one, parameters, FrameColumns};
 use crate::data::Frame;
 use crate::error::Result;
 use crate::fitted::Fit;
@@ -34,18 +34,18 @@ use crate::model::{compile, Model};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
 use crate::problem::{Given, Joint};
-use crate::reply::Value;
-use crate::saem::{self, Course, SaemOptions, Saved};
+use crate::reply::ReplyValue;
+use crate::saem::{self, RunEnds, SaemOptions, SavedRun};
 use crate::vem;
 use crate::vem::VemOptions;
 
 /// Model, data, where to start, and how to go on.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct FitTask {
     #[serde(skip_serializing)]
     pub model: Specification,
-    pub data: Grouping,
+    pub data: RowGrouping,
     #[serde(default)]
     pub start: Named,
     #[serde(default)]
@@ -67,7 +67,7 @@ pub struct Task {
     pub resume: Option<Resume>,
     /// Where the fit leaves its state.
     #[serde(default)]
-    pub checkpoint: Option<Kept>,
+    pub checkpoint: Option<CheckpointFile>,
     /// Whether the values given are taken for the estimates.
     #[serde(default)]
     pub evaluate: bool,
@@ -93,7 +93,7 @@ pub struct Resume {
 /// A file for the state, written every so many iterations.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kept {
+pub struct CheckpointFile {
     pub path: PathBuf,
     pub every: usize,
 }
@@ -101,13 +101,13 @@ pub struct Kept {
 /// A model and data that might be fitted.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Check {
+pub struct CheckTask {
     #[serde(skip_serializing)]
     pub model: Specification,
-    pub data: Grouping,
+    pub data: RowGrouping,
 }
 
-impl Task {
+impl FitTask {
     /// Starting values and fixed values.
     pub fn given(&self) -> Given {
         given(&self.start, &self.fix, &self.levels)
@@ -115,7 +115,7 @@ impl Task {
 
     /// # Errors
     /// As for [`Grouping::frame`].
-    pub fn frame(&self, columns: Columns) -> Result<Frame> {
+    pub fn frame(&self, columns: FrameColumns) -> Result<Frame> {
         self.data.frame(&self.model, columns)
     }
 
@@ -136,7 +136,7 @@ impl Task {
 }
 
 /// What an estimator found, and what the front end hears of it beside the estimates.
-struct Found {
+struct EstimatorResult {
     fit: Fit,
     seed: u64,
     ineligible: Vec<(String, String)>,
@@ -147,7 +147,7 @@ struct Found {
     judged: Option<Importance>,
 }
 
-impl Found {
+impl EstimatorResult {
     fn new(fit: Fit, seed: u64) -> Self {
         Self {
             fit,
@@ -160,7 +160,7 @@ impl Found {
     }
 }
 
-pub fn fit(task: &Task, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
+pub fn fit(task: &FitTask, columns: FrameColumns, monitor: &dyn Monitor) -> Result<ReplyValue> {
     let started = Instant::now();
     let model = task.compiled()?;
     let method = &task.method;
@@ -214,19 +214,19 @@ pub fn fit(task: &Task, columns: Columns, monitor: &dyn Monitor) -> Result<Value
     let mut entries = report(&problem, &given, method, &found, workers);
     let seconds = [built, found.fit.seconds, started.elapsed().as_secs_f64()];
     let names = ["build", method.name(), "inference"];
-    let names = Value::Texts(names.map(String::from).to_vec());
+    let names = ReplyValue::Texts(names.map(String::from).to_vec());
     entries.extend(vec![
         ("ineligible", refusals(&found.ineligible)),
         (
             "timing",
             list(vec![
                 ("name", names),
-                ("seconds", Value::Numbers(seconds.to_vec())),
+                ("seconds", ReplyValue::Numbers(seconds.to_vec())),
             ]),
         ),
         ("n_subjects", count(frame.labels.len())),
         ("n_obs", count(problem.main().records.n_obs())),
-        ("seed", Value::Number(found.seed as f64)),
+        ("seed", ReplyValue::Number(found.seed as f64)),
     ]);
     let points = problem.points(found.fit.cond_mean.clone());
     let at = (found.fit.theta.as_slice(), &points);
@@ -234,7 +234,7 @@ pub fn fit(task: &Task, columns: Columns, monitor: &dyn Monitor) -> Result<Value
     entries.extend(accuracy.map(|found| ("hazard", found)));
     let change = precision::change(&problem, &found.fit.theta, &points)?;
     entries.extend(equations(&problem, change).map(|found| ("equations", found)));
-    entries.extend(state.map(|state| ("state", Value::Bytes(state))));
+    entries.extend(state.map(|state| ("state", ReplyValue::Bytes(state))));
     Ok(list(entries))
 }
 
@@ -242,22 +242,22 @@ pub fn fit(task: &Task, columns: Columns, monitor: &dyn Monitor) -> Result<Value
 ///
 /// # Errors
 /// Everything wrong with model, data or starting values.
-pub fn check(task: &Check, columns: Columns) -> Result<Value> {
+pub fn check(task: &CheckTask, columns: FrameColumns) -> Result<ReplyValue> {
     let frame = task.data.frame(&task.model, columns)?;
     let problem = Joint::new(&compile(&task.model)?, &frame, &Given::default())?;
     check_start(&problem)?;
-    Ok(Value::Null)
+    Ok(ReplyValue::Null)
 }
 
 fn by_saem(
-    task: &Task,
+    task: &FitTask,
     problem: &mut Joint,
     options: &SaemOptions,
-    course: &Course,
+    course: &RunEnds,
     monitor: &dyn Monitor,
-) -> Result<Found> {
+) -> Result<EstimatorResult> {
     let ineligible = saem::choose_routes(problem, options);
-    let seed = (course.resume.as_ref()).map_or(task.seed(), Saved::seed);
+    let seed = (course.resume.as_ref()).map_or(task.seed(), SavedRun::seed);
     let mut fit = saem::fit_on(problem, options, seed, task.threads, monitor, course)?;
     let started = Instant::now();
     let workers = Workers::new(task.threads)?;
@@ -267,51 +267,51 @@ fn by_saem(
         fit.covariance = of_arrival(arrival, options.inference.se);
     }
     fit.seconds += started.elapsed().as_secs_f64();
-    Ok(Found {
+    Ok(EstimatorResult {
         ineligible,
         judged: arrival.map(|arrival| arrival.look.information.importance),
-        ..Found::new(fit, seed)
+        ..EstimatorResult::new(fit, seed)
     })
 }
 
 fn by_vem(
-    task: &Task,
+    task: &FitTask,
     problem: &Joint,
     options: &VemOptions,
-    course: &Course,
+    course: &RunEnds,
     monitor: &dyn Monitor,
-) -> Result<Found> {
+) -> Result<EstimatorResult> {
     refuse_course(course, "A fit by vem() keeps no checkpoints.")?;
     let seed = task.seed();
     let first = course.first.as_ref();
     let found = vem::fit(problem, options, (seed, task.threads), first, monitor)?;
     let (fit, variational) = Variational::new(found, options);
-    Ok(Found {
+    Ok(EstimatorResult {
         variational: Some(variational),
-        ..Found::new(fit, seed)
+        ..EstimatorResult::new(fit, seed)
     })
 }
 
 fn directly(
     problem: &Joint,
-    begun: (&Method, &Course),
+    begun: (&Method, &RunEnds),
     way: (u64, &Workers),
     monitor: &dyn Monitor,
-) -> Result<Found> {
+) -> Result<EstimatorResult> {
     let found = direct::fit(problem, begun, way, monitor)?;
-    Ok(Found {
+    Ok(EstimatorResult {
         exact: Some(found.log_lik),
-        ..Found::new(found.fit, way.0)
+        ..EstimatorResult::new(found.fit, way.0)
     })
 }
 
-fn evaluated(problem: &Joint, method: &Method, way: (u64, &Workers)) -> Result<Found> {
+fn evaluated(problem: &Joint, method: &Method, way: (u64, &Workers)) -> Result<EstimatorResult> {
     let started = Instant::now();
     let (mut fit, exact) = evaluate(problem, method, way)?;
     fit.seconds = started.elapsed().as_secs_f64();
-    Ok(Found {
+    Ok(EstimatorResult {
         exact,
-        ..Found::new(fit, way.0)
+        ..EstimatorResult::new(fit, way.0)
     })
 }
 
@@ -320,9 +320,9 @@ fn report(
     problem: &Joint,
     given: &Given,
     method: &Method,
-    found: &Found,
+    found: &EstimatorResult,
     workers: Workers,
-) -> Vec<(&'static str, Value)> {
+) -> Vec<(&'static str, ReplyValue)> {
     let (fit, asked) = (&found.fit, method.inference());
     let finite = fit.theta.iter().all(|x| x.is_finite());
     let theta = if finite {
@@ -331,7 +331,7 @@ fn report(
         &problem.theta.start
     };
     let of = |part| conditional_effects(part, fit, theta, given);
-    let mut report = Report {
+    let mut report = FitReport {
         problem,
         fit,
         theta,
@@ -349,8 +349,8 @@ fn report(
     }
     report.warn_of_idle();
     let wanted = match &found.exact {
-        Some(_) => Wanted::without_effects(asked),
-        None => Wanted::of(asked),
+        Some(_) => EndWork::without_effects(asked),
+        None => EndWork::of(asked),
     };
     let modes = report.modes(method, found.seed, wanted.modes());
     let mut log_lik = match wanted.log_lik {
@@ -359,7 +359,7 @@ fn report(
         AroundModes::Nothing => match (&found.exact, &found.judged) {
             (Some(found), _) => exact(found),
             (None, Some(found)) if asked.log_lik == LogLik::Importance => by_draws(found),
-            _ => Value::Null,
+            _ => ReplyValue::Null,
         },
     };
     // Where the likelihood was not integrated class by class, the classes are.
@@ -393,16 +393,16 @@ fn report(
         ("trace", trace(problem, &fit.trace)),
         ("status", report.status()),
         ("acceptance", acceptance(fit)),
-        ("rejected", Value::Number(fit.not_finite as f64)),
+        ("rejected", ReplyValue::Number(fit.not_finite as f64)),
         ("chains", count(fit.chains)),
-        ("warnings", Value::Texts(report.warnings.clone())),
+        ("warnings", ReplyValue::Texts(report.warnings.clone())),
     ]);
     entries
 }
 
 /// How the differential equations were solved, and how often that failed; nothing without equations.
 /// `change`: of the log density with smaller tolerances.
-fn equations(joint: &Joint, change: Option<f64>) -> Option<Value> {
+fn equations(joint: &Joint, change: Option<f64>) -> Option<ReplyValue> {
     let dynamics = joint.main().form.dynamics.as_ref()?;
     let counts = dynamics.counts();
     let change = change.unwrap_or(0.0);
@@ -410,32 +410,35 @@ fn equations(joint: &Joint, change: Option<f64>) -> Option<Value> {
         .map_or(Vec::new(), |(rtol, atol)| vec![rtol, atol]);
     let (reasons, numbers): (Vec<&str>, Vec<u64>) = counts.failed().into_iter().unzip();
     Some(list(vec![
-        ("states", Value::Texts(dynamics.system.states.clone())),
-        ("solver", Value::Texts(vec![dynamics.solver().to_string()])),
-        ("solved", Value::Number(counts.solved() as f64)),
-        ("implicit", Value::Number(counts.implicit() as f64)),
+        ("states", ReplyValue::Texts(dynamics.system.states.clone())),
+        (
+            "solver",
+            ReplyValue::Texts(vec![dynamics.solver().to_string()]),
+        ),
+        ("solved", ReplyValue::Number(counts.solved() as f64)),
+        ("implicit", ReplyValue::Number(counts.implicit() as f64)),
         (
             "implicit_steps",
-            Value::Number(counts.implicit_steps() as f64),
+            ReplyValue::Number(counts.implicit_steps() as f64),
         ),
         (
             "implicit_starts",
-            Value::Number(counts.implicit_starts() as f64),
+            ReplyValue::Number(counts.implicit_starts() as f64),
         ),
-        ("rtol", Value::Number(dynamics.system.control.rtol)),
-        ("atol", Value::Number(dynamics.system.control.atol)),
-        ("change", Value::Number(change)),
-        ("wanted", Value::Numbers(wanted)),
+        ("rtol", ReplyValue::Number(dynamics.system.control.rtol)),
+        ("atol", ReplyValue::Number(dynamics.system.control.atol)),
+        ("change", ReplyValue::Number(change)),
+        ("wanted", ReplyValue::Numbers(wanted)),
         (
             "failed",
             list(vec![
                 (
                     "reason",
-                    Value::Texts(reasons.into_iter().map(String::from).collect()),
+                    ReplyValue::Texts(reasons.into_iter().map(String::from).collect()),
                 ),
                 (
                     "count",
-                    Value::Numbers(numbers.into_iter().map(|n| n as f64).collect()),
+                    ReplyValue::Numbers(numbers.into_iter().map(|n| n as f64).collect()),
                 ),
             ]),
         ),

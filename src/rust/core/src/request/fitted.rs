@@ -2,26 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grouping::Grouping;
+use super::grouping::RowGrouping;
 use super::method::Method;
-use super::modes::Asked;
-use super::values::{Effects, Values};
-use super::{one, Columns};
+use super::modes::ModesAsked;
+use super::values::{Effects, ValuesAt};
+use super::{one, FrameColumns};
 use crate::error::Result;
-use crate::inference::importance::{Sampling, REPLICATES};
+use crate::inference::importance::{ImportanceSampling, REPLICATES};
 use crate::inference::options::Inference;
 use crate::language::specification::Specification;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Points};
+use crate::problem::{EffectValues, Joint};
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fitted {
     #[serde(skip_serializing)]
     pub model: Specification,
-    pub data: Grouping,
+    pub data: RowGrouping,
     #[serde(default)]
-    pub at: Values,
+    pub at: ValuesAt,
     /// Where the fit began, on the transformed scale.
     #[serde(default)]
     pub began: Option<Vec<f64>>,
@@ -47,7 +47,7 @@ pub struct Ready {
 impl Fitted {
     /// # Errors
     /// Everything wrong with the model or the data, threads that cannot be started.
-    pub fn ready(&self, columns: Columns) -> Result<Ready> {
+    pub fn ready(&self, columns: FrameColumns) -> Result<Ready> {
         let frame = self.data.frame(&self.model, columns)?;
         let apart = self.method.collapsed();
         let (joint, theta) = self
@@ -65,8 +65,8 @@ impl Fitted {
     ///
     /// # Errors
     /// As for the search.
-    pub fn modes(&self, ready: &Ready) -> Result<Points> {
-        let asked = Asked::of_fit(self, &ready.joint, &ready.theta)?;
+    pub fn modes(&self, ready: &Ready) -> Result<EffectValues> {
+        let asked = ModesAsked::of_fit(self, &ready.joint, &ready.theta)?;
         Ok(asked
             .find(&ready.joint, &ready.theta, &ready.workers)?
             .points)
@@ -75,7 +75,7 @@ impl Fitted {
 
 impl Ready {
     /// Draws as they are asked for.
-    pub fn sampling(&self, asked: &Inference) -> Sampling<'_> {
+    pub fn sampling(&self, asked: &Inference) -> ImportanceSampling<'_> {
         sampling(&self.joint, &self.theta, (self.seed, &self.workers), asked)
     }
 }
@@ -86,8 +86,8 @@ pub fn sampling<'a>(
     theta: &'a [f64],
     (seed, workers): (u64, &'a Workers),
     asked: &Inference,
-) -> Sampling<'a> {
-    Sampling {
+) -> ImportanceSampling<'a> {
+    ImportanceSampling {
         trusts: false,
         joint,
         theta,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::Columns;
+use super::FrameColumns;
 use crate::data::{self, Frame};
 use crate::error::{Error, ErrorClass, Result};
 use crate::language::specification::Specification;
@@ -13,7 +13,7 @@ use crate::language::specification::Specification;
 /// How the rows are grouped.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Grouping {
+pub struct RowGrouping {
     pub group: String,
     pub labels: Vec<Json>,
     #[serde(default)]
@@ -22,7 +22,7 @@ pub struct Grouping {
     /// The groupings of the random effects in the order of the model's groups, where they are not just the subjects;
     /// their codes are the columns `.group1`, `.group2`, ...
     #[serde(default)]
-    pub groups: Vec<Levels>,
+    pub groups: Vec<GroupingLevels>,
     /// The user's names of the columns `.amt`, `.evid`, ..., by item.
     #[serde(default)]
     pub events: BTreeMap<String, String>,
@@ -33,17 +33,17 @@ pub struct Grouping {
 /// A grouping and the names of its levels.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Levels {
+pub struct GroupingLevels {
     pub name: String,
     pub labels: Vec<Json>,
 }
 
-impl Grouping {
+impl RowGrouping {
     /// The data of a model as a frame.
     ///
     /// # Errors
     /// No groupings, or rows without a group.
-    pub fn frame(&self, model: &Specification, mut columns: Columns) -> Result<Frame> {
+    pub fn frame(&self, model: &Specification, mut columns: FrameColumns) -> Result<Frame> {
         let missing = |what: &str| {
             Error::new(
                 ErrorClass::Internal,
@@ -82,7 +82,7 @@ impl Grouping {
 }
 
 /// Levels of the rows from codes that count from one.
-fn coded(name: &str, labels: &[Json], codes: &[f64]) -> Result<data::Grouping> {
+fn coded(name: &str, labels: &[Json], codes: &[f64]) -> Result<data::GroupingColumn> {
     let labels: Vec<String> = labels.iter().map(label).collect();
     let valid = |code: f64| code >= 1.0 && code <= labels.len() as f64;
     if let Some(row) = codes.iter().position(|code| !valid(*code)) {
@@ -93,7 +93,7 @@ fn coded(name: &str, labels: &[Json], codes: &[f64]) -> Result<data::Grouping> {
                 .hint("Every row needs its group."),
         );
     }
-    Ok(data::Grouping {
+    Ok(data::GroupingColumn {
         name: name.to_string(),
         labels,
         codes: codes.iter().map(|code| *code as usize - 1).collect(),

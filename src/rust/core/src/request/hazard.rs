@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::inference::precision;
 use crate::language::specification::Specification;
 use crate::model::{compile, Model};
-use crate::problem::{Joint, Points};
-use crate::reply::Value;
+use crate::problem::{EffectValues, Joint};
+use crate::reply::ReplyValue;
 
 /// More panels than this are no help.
 const MOST: usize = 16;
@@ -54,9 +54,9 @@ pub fn accuracy(
     specification: &Specification,
     problem: &Joint,
     panels: Option<Panels>,
-    (theta, points): (&[f64], &Points),
+    (theta, points): (&[f64], &EffectValues),
     make: &dyn Fn(&Model) -> Result<Joint>,
-) -> Result<Option<Value>> {
+) -> Result<Option<ReplyValue>> {
     let Some(Panels(panels)) = panels else {
         return Ok(None);
     };
@@ -66,8 +66,11 @@ pub fn accuracy(
     let wanted = wanted.filter(|panels| *panels <= MOST as f64);
     Ok(Some(list(vec![
         ("panels", count(panels)),
-        ("change", Value::Number(change)),
-        ("doubtful", Value::Flags(vec![precision::matters(change)])),
-        ("wanted", Value::Numbers(wanted.into_iter().collect())),
+        ("change", ReplyValue::Number(change)),
+        (
+            "doubtful",
+            ReplyValue::Flags(vec![precision::matters(change)]),
+        ),
+        ("wanted", ReplyValue::Numbers(wanted.into_iter().collect())),
     ])))
 }

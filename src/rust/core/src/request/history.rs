@@ -2,11 +2,11 @@
 
 use super::{list, matrix, parameters};
 use crate::problem::{natural, Joint};
-use crate::reply::Value;
+use crate::reply::ReplyValue;
 use crate::saem::{Fit, Trace};
 
 /// The estimates by iteration, natural scale.
-pub fn trace(problem: &Joint, trace: &Trace) -> Value {
+pub fn trace(problem: &Joint, trace: &Trace) -> ReplyValue {
     let p = problem.theta.elements.len();
     let rows: Vec<f64> = trace
         .theta
@@ -19,29 +19,29 @@ pub fn trace(problem: &Joint, trace: &Trace) -> Value {
             parameters::texts(&problem.theta, |e| e.name.clone()),
         ),
         ("value", matrix(trace.len(), p, &rows)),
-        ("gain", Value::Numbers(trace.gain.clone())),
+        ("gain", ReplyValue::Numbers(trace.gain.clone())),
         (
             "phase",
-            Value::Texts(trace.phase.iter().map(ToString::to_string).collect()),
+            ReplyValue::Texts(trace.phase.iter().map(ToString::to_string).collect()),
         ),
-        ("objective", Value::Numbers(trace.objective.clone())),
+        ("objective", ReplyValue::Numbers(trace.objective.clone())),
         ("updated", updated(trace)),
     ])
 }
 
 /// Batches drawn for in each iteration, counted from one; empty where all were in every one.
-fn updated(trace: &Trace) -> Value {
+fn updated(trace: &Trace) -> ReplyValue {
     let numbers = |batches: &Vec<usize>| {
         let numbers = batches
             .iter()
             .map(|b| i32::try_from(b + 1).unwrap_or(i32::MAX));
-        (String::new(), Value::Integers(numbers.collect()))
+        (String::new(), ReplyValue::Integers(numbers.collect()))
     };
-    Value::List(trace.updated.iter().map(numbers).collect())
+    ReplyValue::List(trace.updated.iter().map(numbers).collect())
 }
 
 /// Acceptance rate of each kernel.
-pub fn acceptance(fit: &Fit) -> Value {
+pub fn acceptance(fit: &Fit) -> ReplyValue {
     let names = fit
         .acceptance
         .iter()
@@ -49,15 +49,15 @@ pub fn acceptance(fit: &Fit) -> Value {
         .collect();
     let rates = fit.acceptance.iter().map(|(_, rate)| *rate).collect();
     list(vec![
-        ("kernel", Value::Texts(names)),
-        ("rate", Value::Numbers(rates)),
+        ("kernel", ReplyValue::Texts(names)),
+        ("rate", ReplyValue::Numbers(rates)),
     ])
 }
 
 /// Parameters that were named as targets of a closed form and have none.
-pub fn refusals(ineligible: &[(String, String)]) -> Value {
+pub fn refusals(ineligible: &[(String, String)]) -> ReplyValue {
     let texts = |pick: fn(&(String, String)) -> &String| {
-        Value::Texts(ineligible.iter().map(pick).cloned().collect())
+        ReplyValue::Texts(ineligible.iter().map(pick).cloned().collect())
     };
     list(vec![
         ("parameter", texts(|refusal| &refusal.0)),

@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use super::fitted::Fitted;
-use super::{count, list, Columns};
+use super::{count, list, FrameColumns};
 use crate::error::Result;
-use crate::inference::importance::{Importance, Sampling};
+use crate::inference::importance::{Importance, ImportanceSampling};
 use crate::inference::options::Inference;
-use crate::inference::posterior::Posterior;
+use crate::inference::posterior::BatchPosteriors;
 use crate::inference::proposal::around;
-use crate::problem::Points;
-use crate::reply::Value;
+use crate::problem::EffectValues;
+use crate::reply::ReplyValue;
 
 /// Draws at the estimates of a fit.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct ImportanceTask {
     pub fit: Fitted,
     #[serde(default)]
     pub inference: Inference,
@@ -25,7 +25,7 @@ pub struct Task {
 ///
 /// # Errors
 /// Everything wrong with model, data or options.
-pub fn importance(task: &Task, columns: Columns) -> Result<Value> {
+pub fn importance(task: &ImportanceTask, columns: FrameColumns) -> Result<ReplyValue> {
     let ready = task.fit.ready(columns)?;
     let modes = task.fit.modes(&ready)?;
     let sampling = ready.sampling(&task.inference);
@@ -36,17 +36,17 @@ pub fn importance(task: &Task, columns: Columns) -> Result<Value> {
 ///
 /// # Errors
 /// Too many effects that hang together, or a population distribution that does not exist.
-pub fn proposal(sampling: &Sampling, modes: &Points) -> Result<Posterior> {
+pub fn proposal(sampling: &ImportanceSampling, modes: &EffectValues) -> Result<BatchPosteriors> {
     sampling.moved(&around(sampling.joint, sampling.theta, modes)?)
 }
 
 /// What the weights say, one entry a batch.
-pub fn weights(found: &Importance) -> Value {
+pub fn weights(found: &Importance) -> ReplyValue {
     list(vec![
-        ("log_lik", Value::Numbers(found.log_lik.clone())),
-        ("mc_error", Value::Numbers(found.mc_error.clone())),
-        ("ess", Value::Numbers(found.ess.clone())),
-        ("khat", Value::Numbers(found.khat.clone())),
+        ("log_lik", ReplyValue::Numbers(found.log_lik.clone())),
+        ("mc_error", ReplyValue::Numbers(found.mc_error.clone())),
+        ("ess", ReplyValue::Numbers(found.ess.clone())),
+        ("khat", ReplyValue::Numbers(found.khat.clone())),
         ("draws", count(found.draws)),
     ])
 }

@@ -5,18 +5,18 @@ use serde::{Deserialize, Serialize};
 use super::direct::{self, is_direct};
 use super::fitted::{Fitted, Ready};
 use super::importance::proposal;
-use super::{count, list, matrix, Columns};
+use super::{count, list, matrix, FrameColumns};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::classes::shares;
 use crate::inference::importance::Importance;
 use crate::inference::joint::laplace;
 use crate::inference::linear::Linearized;
-use crate::inference::marginal::{self, Marginal, Wanted};
+use crate::inference::marginal::{self, Integral, Marginal};
 use crate::inference::options::{Inference, LogLik};
 use crate::inference::quadrature::quadrature_by;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Points};
-use crate::reply::Value;
+use crate::problem::{EffectValues, Joint};
+use crate::reply::ReplyValue;
 
 /// What is there for outcomes that are not normal.
 const INSTEAD: &str = "Ask for the log-likelihood by \"importance\" or \"quadrature\".";
@@ -24,7 +24,7 @@ const INSTEAD: &str = "Ask for the log-likelihood by \"importance\" or \"quadrat
 /// How the likelihood at the estimates of a fit is computed.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct LikelihoodTask {
     pub fit: Fitted,
     #[serde(default)]
     pub inference: Inference,
@@ -33,13 +33,13 @@ pub struct Task {
 /// The classes of the subjects at the estimates of a fit.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Classes {
+pub struct ClassesTask {
     pub fit: Fitted,
 }
 
 /// # Errors
 /// Everything wrong with model, data or options.
-pub fn log_likelihood(task: &Task, columns: Columns) -> Result<Value> {
+pub fn log_likelihood(task: &LikelihoodTask, columns: FrameColumns) -> Result<ReplyValue> {
     let ready = task.fit.ready(columns)?;
     if is_direct(&ready.joint) {
         let found = direct::log_lik(&ready.joint, &ready.theta, &ready.workers)?;
@@ -60,12 +60,12 @@ pub fn log_likelihood(task: &Task, columns: Columns) -> Result<Value> {
             Ok(by_draws(&sampling.run(&proposal(&sampling, &modes)?)?))
         }
         LogLik::Linear => linearized(&ready.joint, &ready.theta, &modes),
-        LogLik::None => Ok(Value::Null),
+        LogLik::None => Ok(ReplyValue::Null),
     }
 }
 
-fn wanted<'w>(ready: &'w Ready, modes: &'w Points) -> Wanted<'w> {
-    Wanted {
+fn wanted<'w>(ready: &'w Ready, modes: &'w EffectValues) -> Integral<'w> {
+    Integral {
         joint: &ready.joint,
         theta: &ready.theta,
         modes,
@@ -76,7 +76,7 @@ fn wanted<'w>(ready: &'w Ready, modes: &'w Points) -> Wanted<'w> {
 }
 
 /// By quadrature or Laplace's approximation; terms that these could not settle are sampled, and counted.
-pub fn by_nodes(method: &str, found: &Marginal) -> Value {
+pub fn by_nodes(method: &str, found: &Marginal) -> ReplyValue {
     let sampled = found.n_sampled();
     let method = match sampled {
         0 => method,
@@ -84,9 +84,9 @@ pub fn by_nodes(method: &str, found: &Marginal) -> Value {
         _ => "quadrature+importance",
     };
     let mut entries = vec![
-        ("value", Value::Number(found.log_lik())),
-        ("subjects", Value::Numbers(found.subjects.clone())),
-        ("method", Value::Text(method.into())),
+        ("value", ReplyValue::Number(found.log_lik())),
+        ("subjects", ReplyValue::Numbers(found.subjects.clone())),
+        ("method", ReplyValue::Text(method.into())),
     ];
     if method != "importance" {
         entries.push(("nodes", count(found.nodes)));
@@ -101,15 +101,15 @@ pub fn by_nodes(method: &str, found: &Marginal) -> Value {
         } else {
             "error"
         };
-        entries.push((name, Value::Number(error)));
+        entries.push((name, ReplyValue::Number(error)));
     }
-    entries.push(("converged", Value::Flags(found.converged.clone())));
+    entries.push(("converged", ReplyValue::Flags(found.converged.clone())));
     entries.extend(by_class(&found.classes));
     list(entries)
 }
 
 /// Probabilities of the classes, `subjects x classes`; nothing without classes.
-pub fn by_class(shares: &[Vec<f64>]) -> Option<(&'static str, Value)> {
+pub fn by_class(shares: &[Vec<f64>]) -> Option<(&'static str, ReplyValue)> {
     let k = shares.first()?.len();
     Some(("classes", matrix(shares.len(), k, &shares.concat())))
 }
@@ -118,7 +118,7 @@ pub fn by_class(shares: &[Vec<f64>]) -> Option<(&'static str, Value)> {
 ///
 /// # Errors
 /// Everything wrong with model, data or options.
-pub fn classes(task: &Classes, columns: Columns) -> Result<Value> {
+pub fn classes(task: &ClassesTask, columns: FrameColumns) -> Result<ReplyValue> {
     let ready = task.fit.ready(columns)?;
     let shares = if is_direct(&ready.joint) {
         exact_classes(&ready.joint, &ready.theta, &ready.workers)?
@@ -141,27 +141,27 @@ pub fn exact_classes(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<
 }
 
 /// That of a model without random effects.
-pub fn exact(found: &Importance) -> Value {
+pub fn exact(found: &Importance) -> ReplyValue {
     list(vec![
-        ("value", Value::Number(found.total())),
-        ("subjects", Value::Numbers(found.log_lik.clone())),
-        ("method", Value::Text("exact".into())),
+        ("value", ReplyValue::Number(found.total())),
+        ("subjects", ReplyValue::Numbers(found.log_lik.clone())),
+        ("method", ReplyValue::Text("exact".into())),
         (
             "converged",
-            Value::Flags(found.log_lik.iter().map(|x| x.is_finite()).collect()),
+            ReplyValue::Flags(found.log_lik.iter().map(|x| x.is_finite()).collect()),
         ),
     ])
 }
 
 /// By importance sampling; `converged` where the weights can be relied on.
-pub fn by_draws(found: &Importance) -> Value {
+pub fn by_draws(found: &Importance) -> ReplyValue {
     list(vec![
-        ("value", Value::Number(found.total())),
-        ("subjects", Value::Numbers(found.log_lik.clone())),
-        ("method", Value::Text("importance".into())),
+        ("value", ReplyValue::Number(found.total())),
+        ("subjects", ReplyValue::Numbers(found.log_lik.clone())),
+        ("method", ReplyValue::Text("importance".into())),
         ("draws", count(found.draws)),
-        ("mc_error", Value::Number(found.total_error())),
-        ("converged", Value::Flags(found.sound())),
+        ("mc_error", ReplyValue::Number(found.total_error())),
+        ("converged", ReplyValue::Flags(found.sound())),
     ])
 }
 
@@ -169,14 +169,14 @@ pub fn by_draws(found: &Importance) -> Value {
 ///
 /// # Errors
 /// Outcomes that are not normal, or what else has no linearization.
-pub fn linearized(joint: &Joint, theta: &[f64], modes: &Points) -> Result<Value> {
+pub fn linearized(joint: &Joint, theta: &[f64], modes: &EffectValues) -> Result<ReplyValue> {
     let subjects = Linearized::new(joint, theta, modes, INSTEAD)?.log_lik()?;
     let converged = subjects.iter().map(|x| x.is_finite()).collect();
     Ok(list(vec![
-        ("value", Value::Number(subjects.iter().sum())),
-        ("subjects", Value::Numbers(subjects)),
-        ("method", Value::Text("linear".into())),
-        ("converged", Value::Flags(converged)),
+        ("value", ReplyValue::Number(subjects.iter().sum())),
+        ("subjects", ReplyValue::Numbers(subjects)),
+        ("method", ReplyValue::Text("linear".into())),
+        ("converged", ReplyValue::Flags(converged)),
     ]))
 }
 
@@ -185,7 +185,7 @@ pub fn linearized(joint: &Joint, theta: &[f64], modes: &Points) -> Result<Value>
 ///
 /// # Errors
 /// Too many nodes, too many effects, or a population distribution that does not exist.
-pub fn integrated(wanted: &Wanted, nodes: Option<usize>) -> Result<Marginal> {
+pub fn integrated(wanted: &Integral, nodes: Option<usize>) -> Result<Marginal> {
     let Some(nodes) = nodes else {
         return marginal::marginal(wanted);
     };
@@ -195,8 +195,8 @@ pub fn integrated(wanted: &Wanted, nodes: Option<usize>) -> Result<Marginal> {
     by_rule(wanted, nodes)
 }
 
-fn by_rule(wanted: &Wanted, nodes: usize) -> Result<Marginal> {
-    let Wanted {
+fn by_rule(wanted: &Integral, nodes: usize) -> Result<Marginal> {
+    let Integral {
         joint,
         theta,
         modes,

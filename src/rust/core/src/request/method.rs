@@ -23,7 +23,7 @@ impl Default for Method {
 }
 
 /// Bounds by parameter, one value a coordinate.
-type Bounds = Vec<(String, Vec<Option<f64>>)>;
+type GivenBounds = Vec<(String, Vec<Option<f64>>)>;
 
 impl Method {
     pub fn name(&self) -> &'static str {
@@ -60,7 +60,7 @@ impl Method {
         }
     }
 
-    pub fn bounds(&self) -> (&Bounds, &Bounds) {
+    pub fn bounds(&self) -> (&GivenBounds, &GivenBounds) {
         match self {
             Self::Saem(options) => (&options.mstep.lb, &options.mstep.ub),
             Self::Vem(options) => (&options.lb, &options.ub),

@@ -28,19 +28,19 @@ mod variational;
 
 use crate::error::Result;
 use crate::monitor::Monitor;
-use crate::reply::Value;
+use crate::reply::ReplyValue;
 
-pub use fit::Task as FitTask;
+pub use fit::FitTask;
 pub use protocol::{Request, PROTOCOL};
 
 /// Numeric columns of the data frame, in row order; missing is NaN.
-pub type Columns = Vec<(String, Vec<f64>)>;
+pub type FrameColumns = Vec<(String, Vec<f64>)>;
 
 /// Run the task that `request` (JSON) names on `columns`.
 ///
 /// # Errors
 /// Every problem with the model, the data or the options, in the user's names.
-pub fn run(request: &str, columns: Columns, monitor: &dyn Monitor) -> Result<Value> {
+pub fn run(request: &str, columns: FrameColumns, monitor: &dyn Monitor) -> Result<ReplyValue> {
     match Request::parse(request)? {
         Request::Describe(task) => describe::describe(&task),
         Request::Check(task) => fit::check(&task, columns),
@@ -63,8 +63,8 @@ fn one<T: From<u8>>() -> T {
 }
 
 /// A named list.
-pub fn list(entries: Vec<(&str, Value)>) -> Value {
-    Value::List(
+pub fn list(entries: Vec<(&str, ReplyValue)>) -> ReplyValue {
+    ReplyValue::List(
         entries
             .into_iter()
             .map(|(name, value)| (name.to_string(), value))
@@ -73,14 +73,14 @@ pub fn list(entries: Vec<(&str, Value)>) -> Value {
 }
 
 /// Row-major values as a column-major matrix.
-pub fn matrix(rows: usize, cols: usize, row_major: &[f64]) -> Value {
+pub fn matrix(rows: usize, cols: usize, row_major: &[f64]) -> ReplyValue {
     let data = (0..rows * cols)
         .map(|k| row_major[(k % rows) * cols + k / rows])
         .collect();
-    Value::Matrix { rows, cols, data }
+    ReplyValue::Matrix { rows, cols, data }
 }
 
 /// A count for R; larger ones than `i32::MAX` do not occur.
-pub fn count(n: usize) -> Value {
-    Value::Integers(vec![i32::try_from(n).unwrap_or(i32::MAX)])
+pub fn count(n: usize) -> ReplyValue {
+    ReplyValue::Integers(vec![i32::try_from(n).unwrap_or(i32::MAX)])
 }

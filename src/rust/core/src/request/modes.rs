@@ -7,30 +7,30 @@ use super::method::Method;
 use super::predict::{
     columns_matrix, individual, individual_predictions, outcome_names, points, typical, Predictions,
 };
-use super::{list, matrix, Columns};
+use super::{list, matrix, FrameColumns};
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::ebe::{final_modes, EbModes, EbeOptions, EbeSearch};
 use crate::language::words;
 use crate::parallel::Workers;
-use crate::problem::{effects_of, phi_of, Given, Joint, Points, Prior, Problem};
-use crate::reply::Value;
+use crate::problem::{effects_of, phi_of, EffectValues, Given, Joint, Prior, Problem};
+use crate::reply::ReplyValue;
 
 /// The modes at the estimates of a fit.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct ModesTask {
     pub fit: Fitted,
 }
 
 /// What a search for modes needs beyond the problem and `theta`.
-pub struct Asked {
+pub struct ModesAsked {
     options: EbeOptions,
     seed: u64,
     pinned: Vec<usize>,
-    candidate: Option<Points>,
+    candidate: Option<EffectValues>,
 }
 
-impl Asked {
+impl ModesAsked {
     /// # Errors
     /// An effect to collapse that the model does not have.
     pub fn new(joint: &Joint, method: &Method, seed: u64) -> Result<Self> {
@@ -78,7 +78,7 @@ impl Asked {
     }
 
     /// Conditional means of the effects, where they are known.
-    pub fn candidate(&self) -> Option<&Points> {
+    pub fn candidate(&self) -> Option<&EffectValues> {
         self.candidate.as_ref()
     }
 
@@ -116,7 +116,7 @@ impl Asked {
 ///
 /// # Errors
 /// Everything wrong with model, data or options.
-pub fn modes(task: &Task, columns: Columns) -> Result<Value> {
+pub fn modes(task: &ModesTask, columns: FrameColumns) -> Result<ReplyValue> {
     let Ready {
         joint,
         theta,
@@ -124,7 +124,7 @@ pub fn modes(task: &Task, columns: Columns) -> Result<Value> {
         ..
     } = task.fit.ready(columns)?;
     let given = task.fit.at.given();
-    let modes = Asked::of_fit(&task.fit, &joint, &theta)?.find(&joint, &theta, &workers)?;
+    let modes = ModesAsked::of_fit(&task.fit, &joint, &theta)?.find(&joint, &theta, &workers)?;
     let fitted = individual_predictions(&joint, &theta, &modes.points);
     let groups = joint.parts.iter().map(|part| {
         let group = list(vec![
@@ -144,9 +144,9 @@ pub fn modes(task: &Task, columns: Columns) -> Result<Value> {
         &typical(&joint, &theta),
     ));
     Ok(list(vec![
-        ("groups", Value::List(groups.collect())),
+        ("groups", ReplyValue::List(groups.collect())),
         ("fitted", list(at_rows(&joint, Some(&fitted)))),
-        ("warnings", Value::Texts(warnings)),
+        ("warnings", ReplyValue::Texts(warnings)),
     ]))
 }
 
@@ -156,21 +156,27 @@ pub fn of_level(
     theta: &[f64],
     given: &Given,
     modes: &EbModes,
-) -> Vec<(&'static str, Value)> {
+) -> Vec<(&'static str, ReplyValue)> {
     let g = part.group;
     let mut effects = effects_of(part, theta, &modes.points.values[g]);
     put_given(part, given, &mut effects);
     let rounds = modes.rounds[g].iter().map(|n| f64::from(*n));
     vec![
         ("modes", matrix(part.n_subjects(), part.n_phi(), &effects)),
-        ("mode_converged", Value::Flags(modes.converged[g].clone())),
-        ("mode_gradient", Value::Numbers(modes.slopes[g].clone())),
-        ("mode_rounds", Value::Numbers(rounds.collect())),
+        (
+            "mode_converged",
+            ReplyValue::Flags(modes.converged[g].clone()),
+        ),
+        (
+            "mode_gradient",
+            ReplyValue::Numbers(modes.slopes[g].clone()),
+        ),
+        ("mode_rounds", ReplyValue::Numbers(rounds.collect())),
     ]
 }
 
 /// Fitted values at the modes; null without them.
-pub fn at_rows(joint: &Joint, fitted: Option<&Predictions>) -> Vec<(&'static str, Value)> {
+pub fn at_rows(joint: &Joint, fitted: Option<&Predictions>) -> Vec<(&'static str, ReplyValue)> {
     let n_outcomes = outcome_names(joint.main()).len();
     let n_rows = joint.main().records.codes.len();
     let frame = |columns: &Vec<Vec<f64>>| columns_matrix(n_rows, n_outcomes, columns);
@@ -179,12 +185,12 @@ pub fn at_rows(joint: &Joint, fitted: Option<&Predictions>) -> Vec<(&'static str
     let weighted = fitted.map(|at| frame(&at.weighted));
     let classes = fitted.filter(|at| !at.classes.is_empty()).map(|at| {
         let classes = at.classes.iter().map(|class| *class as f64);
-        ("classes", Value::Numbers(classes.collect()))
+        ("classes", ReplyValue::Numbers(classes.collect()))
     });
     let mut entries = vec![
-        ("individual", individual.unwrap_or(Value::Null)),
-        ("sd", sd.unwrap_or(Value::Null)),
-        ("weighted", weighted.unwrap_or(Value::Null)),
+        ("individual", individual.unwrap_or(ReplyValue::Null)),
+        ("sd", sd.unwrap_or(ReplyValue::Null)),
+        ("weighted", weighted.unwrap_or(ReplyValue::Null)),
     ];
     entries.extend(classes);
     entries
@@ -231,7 +237,12 @@ pub fn lost(joint: &Joint, modes: &EbModes) -> Vec<String> {
 }
 
 /// A fit in which no random effect moves from its mean may sit far from the maximum.
-pub fn still(joint: &Joint, theta: &[f64], phi: &Points, typical: &Points) -> Option<String> {
+pub fn still(
+    joint: &Joint,
+    theta: &[f64],
+    phi: &EffectValues,
+    typical: &EffectValues,
+) -> Option<String> {
     let still = |part: &Problem| {
         let (g, d) = (part.group, part.n_phi());
         let Ok(prior) = Prior::new(part, theta) else {

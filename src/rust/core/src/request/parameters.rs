@@ -3,30 +3,30 @@
 use super::list;
 use crate::model::Model;
 use crate::problem::{natural, Element, Route, Theta};
-use crate::reply::Value;
+use crate::reply::ReplyValue;
 
 /// A text of every element.
-pub fn texts(theta: &Theta, text: impl Fn(&Element) -> String) -> Value {
-    Value::Texts(theta.elements.iter().map(text).collect())
+pub fn texts(theta: &Theta, text: impl Fn(&Element) -> String) -> ReplyValue {
+    ReplyValue::Texts(theta.elements.iter().map(text).collect())
 }
 
 /// Elements before any data: names, parameters, starting values.
-pub fn declared(model: &Model, theta: &Theta) -> Value {
+pub fn declared(model: &Model, theta: &Theta) -> ReplyValue {
     list(vec![
         ("name", texts(theta, |e| e.name.clone())),
         ("base", texts(theta, |e| e.base.clone())),
-        ("start", Value::Numbers(natural(model, &theta.start))),
+        ("start", ReplyValue::Numbers(natural(model, &theta.start))),
     ])
 }
 
 /// The route of every element.
-pub fn routes(theta: &Theta) -> Value {
+pub fn routes(theta: &Theta) -> ReplyValue {
     texts(theta, |e| theta.routes[e.coordinate].words().to_string())
 }
 
 /// Elements after a fit; `roles` has one entry a coordinate. `transformed` is NaN where the elements of a parameter do
 /// not correspond to its coordinates.
-pub fn estimated(model: &Model, theta: &Theta, estimate: &[f64], roles: &[&str]) -> Value {
+pub fn estimated(model: &Model, theta: &Theta, estimate: &[f64], roles: &[&str]) -> ReplyValue {
     let transformed = theta.elements.iter().map(|e| {
         if e.paired {
             estimate[e.coordinate]
@@ -38,25 +38,25 @@ pub fn estimated(model: &Model, theta: &Theta, estimate: &[f64], roles: &[&str])
     list(vec![
         ("name", texts(theta, |e| e.name.clone())),
         ("base", texts(theta, |e| e.base.clone())),
-        ("natural", Value::Numbers(natural(model, estimate))),
-        ("transformed", Value::Numbers(transformed.collect())),
-        ("start", Value::Numbers(natural(model, &theta.start))),
-        ("free", Value::Flags(free.collect())),
+        ("natural", ReplyValue::Numbers(natural(model, estimate))),
+        ("transformed", ReplyValue::Numbers(transformed.collect())),
+        ("start", ReplyValue::Numbers(natural(model, &theta.start))),
+        ("free", ReplyValue::Flags(free.collect())),
         ("route", routes(theta)),
         ("role", texts(theta, |e| roles[e.coordinate].to_string())),
     ])
 }
 
 /// The coordinates of `theta`, transformed scale.
-pub fn coordinates(theta: &Theta, estimate: &[f64]) -> Value {
+pub fn coordinates(theta: &Theta, estimate: &[f64]) -> ReplyValue {
     let words = theta.routes.iter().map(|r| r.words().to_string());
     list(vec![
-        ("name", Value::Texts(theta.names.clone())),
-        ("base", Value::Texts(theta.base.clone())),
-        ("value", Value::Numbers(estimate.to_vec())),
-        ("start", Value::Numbers(theta.start.clone())),
-        ("free", Value::Flags(theta.free.clone())),
-        ("route", Value::Texts(words.collect())),
+        ("name", ReplyValue::Texts(theta.names.clone())),
+        ("base", ReplyValue::Texts(theta.base.clone())),
+        ("value", ReplyValue::Numbers(estimate.to_vec())),
+        ("start", ReplyValue::Numbers(theta.start.clone())),
+        ("free", ReplyValue::Flags(theta.free.clone())),
+        ("route", ReplyValue::Texts(words.collect())),
     ])
 }
 

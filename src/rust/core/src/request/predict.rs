@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::grouping::Grouping;
-use super::values::{Effects, Values as At};
-use super::{list, matrix, Columns};
+use super::grouping::RowGrouping;
+use super::values::{Effects, ValuesAt as At};
+use super::{list, matrix, FrameColumns};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::inference::classes::in_likely_classes;
 use crate::language::specification::Specification;
-use crate::problem::{phi_of, Joint, Means, Points, Problem, Values};
-use crate::reply::Value;
+use crate::problem::{phi_of, BoundProgram, EffectValues, Joint, Means, Problem};
+use crate::reply::ReplyValue;
 
 /// Data, which need no outcomes, and where to predict.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct PredictTask {
     #[serde(skip_serializing)]
     pub model: Specification,
-    pub data: Grouping,
+    pub data: RowGrouping,
     #[serde(default)]
     pub at: At,
     /// Absent: typical effects.
@@ -42,7 +42,7 @@ pub struct Predictions {
     pub classes: Vec<usize>,
 }
 
-pub fn predict(task: &Task, columns: Columns) -> Result<Value> {
+pub fn predict(task: &PredictTask, columns: FrameColumns) -> Result<ReplyValue> {
     let frame = task.data.frame(&task.model, columns)?;
     let (joint, theta) =
         (task.at).problem(&task.model, &frame, Vec::new(), Joint::for_prediction)?;
@@ -52,7 +52,7 @@ pub fn predict(task: &Task, columns: Columns) -> Result<Value> {
     let n_rows = problem.records.codes.len();
     let outcomes = predictions.values.len();
     Ok(list(vec![
-        ("outcome", Value::Texts(outcome_names(problem))),
+        ("outcome", ReplyValue::Texts(outcome_names(problem))),
         (
             "value",
             columns_matrix(n_rows, outcomes, &predictions.values),
@@ -69,7 +69,7 @@ pub fn predict(task: &Task, columns: Columns) -> Result<Value> {
 ///
 /// # Errors
 /// Effects that do not fit the levels of the data.
-pub fn points(random: Option<&Effects>, joint: &Joint, theta: &[f64]) -> Result<Points> {
+pub fn points(random: Option<&Effects>, joint: &Joint, theta: &[f64]) -> Result<EffectValues> {
     let Some(given) = random else {
         return Ok(typical(joint, theta));
     };
@@ -96,7 +96,7 @@ pub fn points(random: Option<&Effects>, joint: &Joint, theta: &[f64]) -> Result<
 
 /// The means of `phi` of every grouping; of effects that are Gaussian on no scale those of their own distribution, not of
 /// the reference, which stays where the start was.
-pub fn typical(joint: &Joint, theta: &[f64]) -> Points {
+pub fn typical(joint: &Joint, theta: &[f64]) -> EffectValues {
     let mean = |part: &Problem| {
         let mut values = Means::new(part, &part.full_layout(), theta).values;
         part.each_law(theta, |level, k, family, arguments| {
@@ -107,9 +107,9 @@ pub fn typical(joint: &Joint, theta: &[f64]) -> Points {
     joint.points(joint.parts.iter().map(mean).collect())
 }
 
-pub fn effect_names(problem: &Problem) -> Value {
+pub fn effect_names(problem: &Problem) -> ReplyValue {
     let names = problem.effects().iter().map(|e| e.name.clone());
-    Value::Texts(names.collect())
+    ReplyValue::Texts(names.collect())
 }
 
 pub fn outcome_names(problem: &Problem) -> Vec<String> {
@@ -122,24 +122,24 @@ pub fn outcome_names(problem: &Problem) -> Vec<String> {
         .collect()
 }
 
-pub fn columns_matrix(rows: usize, cols: usize, columns: &[Vec<f64>]) -> Value {
-    Value::Matrix {
+pub fn columns_matrix(rows: usize, cols: usize, columns: &[Vec<f64>]) -> ReplyValue {
+    ReplyValue::Matrix {
         rows,
         cols,
         data: columns.concat(),
     }
 }
 
-pub fn individual(problem: &Problem, values: &[f64]) -> Value {
+pub fn individual(problem: &Problem, values: &[f64]) -> ReplyValue {
     let names = &problem.programs.individual;
     list(vec![
-        ("name", Value::Texts(names.clone())),
+        ("name", ReplyValue::Texts(names.clone())),
         ("value", matrix(problem.n_subjects(), names.len(), values)),
     ])
 }
 
 /// Predictions for the subjects that have these effects, each in the class that is the most likely one at them.
-pub fn individual_predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions {
+pub fn individual_predictions(joint: &Joint, theta: &[f64], points: &EffectValues) -> Predictions {
     match in_likely_classes(joint, theta, points) {
         Ok(Some((joint, classes))) => Predictions {
             classes,
@@ -151,7 +151,7 @@ pub fn individual_predictions(joint: &Joint, theta: &[f64], points: &Points) -> 
 }
 
 /// Evaluate the prediction programs at `points`.
-pub fn predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions {
+pub fn predictions(joint: &Joint, theta: &[f64], points: &EffectValues) -> Predictions {
     let problem = joint.main();
     let n_rows = problem.records.codes.len();
     let n_outcomes = problem.model.outcomes.len();
@@ -164,7 +164,7 @@ pub fn predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions
     };
     for (g, part) in joint.parts.iter().enumerate() {
         let layout = part.full_layout();
-        let mut values = Values::new(part, &layout, &part.programs.prediction);
+        let mut values = BoundProgram::new(part, &layout, &part.programs.prediction);
         values.set_known(Arc::new(joint.known(part, &layout, points)));
         values.prepare(theta);
         if g == 0 {
@@ -179,8 +179,8 @@ pub fn predictions(joint: &Joint, theta: &[f64], points: &Points) -> Predictions
 fn row_predictions(
     problem: &Problem,
     layout: &Layout,
-    values: &Values,
-    points: &Points,
+    values: &BoundProgram,
+    points: &EffectValues,
     out: &mut Predictions,
 ) {
     let targets = root_targets(problem);
@@ -189,9 +189,9 @@ fn row_predictions(
         .zip(targets)
     {
         let columns = match part {
-            Part::Value => &mut out.values,
-            Part::Sd => &mut out.sd,
-            Part::Weighted => &mut out.weighted,
+            PredictedPart::Value => &mut out.values,
+            PredictedPart::Sd => &mut out.sd,
+            PredictedPart::Weighted => &mut out.weighted,
         };
         columns[outcome] = column;
     }
@@ -201,8 +201,8 @@ fn row_predictions(
 pub fn rows_of(
     problem: &Problem,
     layout: &Layout,
-    values: &Values,
-    points: &Points,
+    values: &BoundProgram,
+    points: &EffectValues,
 ) -> Vec<Vec<f64>> {
     let n_rows = problem.records.codes.len();
     let mut out: Vec<Vec<f64>> = Vec::new();
@@ -224,7 +224,12 @@ pub fn rows_of(
 }
 
 /// Individual parameters, `levels x names`, row-major.
-fn individual_values(problem: &Problem, layout: &Layout, values: &Values, phi: &[f64]) -> Vec<f64> {
+fn individual_values(
+    problem: &Problem,
+    layout: &Layout,
+    values: &BoundProgram,
+    phi: &[f64],
+) -> Vec<f64> {
     let n = problem.programs.individual.len();
     let mut out = vec![f64::NAN; problem.n_subjects() * n];
     let mut work = Vec::new();
@@ -240,19 +245,19 @@ fn individual_values(problem: &Problem, layout: &Layout, values: &Values, phi: &
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Part {
+enum PredictedPart {
     Value,
     Sd,
     Weighted,
 }
 
 /// For each row root of the prediction program: its outcome, and what it is of it.
-fn root_targets(problem: &Problem) -> Vec<(usize, Part)> {
+fn root_targets(problem: &Problem) -> Vec<(usize, PredictedPart)> {
     let mut roots = Vec::new();
     for (o, has) in problem.programs.predicted.iter().enumerate() {
-        roots.extend(has.value.then_some((o, Part::Value)));
-        roots.extend(has.sd.then_some((o, Part::Sd)));
-        roots.extend(has.weighted.then_some((o, Part::Weighted)));
+        roots.extend(has.value.then_some((o, PredictedPart::Value)));
+        roots.extend(has.sd.then_some((o, PredictedPart::Sd)));
+        roots.extend(has.weighted.then_some((o, PredictedPart::Weighted)));
     }
     roots
 }

@@ -14,18 +14,18 @@ pub const PROTOCOL: u64 = 1;
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum Request {
-    Describe(describe::Task),
-    Check(fit::Check),
-    Fit(Box<fit::Task>),
-    Predict(predict::Task),
-    Simulate(simulate::Task),
-    LogDensity(density::Task),
-    LogLikelihood(likelihood::Task),
-    Uncertainty(uncertainty::Task),
-    Importance(importance::Task),
-    Modes(modes::Task),
-    Classes(likelihood::Classes),
-    ConditionalSamples(samples::Task),
+    Describe(describe::DescribeTask),
+    Check(fit::CheckTask),
+    Fit(Box<fit::FitTask>),
+    Predict(predict::PredictTask),
+    Simulate(simulate::SimulateTask),
+    LogDensity(density::DensityTask),
+    LogLikelihood(likelihood::LikelihoodTask),
+    Uncertainty(uncertainty::UncertaintyTask),
+    Importance(importance::ImportanceTask),
+    Modes(modes::ModesTask),
+    Classes(likelihood::ClassesTask),
+    ConditionalSamples(samples::SamplesTask),
 }
 
 #[derive(Deserialize)]

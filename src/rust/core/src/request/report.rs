@@ -4,7 +4,7 @@ use nalgebra::DMatrix;
 
 use super::likelihood::{self, by_nodes, integrated};
 use super::method::Method;
-use super::modes::{self, Asked};
+use super::modes::{self, ModesAsked};
 use super::predict::{
     columns_matrix, effect_names, individual, individual_predictions, outcome_names, predictions,
     typical,
@@ -17,13 +17,13 @@ use crate::fitted::{Fit, FitStatus};
 use crate::inference::ebe::EbModes;
 use crate::inference::importance::Importance;
 use crate::inference::joint::log_density;
-use crate::inference::marginal::Wanted;
+use crate::inference::marginal::Integral;
 use crate::model::Transform;
 use crate::parallel::Workers;
-use crate::problem::{effects_of, Given, Joint, Points, Prior, Problem};
-use crate::reply::Value;
+use crate::problem::{effects_of, EffectValues, Given, Joint, Prior, Problem};
+use crate::reply::ReplyValue;
 
-pub struct Report<'a> {
+pub struct FitReport<'a> {
     pub problem: &'a Joint,
     pub fit: &'a Fit,
     pub theta: &'a [f64],
@@ -40,15 +40,15 @@ pub struct Report<'a> {
     pub judged: Option<&'a Importance>,
 }
 
-impl Report<'_> {
-    pub fn parameters(&self) -> Value {
+impl FitReport<'_> {
+    pub fn parameters(&self) -> ReplyValue {
         let (model, theta) = (self.problem.model(), &self.problem.theta);
         parameters::estimated(model, theta, self.theta, &self.problem.roles())
     }
 
     /// `Omega` on the Gaussian scale, the effects of all groupings one after another; for effects that are Gaussian on
     /// no scale their own variance.
-    pub fn covariance(&self) -> Value {
+    pub fn covariance(&self) -> ReplyValue {
         let effects = &self.problem.model().effects;
         let names = effects.iter().map(|e| e.name.clone()).collect();
         let of = |group: usize| self.problem.parts[group].records.group.clone();
@@ -65,11 +65,11 @@ impl Report<'_> {
             }
         }
         list(vec![
-            ("names", Value::Texts(names)),
-            ("groups", Value::Texts(groups)),
+            ("names", ReplyValue::Texts(names)),
+            ("groups", ReplyValue::Texts(groups)),
             (
                 "value",
-                Value::Matrix {
+                ReplyValue::Matrix {
                     rows: d,
                     cols: d,
                     data: omega.as_slice().to_vec(),
@@ -80,7 +80,7 @@ impl Report<'_> {
     }
 
     /// Effects whose SD depends on data: the columns, and the least and greatest SD of a level.
-    fn spread(&self) -> Value {
+    fn spread(&self) -> ReplyValue {
         let (mut names, mut columns) = (Vec::new(), Vec::new());
         let (mut lowest, mut highest) = (Vec::new(), Vec::new());
         for part in &self.problem.parts {
@@ -95,19 +95,19 @@ impl Report<'_> {
             }
         }
         list(vec![
-            ("effect", Value::Texts(names)),
-            ("columns", Value::Texts(columns)),
-            ("lowest", Value::Numbers(lowest)),
-            ("highest", Value::Numbers(highest)),
+            ("effect", ReplyValue::Texts(names)),
+            ("columns", ReplyValue::Texts(columns)),
+            ("lowest", ReplyValue::Numbers(lowest)),
+            ("highest", ReplyValue::Numbers(highest)),
         ])
     }
 
-    pub fn uncertainty(&self) -> Value {
+    pub fn uncertainty(&self) -> ReplyValue {
         // An estimate that is not finite is replaced by the start, whose covariance this is not.
         let lost = self.unlikely || self.fit.status == FitStatus::NotFinite;
         match self.fit.covariance.as_ref().filter(|_| !lost) {
             Some(covariance) => covariances(self.problem, self.theta, covariance, self.errors),
-            None => Value::Null,
+            None => ReplyValue::Null,
         }
     }
 
@@ -119,21 +119,26 @@ impl Report<'_> {
     }
 
     /// The log-likelihood around the modes, by so many nodes or as many as it takes.
-    pub fn log_lik(&mut self, nodes: Option<usize>, modes: Option<&EbModes>, seed: u64) -> Value {
+    pub fn log_lik(
+        &mut self,
+        nodes: Option<usize>,
+        modes: Option<&EbModes>,
+        seed: u64,
+    ) -> ReplyValue {
         // Without a population distribution there are no modes, and no likelihood.
         let Some(modes) = modes.filter(|_| self.is_finished()) else {
-            return Value::Null;
+            return ReplyValue::Null;
         };
         match integrated(&self.wanted(modes, seed), nodes) {
             Ok(result) if result.log_lik().is_finite() => by_nodes("quadrature", &result),
             Ok(_) => {
                 self.doubt(&modes.points);
-                Value::Null
+                ReplyValue::Null
             }
             Err(error) => {
                 self.warnings
                     .push(format!("The log-likelihood was not computed. {error}"));
-                Value::Null
+                ReplyValue::Null
             }
         }
     }
@@ -145,8 +150,8 @@ impl Report<'_> {
         found.ok().map(|found| found.classes)
     }
 
-    fn wanted<'w>(&'w self, modes: &'w EbModes, seed: u64) -> Wanted<'w> {
-        Wanted {
+    fn wanted<'w>(&'w self, modes: &'w EbModes, seed: u64) -> Integral<'w> {
+        Integral {
             joint: self.problem,
             theta: self.theta,
             modes: &modes.points,
@@ -159,7 +164,7 @@ impl Report<'_> {
     /// The number for the log-likelihood is not finite: either the likelihood is not, no density being finite at effects
     /// where it should be largest, or equations without solution hid a part of it, and then the estimates maximize
     /// nothing; or it could not be computed around these effects.
-    pub fn doubt(&mut self, points: &Points) {
+    pub fn doubt(&mut self, points: &EffectValues) {
         let dynamics = self.problem.main().form.dynamics.as_ref();
         let failed = dynamics.is_some_and(|d| d.counts().failed().iter().any(|(_, n)| *n > 0));
         let found = log_density(self.problem, self.theta, points);
@@ -175,18 +180,18 @@ impl Report<'_> {
     }
 
     /// The log-likelihood of the model linearized about the modes.
-    pub fn linear_log_lik(&mut self, modes: Option<&EbModes>) -> Value {
+    pub fn linear_log_lik(&mut self, modes: Option<&EbModes>) -> ReplyValue {
         let modes = modes.filter(|_| self.is_finished());
         let found = modes.map(|at| likelihood::linearized(self.problem, self.theta, &at.points));
-        self.or_warn(found.transpose()).unwrap_or(Value::Null)
+        self.or_warn(found.transpose()).unwrap_or(ReplyValue::Null)
     }
 
     /// The covariance of the estimates of the model linearized about the modes.
-    pub fn linear_uncertainty(&mut self, modes: Option<&EbModes>) -> Value {
+    pub fn linear_uncertainty(&mut self, modes: Option<&EbModes>) -> ReplyValue {
         let modes = modes.filter(|_| self.is_finished());
         let found = modes.map(|at| uncertainty::linearized(self.problem, self.theta, &at.points));
         let covariance = self.or_warn(found.transpose());
-        covariance.map_or(Value::Null, |covariance| {
+        covariance.map_or(ReplyValue::Null, |covariance| {
             covariances(self.problem, self.theta, &covariance, "linear")
         })
     }
@@ -225,7 +230,7 @@ impl Report<'_> {
         }
         let finished = self.is_finished();
         let means: Vec<Vec<f64>> = self.means.iter().map(|(mean, _)| mean.clone()).collect();
-        let asked = Asked::new(self.problem, method, seed)
+        let asked = ModesAsked::new(self.problem, method, seed)
             .map(|asked| asked.or_from(self.problem, self.theta, &means));
         let found = asked.and_then(|asked| {
             let asked = if finished { asked } else { asked.once() };
@@ -247,7 +252,7 @@ impl Report<'_> {
     }
 
     /// Everything conditional on the data: modes, conditional moments, individual parameters, fitted values.
-    pub fn conditional(&mut self, modes: Option<&EbModes>) -> Vec<(&'static str, Value)> {
+    pub fn conditional(&mut self, modes: Option<&EbModes>) -> Vec<(&'static str, ReplyValue)> {
         let joint = self.problem;
         let typical = typical(joint, self.theta);
         // A fit that fresh draws have judged has said so already, or has variances of 0.
@@ -265,24 +270,24 @@ impl Report<'_> {
             let effects = self.effects(part, modes, &typical);
             let values = fitted.as_ref();
             let values = values.map(|at| individual(part, &at.individual[part.group]));
-            groups.push((effects, values.unwrap_or(Value::Null)));
+            groups.push((effects, values.unwrap_or(ReplyValue::Null)));
         }
         let others = groups.split_off(1).into_iter().zip(&joint.parts[1..]);
         let others = others.map(|((effects, individual), part)| {
             let other = list(vec![
-                ("group", Value::Text(part.records.group.clone())),
-                ("labels", Value::Texts(part.records.labels.clone())),
+                ("group", ReplyValue::Text(part.records.group.clone())),
+                ("labels", ReplyValue::Texts(part.records.labels.clone())),
                 ("effects", effects),
                 ("individual", individual),
             ]);
             (String::new(), other)
         });
-        let others = Value::List(others.collect());
+        let others = ReplyValue::List(others.collect());
         let n_rows = joint.main().records.codes.len();
         let outcomes = outcome_names(joint.main());
         let population = columns_matrix(n_rows, outcomes.len(), &population.values);
         let mut rows = vec![
-            ("outcome", Value::Texts(outcomes)),
+            ("outcome", ReplyValue::Texts(outcomes)),
             ("population", population),
         ];
         rows.extend(modes::at_rows(joint, fitted.as_ref()));
@@ -297,14 +302,19 @@ impl Report<'_> {
     }
 
     /// What is known of the effects of one grouping.
-    fn effects(&self, part: &Problem, modes: Option<&EbModes>, typical: &Points) -> Value {
+    fn effects(
+        &self,
+        part: &Problem,
+        modes: Option<&EbModes>,
+        typical: &EffectValues,
+    ) -> ReplyValue {
         let g = part.group;
         let (n, d) = (part.n_subjects(), part.n_phi());
         let table = |phi: &[f64]| matrix(n, d, &effects_of(part, self.theta, phi));
         let (cond_mean, cond_sd) = &self.means[g];
         let mut entries = vec![
-            ("group", Value::Text(part.records.group.clone())),
-            ("labels", Value::Texts(part.records.labels.clone())),
+            ("group", ReplyValue::Text(part.records.group.clone())),
+            ("labels", ReplyValue::Texts(part.records.labels.clone())),
             ("name", effect_names(part)),
             ("typical", table(&typical.values[g])),
             ("cond_mean", matrix(n, d, cond_mean)),
@@ -318,7 +328,7 @@ impl Report<'_> {
 
     /// How the run ended. Where the likelihood is not finite, as after solutions that failed, chains have seen a part of
     /// the distribution of the effects only, and however still the estimates stand, they maximize nothing.
-    pub fn status(&self) -> Value {
+    pub fn status(&self) -> ReplyValue {
         let (mut status, mut evidence) = (self.fit.status, self.fit.evidence.clone());
         if self.unlikely {
             status = FitStatus::NotFinite;
@@ -328,8 +338,8 @@ impl Report<'_> {
             );
         }
         list(vec![
-            ("code", Value::Text(status.code().into())),
-            ("evidence", Value::Texts(evidence)),
+            ("code", ReplyValue::Text(status.code().into())),
+            ("evidence", ReplyValue::Texts(evidence)),
         ])
     }
 }

@@ -7,25 +7,25 @@ use rand_philox::Philox;
 
 use serde::{Deserialize, Serialize};
 
-use super::grouping::Grouping;
+use super::grouping::RowGrouping;
 use super::predict::{outcome_names, rows_of, typical};
-use super::values::Values as At;
-use super::{list, one, Columns};
+use super::values::ValuesAt as At;
+use super::{list, one, FrameColumns};
 use crate::data::Layout;
 use crate::distributions::{categorical, joint};
 use crate::error::Result;
 use crate::language::specification::Specification;
-use crate::model::Draws;
-use crate::problem::{Joint, Points, Prior, Problem, Values};
-use crate::reply::Value;
+use crate::model::SeriesDraws;
+use crate::problem::{BoundProgram, EffectValues, Joint, Prior, Problem};
+use crate::reply::ReplyValue;
 
 /// Data without outcomes, and what is drawn for them how often.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct SimulateTask {
     #[serde(skip_serializing)]
     pub model: Specification,
-    pub data: Grouping,
+    pub data: RowGrouping,
     #[serde(default)]
     pub at: At,
     #[serde(default = "one")]
@@ -35,7 +35,7 @@ pub struct Task {
 }
 
 /// Values of every outcome at every row, simulations one below another; a simulation is a stream of its own.
-pub fn simulate(task: &Task, columns: Columns) -> Result<Value> {
+pub fn simulate(task: &SimulateTask, columns: FrameColumns) -> Result<ReplyValue> {
     let frame = task.data.frame(&task.model, columns)?;
     let (joint, theta) =
         (task.at).problem(&task.model, &frame, Vec::new(), Joint::for_prediction)?;
@@ -58,10 +58,10 @@ pub fn simulate(task: &Task, columns: Columns) -> Result<Value> {
         }
     }
     Ok(list(vec![
-        ("outcome", Value::Texts(outcome_names(problem))),
+        ("outcome", ReplyValue::Texts(outcome_names(problem))),
         (
             "value",
-            Value::Matrix {
+            ReplyValue::Matrix {
                 rows: n_rows * nsim,
                 cols: n_outcomes,
                 data: values.concat(),
@@ -71,7 +71,7 @@ pub fn simulate(task: &Task, columns: Columns) -> Result<Value> {
 }
 
 /// `phi` of every grouping from its distribution; levels with given values keep them.
-fn draw_effects(joint: &Joint, theta: &[f64], rng: &mut Philox) -> Result<Points> {
+fn draw_effects(joint: &Joint, theta: &[f64], rng: &mut Philox) -> Result<EffectValues> {
     let mut points = typical(joint, theta);
     for part in &joint.parts {
         let values = &mut points.values[part.group];
@@ -114,7 +114,12 @@ fn draw_laws(part: &Problem, theta: &[f64], values: &mut [f64], rng: &mut Philox
 }
 
 /// The class of every subject, from one.
-fn draw_classes(problem: &Problem, theta: &[f64], points: &Points, rng: &mut Philox) -> Vec<usize> {
+fn draw_classes(
+    problem: &Problem,
+    theta: &[f64],
+    points: &EffectValues,
+    rng: &mut Philox,
+) -> Vec<usize> {
     let shares = problem.class_probabilities(theta, &points.values[0]);
     let each = shares.iter();
     each.map(|shares| categorical::FAMILY.draw(shares, rng) as usize)
@@ -122,10 +127,15 @@ fn draw_classes(problem: &Problem, theta: &[f64], points: &Points, rng: &mut Phi
 }
 
 /// `[outcome][row]`, drawn in the order of the rows.
-fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox) -> Vec<Vec<f64>> {
+fn draw_outcomes(
+    joint: &Joint,
+    theta: &[f64],
+    points: &EffectValues,
+    rng: &mut Philox,
+) -> Vec<Vec<f64>> {
     let problem = joint.main();
     let layout = problem.full_layout();
-    let mut values = Values::new(problem, &layout, &problem.programs.arguments);
+    let mut values = BoundProgram::new(problem, &layout, &problem.programs.arguments);
     values.set_known(Arc::new(joint.known(problem, &layout, points)));
     values.prepare(theta);
     let arguments = rows_of(problem, &layout, &values, points);
@@ -159,7 +169,7 @@ fn draw_outcomes(joint: &Joint, theta: &[f64], points: &Points, rng: &mut Philox
 fn draw_series(
     problem: &Problem,
     layout: &Layout,
-    draws: &Draws,
+    draws: &SeriesDraws,
     at: &dyn Fn(usize) -> Vec<f64>,
     rng: &mut Philox,
 ) -> Vec<f64> {
@@ -167,8 +177,8 @@ fn draw_series(
     for rows in &layout.rows {
         let arguments: Vec<Vec<f64>> = rows.iter().map(|row| at(*row)).collect();
         let series = match draws {
-            Draws::Chain(chain) => chain.draw(&arguments, rng),
-            Draws::Serial(serial) => serial.draw(&arguments, rng),
+            SeriesDraws::Chain(chain) => chain.draw(&arguments, rng),
+            SeriesDraws::Serial(serial) => serial.draw(&arguments, rng),
         };
         for (row, value) in rows.iter().zip(series) {
             values[*row] = value;

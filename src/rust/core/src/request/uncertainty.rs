@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::fitted::{Fitted, Ready};
 use super::method::Method;
-use super::{list, matrix, parameters, Columns};
+use super::{list, matrix, parameters, FrameColumns};
 use crate::error::Result;
 use crate::inference::information::free;
 use crate::inference::linear::Linearized;
 use crate::inference::options::{Errors, Inference};
 use crate::inference::proposal::around;
 use crate::inference::sandwich::{inverse, unidentified};
-use crate::maximum::{Arrival, Patience, Search};
-use crate::problem::{Joint, Points};
-use crate::reply::Value;
+use crate::maximum::{Arrival, MaximumSearch, Patience};
+use crate::problem::{EffectValues, Joint};
+use crate::reply::ReplyValue;
 use crate::vem;
 
 /// What is there for outcomes that are not normal.
@@ -24,7 +24,7 @@ const INSTEAD: &str = "Ask for standard errors by \"louis\" or \"sandwich\".";
 /// How the covariance of the estimates of a fit is computed.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct UncertaintyTask {
     pub fit: Fitted,
     #[serde(default)]
     pub inference: Inference,
@@ -32,11 +32,11 @@ pub struct Task {
 
 /// # Errors
 /// Everything wrong with model, data or options, and estimates about which the data say too little.
-pub fn uncertainty(task: &Task, columns: Columns) -> Result<Value> {
+pub fn uncertainty(task: &UncertaintyTask, columns: FrameColumns) -> Result<ReplyValue> {
     let mut ready = task.fit.ready(columns)?;
     let modes = task.fit.modes(&ready)?;
     let covariance = match task.inference.se {
-        Errors::None => return Ok(Value::Null),
+        Errors::None => return Ok(ReplyValue::Null),
         Errors::Linear => linearized(&ready.joint, &ready.theta, &modes)?,
         _ => by_draws(task, &mut ready, &modes)?,
     };
@@ -57,7 +57,11 @@ pub fn of_arrival(arrival: &Arrival, asked: Errors) -> Option<DMatrix<f64>> {
 ///
 /// # Errors
 /// Bounds or penalties that do not fit the model, estimates without a likelihood, or none that the data know.
-fn by_draws(task: &Task, ready: &mut Ready, modes: &Points) -> Result<DMatrix<f64>> {
+fn by_draws(
+    task: &UncertaintyTask,
+    ready: &mut Ready,
+    modes: &EffectValues,
+) -> Result<DMatrix<f64>> {
     let method = &task.fit.method;
     let (joint, theta) = (&mut ready.joint, &ready.theta);
     joint.start_from(theta);
@@ -75,7 +79,7 @@ fn by_draws(task: &Task, ready: &mut Ready, modes: &Points) -> Result<DMatrix<f6
         Method::Saem(_) => vec![0.0; free.len()],
     };
     let draws = task.inference.draws_or_usual();
-    let search = Search {
+    let search = MaximumSearch {
         joint,
         workers: &ready.workers,
         seed: ready.seed,
@@ -106,7 +110,7 @@ fn by_draws(task: &Task, ready: &mut Ready, modes: &Points) -> Result<DMatrix<f6
 ///
 /// # Errors
 /// Outcomes that are not normal, or what else has no linearization, and estimates about which the data say too little.
-pub fn linearized(joint: &Joint, theta: &[f64], modes: &Points) -> Result<DMatrix<f64>> {
+pub fn linearized(joint: &Joint, theta: &[f64], modes: &EffectValues) -> Result<DMatrix<f64>> {
     let (free, information) = Linearized::new(joint, theta, modes, INSTEAD)?.information()?;
     inverse(joint, &free, &information)
 }
@@ -118,7 +122,7 @@ pub fn covariances(
     theta: &[f64],
     transformed: &DMatrix<f64>,
     method: &str,
-) -> Value {
+) -> ReplyValue {
     let names = &joint.theta;
     let free = free(joint);
     let elements = parameters::free_elements(names);
@@ -129,18 +133,18 @@ pub fn covariances(
     let natural = by_delta_method(&j, transformed);
     let rows = elements.iter().map(|e| names.elements[*e].name.clone());
     let coordinates = free.iter().map(|k| names.names[*k].clone());
-    let square = |m: &DMatrix<f64>| Value::Matrix {
+    let square = |m: &DMatrix<f64>| ReplyValue::Matrix {
         rows: m.nrows(),
         cols: m.ncols(),
         data: m.as_slice().to_vec(),
     };
     list(vec![
-        ("name", Value::Texts(rows.collect())),
-        ("coordinates", Value::Texts(coordinates.collect())),
+        ("name", ReplyValue::Texts(rows.collect())),
+        ("coordinates", ReplyValue::Texts(coordinates.collect())),
         ("transformed", square(transformed)),
         ("natural", square(&natural)),
         ("omega", omega_gradients(joint, theta, &free)),
-        ("method", Value::Text(method.into())),
+        ("method", ReplyValue::Text(method.into())),
     ])
 }
 
@@ -159,7 +163,7 @@ fn by_delta_method(j: &DMatrix<f64>, v: &DMatrix<f64>) -> DMatrix<f64> {
 }
 
 /// Gradients of the elements of `Omega` on the transformed scale: what the SDs and correlations need.
-fn omega_gradients(joint: &Joint, theta: &[f64], free: &[usize]) -> Value {
+fn omega_gradients(joint: &Joint, theta: &[f64], free: &[usize]) -> ReplyValue {
     let each = joint.parts.iter();
     let mut gradients: Vec<_> = each
         .flat_map(|part| {
@@ -177,8 +181,8 @@ fn omega_gradients(joint: &Joint, theta: &[f64], free: &[usize]) -> Value {
     let rows = gradients.iter().map(|(a, _, _)| place(*a)).collect();
     let cols = gradients.iter().map(|(_, b, _)| place(*b)).collect();
     list(vec![
-        ("row", Value::Numbers(rows)),
-        ("col", Value::Numbers(cols)),
+        ("row", ReplyValue::Numbers(rows)),
+        ("col", ReplyValue::Numbers(cols)),
         ("gradient", matrix(gradients.len(), free.len(), &values)),
     ])
 }

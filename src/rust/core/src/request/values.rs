@@ -25,7 +25,7 @@ pub type Effects = Vec<Vec<Vec<f64>>>;
 /// Values of the parameters, and what the fit they are of held.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Values {
+pub struct ValuesAt {
     pub parameters: Named,
     /// The same on the transformed scale, to the last bit.
     pub coordinates: Option<Vec<f64>>,
@@ -36,7 +36,7 @@ pub struct Values {
 /// A problem with data from a front end; predictions do without outcomes.
 pub type Make = fn(&Model, &Frame, &Given) -> Result<Joint>;
 
-impl Values {
+impl ValuesAt {
     /// Starting values and fixed values.
     pub fn given(&self) -> Given {
         given(&self.parameters, &self.fix, &self.levels)

@@ -5,23 +5,23 @@ use super::likelihood::by_draws;
 use super::uncertainty::of_arrival;
 use super::{count, list};
 use crate::fitted::{Fit, FitStatus};
-use crate::inference::importance::{Importance, Sampling};
+use crate::inference::importance::{Importance, ImportanceSampling};
 use crate::inference::options::{Errors, Inference, LogLik};
-use crate::inference::posterior::Posterior;
+use crate::inference::posterior::BatchPosteriors;
 use crate::maximum::Arrival;
 use crate::parallel::Workers;
 use crate::problem::Joint;
-use crate::reply::Value;
+use crate::reply::ReplyValue;
 use crate::vem::VemOptions;
 use crate::vem::{Elbo, Flow, Layer, VemFit};
 
 /// Bound and distributions of a fit, and what importance sampling says at its estimates.
 pub struct Variational {
     options: VemOptions,
-    q: Posterior,
+    q: BatchPosteriors,
     flows: Vec<Flow>,
     /// Around which draws are made: moments of the effects at the estimates.
-    proposal: Posterior,
+    proposal: BatchPosteriors,
     elbo: Elbo,
     points: usize,
     arrival: Option<Arrival>,
@@ -38,7 +38,7 @@ const REFUTED: &str = "The log-likelihood by importance sampling came out below 
                        logLik(method = \"quadrature\") does not draw.";
 
 /// What a method computes around the conditional modes at the end.
-pub struct Wanted {
+pub struct EndWork {
     pub log_lik: AroundModes,
     pub linear_errors: bool,
 }
@@ -50,7 +50,7 @@ pub enum AroundModes {
     Nothing,
 }
 
-impl Wanted {
+impl EndWork {
     pub fn of(asked: &Inference) -> Self {
         Self {
             log_lik: match asked.log_lik {
@@ -98,7 +98,7 @@ impl Variational {
         if matches!(fit.status, FitStatus::NotFinite | FitStatus::Interrupted) {
             return;
         }
-        let sampling = Sampling {
+        let sampling = ImportanceSampling {
             trusts: false,
             joint,
             theta: &fit.theta,
@@ -132,7 +132,7 @@ impl Variational {
     }
 
     /// The log-likelihood by importance sampling, where the options ask for it.
-    pub fn log_lik(&self) -> Option<Value> {
+    pub fn log_lik(&self) -> Option<ReplyValue> {
         let importance = self.weighed().filter(|_| !self.refuted)?;
         importance.total().is_finite().then(|| by_draws(importance))
     }
@@ -148,7 +148,7 @@ impl Variational {
         self.importance.as_ref().filter(|_| wanted)
     }
 
-    pub fn entries(&self) -> Vec<(&'static str, Value)> {
+    pub fn entries(&self) -> Vec<(&'static str, ReplyValue)> {
         let family = match self.options.family {
             crate::vem::options::Family::FullRank => "full_rank",
             crate::vem::options::Family::MeanField => "mean_field",
@@ -158,8 +158,8 @@ impl Variational {
             .q
             .iter()
             .map(|q| i32::try_from(q.dim()).unwrap_or(i32::MAX));
-        let all = |pick: fn(&crate::inference::posterior::Gaussian) -> &Vec<f64>| {
-            Value::Numbers(
+        let all = |pick: fn(&crate::inference::posterior::BatchGaussian) -> &Vec<f64>| {
+            ReplyValue::Numbers(
                 self.q
                     .iter()
                     .flat_map(|q| pick(q).iter().copied())
@@ -167,7 +167,7 @@ impl Variational {
             )
         };
         let mut q = vec![
-            ("size", Value::Integers(sizes.collect())),
+            ("size", ReplyValue::Integers(sizes.collect())),
             ("mean", all(|q| &q.mean)),
             ("chol", all(|q| &q.chol)),
         ];
@@ -175,17 +175,17 @@ impl Variational {
             let layers = self.flows.iter().flatten();
             q.push((
                 "flow",
-                Value::Numbers(layers.flat_map(Layer::numbers).collect()),
+                ReplyValue::Numbers(layers.flat_map(Layer::numbers).collect()),
             ));
         }
         let elbo = vec![
-            ("value", Value::Number(self.elbo.value())),
-            ("subjects", Value::Numbers(self.elbo.batches.clone())),
-            ("mc_error", Value::Number(self.elbo.error)),
-            ("errors", Value::Numbers(self.elbo.errors.clone())),
-            ("fitted", Value::Number(self.elbo.fitted)),
+            ("value", ReplyValue::Number(self.elbo.value())),
+            ("subjects", ReplyValue::Numbers(self.elbo.batches.clone())),
+            ("mc_error", ReplyValue::Number(self.elbo.error)),
+            ("errors", ReplyValue::Numbers(self.elbo.errors.clone())),
+            ("fitted", ReplyValue::Number(self.elbo.fitted)),
             ("points", count(self.points)),
-            ("family", Value::Text(family.into())),
+            ("family", ReplyValue::Text(family.into())),
         ];
         let mut entries = vec![("elbo", list(elbo)), ("q", list(q))];
         let importance = self.importance.as_ref();

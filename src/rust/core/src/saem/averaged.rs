@@ -8,12 +8,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::estep::Report;
+use super::estep::EStepReport;
 use super::objective::Q;
-use super::part::{stand, total_gradient, Part};
-use super::run::Run;
+use super::part::{stand, total_gradient, GroupingRun};
+use super::run::SaemRun;
 use super::schedule::Phase;
-use super::store::Snapshot;
+use super::store::ChainSnapshot;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 
@@ -27,7 +27,7 @@ pub struct Averaged {
 }
 
 /// The draws of an iteration.
-pub struct Drawn<'s> {
+pub struct IterationDraws<'s> {
     /// Mean over chains of the log density of the outcomes, and of effects that are not Gaussian.
     pub log_lik: f64,
     /// Gradient of it in `theta`; empty where nobody needed it.
@@ -37,7 +37,7 @@ pub struct Drawn<'s> {
 
 impl Averaged {
     /// Let the draws made at `old` enter.
-    pub fn learn(&mut self, joint: &Joint, drawn: &Drawn) {
+    pub fn learn(&mut self, joint: &Joint, drawn: &IterationDraws) {
         // One iteration without a density says nothing of the others.
         if !drawn.log_lik.is_finite() {
             return;
@@ -64,7 +64,7 @@ impl Averaged {
     pub fn follow(
         &mut self,
         joint: &Joint,
-        parts: &mut [Part],
+        parts: &mut [GroupingRun],
         old: &[f64],
         theta: &[f64],
     ) -> Option<f64> {
@@ -88,14 +88,14 @@ impl Averaged {
     }
 }
 
-impl Run<'_> {
+impl SaemRun<'_> {
     /// The objective of iteration `k`, which led from `old` to the current `theta`: `numeric` where the M-step computed it
     /// over the stored draws, during the burn-in that of the current draws.
     pub(super) fn averaged(
         &mut self,
         k: usize,
         old: &[f64],
-        reports: &[Report],
+        reports: &[EStepReport],
         numeric: Option<f64>,
         workers: &Workers,
     ) -> f64 {
@@ -105,7 +105,7 @@ impl Run<'_> {
         if phase == Phase::Burnin {
             return current;
         }
-        let drawn = Drawn {
+        let drawn = IterationDraws {
             log_lik: drawn_log_lik(self.joint, &mut self.parts, old, workers),
             gradient: &total_gradient(reports),
             gain,
@@ -122,7 +122,7 @@ impl Run<'_> {
 /// of the E-step.
 fn drawn_log_lik<'a>(
     joint: &'a Joint,
-    parts: &mut [Part<'a>],
+    parts: &mut [GroupingRun<'a>],
     theta: &[f64],
     workers: &Workers,
 ) -> f64 {
@@ -141,7 +141,7 @@ fn drawn_log_lik<'a>(
         .iter()
         .any(|part| !part.form.corrections.is_empty());
     // The first grouping's program holds its own laws only.
-    let laws = others.then(|| Snapshot::take(parts)).flatten();
+    let laws = others.then(|| ChainSnapshot::take(parts)).flatten();
     outcomes
         + laws.map_or(0.0, |draws| {
             Q::new(joint, parts, vec![(1.0, &draws)], workers).laws(theta)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::run::Run;
+use super::run::SaemRun;
 use crate::error::{Error, ErrorClass, Result};
 use crate::keep::{self, Keep};
 
@@ -77,7 +77,7 @@ impl Header {
 
 /// The state of an earlier run.
 #[derive(Debug, Clone)]
-pub struct Saved {
+pub struct SavedRun {
     pub header: Header,
     /// What a message calls it.
     name: String,
@@ -86,7 +86,7 @@ pub struct Saved {
 
 /// Where and how often a run leaves its state.
 #[derive(Debug, Clone)]
-pub struct Checkpoint {
+pub struct CheckpointPlan {
     pub path: PathBuf,
     /// Iterations between two.
     pub every: usize,
@@ -134,7 +134,7 @@ impl fmt::Write for Checksum {
 }
 
 /// The bytes of a run's state.
-pub fn bytes(run: &Run, header: &Header) -> Vec<u8> {
+pub fn bytes(run: &SaemRun, header: &Header) -> Vec<u8> {
     let mut rest = Vec::new();
     keep::write(header, &mut rest);
     run.save(&mut rest);
@@ -148,7 +148,7 @@ pub fn bytes(run: &Run, header: &Header) -> Vec<u8> {
     all
 }
 
-impl Saved {
+impl SavedRun {
     /// # Errors
     /// A file that cannot be read or holds something else.
     pub fn read(path: &Path, name: &str) -> Result<Self> {
@@ -244,7 +244,7 @@ impl Saved {
     ///
     /// # Errors
     /// A state of another kind of run.
-    pub fn restore(&self, run: &mut Run) -> Result<()> {
+    pub fn restore(&self, run: &mut SaemRun) -> Result<()> {
         run.restore(&self.state).map_err(|_| damaged(&self.name))
     }
 }
@@ -258,7 +258,7 @@ fn damaged(name: &str) -> Error {
     .hint("Use an earlier copy of it, or fit again from the start.")
 }
 
-impl Checkpoint {
+impl CheckpointPlan {
     /// Replace the file at once and as a whole: whoever reads it finds the old state or the new one.
     ///
     /// # Errors

@@ -7,8 +7,8 @@
 //! means, which are parameters of the outcomes and so go on moving when the deviations vanish.
 
 use super::options::{AnnealOptions, CollapseSchedule};
-use super::part::Part;
-use super::schedule::Schedule;
+use super::part::GroupingRun;
+use super::schedule::RunSchedule;
 use crate::error::{Error, ErrorClass, Result};
 use crate::problem::{coordinate_at, Joint, Problem};
 
@@ -61,7 +61,7 @@ impl Collapses {
     }
 
     /// Set the standard deviations of iteration `k`.
-    pub fn set(&self, joint: &Joint, schedule: &Schedule, k: usize, theta: &mut [f64]) {
+    pub fn set(&self, joint: &Joint, schedule: &RunSchedule, k: usize, theta: &mut [f64]) {
         for one in &self.list {
             let sd = self.sd(one.start, schedule, k);
             theta[one.coordinate] = coordinate_at(joint.model(), one.coordinate, sd, theta);
@@ -78,7 +78,7 @@ impl Collapses {
 
     /// Let the draws of iteration `k` begin as far from their means as the standard deviations have left them: a draw of
     /// the wider distribution would be many deviations away from the narrower one.
-    pub fn follow(&self, parts: &mut [Part], schedule: &Schedule, k: usize) {
+    pub fn follow(&self, parts: &mut [GroupingRun], schedule: &RunSchedule, k: usize) {
         for one in self.list.iter().filter(|_| k > 1) {
             let ratio = self.sd(one.start, schedule, k) / self.sd(one.start, schedule, k - 1);
             for part in parts.iter_mut() {
@@ -95,7 +95,7 @@ impl Collapses {
 
     /// What is left of the first standard deviation of each effect of a grouping in iteration `k`; empty where none
     /// collapses.
-    pub fn pace(&self, problem: &Problem, schedule: &Schedule, k: usize) -> Vec<f64> {
+    pub fn pace(&self, problem: &Problem, schedule: &RunSchedule, k: usize) -> Vec<f64> {
         if self.list.is_empty() {
             return Vec::new();
         }
@@ -106,7 +106,7 @@ impl Collapses {
         problem.effects().iter().map(|e| left(&e.name)).collect()
     }
 
-    fn sd(&self, start: f64, schedule: &Schedule, k: usize) -> f64 {
+    fn sd(&self, start: f64, schedule: &RunSchedule, k: usize) -> f64 {
         let fraction = schedule.exploring(k);
         if fraction > 1.0 {
             return self.min_sd.min(start);
@@ -131,7 +131,7 @@ mod tests {
     fn sds(schedule: CollapseSchedule) -> Vec<f64> {
         let mut options = SaemOptions::default();
         options.schedule.sa_schedule = ScheduleKind::RobbinsMonro;
-        let plan = Schedule::new(&options);
+        let plan = RunSchedule::new(&options);
         let collapses = Collapses {
             list: Vec::new(),
             schedule,

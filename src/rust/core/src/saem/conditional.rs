@@ -6,17 +6,17 @@
 //! of each chain is taken. The autocorrelations are those of all chains of a level together, about their common mean.
 //! Source: Geyer (1992), Practical Markov chain Monte Carlo.
 
-use super::estep::{Chains, Turn};
+use super::estep::{Chains, SweepTurn};
 use super::exchange::exchange;
 use super::options::SaemOptions;
-use super::part::{know, ChainDraws, Part};
+use super::part::{know, ChainDraws, GroupingRun};
 use super::schedule::Phase;
 use super::turns::{plan, turns};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
 use crate::ir::column::LANES;
 use crate::parallel::Workers;
-use crate::problem::{Draws, Joint, Points};
+use crate::problem::{EffectDraws, EffectValues, Joint};
 
 /// Iterations before any draw counts, and those that show the autocorrelation.
 const BURN_IN: usize = 60;
@@ -31,12 +31,12 @@ const BLOCKS: usize = 4;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Sampling<'a> {
+pub struct ConditionalSampling<'a> {
     /// Draws of every level.
     pub draws: usize,
     pub seed: u64,
     /// Effects at which the chains start, else the means.
-    pub first: Option<&'a Points>,
+    pub first: Option<&'a EffectValues>,
 }
 
 /// Draws of the effects of all groupings.
@@ -58,14 +58,14 @@ pub struct Samples {
 pub fn conditional_samples(
     joint: &Joint,
     theta: &[f64],
-    sampling: &Sampling,
+    sampling: &ConditionalSampling,
     workers: &Workers,
 ) -> Result<Samples> {
     let levels = joint.parts.iter().map(|part| part.n_subjects()).max();
     let wanted = (BLOCKS * LANES).div_ceil(levels.unwrap_or(1).max(1));
     let chains = wanted.min(sampling.draws).max(1);
     let layouts: Vec<Layout> = (joint.parts.iter().map(|part| part.layout(chains))).collect();
-    let mut walk = Walk::new(joint, theta, &layouts, sampling.seed)?;
+    let mut walk = ConditionalChains::new(joint, theta, &layouts, sampling.seed)?;
     if let Some(points) = sampling.first {
         walk.start_at(points);
     }
@@ -98,22 +98,22 @@ pub fn conditional_samples(
 }
 
 /// `phi` of all chains at one time: `[grouping][chain][level x effect]`.
-type Snapshot = Vec<Vec<Vec<f64>>>;
+type ChainPhi = Vec<Vec<Vec<f64>>>;
 
 /// The chains of all groupings on their way.
-struct Walk<'a> {
+struct ConditionalChains<'a> {
     joint: &'a Joint,
     options: SaemOptions,
-    parts: Vec<Part<'a>>,
+    parts: Vec<GroupingRun<'a>>,
     seed: u64,
     iteration: usize,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> ConditionalChains<'a> {
     fn new(joint: &'a Joint, theta: &[f64], layouts: &'a [Layout], seed: u64) -> Result<Self> {
         let parts = joint.parts.iter().zip(layouts);
-        let parts: Result<Vec<Part>> = parts
-            .map(|(problem, layout)| Part::new(problem, layout, theta))
+        let parts: Result<Vec<GroupingRun>> = parts
+            .map(|(problem, layout)| GroupingRun::new(problem, layout, theta))
             .collect();
         let mut parts = parts.map_err(|_| {
             Error::new(
@@ -126,7 +126,7 @@ impl<'a> Walk<'a> {
         let options = SaemOptions::default();
         for part in &mut parts {
             part.chains = Some(Chains::new(
-                &part.target(Turn::START),
+                &part.target(SweepTurn::START),
                 seed,
                 options.sampler,
             ));
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Move the chains to these values of `phi` where they are numbers.
-    fn start_at(&mut self, points: &Points) {
+    fn start_at(&mut self, points: &EffectValues) {
         for (part, values) in self.parts.iter_mut().zip(&points.values) {
             part.start_at(values);
         }
@@ -175,7 +175,7 @@ impl<'a> Walk<'a> {
             self.iteration,
         );
         if let Some(mut chains) = self.parts[group].chains.take() {
-            let turn = Turn {
+            let turn = SweepTurn {
                 iteration: self.iteration,
                 number,
                 first: turn == 0,
@@ -185,9 +185,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn snapshot(&self) -> Snapshot {
+    fn snapshot(&self) -> ChainPhi {
         let draws = ChainDraws { parts: &self.parts };
-        let of = |part: &Part| {
+        let of = |part: &GroupingRun| {
             let (n, d) = (part.problem().n_subjects(), part.problem().n_phi());
             let group = part.problem().group;
             let chain = |copy| (0..n * d).map(move |at| (copy, at));
@@ -226,7 +226,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The smallest lag at which draws are nearly uncorrelated, and the largest autocorrelation there.
-fn spacing(joint: &Joint, history: &[Snapshot], chains: usize) -> (usize, f64) {
+fn spacing(joint: &Joint, history: &[ChainPhi], chains: usize) -> (usize, f64) {
     let mut lag = 1;
     loop {
         let largest = largest_autocorrelation(joint, history, chains, lag);
@@ -238,7 +238,7 @@ fn spacing(joint: &Joint, history: &[Snapshot], chains: usize) -> (usize, f64) {
 }
 
 /// Over all effects of all levels that move; 1 where chains stand still.
-fn largest_autocorrelation(joint: &Joint, history: &[Snapshot], chains: usize, lag: usize) -> f64 {
+fn largest_autocorrelation(joint: &Joint, history: &[ChainPhi], chains: usize, lag: usize) -> f64 {
     let mut largest = f64::NEG_INFINITY;
     for (g, part) in joint.parts.iter().enumerate() {
         let d = part.n_phi();

@@ -1,26 +1,26 @@
 //! Draw the random effects of all groupings: the E-step of an iteration.
 
-use super::estep::{Chains, Report, Target, Turn};
+use super::estep::{Chains, EStepReport, EStepTarget, SweepTurn};
 use super::exchange::exchange;
 use super::part::know;
-use super::run::Run;
+use super::run::SaemRun;
 use super::schedule::Phase;
 use super::turns::{plan, turns};
 use crate::mstep::Scores;
 use crate::parallel::Workers;
 
-impl Run<'_> {
+impl SaemRun<'_> {
     /// E-step at the current `theta`: every grouping in turn, given the others; the first one last.
-    pub(super) fn draw(&mut self, k: usize, workers: &Workers) -> Vec<Report> {
+    pub(super) fn draw(&mut self, k: usize, workers: &Workers) -> Vec<EStepReport> {
         let (phase, _) = self.schedule.at(k);
         let (turns, most) = (
             turns(self.joint, phase),
             turns(self.joint, Phase::Smoothing),
         );
-        let mut reports: Vec<Report> = Vec::new();
+        let mut reports: Vec<EStepReport> = Vec::new();
         for turn in 0..turns {
             let number = u32::try_from((k - 1) * most + turn + 1).unwrap_or(u32::MAX);
-            let place = Turn {
+            let place = SweepTurn {
                 iteration: k,
                 number,
                 first: turn == 0,
@@ -30,7 +30,7 @@ impl Run<'_> {
                 let exchanges = &self.joint.exchanges;
                 exchange(&mut self.parts, exchanges, self.seed, number);
             }
-            let mut all: Vec<Report> = (0..self.parts.len())
+            let mut all: Vec<EStepReport> = (0..self.parts.len())
                 .rev()
                 .map(|group| self.draw_part(group, place, workers))
                 .collect();
@@ -40,7 +40,7 @@ impl Run<'_> {
         reports
     }
 
-    fn draw_part(&mut self, group: usize, turn: Turn, workers: &Workers) -> Report {
+    fn draw_part(&mut self, group: usize, turn: SweepTurn, workers: &Workers) -> EStepReport {
         let (phase, _) = self.schedule.at(turn.iteration);
         self.start_chains();
         know(&mut self.parts, self.joint, group);
@@ -53,7 +53,7 @@ impl Run<'_> {
         let at = &part.population.at;
         let derivatives = part.needs_derivatives().then(|| at.by_theta());
         let scores = keeps.then(|| Scores::new(at, &self.free, derivatives));
-        let target = Target {
+        let target = EStepTarget {
             derivatives,
             averages_gradient: phase == Phase::Smoothing,
             scores: scores.as_ref(),
@@ -72,7 +72,11 @@ impl Run<'_> {
     /// Start the chains of every grouping at the means, so that each can be known to the others.
     pub(super) fn start_chains(&mut self) {
         for part in self.parts.iter_mut().filter(|part| part.chains.is_none()) {
-            let chains = Chains::new(&part.target(Turn::START), self.seed, self.options.sampler);
+            let chains = Chains::new(
+                &part.target(SweepTurn::START),
+                self.seed,
+                self.options.sampler,
+            );
             part.chains = Some(chains);
         }
     }

@@ -11,8 +11,8 @@ use crate::parallel::Workers;
 use crate::problem::{Derivatives, Evaluator};
 use crate::random::{Purpose, Stream};
 use crate::samplers::{
-    self, Context, Draw, Kernel, Moments, Plan, Posterior, PriorKernel, Sampler, SamplerOptions,
-    State, Tally,
+    self, Context, Draw, Kernel, LaneDraws, LaneMoments, LanePosterior, PriorKernel, Sampler,
+    SamplerOptions, SweepPlan, Tally,
 };
 
 /// Whether the Laplace posteriors are moved to the current `theta`: often while it travels, seldom once it has
@@ -32,7 +32,7 @@ fn looks_around(iteration: usize) -> bool {
 
 /// All chains of a fit.
 pub struct Chains {
-    states: Vec<State>,
+    states: Vec<LaneDraws>,
     options: SamplerOptions,
     sampler: Box<dyn Sampler>,
     /// Conditional modes of the subjects, found on a layout of one lane each.
@@ -51,7 +51,7 @@ keeps!(Chains:
 
 /// What one block reports after its sweeps.
 struct BlockReport {
-    sampler: samplers::Report,
+    sampler: samplers::SweepReport,
     /// Sum of the complete-data log density over lanes.
     objective: f64,
     /// Sum over lanes of the adjoints of the population values.
@@ -63,7 +63,7 @@ struct BlockReport {
 }
 
 /// What the whole E-step reports.
-pub struct Report {
+pub struct EStepReport {
     /// Complete-data log density, mean over chains.
     pub objective: f64,
     /// The part of it that is the density of `phi`.
@@ -75,7 +75,7 @@ pub struct Report {
 }
 
 /// The target of an E-step.
-pub struct Target<'t, 'a> {
+pub struct EStepTarget<'t, 'a> {
     pub at: &'t Evaluator<'a>,
     /// Derivatives in `theta`, when some parameter needs them.
     pub derivatives: Option<&'t Derivatives<'a>>,
@@ -87,12 +87,12 @@ pub struct Target<'t, 'a> {
     pub scores: Option<&'t Scores<'t>>,
     /// Levels whose chains move; absent when all do.
     pub active: Option<&'t [bool]>,
-    pub turn: Turn,
+    pub turn: SweepTurn,
 }
 
 /// Where in the run a sweep stands.
 #[derive(Debug, Clone, Copy)]
-pub struct Turn {
+pub struct SweepTurn {
     /// Iteration, counted from one.
     pub iteration: usize,
     /// Number of the turn in the whole run, from one: an iteration has several where groupings take turns.
@@ -101,7 +101,7 @@ pub struct Turn {
     pub first: bool,
 }
 
-impl Turn {
+impl SweepTurn {
     /// Before the first iteration.
     pub const START: Self = Self {
         iteration: 0,
@@ -112,7 +112,7 @@ impl Turn {
 
 impl Chains {
     /// Start every chain at a draw from the population.
-    pub fn new(target: &Target, seed: u64, options: SamplerOptions) -> Self {
+    pub fn new(target: &EStepTarget, seed: u64, options: SamplerOptions) -> Self {
         let stream = Stream {
             seed,
             purpose: Purpose::Sampler,
@@ -129,7 +129,7 @@ impl Chains {
             pace: Vec::new(),
         };
         for b in 0..layout.blocks.len() {
-            let mut state = State::new(layout, b, target.at.mean(b).to_vec(), problem.group);
+            let mut state = LaneDraws::new(layout, b, target.at.mean(b).to_vec(), problem.group);
             if let Some(held) = problem.held_columns(layout, b) {
                 state.hold(&held);
             }
@@ -142,7 +142,7 @@ impl Chains {
     pub fn moments<'c>(
         &'c self,
         layout: &'c Layout,
-    ) -> impl Iterator<Item = (&'c Block, &'c Moments)> {
+    ) -> impl Iterator<Item = (&'c Block, &'c LaneMoments)> {
         let moments = self.states.iter().map(|state| &state.moments);
         layout.blocks.iter().zip(moments)
     }
@@ -184,7 +184,12 @@ impl Chains {
     }
 
     /// Take the steps of the sampler at `target`.
-    pub fn step(&mut self, target: &Target, plan: Plan, workers: &Workers) -> Report {
+    pub fn step(
+        &mut self,
+        target: &EStepTarget,
+        plan: SweepPlan,
+        workers: &Workers,
+    ) -> EStepReport {
         let first = target.turn.number == 1;
         let restarts = plan.cold && target.turn.first && !first;
         if restarts {
@@ -234,7 +239,7 @@ impl Chains {
     }
 
     /// Add the reports up in the order of the blocks, and let the sampler learn.
-    fn join(&mut self, target: &Target, reports: Vec<BlockReport>) -> Report {
+    fn join(&mut self, target: &EStepTarget, reports: Vec<BlockReport>) -> EStepReport {
         let copies = target.at.layout.copies as f64;
         let mut evidence = Vec::new();
         let (mut objective, mut log_prior) = (0.0, 0.0);
@@ -264,7 +269,7 @@ impl Chains {
             (None, Some(derivatives)) => derivatives.to_theta(target.at.theta(), &adjoints),
             (None, None) => Vec::new(),
         };
-        Report {
+        EStepReport {
             objective,
             log_prior,
             gradient,
@@ -273,7 +278,7 @@ impl Chains {
     }
 
     /// Move the Laplace posteriors to the current `theta`, starting from the last modes.
-    fn refresh(&mut self, target: &Target, workers: &Workers) {
+    fn refresh(&mut self, target: &EStepTarget, workers: &Workers) {
         let options = ModeOptions {
             max_steps: if self.modes.is_some() { 2 } else { 20 },
             tolerance: 1e-3,
@@ -306,7 +311,7 @@ impl Chains {
             let factor = (0..d * (d + 1) / 2)
                 .map(|k| gather(|m, b| &m.factor[b], k))
                 .collect();
-            state.posterior = Some(Posterior::new(center, factor));
+            state.posterior = Some(LanePosterior::new(center, factor));
         }
         self.modes = Some(modes);
     }
@@ -315,17 +320,17 @@ impl Chains {
 /// Move the chains of a block, and gather what every draw tells. Where no chain moves the draws still count.
 fn draw(
     context: &Context,
-    plan: &Plan,
+    plan: &SweepPlan,
     sampler: &dyn Sampler,
-    state: &mut State,
-    target: &Target,
+    state: &mut LaneDraws,
+    target: &EStepTarget,
 ) -> BlockReport {
     if target.turn.first {
         state.moments.clear(state.phi.len());
     }
     let mut gradients = Gradients::default();
     let report = if state.is_idle() {
-        samplers::Report::default()
+        samplers::SweepReport::default()
     } else {
         sampler.run(context, plan, state, &mut |state, draw| {
             count(context, state, target);
@@ -352,7 +357,7 @@ fn draw(
 }
 
 /// Let the current draw enter the statistics.
-fn count(context: &Context, state: &mut State, target: &Target) {
+fn count(context: &Context, state: &mut LaneDraws, target: &EStepTarget) {
     state
         .moments
         .add(context.isa, &state.phi, &state.log_lik, target.origin);

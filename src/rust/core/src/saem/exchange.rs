@@ -4,14 +4,14 @@
 //! Gaussian: its precision sums the diagonal elements of both precisions over the levels of the set, its linear term
 //! is `sum w_b - sum w_a`.
 
-use super::part::Part;
+use super::part::GroupingRun;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::problem::Exchange;
 use crate::random::{LaneIds, Purpose, Stream};
 
 /// Move every set of levels of every pair in every chain once. `turn` addresses the random numbers.
-pub fn exchange(parts: &mut [Part], exchanges: &[Exchange], seed: u64, turn: u32) {
+pub fn exchange(parts: &mut [GroupingRun], exchanges: &[Exchange], seed: u64, turn: u32) {
     let stream = Stream {
         seed,
         purpose: Purpose::Exchange,
@@ -56,7 +56,7 @@ struct Side {
 
 impl Side {
     /// Sum of `w` and of the precision over the levels; `None` when some level is held.
-    fn pull(&self, part: &Part) -> Option<(f64, f64)> {
+    fn pull(&self, part: &GroupingRun) -> Option<(f64, f64)> {
         let chains = part.chains.as_ref()?;
         let (prior, means) = (part.population.at.prior(), part.population.means());
         let (mut pull, mut precision) = (0.0, 0.0);
@@ -72,7 +72,7 @@ impl Side {
         Some((pull, precision))
     }
 
-    fn shift(&self, part: &mut Part, delta: f64) {
+    fn shift(&self, part: &mut GroupingRun, delta: f64) {
         for level in &self.levels {
             let (block, lane) = part.place(*level, self.copy);
             if let Some(chains) = &mut part.chains {
@@ -82,7 +82,7 @@ impl Side {
     }
 }
 
-fn trade(parts: &mut [Part], sides: &[Side; 2], noise: f64) {
+fn trade(parts: &mut [GroupingRun], sides: &[Side; 2], noise: f64) {
     let pull = |side: &Side| side.pull(&parts[side.group]);
     let (Some((a, p)), Some((b, q))) = (pull(&sides[0]), pull(&sides[1])) else {
         return;

@@ -2,12 +2,12 @@
 
 use super::convergence::judge;
 use super::options::ConvergenceTest;
-use super::run::Run;
+use super::run::SaemRun;
 use super::smoother::Smoother;
 use crate::fitted::{Fit, FitStatus};
 use crate::samplers::Tally;
 
-impl Run<'_> {
+impl SaemRun<'_> {
     /// What the test for an early end says instead, where the user chose it; other evidence is kept.
     fn consecutive(
         &self,

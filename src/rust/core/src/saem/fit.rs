@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::checkpoint::{bytes, Checkpoint, Header, Identity, Saved};
+use super::checkpoint::{bytes, CheckpointPlan, Header, Identity, SavedRun};
 use super::hooks::Hooks;
 use super::options::SaemOptions;
-use super::run::Run;
+use super::run::SaemRun;
 use crate::inference::start::check_start;
 
 use crate::data::Layout;
@@ -13,17 +13,17 @@ use crate::error::{Error, ErrorClass, Result};
 use crate::fitted::{Fit, FitStatus};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Points};
+use crate::problem::{EffectValues, Joint};
 
 /// Where a run starts and where it leaves its state, beyond the problem and the options.
 #[derive(Debug, Clone, Default)]
-pub struct Course {
+pub struct RunEnds {
     pub identity: Identity,
     /// Effects at which the chains start: `phi` of each grouping, NaN for the mean.
-    pub first: Option<Points>,
+    pub first: Option<EffectValues>,
     /// The run that is continued.
-    pub resume: Option<Saved>,
-    pub checkpoint: Option<Checkpoint>,
+    pub resume: Option<SavedRun>,
+    pub checkpoint: Option<CheckpointPlan>,
 }
 
 /// Fit by SAEM from the start of the problem.
@@ -38,7 +38,7 @@ pub fn fit(
     threads: usize,
     monitor: &dyn Monitor,
 ) -> Result<Fit> {
-    fit_on(joint, options, seed, threads, monitor, &Course::default())
+    fit_on(joint, options, seed, threads, monitor, &RunEnds::default())
 }
 
 /// Fit by SAEM on a given course.
@@ -51,16 +51,16 @@ pub fn fit_on(
     seed: u64,
     threads: usize,
     monitor: &dyn Monitor,
-    course: &Course,
+    course: &RunEnds,
 ) -> Result<Fit> {
     let started = Instant::now();
     check_start(joint)?;
     let workers = Workers::new(threads)?;
     let copies = options.chains.used_for(joint.n_batches);
     let layouts: Vec<Layout> = joint.parts.iter().map(|part| part.layout(copies)).collect();
-    let seed = course.resume.as_ref().map_or(seed, Saved::seed);
+    let seed = course.resume.as_ref().map_or(seed, SavedRun::seed);
     let hooks = Hooks::new(joint, &options.mstep.hooks, monitor);
-    let mut run = Run::new(joint, options, &layouts, seed, hooks)?;
+    let mut run = SaemRun::new(joint, options, &layouts, seed, hooks)?;
     let mut log = Log::new(course, options, seed, started)?;
     match (&course.resume, &course.first) {
         (Some(saved), _) => saved.restore(&mut run)?,
@@ -98,7 +98,7 @@ pub fn fit_on(
 
 /// Leaves the state of a run where the course wants it.
 struct Log<'a> {
-    checkpoint: Option<&'a Checkpoint>,
+    checkpoint: Option<&'a CheckpointPlan>,
     header: Header,
     /// Whether the whole state is in the run.
     complete: bool,
@@ -111,7 +111,12 @@ struct Log<'a> {
 }
 
 impl<'a> Log<'a> {
-    fn new(course: &'a Course, options: &SaemOptions, seed: u64, started: Instant) -> Result<Self> {
+    fn new(
+        course: &'a RunEnds,
+        options: &SaemOptions,
+        seed: u64,
+        started: Instant,
+    ) -> Result<Self> {
         let hook = options.mstep.hooks.first();
         if let (Some(hook), true) = (hook, course.checkpoint.is_some() || course.resume.is_some()) {
             return Err(Error::new(
@@ -146,8 +151,8 @@ impl<'a> Log<'a> {
 
     /// Keep the state after iteration `k` when it is time, and in any case at an interrupt. A file that cannot be
     /// written does not end the run, which may have taken days; it is told at the end.
-    fn note(&mut self, run: &Run, k: usize, interrupted: bool) {
-        let due = |checkpoint: &&Checkpoint| interrupted || k.is_multiple_of(checkpoint.every);
+    fn note(&mut self, run: &SaemRun, k: usize, interrupted: bool) {
+        let due = |checkpoint: &&CheckpointPlan| interrupted || k.is_multiple_of(checkpoint.every);
         let checkpoint = self.checkpoint.filter(due);
         if !self.complete || (checkpoint.is_none() && !interrupted) {
             return;

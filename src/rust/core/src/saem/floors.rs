@@ -7,11 +7,11 @@
 //! A target of the user's is floored as the parameter that it is.
 
 use super::options::{AnnealOptions, AnnealSchedule};
-use super::schedule::Schedule;
+use super::schedule::RunSchedule;
 use crate::error::{Error, ErrorClass, Result};
 use crate::language::words;
 use crate::model::covariance::{full_matrix, triangle};
-use crate::model::parameter::{Parameter, Shape};
+use crate::model::parameter::{ModelParameter, ParameterShape};
 use crate::problem::{coordinate_at, natural_at, CovarianceUpdate, Joint, Route, Variance};
 
 /// Floor for good, relative to the start, where none is given: variances then span twenty orders of magnitude.
@@ -19,7 +19,7 @@ const RELATIVE_FLOOR: f64 = 1e-5;
 
 /// What has a floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Floored {
     /// The natural value of a coordinate.
     Value(usize),
     /// The root of it, a standard deviation.
@@ -30,7 +30,7 @@ enum Place {
 
 #[derive(Debug, Clone, Copy)]
 struct Floor {
-    place: Place,
+    place: Floored,
     /// Value at the start, without its sign.
     start: f64,
     /// Of the annealing; 0 when it is not annealed.
@@ -46,7 +46,7 @@ pub struct Floors {
     schedule: AnnealSchedule,
 }
 
-impl Place {
+impl Floored {
     /// The coordinate that names it.
     fn coordinate(self) -> usize {
         match self {
@@ -86,7 +86,7 @@ impl Place {
 }
 
 /// Multiply row and column of a covariance matrix.
-fn stretch(parameter: &Parameter, row: usize, factor: f64, theta: &mut [f64]) {
+fn stretch(parameter: &ModelParameter, row: usize, factor: f64, theta: &mut [f64]) {
     let mut elements = parameter.natural(&theta[parameter.coordinates()]);
     let dim = (0..)
         .take_while(|n| n * (n + 1) / 2 < elements.len())
@@ -130,7 +130,7 @@ impl Floors {
         }
         if options.auto_var_lb {
             let residuals = joint.main().form.residuals.iter();
-            let residuals = residuals.map(|r| Place::Value(r.theta));
+            let residuals = residuals.map(|r| Floored::Value(r.theta));
             for place in effects.into_iter().chain(residuals) {
                 let floor = floors.at(joint, place);
                 let relative = RELATIVE_FLOOR * floor.start;
@@ -144,7 +144,7 @@ impl Floors {
     }
 
     /// The floor of a place, made when there is none.
-    fn at(&mut self, joint: &Joint, place: Place) -> &mut Floor {
+    fn at(&mut self, joint: &Joint, place: Floored) -> &mut Floor {
         let position = self.list.iter().position(|floor| floor.place == place);
         let position = position.unwrap_or_else(|| {
             self.list.push(Floor {
@@ -168,7 +168,7 @@ impl Floors {
     }
 
     /// Raise `theta` to the floors of iteration `k`.
-    pub fn raise(&self, joint: &Joint, schedule: &Schedule, k: usize, theta: &mut [f64]) {
+    pub fn raise(&self, joint: &Joint, schedule: &RunSchedule, k: usize, theta: &mut [f64]) {
         for floor in &self.list {
             let annealed = if schedule.anneals(k) {
                 annealed(
@@ -200,11 +200,11 @@ fn annealed(schedule: AnnealSchedule, alpha: f64, start: f64, fraction: f64) -> 
 }
 
 /// The standard deviations of effects that are parameters, or the roots of such.
-fn effect_deviations(joint: &Joint) -> Vec<Place> {
+fn effect_deviations(joint: &Joint) -> Vec<Floored> {
     let blocks = joint.parts.iter().flat_map(|part| &part.form.covariance);
-    let mut list: Vec<Place> = Vec::new();
+    let mut list: Vec<Floored> = Vec::new();
     for block in blocks {
-        let own: Vec<Place> = match &block.update {
+        let own: Vec<Floored> = match &block.update {
             CovarianceUpdate::Diagonal(variances) => {
                 variances.iter().filter_map(|v| deviation(*v)).collect()
             }
@@ -220,27 +220,27 @@ fn effect_deviations(joint: &Joint) -> Vec<Place> {
     list
 }
 
-fn deviation(variance: Variance) -> Option<Place> {
+fn deviation(variance: Variance) -> Option<Floored> {
     match variance {
-        Variance::LogVariance(k) => Some(Place::Root(k)),
-        Variance::LogSd(k) | Variance::Sd(k) => Some(Place::Value(k)),
+        Variance::LogVariance(k) => Some(Floored::Root(k)),
+        Variance::LogSd(k) | Variance::Sd(k) => Some(Floored::Value(k)),
         Variance::Known => None,
     }
 }
 
-fn diagonal(first: usize, dim: usize) -> impl Iterator<Item = Place> {
-    (0..dim).map(move |row| Place::Diagonal { first, row })
+fn diagonal(first: usize, dim: usize) -> impl Iterator<Item = Floored> {
+    (0..dim).map(move |row| Floored::Diagonal { first, row })
 }
 
 /// What the user means by a parameter: all its elements, of a covariance matrix the standard deviations.
-fn places(joint: &Joint, name: &str) -> Result<Vec<Place>> {
+fn places(joint: &Joint, name: &str) -> Result<Vec<Floored>> {
     let parameters = &joint.model().parameters;
     match parameters.iter().find(|p| p.name == name) {
         Some(parameter) => Ok(match parameter.shape {
-            Shape::Covariance { dim } | Shape::MatrixLog { dim } => {
+            ParameterShape::Covariance { dim } | ParameterShape::MatrixLog { dim } => {
                 diagonal(parameter.first, dim).collect()
             }
-            _ => parameter.coordinates().map(Place::Value).collect(),
+            _ => parameter.coordinates().map(Floored::Value).collect(),
         }),
         None => Err(Error::new(
             ErrorClass::Option,

@@ -4,11 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::estep::Report;
+use super::estep::EStepReport;
 use super::objective::Q;
-use super::run::Run;
+use super::run::SaemRun;
 use super::schedule::Phase;
-use super::store::Snapshot;
+use super::store::ChainSnapshot;
 use crate::keep::keeps;
 use crate::mstep::Trust;
 use crate::parallel::Workers;
@@ -50,7 +50,7 @@ impl Follower {
     }
 
     /// Learn the units from the scores of the lanes.
-    pub fn measure(&mut self, report: &Report, rows: &[usize], lanes: &[usize]) {
+    pub fn measure(&mut self, report: &EStepReport, rows: &[usize], lanes: &[usize]) {
         let mut sums = vec![0.0; rows.len()];
         let mut n = 0.0;
         for (columns, used) in report.scores.iter().zip(lanes) {
@@ -84,7 +84,7 @@ impl Follower {
     }
 }
 
-impl Run<'_> {
+impl SaemRun<'_> {
     /// Coordinates that follow their scores.
     fn followers(&self) -> Vec<usize> {
         let routes = &self.joint.theta.routes;
@@ -96,7 +96,7 @@ impl Run<'_> {
     pub(super) fn follow_scores(
         &mut self,
         (k, gain): (usize, f64),
-        (reports, gradient): (&[Report], &[f64]),
+        (reports, gradient): (&[EStepReport], &[f64]),
         workers: &Workers,
     ) {
         let own = self.followers();
@@ -119,7 +119,7 @@ impl Run<'_> {
         else {
             return;
         };
-        let Some(snapshot) = Snapshot::take(&self.parts) else {
+        let Some(snapshot) = ChainSnapshot::take(&self.parts) else {
             return;
         };
         let (bounds, theta) = (&self.joint.theta, self.theta.clone());

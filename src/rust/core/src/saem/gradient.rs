@@ -1,10 +1,10 @@
 //! Take the gradient of the complete-data log density in `theta` at the draws of a block.
 
-use super::estep::Target;
+use super::estep::EStepTarget;
 use crate::ir::column::Column;
 use crate::mstep::{LanePoint, Scores};
 use crate::problem::{ConstantError, Derivatives};
-use crate::samplers::State;
+use crate::samplers::LaneDraws;
 
 /// Sums of the adjoints over the lanes of a block, for several draws.
 #[derive(Default)]
@@ -17,8 +17,8 @@ impl Gradients {
     /// Add the current draw; returns the scores of its lanes if they are asked for.
     pub fn add(
         &mut self,
-        state: &mut State,
-        target: &Target,
+        state: &mut LaneDraws,
+        target: &EStepTarget,
         scores: Option<&Scores>,
     ) -> Vec<Column> {
         let mut scratch = std::mem::take(&mut state.scratch);
@@ -52,7 +52,7 @@ impl Gradients {
 }
 
 /// Adjoints of the population values at the draws of a block, summed over its lanes.
-pub fn adjoint_sums(derivatives: &Derivatives, state: &mut State) -> Vec<f64> {
+pub fn adjoint_sums(derivatives: &Derivatives, state: &mut LaneDraws) -> Vec<f64> {
     let (_, columns) = derivatives.population_adjoints(state.block, &state.phi, &mut state.scratch);
     columns
         .iter()
@@ -61,7 +61,11 @@ pub fn adjoint_sums(derivatives: &Derivatives, state: &mut State) -> Vec<f64> {
 }
 
 /// The gradient in a constant residual error, from the log-likelihoods of all draws that count.
-pub fn residual_gradient(error: &ConstantError, target: &Target, states: &[State]) -> Vec<f64> {
+pub fn residual_gradient(
+    error: &ConstantError,
+    target: &EStepTarget,
+    states: &[LaneDraws],
+) -> Vec<f64> {
     let mut gradient = vec![0.0; target.at.theta().len()];
     for (state, block) in states.iter().zip(&target.at.layout.blocks) {
         for (l, lane) in block.lanes.iter().enumerate() {

@@ -6,12 +6,12 @@
 //! parameters on the natural scale and random effects as the user wrote them.
 
 use super::options::Hook;
-use super::part::{ChainDraws, Part};
+use super::part::{ChainDraws, GroupingRun};
 use crate::error::{Error, ErrorClass, Result};
-use crate::model::parameter::Parameter;
-use crate::monitor::{Monitor, Question};
-use crate::problem::{natural, Draws, Joint, Route};
-use crate::reply::Value;
+use crate::model::parameter::ModelParameter;
+use crate::monitor::{HookQuestion, Monitor};
+use crate::problem::{natural, EffectDraws, Joint, Route};
+use crate::reply::ReplyValue;
 
 /// The functions of the user in a fit.
 pub struct Hooks<'a> {
@@ -19,14 +19,14 @@ pub struct Hooks<'a> {
     monitor: &'a dyn Monitor,
     used: &'a [Hook],
     /// The free effects: batch by batch, in a batch effect by effect, of an effect level by level.
-    places: Vec<Place>,
+    places: Vec<LevelEffect>,
     /// Whether the front end knows what the draws belong to.
     introduced: bool,
 }
 
 /// A random effect of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct LevelEffect {
     batch: usize,
     group: usize,
     /// Which effect, counted within its grouping.
@@ -78,7 +78,7 @@ impl<'a> Hooks<'a> {
     ///
     /// # Errors
     /// Those of the function; statistics whose names or shapes change.
-    pub fn statistics(&mut self, parts: &[Part], theta: &[f64], gain: f64) -> Result<()> {
+    pub fn statistics(&mut self, parts: &[GroupingRun], theta: &[f64], gain: f64) -> Result<()> {
         if !self.introduced {
             self.introduce()?;
             self.introduced = true;
@@ -86,7 +86,7 @@ impl<'a> Hooks<'a> {
         let arguments = vec![
             ("effects", self.effects(parts, theta)),
             ("parameters", self.parameters(theta)),
-            ("gain", Value::Number(gain)),
+            ("gain", ReplyValue::Number(gain)),
         ];
         self.ask(Hook::Suffstats, arguments).map(drop)
     }
@@ -130,7 +130,7 @@ impl<'a> Hooks<'a> {
         let hook = Hook::MstepClosedForm;
         let answer = self.ask(hook, Vec::new())?;
         let parameters = &self.joint.model().parameters;
-        let wanted: usize = parameters.iter().map(Parameter::n_elements).sum();
+        let wanted: usize = parameters.iter().map(ModelParameter::n_elements).sum();
         if answer.len() != wanted {
             let problem = format!("must give {wanted} values, not {}", answer.len());
             return Err(refused(hook, problem));
@@ -146,7 +146,7 @@ impl<'a> Hooks<'a> {
     }
 
     /// Set the free coordinates of a parameter to those of a natural value.
-    fn set(&self, parameter: &Parameter, own: &[f64], new: &mut [f64]) -> Result<()> {
+    fn set(&self, parameter: &ModelParameter, own: &[f64], new: &mut [f64]) -> Result<()> {
         let theta = &self.joint.theta;
         for (k, x) in parameter.coordinates().zip(parameter.transform(own)) {
             if theta.routes[k] == Route::Fixed {
@@ -169,7 +169,7 @@ impl<'a> Hooks<'a> {
     /// Tell the front end what the draws belong to.
     fn introduce(&self) -> Result<()> {
         let joint = self.joint;
-        let group = |place: &Place| &joint.parts[place.group];
+        let group = |place: &LevelEffect| &joint.parts[place.group];
         let names = self.places.iter().map(|place| {
             let effect = &group(place).effects()[place.effect].name;
             format!("{effect}[{}]", group(place).records.labels[place.level])
@@ -183,29 +183,29 @@ impl<'a> Hooks<'a> {
         let levels = joint.parts.iter().zip(&joint.batches);
         let levels = levels.map(|(part, batches)| {
             let entries = vec![
-                ("labels", Value::Texts(part.records.labels.clone())),
+                ("labels", ReplyValue::Texts(part.records.labels.clone())),
                 ("batch", counts(batches.iter().map(|b| b + 1))),
             ];
             (part.records.group.clone(), list(entries))
         });
         let arguments = vec![
-            ("names", Value::Texts(names.collect())),
+            ("names", ReplyValue::Texts(names.collect())),
             ("lengths", counts(lengths.into_iter())),
             ("rows", counts(rows)),
-            ("levels", Value::List(levels.collect())),
+            ("levels", ReplyValue::List(levels.collect())),
         ];
         self.put("batches", arguments).map(drop)
     }
 
     /// The draws as the user wrote the effects: a row a place, a column a chain.
-    fn effects(&self, parts: &[Part], theta: &[f64]) -> Value {
+    fn effects(&self, parts: &[GroupingRun], theta: &[f64]) -> ReplyValue {
         let shifts: Vec<Vec<f64>> = (parts.iter())
             .map(|part| part.problem().shifts(part.layout(), theta))
             .collect();
         let draws = ChainDraws { parts };
         let copies = parts.first().map_or(0, |part| part.layout().copies);
-        let value = |copy: usize, place: &Place| {
-            let Place {
+        let value = |copy: usize, place: &LevelEffect| {
+            let LevelEffect {
                 group,
                 effect,
                 level,
@@ -220,25 +220,25 @@ impl<'a> Hooks<'a> {
             let value = &value;
             self.places.iter().map(move |place| value(copy, place))
         });
-        Value::Matrix {
+        ReplyValue::Matrix {
             rows: self.places.len(),
             cols: copies,
             data: columns.collect(),
         }
     }
 
-    fn parameters(&self, theta: &[f64]) -> Value {
-        Value::Numbers(natural(self.joint.model(), theta))
+    fn parameters(&self, theta: &[f64]) -> ReplyValue {
+        ReplyValue::Numbers(natural(self.joint.model(), theta))
     }
 
-    fn ask(&self, hook: Hook, arguments: Vec<(&str, Value)>) -> Result<Vec<f64>> {
+    fn ask(&self, hook: Hook, arguments: Vec<(&str, ReplyValue)>) -> Result<Vec<f64>> {
         self.put(hook.name(), arguments)
     }
 
-    fn put(&self, hook: &'static str, arguments: Vec<(&str, Value)>) -> Result<Vec<f64>> {
+    fn put(&self, hook: &'static str, arguments: Vec<(&str, ReplyValue)>) -> Result<Vec<f64>> {
         let named = arguments.into_iter();
         let arguments = named.map(|(name, value)| (name.to_string(), value));
-        self.monitor.ask(Question {
+        self.monitor.ask(HookQuestion {
             hook,
             arguments: arguments.collect(),
         })
@@ -246,12 +246,12 @@ impl<'a> Hooks<'a> {
 }
 
 /// The free effects of all levels in the order of the draws.
-fn places(joint: &Joint) -> Vec<Place> {
+fn places(joint: &Joint) -> Vec<LevelEffect> {
     let mut places = Vec::new();
     for (group, part) in joint.parts.iter().enumerate() {
         for effect in 0..part.n_phi() {
             let free = (0..part.n_subjects()).filter(|level| !part.is_held(*level, effect));
-            places.extend(free.map(|level| Place {
+            places.extend(free.map(|level| LevelEffect {
                 batch: joint.batches[group][level],
                 group,
                 effect,
@@ -275,22 +275,22 @@ fn refused(hook: Hook, problem: String) -> Error {
     .field("hook", name)
 }
 
-fn list(entries: Vec<(&str, Value)>) -> Value {
+fn list(entries: Vec<(&str, ReplyValue)>) -> ReplyValue {
     let entries = entries.into_iter();
-    Value::List(
+    ReplyValue::List(
         entries
             .map(|(name, value)| (name.to_string(), value))
             .collect(),
     )
 }
 
-fn count(n: usize) -> Value {
+fn count(n: usize) -> ReplyValue {
     counts(std::iter::once(n))
 }
 
 /// Counts for R; larger ones than `i32::MAX` do not occur.
-fn counts(numbers: impl Iterator<Item = usize>) -> Value {
-    Value::Integers(
+fn counts(numbers: impl Iterator<Item = usize>) -> ReplyValue {
+    ReplyValue::Integers(
         numbers
             .map(|n| i32::try_from(n).unwrap_or(i32::MAX))
             .collect(),

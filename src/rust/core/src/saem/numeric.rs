@@ -5,10 +5,10 @@
 
 use super::hooks::Hooks;
 use super::objective::Q;
-use super::optimizer::{maximize, Derivative, Maximum, Objective, OptimizerOptions, Space};
+use super::optimizer::{maximize, BestPoint, Derivative, Objective, OptimizerOptions, Space};
 use super::options::{BuiltinMean, Hook, SaemOptions};
-use super::part::Part;
-use super::store::{Snapshot, Store};
+use super::part::GroupingRun;
+use super::store::{ChainSnapshot, Store};
 use crate::error::{Error, Result};
 use crate::parallel::Workers;
 use crate::problem::{Joint, Route};
@@ -35,7 +35,7 @@ pub struct NumericReport {
 
 /// Draws and threads.
 pub struct Material<'s, 'a> {
-    pub parts: &'s mut [Part<'a>],
+    pub parts: &'s mut [GroupingRun<'a>],
     pub store: &'s Store,
     pub workers: &'s Workers,
 }
@@ -91,7 +91,7 @@ impl<'a> NumericStep<'a> {
     ) -> NumericReport {
         let mut report = NumericReport::default();
         let (parts, workers) = (&mut *material.parts, material.workers);
-        let current = Snapshot::take(parts).filter(|_| self.on_params && gain > 0.0);
+        let current = ChainSnapshot::take(parts).filter(|_| self.on_params && gain > 0.0);
         if let Some(current) = &current {
             let mut best = theta.to_vec();
             let mut q = Q::new(self.joint, parts, vec![(1.0, current)], workers);
@@ -118,7 +118,7 @@ impl<'a> NumericStep<'a> {
     /// Those of the user's function.
     pub fn run_asking(&self, hooks: &Hooks, gain: f64, theta: &mut [f64]) -> Result<NumericReport> {
         let space = self.space(&self.coordinates, theta);
-        let mut asked = Asked {
+        let mut asked = UserObjective {
             hooks,
             coordinates: &self.coordinates,
             theta: theta.to_vec(),
@@ -156,7 +156,7 @@ impl<'a> NumericStep<'a> {
                 coordinates: &coordinates,
                 theta: theta.to_vec(),
             };
-            let Maximum {
+            let BestPoint {
                 x,
                 evaluations,
                 not_finite,
@@ -214,23 +214,26 @@ pub fn glm_coordinates(joint: &Joint, options: &SaemOptions) -> Vec<usize> {
 
 /// Which part of the objective some coordinates move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ObjectivePart {
     Likelihood,
     Population,
     Both,
 }
 
 /// Coordinates that can be maximized apart from each other.
-fn pieces(q: &Q, coordinates: &[usize]) -> Vec<(Kind, Vec<usize>)> {
+fn pieces(q: &Q, coordinates: &[usize]) -> Vec<(ObjectivePart, Vec<usize>)> {
     let likelihood = q.in_likelihood();
     let (population, bent) = q.in_population();
     let (outer, inner): (Vec<usize>, Vec<usize>) =
         coordinates.iter().partition(|k| likelihood.contains(k));
     let joined = outer.iter().any(|k| population.contains(k));
     let mut pieces = if joined || inner.iter().any(|k| bent.contains(k)) {
-        vec![(Kind::Both, coordinates.to_vec())]
+        vec![(ObjectivePart::Both, coordinates.to_vec())]
     } else {
-        vec![(Kind::Likelihood, outer), (Kind::Population, inner)]
+        vec![
+            (ObjectivePart::Likelihood, outer),
+            (ObjectivePart::Population, inner),
+        ]
     };
     pieces.retain(|(_, coordinates)| !coordinates.is_empty());
     pieces
@@ -239,7 +242,7 @@ fn pieces(q: &Q, coordinates: &[usize]) -> Vec<(Kind, Vec<usize>)> {
 /// A part of the objective as a function of some coordinates.
 struct Piece<'p, 'q, 'a> {
     q: &'p mut Q<'q, 'a>,
-    kind: Kind,
+    kind: ObjectivePart,
     coordinates: &'p [usize],
     theta: Vec<f64>,
 }
@@ -256,23 +259,23 @@ impl Objective for Piece<'_, '_, '_> {
     fn value(&mut self, x: &[f64]) -> f64 {
         self.place(x);
         match self.kind {
-            Kind::Likelihood => self.q.likelihood(&self.theta),
-            Kind::Population => self.q.population(&self.theta),
-            Kind::Both => self.q.value(&self.theta),
+            ObjectivePart::Likelihood => self.q.likelihood(&self.theta),
+            ObjectivePart::Population => self.q.population(&self.theta),
+            ObjectivePart::Both => self.q.value(&self.theta),
         }
     }
 
     fn gradient(&mut self, x: &[f64]) -> Option<Vec<f64>> {
         self.place(x);
         match self.kind {
-            Kind::Population => self.q.population_gradient(self.coordinates, &self.theta),
+            ObjectivePart::Population => self.q.population_gradient(self.coordinates, &self.theta),
             _ => self.q.gradient(self.coordinates, &self.theta),
         }
     }
 }
 
 /// The user's objective as a function of some coordinates.
-struct Asked<'h, 'a> {
+struct UserObjective<'h, 'a> {
     hooks: &'h Hooks<'a>,
     coordinates: &'h [usize],
     theta: Vec<f64>,
@@ -280,7 +283,7 @@ struct Asked<'h, 'a> {
     failure: Option<Error>,
 }
 
-impl Objective for Asked<'_, '_> {
+impl Objective for UserObjective<'_, '_> {
     fn value(&mut self, x: &[f64]) -> f64 {
         if self.failure.is_some() {
             return f64::NAN;

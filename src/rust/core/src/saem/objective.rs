@@ -8,35 +8,35 @@ use std::sync::Arc;
 
 use nalgebra::DMatrix;
 
-use super::part::{stand, Part};
-use super::store::{Snapshot, SnapshotDraws};
+use super::part::{stand, GroupingRun};
+use super::store::{ChainSnapshot, SnapshotDraws};
 use crate::ir::column::Column;
 use crate::mstep::{add, Statistics};
 use crate::parallel::Workers;
-use crate::problem::{Evaluator, Joint, Known, Scratch};
+use crate::problem::{DerivativeScratch, Evaluator, Joint, Known};
 
 /// The objective over some draws; it moves `parts`, and what they know is set anew by the next E-step.
 pub struct Q<'q, 'a> {
     joint: &'a Joint,
-    parts: &'q mut [Part<'a>],
+    parts: &'q mut [GroupingRun<'a>],
     workers: &'q Workers,
-    draws: Vec<Weighted<'q>>,
+    draws: Vec<WeightedSnapshot<'q>>,
     /// Weighted moments of each grouping's draws.
     moments: Vec<Statistics>,
 }
 
 /// A snapshot, its weight, and for each grouping what it knows of the others.
-struct Weighted<'q> {
+struct WeightedSnapshot<'q> {
     weight: f64,
-    snapshot: &'q Snapshot,
+    snapshot: &'q ChainSnapshot,
     known: Vec<Arc<Vec<Known>>>,
 }
 
 impl<'q, 'a> Q<'q, 'a> {
     pub fn new(
         joint: &'a Joint,
-        parts: &'q mut [Part<'a>],
-        snapshots: Vec<(f64, &'q Snapshot)>,
+        parts: &'q mut [GroupingRun<'a>],
+        snapshots: Vec<(f64, &'q ChainSnapshot)>,
         workers: &'q Workers,
     ) -> Self {
         let draws = weighted(joint, parts, snapshots);
@@ -168,7 +168,7 @@ impl<'q, 'a> Q<'q, 'a> {
         let mut adjoints = vec![0.0; problem.programs.theta.population.len()];
         self.at_draws(g, |at, weight, workers, phi| {
             let derivatives = at.by_theta();
-            let sums = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+            let sums = workers.map_range(phi.len(), DerivativeScratch::default, |scratch, b| {
                 let (_, columns) = derivatives.population_adjoints(b, &phi[b], scratch);
                 let each = columns.iter();
                 each.map(|column| sum(column, at, b)).collect::<Vec<f64>>()
@@ -211,17 +211,17 @@ impl<'q, 'a> Q<'q, 'a> {
 
 fn weighted<'q>(
     joint: &Joint,
-    parts: &[Part],
-    snapshots: Vec<(f64, &'q Snapshot)>,
-) -> Vec<Weighted<'q>> {
-    let known = |snapshot: &Snapshot| {
+    parts: &[GroupingRun],
+    snapshots: Vec<(f64, &'q ChainSnapshot)>,
+) -> Vec<WeightedSnapshot<'q>> {
+    let known = |snapshot: &ChainSnapshot| {
         let draws = SnapshotDraws { snapshot, parts };
         let each = parts.iter();
         each.map(|part| Arc::new(joint.known(part.problem(), part.layout(), &draws)))
             .collect()
     };
     let each = snapshots.into_iter();
-    each.map(|(weight, snapshot)| Weighted {
+    each.map(|(weight, snapshot)| WeightedSnapshot {
         weight,
         snapshot,
         known: known(snapshot),
@@ -230,7 +230,7 @@ fn weighted<'q>(
 }
 
 /// Weighted moments of the draws of a grouping.
-fn moments(part: &Part, g: usize, draws: &[Weighted]) -> Statistics {
+fn moments(part: &GroupingRun, g: usize, draws: &[WeightedSnapshot]) -> Statistics {
     let mut moments = part.population.statistics.clone();
     moments.first.fill(0.0);
     moments.second.fill(0.0);

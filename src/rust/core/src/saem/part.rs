@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::estep::{Chains, Report, Target, Turn};
+use super::estep::{Chains, EStepReport, EStepTarget, SweepTurn};
 use crate::data::Layout;
 use crate::error::Result;
 use crate::keep::keeps;
 use crate::mstep::{add, Population, Statistics};
 use crate::parallel::Workers;
-use crate::problem::{Draws, Joint, Known, Problem};
+use crate::problem::{EffectDraws, Joint, Known, Problem};
 
 /// A grouping: its population on the layout of its chains, the chains and the statistics of their draws.
-pub struct Part<'a> {
+pub struct GroupingRun<'a> {
     /// With the smoothed statistics.
     pub population: Population<'a>,
     /// Statistics of the current iteration alone.
@@ -23,12 +23,12 @@ pub struct Part<'a> {
     places: Vec<(usize, usize)>,
 }
 
-keeps!(Part<'_>:
+keeps!(GroupingRun<'_>:
     values { now }
     parts { population, chains }
     rebuilt { known, places });
 
-impl<'a> Part<'a> {
+impl<'a> GroupingRun<'a> {
     /// # Errors
     /// A population distribution that does not exist.
     pub fn new(problem: &'a Problem, layout: &'a Layout, theta: &[f64]) -> Result<Self> {
@@ -51,8 +51,8 @@ impl<'a> Part<'a> {
     }
 
     /// What a turn draws from, without asking for derivatives or scores.
-    pub fn target(&self, turn: Turn) -> Target<'_, 'a> {
-        Target {
+    pub fn target(&self, turn: SweepTurn) -> EStepTarget<'_, 'a> {
+        EStepTarget {
             at: &self.population.at,
             derivatives: None,
             origin: &self.population.statistics.origin,
@@ -120,10 +120,10 @@ impl<'a> Part<'a> {
 
 /// The draws of all chains.
 pub struct ChainDraws<'p, 'a> {
-    pub parts: &'p [Part<'a>],
+    pub parts: &'p [GroupingRun<'a>],
 }
 
-impl Draws for ChainDraws<'_, '_> {
+impl EffectDraws for ChainDraws<'_, '_> {
     fn phi(&self, group: usize, k: usize, level: usize, copy: usize) -> f64 {
         let part = &self.parts[group];
         let (block, lane) = part.place(level, copy);
@@ -134,7 +134,7 @@ impl Draws for ChainDraws<'_, '_> {
 }
 
 /// Move all groupings to a `theta`; `None`, and none has moved, where a population distribution does not exist.
-pub fn stand(parts: &mut [Part], joint: &Joint, theta: &[f64]) -> Option<()> {
+pub fn stand(parts: &mut [GroupingRun], joint: &Joint, theta: &[f64]) -> Option<()> {
     if parts.iter().any(|part| part.population.at.theta() != theta) {
         let priors = joint.priors(theta).ok()?;
         for (part, prior) in parts.iter_mut().zip(priors) {
@@ -145,7 +145,7 @@ pub fn stand(parts: &mut [Part], joint: &Joint, theta: &[f64]) -> Option<()> {
 }
 
 /// Let a grouping know the draws of the others.
-pub fn know(parts: &mut [Part], joint: &Joint, group: usize) {
+pub fn know(parts: &mut [GroupingRun], joint: &Joint, group: usize) {
     let part = &parts[group];
     let known = joint.known(part.problem(), part.layout(), &ChainDraws { parts });
     let part = &mut parts[group];
@@ -154,7 +154,7 @@ pub fn know(parts: &mut [Part], joint: &Joint, group: usize) {
 }
 
 /// The gradient of the complete-data log density in `theta`: the sum of what the groupings' programs give.
-pub fn total_gradient(reports: &[Report]) -> Vec<f64> {
+pub fn total_gradient(reports: &[EStepReport]) -> Vec<f64> {
     let longest = reports.iter().map(|r| r.gradient.len()).max().unwrap_or(0);
     let mut total = vec![0.0; longest];
     for report in reports {
@@ -165,7 +165,7 @@ pub fn total_gradient(reports: &[Report]) -> Vec<f64> {
 
 /// Complete-data score at the current draws and any `theta`, to which all groupings move; `None` where it does not exist.
 pub fn score_at(
-    parts: &mut [Part],
+    parts: &mut [GroupingRun],
     joint: &Joint,
     (free, theta): (&[usize], &[f64]),
     workers: &Workers,

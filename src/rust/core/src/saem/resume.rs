@@ -1,11 +1,11 @@
 //! Let a run start where another one stood: at its state, or at effects that are known.
 
 use super::part::stand;
-use super::run::Run;
+use super::run::SaemRun;
 use crate::keep::{Keep, Unreadable};
-use crate::problem::Points;
+use crate::problem::EffectValues;
 
-impl Run<'_> {
+impl SaemRun<'_> {
     /// Put the state of an earlier run in place of the start.
     ///
     /// # Errors
@@ -25,7 +25,7 @@ impl Run<'_> {
     }
 
     /// Start the chains at these values of `phi`, where they are numbers and free, instead of the means.
-    pub fn start_at(&mut self, points: &Points) {
+    pub fn start_at(&mut self, points: &EffectValues) {
         self.start_all();
         for (part, values) in self.parts.iter_mut().zip(&points.values) {
             part.start_at(values);

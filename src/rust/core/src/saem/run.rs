@@ -4,16 +4,16 @@ use super::averaged::Averaged;
 use super::batches;
 use super::collapse::Collapses;
 use super::convergence::stationary;
-use super::estep::Report;
+use super::estep::EStepReport;
 use super::floors::Floors;
 use super::follow::Follower;
 use super::hooks::Hooks;
 use super::numeric::{Material, NumericStep};
 use super::options::{AnnealSchedule, Hook, SaemOptions};
-use super::part::{score_at, stand, total_gradient, Part};
-use super::schedule::{Phase, Schedule};
+use super::part::{score_at, stand, total_gradient, GroupingRun};
+use super::schedule::{Phase, RunSchedule};
 use super::smoother::{LaneScores, Smoother};
-use super::store::{Snapshot, Store};
+use super::store::{ChainSnapshot, Store};
 use super::streaks::Streaks;
 use super::turns::{plan, turns};
 use crate::data::Layout;
@@ -23,7 +23,7 @@ use crate::inference::information::free;
 use crate::keep::keeps;
 use crate::monitor::Progress;
 use crate::mstep::{
-    complete_information, curvature, shorten, total_score, Annealing, Step, MAX_PARAMETERS,
+    complete_information, curvature, shorten, total_score, Annealing, StepInput, MAX_PARAMETERS,
 };
 use crate::parallel::Workers;
 use crate::problem::Joint;
@@ -32,12 +32,12 @@ use crate::problem::Joint;
 const INFORMATION_EVERY: usize = 5;
 
 /// Everything that lives through the iterations.
-pub struct Run<'a> {
+pub struct SaemRun<'a> {
     pub(super) joint: &'a Joint,
     pub(super) options: &'a SaemOptions,
-    pub schedule: Schedule,
+    pub schedule: RunSchedule,
     /// One a grouping; the first holds the outcomes' dependence on `theta` and takes its turn last.
-    pub(super) parts: Vec<Part<'a>>,
+    pub(super) parts: Vec<GroupingRun<'a>>,
     pub(super) smoother: Option<Smoother>,
     /// Functions of the user.
     pub(super) hooks: Hooks<'a>,
@@ -62,12 +62,12 @@ pub struct Run<'a> {
     pub settled: bool,
 }
 
-keeps!(Run<'_>:
+keeps!(SaemRun<'_>:
     values { theta, trace, not_finite, streaks, average, settled }
     parts { schedule, parts, smoother, store, follower }
     rebuilt { joint, options, hooks, numeric, free, seed, floors, collapses, active });
 
-impl<'a> Run<'a> {
+impl<'a> SaemRun<'a> {
     /// # Errors
     /// Options that name what is not there.
     pub fn new(
@@ -86,8 +86,8 @@ impl<'a> Run<'a> {
             Smoother::new(joint.n_batches, free.len(), layouts[0].copies, draws)
         };
         let parts = joint.parts.iter().zip(layouts);
-        let parts: Result<Vec<Part>> = parts
-            .map(|(problem, layout)| Part::new(problem, layout, &theta))
+        let parts: Result<Vec<GroupingRun>> = parts
+            .map(|(problem, layout)| GroupingRun::new(problem, layout, &theta))
             .collect();
         Ok(Self {
             parts: parts?,
@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
             hooks,
             numeric: NumericStep::new(joint, options),
             store: Store::new(options.mstep.max_store),
-            schedule: Schedule::new(options),
+            schedule: RunSchedule::new(options),
             floors: Floors::new(joint, &options.anneal)?,
             collapses: Collapses::new(joint, &options.anneal)?,
             streaks: Streaks::default(),
@@ -181,7 +181,12 @@ impl<'a> Run<'a> {
 
     /// Statistics, scores and the M-step of an iteration. Gives the objective at the new `theta` over the stored draws,
     /// where the M-step is numerical.
-    fn learn(&mut self, k: usize, reports: &[Report], workers: &Workers) -> Result<Option<f64>> {
+    fn learn(
+        &mut self,
+        k: usize,
+        reports: &[EStepReport],
+        workers: &Workers,
+    ) -> Result<Option<f64>> {
         let (phase, gain) = self.schedule.at(k);
         for part in &mut self.parts {
             if let Some(chains) = &part.chains {
@@ -229,7 +234,7 @@ impl<'a> Run<'a> {
         } else {
             0.0
         };
-        let step = Step {
+        let step = StepInput {
             gradient,
             gain,
             annealing: Annealing { rate },
@@ -247,7 +252,7 @@ impl<'a> Run<'a> {
         if self.numeric.is_idle() || self.hooks.has(Hook::QFromStats) {
             return Vec::new();
         }
-        if let Some(snapshot) = Snapshot::take(&self.parts) {
+        if let Some(snapshot) = ChainSnapshot::take(&self.parts) {
             self.store.push(gain, || snapshot);
         }
         let mut material = Material {
@@ -304,7 +309,7 @@ impl<'a> Run<'a> {
     }
 
     /// Let the scores of the draws enter the smoother, and while smoothing their total.
-    fn smooth(&mut self, k: usize, reports: &[Report], gradient: &[f64]) {
+    fn smooth(&mut self, k: usize, reports: &[EStepReport], gradient: &[f64]) {
         let Some(smoother) = self
             .smoother
             .as_mut()
@@ -338,7 +343,7 @@ impl<'a> Run<'a> {
         shorten(old, &mut self.theta, |theta| {
             let finite = theta.iter().all(|x| x.is_finite());
             let finite_means =
-                |part: &Part| part.population.means().values.iter().all(|m| m.is_finite());
+                |part: &GroupingRun| part.population.means().values.iter().all(|m| m.is_finite());
             finite && stand(parts, joint, theta).is_some() && parts.iter().all(finite_means)
         })
     }

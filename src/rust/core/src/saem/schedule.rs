@@ -18,7 +18,7 @@ pub enum Phase {
 
 /// The plan of a run.
 #[derive(Debug, Clone)]
-pub struct Schedule {
+pub struct RunSchedule {
     options: ScheduleOptions,
     /// Iterations with annealed variances.
     annealed: usize,
@@ -26,7 +26,7 @@ pub struct Schedule {
     ended: Option<usize>,
 }
 
-keeps!(Schedule: values { ended } parts {} rebuilt { options, annealed });
+keeps!(RunSchedule: values { ended } parts {} rebuilt { options, annealed });
 
 /// Fewest iterations of an exploration that may end by itself.
 const FEWEST: usize = 60;
@@ -34,7 +34,7 @@ const FEWEST: usize = 60;
 /// Iterations of smoothing after it.
 const SMOOTHED: usize = 30;
 
-impl Schedule {
+impl RunSchedule {
     pub fn new(options: &SaemOptions) -> Self {
         let schedule = Self {
             options: options.schedule.clone(),
@@ -222,20 +222,20 @@ fn fraction(k: usize, n: usize) -> f64 {
 mod tests {
     use super::*;
 
-    fn schedule(options: ScheduleOptions) -> Schedule {
-        Schedule::new(&SaemOptions {
+    fn schedule(options: ScheduleOptions) -> RunSchedule {
+        RunSchedule::new(&SaemOptions {
             schedule: options,
             ..SaemOptions::default()
         })
     }
 
-    fn gains(schedule: &Schedule, at: &[usize]) -> Vec<f64> {
+    fn gains(schedule: &RunSchedule, at: &[usize]) -> Vec<f64> {
         at.iter().map(|k| schedule.at(*k).1).collect()
     }
 
     #[test]
     fn the_gain_is_one_then_one_over_k() {
-        let schedule = Schedule::new(&SaemOptions::two_phases(3, 4));
+        let schedule = RunSchedule::new(&SaemOptions::two_phases(3, 4));
         let found = gains(&schedule, &[1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(found, [1.0, 1.0, 1.0, 1.0, 0.5, 1.0 / 3.0, 0.25]);
     }

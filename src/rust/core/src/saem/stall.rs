@@ -4,8 +4,8 @@
 //! everything, and every step is short. The same holds for a variance that has collapsed. A random effect stands still
 //! when its conditional modes vary far less than `Omega` says, `mean_i (phi_i - m_i)^2 < 0.001 omega_kk`.
 
-use super::part::{stand, ChainDraws, Part};
-use super::run::Run;
+use super::part::{stand, ChainDraws, GroupingRun};
+use super::run::SaemRun;
 use crate::inference::modes::{step_curvature, ModeOptions, Modes};
 use crate::parallel::Workers;
 use crate::problem::{Evaluator, Means, Prior};
@@ -16,7 +16,7 @@ const STILL: f64 = 1e-3;
 /// The same for conditional means, which the noise of the draws moves: what lies above needs no second look.
 const SUSPECT: f64 = 0.05;
 
-impl Run<'_> {
+impl SaemRun<'_> {
     /// What speaks against a maximum, in words; empty when nothing does.
     pub(super) fn stalls(&mut self) -> Vec<String> {
         let mut evidence = Vec::new();
@@ -74,7 +74,7 @@ impl Run<'_> {
     }
 
     /// Effects that outcomes depend on and whose variance is estimated.
-    fn estimated(&self, part: &Part) -> Vec<usize> {
+    fn estimated(&self, part: &GroupingRun) -> Vec<usize> {
         let gradients = part.problem().omega_gradients(&self.theta);
         let free = |gradient: &[f64]| self.free.iter().any(|k| gradient[*k] != 0.0);
         let moved = gradients
@@ -89,7 +89,7 @@ impl Run<'_> {
     }
 
     /// Conditional modes of the levels of a grouping, given the last draws of the others.
-    fn modes(&self, part: &Part, prior: &Prior) -> Vec<f64> {
+    fn modes(&self, part: &GroupingRun, prior: &Prior) -> Vec<f64> {
         let layout = part.problem().layout(1);
         let draws = ChainDraws { parts: &self.parts };
         let target = Evaluator::of((part.problem(), &layout), &self.theta, prior.clone())

@@ -5,17 +5,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::part::Part;
+use super::part::GroupingRun;
 use crate::ir::column::{Column, LANES};
 use crate::keep::keeps;
-use crate::problem::Draws;
+use crate::problem::EffectDraws;
 
 /// Weights below this are none.
 const SMALLEST: f64 = 1e-10;
 
 /// A ring buffer of snapshots and their weights, oldest first.
 #[derive(Debug, Clone)]
-pub struct Store<T = Snapshot> {
+pub struct Store<T = ChainSnapshot> {
     pub capacity: usize,
     pub slots: Vec<(f64, T)>,
 }
@@ -56,20 +56,20 @@ impl<T> Store<T> {
 
 /// The draws of all lanes of all groupings at the end of an iteration.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Snapshot {
+pub struct ChainSnapshot {
     /// `[grouping][block][coordinate]`
     pub phi: Vec<Vec<Vec<Column>>>,
 }
 
-impl Snapshot {
+impl ChainSnapshot {
     /// The current draws; `None` before there are any.
-    pub fn take(parts: &[Part]) -> Option<Self> {
+    pub fn take(parts: &[GroupingRun]) -> Option<Self> {
         let phi: Option<Vec<_>> = parts.iter().map(columns).collect();
         Some(Self { phi: phi? })
     }
 }
 
-fn columns(part: &Part) -> Option<Vec<Vec<Column>>> {
+fn columns(part: &GroupingRun) -> Option<Vec<Vec<Column>>> {
     let chains = part.chains.as_ref()?;
     let d = part.problem().n_phi();
     let block = |b: usize, used: usize| -> Vec<Column> {
@@ -87,11 +87,11 @@ fn columns(part: &Part) -> Option<Vec<Vec<Column>>> {
 
 /// A snapshot seen level by level.
 pub struct SnapshotDraws<'s, 'a> {
-    pub snapshot: &'s Snapshot,
-    pub parts: &'s [Part<'a>],
+    pub snapshot: &'s ChainSnapshot,
+    pub parts: &'s [GroupingRun<'a>],
 }
 
-impl Draws for SnapshotDraws<'_, '_> {
+impl EffectDraws for SnapshotDraws<'_, '_> {
     fn phi(&self, group: usize, k: usize, level: usize, copy: usize) -> f64 {
         let (block, lane) = self.parts[group].place(level, copy);
         self.snapshot.phi[group][block][k].0[lane]

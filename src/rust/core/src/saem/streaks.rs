@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::options::{ConvergenceTest, StopOptions};
-use super::run::Run;
+use super::run::SaemRun;
 use super::schedule::Phase;
 
 /// Iterations in a row with a small change.
@@ -45,7 +45,7 @@ impl Streaks {
     }
 }
 
-impl Run<'_> {
+impl SaemRun<'_> {
     /// Proposals of all kernels so far, and those among them that were accepted.
     pub(super) fn accepted(&self) -> (u64, u64) {
         let chains = self.parts.iter().filter_map(|part| part.chains.as_ref());

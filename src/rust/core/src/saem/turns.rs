@@ -3,7 +3,7 @@
 use super::options::SaemOptions;
 use super::schedule::Phase;
 use crate::problem::Joint;
-use crate::samplers::Plan;
+use crate::samplers::SweepPlan;
 
 /// Turns of the groupings in an iteration while exploring and while smoothing.
 const TURNS: (usize, usize) = (2, 4);
@@ -18,8 +18,8 @@ pub fn turns(joint: &Joint, phase: Phase) -> usize {
 }
 
 /// What a turn of an iteration, counted from one, asks of the sampler.
-pub fn plan(options: &SaemOptions, joint: &Joint, phase: Phase, iteration: usize) -> Plan {
-    Plan {
+pub fn plan(options: &SaemOptions, joint: &Joint, phase: Phase, iteration: usize) -> SweepPlan {
+    SweepPlan {
         age: if options.warm_start { iteration } else { 1 },
         steps: options.mcmc_steps.max(1),
         smoothing: phase == Phase::Smoothing,

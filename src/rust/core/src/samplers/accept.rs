@@ -1,7 +1,7 @@
 //! Accept or reject proposals lane by lane (Metropolis & Hastings).
 
 use super::moments::Tally;
-use super::{Context, State};
+use super::{Context, LaneDraws};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::{ln, per_isa, Isa};
 
@@ -15,7 +15,7 @@ pub struct Proposal {
 /// Accept each lane that moves with probability `min(1, exp(log_ratio))`, by a column of `state.chance`.
 pub fn accept(
     isa: Isa,
-    state: &mut State,
+    state: &mut LaneDraws,
     proposal: Proposal,
     log_ratio: &Column,
     chance: usize,
@@ -46,7 +46,12 @@ pub fn accept(
 }
 
 /// Accept a proposal that was as likely as the way back.
-pub fn metropolis(context: &Context, state: &mut State, phi: Vec<Column>, chance: usize) -> Tally {
+pub fn metropolis(
+    context: &Context,
+    state: &mut LaneDraws,
+    phi: Vec<Column>,
+    chance: usize,
+) -> Tally {
     let (log_lik, log_prior) = context.target(state, &phi);
     let old = add(&state.log_lik, &state.log_prior);
     let ratio = gain(&add(&log_lik, &log_prior), &old);
@@ -89,7 +94,7 @@ per_isa! {
 
 /// Proposals for all coordinates at once are no proposals for lanes in which some are held. Returns how many of these
 /// would have moved.
-pub fn refuse_held(state: &State, log_ratio: &mut Column) -> u64 {
+pub fn refuse_held(state: &LaneDraws, log_ratio: &mut Column) -> u64 {
     let Some(held) = &state.held else { return 0 };
     let moving = state.moving();
     let mut refused = 0;

@@ -12,7 +12,9 @@ use nalgebra::DMatrix;
 
 use super::mh::{spaced, walked, SPACING};
 use super::saemix_mh::OPTIMAL;
-use super::{Context, Kernel, Plan, Report, Sampler, ShapedWalk, State, Tally, Visit};
+use super::{
+    Context, Kernel, LaneDraws, Sampler, SeeDraws, ShapedWalk, SweepPlan, SweepReport, Tally,
+};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
 
@@ -57,7 +59,7 @@ impl AdaptiveMh {
     }
 
     /// Let the current draws enter the running means of their lanes, and the scatter about them.
-    fn observe(&self, state: &State, weight: &Column, memory: &mut [Column], seen: &mut [f64]) {
+    fn observe(&self, state: &LaneDraws, weight: &Column, memory: &mut [Column], seen: &mut [f64]) {
         let Some((count, means)) = memory.split_first_mut() else {
             return;
         };
@@ -89,10 +91,16 @@ impl Sampler for AdaptiveMh {
         &["walk"]
     }
 
-    fn run(&self, context: &Context, plan: &Plan, state: &mut State, visit: &mut Visit) -> Report {
+    fn run(
+        &self,
+        context: &Context,
+        plan: &SweepPlan,
+        state: &mut LaneDraws,
+        visit: &mut SeeDraws,
+    ) -> SweepReport {
         let first = || self.shape(&context.prior.omega * self.init_scale);
         let Some(factor) = self.factor.clone().or_else(first) else {
-            return Report::default();
+            return SweepReport::default();
         };
         let mut memory = std::mem::take(&mut state.memory);
         memory.resize(1 + self.d, Column::ZERO);
@@ -112,13 +120,13 @@ impl Sampler for AdaptiveMh {
             visit(state, spaced(step, SPACING, plan));
         }
         state.memory = memory;
-        Report {
+        SweepReport {
             tallies: vec![tally],
             evidence,
         }
     }
 
-    fn draws(&self, plan: &Plan) -> f64 {
+    fn draws(&self, plan: &SweepPlan) -> f64 {
         walked(plan)
     }
 

@@ -4,7 +4,7 @@
 //! offset that moves with the iteration. Source: the third kernel of saemix and Monolix.
 
 use super::random_walk::step;
-use super::{Context, Kernel, State, Tally};
+use super::{Context, Kernel, LaneDraws, Tally};
 
 /// One scale a block size (from two), adapted between iterations.
 pub struct BlockWalk<'a> {
@@ -27,7 +27,7 @@ impl Kernel for BlockWalk<'_> {
         "block"
     }
 
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         let d = state.phi.len();
         let size = Self::size(context.iteration, d);
         let offset = context.iteration as usize / d.max(1);

@@ -5,7 +5,7 @@
 //! Source: Karimi, Lavielle & Moulines (2020), f-SAEM.
 
 use super::accept::{accept, add, gain, refuse_held, Proposal};
-use super::{Context, Kernel, State, Tally};
+use super::{Context, Kernel, LaneDraws, Tally};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{at, solve_upper};
 use crate::ir::vmath::{ln, per_isa};
@@ -20,7 +20,7 @@ impl Kernel for Independence {
         "independence"
     }
 
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         let Some(posterior) = state.posterior.take() else {
             return Tally::default();
         };

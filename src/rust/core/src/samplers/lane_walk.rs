@@ -1,7 +1,7 @@
 //! Move one coordinate at a time by a Gaussian random walk with a scale for every lane.
 
 use super::accept::metropolis;
-use super::{Context, Kernel, State, Tally};
+use super::{Context, Kernel, LaneDraws, Tally};
 use crate::ir::column::{Column, LANES};
 
 /// `scale`: standard deviations of the steps, one column a coordinate.
@@ -14,7 +14,7 @@ impl LaneWalk<'_> {
     pub fn sweep_counting(
         &self,
         context: &Context,
-        state: &mut State,
+        state: &mut LaneDraws,
         accepted: &mut [Column],
     ) -> Tally {
         let d = state.phi.len();
@@ -42,7 +42,7 @@ impl Kernel for LaneWalk<'_> {
         "random_walk"
     }
 
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         let mut accepted = vec![Column::ZERO; state.phi.len()];
         self.sweep_counting(context, state, &mut accepted)
     }

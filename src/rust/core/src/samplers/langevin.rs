@@ -4,22 +4,22 @@
 //! acceptance ratio is the difference in energy. Source: Roberts & Tweedie (1996).
 
 use super::accept::{accept, take, Proposal};
-use super::leapfrog::Point;
-use super::{Context, Kernel, Shape, State, Tally};
+use super::leapfrog::PhasePoint;
+use super::{Context, Kernel, LaneDraws, MassMatrix, Tally};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::exp;
 
 pub struct Langevin<'a> {
     /// `e` of each lane.
     pub step: &'a Column,
-    pub shape: Shape<'a>,
+    pub shape: MassMatrix<'a>,
 }
 
 impl Langevin<'_> {
     /// Sweep, and tell the probability with which each lane accepted.
-    pub fn transition(&self, context: &Context, state: &mut State) -> (Tally, Column) {
+    pub fn transition(&self, context: &Context, state: &mut LaneDraws) -> (Tally, Column) {
         state.draw_normals(context, state.phi.len());
-        let mut point = Point::current(context, state);
+        let mut point = PhasePoint::current(context, state);
         state.draw_uniforms(context, 1);
         let mut slope = point.slope.clone();
         let before = point.energy();
@@ -56,7 +56,7 @@ impl Kernel for Langevin<'_> {
         "langevin"
     }
 
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         self.transition(context, state).0
     }
 }

@@ -8,14 +8,14 @@
 use nalgebra::DMatrix;
 
 use super::prior::PriorKernel;
-use super::{Context, Kernel, State};
+use super::{Context, Kernel, LaneDraws};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{solve_lower, solve_upper};
 use crate::ir::vmath::{per_isa, Isa};
 
 /// What stretches momenta to steps in `phi`.
 #[derive(Clone, Copy)]
-pub enum Shape<'a> {
+pub enum MassMatrix<'a> {
     /// The Cholesky factor of `Omega`.
     Prior(&'a DMatrix<f64>),
     /// The inverse of the transposed factor of a precision.
@@ -24,7 +24,7 @@ pub enum Shape<'a> {
     Diagonal(&'a [Column]),
 }
 
-impl Shape<'_> {
+impl MassMatrix<'_> {
     /// `A x`
     fn spread(&self, isa: Isa, x: &mut [Column]) {
         match self {
@@ -56,7 +56,7 @@ impl Shape<'_> {
 
 /// A point of phase space in every lane.
 #[derive(Debug, Clone)]
-pub struct Point {
+pub struct PhasePoint {
     pub phi: Vec<Column>,
     pub momentum: Vec<Column>,
     /// Gradient of the log density.
@@ -65,10 +65,10 @@ pub struct Point {
     pub log_prior: Column,
 }
 
-impl Point {
+impl PhasePoint {
     /// The current draws, with momenta from `state.noise`. Chains that cannot move from where they are, because there
     /// is no density or no gradient, are given a draw from the population to move to.
-    pub fn current(context: &Context, state: &mut State) -> Self {
+    pub fn current(context: &Context, state: &mut LaneDraws) -> Self {
         let d = state.phi.len();
         let momentum = state.noise[..d].to_vec();
         let mut point = Self::at(context, state);
@@ -80,7 +80,7 @@ impl Point {
         point
     }
 
-    fn at(context: &Context, state: &mut State) -> Self {
+    fn at(context: &Context, state: &mut LaneDraws) -> Self {
         let phi = state.phi.clone();
         let mut slope = std::mem::take(&mut state.slope);
         let (log_lik, log_prior) = if slope.is_empty() {
@@ -98,7 +98,7 @@ impl Point {
         }
     }
 
-    fn is_lost(&self, state: &State) -> bool {
+    fn is_lost(&self, state: &LaneDraws) -> bool {
         let moving = state.moving();
         (0..LANES).filter(|l| moving.0[*l] != 0.0).any(|l| {
             let slope: f64 = self.slope.iter().map(|s| s.0[l]).sum();
@@ -121,7 +121,13 @@ impl Point {
     }
 
     /// One step of the given length in every lane.
-    pub fn leapfrog(&mut self, context: &Context, state: &mut State, shape: &Shape, step: &Column) {
+    pub fn leapfrog(
+        &mut self,
+        context: &Context,
+        state: &mut LaneDraws,
+        shape: &MassMatrix,
+        step: &Column,
+    ) {
         self.kick(context.isa, state, shape, step);
         let mut drift = self.momentum.clone();
         shape.spread(context.isa, &mut drift);
@@ -134,7 +140,7 @@ impl Point {
     }
 
     /// Half a step of the momentum.
-    fn kick(&mut self, isa: Isa, state: &State, shape: &Shape, step: &Column) {
+    fn kick(&mut self, isa: Isa, state: &LaneDraws, shape: &MassMatrix, step: &Column) {
         let mut force = self.slope.clone();
         release(state, &mut force);
         shape.gather(isa, &mut force);
@@ -143,7 +149,7 @@ impl Point {
 }
 
 /// Zero where coordinates are held.
-pub fn release(state: &State, x: &mut [Column]) {
+pub fn release(state: &LaneDraws, x: &mut [Column]) {
     if let Some(held) = &state.held {
         for (x, held) in x.iter_mut().zip(&held.coordinates) {
             for l in 0..LANES {

@@ -4,7 +4,9 @@
 
 use super::dual_averaging::{begin, steps, update};
 use super::mh::spaced;
-use super::{Context, Langevin, Plan, Report, Sampler, Shape, State, Tally, Visit};
+use super::{
+    Context, LaneDraws, Langevin, MassMatrix, Sampler, SeeDraws, SweepPlan, SweepReport, Tally,
+};
 
 /// Transitions between two draws whose derivatives are taken.
 const SPACING: usize = 4;
@@ -20,7 +22,13 @@ impl Sampler for Mala {
         &["langevin"]
     }
 
-    fn run(&self, context: &Context, plan: &Plan, state: &mut State, visit: &mut Visit) -> Report {
+    fn run(
+        &self,
+        context: &Context,
+        plan: &SweepPlan,
+        state: &mut LaneDraws,
+        visit: &mut SeeDraws,
+    ) -> SweepReport {
         let mut memory = std::mem::take(&mut state.memory);
         if memory.is_empty() {
             // Optimal scaling: steps shrink with the sixth root of the dimension (Roberts & Rosenthal 1998).
@@ -28,8 +36,8 @@ impl Sampler for Mala {
         }
         let posterior = state.posterior.take();
         let shape = match &posterior {
-            Some(posterior) => Shape::Laplace(&posterior.factor),
-            None => Shape::Prior(&context.prior.chol),
+            Some(posterior) => MassMatrix::Laplace(&posterior.factor),
+            None => MassMatrix::Prior(&context.prior.chol),
         };
         let adapts = plan.age <= self.n_adapt;
         let moving = state.moving();
@@ -49,17 +57,17 @@ impl Sampler for Mala {
         }
         state.posterior = posterior;
         state.memory = memory;
-        Report {
+        SweepReport {
             tallies: vec![tally],
             evidence: Vec::new(),
         }
     }
 
-    fn draws(&self, plan: &Plan) -> f64 {
+    fn draws(&self, plan: &SweepPlan) -> f64 {
         (plan.steps as f64 / SPACING as f64).max(1.0)
     }
 
-    fn wants_posterior(&self, plan: &Plan) -> bool {
+    fn wants_posterior(&self, plan: &SweepPlan) -> bool {
         !plan.in_turns
     }
 

@@ -2,7 +2,9 @@
 
 use nalgebra::DMatrix;
 
-use super::{Context, Draw, Kernel, Plan, Report, Sampler, ShapedWalk, State, Tally, Visit};
+use super::{
+    Context, Draw, Kernel, LaneDraws, Sampler, SeeDraws, ShapedWalk, SweepPlan, SweepReport, Tally,
+};
 
 /// Steps of the walks between two draws whose derivatives are taken.
 pub const SPACING: usize = 10;
@@ -26,7 +28,13 @@ impl Sampler for Mh {
         &["walk"]
     }
 
-    fn run(&self, context: &Context, plan: &Plan, state: &mut State, visit: &mut Visit) -> Report {
+    fn run(
+        &self,
+        context: &Context,
+        plan: &SweepPlan,
+        state: &mut LaneDraws,
+        visit: &mut SeeDraws,
+    ) -> SweepReport {
         let walk = ShapedWalk {
             factor: &self.factor,
         };
@@ -35,13 +43,13 @@ impl Sampler for Mh {
             tally.add(walk.sweep(context, state));
             visit(state, spaced(step, SPACING, plan));
         }
-        Report {
+        SweepReport {
             tallies: vec![tally],
             evidence: Vec::new(),
         }
     }
 
-    fn draws(&self, plan: &Plan) -> f64 {
+    fn draws(&self, plan: &SweepPlan) -> f64 {
         walked(plan)
     }
 
@@ -53,7 +61,7 @@ impl Sampler for Mh {
 }
 
 /// Every so many steps a draw is worth its derivatives; the last gives its own anyway.
-pub fn spaced(step: usize, spacing: usize, plan: &Plan) -> Draw {
+pub fn spaced(step: usize, spacing: usize, plan: &SweepPlan) -> Draw {
     if step.is_multiple_of(spacing) && step < plan.steps {
         Draw::Spaced
     } else {
@@ -62,6 +70,6 @@ pub fn spaced(step: usize, spacing: usize, plan: &Plan) -> Draw {
 }
 
 /// Nearly independent draws of a walk in several coordinates.
-pub fn walked(plan: &Plan) -> f64 {
+pub fn walked(plan: &SweepPlan) -> f64 {
     (plan.steps as f64 / SPACING as f64).max(1.0)
 }

@@ -2,23 +2,23 @@
 //!
 //! Source: Karimi, Lavielle & Moulines (2020).
 
-use super::options::Mixture;
+use super::options::KernelSweeps;
 use super::scales::Scales;
 use super::{
-    BlockWalk, Context, Draw, Independence, Kernel, Plan, PriorKernel, RandomWalk, Report, Sampler,
-    State, Tally, Visit,
+    BlockWalk, Context, Draw, Independence, Kernel, LaneDraws, PriorKernel, RandomWalk, Sampler,
+    SeeDraws, SweepPlan, SweepReport, Tally,
 };
 
 /// Relative change of a scale for a unit of excess acceptance, as in saemix.
 const RATE: f64 = 0.4;
 
 pub struct MixtureSampler {
-    options: Mixture,
+    options: KernelSweeps,
     scales: Scales,
 }
 
 impl MixtureSampler {
-    pub fn new(options: Mixture, d: usize) -> Self {
+    pub fn new(options: KernelSweeps, d: usize) -> Self {
         Self {
             options,
             scales: Scales::new(d, options.target_accept, RATE),
@@ -26,10 +26,10 @@ impl MixtureSampler {
     }
 
     /// Sweeps of each kernel in a step.
-    fn sweeps(&self, plan: &Plan) -> Mixture {
+    fn sweeps(&self, plan: &SweepPlan) -> KernelSweeps {
         match plan {
-            Plan { in_turns: true, .. } => self.options.in_turns(),
-            Plan {
+            SweepPlan { in_turns: true, .. } => self.options.in_turns(),
+            SweepPlan {
                 smoothing: true,
                 brief,
                 ..
@@ -38,7 +38,7 @@ impl MixtureSampler {
         }
     }
 
-    fn walk(&self, context: &Context, state: &mut State, report: &mut Report) {
+    fn walk(&self, context: &Context, state: &mut LaneDraws, report: &mut SweepReport) {
         let walk = RandomWalk {
             scale: &self.scales.coordinates,
         };
@@ -49,7 +49,7 @@ impl MixtureSampler {
         }
     }
 
-    fn walk_blocks(&self, context: &Context, state: &mut State, report: &mut Report) {
+    fn walk_blocks(&self, context: &Context, state: &mut LaneDraws, report: &mut SweepReport) {
         let walk = BlockWalk {
             scale: &self.scales.blocks,
         };
@@ -65,9 +65,15 @@ impl Sampler for MixtureSampler {
         &["prior", "random_walk", "block", "independence"]
     }
 
-    fn run(&self, context: &Context, plan: &Plan, state: &mut State, visit: &mut Visit) -> Report {
+    fn run(
+        &self,
+        context: &Context,
+        plan: &SweepPlan,
+        state: &mut LaneDraws,
+        visit: &mut SeeDraws,
+    ) -> SweepReport {
         let sweeps = self.sweeps(plan);
-        let mut report = Report {
+        let mut report = SweepReport {
             tallies: vec![Tally::default(); 4],
             evidence: self.scales.evidence(),
         };
@@ -95,8 +101,8 @@ impl Sampler for MixtureSampler {
         report
     }
 
-    fn draws(&self, plan: &Plan) -> f64 {
-        let sweeps = self.sweeps(&Plan {
+    fn draws(&self, plan: &SweepPlan) -> f64 {
+        let sweeps = self.sweeps(&SweepPlan {
             smoothing: true,
             ..*plan
         });
@@ -107,7 +113,7 @@ impl Sampler for MixtureSampler {
         self.scales.update(evidence);
     }
 
-    fn wants_posterior(&self, plan: &Plan) -> bool {
+    fn wants_posterior(&self, plan: &SweepPlan) -> bool {
         self.sweeps(plan).independence > 0
     }
 

@@ -34,30 +34,30 @@ pub use block_walk::BlockWalk;
 pub use independence::Independence;
 pub use lane_walk::LaneWalk;
 pub use langevin::Langevin;
-pub use leapfrog::Shape;
+pub use leapfrog::MassMatrix;
 pub use mala::Mala;
 pub use mh::Mh;
 pub use mixture::MixtureSampler;
-pub use moments::{Moments, Tally};
+pub use moments::{LaneMoments, Tally};
 pub use no_u_turn::NoUTurn;
 pub use nuts::Nuts;
-pub use options::{Mixture, SamplerOptions};
+pub use options::{KernelSweeps, SamplerOptions};
 pub use prior::PriorKernel;
 pub use random_walk::RandomWalk;
 pub use saemix_mh::SaemixMh;
 pub use shaped_walk::ShapedWalk;
-pub use state::{HeldLanes, Posterior, State};
+pub use state::{HeldLanes, LaneDraws, LanePosterior};
 
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
 use crate::keep::{self, Keep, Unreadable};
-use crate::problem::{Derivatives, Prior, Values};
+use crate::problem::{BoundProgram, Derivatives, Prior};
 use crate::random::Stream;
 
 /// What a kernel may read: the target at the current `theta` and where random numbers come from.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    pub values: &'a Values<'a>,
+    pub values: &'a BoundProgram<'a>,
     /// Derivatives in `phi`, for kernels that follow the gradient.
     pub slopes: Option<&'a Derivatives<'a>>,
     pub prior: &'a Prior,
@@ -71,12 +71,12 @@ pub trait Kernel: Sync {
     fn name(&self) -> &'static str;
 
     /// One sweep over the lanes of a block.
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally;
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally;
 }
 
 /// What an estimator asks of a sampler in an iteration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
+pub struct SweepPlan {
     /// Iterations since the sampler began, this one included.
     pub age: usize,
     /// Steps in the iteration.
@@ -101,11 +101,11 @@ pub enum Draw {
 }
 
 /// Sees the draws of a block.
-pub type Visit<'a> = dyn FnMut(&mut State, Draw) + 'a;
+pub type SeeDraws<'a> = dyn FnMut(&mut LaneDraws, Draw) + 'a;
 
 /// What a block reports.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub struct SweepReport {
     /// One a kernel.
     pub tallies: Vec<Tally>,
     /// Numbers to learn from, which add up over the blocks; what they mean is the sampler's business.
@@ -118,16 +118,22 @@ pub trait Sampler: Send + Sync {
     fn kernels(&self) -> &'static [&'static str];
 
     /// Take the steps of an iteration in one block. `visit` sees every draw that counts.
-    fn run(&self, context: &Context, plan: &Plan, state: &mut State, visit: &mut Visit) -> Report;
+    fn run(
+        &self,
+        context: &Context,
+        plan: &SweepPlan,
+        state: &mut LaneDraws,
+        visit: &mut SeeDraws,
+    ) -> SweepReport;
 
     /// Nearly independent draws of a chain in an iteration: the unit of Monte-Carlo errors.
-    fn draws(&self, plan: &Plan) -> f64;
+    fn draws(&self, plan: &SweepPlan) -> f64;
 
     /// Learn from the evidence of all blocks, added up in their order.
     fn learn(&mut self, _evidence: &[f64]) {}
 
     /// Whether it proposes from Laplace posteriors, which the estimator then keeps near the current `theta`.
-    fn wants_posterior(&self, _plan: &Plan) -> bool {
+    fn wants_posterior(&self, _plan: &SweepPlan) -> bool {
         false
     }
 
@@ -161,7 +167,7 @@ impl Keep for Box<dyn Sampler> {
 
 impl Context<'_> {
     /// Log-likelihood and log prior of proposals.
-    fn target(&self, state: &mut State, phi: &[Column]) -> (Column, Column) {
+    fn target(&self, state: &mut LaneDraws, phi: &[Column]) -> (Column, Column) {
         let log_lik = self
             .values
             .log_lik(state.block, phi, &mut state.scratch.work);

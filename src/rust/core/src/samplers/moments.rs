@@ -8,7 +8,7 @@ use crate::ir::vmath::{per_isa, Isa};
 
 /// Sums of `phi - origin` and of its products over several draws, in each lane.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Moments {
+pub struct LaneMoments {
     pub n: usize,
     pub first: Vec<Column>,
     /// Lower triangle by rows.
@@ -17,7 +17,7 @@ pub struct Moments {
     pub log_lik: Column,
 }
 
-impl Moments {
+impl LaneMoments {
     pub fn clear(&mut self, d: usize) {
         self.n = 0;
         self.first.clear();

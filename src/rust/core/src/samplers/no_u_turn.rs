@@ -5,9 +5,9 @@
 //! `tree.rs`; lanes that have finished wait for the others.
 //! Source: Hoffman & Gelman (2014); Betancourt (2017); Phan, Pradhan & Jankowiak (2019).
 
-use super::leapfrog::{release, Point};
+use super::leapfrog::{release, PhasePoint};
 use super::tree::Tree;
-use super::{Context, Kernel, Shape, State, Tally};
+use super::{Context, Kernel, LaneDraws, MassMatrix, Tally};
 use crate::ir::column::{Column, LANES};
 
 pub struct NoUTurn<'a> {
@@ -22,14 +22,14 @@ impl NoUTurn<'_> {
     /// Sweep, and tell the mean probability with which each lane accepted along its trajectory.
     ///
     /// The tally counts leapfrog steps as proposals, and as acceptances the sum of their probabilities.
-    pub fn transition(&self, context: &Context, state: &mut State) -> (Tally, Column) {
+    pub fn transition(&self, context: &Context, state: &mut LaneDraws) -> (Tally, Column) {
         state.draw_normals(context, state.phi.len());
         // Two numbers a doubling, then one a leaf; a place for each, so that no lane's depend on the others'.
         let choices = state.advance(2 * self.max_depth);
         let leaves = state.advance(1 << self.max_depth);
-        let mut start = Point::current(context, state);
+        let mut start = PhasePoint::current(context, state);
         release(state, &mut start.momentum);
-        let shape = Shape::Diagonal(self.sd);
+        let shape = MassMatrix::Diagonal(self.sd);
         let mut tree = Tree::new(start, state.moving(), self.max_depth);
         for depth in 0..self.max_depth {
             if !tree.is_alive() {
@@ -57,7 +57,7 @@ impl Kernel for NoUTurn<'_> {
         "nuts"
     }
 
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         self.transition(context, state).0
     }
 }

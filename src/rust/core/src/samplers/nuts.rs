@@ -5,7 +5,7 @@
 //! `n / (n + 5)`, what was known before it the rest. After the adaptation the kernel is the same forever, and exact.
 
 use super::dual_averaging::{again, begin, steps, update, COLUMNS};
-use super::{Context, Draw, NoUTurn, Plan, Report, Sampler, State, Tally, Visit};
+use super::{Context, Draw, LaneDraws, NoUTurn, Sampler, SeeDraws, SweepPlan, SweepReport, Tally};
 use crate::ir::column::{Column, LANES};
 
 /// Where windows of the metric end, as fractions of the adaptation; the first has none before it to learn from.
@@ -22,14 +22,14 @@ pub struct Nuts {
 }
 
 /// The memory of a lane after that of its step: scales, means and sums of squares of each coordinate, a number of draws.
-struct Metric<'a> {
+struct NutsMemory<'a> {
     sd: &'a mut [Column],
     mean: &'a mut [Column],
     square: &'a mut [Column],
     count: &'a mut Column,
 }
 
-impl<'a> Metric<'a> {
+impl<'a> NutsMemory<'a> {
     fn of(memory: &'a mut [Column], d: usize) -> Option<Self> {
         let (sd, rest) = memory.split_at_mut_checked(d)?;
         let (mean, rest) = rest.split_at_mut_checked(d)?;
@@ -91,12 +91,12 @@ impl Nuts {
     }
 
     /// Learn from a transition.
-    fn adapt(&self, plan: &Plan, state: &State, accepted: &Column, memory: &mut [Column]) {
+    fn adapt(&self, plan: &SweepPlan, state: &LaneDraws, accepted: &Column, memory: &mut [Column]) {
         let moving = state.moving();
         let (step, metric) = memory.split_at_mut(COLUMNS);
         update(step, self.target_accept, accepted, &moving);
         let [first, .., last] = self.ends();
-        if let Some(mut metric) = Metric::of(metric, state.phi.len()) {
+        if let Some(mut metric) = NutsMemory::of(metric, state.phi.len()) {
             if plan.age > first && plan.age <= last {
                 metric.observe(&state.phi, &moving);
             }
@@ -104,11 +104,11 @@ impl Nuts {
     }
 
     /// Close the window that ends with the iteration.
-    fn turn_over(&self, plan: &Plan, d: usize, memory: &mut [Column]) {
+    fn turn_over(&self, plan: &SweepPlan, d: usize, memory: &mut [Column]) {
         let [first, ends @ ..] = self.ends();
         let (step, metric) = memory.split_at_mut(COLUMNS);
         if plan.age > first && ends.contains(&plan.age) {
-            if let Some(mut metric) = Metric::of(metric, d) {
+            if let Some(mut metric) = NutsMemory::of(metric, d) {
                 metric.close();
             }
             again(step);
@@ -121,7 +121,13 @@ impl Sampler for Nuts {
         &["nuts"]
     }
 
-    fn run(&self, context: &Context, plan: &Plan, state: &mut State, visit: &mut Visit) -> Report {
+    fn run(
+        &self,
+        context: &Context,
+        plan: &SweepPlan,
+        state: &mut LaneDraws,
+        visit: &mut SeeDraws,
+    ) -> SweepReport {
         let d = state.phi.len();
         let mut memory = std::mem::take(&mut state.memory);
         if memory.is_empty() {
@@ -148,13 +154,13 @@ impl Sampler for Nuts {
             self.turn_over(plan, d, &mut memory);
         }
         state.memory = memory;
-        Report {
+        SweepReport {
             tallies: vec![tally],
             evidence: Vec::new(),
         }
     }
 
-    fn draws(&self, plan: &Plan) -> f64 {
+    fn draws(&self, plan: &SweepPlan) -> f64 {
         plan.steps as f64
     }
 

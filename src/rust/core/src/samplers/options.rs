@@ -9,7 +9,7 @@ use super::{AdaptiveMh, Mala, Mh, MixtureSampler, Nuts, SaemixMh, Sampler};
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SamplerOptions {
     /// Draws around the conditional modes, with sweeps of other kernels; see [`Mixture`].
-    Independence(Mixture),
+    Independence(KernelSweeps),
     /// Random walk of all coordinates of a level together, steps of `scale` standard normal numbers.
     Mh { scale: f64 },
     /// The kernels of saemix: population draws, coordinate-wise walks, walks of random blocks.
@@ -42,7 +42,7 @@ pub enum SamplerOptions {
 /// estimate; the prior kernel, which serves to find the mass of the distribution, has done its work.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Mixture {
+pub struct KernelSweeps {
     pub prior: usize,
     pub random_walk: usize,
     pub block: usize,
@@ -51,7 +51,7 @@ pub struct Mixture {
     pub target_accept: f64,
 }
 
-impl Default for Mixture {
+impl Default for KernelSweeps {
     fn default() -> Self {
         Self {
             prior: 1,
@@ -106,11 +106,11 @@ impl SamplerOptions {
 
 impl Default for SamplerOptions {
     fn default() -> Self {
-        Self::Independence(Mixture::default())
+        Self::Independence(KernelSweeps::default())
     }
 }
 
-impl Mixture {
+impl KernelSweeps {
     /// Sweeps in an iteration of the smoothing; `brief`: where few draws will do.
     pub fn smoothing(self, brief: bool) -> Self {
         let often = if brief { 2 } else { 8 };

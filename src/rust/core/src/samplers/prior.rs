@@ -4,7 +4,7 @@
 //! Source: Kuhn & Lavielle (2005), first kernel.
 
 use super::accept::{accept, gain, refuse_held, Proposal};
-use super::{Context, Kernel, State, Tally};
+use super::{Context, Kernel, LaneDraws, Tally};
 use crate::ir::column::{Column, LANES};
 use nalgebra::DMatrix;
 
@@ -15,7 +15,7 @@ impl Kernel for PriorKernel {
         "prior"
     }
 
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         let phi = population_draw(context, state);
         state.draw_uniforms(context, 1);
         let (log_lik, log_prior) = context.target(state, &phi);
@@ -37,7 +37,7 @@ impl Kernel for PriorKernel {
 }
 
 /// `m_i + L z` in every lane.
-pub fn population_draw(context: &Context, state: &mut State) -> Vec<Column> {
+pub fn population_draw(context: &Context, state: &mut LaneDraws) -> Vec<Column> {
     let d = state.phi.len();
     state.draw_normals(context, d);
     let mut phi = state.take_proposal();

@@ -4,7 +4,7 @@
 //! Source: Kuhn & Lavielle (2005), second kernel.
 
 use super::accept::metropolis;
-use super::{Context, Kernel, State, Tally};
+use super::{Context, Kernel, LaneDraws, Tally};
 use crate::ir::column::{Column, LANES};
 
 /// One scale a coordinate, adapted between iterations.
@@ -14,7 +14,7 @@ pub struct RandomWalk<'a> {
 
 impl RandomWalk<'_> {
     /// Sweep and report each coordinate's tally.
-    pub fn sweep_by_coordinate(&self, context: &Context, state: &mut State) -> Vec<Tally> {
+    pub fn sweep_by_coordinate(&self, context: &Context, state: &mut LaneDraws) -> Vec<Tally> {
         let d = state.phi.len();
         state.draw_normals(context, d);
         state.draw_uniforms(context, d);
@@ -29,7 +29,7 @@ impl Kernel for RandomWalk<'_> {
         "random_walk"
     }
 
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         let mut total = Tally::default();
         for tally in self.sweep_by_coordinate(context, state) {
             total.add(tally);
@@ -43,7 +43,7 @@ impl Kernel for RandomWalk<'_> {
 /// `drawn`: the first column of the noise and the column of the chance that belong to this step.
 pub fn step(
     context: &Context,
-    state: &mut State,
+    state: &mut LaneDraws,
     coordinates: &[usize],
     scale: f64,
     drawn: (usize, usize),
@@ -66,7 +66,7 @@ pub fn step(
 }
 
 /// Standard deviation of a coordinate given the others: from the Laplace posterior, else from the population.
-fn conditional_sd(context: &Context, state: &State, k: usize) -> Column {
+fn conditional_sd(context: &Context, state: &LaneDraws, k: usize) -> Column {
     match &state.posterior {
         None => Column::splat(context.prior.omega[(k, k)].sqrt()),
         Some(posterior) => posterior.sd[k],

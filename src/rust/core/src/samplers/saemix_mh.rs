@@ -8,8 +8,8 @@
 
 use super::scales::Scales;
 use super::{
-    BlockWalk, Context, Draw, Kernel, LaneWalk, Plan, PriorKernel, Report, Sampler, State, Tally,
-    Visit,
+    BlockWalk, Context, Draw, Kernel, LaneDraws, LaneWalk, PriorKernel, Sampler, SeeDraws,
+    SweepPlan, SweepReport, Tally,
 };
 use crate::ir::column::{Column, LANES};
 
@@ -51,7 +51,7 @@ impl SaemixMh {
     }
 
     /// Adapt the scales of the lanes that walked.
-    fn adapt(&self, state: &State, accepted: &[Column], scale: &mut [Column]) {
+    fn adapt(&self, state: &LaneDraws, accepted: &[Column], scale: &mut [Column]) {
         let moving = state.moving();
         for (k, (scale, accepted)) in scale.iter_mut().zip(accepted).enumerate() {
             for l in 0..LANES {
@@ -71,14 +71,14 @@ impl SaemixMh {
     fn step(
         &self,
         context: &Context,
-        state: &mut State,
-        report: &mut Report,
+        state: &mut LaneDraws,
+        report: &mut SweepReport,
         adapts: bool,
-        see: &mut dyn FnMut(&mut State, usize),
+        see: &mut dyn FnMut(&mut LaneDraws, usize),
     ) {
         let [prior, walks, blocks] = self.sweeps;
         let mut left = prior * usize::from(walks + blocks == 0) + walks + blocks;
-        let mut see = |state: &mut State| {
+        let mut see = |state: &mut LaneDraws| {
             left -= 1;
             see(state, left);
         };
@@ -117,11 +117,17 @@ impl Sampler for SaemixMh {
         &["prior", "random_walk", "block"]
     }
 
-    fn run(&self, context: &Context, plan: &Plan, state: &mut State, visit: &mut Visit) -> Report {
+    fn run(
+        &self,
+        context: &Context,
+        plan: &SweepPlan,
+        state: &mut LaneDraws,
+        visit: &mut SeeDraws,
+    ) -> SweepReport {
         if state.memory.is_empty() {
             state.memory = Self::first_scales(context);
         }
-        let mut report = Report {
+        let mut report = SweepReport {
             tallies: vec![Tally::default(); 3],
             evidence: self.scales.evidence(),
         };
@@ -135,7 +141,7 @@ impl Sampler for SaemixMh {
         report
     }
 
-    fn draws(&self, plan: &Plan) -> f64 {
+    fn draws(&self, plan: &SweepPlan) -> f64 {
         plan.steps as f64
     }
 

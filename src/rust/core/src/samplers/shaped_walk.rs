@@ -7,7 +7,7 @@ use nalgebra::DMatrix;
 
 use super::accept::metropolis;
 use super::prior::add_lower;
-use super::{Context, Kernel, State, Tally};
+use super::{Context, Kernel, LaneDraws, Tally};
 
 pub struct ShapedWalk<'a> {
     /// Lower triangle.
@@ -19,7 +19,7 @@ impl Kernel for ShapedWalk<'_> {
         "walk"
     }
 
-    fn sweep(&self, context: &Context, state: &mut State) -> Tally {
+    fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         state.draw_normals(context, state.phi.len());
         state.draw_uniforms(context, 1);
         let mut phi = state.take_proposal();

@@ -1,6 +1,6 @@
 //! Evaluate the target and its gradient in `phi`: `log p(y_i | phi) + log N(phi; m_i, Omega)`.
 
-use super::{Context, State};
+use super::{Context, LaneDraws};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::per_isa;
 
@@ -9,7 +9,7 @@ impl Context<'_> {
     /// All are NaN when nobody prepared the derivatives.
     pub(super) fn slope(
         &self,
-        state: &mut State,
+        state: &mut LaneDraws,
         phi: &[Column],
         slope: &mut [Column],
     ) -> (Column, Column) {

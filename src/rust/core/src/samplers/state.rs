@@ -3,11 +3,11 @@
 use crate::data::{Block, Layout};
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::at;
-use crate::problem::{Means, Scratch};
+use crate::problem::{DerivativeScratch, Means};
 use crate::random::{LaneIds, Purpose, Stream};
 
 use super::accept::take;
-use super::moments::Moments;
+use super::moments::LaneMoments;
 use super::prior::population_draw;
 use super::Context;
 use crate::keep::keeps;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// Current draws of the lanes of a block.
 #[derive(Debug, Clone)]
-pub struct State {
+pub struct LaneDraws {
     /// Index of the block in its layout.
     pub block: usize,
     pub n_lanes: usize,
@@ -25,9 +25,9 @@ pub struct State {
     /// Means of `phi` at the current `theta`.
     pub mean: Vec<Column>,
     /// Gaussian approximation of the conditional distribution, once there is one.
-    pub posterior: Option<Posterior>,
+    pub posterior: Option<LanePosterior>,
     /// Scratch of the evaluator.
-    pub scratch: Scratch,
+    pub scratch: DerivativeScratch,
     /// Normal and uniform numbers drawn last.
     pub noise: Vec<Column>,
     pub chance: Vec<Column>,
@@ -45,12 +45,12 @@ pub struct State {
     /// Gradient of the log density at `phi` while a kernel knows it, else empty.
     pub slope: Vec<Column>,
     /// Moments of the draws of this iteration that count.
-    pub moments: Moments,
+    pub moments: LaneMoments,
     /// Random numbers of this iteration that are used up.
     draws: u32,
 }
 
-keeps!(State:
+keeps!(LaneDraws:
     values { phi, log_lik, log_prior, mean, posterior, memory, moments, draws }
     parts {}
     rebuilt { block, n_lanes, scratch, noise, chance, proposal, ids, held, active, taken, slope });
@@ -80,7 +80,7 @@ impl HeldLanes {
 
 /// `N(center, (L L')^-1)` in each lane.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Posterior {
+pub struct LanePosterior {
     pub center: Vec<Column>,
     /// Lower Cholesky factor of the precision, by rows.
     pub factor: Vec<Column>,
@@ -88,7 +88,7 @@ pub struct Posterior {
     pub sd: Vec<Column>,
 }
 
-impl Posterior {
+impl LanePosterior {
     pub fn new(center: Vec<Column>, factor: Vec<Column>) -> Self {
         let sd = (0..center.len())
             .map(|k| {
@@ -103,7 +103,7 @@ impl Posterior {
     }
 }
 
-impl State {
+impl LaneDraws {
     /// Chains of block `b` at the given `phi`; `group` tells the random numbers of groupings apart.
     pub fn new(layout: &Layout, b: usize, phi: Vec<Column>, group: usize) -> Self {
         let block = &layout.blocks[b];
@@ -115,7 +115,7 @@ impl State {
             log_lik: Column::ZERO,
             log_prior: Column::ZERO,
             posterior: None,
-            scratch: Scratch::default(),
+            scratch: DerivativeScratch::default(),
             noise: Vec::new(),
             chance: Vec::new(),
             proposal: Vec::new(),
@@ -125,7 +125,7 @@ impl State {
             taken: Column::ZERO,
             memory: Vec::new(),
             slope: Vec::new(),
-            moments: Moments::default(),
+            moments: LaneMoments::default(),
             draws: 0,
         }
     }

@@ -9,8 +9,8 @@
 //! it with certainty.
 
 use super::accept::take;
-use super::leapfrog::Point;
-use super::{Context, Shape, State, Tally};
+use super::leapfrog::PhasePoint;
+use super::{Context, LaneDraws, MassMatrix, Tally};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::{exp, Isa};
 
@@ -20,13 +20,13 @@ const HEAVIEST: f64 = 600.0;
 
 /// The trajectory so far.
 pub struct Tree {
-    left: Point,
-    right: Point,
+    left: PhasePoint,
+    right: PhasePoint,
     /// Sum of the momenta.
     rho: Vec<Column>,
     weight: Column,
     /// The point drawn from it.
-    drawn: Point,
+    drawn: PhasePoint,
     /// 1 while it may double.
     live: Column,
     moving: Column,
@@ -35,28 +35,28 @@ pub struct Tree {
     accepted: Column,
     leaves: Column,
     not_finite: u64,
-    checkpoints: Vec<Checkpoint>,
+    checkpoints: Vec<TreeCheckpoint>,
 }
 
 /// Momentum of a leaf, and the sum of the momenta up to it.
 #[derive(Clone)]
-struct Checkpoint {
+struct TreeCheckpoint {
     momentum: Vec<Column>,
     rho: Vec<Column>,
 }
 
 /// What a tree doubles by.
 pub struct Branch {
-    edge: Point,
+    edge: PhasePoint,
     rho: Vec<Column>,
     weight: Column,
-    drawn: Point,
+    drawn: PhasePoint,
 }
 
 impl Tree {
-    pub fn new(start: Point, moving: Column, max_depth: usize) -> Self {
+    pub fn new(start: PhasePoint, moving: Column, max_depth: usize) -> Self {
         let zeros = vec![Column::ZERO; start.phi.len()];
-        let checkpoint = Checkpoint {
+        let checkpoint = TreeCheckpoint {
             momentum: zeros.clone(),
             rho: zeros,
         };
@@ -85,8 +85,8 @@ impl Tree {
     pub fn grow(
         &mut self,
         context: &Context,
-        state: &mut State,
-        shape: &Shape,
+        state: &mut LaneDraws,
+        shape: &MassMatrix,
         step: &Column,
         chance: &[Column],
     ) -> Branch {
@@ -180,7 +180,7 @@ impl Tree {
     }
 
     /// Move the chains to the points drawn.
-    pub fn finish(self, state: &mut State) -> (Tally, Column) {
+    pub fn finish(self, state: &mut LaneDraws) -> (Tally, Column) {
         let isa = Isa::detect();
         for (to, from) in state.phi.iter_mut().zip(&self.drawn.phi) {
             take(isa, to, from, &self.moving);
@@ -209,7 +209,7 @@ fn positive(step: &Column) -> Column {
 }
 
 /// Copy the lanes that are `taken`.
-fn copy(isa: Isa, to: &mut Point, from: &Point, taken: &Column) {
+fn copy(isa: Isa, to: &mut PhasePoint, from: &PhasePoint, taken: &Column) {
     let pairs = (to.phi.iter_mut().zip(&from.phi))
         .chain(to.momentum.iter_mut().zip(&from.momentum))
         .chain(to.slope.iter_mut().zip(&from.slope));

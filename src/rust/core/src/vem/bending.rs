@@ -8,13 +8,13 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::bent::{Bent, Slope};
+use super::bent::{Bent, BentSlope};
 use super::bound::Expected;
 use super::flow::{bend, Flow, Layer, Planar};
-use super::inner::{Limits, Solved};
-use super::rule::Points;
-use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{factor, Gaussian, Posterior};
+use super::inner::{Solved, StepLimits};
+use super::rule::BatchPoints;
+use crate::inference::cloud::{Cloud, DrawSlopes};
+use crate::inference::posterior::{factor, BatchGaussian, BatchPosteriors};
 use crate::maximum::Metric;
 use crate::parallel::Workers;
 
@@ -52,7 +52,7 @@ struct Near {
 }
 
 impl Near {
-    fn new(cloud: &Cloud, batch: usize, q: &Gaussian) -> Self {
+    fn new(cloud: &Cloud, batch: usize, q: &BatchGaussian) -> Self {
         let expected = Expected::of(cloud, batch, q);
         let l = factor(q);
         let spring = l.transpose() * &expected.precision * &l;
@@ -66,9 +66,9 @@ impl Near {
 }
 
 /// A batch on its way.
-struct Member {
+struct BendingBatch {
     batch: usize,
-    origin: Gaussian,
+    origin: BatchGaussian,
     near: Near,
     x: DVector<f64>,
     /// Bound and slope there; none before they were computed.
@@ -89,17 +89,17 @@ struct Member {
 /// Maximize over the distributions of all batches, from `q` bent by `flows`, at the `theta` of `cloud`.
 pub fn solve(
     cloud: &mut Cloud,
-    points: &Points,
-    (q, flows): (&Posterior, &[Flow]),
-    (limits, workers): (Limits, &Workers),
+    points: &BatchPoints,
+    (q, flows): (&BatchPosteriors, &[Flow]),
+    (limits, workers): (StepLimits, &Workers),
 ) -> Solved {
     let each = q.iter().zip(flows).enumerate();
-    let mut members: Vec<Member> = each
-        .map(|(b, (q, flow))| Member::new(b, q, flow, Near::new(cloud, b, q)))
+    let mut members: Vec<BendingBatch> = each
+        .map(|(b, (q, flow))| BendingBatch::new(b, q, flow, Near::new(cloud, b, q)))
         .collect();
     let mut draws = vec![0.0; cloud.n_effects()];
     for _ in 0..SLOWER * limits.steps.max(1) {
-        let active: Vec<bool> = members.iter().map(Member::moves).collect();
+        let active: Vec<bool> = members.iter().map(BendingBatch::moves).collect();
         if !active.contains(&true) {
             break;
         }
@@ -115,7 +115,7 @@ pub fn solve(
         cloud.set(&draws);
         let slopes = cloud.slopes(&active, workers);
         let shared: &Cloud = cloud;
-        let ridge = |member: &Member| {
+        let ridge = |member: &BendingBatch| {
             let d = member.origin.dim().max(1) as f64;
             RIDGE * d * d / shared.copies as f64
         };
@@ -140,7 +140,7 @@ pub fn solve(
         );
     }
     cloud.set(&draws);
-    let value = |m: &Member| m.here.as_ref().map_or(f64::NAN, |here| here.0);
+    let value = |m: &BendingBatch| m.here.as_ref().map_or(f64::NAN, |here| here.0);
     Solved {
         values: members.iter().map(value).collect(),
         settled: members.iter().map(|m| m.settled).collect(),
@@ -157,14 +157,14 @@ pub fn solve(
 /// The bound of every batch at some points.
 pub fn bound_at(
     cloud: &mut Cloud,
-    (q, flows): (&Posterior, &[Flow]),
-    points: &Points,
+    (q, flows): (&BatchPosteriors, &[Flow]),
+    points: &BatchPoints,
     workers: &Workers,
 ) -> Vec<f64> {
     let mut draws = vec![0.0; cloud.n_effects()];
     let each = q.iter().zip(flows).enumerate();
-    let members: Vec<Member> = each
-        .map(|(b, (q, flow))| Member::new(b, q, flow, Near::new(cloud, b, q)))
+    let members: Vec<BendingBatch> = each
+        .map(|(b, (q, flow))| BendingBatch::new(b, q, flow, Near::new(cloud, b, q)))
         .collect();
     for member in &members {
         place(
@@ -176,19 +176,19 @@ pub fn bound_at(
         );
     }
     cloud.set(&draws);
-    let slopes = Slopes {
+    let slopes = DrawSlopes {
         log_lik: cloud.log_lik(workers),
         gradient: vec![0.0; draws.len()],
     };
-    let value = |member: &Member| member.evaluate(cloud, points, &slopes).0;
+    let value = |member: &BendingBatch| member.evaluate(cloud, points, &slopes).0;
     members.iter().map(value).collect()
 }
 
 /// Put the points of a batch among the draws.
 fn place(
     cloud: &Cloud,
-    points: &Points,
-    (origin, bent): (&Gaussian, &Bent),
+    points: &BatchPoints,
+    (origin, bent): (&BatchGaussian, &Bent),
     batch: usize,
     draws: &mut [f64],
 ) {
@@ -211,8 +211,8 @@ fn unlearned(n: usize) -> Metric {
     }
 }
 
-impl Member {
-    fn new(batch: usize, q: &Gaussian, flow: &Flow, near: Near) -> Self {
+impl BendingBatch {
+    fn new(batch: usize, q: &BatchGaussian, flow: &Flow, near: Near) -> Self {
         let trial = Bent::new(flow, q.dim());
         let x = DVector::from_vec(trial.coordinates());
         Self {
@@ -237,12 +237,17 @@ impl Member {
     }
 
     /// Bound and slope at the trial.
-    fn evaluate(&self, cloud: &Cloud, points: &Points, slopes: &Slopes) -> (f64, DVector<f64>) {
+    fn evaluate(
+        &self,
+        cloud: &Cloud,
+        points: &BatchPoints,
+        slopes: &DrawSlopes,
+    ) -> (f64, DVector<f64>) {
         let d = self.origin.dim();
         let near = &self.near;
         let layers: Vec<Planar> = self.trial.flow.iter().map(Layer::planar).collect();
         let mut value = self.trial.entropy(&self.origin) + near.value;
-        let mut slope = Slope::new(&self.trial);
+        let mut slope = BentSlope::new(&self.trial);
         for c in 0..cloud.copies {
             let draw = self.batch * cloud.copies + c;
             let weight = points.weights[draw];

@@ -2,7 +2,7 @@
 
 use super::bound::LN_2PI;
 use super::flow::{dot, Flow, Layer, LayerSlope, Planar};
-use crate::inference::posterior::Gaussian;
+use crate::inference::posterior::BatchGaussian;
 use crate::ir::symmetric::at;
 
 /// A distribution of a batch near another: `mean + L (delta + C T(z))`, in coordinates where small is small.
@@ -64,12 +64,12 @@ impl Bent {
     }
 
     /// `mean + L delta` and `L C`.
-    pub fn around(&self, q: &Gaussian) -> Gaussian {
+    pub fn around(&self, q: &BatchGaussian) -> BatchGaussian {
         let d = self.dim();
         let mut mean = vec![0.0; d];
         q.place(&self.delta, &mut mean);
         let product = |(i, j)| (j..=i).map(|k| q.chol[at(i, k)] * self.c[at(k, j)]).sum();
-        Gaussian {
+        BatchGaussian {
             mean,
             chol: pairs(d).map(product).collect(),
         }
@@ -89,7 +89,7 @@ impl Bent {
     }
 
     /// `ln det L C` and the entropy of the standard normal distribution.
-    pub fn entropy(&self, q: &Gaussian) -> f64 {
+    pub fn entropy(&self, q: &BatchGaussian) -> f64 {
         let d = self.dim();
         let stretch: f64 = (0..d).map(|i| self.c[at(i, i)].ln()).sum();
         q.log_det() + stretch + 0.5 * d as f64 * (1.0 + LN_2PI)
@@ -97,7 +97,7 @@ impl Bent {
 }
 
 /// Derivatives of the bound in the coordinates of a [`Bent`], added up over points.
-pub struct Slope<'b> {
+pub struct BentSlope<'b> {
     bent: &'b Bent,
     layers: Vec<Planar<'b>>,
     delta: Vec<f64>,
@@ -105,7 +105,7 @@ pub struct Slope<'b> {
     own: Vec<LayerSlope>,
 }
 
-impl<'b> Slope<'b> {
+impl<'b> BentSlope<'b> {
     pub fn new(bent: &'b Bent) -> Self {
         let d = bent.dim();
         Self {
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn slopes_agree_with_differences() {
         let bent = bent();
-        let mut slope = Slope::new(&bent);
+        let mut slope = BentSlope::new(&bent);
         let layers: Vec<Planar> = bent.flow.iter().map(Layer::planar).collect();
         for z in Z {
             let mut t = z.to_vec();

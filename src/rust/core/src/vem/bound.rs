@@ -9,9 +9,9 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::rule::Points;
-use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{factor, Gaussian};
+use super::rule::BatchPoints;
+use crate::inference::cloud::{Cloud, DrawSlopes};
+use crate::inference::posterior::{factor, BatchGaussian};
 
 /// `ln(2 pi)`
 pub const LN_2PI: f64 = 1.837_877_066_409_345_5;
@@ -36,7 +36,7 @@ pub struct Expected {
 
 impl Expected {
     /// `E_q log N(phi; m, Omega)` of the levels of a batch; given effects count at their values.
-    pub fn of(cloud: &Cloud, batch: usize, q: &Gaussian) -> Self {
+    pub fn of(cloud: &Cloud, batch: usize, q: &BatchGaussian) -> Self {
         let d = q.dim();
         let mut found = Self {
             value: 0.0,
@@ -64,7 +64,13 @@ impl Expected {
 }
 
 /// `E_q log p(y_b | phi)`, entropy and population density of a batch.
-pub fn local(cloud: &Cloud, batch: usize, q: &Gaussian, points: &Points, slopes: &Slopes) -> Local {
+pub fn local(
+    cloud: &Cloud,
+    batch: usize,
+    q: &BatchGaussian,
+    points: &BatchPoints,
+    slopes: &DrawSlopes,
+) -> Local {
     let d = q.dim();
     let mut value = 0.0;
     let mut slope = DVector::zeros(d);

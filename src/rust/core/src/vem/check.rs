@@ -5,11 +5,11 @@
 use super::bending::bound_at;
 use super::bound::local;
 use super::flow::Flow;
-use super::rule::Rule;
+use super::rule::PointRule;
 use crate::error::Result;
-use crate::inference::cloud::{layouts_of, Cloud, Slopes};
+use crate::inference::cloud::{layouts_of, Cloud, DrawSlopes};
 use crate::inference::importance::groups;
-use crate::inference::posterior::Posterior;
+use crate::inference::posterior::BatchPosteriors;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 
@@ -43,12 +43,12 @@ impl Elbo {
 pub fn verify(
     joint: &Joint,
     theta: &[f64],
-    (q, flows): (&Posterior, &[Flow]),
+    (q, flows): (&BatchPosteriors, &[Flow]),
     (fitted, seed): (f64, u64),
     workers: &Workers,
 ) -> Result<Elbo> {
     let most = q.iter().map(|q| q.dim()).max().unwrap_or(0);
-    let rule = Rule::verifying(POINTS.max(4 * most), seed);
+    let rule = PointRule::verifying(POINTS.max(4 * most), seed);
     let n = f64::from(REPLICATES);
     let mut batches = vec![0.0; q.len()];
     let mut squares = vec![0.0; q.len()];
@@ -81,8 +81,8 @@ pub fn verify(
 pub fn bound(
     joint: &Joint,
     theta: &[f64],
-    (q, flows): (&Posterior, &[Flow]),
-    (rule, replicate): (&Rule, u32),
+    (q, flows): (&BatchPosteriors, &[Flow]),
+    (rule, replicate): (&PointRule, u32),
     workers: &Workers,
 ) -> Result<Vec<f64>> {
     let mut found = Vec::with_capacity(q.len());
@@ -91,7 +91,7 @@ pub fn bound(
         let mut cloud = Cloud::of((joint, &layouts), &members, theta)?;
         let points = rule.points(&cloud.batches, &members, replicate)?;
         if !flows.is_empty() {
-            let own: Posterior = members.iter().map(|b| q[*b].clone()).collect();
+            let own: BatchPosteriors = members.iter().map(|b| q[*b].clone()).collect();
             let flows: Vec<Flow> = members.iter().map(|b| flows[*b].clone()).collect();
             found.extend(bound_at(&mut cloud, (&own, &flows), &points, workers));
             continue;
@@ -101,7 +101,7 @@ pub fn bound(
             points.place(&cloud, b, &q[*member], &mut draws);
         }
         cloud.set(&draws);
-        let slopes = Slopes {
+        let slopes = DrawSlopes {
             log_lik: cloud.log_lik(workers),
             gradient: vec![0.0; draws.len()],
         };

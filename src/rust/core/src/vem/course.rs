@@ -3,15 +3,15 @@
 use super::check::bound;
 use super::flow::{self, Flow};
 use super::independent::independent;
-use super::inner::Limits;
-use super::options::{few, Family, Outer, VemOptions};
+use super::inner::StepLimits;
+use super::options::{few, Family, OuterMethod, VemOptions};
 use super::profile::Profile;
-use super::rule::Rule;
+use super::rule::PointRule;
 use crate::error::Result;
 use crate::fitted::Trace;
-use crate::inference::cloud::{layouts, Cloud, Levels, Weighted};
+use crate::inference::cloud::{layouts, BatchMoments, Cloud, LevelMoments};
 use crate::inference::laplace;
-use crate::inference::posterior::{Batches, Gaussian, Posterior};
+use crate::inference::posterior::{BatchGaussian, BatchPosteriors, Batches};
 use crate::maximum::{climb, Maximizer, Patience, Summit, Surface};
 use crate::monitor::{Monitor, Progress};
 use crate::mstep::MAX_PARAMETERS;
@@ -33,7 +33,7 @@ const WORTH: f64 = 0.01;
 const PATIENT: usize = 4;
 
 /// A run and who watches it.
-pub struct Course<'c> {
+pub struct BoundAscent<'c> {
     pub joint: &'c Joint,
     pub options: &'c VemOptions,
     pub seed: u64,
@@ -45,12 +45,12 @@ pub struct Course<'c> {
 }
 
 /// Where the maximization of the bound ended.
-pub struct Maximum {
+pub struct BoundMaximum {
     pub theta: Vec<f64>,
-    pub q: Posterior,
+    pub q: BatchPosteriors,
     /// Layers that bend it; none of Gaussian ones.
     pub flows: Vec<Flow>,
-    pub moments: Vec<Weighted>,
+    pub moments: Vec<BatchMoments>,
     /// The bound of each batch.
     pub values: Vec<f64>,
     /// Batches whose `q` is not the best one.
@@ -63,15 +63,15 @@ pub struct Maximum {
 }
 
 /// Gaussians with these moments, or `q` where there is none.
-pub fn around(moments: &[Weighted], q: &Posterior) -> Posterior {
+pub fn around(moments: &[BatchMoments], q: &BatchPosteriors) -> BatchPosteriors {
     let each = moments.iter().zip(q);
     each.map(|(moments, q)| moments.gaussian().unwrap_or_else(|| q.clone()))
         .collect()
 }
 
-impl Course<'_> {
-    pub fn limits(&self) -> Limits {
-        Limits {
+impl BoundAscent<'_> {
+    pub fn limits(&self) -> StepLimits {
+        StepLimits {
             steps: self.options.inner_maxiters,
             tolerance: self.options.inner_tolerance,
         }
@@ -80,7 +80,7 @@ impl Course<'_> {
     /// When a climb over so many coordinates ends.
     pub fn patience(&self, n_free: usize) -> Patience {
         let memory = match self.options.optimizer {
-            Outer::Lbfgs { memory } => Some(memory),
+            OuterMethod::Lbfgs { memory } => Some(memory),
             _ => (n_free > MAX_PARAMETERS).then(few),
         };
         Patience {
@@ -110,8 +110,8 @@ impl Course<'_> {
     ///
     /// # Errors
     /// Points that are too few.
-    pub fn maximize(&mut self, q: Posterior) -> Result<Maximum> {
-        let rule = Rule::new(self.options, &Batches::new(self.joint), self.seed);
+    pub fn maximize(&mut self, q: BatchPosteriors) -> Result<BoundMaximum> {
+        let rule = PointRule::new(self.options, &Batches::new(self.joint), self.seed);
         self.within(rule, q, |course, profile| {
             let mut theta = course.sweep(profile);
             let mut summit = course.ascend(profile, &theta);
@@ -135,10 +135,10 @@ impl Course<'_> {
     /// Points that are too few.
     pub fn settle(
         &mut self,
-        rule: Rule,
-        (q, flows): (Posterior, Vec<Flow>),
+        rule: PointRule,
+        (q, flows): (BatchPosteriors, Vec<Flow>),
         theta: &[f64],
-    ) -> Result<Maximum> {
+    ) -> Result<BoundMaximum> {
         self.within(rule, q, |course, profile| {
             profile.flows = flows;
             profile.limits.steps *= PATIENT;
@@ -203,10 +203,10 @@ impl Course<'_> {
     /// Points that are too few.
     pub fn within(
         &mut self,
-        rule: Rule,
-        q: Posterior,
+        rule: PointRule,
+        q: BatchPosteriors,
         work: impl FnOnce(&mut Self, &mut Profile) -> (Vec<f64>, Option<Summit>),
-    ) -> Result<Maximum> {
+    ) -> Result<BoundMaximum> {
         let (joint, family, workers) = (self.joint, self.options.family, self.workers);
         let (drawn, single) = (layouts(joint, rule.copies), layouts(joint, 1));
         let start = &joint.theta.start;
@@ -223,9 +223,12 @@ impl Course<'_> {
         );
         let (theta, summit) = work(self, &mut profile);
         let found = profile.solved();
-        Ok(Maximum {
+        Ok(BoundMaximum {
             theta: summit.as_ref().map_or(theta, |summit| summit.theta.clone()),
-            moments: found.map_or_else(|| Levels::of(&profile.q), |found| found.moments.clone()),
+            moments: found.map_or_else(
+                || LevelMoments::of(&profile.q),
+                |found| found.moments.clone(),
+            ),
             values: found.map_or_else(Vec::new, |found| found.values.clone()),
             lost: found.map_or(0, |found| found.settled.iter().filter(|s| !**s).count()),
             q: profile.q.clone(),
@@ -237,7 +240,7 @@ impl Course<'_> {
     }
 
     /// Flows that change nothing yet.
-    pub fn flows(&self, q: &Posterior) -> Vec<Flow> {
+    pub fn flows(&self, q: &BatchPosteriors) -> Vec<Flow> {
         let each = q.iter().enumerate();
         each.map(|(b, q)| flow::start(q.dim(), self.options.flows, (self.seed, b)))
             .collect()
@@ -248,9 +251,9 @@ impl Course<'_> {
         let Some(bent) = profile.solved().cloned() else {
             return;
         };
-        let most = bent.q.iter().map(Gaussian::dim).max().unwrap_or(0);
-        let rule = Rule::verifying(SIFTING.max(8 * most), self.seed);
-        let fresh = |q: &Posterior, flows: &[Flow]| {
+        let most = bent.q.iter().map(BatchGaussian::dim).max().unwrap_or(0);
+        let rule = PointRule::verifying(SIFTING.max(8 * most), self.seed);
+        let fresh = |q: &BatchPosteriors, flows: &[Flow]| {
             bound(self.joint, theta, (q, flows), (&rule, SIFTED), self.workers)
         };
         profile.flows.clear();

@@ -3,35 +3,35 @@
 use std::time::Instant;
 
 use super::check::{verify, Elbo};
-use super::course::{around, Course, Maximum};
+use super::course::{around, BoundAscent, BoundMaximum};
 use super::flow::Flow;
 use super::independent::independent;
 use super::options::{Family, VemOptions};
-use super::rule::Rule;
+use super::rule::PointRule;
 use super::stochastic;
-use super::verdict::{judge, Run};
+use super::verdict::{judge, EndedRun};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
-use crate::inference::cloud::{Levels, Weighted};
+use crate::inference::cloud::{BatchMoments, LevelMoments};
 use crate::inference::information::{free, MOST_INFORMED};
 use crate::inference::laplace;
-use crate::inference::posterior::{population, Batches, Gaussian, Posterior};
+use crate::inference::posterior::{population, BatchGaussian, BatchPosteriors, Batches};
 use crate::inference::start::check_start;
-use crate::maximum::{Arrival, Search, Summit};
+use crate::maximum::{Arrival, MaximumSearch, Summit};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{Joint, Points};
+use crate::problem::{EffectValues, Joint};
 
 /// What a run of VEM gives.
 pub struct VemFit {
     pub fit: Fit,
     /// The variational distributions that are best at the estimates.
-    pub q: Posterior,
+    pub q: BatchPosteriors,
     /// Layers that bend them; none of Gaussian ones.
     pub flows: Vec<Flow>,
     pub elbo: Elbo,
     /// Gaussians with the moments of the effects of every batch at the estimate: where draws are best made.
-    pub proposal: Posterior,
+    pub proposal: BatchPosteriors,
     /// What fresh draws say of the estimates.
     pub arrival: Option<Arrival>,
 }
@@ -45,17 +45,17 @@ pub fn fit(
     joint: &Joint,
     options: &VemOptions,
     (seed, threads): (u64, usize),
-    first: Option<&Points>,
+    first: Option<&EffectValues>,
     monitor: &dyn Monitor,
 ) -> Result<VemFit> {
     let started = Instant::now();
     let workers = Workers::new(threads)?;
     let free = free(joint);
     let batches = Batches::new(joint);
-    let mut course = Course::new((joint, options), (seed, &workers), monitor)?;
+    let mut course = BoundAscent::new((joint, options), (seed, &workers), monitor)?;
     let found = course.rise(&batches, first)?;
     let copies = found.copies;
-    let mut run = Run {
+    let mut run = EndedRun {
         joint,
         tolerance: options.tolerance,
         lost: found.lost,
@@ -83,7 +83,7 @@ pub fn fit(
         theta.clone_from(&summit.theta);
     }
     // Bound and distributions are those at the estimates that are reported.
-    let rule = Rule::new(options, &batches, seed).staying(&batches);
+    let rule = PointRule::new(options, &batches, seed).staying(&batches);
     let found = course.settle(rule, (found.q, found.flows), &theta)?;
     run.lost = run.lost.max(found.lost);
     run.still = is_still(joint, &theta, &found.q);
@@ -120,20 +120,20 @@ pub fn bring(
     options: &VemOptions,
     (seed, workers): (u64, &Workers),
     monitor: &dyn Monitor,
-) -> Result<(Vec<f64>, Posterior, Trace)> {
-    let mut course = Course::new((joint, options), (seed, workers), monitor)?;
+) -> Result<(Vec<f64>, BatchPosteriors, Trace)> {
+    let mut course = BoundAscent::new((joint, options), (seed, workers), monitor)?;
     let found = course.rise(&Batches::new(joint), None)?;
     let q = around(&found.moments, &found.q);
     Ok((found.theta, q, course.trace))
 }
 
 /// Whether every `q` is the population: the data say nothing about the effects.
-fn is_still(joint: &Joint, theta: &[f64], q: &Posterior) -> bool {
+fn is_still(joint: &Joint, theta: &[f64], q: &BatchPosteriors) -> bool {
     let Ok(priors) = joint.priors(theta) else {
         return false;
     };
     let all = population(&Batches::new(joint), &joint.means(theta), &priors);
-    let near = |q: &Gaussian, p: &Gaussian| {
+    let near = |q: &BatchGaussian, p: &BatchGaussian| {
         (0..q.dim()).all(|i| {
             let sd = p.covariance(i, i).sqrt();
             let ratio = q.covariance(i, i).sqrt() / sd;
@@ -143,7 +143,7 @@ fn is_still(joint: &Joint, theta: &[f64], q: &Posterior) -> bool {
     q.iter().zip(&all).all(|(q, p)| near(q, p))
 }
 
-impl<'c> Course<'c> {
+impl<'c> BoundAscent<'c> {
     fn new(
         (joint, options): (&'c Joint, &'c VemOptions),
         (seed, workers): (u64, &'c Workers),
@@ -161,7 +161,7 @@ impl<'c> Course<'c> {
     }
 
     /// Maximize the bound from the start of the problem; `first`: effects from which modes are searched.
-    fn rise(&mut self, batches: &Batches, first: Option<&Points>) -> Result<Maximum> {
+    fn rise(&mut self, batches: &Batches, first: Option<&EffectValues>) -> Result<BoundMaximum> {
         check_start(self.joint)?;
         let start = &self.joint.theta.start;
         let mut q = laplace::posterior(self.joint, batches, start, first, self.workers)?;
@@ -176,7 +176,7 @@ impl<'c> Course<'c> {
     }
 
     /// Maximize the importance-sampled likelihood, or judge the estimates without moving them.
-    fn arrive(&mut self, theta: &[f64], q: &Posterior, n_free: usize) -> Result<Arrival> {
+    fn arrive(&mut self, theta: &[f64], q: &BatchPosteriors, n_free: usize) -> Result<Arrival> {
         let penalty = self.penalty.clone();
         let search = self.search(n_free, &penalty);
         search.arrive(theta, q, &mut |theta, value| {
@@ -185,19 +185,19 @@ impl<'c> Course<'c> {
     }
 
     /// Climb without a judge, where there are too many parameters for one.
-    fn polish(&mut self, theta: &[f64], q: &Posterior, n_free: usize) -> Option<Summit> {
+    fn polish(&mut self, theta: &[f64], q: &BatchPosteriors, n_free: usize) -> Option<Summit> {
         let penalty = self.penalty.clone();
         let search = self.search(n_free, &penalty);
         let watch = &mut |theta: &[f64], value: f64| self.note(theta, value, "polish");
         search.climb((theta, q), &search.joint.theta, search.climbing, watch)
     }
 
-    fn search<'s>(&self, n_free: usize, penalty: &'s [f64]) -> Search<'s>
+    fn search<'s>(&self, n_free: usize, penalty: &'s [f64]) -> MaximumSearch<'s>
     where
         'c: 's,
     {
         let options = self.options;
-        Search {
+        MaximumSearch {
             joint: self.joint,
             workers: self.workers,
             seed: self.seed,
@@ -220,11 +220,11 @@ impl<'c> Course<'c> {
         &mut self,
         theta: Vec<f64>,
         (status, evidence): (FitStatus, Vec<String>),
-        moments: &[Weighted],
+        moments: &[BatchMoments],
         copies: usize,
     ) -> Fit {
         let batches = Batches::new(self.joint);
-        let levels = Levels {
+        let levels = LevelMoments {
             joint: self.joint,
             batches: &batches,
             moments,

@@ -2,11 +2,11 @@
 
 use nalgebra::DMatrix;
 
-use crate::inference::posterior::{factor, Gaussian, Posterior};
+use crate::inference::posterior::{factor, BatchGaussian, BatchPosteriors};
 use crate::ir::symmetric::at;
 
 /// Distributions whose effects are independent, each as wide as given the others.
-pub fn independent(posterior: Posterior) -> Posterior {
+pub fn independent(posterior: BatchPosteriors) -> BatchPosteriors {
     let each = posterior.into_iter().map(|q| {
         let d = q.dim();
         let root = factor(&q).solve_lower_triangular(&DMatrix::identity(d, d));
@@ -17,7 +17,7 @@ pub fn independent(posterior: Posterior) -> Posterior {
                 .map_or(f64::NAN, |r| r.column(i).norm_squared());
             chol[at(i, i)] = squares.sqrt().recip();
         }
-        Gaussian { chol, ..q }
+        BatchGaussian { chol, ..q }
     });
     each.collect()
 }

@@ -11,9 +11,9 @@ use super::bound::{local, Local};
 use super::flow::Flow;
 use super::mixing::Mixing;
 use super::options::Family;
-use super::rule::Points;
-use crate::inference::cloud::{Cloud, Weighted};
-use crate::inference::posterior::{factor, Gaussian, Posterior};
+use super::rule::BatchPoints;
+use crate::inference::cloud::{BatchMoments, Cloud};
+use crate::inference::posterior::{factor, BatchGaussian, BatchPosteriors};
 use crate::parallel::Workers;
 
 /// A step may shrink or widen `q` by this factor of the variance.
@@ -27,7 +27,7 @@ const SHORTEST: f64 = 1e-7;
 
 /// When the steps end.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct StepLimits {
     pub steps: usize,
     /// Gain in the bound of a batch that a further step may promise.
     pub tolerance: f64,
@@ -38,10 +38,10 @@ pub struct Limits {
 pub struct Solved {
     /// The bound of each batch.
     pub values: Vec<f64>,
-    pub q: Posterior,
+    pub q: BatchPosteriors,
     /// Whether no further step would gain anything.
     pub settled: Vec<bool>,
-    pub moments: Vec<Weighted>,
+    pub moments: Vec<BatchMoments>,
     /// Layers that bend the `q`; none of Gaussian ones.
     pub flows: Vec<Flow>,
 }
@@ -63,12 +63,12 @@ impl Solved {
 }
 
 /// A batch on its way.
-struct Member {
-    q: Gaussian,
+struct NewtonBatch {
+    q: BatchGaussian,
     /// The bound there; `None` before it was computed.
     here: Option<Local>,
     rate: f64,
-    trial: Gaussian,
+    trial: BatchGaussian,
     /// Whether the trial is a step that learned from the ones before.
     mixed: bool,
     memory: Mixing,
@@ -76,19 +76,19 @@ struct Member {
 }
 
 /// A step of `q`, and what it would gain if it were taken whole.
-struct Step {
-    to: Gaussian,
+struct VariationalStep {
+    to: BatchGaussian,
     gain: f64,
 }
 
 /// Maximize over the `q` of all batches, from `start`, at the `theta` of `cloud`.
 pub fn solve(
     cloud: &mut Cloud,
-    points: &Points,
-    (start, family): (&Posterior, Family),
-    (limits, workers): (Limits, &Workers),
+    points: &BatchPoints,
+    (start, family): (&BatchPosteriors, Family),
+    (limits, workers): (StepLimits, &Workers),
 ) -> Solved {
-    let mut members: Vec<Member> = start.iter().map(Member::new).collect();
+    let mut members: Vec<NewtonBatch> = start.iter().map(NewtonBatch::new).collect();
     let mut draws = vec![0.0; cloud.n_effects()];
     let mut steps = 0;
     while steps < limits.steps.max(1) && members.iter().any(|m| !m.settled) {
@@ -109,18 +109,18 @@ pub fn solve(
         points.place(cloud, b, &member.q, &mut draws);
     }
     cloud.set(&draws);
-    let value = |m: &Member| m.here.as_ref().map_or(f64::NAN, |here| here.value);
+    let value = |m: &NewtonBatch| m.here.as_ref().map_or(f64::NAN, |here| here.value);
     Solved {
         values: members.iter().map(value).collect(),
         settled: members.iter().map(|m| m.settled).collect(),
-        moments: members.iter().map(|m| Weighted::from(&m.q)).collect(),
+        moments: members.iter().map(|m| BatchMoments::from(&m.q)).collect(),
         q: members.into_iter().map(|m| m.q).collect(),
         flows: Vec::new(),
     }
 }
 
-impl Member {
-    fn new(q: &Gaussian) -> Self {
+impl NewtonBatch {
+    fn new(q: &BatchGaussian) -> Self {
         Self {
             q: q.clone(),
             here: None,
@@ -172,11 +172,11 @@ impl Member {
     }
 
     /// The next `q`; `None` where the step is too long for the precision to stay positive.
-    fn step(&self, family: Family) -> Option<Step> {
+    fn step(&self, family: Family) -> Option<VariationalStep> {
         let here = self.here.as_ref()?;
         let (d, r) = (self.q.dim(), self.rate);
         if d == 0 {
-            return Some(Step {
+            return Some(VariationalStep {
                 to: self.q.clone(),
                 gain: 0.0,
             });
@@ -203,8 +203,8 @@ impl Member {
         let chol = &l * reverse_root(&precision)?;
         let miss = (shape - identity).norm_squared();
         let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
-        Some(Step {
-            to: Gaussian {
+        Some(VariationalStep {
+            to: BatchGaussian {
                 mean: mean.as_slice().to_vec(),
                 chol: pairs.map(|place| chol[place]).collect(),
             },

@@ -6,7 +6,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use crate::inference::posterior::Gaussian;
+use crate::inference::posterior::BatchGaussian;
 use crate::ir::symmetric::at;
 
 /// Steps that are remembered.
@@ -30,7 +30,7 @@ impl Mixing {
     }
 
     /// Learn the step from `here` to `to`; a better point, where the earlier steps say one.
-    pub fn mix(&mut self, here: &Gaussian, to: &Gaussian) -> Option<Gaussian> {
+    pub fn mix(&mut self, here: &BatchGaussian, to: &BatchGaussian) -> Option<BatchGaussian> {
         let x = flat(here);
         let f = flat(to) - &x;
         if let Some((x0, f0)) = self.last.take() {
@@ -56,7 +56,7 @@ impl Mixing {
 }
 
 /// Mean and factor one after another.
-fn flat(q: &Gaussian) -> DVector<f64> {
+fn flat(q: &BatchGaussian) -> DVector<f64> {
     DVector::from_iterator(
         q.mean.len() + q.chol.len(),
         q.mean.iter().chain(&q.chol).copied(),
@@ -64,9 +64,9 @@ fn flat(q: &Gaussian) -> DVector<f64> {
 }
 
 /// The distribution a flat vector stands for; `None` where its scales are far from those of `near`.
-fn shaped(x: &DVector<f64>, near: &Gaussian) -> Option<Gaussian> {
+fn shaped(x: &DVector<f64>, near: &BatchGaussian) -> Option<BatchGaussian> {
     let d = near.dim();
-    let found = Gaussian {
+    let found = BatchGaussian {
         mean: x.as_slice()[..d].to_vec(),
         chol: x.as_slice()[d..].to_vec(),
     };
@@ -76,7 +76,7 @@ fn shaped(x: &DVector<f64>, near: &Gaussian) -> Option<Gaussian> {
 }
 
 /// Changes of mean and factor in units of the factor of `q`.
-fn whiten(q: &Gaussian, x: &DVector<f64>) -> DVector<f64> {
+fn whiten(q: &BatchGaussian, x: &DVector<f64>) -> DVector<f64> {
     let d = q.dim();
     let mut out = x.clone();
     let mut solve = |place: &dyn Fn(usize) -> Option<usize>| {
@@ -126,12 +126,12 @@ mod tests {
     /// A linear map that contracts by 0.98 in one direction is solved in a few steps.
     #[test]
     fn a_slow_direction_does_not_stay_slow() {
-        let map = |q: &Gaussian| Gaussian {
+        let map = |q: &BatchGaussian| BatchGaussian {
             mean: vec![0.98 * q.mean[0] + 0.02, 0.3 * q.mean[1] + 0.1 * q.mean[0]],
             chol: vec![1.0 + 0.5 * (q.chol[0] - 1.0), 0.0, 1.0],
         };
         let mut memory = Mixing::default();
-        let mut q = Gaussian {
+        let mut q = BatchGaussian {
             mean: vec![0.0, 0.0],
             chol: vec![1.5, 0.0, 1.0],
         };

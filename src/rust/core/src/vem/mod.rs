@@ -30,4 +30,4 @@ pub use fit::{bring, fit, VemFit};
 pub use flow::{Flow, Layer};
 pub use options::VemOptions;
 pub use penalty::of as penalty;
-pub use rule::Rule;
+pub use rule::PointRule;

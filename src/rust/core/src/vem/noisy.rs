@@ -12,9 +12,9 @@ use nalgebra::{DMatrix, DVector};
 use super::bound::{Expected, LN_2PI};
 use super::inner::reverse_root;
 use super::options::Family;
-use super::rule::Points;
-use crate::inference::cloud::{Cloud, Slopes};
-use crate::inference::posterior::{factor, Gaussian};
+use super::rule::BatchPoints;
+use crate::inference::cloud::{Cloud, DrawSlopes};
+use crate::inference::posterior::{factor, BatchGaussian};
 
 /// A step may change the variance in a direction by this factor.
 const MOST: f64 = 4.0;
@@ -32,7 +32,7 @@ pub struct Estimate {
 }
 
 /// Weights of the draws of a batch that have a density; false where some had none.
-pub fn sound(cloud: &Cloud, batch: usize, slopes: &Slopes, weights: &mut [f64]) -> bool {
+pub fn sound(cloud: &Cloud, batch: usize, slopes: &DrawSlopes, weights: &mut [f64]) -> bool {
     let d = cloud.batches.dim(batch);
     let mut total = 0.0;
     let mut lost = false;
@@ -56,9 +56,9 @@ pub fn sound(cloud: &Cloud, batch: usize, slopes: &Slopes, weights: &mut [f64]) 
 pub fn estimate(
     cloud: &Cloud,
     batch: usize,
-    q: &Gaussian,
-    (points, weights): (&Points, &[f64]),
-    slopes: &Slopes,
+    q: &BatchGaussian,
+    (points, weights): (&BatchPoints, &[f64]),
+    slopes: &DrawSlopes,
 ) -> Estimate {
     let d = q.dim();
     let expected = Expected::of(cloud, batch, q);
@@ -89,7 +89,7 @@ pub fn estimate(
 }
 
 /// `q` after a step of length `rate`; where the estimate is no number, `q` itself.
-pub fn moved(q: &Gaussian, estimate: &Estimate, rate: f64, family: Family) -> Gaussian {
+pub fn moved(q: &BatchGaussian, estimate: &Estimate, rate: f64, family: Family) -> BatchGaussian {
     let d = q.dim();
     let mut precision = &estimate.shape * rate;
     if family == Family::MeanField {
@@ -118,15 +118,15 @@ pub fn moved(q: &Gaussian, estimate: &Estimate, rate: f64, family: Family) -> Ga
     let mean = DVector::from_column_slice(&q.mean) + &l * newton;
     let chol = l * root;
     let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
-    Gaussian {
+    BatchGaussian {
         mean: mean.as_slice().to_vec(),
         chol: pairs.map(|place| chol[place]).collect(),
     }
 }
 
 /// `q` with half its width: some of its draws had no density.
-pub fn narrowed(q: &Gaussian) -> Gaussian {
-    Gaussian {
+pub fn narrowed(q: &BatchGaussian) -> BatchGaussian {
+    BatchGaussian {
         mean: q.mean.clone(),
         chol: q.chol.iter().map(|x| 0.5 * x).collect(),
     }

@@ -28,7 +28,7 @@ pub enum RuleKind {
 /// How the population parameters move.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Outer {
+pub enum OuterMethod {
     /// Quasi-Newton steps preconditioned by the information, L-BFGS where there are too many parameters for it.
     #[default]
     Auto,
@@ -72,7 +72,7 @@ pub struct VemOptions {
     /// Steps of `q` between two moves of `theta`, and the gain in the bound at which they end.
     pub inner_maxiters: usize,
     pub inner_tolerance: f64,
-    pub optimizer: Outer,
+    pub optimizer: OuterMethod,
     /// Batches of a step of Adam.
     pub batch_size: Option<usize>,
     /// Precision of a normal prior around zero by parameter, on the transformed scale.
@@ -100,7 +100,7 @@ impl Default for VemOptions {
             tolerance: 1e-6,
             inner_maxiters: 50,
             inner_tolerance: 1e-10,
-            optimizer: Outer::Auto,
+            optimizer: OuterMethod::Auto,
             batch_size: None,
             penalty: Vec::new(),
             polish: true,

@@ -8,7 +8,7 @@ const MEASURED: usize = 4;
 
 /// What a visit may move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum VisitStage {
     /// `q` alone: not all batches were heard yet.
     Listening,
     /// Closed forms as well.
@@ -19,23 +19,23 @@ pub enum Stage {
 
 /// The order of a run.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct VisitPlan {
     pub groups: usize,
     pub sweeps: usize,
     pub steps: usize,
 }
 
-impl Plan {
+impl VisitPlan {
     /// Number of visits.
     pub fn total(&self) -> usize {
         (1 + self.sweeps) * self.groups + self.steps
     }
 
-    pub fn stage(&self, visit: usize) -> Stage {
+    pub fn stage(&self, visit: usize) -> VisitStage {
         match visit / self.groups {
-            0 => Stage::Listening,
-            epoch if epoch <= self.sweeps => Stage::Sweep,
-            _ => Stage::Free,
+            0 => VisitStage::Listening,
+            epoch if epoch <= self.sweeps => VisitStage::Sweep,
+            _ => VisitStage::Free,
         }
     }
 

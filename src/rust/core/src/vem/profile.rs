@@ -4,12 +4,12 @@
 
 use super::bending;
 use super::flow::Flow;
-use super::inner::{solve, Limits, Solved};
+use super::inner::{solve, Solved, StepLimits};
 use super::options::Family;
-use super::rule::Points;
+use super::rule::BatchPoints;
 use crate::inference::cloud::Cloud;
-use crate::inference::posterior::Posterior;
-use crate::maximum::{moved, Ground, Maximizer, Surface};
+use crate::inference::posterior::BatchPosteriors;
+use crate::maximum::{moved, Maximizer, Maximizing, Surface};
 use crate::mstep::Preconditioner;
 use crate::parallel::Workers;
 
@@ -17,14 +17,14 @@ use crate::parallel::Workers;
 pub struct Profile<'p, 'a> {
     pub cloud: &'p mut Cloud<'a>,
     pub maximizer: &'p mut Maximizer<'a>,
-    pub points: &'p Points,
+    pub points: &'p BatchPoints,
     pub family: Family,
-    pub limits: Limits,
+    pub limits: StepLimits,
     /// Precision of the prior of each free coordinate.
     pub penalty: &'p [f64],
     pub workers: &'p Workers,
     /// `q` at the last point that was taken.
-    pub q: Posterior,
+    pub q: BatchPosteriors,
     /// Layers that bend it; none while `q` is Gaussian.
     pub flows: Vec<Flow>,
     /// The solution at the last point that was asked for.
@@ -34,9 +34,9 @@ pub struct Profile<'p, 'a> {
 impl<'p, 'a> Profile<'p, 'a> {
     pub fn new(
         (cloud, maximizer): (&'p mut Cloud<'a>, &'p mut Maximizer<'a>),
-        (points, family, limits): (&'p Points, Family, Limits),
+        (points, family, limits): (&'p BatchPoints, Family, StepLimits),
         penalty: &'p [f64],
-        q: Posterior,
+        q: BatchPosteriors,
         workers: &'p Workers,
     ) -> Self {
         Self {
@@ -88,10 +88,10 @@ impl<'p, 'a> Profile<'p, 'a> {
 
     fn on_ground<R>(
         &mut self,
-        work: impl FnOnce(&mut Maximizer<'a>, &mut Cloud<'a>, &Ground) -> R,
+        work: impl FnOnce(&mut Maximizer<'a>, &mut Cloud<'a>, &Maximizing) -> R,
     ) -> Option<R> {
         let there = self.there.as_ref()?;
-        let ground = Ground {
+        let ground = Maximizing {
             weights: &self.points.weights,
             moments: &there.moments,
             workers: self.workers,

@@ -20,7 +20,7 @@ const SMALL: f64 = 0.01;
 const DIFFERENCE: f64 = 1e-3;
 
 /// A point of a surface and its curvature.
-pub struct Promise<'p> {
+pub struct SurfacePoint<'p> {
     surface: &'p mut dyn Surface,
     free: &'p [usize],
     theta: Vec<f64>,
@@ -31,7 +31,7 @@ pub struct Promise<'p> {
     inverse: Option<DMatrix<f64>>,
 }
 
-impl<'p> Promise<'p> {
+impl<'p> SurfacePoint<'p> {
     /// At `theta`, where the surface has just been asked and found this gradient.
     pub fn new(
         surface: &'p mut dyn Surface,
@@ -151,7 +151,7 @@ mod tests {
         };
         let theta = [0.3, -0.2, 0.1];
         let gradient = bowl.at(&theta).unwrap().1;
-        let mut promise = Promise {
+        let mut promise = SurfacePoint {
             surface: &mut bowl,
             free: &[0, 1, 2],
             theta: theta.to_vec(),

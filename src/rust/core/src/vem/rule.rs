@@ -7,28 +7,28 @@ use gauss_quad::hermite::GaussHermite;
 use super::options::{Family, RuleKind, VemOptions};
 use crate::error::Result;
 use crate::inference::cloud::Cloud;
-use crate::inference::points::{cubature, monte_carlo, whitened, LatticePoints, Source};
-use crate::inference::posterior::{Batches, Gaussian};
+use crate::inference::points::{cubature, monte_carlo, whitened, LatticePoints, PointSource};
+use crate::inference::posterior::{BatchGaussian, Batches};
 use crate::random::{Purpose, Stream};
 
 /// Standardized points of every batch, in the order of the draws of a cloud, and a weight for each draw; the weights of
 /// a batch add up to one.
 #[derive(Debug, Clone)]
-pub struct Points {
+pub struct BatchPoints {
     pub z: Vec<f64>,
     pub weights: Vec<f64>,
 }
 
 /// A rule and where its randomness comes from.
 #[derive(Debug, Clone, Copy)]
-pub struct Rule {
+pub struct PointRule {
     pub kind: RuleKind,
     /// Points of each batch.
     pub copies: usize,
     seed: u64,
 }
 
-impl Rule {
+impl PointRule {
     pub fn new(options: &VemOptions, batches: &Batches, seed: u64) -> Self {
         let most = batches.max_dim();
         let copies = match options.rule {
@@ -71,9 +71,14 @@ impl Rule {
     ///
     /// # Errors
     /// Fewer points than a batch has random effects.
-    pub fn points(&self, batches: &Batches, numbers: &[usize], replicate: u32) -> Result<Points> {
+    pub fn points(
+        &self,
+        batches: &Batches,
+        numbers: &[usize],
+        replicate: u32,
+    ) -> Result<BatchPoints> {
         let n = self.copies;
-        let source = Source {
+        let source = PointSource {
             stream: Stream {
                 seed: self.seed,
                 purpose: Purpose::Bound,
@@ -82,7 +87,7 @@ impl Rule {
         };
         let lattice = (self.kind == RuleKind::Qmc)
             .then(|| LatticePoints::new(source, n / 2, batches.max_dim()));
-        let mut found = Points {
+        let mut found = BatchPoints {
             z: Vec::with_capacity(n * batches.offsets[batches.len()]),
             weights: Vec::with_capacity(n * batches.len()),
         };
@@ -161,9 +166,9 @@ fn narrow(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-impl Points {
+impl BatchPoints {
     /// Put the points of a batch under `q` among the draws.
-    pub fn place(&self, cloud: &Cloud, batch: usize, q: &Gaussian, draws: &mut [f64]) {
+    pub fn place(&self, cloud: &Cloud, batch: usize, q: &BatchGaussian, draws: &mut [f64]) {
         let d = q.dim();
         for c in 0..cloud.copies {
             let first = cloud.first(batch, c);

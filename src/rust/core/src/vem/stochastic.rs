@@ -9,18 +9,18 @@
 
 use std::sync::Arc;
 
-use super::course::{Course, Maximum};
+use super::course::{BoundAscent, BoundMaximum};
 use super::flow::Flow;
-use super::options::{slow, Family, Outer, RuleKind, VemOptions};
-use super::plan::{Plan, Stage, Window};
+use super::options::{slow, Family, OuterMethod, RuleKind, VemOptions};
+use super::plan::{VisitPlan, VisitStage, Window};
 use super::profile::Profile;
-use super::promise::Promise;
-use super::rule::Rule;
-use super::visits::{residual_gradient, split, stream, Group, Move, Visit};
+use super::promise::SurfacePoint;
+use super::rule::PointRule;
+use super::visits::{residual_gradient, split, stream, Minibatch, Move, VisitResult};
 use crate::data::Layout;
 use crate::error::{Error, ErrorClass, Result};
-use crate::inference::cloud::{layouts, layouts_of, Weighted};
-use crate::inference::posterior::{Batches, Posterior};
+use crate::inference::cloud::{layouts, layouts_of, BatchMoments};
+use crate::inference::posterior::{BatchPosteriors, Batches};
 use crate::maximum::{moved, sizes, Maximizer, Summit, Surface};
 use crate::optimizer::Steps;
 use crate::problem::{Joint, Route};
@@ -33,14 +33,18 @@ const FEWEST: usize = 5;
 
 /// Whether the options ask for visits.
 pub fn is_wanted(options: &VemOptions) -> bool {
-    options.rule == RuleKind::MonteCarlo || matches!(options.optimizer, Outer::Adam { .. })
+    options.rule == RuleKind::MonteCarlo || matches!(options.optimizer, OuterMethod::Adam { .. })
 }
 
 /// Maximize the bound from the start of the problem and these `q`.
 ///
 /// # Errors
 /// Points that are too few.
-pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maximum> {
+pub fn run(
+    course: &mut BoundAscent,
+    batches: &Batches,
+    q: BatchPosteriors,
+) -> Result<BoundMaximum> {
     let (joint, options) = (course.joint, course.options);
     if options.family == Family::PlanarFlow && options.rule == RuleKind::MonteCarlo {
         return Err(Error::new(
@@ -51,7 +55,7 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
         .at("`rule`")
         .hint("Use rule = \"qmc\"."));
     }
-    let rule = Rule::new(options, batches, course.seed);
+    let rule = PointRule::new(options, batches, course.seed);
     let size = options.batch_size.unwrap_or(batches.len());
     let members = split(batches.len(), size, stream(course.seed));
     let each = members
@@ -60,9 +64,9 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
     let each: Vec<Vec<Arc<Layout>>> = each.collect();
     let whole = layouts(joint, 1);
     let groups = members.into_iter().zip(&each);
-    let groups = groups.map(|(own, layouts)| Group::new(joint, layouts, own, rule));
-    let groups: Result<Vec<Group>> = groups.collect();
-    let mut walk = Walk::new(
+    let groups = groups.map(|(own, layouts)| Minibatch::new(joint, layouts, own, rule));
+    let groups: Result<Vec<Minibatch>> = groups.collect();
+    let mut walk = StochasticAscent::new(
         (rule, batches),
         groups?,
         Maximizer::new(joint, &whole, &joint.theta.start)?,
@@ -71,7 +75,7 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
     );
     let end = walk.run(course)?;
     let is_noisy = walk.is_noisy();
-    let Walk {
+    let StochasticAscent {
         q, flows, window, ..
     } = walk;
     let mut noise = None;
@@ -90,38 +94,38 @@ pub fn run(course: &mut Course, batches: &Batches, q: Posterior) -> Result<Maxim
 }
 
 /// The population, all `q`, and what is known of them.
-struct Walk<'w, 'a> {
+struct StochasticAscent<'w, 'a> {
     joint: &'a Joint,
-    rule: Rule,
+    rule: PointRule,
     batches: &'w Batches,
-    groups: Vec<Group<'a>>,
+    groups: Vec<Minibatch<'a>>,
     maximizer: Maximizer<'a>,
     adam: Steps,
     /// Whether closed forms move a free coordinate.
     closed: Vec<bool>,
-    q: Posterior,
+    q: BatchPosteriors,
     /// Layers that bend it; none while `q` is Gaussian.
     flows: Vec<Flow>,
-    moments: Vec<Weighted>,
+    moments: Vec<BatchMoments>,
     /// The bound of each batch when it was last visited.
     values: Vec<f64>,
     theta: Vec<f64>,
     window: Window,
 }
 
-impl<'w, 'a> Walk<'w, 'a> {
+impl<'w, 'a> StochasticAscent<'w, 'a> {
     fn new(
-        (rule, batches): (Rule, &'w Batches),
-        groups: Vec<Group<'a>>,
+        (rule, batches): (PointRule, &'w Batches),
+        groups: Vec<Minibatch<'a>>,
         maximizer: Maximizer<'a>,
-        course: &Course<'a>,
-        q: Posterior,
+        course: &BoundAscent<'a>,
+        q: BatchPosteriors,
     ) -> Self {
         let joint = course.joint;
         Self {
             adam: Steps::new(maximizer.free.len()),
             closed: closed(joint, &maximizer.free, &course.penalty),
-            moments: q.iter().map(Weighted::from).collect(),
+            moments: q.iter().map(BatchMoments::from).collect(),
             values: vec![f64::NAN; q.len()],
             theta: joint.theta.start.clone(),
             window: Window::default(),
@@ -140,8 +144,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// The estimate, and whether the user stopped the run; `None` where the population left all distributions.
-    fn run(&mut self, course: &mut Course) -> Result<Option<(Vec<f64>, bool)>> {
-        let plan = Plan {
+    fn run(&mut self, course: &mut BoundAscent) -> Result<Option<(Vec<f64>, bool)>> {
+        let plan = VisitPlan {
             groups: self.groups.len(),
             sweeps: course.options.sweeps,
             steps: course.options.maxiters,
@@ -154,7 +158,7 @@ impl<'w, 'a> Walk<'w, 'a> {
                 turns = order.order(plan.groups, epoch);
             }
             let bends = course.options.family == Family::PlanarFlow && self.flows.is_empty();
-            if bends && plan.stage(visit) == Stage::Free {
+            if bends && plan.stage(visit) == VisitStage::Free {
                 self.flows = course.flows(&self.q);
             }
             let g = turns[visit % plan.groups];
@@ -178,8 +182,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     fn visit(
         &mut self,
         g: usize,
-        (visit, plan): (usize, &Plan),
-        course: &mut Course,
+        (visit, plan): (usize, &VisitPlan),
+        course: &mut BoundAscent,
     ) -> Result<bool> {
         let gain = plan.gain(visit);
         let group = &mut self.groups[g];
@@ -187,7 +191,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             return Ok(false);
         }
         self.maximizer.stand(&group.cloud);
-        let q: Posterior = group.members.iter().map(|b| self.q[*b].clone()).collect();
+        let q: BatchPosteriors = group.members.iter().map(|b| self.q[*b].clone()).collect();
         let how = Move {
             rule: self.rule,
             family: course.options.family,
@@ -206,14 +210,14 @@ impl<'w, 'a> Walk<'w, 'a> {
         let members = group.members.clone();
         self.keep(&members, found);
         let stage = plan.stage(visit);
-        if stage == Stage::Listening {
+        if stage == VisitStage::Listening {
             return Ok(true);
         }
         let score = self.advance(&gradient, (stage, gain), course);
         if let Some(score) = score.filter(|_| plan.late(visit).is_some()) {
             self.window.add(&self.theta, &score, plan.groups);
         }
-        let phase = if stage == Stage::Free {
+        let phase = if stage == VisitStage::Free {
             "adam"
         } else {
             "sweep"
@@ -226,7 +230,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// What a visit found of its batches.
-    fn keep(&mut self, members: &[usize], found: Visit) {
+    fn keep(&mut self, members: &[usize], found: VisitResult) {
         for (b, flow) in members.iter().zip(found.flows) {
             self.flows[*b] = flow;
         }
@@ -242,8 +246,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     fn advance(
         &mut self,
         gradient: &[f64],
-        (stage, gain): (Stage, f64),
-        course: &Course,
+        (stage, gain): (VisitStage, f64),
+        course: &BoundAscent,
     ) -> Option<Vec<f64>> {
         self.maximizer.learn(self.batches, &self.moments);
         let groups = self.groups.len() as f64;
@@ -253,7 +257,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         let read = residual_gradient(self.joint.main(), &self.groups, &self.theta);
         let next = (self.maximizer).maximize(self.theta.clone(), &read);
         let sound = score.iter().all(|s| s.is_finite());
-        let steps = (stage == Stage::Free && sound).then(|| self.open_steps(&score, gain, course));
+        let steps =
+            (stage == VisitStage::Free && sound).then(|| self.open_steps(&score, gain, course));
         for (i, k) in self.maximizer.free.iter().enumerate() {
             if self.closed[i] {
                 self.theta[*k] = next[*k];
@@ -265,9 +270,9 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     /// Steps of Adam; none of the coordinates with a closed form.
-    fn open_steps(&mut self, score: &[f64], gain: f64, course: &Course) -> Vec<f64> {
+    fn open_steps(&mut self, score: &[f64], gain: f64, course: &BoundAscent) -> Vec<f64> {
         let rate = match course.options.optimizer {
-            Outer::Adam { rate } => rate,
+            OuterMethod::Adam { rate } => rate,
             _ => slow(),
         };
         let main = self.joint.main();
@@ -302,7 +307,7 @@ fn closed(joint: &Joint, free: &[usize], penalty: &[f64]) -> Vec<bool> {
 
 /// The best `q` at the end, what one more step would gain there, and what noise leaves open of it.
 fn settle(
-    course: &mut Course,
+    course: &mut BoundAscent,
     profile: &mut Profile,
     (theta, stopped): (&[f64], bool),
     window: &Window,
@@ -310,7 +315,7 @@ fn settle(
     let (value, gradient) = profile.at(theta)?;
     profile.take();
     let free = profile.maximizer.free.clone();
-    let mut promise = Promise::new(profile, (&course.joint.theta, &free), theta, gradient);
+    let mut promise = SurfacePoint::new(profile, (&course.joint.theta, &free), theta, gradient);
     let gain = promise.here();
     let deviations = window.deviations();
     let spread: f64 = deviations.iter().map(|g| promise.of(g)).sum();

@@ -14,7 +14,7 @@ const MOST_NOISE: f64 = 0.5;
 const OPTIMISM: f64 = 0.1;
 
 /// What is known of a run at its end.
-pub struct Run<'r> {
+pub struct EndedRun<'r> {
     pub joint: &'r Joint,
     pub tolerance: f64,
     /// Batches whose `q` was not found.
@@ -27,7 +27,7 @@ pub struct Run<'r> {
     pub polished: Option<Summit>,
 }
 
-impl Run<'_> {
+impl EndedRun<'_> {
     /// Whether there is an estimate to go on from.
     pub fn is_sound(&self) -> bool {
         self.summit.as_ref().is_some_and(|summit| !summit.stopped)
@@ -38,7 +38,7 @@ impl Run<'_> {
 ///
 /// `arrival`: what fresh draws say, where estimates no longer depend on the bound.
 pub fn judge(
-    run: &Run,
+    run: &EndedRun,
     elbo: &Elbo,
     arrival: Option<&Arrival>,
     interrupted: bool,

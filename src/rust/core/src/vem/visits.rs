@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use super::bending;
 use super::flow::Flow;
-use super::inner::{solve, Limits};
+use super::inner::{solve, StepLimits};
 use super::noisy::{estimate, moved, narrowed, sound};
 use super::options::{Family, RuleKind};
-use super::rule::{Points, Rule};
+use super::rule::{BatchPoints, PointRule};
 use crate::data::Layout;
 use crate::error::Result;
-use crate::inference::cloud::{Cloud, Levels, Weighted};
-use crate::inference::posterior::Posterior;
+use crate::inference::cloud::{BatchMoments, Cloud, LevelMoments};
+use crate::inference::posterior::BatchPosteriors;
 use crate::parallel::Workers;
 use crate::problem::{Joint, Problem, Route};
 use crate::random::{Purpose, Stream};
@@ -41,11 +41,11 @@ pub fn split(n: usize, size: usize, stream: Stream) -> Vec<Vec<usize>> {
 }
 
 /// Some of the batches.
-pub struct Group<'a> {
+pub struct Minibatch<'a> {
     /// Their numbers among all.
     pub members: Vec<usize>,
     pub cloud: Cloud<'a>,
-    points: Points,
+    points: BatchPoints,
     /// Of each residual error: observations, and expected sum of squares when last asked.
     counts: Vec<f64>,
     squares: Vec<f64>,
@@ -54,9 +54,9 @@ pub struct Group<'a> {
 /// How the `q` of a group move.
 #[derive(Clone, Copy)]
 pub struct Move<'m> {
-    pub rule: Rule,
+    pub rule: PointRule,
     pub family: Family,
-    pub limits: Limits,
+    pub limits: StepLimits,
     /// Number of the visit: draws of each are fresh.
     pub visit: u32,
     /// Length of a step along a noisy gradient.
@@ -65,16 +65,16 @@ pub struct Move<'m> {
 }
 
 /// What a visit found; one entry a member.
-pub struct Visit {
-    pub q: Posterior,
+pub struct VisitResult {
+    pub q: BatchPosteriors,
     pub flows: Vec<Flow>,
-    pub moments: Vec<Weighted>,
+    pub moments: Vec<BatchMoments>,
     pub values: Vec<f64>,
     /// Of the draws that stand in the cloud.
     pub weights: Vec<f64>,
 }
 
-impl<'a> Group<'a> {
+impl<'a> Minibatch<'a> {
     /// `layouts`: those of the members.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl<'a> Group<'a> {
         joint: &'a Joint,
         layouts: &'a [Arc<Layout>],
         members: Vec<usize>,
-        rule: Rule,
+        rule: PointRule,
     ) -> Result<Self> {
         let main = joint.main();
         let levels = joint.batches[0].iter().enumerate();
@@ -105,7 +105,11 @@ impl<'a> Group<'a> {
     ///
     /// # Errors
     /// Points that are too few.
-    pub fn move_q(&mut self, (q, flows): (&Posterior, &[Flow]), how: &Move) -> Result<Visit> {
+    pub fn move_q(
+        &mut self,
+        (q, flows): (&BatchPosteriors, &[Flow]),
+        how: &Move,
+    ) -> Result<VisitResult> {
         if how.rule.kind == RuleKind::MonteCarlo {
             let numbers = &self.members;
             self.points = how.rule.points(&self.cloud.batches, numbers, how.visit)?;
@@ -123,7 +127,7 @@ impl<'a> Group<'a> {
             .iter()
             .flat_map(|v| vec![v.is_finite(); cloud.copies]);
         let weights = points.weights.iter().zip(draws);
-        Ok(Visit {
+        Ok(VisitResult {
             // A batch without a bound says nothing.
             weights: weights
                 .map(|(w, known)| if known { *w } else { 0.0 })
@@ -136,7 +140,7 @@ impl<'a> Group<'a> {
     }
 
     /// One step of each along its noisy gradient.
-    fn follow(&mut self, q: &Posterior, how: &Move) -> Visit {
+    fn follow(&mut self, q: &BatchPosteriors, how: &Move) -> VisitResult {
         let cloud = &mut self.cloud;
         let mut draws = vec![0.0; cloud.n_effects()];
         for (b, q) in q.iter().enumerate() {
@@ -144,7 +148,7 @@ impl<'a> Group<'a> {
         }
         cloud.set(&draws);
         let slopes = cloud.slopes(&vec![true; q.len()], how.workers);
-        let mut found = Visit {
+        let mut found = VisitResult {
             q: Vec::with_capacity(q.len()),
             flows: Vec::new(),
             moments: Vec::new(),
@@ -163,7 +167,7 @@ impl<'a> Group<'a> {
                 narrowed(q)
             });
         }
-        found.moments = Levels::of(&found.q);
+        found.moments = LevelMoments::of(&found.q);
         found
     }
 
@@ -188,7 +192,7 @@ fn observed(problem: &Problem, outcomes: &[usize], levels: &[usize]) -> f64 {
 
 /// A gradient at `theta` from which the closed forms read what all groups said of the residual errors; those that need
 /// the whole gradient for anything else find no number.
-pub fn residual_gradient(problem: &Problem, groups: &[Group], theta: &[f64]) -> Vec<f64> {
+pub fn residual_gradient(problem: &Problem, groups: &[Minibatch], theta: &[f64]) -> Vec<f64> {
     let mut gradient = vec![f64::NAN; theta.len()];
     for (r, residual) in problem.form.residuals.iter().enumerate() {
         let k = residual.theta;

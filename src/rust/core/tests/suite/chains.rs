@@ -6,7 +6,7 @@ use crate::common::numeric::assert_close;
 use crate::common::{joint, likelihood, model_error, problem, request_json, sent, try_problem};
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::Given;
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 use nlmers_core::request::run;
 use nlmers_core::saem::{fit, FitStatus, SaemOptions};
 
@@ -212,10 +212,11 @@ fn simulated_chains_follow_each_subject_in_time() {
     let mut request = request_json("simulate", text, &data);
     request["nsim"] = serde_json::json!(2);
     let reply = run(&sent(&request), data.request_columns(), &Silent).unwrap();
-    let Value::List(entries) = reply else {
+    let ReplyValue::List(entries) = reply else {
         panic!("{reply:?}")
     };
-    let Some((_, Value::Matrix { data: drawn, .. })) = entries.iter().find(|(n, _)| n == "value")
+    let Some((_, ReplyValue::Matrix { data: drawn, .. })) =
+        entries.iter().find(|(n, _)| n == "value")
     else {
         panic!("{entries:?}")
     };

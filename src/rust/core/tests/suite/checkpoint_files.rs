@@ -6,8 +6,8 @@ use crate::common::resume::{data, everything, options, resumed, Folder, Stopper,
 use crate::common::{joint, request_json, sent};
 use nlmers_core::error::Error;
 use nlmers_core::monitor::{Monitor, Silent};
-use nlmers_core::reply::Value;
-use nlmers_core::saem::{fit, fit_on, Course, Saved};
+use nlmers_core::reply::ReplyValue;
+use nlmers_core::saem::{fit, fit_on, RunEnds, SavedRun};
 use serde_json::json;
 
 #[test]
@@ -17,11 +17,11 @@ fn a_file_holds_the_latest_state() {
     let folder = Folder::new("latest");
     let whole = fit_on(&joint, &options, 9, 1, &Silent, &folder.checkpoint(25)).unwrap();
     assert_eq!(folder.files(), ["state"]);
-    let saved = Saved::read(&folder.0.join("state"), "The file").unwrap();
+    let saved = SavedRun::read(&folder.0.join("state"), "The file").unwrap();
     assert_eq!((saved.header.iteration, saved.header.seed), (50, 9));
-    let course = Course {
+    let course = RunEnds {
         resume: Some(saved),
-        ..Course::default()
+        ..RunEnds::default()
     };
     let again = fit_on(&joint, &options, 9, 1, &Silent, &course).unwrap();
     assert!(everything(&again) == everything(&whole));
@@ -46,7 +46,7 @@ fn a_file_that_cannot_be_written_is_a_warning_at_the_end() {
 }
 
 fn refusal(bytes: &[u8]) -> Error {
-    Saved::parse(bytes, "The file").unwrap_err()
+    SavedRun::parse(bytes, "The file").unwrap_err()
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn answer(
     model: &str,
     monitor: &dyn Monitor,
     change: impl Fn(&mut serde_json::Value),
-) -> Result<Vec<(String, Value)>, Error> {
+) -> Result<Vec<(String, ReplyValue)>, Error> {
     let mut request = request_json("fit", model, &data());
     request["method"] = json!({
         "name": "saem", "schedule": {"exploration": 40, "smoothing": 20}, "chains": {"n_chains": 1}
@@ -96,12 +96,12 @@ fn answer(
     request["seed"] = json!(9);
     change(&mut request);
     match nlmers_core::request::run(&sent(&request), data().request_columns(), monitor)? {
-        Value::List(entries) => Ok(entries),
+        ReplyValue::List(entries) => Ok(entries),
         other => panic!("{other:?}"),
     }
 }
 
-fn entry<'a>(entries: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
+fn entry<'a>(entries: &'a [(String, ReplyValue)], name: &str) -> Option<&'a ReplyValue> {
     let found = entries.iter().find(|(known, _)| known == name);
     found.map(|(_, value)| value)
 }
@@ -118,7 +118,7 @@ fn a_request_goes_on_where_a_file_says_unless_it_is_another_fit() {
         request["checkpoint"] = json!({"path": path, "every": 50});
     };
     let stopped = answer(MODEL, &Stopper::after(25), kept).unwrap();
-    let Some(Value::Bytes(state)) = entry(&stopped, "state") else {
+    let Some(ReplyValue::Bytes(state)) = entry(&stopped, "state") else {
         panic!("no state")
     };
     assert!(*state == fs::read(&path).unwrap());
@@ -192,11 +192,11 @@ fn chains_start_at_given_effects() {
             ]);
         });
         let result = result.unwrap();
-        let Some(Value::List(effects)) = entry(&result, "effects") else {
+        let Some(ReplyValue::List(effects)) = entry(&result, "effects") else {
             panic!("no effects")
         };
         match (entry(effects, "cond_mean"), entry(effects, "labels")) {
-            (Some(Value::Matrix { data, .. }), Some(Value::Texts(labels))) => {
+            (Some(ReplyValue::Matrix { data, .. }), Some(ReplyValue::Texts(labels))) => {
                 let at = labels.iter().position(|label| label == "s3").unwrap();
                 data[at]
             }

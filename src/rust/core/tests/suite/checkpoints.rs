@@ -56,7 +56,8 @@ fn a_stopped_run_goes_on_with_the_same_bits() {
 fn all_that_is_remembered_goes_on_with_the_same_bits() {
     let with = |change: serde_json::Value| -> SaemOptions {
         let mut method = json!({
-            "exploration": 40, "smoothing": 20, "n_chains": 1, "auto_small_n_chains": false, "mcmc_steps": 3
+            "schedule": {"exploration": 40, "smoothing": 20},
+            "chains": {"n_chains": 1, "auto_small_n_chains": false}, "mcmc_steps": 3
         });
         let entries = method.as_object_mut().unwrap();
         entries.extend(change.as_object().unwrap().clone());
@@ -72,10 +73,10 @@ fn all_that_is_remembered_goes_on_with_the_same_bits() {
         json!({"warm_start": false}),
         json!({"update_schedule": 20}),
         json!({"optimizer": {"kind": "lbfgs", "maxiters": 5, "g_tol": 1e-4, "memory": 5, "adtype": "reverse"},
-               "builtin_stats": "none", "max_store": 10}),
+               "mstep": {"builtin_stats": "none", "max_store": 10}}),
         // 50 small changes in a row.
-        json!({"convergence_test": "consecutive", "rtol_theta": null, "atol_theta": 1.0, "rtol_Q": null, "atol_Q": null,
-               "consecutive_params": 50}),
+        json!({"stop": {"convergence_test": "consecutive", "rtol_theta": null, "atol_theta": 1.0, "rtol_Q": null,
+                        "atol_Q": null, "consecutive_params": 50}}),
     ] {
         println!("{change}");
         let options = with(change);

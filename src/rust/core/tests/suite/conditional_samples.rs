@@ -6,7 +6,7 @@ use crate::common::posteriors::integrated;
 use crate::common::{groups, request_json, sent};
 use nalgebra::{DMatrix, DVector};
 use nlmers_core::monitor::Silent;
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 use nlmers_core::request::run;
 use serde_json::{json, Value as Json};
 
@@ -18,8 +18,8 @@ struct Draws {
     autocorrelation: f64,
 }
 
-fn entry<'a>(value: &'a Value, name: &str) -> &'a Value {
-    let Value::List(list) = value else {
+fn entry<'a>(value: &'a ReplyValue, name: &str) -> &'a ReplyValue {
+    let ReplyValue::List(list) = value else {
         panic!("{value:?} is no list")
     };
     &list.iter().find(|(known, _)| known == name).unwrap().1
@@ -30,20 +30,20 @@ fn draw(mut request: Json, columns: Vec<(String, Vec<f64>)>, parameters: Json) -
     request["nsim"] = json!(DRAWS);
     request["seed"] = request.get("seed").cloned().unwrap_or(json!(3));
     let reply = run(&sent(&request), columns, &Silent).unwrap();
-    let Value::List(list) = entry(&reply, "groups") else {
+    let ReplyValue::List(list) = entry(&reply, "groups") else {
         panic!("no groups")
     };
-    let of = |group: &Value| {
-        let Value::Matrix { data, .. } = entry(group, "values") else {
+    let of = |group: &ReplyValue| {
+        let ReplyValue::Matrix { data, .. } = entry(group, "values") else {
             panic!("no values")
         };
-        let Value::Texts(labels) = entry(group, "labels") else {
+        let ReplyValue::Texts(labels) = entry(group, "labels") else {
             panic!("no labels")
         };
         let levels = data.chunks(DRAWS).take(labels.len());
         levels.map(<[f64]>::to_vec).collect()
     };
-    let Value::Number(autocorrelation) = entry(&reply, "autocorrelation") else {
+    let ReplyValue::Number(autocorrelation) = entry(&reply, "autocorrelation") else {
         panic!("no autocorrelation")
     };
     Draws {

@@ -3,7 +3,7 @@
 use crate::common::data::Data;
 use crate::common::errors::{field, is, with_fixed};
 use crate::common::{data_error, model, model_error, problem};
-use nlmers_core::ir::scalar::{Leaves, ScalarProgram};
+use nlmers_core::ir::scalar::{LeafValues, ScalarProgram};
 use nlmers_core::language::specification::Interpolation;
 use nlmers_core::model::CovariateKind;
 use nlmers_core::problem::Problem;
@@ -47,7 +47,7 @@ struct Row<'a> {
     row: usize,
 }
 
-impl Leaves for Row<'_> {
+impl LeafValues for Row<'_> {
     fn data(&self, column: usize) -> f64 {
         self.problem.records.columns[column][self.row]
     }

@@ -8,7 +8,9 @@ use crate::common::{pharmacokinetics, problem, try_problem};
 use nlmers_core::data::Layout;
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::parallel::Workers;
-use nlmers_core::problem::{Derivatives, Given, Means, Problem, Scratch, Stored, Values};
+use nlmers_core::problem::{
+    BoundProgram, DerivativeScratch, Derivatives, Given, Means, Problem, Stored,
+};
 
 const COPIES: usize = 6;
 
@@ -67,13 +69,13 @@ fn answers(problem: &Problem) -> Answers {
     let layout = problem.layout(COPIES);
     let theta = &problem.theta.start;
     let phi = draws(problem, &layout);
-    let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
+    let mut values = BoundProgram::new(problem, &layout, &problem.programs.likelihood);
     values.prepare(theta);
     let mut by_phi = Derivatives::new(problem, &layout, &problem.programs.phi);
     by_phi.prepare(theta);
     let mut by_theta = Derivatives::new(problem, &layout, &problem.programs.theta);
     by_theta.prepare(theta);
-    let (mut scratch, mut found) = (Scratch::default(), Answers::default());
+    let (mut scratch, mut found) = (DerivativeScratch::default(), Answers::default());
     let mut adjoints = vec![0.0; by_theta.n_population()];
     for (b, block) in layout.blocks.iter().enumerate() {
         let used = 0..block.lanes.len();
@@ -161,9 +163,9 @@ fn predictions_that_stay_are_not_solved_again() {
     let workers = Workers::new(1).unwrap();
     let columns = stored.columns(&layout, &original.theta.start, &phi, &workers);
     let theta: Vec<f64> = original.theta.start.iter().map(|x| x + 0.1).collect();
-    let mut full = Values::new(&original, &layout, &original.programs.likelihood);
+    let mut full = BoundProgram::new(&original, &layout, &original.programs.likelihood);
     full.prepare(&theta);
-    let mut rest = Values::new(
+    let mut rest = BoundProgram::new(
         &stored.problem,
         &layout,
         &stored.problem.programs.likelihood,
@@ -200,7 +202,7 @@ fn parameters_in_the_equations_have_scores() {
         let layout = problem.layout(COPIES);
         let phi = draws(&problem, &layout);
         let total = |theta: &[f64]| {
-            let mut values = Values::new(&problem, &layout, &problem.programs.likelihood);
+            let mut values = BoundProgram::new(&problem, &layout, &problem.programs.likelihood);
             values.prepare(theta);
             let mut sum = 0.0;
             for (b, block) in layout.blocks.iter().enumerate() {

@@ -3,7 +3,7 @@
 use crate::common::data::{Data, Generator};
 use crate::common::{intercept, joint, joint_with_fixed};
 use nlmers_core::error::Result;
-use nlmers_core::monitor::{Monitor, Progress, Question, Silent};
+use nlmers_core::monitor::{HookQuestion, Monitor, Progress, Silent};
 use nlmers_core::saem::options::{
     ConvergenceTest, Hook, MStepOptions, ScheduleKind, ScheduleOptions, StopOptions,
 };
@@ -76,7 +76,7 @@ impl Monitor for Wanderer {
         false
     }
 
-    fn ask(&self, question: Question) -> Result<Vec<f64>> {
+    fn ask(&self, question: HookQuestion) -> Result<Vec<f64>> {
         if question.hook != "mstep_closed_form" {
             return Ok(Vec::new());
         }

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use crate::common::data::{Data, Generator};
 use crate::common::{groups, joint, joint_with_fixed};
 use nlmers_core::error::{Error, ErrorClass, Result};
-use nlmers_core::monitor::{Monitor, Progress, Question, Silent};
+use nlmers_core::monitor::{HookQuestion, Monitor, Progress, Silent};
 use nlmers_core::problem::{natural, Given, Joint};
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 use nlmers_core::saem::options::{
     BuiltinStats, ChainOptions, Hook, MStepOptions, ScheduleOptions, UpdateSchedule,
 };
@@ -48,7 +48,7 @@ fn options(hooks: &[Hook]) -> SaemOptions {
 /// Answers as the function says, and keeps what it was asked.
 struct User<F> {
     answer: F,
-    asked: Mutex<Vec<Question>>,
+    asked: Mutex<Vec<HookQuestion>>,
     stopped: AtomicBool,
 }
 
@@ -61,7 +61,7 @@ impl<F: Fn(&str, usize) -> Result<Vec<f64>> + Sync> User<F> {
         }
     }
 
-    fn asked(&self, hook: &str) -> Vec<Question> {
+    fn asked(&self, hook: &str) -> Vec<HookQuestion> {
         let all = self.asked.lock().unwrap();
         all.iter().filter(|q| q.hook == hook).cloned().collect()
     }
@@ -78,7 +78,7 @@ impl<F: Fn(&str, usize) -> Result<Vec<f64>> + Sync> Monitor for User<F> {
         self.stopped.load(Ordering::Relaxed)
     }
 
-    fn ask(&self, question: Question) -> Result<Vec<f64>> {
+    fn ask(&self, question: HookQuestion) -> Result<Vec<f64>> {
         let before = self.asked(question.hook).len();
         let hook = question.hook;
         self.asked.lock().unwrap().push(question);
@@ -105,8 +105,8 @@ fn failure(reason: &'static str) -> Error {
     Error::new(ErrorClass::Option, reason, "It broke.")
 }
 
-fn argument<'q>(question: &'q Question, name: &str) -> &'q Value {
-    let named = |(known, _): &&(String, Value)| known == name;
+fn argument<'q>(question: &'q HookQuestion, name: &str) -> &'q ReplyValue {
+    let named = |(known, _): &&(String, ReplyValue)| known == name;
     &question.arguments.iter().find(named).unwrap().1
 }
 
@@ -135,10 +135,13 @@ fn the_draws_are_told_with_what_they_belong_to() {
     user.run(&joint, &options(&ALL)).unwrap();
     let batches = &user.asked("batches")[0];
     let names = (1..=6).map(|i| format!("e[s{i}]")).collect();
-    assert_eq!(*argument(batches, "names"), Value::Texts(names));
-    assert_eq!(*argument(batches, "lengths"), Value::Integers(vec![1; 6]));
+    assert_eq!(*argument(batches, "names"), ReplyValue::Texts(names));
+    assert_eq!(
+        *argument(batches, "lengths"),
+        ReplyValue::Integers(vec![1; 6])
+    );
     for (k, question) in user.asked("suffstats").iter().enumerate() {
-        let Value::Matrix { rows, cols, data } = argument(question, "effects") else {
+        let ReplyValue::Matrix { rows, cols, data } = argument(question, "effects") else {
             panic!("effects are no matrix");
         };
         assert_eq!((*rows, *cols), (6, 2));
@@ -146,7 +149,7 @@ fn the_draws_are_told_with_what_they_belong_to() {
         assert!(data.iter().all(|x| x.abs() < 2.0), "{data:?}");
         assert!(data[..6] != data[6..]);
         let gain = [1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 1.0 / 3.0][k];
-        assert_eq!(*argument(question, "gain"), Value::Number(gain));
+        assert_eq!(*argument(question, "gain"), ReplyValue::Number(gain));
     }
 }
 
@@ -195,11 +198,11 @@ impl Monitor for Judge {
         false
     }
 
-    fn ask(&self, question: Question) -> Result<Vec<f64>> {
+    fn ask(&self, question: HookQuestion) -> Result<Vec<f64>> {
         if question.hook != "q_from_stats" {
             return Ok(Vec::new());
         }
-        let Value::Numbers(parameters) = argument(&question, "parameters") else {
+        let ReplyValue::Numbers(parameters) = argument(&question, "parameters") else {
             panic!("no parameters");
         };
         Ok(vec![bowl(parameters)])
@@ -217,7 +220,7 @@ fn effects_are_told_relative_to_the_mean_of_the_e_step() {
     let user = User::new(answer);
     user.run(&joint, &options(&ALL)).unwrap();
     for question in &user.asked("suffstats")[1..] {
-        let (Value::Matrix { data, .. }, Value::Numbers(parameters)) = (
+        let (ReplyValue::Matrix { data, .. }, ReplyValue::Numbers(parameters)) = (
             argument(question, "effects"),
             argument(question, "parameters"),
         ) else {
@@ -260,13 +263,13 @@ fn fixed_parameters_keep_their_values_and_levels_their_batches() {
         "e[1]", "g[1]", "e[3]", "e[4]", "g[2]", "e[5]", "e[6]", "g[3]",
     ];
     let names = names.map(String::from).to_vec();
-    assert_eq!(*argument(batches, "names"), Value::Texts(names));
+    assert_eq!(*argument(batches, "names"), ReplyValue::Texts(names));
     assert_eq!(
         *argument(batches, "lengths"),
-        Value::Integers(vec![2, 3, 3])
+        ReplyValue::Integers(vec![2, 3, 3])
     );
     let rows = sites.iter().map(|site| *site as i32 + 1).collect();
-    assert_eq!(*argument(batches, "rows"), Value::Integers(rows));
+    assert_eq!(*argument(batches, "rows"), ReplyValue::Integers(rows));
 }
 
 #[test]
@@ -351,8 +354,14 @@ fn the_batches_of_an_iteration_are_those_of_the_function() {
     let fit = user.run(&joint, &options).unwrap();
     assert_eq!(fit.trace.updated, vec![vec![0, 1]; 7]);
     let asked = user.asked("update_schedule");
-    assert_eq!(*argument(&asked[4], "n_batches"), Value::Integers(vec![6]));
-    assert_eq!(*argument(&asked[4], "iteration"), Value::Integers(vec![5]));
+    assert_eq!(
+        *argument(&asked[4], "n_batches"),
+        ReplyValue::Integers(vec![6])
+    );
+    assert_eq!(
+        *argument(&asked[4], "iteration"),
+        ReplyValue::Integers(vec![5])
+    );
     for wrong in [
         vec![],
         vec![0.0],
@@ -380,7 +389,7 @@ fn statistics_are_asked_for_in_the_burn_in_too() {
     user.run(&joint, &options).unwrap();
     let asked = user.asked("suffstats");
     assert_eq!(asked.len(), 10);
-    assert_eq!(*argument(&asked[2], "gain"), Value::Number(0.0));
+    assert_eq!(*argument(&asked[2], "gain"), ReplyValue::Number(0.0));
     assert_eq!(user.asked("mstep_closed_form").len(), 7);
 }
 

@@ -3,16 +3,21 @@
 use crate::common;
 use crate::common::data::{Data, Generator};
 use crate::common::{joint, pharmacokinetics};
-use nlmers_core::inference::importance::{Importance, Sampling};
+use nlmers_core::inference::importance::{Importance, ImportanceSampling};
 use nlmers_core::inference::joint::{joint_modes, laplace};
-use nlmers_core::inference::posterior::Posterior;
+use nlmers_core::inference::posterior::BatchPosteriors;
 use nlmers_core::inference::proposal::around;
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{Given, Joint};
 
-fn sampling<'a>(joint: &'a Joint, workers: &'a Workers, seed: u64, draws: usize) -> Sampling<'a> {
-    Sampling {
+fn sampling<'a>(
+    joint: &'a Joint,
+    workers: &'a Workers,
+    seed: u64,
+    draws: usize,
+) -> ImportanceSampling<'a> {
+    ImportanceSampling {
         trusts: false,
         joint,
         theta: &joint.theta.start,
@@ -23,7 +28,7 @@ fn sampling<'a>(joint: &'a Joint, workers: &'a Workers, seed: u64, draws: usize)
 }
 
 /// Around the modes, not yet moved.
-fn proposal(joint: &Joint) -> Posterior {
+fn proposal(joint: &Joint) -> BatchPosteriors {
     let theta = &joint.theta.start;
     let modes = joint_modes(joint, theta).unwrap();
     around(joint, theta, &modes.points).unwrap()
@@ -118,7 +123,7 @@ fn a_gaussian_posterior_has_the_weights_of_the_t_distribution_alone() {
 }
 
 /// The proposals around the modes, moved and stretched.
-fn displaced(joint: &Joint, by: f64, factor: f64) -> Posterior {
+fn displaced(joint: &Joint, by: f64, factor: f64) -> BatchPosteriors {
     let mut posterior = proposal(joint);
     for q in &mut posterior {
         q.mean[0] += by;
@@ -132,7 +137,7 @@ fn a_proposal_off_the_mark_is_mended_by_a_pilot() {
     let joint = pharmacokinetics::problem();
     let workers = Workers::single();
     let sampling = sampling(&joint, &workers, 1, 1000);
-    let mean = |q: &Posterior| sampling.run(q).unwrap().ess.iter().sum::<f64>() / 12.0;
+    let mean = |q: &BatchPosteriors| sampling.run(q).unwrap().ess.iter().sum::<f64>() / 12.0;
     let off = displaced(&joint, 0.2, 2.0);
     let (before, after) = (mean(&off), mean(&sampling.moved(&off).unwrap()));
     let best = mean(&proposal(&joint));

@@ -6,11 +6,11 @@ use crate::common::{pharmacokinetics, request_json, sent};
 use nlmers_core::error::Error;
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 use nlmers_core::request;
 use serde_json::{json, Value as Json};
 
-fn ask(model: &str, data: &Data, task: &str, fields: &Json) -> Result<Value, Error> {
+fn ask(model: &str, data: &Data, task: &str, fields: &Json) -> Result<ReplyValue, Error> {
     let mut request = request_json(task, model, data);
     for (name, value) in fields.as_object().unwrap() {
         request[name] = value.clone();
@@ -18,8 +18,8 @@ fn ask(model: &str, data: &Data, task: &str, fields: &Json) -> Result<Value, Err
     request::run(&sent(&request), data.request_columns(), &Silent)
 }
 
-fn field<'v>(value: &'v Value, name: &str) -> &'v Value {
-    let Value::List(entries) = value else {
+fn field<'v>(value: &'v ReplyValue, name: &str) -> &'v ReplyValue {
+    let ReplyValue::List(entries) = value else {
         panic!("{value:?}")
     };
     let found = entries.iter().find(|(known, _)| known == name);
@@ -28,32 +28,32 @@ fn field<'v>(value: &'v Value, name: &str) -> &'v Value {
         .1
 }
 
-fn number(value: &Value, name: &str) -> f64 {
+fn number(value: &ReplyValue, name: &str) -> f64 {
     match field(value, name) {
-        Value::Number(x) => *x,
-        Value::Integers(x) => f64::from(x[0]),
+        ReplyValue::Number(x) => *x,
+        ReplyValue::Integers(x) => f64::from(x[0]),
         other => panic!("{other:?}"),
     }
 }
 
-fn numbers<'v>(value: &'v Value, name: &str) -> &'v [f64] {
+fn numbers<'v>(value: &'v ReplyValue, name: &str) -> &'v [f64] {
     match field(value, name) {
-        Value::Numbers(x) => x,
-        Value::Matrix { data, .. } => data,
+        ReplyValue::Numbers(x) => x,
+        ReplyValue::Matrix { data, .. } => data,
         other => panic!("{other:?}"),
     }
 }
 
-fn texts<'v>(value: &'v Value, name: &str) -> &'v [String] {
+fn texts<'v>(value: &'v ReplyValue, name: &str) -> &'v [String] {
     match field(value, name) {
-        Value::Texts(x) => x,
+        ReplyValue::Texts(x) => x,
         other => panic!("{other:?}"),
     }
 }
 
 fn absorption() -> Json {
     json!({
-        "parameters": {"lka": 0.46, "lv": 3.45, "lcl": 1.01, "o": [0.3844, 0.0169, 0.0676], "s": 0.74},
+        "parameters": {"lka": [0.46], "lv": [3.45], "lcl": [1.01], "o": [0.3844, 0.0169, 0.0676], "s": [0.74]},
         "seed": 3,
     })
 }
@@ -65,7 +65,7 @@ fn with(mut fields: Json, more: &Json) -> Json {
     fields
 }
 
-fn log_likelihood(more: &Json) -> Result<Value, Error> {
+fn log_likelihood(more: &Json) -> Result<ReplyValue, Error> {
     let fields = with(absorption(), more);
     ask(
         pharmacokinetics::MODEL,
@@ -84,7 +84,10 @@ fn the_log_likelihood_is_computed_as_it_is_asked_for() {
             .log_lik
     };
     let plain = log_likelihood(&json!({})).unwrap();
-    assert_eq!(field(&plain, "method"), &Value::Text("quadrature".into()));
+    assert_eq!(
+        field(&plain, "method"),
+        &ReplyValue::Text("quadrature".into())
+    );
     let miss = (number(&plain, "value") - exact(15)).abs();
     assert!(miss < 2e-3 && number(&plain, "error") < 0.005, "{miss}");
     let given = log_likelihood(&json!({"nodes": 11})).unwrap();
@@ -92,7 +95,10 @@ fn the_log_likelihood_is_computed_as_it_is_asked_for() {
     assert!(relative(number(&given, "value"), exact(11), 1.0) < 1e-9);
     assert!(number(&given, "error") < 1e-3);
     let laplace = log_likelihood(&json!({"log_lik": "laplace"})).unwrap();
-    assert_eq!(field(&laplace, "method"), &Value::Text("laplace".into()));
+    assert_eq!(
+        field(&laplace, "method"),
+        &ReplyValue::Text("laplace".into())
+    );
     assert_eq!(number(&laplace, "nodes"), 1.0);
     assert!(relative(number(&laplace, "value"), exact(1), 1.0) < 1e-9);
     let drawn = log_likelihood(&json!({"log_lik": "importance", "draws": 801})).unwrap();
@@ -109,9 +115,12 @@ fn the_log_likelihood_is_computed_as_it_is_asked_for() {
             1.0
         ) < 1e-12
     );
-    assert_eq!(field(&drawn, "converged"), &Value::Flags(vec![true; 12]));
+    assert_eq!(
+        field(&drawn, "converged"),
+        &ReplyValue::Flags(vec![true; 12])
+    );
     let linear = log_likelihood(&json!({"log_lik": "linear"})).unwrap();
-    assert_eq!(field(&linear, "method"), &Value::Text("linear".into()));
+    assert_eq!(field(&linear, "method"), &ReplyValue::Text("linear".into()));
     assert_eq!(numbers(&linear, "subjects").len(), 12);
     assert!((number(&linear, "value") - exact(11)).abs() < 3.0);
 }
@@ -140,7 +149,7 @@ fn weights_have_an_entry_for_every_batch() {
     assert_eq!(total, number(&log_likelihood(&asked).unwrap(), "value"));
 }
 
-fn uncertainty(more: &Json) -> Value {
+fn uncertainty(more: &Json) -> ReplyValue {
     let fields = with(absorption(), more);
     ask(
         pharmacokinetics::MODEL,
@@ -152,7 +161,7 @@ fn uncertainty(more: &Json) -> Value {
 }
 
 /// Natural standard errors by name.
-fn standard_errors(value: &Value) -> Vec<(String, f64)> {
+fn standard_errors(value: &ReplyValue) -> Vec<(String, f64)> {
     let names = texts(value, "name");
     let (natural, p) = (numbers(value, "natural"), names.len());
     let each = names.iter().enumerate();
@@ -164,7 +173,7 @@ fn standard_errors(value: &Value) -> Vec<(String, f64)> {
 fn covariances_are_those_of_their_method() {
     let of = |method: &str| uncertainty(&json!({"se": method, "draws": 1000}));
     let louis = of("louis");
-    assert_eq!(field(&louis, "method"), &Value::Text("louis".into()));
+    assert_eq!(field(&louis, "method"), &ReplyValue::Text("louis".into()));
     let by_default = uncertainty(&json!({"draws": 1000}));
     assert_eq!(standard_errors(&louis), standard_errors(&by_default));
     assert_eq!(texts(&louis, "coordinates").len(), 7);
@@ -212,7 +221,8 @@ fn counts() -> Data {
 
 #[test]
 fn a_linearized_model_of_counts_is_refused_with_what_to_ask_instead() {
-    let fields = json!({"parameters": {"a": 0.5, "o": 0.8}, "log_lik": "linear", "se": "linear"});
+    let fields =
+        json!({"parameters": {"a": [0.5], "o": [0.8]}, "log_lik": "linear", "se": "linear"});
     let error = ask(COUNTS, &counts(), "log_likelihood", &fields).unwrap_err();
     assert_eq!(
         error.problem,

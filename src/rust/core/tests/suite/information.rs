@@ -6,8 +6,8 @@ use crate::common::numeric::{gradient, minimise, relative};
 use crate::common::pharmacokinetics::{self, curvature};
 use crate::common::{joint, position};
 use nalgebra::DMatrix;
-use nlmers_core::inference::importance::Sampling;
-use nlmers_core::inference::information::{self, Information};
+use nlmers_core::inference::importance::ImportanceSampling;
+use nlmers_core::inference::information::{self, WeightedInformation};
 use nlmers_core::inference::joint::joint_modes;
 use nlmers_core::inference::proposal::around;
 use nlmers_core::inference::quadrature::quadrature;
@@ -15,9 +15,9 @@ use nlmers_core::inference::sandwich::{filled, inverse};
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::Joint;
 
-fn informed(joint: &Joint, theta: &[f64], draws: usize) -> Information {
+fn informed(joint: &Joint, theta: &[f64], draws: usize) -> WeightedInformation {
     let workers = Workers::single();
-    let sampling = Sampling {
+    let sampling = ImportanceSampling {
         trusts: false,
         joint,
         theta,
@@ -267,7 +267,7 @@ fn a_subject_whose_likelihood_is_lost_is_named() {
     let joint = joint(text, &data);
     let workers = Workers::single();
     let theta = joint.theta.start.clone();
-    let sampling = Sampling {
+    let sampling = ImportanceSampling {
         trusts: false,
         joint: &joint,
         theta: &theta,

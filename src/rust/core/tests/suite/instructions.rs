@@ -5,7 +5,7 @@ use crate::common::numeric::{derivative, relative};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::op::{Binary, Ternary, Unary, BINARY, TERNARY, UNARY};
 use nlmers_core::ir::tape::{
-    Bank, Bases, Code, Instruction, Place, Reverse, Tangent, Tape, Target,
+    AdjointTarget, Bank, Bases, ColumnAddress, Instruction, Reverse, Tangent, Tape, TapeCode,
 };
 use nlmers_core::ir::vmath::Isa;
 
@@ -13,27 +13,27 @@ use nlmers_core::ir::vmath::Isa;
 const RESULT: u32 = 0;
 const OPERANDS: [u32; 3] = [1, 2, 3];
 
-fn codes() -> Vec<Code> {
-    let unary = UNARY.into_iter().map(Code::Unary);
-    let binary = BINARY.into_iter().map(Code::Binary);
-    let ternary = TERNARY.into_iter().map(Code::Ternary);
+fn codes() -> Vec<TapeCode> {
+    let unary = UNARY.into_iter().map(TapeCode::Unary);
+    let binary = BINARY.into_iter().map(TapeCode::Binary);
+    let ternary = TERNARY.into_iter().map(TapeCode::Ternary);
     unary
         .chain(binary)
         .chain(ternary)
-        .chain([Code::Select])
+        .chain([TapeCode::Select])
         .collect()
 }
 
-fn n_operands(code: Code) -> usize {
+fn n_operands(code: TapeCode) -> usize {
     match code {
-        Code::Unary(_) => 1,
-        Code::Binary(_) => 2,
+        TapeCode::Unary(_) => 1,
+        TapeCode::Binary(_) => 2,
         _ => 3,
     }
 }
 
 /// Smooth points of an operation, one triple a lane.
-fn operands(code: Code, lane: usize, draw: &mut Generator) -> [f64; 3] {
+fn operands(code: TapeCode, lane: usize, draw: &mut Generator) -> [f64; 3] {
     let sign = if lane.is_multiple_of(2) { 1.0 } else { -1.0 };
     let near = [
         draw.between(-1.3, 1.3),
@@ -42,7 +42,7 @@ fn operands(code: Code, lane: usize, draw: &mut Generator) -> [f64; 3] {
     ];
     let (x, y) = (draw.between(0.4, 4.0), draw.between(-2.0, 2.0));
     match code {
-        Code::Unary(
+        TapeCode::Unary(
             Unary::Sqrt
             | Unary::Ln
             | Unary::LGamma
@@ -50,34 +50,34 @@ fn operands(code: Code, lane: usize, draw: &mut Generator) -> [f64; 3] {
             | Unary::Digamma
             | Unary::Trigamma,
         ) => [x, y, y],
-        Code::Unary(Unary::Abs | Unary::Recip | Unary::Not) => [sign * x, y, y],
-        Code::Unary(Unary::QNorm) => [draw.between(0.02, 0.98), y, y],
-        Code::Unary(Unary::Log1p) => [draw.between(-0.8, 3.0), y, y],
-        Code::Binary(Binary::Pow) => [x, y, y],
-        Code::Binary(Binary::Div) => [y, sign * x, y],
-        Code::Binary(Binary::And | Binary::Or) => [sign * x, x, y],
+        TapeCode::Unary(Unary::Abs | Unary::Recip | Unary::Not) => [sign * x, y, y],
+        TapeCode::Unary(Unary::QNorm) => [draw.between(0.02, 0.98), y, y],
+        TapeCode::Unary(Unary::Log1p) => [draw.between(-0.8, 3.0), y, y],
+        TapeCode::Binary(Binary::Pow) => [x, y, y],
+        TapeCode::Binary(Binary::Div) => [y, sign * x, y],
+        TapeCode::Binary(Binary::And | Binary::Or) => [sign * x, x, y],
         // A tie or a condition at zero has no derivative.
-        Code::Binary(
+        TapeCode::Binary(
             Binary::Min | Binary::Max | Binary::Less | Binary::LessEqual | Binary::Equal,
         ) => [y, y + sign * 0.1 * x, y],
-        Code::Select if lane.is_multiple_of(3) => [0.0, near[1], near[2]],
+        TapeCode::Select if lane.is_multiple_of(3) => [0.0, near[1], near[2]],
         _ => near,
     }
 }
 
-fn scalar(code: Code, [a, b, c]: [f64; 3]) -> f64 {
+fn scalar(code: TapeCode, [a, b, c]: [f64; 3]) -> f64 {
     match code {
-        Code::Unary(f) => f.value::<false>(a),
-        Code::Binary(f) => f.value::<false>(a, b),
-        Code::Ternary(f) => f.value::<false>(a, b, c),
-        Code::Select => {
+        TapeCode::Unary(f) => f.value::<false>(a),
+        TapeCode::Binary(f) => f.value::<false>(a, b),
+        TapeCode::Ternary(f) => f.value::<false>(a, b, c),
+        TapeCode::Select => {
             if a != 0.0 {
                 b
             } else {
                 c
             }
         }
-        Code::Accumulate => panic!("not a value"),
+        TapeCode::Accumulate => panic!("not a value"),
     }
 }
 
@@ -90,15 +90,15 @@ struct Bench {
     instruction: Instruction,
 }
 
-fn work(index: u32) -> Place {
-    Place {
+fn work(index: u32) -> ColumnAddress {
+    ColumnAddress {
         bank: Bank::Work,
         index,
     }
 }
 
 impl Bench {
-    fn new(isa: Isa, code: Code, points: &[[f64; 3]], slots: [u32; 3]) -> Self {
+    fn new(isa: Isa, code: TapeCode, points: &[[f64; 3]], slots: [u32; 3]) -> Self {
         let column = |k: usize| Column(std::array::from_fn(|l| points[l][k]));
         Self {
             isa,
@@ -130,7 +130,7 @@ impl Bench {
     }
 
     /// Adjoints of the operands for the adjoint `seed` of the result.
-    fn reverse(&mut self, seed: f64, targets: [Target; 3]) -> [Column; 3] {
+    fn reverse(&mut self, seed: f64, targets: [AdjointTarget; 3]) -> [Column; 3] {
         self.adjoint = vec![Column::splat(seed); 4];
         let rules = Tape::from_iter([Reverse {
             forward: self.instruction,
@@ -158,12 +158,12 @@ impl Bench {
 }
 
 /// Operands that have a derivative: all but the condition of a selection.
-fn active(code: Code) -> Vec<usize> {
-    let first = usize::from(code == Code::Select);
+fn active(code: TapeCode) -> Vec<usize> {
+    let first = usize::from(code == TapeCode::Select);
     (first..n_operands(code)).collect()
 }
 
-fn points(code: Code) -> Vec<[f64; 3]> {
+fn points(code: TapeCode) -> Vec<[f64; 3]> {
     let mut draw = Generator(7);
     (0..LANES).map(|l| operands(code, l, &mut draw)).collect()
 }
@@ -190,8 +190,8 @@ fn adjoints_and_tangents_are_the_derivatives() {
             let mut bench = Bench::new(isa, code, &points, OPERANDS);
             let used = active(code);
             let targets = std::array::from_fn(|k| match used.contains(&k) {
-                true => Target::Set(OPERANDS[k]),
-                false => Target::None,
+                true => AdjointTarget::Set(OPERANDS[k]),
+                false => AdjointTarget::None,
             });
             let reverse = bench.reverse(1.0, targets);
             for k in used.clone() {
@@ -226,16 +226,16 @@ fn adjoints_are_scaled_and_added() {
             let points = points(code);
             let mut bench = Bench::new(isa, code, &points, OPERANDS);
             for k in active(code) {
-                let only = |make: fn(u32) -> Target| {
+                let only = |make: fn(u32) -> AdjointTarget| {
                     std::array::from_fn(|i| match i == k {
                         true => make(OPERANDS[i]),
-                        false => Target::None,
+                        false => AdjointTarget::None,
                     })
                 };
-                let once = bench.reverse(1.0, only(Target::Set));
-                let scaled = bench.reverse(-2.5, only(Target::Set));
+                let once = bench.reverse(1.0, only(AdjointTarget::Set));
+                let scaled = bench.reverse(-2.5, only(AdjointTarget::Set));
                 // Every adjoint column starts at the seed, so there is 3 to add to.
-                let added = bench.reverse(3.0, only(Target::Add));
+                let added = bench.reverse(3.0, only(AdjointTarget::Add));
                 for l in 0..LANES {
                     let slope = once[k].0[l];
                     let errors = [
@@ -263,15 +263,27 @@ fn an_operand_read_twice_gets_the_sum_of_its_slopes() {
                 .collect();
             let apart = {
                 let mut bench = Bench::new(isa, code, &points, OPERANDS);
-                bench.reverse(1.0, OPERANDS.map(Target::Set))
+                bench.reverse(1.0, OPERANDS.map(AdjointTarget::Set))
             };
             let mut bench = Bench::new(isa, code, &points, [1, 1, 1]);
             let targets = match n_operands(code) {
-                2 => [Target::Set(1), Target::Add(1), Target::None],
-                _ => [Target::Set(1), Target::Add(1), Target::Add(1)],
+                2 => [
+                    AdjointTarget::Set(1),
+                    AdjointTarget::Add(1),
+                    AdjointTarget::None,
+                ],
+                _ => [
+                    AdjointTarget::Set(1),
+                    AdjointTarget::Add(1),
+                    AdjointTarget::Add(1),
+                ],
             };
             let targets = match code {
-                Code::Select => [Target::None, Target::Set(1), Target::Add(1)],
+                TapeCode::Select => [
+                    AdjointTarget::None,
+                    AdjointTarget::Set(1),
+                    AdjointTarget::Add(1),
+                ],
                 _ => targets,
             };
             let together = bench.reverse(1.0, targets);
@@ -288,13 +300,16 @@ fn an_operand_read_twice_gets_the_sum_of_its_slopes() {
 #[test]
 fn an_adjoint_of_zero_stays_zero_where_the_slope_is_infinite() {
     let wild = [
-        (Code::Unary(Unary::Ln), [0.0; 3]),
-        (Code::Unary(Unary::Sqrt), [0.0; 3]),
-        (Code::Unary(Unary::Recip), [0.0; 3]),
-        (Code::Binary(Binary::Div), [1.0, 0.0, 0.0]),
-        (Code::Binary(Binary::Mul), [f64::INFINITY, f64::NAN, 0.0]),
+        (TapeCode::Unary(Unary::Ln), [0.0; 3]),
+        (TapeCode::Unary(Unary::Sqrt), [0.0; 3]),
+        (TapeCode::Unary(Unary::Recip), [0.0; 3]),
+        (TapeCode::Binary(Binary::Div), [1.0, 0.0, 0.0]),
         (
-            Code::Ternary(Ternary::MulAdd),
+            TapeCode::Binary(Binary::Mul),
+            [f64::INFINITY, f64::NAN, 0.0],
+        ),
+        (
+            TapeCode::Ternary(Ternary::MulAdd),
             [f64::INFINITY, f64::NAN, 0.0],
         ),
     ];
@@ -302,8 +317,8 @@ fn an_adjoint_of_zero_stays_zero_where_the_slope_is_infinite() {
         for (code, point) in wild {
             let mut bench = Bench::new(isa, code, &[point; LANES], OPERANDS);
             let targets = std::array::from_fn(|k| match k < n_operands(code) {
-                true => Target::Set(OPERANDS[k]),
-                false => Target::None,
+                true => AdjointTarget::Set(OPERANDS[k]),
+                false => AdjointTarget::None,
             });
             for adjoint in bench.reverse(0.0, targets) {
                 assert_eq!(adjoint, Column::ZERO, "{isa:?} {code:?}");
@@ -316,7 +331,7 @@ fn an_adjoint_of_zero_stays_zero_where_the_slope_is_infinite() {
 #[test]
 fn the_tangent_of_a_selection_ignores_the_other_branch() {
     for isa in Isa::available() {
-        let mut bench = Bench::new(isa, Code::Select, &[[1.0, 2.0, 3.0]; LANES], OPERANDS);
+        let mut bench = Bench::new(isa, TapeCode::Select, &[[1.0, 2.0, 3.0]; LANES], OPERANDS);
         bench.value();
         bench.tangent = vec![Column::ZERO; 4];
         bench.tangent[2] = Column::splat(5.0);

@@ -11,10 +11,10 @@ use nlmers_core::inference::modes::{ModeOptions, Modes};
 use nlmers_core::ir::column::Column;
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::parallel::Workers;
-use nlmers_core::problem::{Evaluator, Means, Prior, Problem, Values};
+use nlmers_core::problem::{BoundProgram, Evaluator, Means, Prior, Problem};
 use nlmers_core::random::{Purpose, Stream};
 use nlmers_core::samplers::{
-    BlockWalk, Context, Independence, Kernel, Posterior, PriorKernel, RandomWalk, State,
+    BlockWalk, Context, Independence, Kernel, LaneDraws, LanePosterior, PriorKernel, RandomWalk,
 };
 
 const CHAINS: usize = 2048;
@@ -171,7 +171,7 @@ fn counts() -> Target {
 }
 
 /// Laplace posteriors moved and widened, so that a proposal is never the target itself.
-fn posteriors(problem: &Problem, layout: &Layout, prior: &Prior) -> Vec<Posterior> {
+fn posteriors(problem: &Problem, layout: &Layout, prior: &Prior) -> Vec<LanePosterior> {
     let theta = &problem.theta.start;
     let target = Evaluator::of((problem, layout), theta, prior.clone());
     let modes = Modes::find(&target, None, ModeOptions::exact(), &Workers::single());
@@ -180,7 +180,7 @@ fn posteriors(problem: &Problem, layout: &Layout, prior: &Prior) -> Vec<Posterio
     };
     let blocks = modes.phi.iter().zip(&modes.factor);
     blocks
-        .map(|(phi, factor)| Posterior::new(map(phi, |x| x + 0.2), map(factor, |x| 0.8 * x)))
+        .map(|(phi, factor)| LanePosterior::new(map(phi, |x| x + 0.2), map(factor, |x| 0.8 * x)))
         .collect()
 }
 
@@ -189,7 +189,7 @@ fn deviation(target: &Target, kernel: &dyn Kernel, laplace: bool, wrong: bool) -
     let Target { problem, exact } = target;
     let theta = &problem.theta.start;
     let layout = problem.layout(CHAINS);
-    let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
+    let mut values = BoundProgram::new(problem, &layout, &problem.programs.likelihood);
     values.prepare(theta);
     let mut prior = Prior::new(problem, theta).unwrap();
     let means = Means::new(problem, &layout, theta);
@@ -207,7 +207,7 @@ fn deviation(target: &Target, kernel: &dyn Kernel, laplace: bool, wrong: bool) -
                 .zip(start.iter())
                 .for_each(|(column, x)| column.0[l] = *x);
         }
-        let mut state = State::new(&layout, b, phi, 0);
+        let mut state = LaneDraws::new(&layout, b, phi, 0);
         state.posterior = laplace.then_some(posterior);
         for iteration in 1..=SWEEPS {
             let context = Context {
@@ -244,7 +244,7 @@ impl<'a> Sums<'a> {
         Self { exact, chains }
     }
 
-    fn add(&mut self, layout: &Layout, b: usize, state: &State) {
+    fn add(&mut self, layout: &Layout, b: usize, state: &LaneDraws) {
         let d = state.phi.len();
         for (l, lane) in layout.blocks[b].lanes.iter().enumerate() {
             let subject = lane.subject as usize;

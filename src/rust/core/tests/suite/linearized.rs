@@ -8,11 +8,11 @@ use crate::common::{joint, position, try_joint};
 use nlmers_core::inference::joint::{joint_modes, laplace};
 use nlmers_core::inference::linear::Linearized;
 use nlmers_core::inference::quadrature::quadrature;
-use nlmers_core::problem::{Given, Joint, Points};
+use nlmers_core::problem::{EffectValues, Given, Joint};
 
 const WAY_OUT: &str = "Ask for another.";
 
-fn modes(joint: &Joint) -> Points {
+fn modes(joint: &Joint) -> EffectValues {
     joint_modes(joint, &joint.theta.start).unwrap().points
 }
 

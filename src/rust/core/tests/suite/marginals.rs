@@ -6,7 +6,7 @@ use crate::common::{request_json, sent};
 use nalgebra::{DMatrix, DVector};
 use nlmers_core::distributions::LN_SQRT_2PI;
 use nlmers_core::monitor::Silent;
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 use nlmers_core::request;
 use serde_json::{json, Value as Json};
 
@@ -413,7 +413,7 @@ fn ask(case: &Case, fields: &Json) -> Told {
     }
     let columns = case.data.request_columns();
     let found = request::run(&sent(&request), columns, &Silent);
-    let Ok(Value::List(entries)) = found else {
+    let Ok(ReplyValue::List(entries)) = found else {
         panic!("{}: {found:?}", case.name)
     };
     let number = |names: [&str; 2]| {
@@ -421,12 +421,12 @@ fn ask(case: &Case, fields: &Json) -> Told {
             .iter()
             .find(|(name, _)| names.contains(&name.as_str()));
         match known {
-            Some((_, Value::Number(x))) => *x,
+            Some((_, ReplyValue::Number(x))) => *x,
             _ => f64::NAN,
         }
     };
     let method = entries.iter().find(|(name, _)| name == "method");
-    let Some((_, Value::Text(method))) = method else {
+    let Some((_, ReplyValue::Text(method))) = method else {
         panic!("{entries:?}")
     };
     Told {

@@ -4,12 +4,12 @@ use crate::common::data::{Data, Generator};
 use crate::common::joint;
 use nlmers_core::inference::climb::Climber;
 use nlmers_core::inference::ebe::{
-    final_modes, EbModes, EbeOptimizer, EbeOptions, EbeSearch, Sampling,
+    final_modes, EbModes, EbeOptimizer, EbeOptions, EbeSearch, StartDesign,
 };
-use nlmers_core::inference::multistart::{Plan, Search};
+use nlmers_core::inference::multistart::{MultiStart, StartPlan};
 use nlmers_core::ir::vmath::pnorm;
 use nlmers_core::parallel::Workers;
-use nlmers_core::problem::{Joint, Means, Points, Prior};
+use nlmers_core::problem::{EffectValues, Joint, Means, Prior};
 
 fn find(joint: &Joint, options: &EbeOptions) -> EbModes {
     let search = EbeSearch {
@@ -22,7 +22,7 @@ fn find(joint: &Joint, options: &EbeOptions) -> EbModes {
     final_modes(joint, &joint.theta.start, &search).unwrap()
 }
 
-fn from(joint: &Joint, options: &EbeOptions, candidate: &Points) -> EbModes {
+fn from(joint: &Joint, options: &EbeOptions, candidate: &EffectValues) -> EbModes {
     let search = EbeSearch {
         workers: &Workers::single(),
         options,
@@ -269,7 +269,7 @@ fn a_latin_hypercube_has_one_start_in_each_interval_and_draws_do_not_depend_on_o
     let prior = Prior::new(problem, theta).unwrap();
     let layout = problem.layout(1);
     let means = Means::new(problem, &layout, theta);
-    let search = Search {
+    let search = MultiStart {
         climber: Climber {
             workers: &Workers::single(),
             problem,
@@ -281,7 +281,7 @@ fn a_latin_hypercube_has_one_start_in_each_interval_and_draws_do_not_depend_on_o
         layout: &layout,
         seed: 3,
     };
-    let plan = |n, sampling| Plan {
+    let plan = |n, sampling| StartPlan {
         n,
         k: 1,
         rounds: 1,
@@ -305,13 +305,13 @@ fn a_latin_hypercube_has_one_start_in_each_interval_and_draws_do_not_depend_on_o
         each.sort_unstable();
         each
     };
-    let draws = search.draws(2, plan(100, Sampling::Lhs));
+    let draws = search.draws(2, plan(100, StartDesign::Lhs));
     let expected: Vec<usize> = (0..100).collect();
     assert_eq!(intervals(&draws, 0), expected);
     assert_eq!(intervals(&draws, 1), expected);
-    let random = search.draws(2, plan(100, Sampling::Random));
+    let random = search.draws(2, plan(100, StartDesign::Random));
     assert_ne!(intervals(&random, 0), expected);
-    assert_ne!(search.draws(3, plan(100, Sampling::Lhs)), draws);
-    let more = search.draws(2, plan(200, Sampling::Random));
+    assert_ne!(search.draws(3, plan(100, StartDesign::Lhs)), draws);
+    let more = search.draws(2, plan(200, StartDesign::Random));
     assert_eq!(more[..200], random[..]);
 }

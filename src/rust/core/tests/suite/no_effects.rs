@@ -6,25 +6,25 @@ use crate::common;
 use crate::common::data::{Data, Generator};
 use nlmers_core::error::Result;
 use nlmers_core::monitor::Silent;
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 use nlmers_core::request::run;
 
 const LINE: &str = "fixed a = 1\nfixed b = 0\nfixed s = positive(1)\ny ~ normal(a + b * x, s)";
 
-fn try_fit(model: &str, data: &Data, method: &str) -> Result<Value> {
+fn try_fit(model: &str, data: &Data, method: &str) -> Result<ReplyValue> {
     let mut request = common::request_json("fit", model, data);
     request["method"] = json!({"name": method});
     request["seed"] = json!(1);
     run(&common::sent(&request), data.request_columns(), &Silent)
 }
 
-fn fit(model: &str, data: &Data, method: &str) -> Value {
+fn fit(model: &str, data: &Data, method: &str) -> ReplyValue {
     try_fit(model, data, method).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn get<'v>(value: &'v Value, path: &str) -> &'v Value {
+fn get<'v>(value: &'v ReplyValue, path: &str) -> &'v ReplyValue {
     path.split('.').fold(value, |value, name| match value {
-        Value::List(entries) => {
+        ReplyValue::List(entries) => {
             let found = entries.iter().find(|(known, _)| known == name);
             &found.unwrap_or_else(|| panic!("no `{name}`")).1
         }
@@ -32,18 +32,18 @@ fn get<'v>(value: &'v Value, path: &str) -> &'v Value {
     })
 }
 
-fn numbers(value: &Value, path: &str) -> Vec<f64> {
+fn numbers(value: &ReplyValue, path: &str) -> Vec<f64> {
     match get(value, path) {
-        Value::Numbers(list) => list.clone(),
-        Value::Number(x) => vec![*x],
-        Value::Matrix { data, .. } => data.clone(),
+        ReplyValue::Numbers(list) => list.clone(),
+        ReplyValue::Number(x) => vec![*x],
+        ReplyValue::Matrix { data, .. } => data.clone(),
         other => panic!("no numbers: {other:?}"),
     }
 }
 
-fn text(value: &Value, path: &str) -> String {
+fn text(value: &ReplyValue, path: &str) -> String {
     match get(value, path) {
-        Value::Text(text) => text.clone(),
+        ReplyValue::Text(text) => text.clone(),
         other => panic!("no text: {other:?}"),
     }
 }
@@ -150,7 +150,7 @@ fn what_the_data_do_not_tell_is_said() {
     let model = model.replace("a + b * b2", "a + b * b2 * x");
     let found = fit(&model, &scatter(40), "saem");
     assert_eq!(text(&found, "status.code"), "stalled");
-    let Value::Texts(evidence) = get(&found, "status.evidence") else {
+    let ReplyValue::Texts(evidence) = get(&found, "status.evidence") else {
         panic!("no evidence");
     };
     assert!(

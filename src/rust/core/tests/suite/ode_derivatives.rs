@@ -3,7 +3,7 @@
 use crate::common::systems::{self, *};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::language::specification::Interpolation;
-use nlmers_core::ode::{Act, Signals, Slope, Stop, Stops, System};
+use nlmers_core::ode::{Act, InputSlopes, Signals, Stop, Stops, System};
 
 /// Derivatives against central differences at tight tolerances: doses, fractions, lags, infusions whose ends move, a reset.
 #[test]
@@ -161,18 +161,18 @@ fn derivatives_of_steady_states_agree_either_way() {
     let sets = [base.to_vec(), base.iter().map(|x| 0.9 * x).collect()];
     let times = [24.0, 25.0, 31.0];
     let course = |set: &Vec<f64>, adds: bool| {
-        let end = Slope {
+        let end = InputSlopes {
             input: 8,
             slope: -30.0 / (set[8] * set[8]),
         };
-        let flow = |time: f64, sign: f64, moves: Vec<Slope>| Stop {
+        let flow = |time: f64, sign: f64, moves: Vec<InputSlopes>| Stop {
             moves,
             ..stop(
                 time,
                 Act::Rate {
                     state: 1,
                     change: sign * set[8],
-                    slopes: vec![Slope {
+                    slopes: vec![InputSlopes {
                         input: 8,
                         slope: sign,
                     }],
@@ -201,7 +201,7 @@ fn derivatives_of_steady_states_agree_either_way() {
             Act::Rate {
                 state: 1,
                 change: set[8],
-                slopes: vec![Slope {
+                slopes: vec![InputSlopes {
                     input: 8,
                     slope: 1.0,
                 }],
@@ -290,7 +290,7 @@ fn slopes_name_inputs() {
     };
     assert_eq!(
         slopes,
-        [Slope {
+        [InputSlopes {
             input: 8,
             slope: 1.0
         }]

@@ -8,7 +8,7 @@ use crate::common::scalar::{evaluate, Environment};
 use crate::common::{likelihood, text};
 use nlmers_core::distributions::LN_SQRT_2PI;
 use nlmers_core::ir::op::{BINARY, TERNARY, UNARY};
-use nlmers_core::ir::tape::{Code, Instruction};
+use nlmers_core::ir::tape::{Instruction, TapeCode};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::problem::Problem;
 
@@ -336,13 +336,13 @@ fn predictions(model: &str, data: &Data, theta: &[f64], phi: &[f64]) -> Vec<f64>
 
 #[test]
 fn every_operation_occurs_at_both_levels() {
-    let unary = UNARY.into_iter().map(Code::Unary);
-    let binary = BINARY.into_iter().map(Code::Binary);
-    let ternary = TERNARY.into_iter().map(Code::Ternary);
-    let codes: Vec<Code> = unary
+    let unary = UNARY.into_iter().map(TapeCode::Unary);
+    let binary = BINARY.into_iter().map(TapeCode::Binary);
+    let ternary = TERNARY.into_iter().map(TapeCode::Ternary);
+    let codes: Vec<TapeCode> = unary
         .chain(binary)
         .chain(ternary)
-        .chain([Code::Select])
+        .chain([TapeCode::Select])
         .collect();
     let mut tapes: [Vec<Instruction>; 4] = Default::default();
     for operation in OPERATIONS {

@@ -6,7 +6,7 @@ use crate::common::data::{Data, Generator};
 use crate::common::{joint, request_json, sent};
 use nlmers_core::monitor::{Monitor, Progress, Silent};
 use nlmers_core::problem::Joint;
-use nlmers_core::reply::Value;
+use nlmers_core::reply::ReplyValue;
 use nlmers_core::saem::options::ChainOptions;
 use nlmers_core::saem::{fit, Fit, FitStatus, SaemOptions};
 
@@ -249,17 +249,17 @@ fn fit_request(text: &str) -> String {
     sent(&request)
 }
 
-fn entry<'a>(value: &'a Value, name: &str) -> &'a Value {
-    let Value::List(entries) = value else {
+fn entry<'a>(value: &'a ReplyValue, name: &str) -> &'a ReplyValue {
+    let ReplyValue::List(entries) = value else {
         panic!("not a list")
     };
     let found = entries.iter().find(|(known, _)| known == name);
     &found.unwrap_or_else(|| panic!("no `{name}`")).1
 }
 
-fn status(answer: &Value) -> &str {
+fn status(answer: &ReplyValue) -> &str {
     match entry(entry(answer, "status"), "code") {
-        Value::Text(code) => code,
+        ReplyValue::Text(code) => code,
         other => panic!("{other:?}"),
     }
 }
@@ -277,8 +277,16 @@ fn a_request_for_a_fit_is_answered_in_full() {
         "trace",
         "acceptance",
     ] {
-        assert!(matches!(entry(&answer, name), Value::List(_)), "{name}");
+        assert!(
+            matches!(entry(&answer, name), ReplyValue::List(_)),
+            "{name}"
+        );
     }
-    assert!(matches!(entry(entry(&answer, "log_lik"), "value"), Value::Number(x) if x.is_finite()));
-    assert_eq!(entry(&answer, "n_subjects"), &Value::Integers(vec![150]));
+    assert!(
+        matches!(entry(entry(&answer, "log_lik"), "value"), ReplyValue::Number(x) if x.is_finite())
+    );
+    assert_eq!(
+        entry(&answer, "n_subjects"),
+        &ReplyValue::Integers(vec![150])
+    );
 }

@@ -8,10 +8,10 @@ use nlmers_core::data::Layout;
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{Evaluator, Given, Joint, Problem};
-use nlmers_core::saem::estep::{Chains, Target, Turn};
+use nlmers_core::saem::estep::{Chains, EStepTarget, SweepTurn};
 use nlmers_core::saem::options::ChainOptions;
 use nlmers_core::saem::{fit, Fit, SaemOptions};
-use nlmers_core::samplers::{Plan, SamplerOptions, Tally};
+use nlmers_core::samplers::{SamplerOptions, SweepPlan, Tally};
 
 const MODEL: &str = "
     fixed m = real(0.3, -0.5)
@@ -49,20 +49,20 @@ impl<'a> Bench<'a> {
 
     fn step(&mut self, iteration: usize, cold: bool, active: Option<&[bool]>) {
         let start = &self.problem.theta.start;
-        let target = Target {
+        let target = EStepTarget {
             at: &Evaluator::new(self.problem, &self.layout, start).unwrap(),
             derivatives: None,
             origin: &vec![0.0; self.problem.n_phi()],
             averages_gradient: false,
             scores: None,
             active,
-            turn: Turn {
+            turn: SweepTurn {
                 iteration,
                 number: u32::try_from(iteration).unwrap(),
                 first: true,
             },
         };
-        let plan = Plan {
+        let plan = SweepPlan {
             age: if cold { 1 } else { iteration },
             steps: 3,
             smoothing: false,

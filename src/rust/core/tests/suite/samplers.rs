@@ -11,9 +11,11 @@ use nlmers_core::inference::modes::{ModeOptions, Modes};
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::Isa;
 use nlmers_core::parallel::Workers;
-use nlmers_core::problem::{Derivatives, Evaluator, Means, Prior, Problem, Values};
+use nlmers_core::problem::{BoundProgram, Derivatives, Evaluator, Means, Prior, Problem};
 use nlmers_core::random::{Purpose, Stream};
-use nlmers_core::samplers::{Context, Plan, Posterior, Report, SamplerOptions, State};
+use nlmers_core::samplers::{
+    Context, LaneDraws, LanePosterior, SamplerOptions, SweepPlan, SweepReport,
+};
 
 /// Draws of a chain: 64 of them give 200,000.
 const DRAWS: usize = 3200;
@@ -41,7 +43,7 @@ impl Sums {
         }
     }
 
-    fn add(&mut self, state: &State) {
+    fn add(&mut self, state: &LaneDraws) {
         let d = state.phi.len();
         self.n += 1;
         for (l, sums) in self.chains.iter_mut().enumerate() {
@@ -77,7 +79,7 @@ impl Sums {
 }
 
 /// Laplace posteriors moved and widened, so that a proposal is never the target itself.
-fn posterior(problem: &Problem, prior: &Prior) -> Posterior {
+fn posterior(problem: &Problem, prior: &Prior) -> LanePosterior {
     let theta = &problem.theta.start;
     let layout = problem.layout(LANES / 2);
     let target = Evaluator::of((problem, &layout), theta, prior.clone());
@@ -85,26 +87,26 @@ fn posterior(problem: &Problem, prior: &Prior) -> Posterior {
     let map = |columns: &[Column], f: fn(f64) -> f64| -> Vec<Column> {
         columns.iter().map(|c| Column(c.0.map(f))).collect()
     };
-    Posterior::new(
+    LanePosterior::new(
         map(&modes.phi[0], |x| x + 0.2),
         map(&modes.factor[0], |x| 0.8 * x),
     )
 }
 
 /// Let a sampler adapt, and sum up what it draws afterward, with what its kernels did.
-fn run(target: &Target, options: SamplerOptions) -> (Sums, Vec<Report>) {
+fn run(target: &Target, options: SamplerOptions) -> (Sums, Vec<SweepReport>) {
     let problem = &target.problem;
     let theta = &problem.theta.start;
     let layout = problem.layout(LANES / 2);
-    let mut values = Values::new(problem, &layout, &problem.programs.likelihood);
+    let mut values = BoundProgram::new(problem, &layout, &problem.programs.likelihood);
     let mut slopes = Derivatives::new(problem, &layout, &problem.programs.phi);
     values.prepare(theta);
     slopes.prepare(theta);
     let prior = Prior::new(problem, theta).unwrap();
     let means = Means::new(problem, &layout, theta);
-    let mut state = State::new(&layout, 0, means.columns(&layout, 0), 0);
+    let mut state = LaneDraws::new(&layout, 0, means.columns(&layout, 0), 0);
     let mut sampler = options.sampler(problem.n_phi());
-    let mut plan = Plan {
+    let mut plan = SweepPlan {
         age: 0,
         steps: 5,
         smoothing: false,

@@ -9,6 +9,7 @@ use cpu_time::ThreadTime;
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::{Given, Joint};
 use nlmers_core::request::run;
+use serde_json::json;
 
 /// CPU time of compiling a model and binding it to data.
 fn cost(model: &str, data: &Data) -> Duration {
@@ -61,7 +62,7 @@ fn two_hundred_statements_and_five_hundred_parameters_compile_in_half_a_second()
 
 /// CPU time of what building a model in R asks for, without the parsing of R's code; the best of five.
 fn described(model: &str) -> Duration {
-    let request = sent(&request_json("describe", model, &data()));
+    let request = sent(&json!({"task": "describe", "model": text::model(model)}));
     let times = (0..5).map(|_| {
         let start = ThreadTime::now();
         run(&request, Vec::new(), &Silent).unwrap();

@@ -3,13 +3,13 @@
 use crate::common;
 use crate::common::errors::{is, with_lines};
 use crate::common::{compiled, model, model_error};
-use nlmers_core::ir::scalar::{Leaves, ScalarProgram};
+use nlmers_core::ir::scalar::{LeafValues, ScalarProgram};
 use nlmers_core::model::Model;
 
 /// Columns `x = 2.5` and `z = -1`; any other is 7. Parameters are at their starts.
 struct Here<'a>(&'a Model);
 
-impl Leaves for Here<'_> {
+impl LeafValues for Here<'_> {
     fn data(&self, column: usize) -> f64 {
         match self.0.columns[column].name.as_str() {
             "x" => 2.5,

@@ -9,10 +9,11 @@ use crate::common::{asked, groups, problem, problem_with_fixed, request_json};
 use nlmers_core::data::Layout;
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::op::{Binary, Unary};
-use nlmers_core::ir::tape::{Code, Instruction};
+use nlmers_core::ir::tape::{Instruction, TapeCode};
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::{
-    Derivatives, Given, Joint, Known, Means, Problem, Route, Scratch, Stored, Values,
+    BoundProgram, DerivativeScratch, Derivatives, Given, Joint, Known, Means, Problem, Route,
+    Stored,
 };
 
 const COPIES: usize = 5;
@@ -79,7 +80,7 @@ fn pass(
     theta: &[f64],
     phi: &[Vec<Column>],
 ) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
-    let mut values = Values::new(problem, layout, &problem.programs.likelihood);
+    let mut values = BoundProgram::new(problem, layout, &problem.programs.likelihood);
     let mut derivatives = Derivatives::new(problem, layout, &problem.programs.theta);
     values.set_known(known.clone());
     derivatives.set_known(known.clone());
@@ -87,7 +88,7 @@ fn pass(
     derivatives.prepare(theta);
     let (mut plain, mut swept) = (Vec::new(), Vec::new());
     let mut sums = vec![0.0; derivatives.n_population()];
-    let (mut work, mut scratch) = (Vec::new(), Scratch::default());
+    let (mut work, mut scratch) = (Vec::new(), DerivativeScratch::default());
     for (b, phi) in phi.iter().enumerate() {
         let used = layout.blocks[b].lanes.len();
         plain.extend(&values.log_lik(b, phi, &mut work).0[..used]);
@@ -157,7 +158,7 @@ fn theophylline(residual: &str) -> Problem {
 fn is_exponential(instruction: &Instruction) -> bool {
     matches!(
         instruction.code,
-        Code::Unary(Unary::Exp) | Code::Binary(Binary::ExpMul)
+        TapeCode::Unary(Unary::Exp) | TapeCode::Binary(Binary::ExpMul)
     )
 }
 

@@ -5,13 +5,13 @@ use crate::common::intercept;
 use crate::common::{joint, numeric};
 use nalgebra::{DMatrix, DVector};
 use nlmers_core::fitted::FitStatus;
-use nlmers_core::inference::posterior::{Batches, Gaussian, Posterior};
+use nlmers_core::inference::posterior::{BatchGaussian, BatchPosteriors, Batches};
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::Joint;
 use nlmers_core::vem::options::{Family, RuleKind};
-use nlmers_core::vem::{bound, fit, Rule, VemFit, VemOptions};
+use nlmers_core::vem::{bound, fit, PointRule, VemFit, VemOptions};
 
 const FAMILIES: [Family; 2] = [Family::FullRank, Family::MeanField];
 const RULES: [RuleKind; 3] = [RuleKind::Cubature, RuleKind::Qmc, RuleKind::MonteCarlo];
@@ -30,7 +30,7 @@ fn exact() -> VemOptions {
     }
 }
 
-fn covariance(q: &Gaussian) -> DMatrix<f64> {
+fn covariance(q: &BatchGaussian) -> DMatrix<f64> {
     let d = q.dim();
     DMatrix::from_fn(d, d, |i, j| q.covariance(i, j))
 }
@@ -143,7 +143,7 @@ fn curves_data() -> Data {
 }
 
 /// Deliberately wrong changes of `q`.
-fn wrong(q: &Gaussian, sds: f64, factor: f64) -> Gaussian {
+fn wrong(q: &BatchGaussian, sds: f64, factor: f64) -> BatchGaussian {
     let mut moved = q.clone();
     for i in 0..q.dim() {
         moved.mean[i] += sds * q.covariance(i, i).sqrt();
@@ -169,7 +169,7 @@ fn the_bound_is_below_the_likelihood_whatever_q_is() {
                 (0.0, 0.2),
                 (0.7, 0.5),
             ] {
-                let q: Posterior = best.iter().map(|q| wrong(q, sds, factor)).collect();
+                let q: BatchPosteriors = best.iter().map(|q| wrong(q, sds, factor)).collect();
                 for kind in RULES {
                     let below = by_rule(&joint, &theta, &q, kind);
                     let gap = log_lik.log_lik - below;
@@ -187,7 +187,7 @@ fn the_bound_is_below_the_likelihood_whatever_q_is() {
 }
 
 /// The best `q` at the starting values.
-fn at_start(joint: &Joint, family: Family) -> Posterior {
+fn at_start(joint: &Joint, family: Family) -> BatchPosteriors {
     let options = VemOptions {
         family,
         sweeps: 1,
@@ -200,7 +200,7 @@ fn at_start(joint: &Joint, family: Family) -> Posterior {
 }
 
 /// The sum of the bounds; plain Monte-Carlo needs many points to be near its expectation.
-fn by_rule(joint: &Joint, theta: &[f64], q: &Posterior, kind: RuleKind) -> f64 {
+fn by_rule(joint: &Joint, theta: &[f64], q: &BatchPosteriors, kind: RuleKind) -> f64 {
     let points = match kind {
         RuleKind::Cubature => None,
         RuleKind::Qmc => Some(128),
@@ -211,7 +211,7 @@ fn by_rule(joint: &Joint, theta: &[f64], q: &Posterior, kind: RuleKind) -> f64 {
         points,
         ..VemOptions::default()
     };
-    let rule = Rule::new(&options, &Batches::new(joint), 3);
+    let rule = PointRule::new(&options, &Batches::new(joint), 3);
     bound(joint, theta, (q, &[]), (&rule, 0), &Workers::single())
         .unwrap()
         .iter()
@@ -245,7 +245,7 @@ fn the_divergence_from_the_population_is_that_of_the_textbook() {
     let joint = joint(IDLE, &data);
     let theta = joint.theta.start.clone();
     let omega = DMatrix::from_row_slice(3, 3, &[1.5, 0.4, -0.2, 0.4, 0.8, 0.3, -0.2, 0.3, 1.1]);
-    let q = Gaussian {
+    let q = BatchGaussian {
         mean: vec![0.3, -0.8, 1.1],
         chol: vec![0.9, 0.8, 0.5, -0.5, 0.4, 0.6],
     };

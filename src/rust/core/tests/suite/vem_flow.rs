@@ -8,8 +8,8 @@ use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::Joint;
-use nlmers_core::vem::options::{Family, Outer, RuleKind};
-use nlmers_core::vem::{bound, fit, Rule, VemFit, VemOptions};
+use nlmers_core::vem::options::{Family, OuterMethod, RuleKind};
+use nlmers_core::vem::{bound, fit, PointRule, VemFit, VemOptions};
 
 /// Few counts a subject, many of them zero: conditional distributions lean to the left.
 fn counts() -> Joint {
@@ -74,10 +74,10 @@ fn the_flow_of_every_batch_is_a_maximum() {
     let joint = counts();
     let options = options(Family::PlanarFlow);
     let found = run(&joint, &options, 1);
-    let rule = Rule::new(&options, &Batches::new(&joint), 3);
+    let rule = PointRule::new(&options, &Batches::new(&joint), 3);
     let kept = |flow: &&nlmers_core::vem::Flow| flow[0].v[0] != 0.0;
     let batch = found.flows.iter().position(|flow| kept(&flow)).unwrap();
-    let at = |q: &nlmers_core::inference::posterior::Posterior,
+    let at = |q: &nlmers_core::inference::posterior::BatchPosteriors,
               flows: &[nlmers_core::vem::Flow]| {
         let workers = Workers::single();
         bound(&joint, &found.fit.theta, (q, flows), (&rule, 0), &workers).unwrap()[batch]
@@ -111,7 +111,7 @@ fn no_flow_is_the_gaussian() {
     for layer in flows.iter_mut().flatten() {
         layer.v.fill(0.0);
     }
-    let rule = Rule::verifying(64, 1);
+    let rule = PointRule::verifying(64, 1);
     let at = |flows: &[nlmers_core::vem::Flow]| {
         let (theta, workers) = (&found.fit.theta, Workers::single());
         bound(&joint, theta, (&found.q, flows), (&rule, 0), &workers).unwrap()
@@ -129,7 +129,7 @@ fn three_effects_gain_as_well_and_so_do_visits() {
     let value = log_lik(&joint, &flow.fit.theta);
     assert!(flow.elbo.value() > gaussian.elbo.value() - 0.01);
     assert!(flow.elbo.value() < value + 4.0 * flow.elbo.error);
-    let optimizer = Outer::Adam { rate: 0.05 };
+    let optimizer = OuterMethod::Adam { rate: 0.05 };
     let visits = VemOptions {
         optimizer,
         batch_size: Some(4),

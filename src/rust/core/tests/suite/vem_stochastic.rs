@@ -7,7 +7,7 @@ use nlmers_core::fitted::FitStatus;
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::Joint;
-use nlmers_core::vem::options::{Family, Outer, RuleKind};
+use nlmers_core::vem::options::{Family, OuterMethod, RuleKind};
 use nlmers_core::vem::{fit, VemFit, VemOptions};
 
 /// Without the polish: the maximum of the bound itself.
@@ -20,7 +20,7 @@ fn plain() -> VemOptions {
 
 fn adam(rate: f64, steps: usize, batch_size: Option<usize>) -> VemOptions {
     VemOptions {
-        optimizer: Outer::Adam { rate },
+        optimizer: OuterMethod::Adam { rate },
         maxiters: steps,
         batch_size,
         ..plain()
@@ -180,7 +180,7 @@ fn mean_field_visits_keep_the_effects_independent() {
 fn steps_that_remember_little_find_the_same_maximum() {
     let joint = pharmacokinetics::problem();
     let best = run(&joint, &plain(), 1);
-    let optimizer = Outer::Lbfgs { memory: 6 };
+    let optimizer = OuterMethod::Lbfgs { memory: 6 };
     let found = run(
         &joint,
         &VemOptions {

@@ -10,7 +10,7 @@ use crate::ir::op::{Binary, Unary};
 
 /// `None` stands for zero.
 #[derive(Debug, Clone, Copy)]
-pub struct Term {
+pub struct IntegralTerm {
     pub factor: Node,
     pub shift: Option<Node>,
     pub rate: Option<Node>,
@@ -18,7 +18,7 @@ pub struct Term {
     pub origin: Option<Node>,
 }
 
-impl Term {
+impl IntegralTerm {
     pub fn constant(factor: Node) -> Self {
         Self {
             factor,
@@ -52,8 +52,8 @@ impl Span {
 }
 
 /// The integral of a sum of terms; `None` if some term has none in closed form.
-pub fn integral(g: &mut Graph, terms: &[Term], span: Span) -> Option<Node> {
-    if !terms.iter().all(Term::is_closed) {
+pub fn integral(g: &mut Graph, terms: &[IntegralTerm], span: Span) -> Option<Node> {
+    if !terms.iter().all(IntegralTerm::is_closed) {
         return None;
     }
     let parts: Vec<Node> = terms
@@ -63,7 +63,7 @@ pub fn integral(g: &mut Graph, terms: &[Term], span: Span) -> Option<Node> {
     Some(g.sum(&parts))
 }
 
-fn closed_form(g: &mut Graph, term: Term, span: Span) -> Node {
+fn closed_form(g: &mut Graph, term: IntegralTerm, span: Span) -> Node {
     let shape = match (term.power, term.rate) {
         (Some(power), _) => {
             let since = span.since(g, term.origin);

@@ -9,7 +9,7 @@ mod rule;
 mod terms;
 
 use self::closed::Span;
-use self::terms::Reader;
+use self::terms::TermReader;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
 
@@ -44,8 +44,8 @@ pub fn integral(
 
 /// The integral over a span on which no choice turns.
 fn over(g: &mut Graph, hazard: Node, time: Node, span: Span, panels: usize) -> (Node, bool) {
-    let mut reader = Reader::new(g, time);
-    let mut parts = Parts {
+    let mut reader = TermReader::new(g, time);
+    let mut parts = HazardParts {
         reader: &mut reader,
         span,
         panels,
@@ -56,14 +56,14 @@ fn over(g: &mut Graph, hazard: Node, time: Node, span: Span, panels: usize) -> (
 }
 
 /// Integrates a hazard part by part: factors and choices that do not depend on time stand before the integral.
-struct Parts<'r, 'g> {
-    reader: &'r mut Reader<'g>,
+struct HazardParts<'r, 'g> {
+    reader: &'r mut TermReader<'g>,
     span: Span,
     panels: usize,
     ruled: bool,
 }
 
-impl Parts<'_, '_> {
+impl HazardParts<'_, '_> {
     fn integral(&mut self, node: Node) -> Node {
         if let Some(closed) = self.closed(node) {
             return closed;

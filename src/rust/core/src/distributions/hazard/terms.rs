@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::closed::Term;
+use super::closed::IntegralTerm;
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Unary};
 
@@ -27,15 +27,15 @@ pub fn affine(g: &Graph, varies: &[bool], time: Node, node: Node) -> Option<(Opt
 }
 
 /// Reads nodes as sums of terms. Nodes made while reading do not depend on time.
-pub struct Reader<'a> {
+pub struct TermReader<'a> {
     pub varies: Vec<bool>,
     pub time: Node,
     /// What was read before: values that are read twice are walked once.
-    known: HashMap<Node, Option<Vec<Term>>>,
+    known: HashMap<Node, Option<Vec<IntegralTerm>>>,
     pub g: &'a mut Graph,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TermReader<'a> {
     pub fn new(g: &'a mut Graph, time: Node) -> Self {
         Self {
             varies: super::dependents(g, time),
@@ -53,16 +53,16 @@ impl<'a> Reader<'a> {
         self.g.constant(1.0)
     }
 
-    pub fn terms(&mut self, node: Node) -> Option<Vec<Term>> {
+    pub fn terms(&mut self, node: Node) -> Option<Vec<IntegralTerm>> {
         if self.is_free(node) {
-            return Some(vec![Term::constant(node)]);
+            return Some(vec![IntegralTerm::constant(node)]);
         }
         if let Some((origin, true)) = affine(self.g, &self.varies, self.time, node) {
             let one = self.one();
-            return Some(vec![Term {
+            return Some(vec![IntegralTerm {
                 power: Some(one),
                 origin,
-                ..Term::constant(one)
+                ..IntegralTerm::constant(one)
             }]);
         }
         if let Some(found) = self.known.get(&node) {
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn unary_terms(&mut self, f: Unary, x: Node) -> Option<Vec<Term>> {
+    fn unary_terms(&mut self, f: Unary, x: Node) -> Option<Vec<IntegralTerm>> {
         match f {
             Unary::Neg => {
                 let mut terms = self.terms(x)?;
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
             Unary::Exp => {
                 let term = self.exponent(x)?;
                 let (factor, shift) = (self.one(), Some(term.factor));
-                Some(vec![Term {
+                Some(vec![IntegralTerm {
                     factor,
                     shift,
                     ..term
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn binary_terms(&mut self, f: Binary, a: Node, b: Node) -> Option<Vec<Term>> {
+    fn binary_terms(&mut self, f: Binary, a: Node, b: Node) -> Option<Vec<IntegralTerm>> {
         match f {
             Binary::Add => Some([self.terms(a)?, self.terms(b)?].concat()),
             Binary::Sub => {
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
                 let mut times = |x: Option<Node>| x.map(|x| self.g.mul(x, log));
                 let (power, rate) = (times(exponent.power), times(exponent.rate));
                 let factor = self.g.binary(Binary::Pow, a, exponent.factor);
-                Some(vec![Term {
+                Some(vec![IntegralTerm {
                     factor,
                     power,
                     rate,
@@ -147,14 +147,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn product(&mut self, left: &[Term], right: &[Term]) -> Option<Vec<Term>> {
+    fn product(
+        &mut self,
+        left: &[IntegralTerm],
+        right: &[IntegralTerm],
+    ) -> Option<Vec<IntegralTerm>> {
         if left.len() * right.len() > MOST_TERMS {
             return None;
         }
         let pairs = left
             .iter()
             .flat_map(|a| right.iter().map(move |b| (*a, *b)));
-        let pairs: Vec<(Term, Term)> = pairs.collect();
+        let pairs: Vec<(IntegralTerm, IntegralTerm)> = pairs.collect();
         let mut terms = Vec::with_capacity(pairs.len());
         for (a, b) in pairs {
             terms.extend(self.times(a, b)?);
@@ -163,12 +167,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The product of two terms. Of powers with other origins one must be the first: `t - o = (t - c) + (c - o)`.
-    fn times(&mut self, a: Term, b: Term) -> Option<Vec<Term>> {
+    fn times(&mut self, a: IntegralTerm, b: IntegralTerm) -> Option<Vec<IntegralTerm>> {
         let apart = a.power.is_some() && b.power.is_some() && a.origin != b.origin;
         if !apart {
             return Some(vec![self.joined(a, b)]);
         }
-        let first = |g: &Graph, term: &Term| term.power.and_then(|p| g.as_constant(p)) == Some(1.0);
+        let first =
+            |g: &Graph, term: &IntegralTerm| term.power.and_then(|p| g.as_constant(p)) == Some(1.0);
         let (linear, other) = if first(self.g, &a) {
             (a, b)
         } else if first(self.g, &b) {
@@ -179,11 +184,11 @@ impl<'a> Reader<'a> {
         let zero = self.g.constant(0.0);
         let [to, from] = [other.origin, linear.origin].map(|o| o.unwrap_or(zero));
         let gap = self.g.sub(to, from);
-        let moved = Term {
+        let moved = IntegralTerm {
             origin: other.origin,
             ..linear
         };
-        let level = Term {
+        let level = IntegralTerm {
             factor: self.g.mul(linear.factor, gap),
             power: None,
             origin: None,
@@ -192,9 +197,9 @@ impl<'a> Reader<'a> {
         Some(vec![self.joined(moved, other), self.joined(level, other)])
     }
 
-    fn joined(&mut self, a: Term, b: Term) -> Term {
+    fn joined(&mut self, a: IntegralTerm, b: IntegralTerm) -> IntegralTerm {
         let power = self.plus(a.power, b.power);
-        Term {
+        IntegralTerm {
             factor: self.g.mul(a.factor, b.factor),
             shift: self.plus(a.shift, b.shift),
             rate: self.plus(a.rate, b.rate),
@@ -217,7 +222,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A single term to a power; what has several terms is no product of powers.
-    fn power(&mut self, base: Node, exponent: Node) -> Option<Vec<Term>> {
+    fn power(&mut self, base: Node, exponent: Node) -> Option<Vec<IntegralTerm>> {
         let terms = self.terms(base)?;
         let [term] = terms.as_slice() else {
             return None;
@@ -225,7 +230,7 @@ impl<'a> Reader<'a> {
         let mut times = |x: Option<Node>| x.map(|x| self.g.mul(x, exponent));
         let (power, rate, shift) = (times(term.power), times(term.rate), times(term.shift));
         let factor = self.g.binary(Binary::Pow, term.factor, exponent);
-        Some(vec![Term {
+        Some(vec![IntegralTerm {
             factor,
             shift,
             rate,
@@ -235,21 +240,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Read `c + r t + p ln(t - o)` as the term whose logarithm it is, but with `c` in the place of the factor.
-    fn exponent(&mut self, node: Node) -> Option<Term> {
+    fn exponent(&mut self, node: Node) -> Option<IntegralTerm> {
         if self.is_free(node) {
-            return Some(Term::constant(node));
+            return Some(IntegralTerm::constant(node));
         }
         let (zero, one) = (self.g.constant(0.0), self.one());
         if node == self.time {
-            return Some(Term {
+            return Some(IntegralTerm {
                 rate: Some(one),
-                ..Term::constant(zero)
+                ..IntegralTerm::constant(zero)
             });
         }
         self.composed_exponent(node)
     }
 
-    fn composed_exponent(&mut self, node: Node) -> Option<Term> {
+    fn composed_exponent(&mut self, node: Node) -> Option<IntegralTerm> {
         match self.g.op(node) {
             Op::Unary(Unary::Neg, x) => {
                 let minus = self.g.constant(-1.0);
@@ -261,7 +266,7 @@ impl<'a> Reader<'a> {
                     return None;
                 };
                 let log = self.g.ln(term.factor);
-                Some(Term {
+                Some(IntegralTerm {
                     factor: term.shift.map_or(log, |shift| self.g.add(log, shift)),
                     shift: None,
                     ..*term
@@ -286,21 +291,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn sum(&mut self, a: Term, b: Term) -> Option<Term> {
+    fn sum(&mut self, a: IntegralTerm, b: IntegralTerm) -> Option<IntegralTerm> {
         if a.power.is_some() && b.power.is_some() && a.origin != b.origin {
             return None;
         }
         let factor = self.g.add(a.factor, b.factor);
-        Some(Term {
+        Some(IntegralTerm {
             factor,
             ..self.joined(a, b)
         })
     }
 
-    fn scaled_exponent(&mut self, node: Node, by: Node) -> Option<Term> {
+    fn scaled_exponent(&mut self, node: Node, by: Node) -> Option<IntegralTerm> {
         let term = self.exponent(node)?;
         let mut times = |x: Node| self.g.mul(x, by);
-        Some(Term {
+        Some(IntegralTerm {
             factor: times(term.factor),
             power: term.power.map(&mut times),
             rate: term.rate.map(&mut times),

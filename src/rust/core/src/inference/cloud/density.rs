@@ -1,10 +1,10 @@
 //! Join what the data say of draws with the distribution of the effects: densities, and how they pull.
 
 use super::Cloud;
-use crate::inference::posterior::Coordinate;
+use crate::inference::posterior::FreeEffect;
 use crate::ir::column::Column;
 use crate::parallel::Workers;
-use crate::problem::Scratch;
+use crate::problem::DerivativeScratch;
 
 impl Cloud<'_> {
     /// `log p(phi_bc)` of the Gaussian distribution of the effects.
@@ -31,7 +31,7 @@ impl Cloud<'_> {
     }
 
     /// `phi - m` of all effects of a level whose free ones stand at `phi`; given ones count at their values.
-    pub fn away(&self, level: &[Coordinate], phi: &[f64]) -> Vec<f64> {
+    pub fn away(&self, level: &[FreeEffect], phi: &[f64]) -> Vec<f64> {
         let (group, index) = (level[0].group, level[0].level);
         let mean = self.parts[group].means().of(index);
         let held = self.joint.parts[group].held.as_ref();
@@ -61,7 +61,7 @@ impl Cloud<'_> {
     pub fn gradient(&self, workers: &Workers) -> Vec<f64> {
         let mut found = vec![0.0; self.n_effects()];
         for (g, (part, phi)) in self.parts.iter().zip(&self.phi).enumerate() {
-            let columns = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+            let columns = workers.map_range(phi.len(), DerivativeScratch::default, |scratch, b| {
                 let mut gradient = vec![Column::ZERO; phi[b].len()];
                 part.gradient(b, &phi[b], &mut gradient, scratch);
                 gradient

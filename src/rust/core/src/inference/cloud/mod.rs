@@ -10,7 +10,7 @@ mod scores;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use moments::{Levels, Weighted};
+pub use moments::{BatchMoments, LevelMoments};
 pub use scores::Scored;
 
 use super::posterior::Batches;
@@ -18,7 +18,7 @@ use crate::data::Layout;
 use crate::error::Result;
 use crate::ir::column::{Column, LANES};
 use crate::parallel::Workers;
-use crate::problem::{Draws, Evaluator, Joint, Known, Prior, Scratch};
+use crate::problem::{DerivativeScratch, EffectDraws, Evaluator, Joint, Known, Prior};
 
 /// The draws of all batches or of some, and the programs that read them.
 pub struct Cloud<'a> {
@@ -64,7 +64,7 @@ pub fn layouts_of(joint: &Joint, members: &[usize], copies: usize) -> Vec<Arc<La
 /// Log densities of the outcomes at every draw, and their gradient in the free effects of its batch: draw by draw, the
 /// batches one after another.
 #[derive(Debug, Clone, Default)]
-pub struct Slopes {
+pub struct DrawSlopes {
     pub log_lik: Vec<f64>,
     pub gradient: Vec<f64>,
 }
@@ -264,7 +264,7 @@ impl<'a> Cloud<'a> {
     }
 
     /// Log densities and their gradients; of batches that are not `active` nothing is sure to be computed.
-    pub fn slopes(&mut self, active: &[bool], workers: &Workers) -> Slopes {
+    pub fn slopes(&mut self, active: &[bool], workers: &Workers) -> DrawSlopes {
         let mut found = self.no_slopes();
         let several = self.parts.len() > 1;
         if several {
@@ -273,7 +273,7 @@ impl<'a> Cloud<'a> {
         for g in 0..self.parts.len() {
             let (by_phi, phi, layout) = (self.parts[g].by_phi(), &self.phi[g], &self.layouts[g]);
             let levels = &self.levels[g];
-            let columns = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+            let columns = workers.map_range(phi.len(), DerivativeScratch::default, |scratch, b| {
                 let lanes = &layout.blocks[b].lanes;
                 let wanted = lanes.iter().any(|l| active[levels[l.subject as usize]]);
                 let mut gradient = vec![Column::ZERO; phi[b].len()];
@@ -289,15 +289,15 @@ impl<'a> Cloud<'a> {
         found
     }
 
-    fn no_slopes(&self) -> Slopes {
-        Slopes {
+    fn no_slopes(&self) -> DrawSlopes {
+        DrawSlopes {
             log_lik: vec![0.0; self.batches.len() * self.copies],
             gradient: vec![0.0; self.n_effects()],
         }
     }
 
     /// Log densities and gradients of the lanes of a grouping; of several each has the gradient in its own effects alone.
-    fn add_slopes(&self, g: usize, columns: Vec<(Column, Vec<Column>)>, found: &mut Slopes) {
+    fn add_slopes(&self, g: usize, columns: Vec<(Column, Vec<Column>)>, found: &mut DrawSlopes) {
         let (values, gradients): (Vec<Column>, Vec<Vec<Column>>) = columns.into_iter().unzip();
         if self.parts.len() == 1 {
             self.add_up(g, &values, &mut found.log_lik);
@@ -333,7 +333,7 @@ impl<'a> Cloud<'a> {
     }
 }
 
-impl Draws for Cloud<'_> {
+impl EffectDraws for Cloud<'_> {
     fn phi(&self, group: usize, k: usize, level: usize, copy: usize) -> f64 {
         let (block, lane) = self.place(group, level, copy);
         self.phi[group][block][k].0[lane]

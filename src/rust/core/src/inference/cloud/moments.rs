@@ -1,21 +1,21 @@
 //! Weigh draws, and hand their moments to the statistics of the M-step.
 
 use super::Cloud;
-use crate::inference::posterior::{Batches, Gaussian, Posterior};
+use crate::inference::posterior::{BatchGaussian, BatchPosteriors, Batches};
 use crate::ir::symmetric::at;
 use crate::mstep::Statistics;
 use crate::problem::{Joint, Means};
 
 /// First and second moments of the free effects of every batch.
 #[derive(Debug, Clone)]
-pub struct Weighted {
+pub struct BatchMoments {
     pub mean: Vec<f64>,
     /// Covariance, lower triangle by rows.
     pub covariance: Vec<f64>,
 }
 
-impl From<&Gaussian> for Weighted {
-    fn from(q: &Gaussian) -> Self {
+impl From<&BatchGaussian> for BatchMoments {
+    fn from(q: &BatchGaussian) -> Self {
         let d = q.dim();
         let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
         Self {
@@ -25,7 +25,7 @@ impl From<&Gaussian> for Weighted {
     }
 }
 
-impl Weighted {
+impl BatchMoments {
     /// Moments of every batch, all zero: those found group by group are copied into memory that lies together.
     pub fn none(batches: &Batches) -> Vec<Self> {
         let dims = (0..batches.len()).map(|b| batches.dim(b));
@@ -43,13 +43,13 @@ impl Weighted {
     }
 
     /// The Gaussian with these moments; `None` where the covariance is not definite.
-    pub fn gaussian(&self) -> Option<Gaussian> {
+    pub fn gaussian(&self) -> Option<BatchGaussian> {
         let d = self.mean.len();
         let covariance =
             nalgebra::DMatrix::from_fn(d, d, |i, j| self.covariance[at(i.max(j), i.min(j))]);
         let l = covariance.cholesky()?.l();
         let pairs = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
-        Some(Gaussian {
+        Some(BatchGaussian {
             mean: self.mean.clone(),
             chol: pairs.map(|place| l[place]).collect(),
         })
@@ -58,7 +58,7 @@ impl Weighted {
 
 impl Cloud<'_> {
     /// Moments of the draws under weights that add up to one in each batch.
-    pub fn moments(&self, draws: &[f64], weights: &[f64]) -> Vec<Weighted> {
+    pub fn moments(&self, draws: &[f64], weights: &[f64]) -> Vec<BatchMoments> {
         let batch = |b: usize| {
             let d = self.batches.dim(b);
             let own = |c: usize| {
@@ -80,23 +80,23 @@ impl Cloud<'_> {
                     }
                 }
             }
-            Weighted { mean, covariance }
+            BatchMoments { mean, covariance }
         };
         (0..self.batches.len()).map(batch).collect()
     }
 }
 
 /// Moments of all levels of a grouping: what is given, and what a distribution of the batches says.
-pub struct Levels<'m> {
+pub struct LevelMoments<'m> {
     pub joint: &'m Joint,
     pub batches: &'m Batches,
-    pub moments: &'m [Weighted],
+    pub moments: &'m [BatchMoments],
 }
 
-impl Levels<'_> {
+impl LevelMoments<'_> {
     /// Moments of a distribution of the batches.
-    pub fn of(posterior: &Posterior) -> Vec<Weighted> {
-        posterior.iter().map(Weighted::from).collect()
+    pub fn of(posterior: &BatchPosteriors) -> Vec<BatchMoments> {
+        posterior.iter().map(BatchMoments::from).collect()
     }
 
     /// Means and standard deviations of `phi` of a grouping, `levels x d`, row-major.

@@ -2,11 +2,11 @@
 
 use nalgebra::DMatrix;
 
-use super::{lane_weights, Cloud, Slopes};
+use super::{lane_weights, Cloud, DrawSlopes};
 use crate::ir::column::{Column, LANES};
 use crate::mstep::{LanePoint, Scores};
 use crate::parallel::Workers;
-use crate::problem::{Derivatives, Scratch};
+use crate::problem::{DerivativeScratch, Derivatives};
 
 /// Weighted scores of the free coordinates.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ impl Cloud<'_> {
             };
             let (phi, layout, levels) = (&self.phi[g], &self.layouts[g], &self.levels[g]);
             let n = by_theta.n_population();
-            let sums = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+            let sums = workers.map_range(phi.len(), DerivativeScratch::default, |scratch, b| {
                 let weights = lane_weights(layout, b, levels, weights);
                 let (_, columns) = by_theta.population_adjoints(b, &phi[b], scratch);
                 let sum = |column: &Column| weighted_sum(&weights, column);
@@ -119,16 +119,22 @@ impl Cloud<'_> {
         let mut draws = vec![0.0; self.batches.len() * self.copies * p];
         for g in 0..this.parts.len() {
             let scores = Scores::new(&this.parts[g], free, this.differentiated(g));
-            let lanes = workers.map_range(this.phi[g].len(), Scratch::default, |scratch, b| {
-                this.lane_scores((g, b), &scores, scratch)
-            });
+            let lanes = workers.map_range(
+                this.phi[g].len(),
+                DerivativeScratch::default,
+                |scratch, b| this.lane_scores((g, b), &scores, scratch),
+            );
             self.add_scores(g, &lanes, (&mut draws, p));
         }
         draws
     }
 
     /// Scores of every draw and the slopes there: one sweep where a program has both.
-    pub fn scores_and_slopes(&mut self, free: &[usize], workers: &Workers) -> (Vec<f64>, Slopes) {
+    pub fn scores_and_slopes(
+        &mut self,
+        free: &[usize],
+        workers: &Workers,
+    ) -> (Vec<f64>, DrawSlopes) {
         let (part, phi) = (&self.parts[0], &self.phi[0]);
         let Some(both) = part.by_both().filter(|_| self.parts.len() == 1) else {
             let draws = self.draw_scores(free, workers);
@@ -137,7 +143,7 @@ impl Cloud<'_> {
         };
         let p = free.len();
         let scores = Scores::new(part, free, Some(both));
-        let lanes = workers.map_range(phi.len(), Scratch::default, |scratch, b| {
+        let lanes = workers.map_range(phi.len(), DerivativeScratch::default, |scratch, b| {
             let mut gradient = vec![Column::ZERO; phi[b].len()];
             let (value, columns) = both.both_adjoints(b, &phi[b], &mut gradient, scratch);
             let at = LanePoint {
@@ -173,7 +179,7 @@ impl Cloud<'_> {
         &self,
         (g, b): (usize, usize),
         scores: &Scores,
-        scratch: &mut Scratch,
+        scratch: &mut DerivativeScratch,
     ) -> Vec<Column> {
         let (phi, layout) = (&self.phi[g][b], &self.layouts[g]);
         let mut log_lik = Column::ZERO;

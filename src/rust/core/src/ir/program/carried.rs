@@ -11,7 +11,7 @@ use super::place::Builder;
 use super::registers::Layout;
 use super::Roots;
 use crate::ir::graph::{Carry, Node, Op};
-use crate::ir::tape::{Bank, Code, Instruction, Place, Tape};
+use crate::ir::tape::{Bank, ColumnAddress, Instruction, Tape, TapeCode};
 
 /// Columns of `Work` that hold the carried values of a derivative program.
 #[derive(Debug, Clone, Default)]
@@ -48,10 +48,10 @@ impl Carried {
 }
 
 /// `dst = a`
-pub fn copy(builder: &mut Builder, a: Place, dst: Place) -> Instruction {
+pub fn copy(builder: &mut Builder, a: ColumnAddress, dst: ColumnAddress) -> Instruction {
     let one = builder.one();
     Instruction {
-        code: Code::Select,
+        code: TapeCode::Select,
         dst,
         a: one,
         b: a,
@@ -60,7 +60,7 @@ pub fn copy(builder: &mut Builder, a: Place, dst: Place) -> Instruction {
 }
 
 /// Fill the column of a carried value before the first row.
-pub fn start(builder: &mut Builder, carry: &Carry, dst: Place) -> Instruction {
+pub fn start(builder: &mut Builder, carry: &Carry, dst: ColumnAddress) -> Instruction {
     let initial = builder.place(carry.initial);
     copy(builder, initial, dst)
 }
@@ -69,7 +69,7 @@ pub fn start(builder: &mut Builder, carry: &Carry, dst: Place) -> Instruction {
 pub fn step(builder: &mut Builder, exists: u32, leaf: Node, carry: &Carry) -> Instruction {
     let here = builder.place(leaf);
     Instruction {
-        code: Code::Select,
+        code: TapeCode::Select,
         dst: here,
         a: Bank::Mask.at(exists),
         b: builder.place(carry.next),

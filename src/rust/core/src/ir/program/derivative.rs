@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use super::carried::Carried;
-use super::place::{Builder, DataColumns, Source};
+use super::place::{BroadcastSource, Builder, DataColumns};
 use super::registers::Layout;
 use super::solution::Solution;
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Level, Levels, Seen};
+use crate::ir::level::{Extent, Level, NodeLevels, Seen};
 use crate::ir::narrow;
-use crate::ir::tape::{Bank, Instruction, Place, Reverse, Tangent, Tape, Target};
+use crate::ir::tape::{AdjointTarget, Bank, ColumnAddress, Instruction, Reverse, Tangent, Tape};
 
 /// With respect to what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Active {
 /// Adjoint columns: first one a column of `Work`, then one a coordinate of `phi`, then one a population value.
 #[derive(Debug, Clone, Default)]
 pub struct DerivativeProgram {
-    pub broadcast: Vec<Source>,
+    pub broadcast: Vec<BroadcastSource>,
     pub population: Vec<Node>,
     pub subject: Tape<Instruction>,
     pub row: Tape<Instruction>,
@@ -50,9 +50,9 @@ pub struct DerivativeProgram {
     /// Tangent tapes, one a coordinate of `phi`: subject part and row part. For `phi` alone, and not where values are
     /// carried from row to row.
     pub tangents: Vec<(Tape<Tangent>, Tape<Tangent>)>,
-    pub row_roots: Vec<Place>,
+    pub row_roots: Vec<ColumnAddress>,
     pub carried: Carried,
-    pub subject_roots: Vec<Place>,
+    pub subject_roots: Vec<ColumnAddress>,
     /// Whether terms are added once a subject.
     pub adds_subjects: bool,
     pub solution: Solution,
@@ -103,7 +103,7 @@ impl DerivativeProgram {
     /// Lay out values and the reverse sweep of the sum of `roots.sums`; for `phi`, also the forward directions.
     pub fn new(
         graph: &Graph,
-        levels: &mut Levels,
+        levels: &mut NodeLevels,
         data: &mut DataColumns,
         roots: &Roots,
         n_phi: usize,
@@ -183,7 +183,7 @@ impl DerivativeProgram {
             sweep.tape.push(Reverse {
                 forward: *step,
                 source: step.dst.index,
-                targets: [Target::None, next, leaf],
+                targets: [AdjointTarget::None, next, leaf],
             });
         }
         self.lay_seeds(builder, &forward.sums, &mut sweep);
@@ -196,7 +196,7 @@ impl DerivativeProgram {
             sweep.tape.push(Reverse {
                 forward: *start,
                 source: start.dst.index,
-                targets: [Target::None, target, Target::None],
+                targets: [AdjointTarget::None, target, AdjointTarget::None],
             });
         }
         self.lay_seeds(builder, &forward.subject_sums, &mut sweep);
@@ -207,7 +207,7 @@ impl DerivativeProgram {
     fn lay_seeds(&self, builder: &mut Builder, sums: &[(Node, Instruction)], sweep: &mut Sweep) {
         for (node, instruction) in sums {
             let target = self.target(builder, *node, sweep);
-            let targets = [target, Target::None, Target::None];
+            let targets = [target, AdjointTarget::None, AdjointTarget::None];
             sweep.tape.push(Reverse {
                 forward: *instruction,
                 source: 0,
@@ -230,13 +230,13 @@ impl DerivativeProgram {
             if !sweep.touched.contains(node) {
                 continue;
             }
-            let mut targets = [Target::None; 3];
+            let mut targets = [AdjointTarget::None; 3];
             for (k, operand) in operand_slots(builder, *node).into_iter().enumerate() {
                 if let Some(operand) = operand {
                     targets[k] = self.target(builder, operand, sweep);
                 }
             }
-            if targets != [Target::None; 3] {
+            if targets != [AdjointTarget::None; 3] {
                 let source = instruction.dst.index;
                 sweep.tape.push(Reverse {
                     forward: *instruction,
@@ -248,16 +248,23 @@ impl DerivativeProgram {
     }
 
     /// Where the adjoint of `node` goes; nodes that do not depend on what is active get none.
-    pub(super) fn target(&self, builder: &mut Builder, node: Node, sweep: &mut Sweep) -> Target {
+    pub(super) fn target(
+        &self,
+        builder: &mut Builder,
+        node: Node,
+        sweep: &mut Sweep,
+    ) -> AdjointTarget {
         let level = builder.level(node);
         if !sweep.active.reaches(level) {
-            return Target::None;
+            return AdjointTarget::None;
         }
         let first = sweep.touched.insert(node);
         if let Op::Phi(k) = builder.graph.op(node) {
             return match builder.levels.effect(k) {
-                Seen::Own(position) => Target::Add(narrow(self.phi_adjoint(position as usize))),
-                Seen::Known(_) | Seen::Stored(_) => Target::None,
+                Seen::Own(position) => {
+                    AdjointTarget::Add(narrow(self.phi_adjoint(position as usize)))
+                }
+                Seen::Known(_) | Seen::Stored(_) => AdjointTarget::None,
             };
         }
         if level.extent == Extent::Once {
@@ -266,7 +273,7 @@ impl DerivativeProgram {
                 .iter()
                 .position(|known| *known == node)
                 .unwrap_or(0);
-            return Target::Add(narrow(self.population_adjoint(j)));
+            return AdjointTarget::Add(narrow(self.population_adjoint(j)));
         }
         let place = builder.place(node);
         if place.bank == Bank::State {
@@ -274,15 +281,15 @@ impl DerivativeProgram {
             sweep.touched_states.insert(s);
             let column = narrow(self.solution.adjoint[s]);
             return if first {
-                Target::Set(column)
+                AdjointTarget::Set(column)
             } else {
-                Target::Add(column)
+                AdjointTarget::Add(column)
             };
         }
         if sweep.by_row && first && place.index as usize >= self.first_row_column {
-            Target::Set(place.index)
+            AdjointTarget::Set(place.index)
         } else {
-            Target::Add(place.index)
+            AdjointTarget::Add(place.index)
         }
     }
 

@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::op::{Binary, Ternary, Unary};
-use crate::ir::tape::Code;
+use crate::ir::tape::TapeCode;
 
 /// How nodes are computed: by their own operation, or fused with one of their operands.
 #[derive(Debug, Clone, Default)]
 pub struct Fusion {
-    fused: HashMap<Node, (Code, [Option<Node>; 3])>,
+    fused: HashMap<Node, (TapeCode, [Option<Node>; 3])>,
     absorbed: HashSet<Node>,
 }
 
@@ -53,9 +53,13 @@ impl Fusion {
             _ => None,
         };
         let found = match graph.op(node) {
-            Op::Unary(Unary::Exp, x) => {
-                product(x).map(|(p, q)| (Code::Binary(Binary::ExpMul), [Some(p), Some(q), None], x))
-            }
+            Op::Unary(Unary::Exp, x) => product(x).map(|(p, q)| {
+                (
+                    TapeCode::Binary(Binary::ExpMul),
+                    [Some(p), Some(q), None],
+                    x,
+                )
+            }),
             Op::Binary(Binary::Add, a, b) => product(a)
                 .map(|(p, q)| (Ternary::MulAdd, p, q, b, a))
                 .or_else(|| product(b).map(|(p, q)| (Ternary::MulAdd, p, q, a, b)))
@@ -75,9 +79,11 @@ impl Fusion {
                     })
             }
             Op::Unary(Unary::Square, x) => match inside(x) {
-                Some(Op::Binary(Binary::Sub, p, q)) => {
-                    Some((Code::Binary(Binary::SquareSub), [Some(p), Some(q), None], x))
-                }
+                Some(Op::Binary(Binary::Sub, p, q)) => Some((
+                    TapeCode::Binary(Binary::SquareSub),
+                    [Some(p), Some(q), None],
+                    x,
+                )),
                 _ => None,
             },
             _ => None,
@@ -93,16 +99,16 @@ impl Fusion {
     fn with_square(
         &mut self,
         graph: &Graph,
-        code: Code,
+        code: TapeCode,
         operands: [Option<Node>; 3],
         mut inner: impl FnMut(Node) -> bool,
-    ) -> (Code, [Option<Node>; 3]) {
-        if let (Code::Ternary(Ternary::MulAdd), [Some(a), Some(b), c]) = (code, operands) {
+    ) -> (TapeCode, [Option<Node>; 3]) {
+        if let (TapeCode::Ternary(Ternary::MulAdd), [Some(a), Some(b), c]) = (code, operands) {
             for (factor, square) in [(a, b), (b, a)] {
                 if let (Op::Unary(Unary::Square, x), true) = (graph.op(square), inner(square)) {
                     self.absorbed.insert(square);
                     return (
-                        Code::Ternary(Ternary::MulSquareAdd),
+                        TapeCode::Ternary(Ternary::MulSquareAdd),
                         [Some(factor), Some(x), c],
                     );
                 }
@@ -117,22 +123,22 @@ impl Fusion {
     }
 
     /// Operation and operands of a computed node, in the order of the instruction's operands.
-    pub fn form(&self, graph: &Graph, node: Node) -> (Code, [Option<Node>; 3]) {
+    pub fn form(&self, graph: &Graph, node: Node) -> (TapeCode, [Option<Node>; 3]) {
         if let Some(form) = self.fused.get(&node) {
             return *form;
         }
         match graph.op(node) {
-            Op::Unary(f, a) => (Code::Unary(f), [Some(a), None, None]),
-            Op::Binary(f, a, b) => (Code::Binary(f), [Some(a), Some(b), None]),
-            Op::Select(c, a, b) => (Code::Select, [Some(c), Some(a), Some(b)]),
+            Op::Unary(f, a) => (TapeCode::Unary(f), [Some(a), None, None]),
+            Op::Binary(f, a, b) => (TapeCode::Binary(f), [Some(a), Some(b), None]),
+            Op::Select(c, a, b) => (TapeCode::Select, [Some(c), Some(a), Some(b)]),
             // Leaves are never computed; a copy of themselves keeps the function total.
-            _ => (Code::Select, [Some(node), Some(node), Some(node)]),
+            _ => (TapeCode::Select, [Some(node), Some(node), Some(node)]),
         }
     }
 }
 
-type Found = (Code, [Option<Node>; 3], Node);
+type FusedPair = (TapeCode, [Option<Node>; 3], Node);
 
-fn ternary((f, p, q, c, absorbed): (Ternary, Node, Node, Node, Node)) -> Found {
-    (Code::Ternary(f), [Some(p), Some(q), Some(c)], absorbed)
+fn ternary((f, p, q, c, absorbed): (Ternary, Node, Node, Node, Node)) -> FusedPair {
+    (TapeCode::Ternary(f), [Some(p), Some(q), Some(c)], absorbed)
 }

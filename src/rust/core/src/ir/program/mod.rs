@@ -11,7 +11,7 @@ mod value;
 pub use carried::Carried;
 pub use derivative::{Active, DerivativeProgram};
 pub(crate) use fuse::Fusion;
-pub use place::{DataColumns, Source};
+pub use place::{BroadcastSource, DataColumns};
 pub(crate) use registers::{Laid, Layout, Registers};
 pub use solution::Solution;
 pub use value::ValueProgram;

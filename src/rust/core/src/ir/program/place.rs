@@ -4,9 +4,9 @@ use super::fuse::Fusion;
 use super::registers::{Laid, Layout};
 use super::Roots;
 use crate::ir::graph::{Carry, Graph, Node, Op};
-use crate::ir::level::{Extent, Level, Levels, Seen};
+use crate::ir::level::{Extent, Level, NodeLevels, Seen};
 use crate::ir::narrow;
-use crate::ir::tape::{Bank, Instruction, Place};
+use crate::ir::tape::{Bank, ColumnAddress, Instruction};
 
 /// Data-only values that some program reads: computed once, when model and data meet.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,7 @@ impl DataColumns {
 
 /// What fills a broadcast column.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Source {
+pub enum BroadcastSource {
     Constant(f64),
     /// A population value: an index into `Builder::population`.
     Population(usize),
@@ -40,9 +40,9 @@ pub enum Source {
 /// Common part of building a value or derivative program.
 pub struct Builder<'a> {
     pub graph: &'a Graph,
-    pub levels: &'a mut Levels,
+    pub levels: &'a mut NodeLevels,
     pub data: &'a mut DataColumns,
-    pub broadcast: Vec<Source>,
+    pub broadcast: Vec<BroadcastSource>,
     /// Nodes that depend on `theta` alone, evaluated once for all subjects.
     pub population: Vec<Node>,
     /// States of the differential equations that are read, in the order of their columns.
@@ -51,7 +51,7 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(graph: &'a Graph, levels: &'a mut Levels, data: &'a mut DataColumns) -> Self {
+    pub fn new(graph: &'a Graph, levels: &'a mut NodeLevels, data: &'a mut DataColumns) -> Self {
         Self {
             graph,
             levels,
@@ -78,7 +78,7 @@ impl<'a> Builder<'a> {
             )
     }
 
-    fn effect(&mut self, node: Node, k: u32, extent: Extent) -> Place {
+    fn effect(&mut self, node: Node, k: u32, extent: Extent) -> ColumnAddress {
         let (bank, index) = match (self.levels.effect(k), extent) {
             (Seen::Own(position), _) => (Bank::Phi, position),
             (Seen::Known(_) | Seen::Stored(_), Extent::Row) => (
@@ -90,23 +90,28 @@ impl<'a> Builder<'a> {
                 DataColumns::intern(&mut self.data.known_subject, node),
             ),
         };
-        Place { bank, index }
+        ColumnAddress { bank, index }
     }
 
-    fn state(&mut self, k: usize) -> Place {
+    fn state(&mut self, k: usize) -> ColumnAddress {
         self.states.push(k);
         Bank::State.at(narrow(self.states.len() - 1))
     }
 
-    fn broadcast(&mut self, source: Source) -> Place {
+    fn broadcast(&mut self, source: BroadcastSource) -> ColumnAddress {
         self.broadcast.push(source);
         Bank::Broadcast.at(narrow(self.broadcast.len() - 1))
     }
 
     /// The instructions that add the terms of `roots` which stand at a row (each where its outcome is present), or once a
     /// subject (under the column of ones). The terms are computed already.
-    pub fn sums(&mut self, roots: &Roots, by_row: bool, total: Place) -> Vec<(Node, Instruction)> {
-        let terms: Vec<(Node, Place)> = if by_row {
+    pub fn sums(
+        &mut self,
+        roots: &Roots,
+        by_row: bool,
+        total: ColumnAddress,
+    ) -> Vec<(Node, Instruction)> {
+        let terms: Vec<(Node, ColumnAddress)> = if by_row {
             let terms = roots.sums.iter();
             terms.map(|(node, o)| (*node, Bank::Mask.at(*o))).collect()
         } else {
@@ -118,8 +123,8 @@ impl<'a> Builder<'a> {
     }
 
     /// The column of ones.
-    pub fn one(&mut self) -> Place {
-        self.broadcast(Source::Constant(1.0))
+    pub fn one(&mut self) -> ColumnAddress {
+        self.broadcast(BroadcastSource::Constant(1.0))
     }
 
     /// Nodes that instructions compute, in order, after fusion; `roots` are wanted in themselves, and so is what
@@ -172,21 +177,21 @@ impl Layout for Builder<'_> {
         &mut self.laid
     }
 
-    fn leaf(&mut self, node: Node) -> Place {
+    fn leaf(&mut self, node: Node) -> ColumnAddress {
         let level = self.level(node);
         match (self.graph.op(node), level.extent) {
             (Op::Phi(k), extent) => self.effect(node, k, extent),
             (Op::State(k), _) => self.state(k as usize),
-            (Op::Constant(value), _) => self.broadcast(Source::Constant(value)),
+            (Op::Constant(value), _) => self.broadcast(BroadcastSource::Constant(value)),
             (_, Extent::Once) => {
                 self.population.push(node);
-                self.broadcast(Source::Population(self.population.len() - 1))
+                self.broadcast(BroadcastSource::Population(self.population.len() - 1))
             }
-            (_, Extent::Subject) => Place {
+            (_, Extent::Subject) => ColumnAddress {
                 bank: Bank::Subject,
                 index: DataColumns::intern(&mut self.data.subject, node),
             },
-            (_, Extent::Row) => Place {
+            (_, Extent::Row) => ColumnAddress {
                 bank: Bank::Row,
                 index: DataColumns::intern(&mut self.data.row, node),
             },

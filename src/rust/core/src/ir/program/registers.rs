@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use super::fuse::Fusion;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::narrow;
-use crate::ir::tape::{Bank, Instruction, Place, Tape};
+use crate::ir::tape::{Bank, ColumnAddress, Instruction, Tape};
 
 /// Where nodes are read, and how they are computed.
 #[derive(Default)]
 pub(crate) struct Laid {
     pub fusion: Fusion,
-    places: HashMap<Node, Place>,
+    places: HashMap<Node, ColumnAddress>,
 }
 
 impl Laid {
@@ -30,10 +30,10 @@ pub(crate) trait Layout {
     fn laid_mut(&mut self) -> &mut Laid;
 
     /// The column of a node that no instruction computes, on its first use.
-    fn leaf(&mut self, node: Node) -> Place;
+    fn leaf(&mut self, node: Node) -> ColumnAddress;
 
     /// Where a node is read.
-    fn place(&mut self, node: Node) -> Place {
+    fn place(&mut self, node: Node) -> ColumnAddress {
         if let Some(place) = self.laid().places.get(&node) {
             return *place;
         }
@@ -42,7 +42,7 @@ pub(crate) trait Layout {
         place
     }
 
-    fn set_place(&mut self, node: Node, place: Place) {
+    fn set_place(&mut self, node: Node, place: ColumnAddress) {
         self.laid_mut().places.insert(node, place);
     }
 
@@ -52,7 +52,7 @@ pub(crate) trait Layout {
     }
 
     /// The instruction that computes `node`, from now on read at `dst`.
-    fn compute(&mut self, node: Node, dst: Place) -> Instruction {
+    fn compute(&mut self, node: Node, dst: ColumnAddress) -> Instruction {
         let (code, operands) = self.laid().fusion.form(self.graph(), node);
         let [a, b, c] = operands.map(|operand| operand.map(|x| self.place(x)));
         self.set_place(node, dst);
@@ -74,17 +74,17 @@ pub(crate) struct Registers {
 }
 
 impl Registers {
-    pub fn fresh(&mut self) -> Place {
+    pub fn fresh(&mut self) -> ColumnAddress {
         self.count += 1;
         Bank::Work.at(narrow(self.count - 1))
     }
 
-    fn take(&mut self) -> Place {
+    fn take(&mut self) -> ColumnAddress {
         let free = self.free.pop().map(|index| Bank::Work.at(index));
         free.unwrap_or_else(|| self.fresh())
     }
 
-    fn give_back(&mut self, place: Place) {
+    fn give_back(&mut self, place: ColumnAddress) {
         if place.bank == Bank::Work && !self.free.contains(&place.index) {
             self.free.push(place.index);
         }
@@ -97,7 +97,7 @@ impl Registers {
         places: &mut P,
         nodes: &[Node],
         kept: &[Node],
-        own: &dyn Fn(Node) -> Option<Place>,
+        own: &dyn Fn(Node) -> Option<ColumnAddress>,
         then: &mut dyn FnMut(&mut P, Node, &mut Tape<Instruction>),
     ) -> Tape<Instruction> {
         let last = last_uses(places, nodes, kept);

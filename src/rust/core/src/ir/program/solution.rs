@@ -13,7 +13,9 @@ use super::registers::Layout;
 use crate::ir::graph::Node;
 use crate::ir::narrow;
 use crate::ir::op::{Binary, Ternary};
-use crate::ir::tape::{Bank, Code, Instruction, Place, Reverse, Tangent, Tape, Target};
+use crate::ir::tape::{
+    AdjointTarget, Bank, ColumnAddress, Instruction, Reverse, Tangent, Tape, TapeCode,
+};
 
 /// How a program reads the solution; empty where it reads none.
 #[derive(Debug, Clone, Default)]
@@ -21,7 +23,7 @@ pub struct Solution {
     /// The states read, in the order of their columns.
     pub states: Vec<usize>,
     /// Where the inputs are found.
-    pub inputs: Vec<Place>,
+    pub inputs: Vec<ColumnAddress>,
     /// Whether they move with `phi`: otherwise one solution serves while `theta` stays.
     pub moves: bool,
     /// Inputs with respect to which derivatives are taken.
@@ -57,7 +59,7 @@ impl Solution {
         }
     }
 
-    fn slope(&self, s: usize, i: usize) -> Place {
+    fn slope(&self, s: usize, i: usize) -> ColumnAddress {
         let index = self.states.len() + s * self.active.len() + i;
         Bank::State.at(narrow(index))
     }
@@ -86,13 +88,13 @@ impl DerivativeProgram {
     pub(super) fn lay_states(&mut self, builder: &mut Builder, sweep: &mut Sweep) {
         let inputs = builder.graph.inputs().to_vec();
         let active = self.solution.active.clone();
-        let targets: Vec<Target> = (active.iter())
+        let targets: Vec<AdjointTarget> = (active.iter())
             .map(|j| self.target(builder, inputs[*j], sweep))
             .collect();
         self.solution.targets = (targets.iter())
             .map(|target| match target {
-                Target::Add(i) | Target::Set(i) => *i as usize,
-                Target::None => 0,
+                AdjointTarget::Add(i) | AdjointTarget::Set(i) => *i as usize,
+                AdjointTarget::None => 0,
             })
             .collect();
         if self.solution.backward {
@@ -104,7 +106,7 @@ impl DerivativeProgram {
             }
             for (i, target) in targets.iter().enumerate() {
                 let forward = Instruction {
-                    code: Code::Binary(Binary::Mul),
+                    code: TapeCode::Binary(Binary::Mul),
                     dst: self.solution.slope(s, i),
                     a: self.solution.slope(s, i),
                     b: self.solution.inputs[active[i]],
@@ -113,7 +115,7 @@ impl DerivativeProgram {
                 sweep.tape.push(Reverse {
                     forward,
                     source: narrow(self.solution.adjoint[s]),
-                    targets: [Target::None, *target, Target::None],
+                    targets: [AdjointTarget::None, *target, AdjointTarget::None],
                 });
             }
         }
@@ -144,8 +146,8 @@ impl DerivativeProgram {
                 let a = self.solution.slope(*s, *i);
                 let forward = Instruction {
                     code: match before {
-                        None => Code::Binary(Binary::Mul),
-                        Some(_) => Code::Ternary(Ternary::MulAdd),
+                        None => TapeCode::Binary(Binary::Mul),
+                        Some(_) => TapeCode::Ternary(Ternary::MulAdd),
                     },
                     dst: a,
                     a,

@@ -1,18 +1,18 @@
 //! Stage a program for values only: what depends on `theta` alone is kept, registers are reused.
 
-use super::place::{Builder, DataColumns, Source};
+use super::place::{BroadcastSource, Builder, DataColumns};
 use super::registers::{Layout, Registers};
 use super::solution::Solution;
 use super::{carried, Roots};
 use crate::ir::graph::{Graph, Node, Op};
-use crate::ir::level::{Extent, Levels};
+use crate::ir::level::{Extent, NodeLevels};
 use crate::ir::narrow;
-use crate::ir::tape::{Bank, Instruction, Place, Tape};
+use crate::ir::tape::{Bank, ColumnAddress, Instruction, Tape};
 
 /// Four tapes: subject and row values of `theta` (run when `theta` moves), subject and row values of `phi`.
 #[derive(Debug, Clone, Default)]
 pub struct ValueProgram {
-    pub broadcast: Vec<Source>,
+    pub broadcast: Vec<BroadcastSource>,
     pub population: Vec<Node>,
     pub prepare_subject: Tape<Instruction>,
     pub prepare_row: Tape<Instruction>,
@@ -23,15 +23,20 @@ pub struct ValueProgram {
     pub n_work: usize,
     /// Column of `Work` that holds the sum over rows.
     pub total: Option<u32>,
-    pub row_roots: Vec<Place>,
-    pub subject_roots: Vec<Place>,
+    pub row_roots: Vec<ColumnAddress>,
+    pub subject_roots: Vec<ColumnAddress>,
     /// Whether terms are added once a subject.
     pub adds_subjects: bool,
     pub solution: Solution,
 }
 
 impl ValueProgram {
-    pub fn new(graph: &Graph, levels: &mut Levels, data: &mut DataColumns, roots: &Roots) -> Self {
+    pub fn new(
+        graph: &Graph,
+        levels: &mut NodeLevels,
+        data: &mut DataColumns,
+        roots: &Roots,
+    ) -> Self {
         let mut builder = Builder::new(graph, levels, data);
         let mut program = Self::default();
         let computed = builder.computed(&roots.nodes());
@@ -118,7 +123,7 @@ impl ValueProgram {
         builder: &mut Builder,
         nodes: &[Node],
         roots: &Roots,
-        total: Option<Place>,
+        total: Option<ColumnAddress>,
         registers: &mut Registers,
     ) {
         let ends = builder.carried(&roots.nodes()).into_iter();

@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use super::lanes::{read, CHUNK};
-use super::{Bank, Instruction, Place, Reverse, Tangent, Target, N_BANKS};
+use super::{AdjointTarget, Bank, ColumnAddress, Instruction, Reverse, Tangent, N_BANKS};
 use crate::ir::column::{Column, LANES};
 
 const OUTSIDE: &str = "a tape runs on the columns of its program";
@@ -16,11 +16,11 @@ const OUTSIDE: &str = "a tape runs on the columns of its program";
 /// What a step of a tape touches.
 pub trait Step {
     /// Visit each place that is read (`false`) or written (`true`).
-    fn places(&self, visit: &mut dyn FnMut(Place, bool));
+    fn places(&self, visit: &mut dyn FnMut(ColumnAddress, bool));
 }
 
 impl Step for Instruction {
-    fn places(&self, visit: &mut dyn FnMut(Place, bool)) {
+    fn places(&self, visit: &mut dyn FnMut(ColumnAddress, bool)) {
         for place in [self.a, self.b, self.c] {
             visit(place, false);
         }
@@ -29,16 +29,16 @@ impl Step for Instruction {
 }
 
 /// The values of a rule are only read.
-fn read_all(forward: &Instruction, visit: &mut dyn FnMut(Place, bool)) {
+fn read_all(forward: &Instruction, visit: &mut dyn FnMut(ColumnAddress, bool)) {
     forward.places(&mut |place, _| visit(place, false));
 }
 
 impl Step for Reverse {
-    fn places(&self, visit: &mut dyn FnMut(Place, bool)) {
+    fn places(&self, visit: &mut dyn FnMut(ColumnAddress, bool)) {
         read_all(&self.forward, visit);
         visit(Bank::Adjoint.at(self.source), false);
         for target in self.targets {
-            if let Target::Set(i) | Target::Add(i) = target {
+            if let AdjointTarget::Set(i) | AdjointTarget::Add(i) = target {
                 visit(Bank::Adjoint.at(i), true);
             }
         }
@@ -46,7 +46,7 @@ impl Step for Reverse {
 }
 
 impl Step for Tangent {
-    fn places(&self, visit: &mut dyn FnMut(Place, bool)) {
+    fn places(&self, visit: &mut dyn FnMut(ColumnAddress, bool)) {
         read_all(&self.forward, visit);
         for source in self.sources.into_iter().flatten() {
             visit(Bank::Tangent.at(source), false);
@@ -90,7 +90,7 @@ impl<T> Deref for Tape<T> {
 impl<T: Step> Tape<T> {
     pub fn push(&mut self, step: T) {
         let needs = &mut self.needs;
-        step.places(&mut |Place { bank, index }, written| {
+        step.places(&mut |ColumnAddress { bank, index }, written| {
             let columns = index as usize + 1;
             match needs.iter_mut().find(|need| need.bank == bank) {
                 Some(need) => {
@@ -187,7 +187,7 @@ impl<'m> Bases<'m> {
     }
 
     /// The values of one column.
-    pub fn get(&self, place: Place) -> Column {
+    pub fn get(&self, place: ColumnAddress) -> Column {
         let columns = self.behind[place.bank as usize].columns;
         assert!((place.index as usize) < columns, "{OUTSIDE}");
         let column = self.pointers.column(place);
@@ -240,7 +240,7 @@ pub(super) struct Pointers {
 
 impl Pointers {
     #[inline(always)]
-    pub fn column(&self, place: Place) -> *mut f64 {
+    pub fn column(&self, place: ColumnAddress) -> *mut f64 {
         self.first(place.bank)
             .wrapping_add(place.index as usize * LANES)
     }
@@ -263,14 +263,14 @@ impl Pointers {
 mod tests {
     use super::*;
     use crate::ir::op::Unary;
-    use crate::ir::tape::Code;
+    use crate::ir::tape::TapeCode;
     use crate::ir::vmath::Isa;
 
     /// `Work[to] = -Row[from]`
     fn negation(from: u32, to: u32) -> Tape<Instruction> {
         let a = Bank::Row.at(from);
         Tape::from_iter([Instruction {
-            code: Code::Unary(Unary::Neg),
+            code: TapeCode::Unary(Unary::Neg),
             dst: Bank::Work.at(to),
             a,
             b: a,

@@ -1,6 +1,6 @@
 //! Loop over the 64 lanes of columns in chunks of eight.
 
-use super::Target;
+use super::AdjointTarget;
 use crate::ir::column::LANES;
 use crate::ir::vmath::double::select;
 
@@ -33,24 +33,24 @@ pub(super) trait Map2 {
 }
 
 /// A slope at the operands `x`, `z` and the value `y`.
-pub(super) trait Slope {
+pub(super) trait OperandSlope {
     fn slope(&self, x: f64, z: f64, y: f64) -> f64;
 }
 
 /// Both slopes.
-pub(super) trait Slopes {
+pub(super) trait OperandSlopes {
     fn slopes(&self, x: f64, z: f64, y: f64) -> (f64, f64);
 }
 
 /// A chunk of terms from lane `at` on.
-pub(super) trait Term {
+pub(super) trait SumTerm {
     fn chunk(&self, at: usize) -> [f64; CHUNK];
 }
 
 /// A term that is short.
 pub(super) struct Plain<F>(pub F);
 
-impl<F: Fn(usize) -> [f64; CHUNK]> Term for Plain<F> {
+impl<F: Fn(usize) -> [f64; CHUNK]> SumTerm for Plain<F> {
     #[inline(always)]
     fn chunk(&self, at: usize) -> [f64; CHUNK] {
         self.0(at)
@@ -99,16 +99,16 @@ pub(super) fn map3(
 }
 
 #[inline(always)]
-pub(super) fn deposit(target: Target, adjoint: *mut f64, term: impl Term) {
+pub(super) fn deposit(target: AdjointTarget, adjoint: *mut f64, term: impl SumTerm) {
     match target {
-        Target::None => {}
-        Target::Set(i) => {
+        AdjointTarget::None => {}
+        AdjointTarget::Set(i) => {
             let dst = adjoint.wrapping_add(i as usize * LANES);
             for at in (0..LANES).step_by(CHUNK) {
                 write(dst, at, term.chunk(at));
             }
         }
-        Target::Add(i) => {
+        AdjointTarget::Add(i) => {
             let dst = adjoint.wrapping_add(i as usize * LANES);
             for at in (0..LANES).step_by(CHUNK) {
                 let (mut sum, x) = (read(dst, at), term.chunk(at));
@@ -151,7 +151,7 @@ impl<R> Product<R> {
     }
 }
 
-impl<R: Slope> Term for Product<R> {
+impl<R: OperandSlope> SumTerm for Product<R> {
     #[inline(always)]
     fn chunk(&self, at: usize) -> [f64; CHUNK] {
         let (g, x) = (read(self.here, at), read(self.a, at));
@@ -164,7 +164,7 @@ impl<R: Slope> Term for Product<R> {
     }
 }
 
-impl<R: Slopes> Product<R> {
+impl<R: OperandSlopes> Product<R> {
     /// The products with both slopes.
     #[inline(always)]
     fn both(&self, at: usize) -> ([f64; CHUNK], [f64; CHUNK]) {
@@ -183,15 +183,15 @@ impl<R: Slopes> Product<R> {
 /// Deposit two terms that are computed together.
 #[inline(always)]
 pub(super) fn deposit_both(
-    to_a: Target,
-    to_b: Target,
+    to_a: AdjointTarget,
+    to_b: AdjointTarget,
     adjoint: *mut f64,
-    terms: Product<impl Slopes>,
+    terms: Product<impl OperandSlopes>,
 ) {
-    let place = |target: Target| match target {
-        Target::None => (0, false),
-        Target::Set(i) => (i, false),
-        Target::Add(i) => (i, true),
+    let place = |target: AdjointTarget| match target {
+        AdjointTarget::None => (0, false),
+        AdjointTarget::Set(i) => (i, false),
+        AdjointTarget::Add(i) => (i, true),
     };
     let ((i, keep_a), (j, keep_b)) = (place(to_a), place(to_b));
     let first = adjoint.wrapping_add(i as usize * LANES);

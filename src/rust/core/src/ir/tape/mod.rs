@@ -51,19 +51,19 @@ const N_BANKS: usize = 13;
 
 /// Address of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct ColumnAddress {
     pub bank: Bank,
     pub index: u32,
 }
 
 impl Bank {
-    pub fn at(self, index: u32) -> Place {
-        Place { bank: self, index }
+    pub fn at(self, index: u32) -> ColumnAddress {
+        ColumnAddress { bank: self, index }
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Code {
+pub enum TapeCode {
     Unary(Unary),
     Binary(Binary),
     Ternary(Ternary),
@@ -73,7 +73,7 @@ pub enum Code {
     Accumulate,
 }
 
-impl Code {
+impl TapeCode {
     /// Whether it costs no more than reading a column does.
     pub fn is_cheap(self) -> bool {
         match self {
@@ -87,18 +87,18 @@ impl Code {
 /// One operation on columns; unused operands repeat `a`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Instruction {
-    pub code: Code,
-    pub dst: Place,
-    pub a: Place,
-    pub b: Place,
-    pub c: Place,
+    pub code: TapeCode,
+    pub dst: ColumnAddress,
+    pub a: ColumnAddress,
+    pub b: ColumnAddress,
+    pub c: ColumnAddress,
 }
 
 impl Instruction {
     /// `dst += a` where the mask is set.
-    pub fn add(dst: Place, a: Place, mask: Place) -> Self {
+    pub fn add(dst: ColumnAddress, a: ColumnAddress, mask: ColumnAddress) -> Self {
         Self {
-            code: Code::Accumulate,
+            code: TapeCode::Accumulate,
             dst,
             a,
             b: mask,
@@ -109,7 +109,7 @@ impl Instruction {
 
 /// Where the adjoint of an operand goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
+pub enum AdjointTarget {
     None,
     /// First contribution: overwrite.
     Set(u32),
@@ -121,7 +121,7 @@ pub enum Target {
 pub struct Reverse {
     pub forward: Instruction,
     pub source: u32,
-    pub targets: [Target; 3],
+    pub targets: [AdjointTarget; 3],
 }
 
 /// The tangent rule of one instruction: `tangent(dst) = sum slope * tangent(operand)`.
@@ -187,7 +187,7 @@ macro_rules! all_ternary {
 macro_rules! slope_of_unary {
     ($op:path) => {
         struct Own<const F: bool>;
-        impl<const F: bool> Slope for Own<F> {
+        impl<const F: bool> OperandSlope for Own<F> {
             #[inline(always)]
             fn slope(&self, x: f64, _z: f64, y: f64) -> f64 {
                 $op.slope::<F>(x, y)
@@ -199,14 +199,14 @@ macro_rules! slope_of_unary {
 macro_rules! slopes_of_binary {
     ($op:path) => {
         struct First<const F: bool>;
-        impl<const F: bool> Slope for First<F> {
+        impl<const F: bool> OperandSlope for First<F> {
             #[inline(always)]
             fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
                 $op.slopes::<F>(x, z, y).0
             }
         }
         struct Second<const F: bool>;
-        impl<const F: bool> Slope for Second<F> {
+        impl<const F: bool> OperandSlope for Second<F> {
             #[inline(always)]
             fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
                 $op.slopes::<F>(x, z, y).1
@@ -219,21 +219,21 @@ macro_rules! slopes_of_binary {
 macro_rules! slopes_of_ternary {
     ($op:path) => {
         struct First;
-        impl Slope for First {
+        impl OperandSlope for First {
             #[inline(always)]
             fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
                 $op.slopes(x, z, y).0
             }
         }
         struct Second;
-        impl Slope for Second {
+        impl OperandSlope for Second {
             #[inline(always)]
             fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
                 $op.slopes(x, z, y).1
             }
         }
         struct Third;
-        impl Slope for Third {
+        impl OperandSlope for Third {
             #[inline(always)]
             fn slope(&self, x: f64, z: f64, y: f64) -> f64 {
                 $op.slopes(x, z, y).2

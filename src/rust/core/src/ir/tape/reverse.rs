@@ -1,10 +1,12 @@
 //! Carry adjoints from the sums back to what they depend on.
 
-use super::lanes::{choose, deposit, deposit_both, read, Plain, Product, Slope, Slopes, CHUNK};
+use super::lanes::{
+    choose, deposit, deposit_both, read, OperandSlope, OperandSlopes, Plain, Product, CHUNK,
+};
 use super::value::execute;
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
 use super::{slope_of_unary, slopes_of_binary, slopes_of_ternary};
-use super::{Bank, Bases, Code, Instruction, Pointers, Reverse, Tape, Target};
+use super::{AdjointTarget, Bank, Bases, Instruction, Pointers, Reverse, Tape, TapeCode};
 use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
 use crate::ir::vmath::{per_isa, Isa};
@@ -19,7 +21,7 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Pointers) {
     let here = adjoint.wrapping_add(step.source as usize * LANES);
     let [to_a, to_b, to_c] = step.targets;
     match forward.code {
-        Code::Unary(f) => {
+        TapeCode::Unary(f) => {
             macro_rules! rule {
                 ($op:path) => {{
                     slope_of_unary!($op);
@@ -28,22 +30,22 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Pointers) {
             }
             all_unary!(f, rule)
         }
-        Code::Binary(f) => {
+        TapeCode::Binary(f) => {
             macro_rules! rule {
                 ($op:path) => {{
                     slopes_of_binary!($op);
                     struct Both<const F: bool>;
-                    impl<const F: bool> Slopes for Both<F> {
+                    impl<const F: bool> OperandSlopes for Both<F> {
                         #[inline(always)]
                         fn slopes(&self, x: f64, z: f64, y: f64) -> (f64, f64) {
                             $op.slopes::<F>(x, z, y)
                         }
                     }
                     match (to_a, to_b) {
-                        (_, Target::None) => {
+                        (_, AdjointTarget::None) => {
                             deposit(to_a, adjoint, Product::new(here, [a, b, y], First::<FMA>))
                         }
-                        (Target::None, _) => {
+                        (AdjointTarget::None, _) => {
                             deposit(to_b, adjoint, Product::new(here, [a, b, y], Second::<FMA>))
                         }
                         _ => {
@@ -55,7 +57,7 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Pointers) {
             }
             all_binary!(f, rule)
         }
-        Code::Ternary(f) => {
+        TapeCode::Ternary(f) => {
             let c = bases.column(forward.c);
             macro_rules! rule {
                 ($op:path) => {{
@@ -67,14 +69,14 @@ fn reverse_one<const FMA: bool>(step: &Reverse, bases: &Pointers) {
             }
             all_ternary!(f, rule)
         }
-        Code::Select => {
+        TapeCode::Select => {
             let zero = [0.0; CHUNK];
             let yes = Plain(|at| choose(read(a, at), read(here, at), zero));
             deposit(to_b, adjoint, yes);
             let no = Plain(|at| choose(read(a, at), zero, read(here, at)));
             deposit(to_c, adjoint, no);
         }
-        Code::Accumulate => deposit(to_a, adjoint, Plain(|at| read(b, at))),
+        TapeCode::Accumulate => deposit(to_a, adjoint, Plain(|at| read(b, at))),
     }
 }
 

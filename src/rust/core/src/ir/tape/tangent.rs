@@ -1,9 +1,9 @@
 //! Carry derivatives in one direction forward, beside values already computed.
 
-use super::lanes::{choose, deposit, read, Plain, Product, Slope, CHUNK};
+use super::lanes::{choose, deposit, read, OperandSlope, Plain, Product, CHUNK};
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
 use super::{slope_of_unary, slopes_of_binary, slopes_of_ternary};
-use super::{Bank, Bases, Code, Pointers, Tangent, Tape, Target};
+use super::{AdjointTarget, Bank, Bases, Pointers, Tangent, Tape, TapeCode};
 use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
 use crate::ir::vmath::{per_isa, Isa};
@@ -14,18 +14,18 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Pointers) {
     let y = bases.column(forward.dst);
     let a = bases.column(forward.a);
     let b = bases.column(forward.b);
-    let dst = Target::Set(step.dst);
+    let dst = AdjointTarget::Set(step.dst);
     let tangent = bases.first(Bank::Tangent);
     let of = |i: u32| tangent.wrapping_add(i as usize * LANES).cast_const();
     let [from_a, from_b, from_c] = step.sources;
-    let zero = Target::None;
+    let zero = AdjointTarget::None;
     let second = if from_a.is_some() {
-        Target::Add(step.dst)
+        AdjointTarget::Add(step.dst)
     } else {
         dst
     };
     match forward.code {
-        Code::Unary(f) => {
+        TapeCode::Unary(f) => {
             macro_rules! rule {
                 ($op:path) => {{
                     slope_of_unary!($op);
@@ -37,7 +37,7 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Pointers) {
             }
             all_unary!(f, rule)
         }
-        Code::Binary(f) => {
+        TapeCode::Binary(f) => {
             macro_rules! rule {
                 ($op:path) => {{
                     slopes_of_binary!($op);
@@ -53,7 +53,7 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Pointers) {
             }
             all_binary!(f, rule)
         }
-        Code::Ternary(f) => {
+        TapeCode::Ternary(f) => {
             let c = bases.column(forward.c);
             let mut next = dst;
             macro_rules! rule {
@@ -62,12 +62,12 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Pointers) {
                     if let Some(t) = from_a {
                         let terms = Product::new(of(t), [a, b, c], First);
                         deposit(next, tangent, terms);
-                        next = Target::Add(step.dst);
+                        next = AdjointTarget::Add(step.dst);
                     }
                     if let Some(t) = from_b {
                         let terms = Product::new(of(t), [a, b, c], Second);
                         deposit(next, tangent, terms);
-                        next = Target::Add(step.dst);
+                        next = AdjointTarget::Add(step.dst);
                     }
                     if let Some(t) = from_c {
                         let terms = Product::new(of(t), [a, b, c], Third);
@@ -77,13 +77,13 @@ fn tangent_one<const FMA: bool>(step: &Tangent, bases: &Pointers) {
             }
             all_ternary!(f, rule)
         }
-        Code::Select => {
+        TapeCode::Select => {
             let along =
                 |from: Option<u32>, at: usize| from.map_or([0.0; CHUNK], |t| read(of(t), at));
             let terms = Plain(|at| choose(read(a, at), along(from_b, at), along(from_c, at)));
             deposit(dst, tangent, terms);
         }
-        Code::Accumulate => deposit(zero, tangent, Plain(|at| read(a, at))),
+        TapeCode::Accumulate => deposit(zero, tangent, Plain(|at| read(a, at))),
     }
 }
 

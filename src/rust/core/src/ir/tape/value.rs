@@ -2,7 +2,7 @@
 
 use super::lanes::{map1, map2, map3, Map1, Map2, CHUNK};
 use super::{all_binary, all_ternary, all_unary, each_binary, each_unary};
-use super::{Bases, Code, Instruction, Pointers, Tape};
+use super::{Bases, Instruction, Pointers, Tape, TapeCode};
 use crate::ir::column::LANES;
 use crate::ir::op::{Binary, Ternary, Unary};
 use crate::ir::vmath::{per_isa, Isa};
@@ -19,7 +19,7 @@ fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Pointers, la
     let a = bases.column(instruction.a);
     let b = bases.column(instruction.b);
     match instruction.code {
-        Code::Unary(f) => {
+        TapeCode::Unary(f) => {
             macro_rules! rule {
                 ($op:path) => {{
                     struct Rule<const F: bool>;
@@ -34,7 +34,7 @@ fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Pointers, la
             }
             all_unary!(f, rule)
         }
-        Code::Binary(f) => {
+        TapeCode::Binary(f) => {
             macro_rules! rule {
                 ($op:path) => {{
                     struct Rule<const F: bool>;
@@ -49,7 +49,7 @@ fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Pointers, la
             }
             all_binary!(f, rule)
         }
-        Code::Ternary(f) => {
+        TapeCode::Ternary(f) => {
             let c = bases.column(instruction.c);
             macro_rules! rule {
                 ($op:path) => {
@@ -58,7 +58,7 @@ fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Pointers, la
             }
             all_ternary!(f, rule)
         }
-        Code::Select => {
+        TapeCode::Select => {
             let c = bases.column(instruction.c);
             map3(
                 dst,
@@ -67,7 +67,7 @@ fn execute_some<const FMA: bool>(instruction: &Instruction, bases: &Pointers, la
                 |t, x, y| if t != 0.0 { x } else { y },
             );
         }
-        Code::Accumulate => {
+        TapeCode::Accumulate => {
             map3(dst, [a, b, dst], lanes, |x, mask, total| {
                 if mask != 0.0 {
                     total + x

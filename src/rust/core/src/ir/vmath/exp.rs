@@ -44,7 +44,7 @@ const Q: [f64; 10] = [
 
 /// `e^x` as `2^n (1 + t)`; `n` is an integer and `|t| < 0.42`.
 #[derive(Clone, Copy)]
-pub(super) struct Scaled {
+pub(super) struct PowerOfTwo {
     pub n: f64,
     pub t: f64,
 }
@@ -71,14 +71,14 @@ pub(super) fn clamp(x: f64, low: f64, high: f64) -> f64 {
 
 /// Split `e^(x.hi + x.lo)` for `|x.hi| < 1e5`; `t` is good to a quarter of an ulp of `1 + t`.
 #[inline(always)]
-pub(super) fn split<const FMA: bool>(x: Double) -> Scaled {
+pub(super) fn split<const FMA: bool>(x: Double) -> PowerOfTwo {
     let n = madd::<FMA>(x.hi, LOG2_E, ROUND) - ROUND;
     let upper = madd::<FMA>(-n, LN2_HI, x.hi);
     let lower = madd::<FMA>(-n, LN2_LO, x.lo);
     let r = fast_two_sum(upper, lower);
     let tail = madd::<FMA>(r.lo, r.hi, r.lo);
     let t = r.hi + madd::<FMA>(r.hi * r.hi, horner::<FMA, 11>(r.hi, &P), tail);
-    Scaled { n, t }
+    PowerOfTwo { n, t }
 }
 
 /// `e^x` within 1 ulp.

@@ -49,20 +49,20 @@ const TWO_52: u64 = 0x4330_0000_0000_0000;
 const TWO_54: f64 = 18_014_398_509_481_984.0;
 
 /// `x = 2^k m` with `sqrt(1/2) <= m < sqrt(2)` for positive finite `x`.
-struct Parts {
+struct Binade {
     k: f64,
     m: f64,
 }
 
 #[inline(always)]
-fn parts(x: f64) -> Parts {
+fn parts(x: f64) -> Binade {
     let subnormal = x < f64::MIN_POSITIVE;
     let bits = (select(subnormal, x * TWO_54, x))
         .to_bits()
         .wrapping_add(ONE - SQRT_HALF);
     // 2^52 + 1023, and 54 more where x was scaled.
     let bias = select(subnormal, 4503599627371573.0, 4503599627371519.0);
-    Parts {
+    Binade {
         k: f64::from_bits((bits >> 52) | TWO_52) - bias,
         m: f64::from_bits((bits & MANTISSA).wrapping_add(SQRT_HALF)),
     }
@@ -90,7 +90,7 @@ fn guard(x: f64, result: f64) -> f64 {
 /// The natural logarithm within 1 ulp; `-Inf` at zero, NaN below.
 #[inline(always)]
 pub fn ln<const FMA: bool>(x: f64) -> f64 {
-    let Parts { k, m } = parts(x);
+    let Binade { k, m } = parts(x);
     guard(x, assemble::<FMA>(k, m - 1.0))
 }
 
@@ -113,7 +113,7 @@ fn inverse_power(k: f64) -> f64 {
 #[inline(always)]
 pub(super) fn log1p_double<const FMA: bool>(x: Double) -> f64 {
     let u = two_sum(1.0, x.hi);
-    let Parts { k, m } = parts(u.hi);
+    let Binade { k, m } = parts(u.hi);
     let lost = (u.lo + x.lo) * inverse_power(k);
     guard(
         u.hi,
@@ -131,7 +131,7 @@ pub fn log1p<const FMA: bool>(x: f64) -> f64 {
 /// `ln(x.hi + x.lo)` to about 2^-65 relative for positive finite `x`.
 #[inline(always)]
 pub(super) fn ln_double<const FMA: bool>(x: Double) -> Double {
-    let Parts { k, m } = parts(x.hi);
+    let Binade { k, m } = parts(x.hi);
     // A power beyond 2^1000 could overflow; the second part is then below the last digit that matters.
     let lost = x.lo * inverse_power(k);
     let lost = select(k.abs() > 1000.0, 0.0, lost);
@@ -158,7 +158,7 @@ pub(super) fn ln_double<const FMA: bool>(x: Double) -> Double {
 /// The binary logarithm within 1 ulp; exact at powers of two.
 #[inline(always)]
 pub fn log2<const FMA: bool>(x: f64) -> f64 {
-    let Parts { k, m } = parts(x);
+    let Binade { k, m } = parts(x);
     let fraction = ln_double::<FMA>(Double::from(m)).times::<FMA>(INV_LN2);
     let sum = fast_two_sum(k, fraction.hi);
     guard(x, sum.hi + (sum.lo + fraction.lo))

@@ -1,13 +1,13 @@
 //! Solve with a record, and carry weights of the observations back to the inputs.
 
-use super::back::{go, Back};
+use super::back::{go, BackwardMemory};
 use super::record::{Prescribed, Record};
-use super::{Explicit, Outcome, Scratch};
+use super::{Explicit, ExplicitScratch, LanesOutcome};
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
 use crate::ode::pull::Pull;
 use crate::ode::system::System;
-use crate::ode::task::{Task, Wanted};
+use crate::ode::task::{Deliveries, Task};
 
 /// The explicit solver with a way back. Its cost does not grow with the number of inputs.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub struct Adjoint {
 impl Adjoint {
     /// `states`: those that observations deliver.
     pub fn new(system: &System, states: &[usize]) -> Self {
-        let wanted = Wanted {
+        let wanted = Deliveries {
             states: states.to_vec(),
             inputs: Vec::new(),
         };
@@ -41,13 +41,13 @@ impl Adjoint {
         }
     }
 
-    pub fn scratch(&self) -> Scratch {
+    pub fn scratch(&self) -> ExplicitScratch {
         self.explicit.scratch()
     }
 
     /// Memory of the way back.
-    pub fn back(&self) -> Back {
-        Back::new(self)
+    pub fn back(&self) -> BackwardMemory {
+        BackwardMemory::new(self)
     }
 
     /// As [`Explicit::solve`] without derivatives; `record` keeps the steps.
@@ -56,8 +56,8 @@ impl Adjoint {
         isa: Isa,
         task: &Task,
         out: &mut [Column],
-        (scratch, record): (&mut Scratch, &mut Record),
-    ) -> Outcome {
+        (scratch, record): (&mut ExplicitScratch, &mut Record),
+    ) -> LanesOutcome {
         let explicit = &self.explicit;
         record.begin(&task.inputs[..explicit.field.n_inputs], task.lanes.len());
         explicit.walk(isa, task, out, scratch, (Some(record), None))
@@ -69,8 +69,8 @@ impl Adjoint {
         isa: Isa,
         task: &Task,
         out: &mut [Column],
-        (scratch, record): (&mut Scratch, &Record),
-    ) -> Outcome {
+        (scratch, record): (&mut ExplicitScratch, &Record),
+    ) -> LanesOutcome {
         let prescribed = Some(Prescribed::new(record));
         self.explicit
             .walk(isa, task, out, scratch, (None, prescribed))
@@ -84,7 +84,7 @@ impl Adjoint {
         record: &Record,
         seeds: &[Column],
         gradients: &mut [Column],
-        back: &mut Back,
+        back: &mut BackwardMemory,
     ) {
         go(self, isa, record, seeds, (back, gradients));
     }

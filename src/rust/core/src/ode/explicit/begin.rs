@@ -1,17 +1,17 @@
 //! Put lanes at the beginning of their courses, and begin again after a change.
 
 use super::start;
-use super::step::Columns;
-use super::walk::{Position, Walk};
-use super::way::{bits, first_bits, Sink, Way};
+use super::step::StepColumns;
+use super::walk::{LanesWalk, Position};
+use super::way::{bits, first_bits, Sink, WalkSetting};
 use crate::ir::column::{Column, LANES};
 use crate::ode::system::SIGNALS;
 use crate::ode::task::Failure;
 use crate::ode::timeline::Act;
 
-impl Walk {
+impl LanesWalk {
     /// Put all lanes at their beginnings; inputs and states were written, those of unused lanes are finite.
-    pub fn begin(&mut self, way: &Way) {
+    pub fn begin(&mut self, way: &WalkSetting) {
         self.count = way.courses.len();
         self.active = first_bits(self.count);
         (self.steps, self.slots) = ([0; LANES], 0);
@@ -45,7 +45,7 @@ impl Walk {
     }
 
     /// Read the first line of the signals of every lane.
-    pub fn first_signals(&mut self, way: &Way) {
+    pub fn first_signals(&mut self, way: &WalkSetting) {
         for (lane, course) in way.courses.iter().enumerate() {
             if let Some(line) = course.signals.lines.first() {
                 self.read_signals(lane, line);
@@ -60,7 +60,7 @@ impl Walk {
         }
     }
 
-    fn find_driven(&mut self, way: &Way) {
+    fn find_driven(&mut self, way: &WalkSetting) {
         self.driven.clear();
         let field = way.field;
         let mut found = 0u128;
@@ -80,7 +80,7 @@ impl Walk {
     }
 
     /// Derivatives of the present states, and a step that has proved itself after such a change before.
-    pub fn restart(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
+    pub fn restart(&mut self, way: &WalkSetting, sink: &mut Sink, lanes: u64) {
         if lanes == 0 {
             return;
         }
@@ -101,7 +101,7 @@ impl Walk {
         self.need_finite(way, sink, lanes);
     }
 
-    fn need_finite(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
+    fn need_finite(&mut self, way: &WalkSetting, sink: &mut Sink, lanes: u64) {
         let q = way.field.moving.len();
         for p in bits(lanes) {
             if self.k[..q]
@@ -115,7 +115,7 @@ impl Walk {
     }
 
     /// Derivatives at the beginning, and the first step of lanes that bring none (`free` is zero).
-    pub fn first_steps(&mut self, way: &Way, sink: &mut Sink) {
+    pub fn first_steps(&mut self, way: &WalkSetting, sink: &mut Sink) {
         let q = way.field.moving.len();
         self.clock.h = Column::ZERO;
         self.leaves.states.copy_from_slice(&self.x);
@@ -137,7 +137,7 @@ impl Walk {
         }
         let mut guess = Column::ZERO;
         let values = way.field.n_values;
-        let columns = Columns {
+        let columns = StepColumns {
             moving: &way.field.moving,
             x: &self.x,
             k: &self.k,
@@ -146,7 +146,7 @@ impl Walk {
         start::guess(way.isa, &columns, values, &way.limits, &span, out);
         self.clock.h = guess;
         self.evaluate(way, 1, 1.0);
-        let columns = Columns {
+        let columns = StepColumns {
             moving: &way.field.moving,
             x: &self.x,
             k: &self.k[..2 * q],
@@ -161,7 +161,7 @@ impl Walk {
     }
 
     /// Time to the next change, or to the end.
-    fn span(&self, way: &Way, p: usize) -> f64 {
+    fn span(&self, way: &WalkSetting, p: usize) -> f64 {
         let (now, target) = (self.clock.t.0[p], self.clock.target.0[p]);
         let course = &way.courses[self.positions[p].lane];
         let last = course.stops.last().map_or(target, |stop| stop.time);

@@ -1,6 +1,6 @@
 //! Interpolate within a step, and add columns.
 
-use super::step::{at, at_mut, Chunk, Columns, CHUNK};
+use super::step::{at, at_mut, Chunk, StepColumns, CHUNK};
 use super::tableau::weight;
 use crate::ir::column::Column;
 use crate::ir::vmath::double::madd;
@@ -18,7 +18,7 @@ fn weights<const FMA: bool, const S: usize>(theta: &Chunk, h: &Chunk) -> Chunk {
 
 #[inline(always)]
 fn dense_body<const FMA: bool>(
-    columns: &Columns,
+    columns: &StepColumns,
     wanted: &[usize],
     (theta, h): (&Column, &Column),
     lanes: u64,
@@ -52,7 +52,7 @@ fn dense_body<const FMA: bool>(
 per_isa! {
     /// `out = x + h sum_s b_s(theta) k_s` of the integrated columns `wanted`, in the eights that hold any of `lanes`.
     pub fn dense(
-        columns: &Columns,
+        columns: &StepColumns,
         wanted: &[usize],
         at: (&Column, &Column),
         lanes: u64,

@@ -12,7 +12,7 @@ use crate::ode::tangent::{narrow, Tangents, NO_INPUT};
 
 /// Where the course of a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slot {
+pub enum CourseSlot {
     /// Integrated, at this position.
     Moving(usize),
     /// In closed form, at this position.
@@ -22,7 +22,7 @@ pub enum Slot {
 }
 
 #[derive(Debug, Clone)]
-pub struct Field {
+pub struct LanesField {
     /// States of the system.
     pub n: usize,
     pub n_inputs: usize,
@@ -34,7 +34,7 @@ pub struct Field {
     pub n_values: usize,
     /// Columns that run in closed form.
     pub flowing: Vec<usize>,
-    pub slots: Vec<Slot>,
+    pub slots: Vec<CourseSlot>,
     /// `dx/dt` of the moving columns, without infusions.
     pub rhs: Program,
     /// Values of the flowing columns.
@@ -53,7 +53,7 @@ pub struct Field {
     pub reads_signals: bool,
 }
 
-impl Field {
+impl LanesField {
     pub fn new(system: &System, directions: &[usize]) -> Self {
         let n = system.states.len();
         let mut graph = system.graph.clone();
@@ -67,12 +67,12 @@ impl Field {
         let (rhs, flow) = ([fields, rhs].concat(), [flows, flow].concat());
         let (moving, rhs) = without(&zeros, columns(&states, n, directions.len()), rhs);
         let (flowing, flow) = without(&zeros, columns(&flow_states, n, directions.len()), flow);
-        let mut slots = vec![Slot::Zero; n * (1 + directions.len())];
+        let mut slots = vec![CourseSlot::Zero; n * (1 + directions.len())];
         for (i, column) in moving.iter().enumerate() {
-            slots[*column] = Slot::Moving(i);
+            slots[*column] = CourseSlot::Moving(i);
         }
         for (i, column) in flowing.iter().enumerate() {
-            slots[*column] = Slot::Flowing(i);
+            slots[*column] = CourseSlot::Flowing(i);
         }
         let still = still(&mut graph, &system.rhs, directions);
         let rhs = Program::new(&graph, &rhs);

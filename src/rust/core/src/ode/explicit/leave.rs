@@ -1,15 +1,15 @@
 //! Let lanes leave the walk, and the others move together.
 
 use super::step::CHUNK;
-use super::walk::{Walk, LOOK};
-use super::way::{bits, first_bits, Sink, Way};
+use super::walk::{LanesWalk, LOOK};
+use super::way::{bits, first_bits, Sink, WalkSetting};
 use crate::ode::task::Failure;
 use crate::ode::timeline::Act;
 
 /// How many times as far as its steps would take a lane at their pace it may have to go.
 const BEYOND: f64 = 4.0;
 
-impl Walk {
+impl LanesWalk {
     /// A lane that needs nothing more.
     pub fn leave(&mut self, p: usize) {
         self.active &= !(1 << p);
@@ -21,7 +21,7 @@ impl Walk {
     }
 
     /// A lane that has no solution from here on.
-    pub fn fail(&mut self, way: &Way, sink: &mut Sink, p: usize, failure: Failure) {
+    pub fn fail(&mut self, way: &WalkSetting, sink: &mut Sink, p: usize, failure: Failure) {
         let position = self.positions[p];
         let course = &way.courses[position.lane];
         let width = way.delivery.columns.len();
@@ -39,7 +39,7 @@ impl Walk {
         }
     }
 
-    pub fn judge_trouble(&mut self, way: &Way, sink: &mut Sink, trouble: u64) {
+    pub fn judge_trouble(&mut self, way: &WalkSetting, sink: &mut Sink, trouble: u64) {
         for p in bits(trouble) {
             let q = way.field.moving.len();
             let finite = self.k.iter().take(q).all(|k| k.0[p].is_finite());
@@ -56,7 +56,7 @@ impl Walk {
 
     /// Give lanes up that would take far too many steps at the pace of the last ones, where another solver waits. Steps
     /// grow as fast parts die out: only a pace that is out of reach ends a lane before its steps are spent.
-    pub fn judge_pace(&mut self, way: &Way, sink: &mut Sink) {
+    pub fn judge_pace(&mut self, way: &WalkSetting, sink: &mut Sink) {
         if way.exhausted != Failure::LooksStiff {
             return;
         }
@@ -78,7 +78,7 @@ impl Walk {
     }
 
     /// Move lanes together where that frees eights.
-    pub fn gather(&mut self, way: &Way) {
+    pub fn gather(&mut self, way: &WalkSetting) {
         let on_way = self.active.count_ones() as usize;
         if on_way.div_ceil(CHUNK) == self.chunks() {
             return;
@@ -93,7 +93,7 @@ impl Walk {
         self.count = n.min(self.count);
     }
 
-    fn move_lane(&mut self, way: &Way, from: usize, to: usize) {
+    fn move_lane(&mut self, way: &WalkSetting, from: usize, to: usize) {
         let q = way.field.moving.len();
         let leaves = &mut self.leaves;
         let columns = (leaves.inputs.iter_mut())

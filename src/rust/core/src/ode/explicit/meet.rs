@@ -3,10 +3,10 @@
 //! Where the time of a stop moves with an input, `S+ = g_x (S- + f- dt/dp) + g_p - f+ dt/dp` with the jump `g` of the states
 //! and the derivatives `f-` and `f+` before and after.
 
-use super::walk::Walk;
-use super::way::{bits, Sink, Way};
+use super::walk::LanesWalk;
+use super::way::{bits, Sink, WalkSetting};
 use crate::ir::column::Column;
-use crate::ode::timeline::{Act, Slope, Stop};
+use crate::ode::timeline::{Act, InputSlopes, Stop};
 
 /// What a lane does next at a stop.
 enum Next {
@@ -18,9 +18,9 @@ enum Next {
     Steady,
 }
 
-impl Walk {
+impl LanesWalk {
     /// Let states in closed form arrive at the end of their segment; a new one begins.
-    pub fn close_segments(&mut self, way: &Way, sink: &mut Sink, changed: u64) {
+    pub fn close_segments(&mut self, way: &WalkSetting, sink: &mut Sink, changed: u64) {
         if !way.field.flowing.is_empty() {
             if let Some(record) = sink.record.as_deref_mut() {
                 record.close(self, way, changed);
@@ -39,7 +39,7 @@ impl Walk {
     }
 
     /// States in closed form at the elapsed time of the leaves.
-    pub fn flow(&mut self, way: &Way) {
+    pub fn flow(&mut self, way: &WalkSetting) {
         let (leaves, memory) = (&self.leaves, &mut self.flow_memory);
         way.field
             .flow
@@ -47,7 +47,7 @@ impl Walk {
     }
 
     /// Pass all stops of the present time.
-    pub fn meet(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
+    pub fn meet(&mut self, way: &WalkSetting, sink: &mut Sink, lanes: u64) {
         let mut pending = lanes;
         while pending != 0 {
             let (mut moved, mut steady) = (0u64, 0u64);
@@ -68,7 +68,7 @@ impl Walk {
         }
     }
 
-    fn pass_stops(&mut self, way: &Way, sink: &mut Sink, p: usize) -> Next {
+    fn pass_stops(&mut self, way: &WalkSetting, sink: &mut Sink, p: usize) -> Next {
         let course = &way.courses[self.positions[p].lane];
         while self.active >> p & 1 != 0 {
             let now = self.clock.t.0[p];
@@ -104,12 +104,12 @@ impl Walk {
         Next::Done
     }
 
-    fn differentiates(&self, way: &Way, sink: &Sink) -> bool {
+    fn differentiates(&self, way: &WalkSetting, sink: &Sink) -> bool {
         !way.field.directions.is_empty() || sink.record.is_some()
     }
 
     /// Stops whose times move, one a lane.
-    fn meet_moving(&mut self, way: &Way, sink: &mut Sink, moved: u64) {
+    fn meet_moving(&mut self, way: &WalkSetting, sink: &mut Sink, moved: u64) {
         self.derivatives(way, moved);
         std::mem::swap(&mut self.before, &mut self.after);
         for p in bits(moved) {
@@ -137,7 +137,7 @@ impl Walk {
     }
 
     /// Derivatives of all states, at the present, into `after`.
-    fn derivatives(&mut self, way: &Way, lanes: u64) {
+    fn derivatives(&mut self, way: &WalkSetting, lanes: u64) {
         self.show(lanes);
         self.tell_time(way, 0.0);
         let (leaves, memory) = (&self.leaves, &mut self.whole_memory);
@@ -162,9 +162,9 @@ impl Walk {
     }
 
     /// `S_k += jump dt/dp`
-    fn shift(&mut self, way: &Way, p: usize, k: usize, jump: f64, moves: &[Slope]) {
+    fn shift(&mut self, way: &WalkSetting, p: usize, k: usize, jump: f64, moves: &[InputSlopes]) {
         let field = way.field;
-        for Slope { input, slope } in moves {
+        for InputSlopes { input, slope } in moves {
             if let Some(j) = field.directions.iter().position(|d| d == input) {
                 self.x[field.along(j, k)].0[p] += jump * slope;
             }
@@ -172,7 +172,7 @@ impl Walk {
     }
 
     /// A stop of which nothing has to be known but itself.
-    fn apply(&mut self, way: &Way, sink: &mut Sink, p: usize, stop: &Stop) {
+    fn apply(&mut self, way: &WalkSetting, sink: &mut Sink, p: usize, stop: &Stop) {
         match &stop.act {
             Act::Rate {
                 state,
@@ -180,7 +180,7 @@ impl Walk {
                 slopes,
             } => {
                 self.leaves.rates[*state].0[p] += change;
-                for Slope { input, slope } in slopes {
+                for InputSlopes { input, slope } in slopes {
                     let field = way.field;
                     if let Some(j) = field.directions.iter().position(|d| d == input) {
                         self.leaves.rates[field.along(j, *state)].0[p] += slope;
@@ -207,7 +207,7 @@ impl Walk {
     }
 
     /// States and derivatives jump, as if the time of the stop stood.
-    fn jump_states(&mut self, way: &Way, p: usize, stop: &Stop) {
+    fn jump_states(&mut self, way: &WalkSetting, p: usize, stop: &Stop) {
         match &stop.act {
             Act::Bolus {
                 state,
@@ -232,7 +232,7 @@ impl Walk {
     }
 
     /// Initial values, and their derivatives.
-    pub fn reset(&mut self, way: &Way, p: usize) {
+    pub fn reset(&mut self, way: &WalkSetting, p: usize) {
         let field = way.field;
         let lasts = |(c, _): &(usize, &mut Column)| field.lasts(*c);
         for (_, column) in self.x.iter_mut().enumerate().filter(|at| !lasts(at)) {

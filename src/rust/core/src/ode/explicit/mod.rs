@@ -23,36 +23,36 @@ mod walk;
 mod way;
 
 pub use adjoint::Adjoint;
-pub use back::Back;
+pub use back::BackwardMemory;
 pub use record::Record;
 
-use field::Field;
+use field::LanesField;
 use record::Prescribed;
-use step::Limits;
-use walk::Walk;
-use way::{Course, Delivery, Sink, Way};
+use step::ErrorLimits;
+use walk::LanesWalk;
+use way::{Delivery, LaneCourse, Sink, WalkSetting};
 
 use super::system::{Control, Solver, System};
-use super::task::{Failure, Task, Wanted};
+use super::task::{Deliveries, Failure, Task};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 
 /// The explicit solver of one system.
 #[derive(Debug, Clone)]
 pub struct Explicit {
-    field: Field,
-    cycle: Field,
+    field: LanesField,
+    cycle: LanesField,
     delivery: Delivery,
     control: Control,
 }
 
 /// Memory of a solution; [`Explicit::scratch`] makes it.
 #[derive(Debug, Clone)]
-pub struct Scratch {
-    walk: Walk,
+pub struct ExplicitScratch {
+    walk: LanesWalk,
 }
 
-impl Scratch {
+impl ExplicitScratch {
     /// Steps of each lane of the last solution, rejected ones included; those towards a steady state are left out.
     pub fn steps(&self) -> &[u32; LANES] {
         &self.walk.steps
@@ -66,14 +66,14 @@ impl Scratch {
 
 /// How the lanes ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outcome {
+pub struct LanesOutcome {
     pub failures: [Option<Failure>; LANES],
 }
 
 impl Explicit {
     /// Compile the equations and, for the inputs wanted, those of the derivatives.
-    pub fn new(system: &System, wanted: &Wanted) -> Self {
-        let field = Field::new(system, &wanted.inputs);
+    pub fn new(system: &System, wanted: &Deliveries) -> Self {
+        let field = LanesField::new(system, &wanted.inputs);
         Self {
             delivery: Delivery::new(&field, wanted),
             control: system.control.clone(),
@@ -82,9 +82,9 @@ impl Explicit {
         }
     }
 
-    pub fn scratch(&self) -> Scratch {
-        Scratch {
-            walk: Walk::new(&self.field, &self.delivery),
+    pub fn scratch(&self) -> ExplicitScratch {
+        ExplicitScratch {
+            walk: LanesWalk::new(&self.field, &self.delivery),
         }
     }
 
@@ -95,8 +95,8 @@ impl Explicit {
         isa: Isa,
         task: &Task,
         out: &mut [Column],
-        scratch: &mut Scratch,
-    ) -> Outcome {
+        scratch: &mut ExplicitScratch,
+    ) -> LanesOutcome {
         self.walk(isa, task, out, scratch, (None, None))
     }
 
@@ -105,12 +105,12 @@ impl Explicit {
         isa: Isa,
         task: &'a Task,
         out: &'a mut [Column],
-        scratch: &mut Scratch,
+        scratch: &mut ExplicitScratch,
         (record, prescribed): (Option<&'a mut Record>, Option<Prescribed<'a>>),
-    ) -> Outcome {
-        let mut courses = [Course::NONE; LANES];
+    ) -> LanesOutcome {
+        let mut courses = [LaneCourse::NONE; LANES];
         for (course, lane) in courses.iter_mut().zip(task.lanes) {
-            *course = Course {
+            *course = LaneCourse {
                 start: lane.start,
                 stops: lane.stops,
                 end: f64::INFINITY,
@@ -139,10 +139,10 @@ impl Explicit {
         }
         walk.first_signals(&way);
         walk.run(&way, &mut sink);
-        Outcome { failures }
+        LanesOutcome { failures }
     }
 
-    fn way<'a>(&'a self, isa: Isa, courses: &'a [Course<'a>]) -> Way<'a> {
+    fn way<'a>(&'a self, isa: Isa, courses: &'a [LaneCourse<'a>]) -> WalkSetting<'a> {
         let control = &self.control;
         let automatic = control.solver == Solver::Auto && control.stiff_after < control.max_steps;
         let (steps, exhausted) = if automatic {
@@ -150,12 +150,12 @@ impl Explicit {
         } else {
             (control.max_steps, Failure::TooManySteps)
         };
-        Way {
+        WalkSetting {
             field: &self.field,
             cycle: &self.cycle,
             delivery: &self.delivery,
             isa,
-            limits: Limits {
+            limits: ErrorLimits {
                 rtol: control.rtol,
                 atol: control.atol,
                 max_steps: steps as f64,

@@ -2,16 +2,16 @@
 
 use super::dense;
 use super::record::Item;
-use super::step::Columns;
-use super::walk::Walk;
-use super::way::{bits, Sink, Way};
+use super::step::StepColumns;
+use super::walk::LanesWalk;
+use super::way::{bits, Sink, WalkSetting};
 use crate::ir::column::LANES;
 use crate::ode::system::ELAPSED;
 use crate::ode::timeline::Act;
 
-impl Walk {
+impl LanesWalk {
     /// Deliver what was asked for on the way, from the dense output.
-    pub fn observe(&mut self, way: &Way, sink: &mut Sink, arrived: u64) {
+    pub fn observe(&mut self, way: &WalkSetting, sink: &mut Sink, arrived: u64) {
         let mut pending = arrived;
         loop {
             let mut here = 0u64;
@@ -37,8 +37,8 @@ impl Walk {
         }
     }
 
-    fn deliver(&mut self, way: &Way, sink: &mut Sink, here: u64) {
-        let columns = Columns {
+    fn deliver(&mut self, way: &WalkSetting, sink: &mut Sink, here: u64) {
+        let columns = StepColumns {
             moving: &way.field.moving,
             x: &self.x,
             k: &self.k,
@@ -76,7 +76,7 @@ impl Walk {
     }
 
     /// States in closed form where observations wait.
-    fn flow_at_theta(&mut self, way: &Way) {
+    fn flow_at_theta(&mut self, way: &WalkSetting) {
         let clock = &self.clock;
         let elapsed = &mut self.leaves.data[ELAPSED as usize];
         for p in 0..LANES {
@@ -86,7 +86,7 @@ impl Walk {
         self.flow(way);
     }
 
-    pub fn deliver_now(&mut self, way: &Way, sink: &mut Sink, p: usize, row: usize) {
+    pub fn deliver_now(&mut self, way: &WalkSetting, sink: &mut Sink, p: usize, row: usize) {
         let lane = self.positions[p].lane;
         if let Some(record) = sink.record.as_deref_mut() {
             record.push(lane, Item::Now(row));

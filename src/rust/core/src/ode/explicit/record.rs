@@ -2,11 +2,11 @@
 
 use super::step::Verdict;
 use super::tableau::{C, STAGES};
-use super::walk::Walk;
-use super::way::{bits, Way};
+use super::walk::LanesWalk;
+use super::way::{bits, WalkSetting};
 use crate::ir::column::{Column, LANES};
 use crate::ode::system::SIGNALS;
-use crate::ode::timeline::{Act, Slope, Stop};
+use crate::ode::timeline::{Act, InputSlopes, Stop};
 
 /// Accepted steps and stops of every lane.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ pub struct Record {
 pub(super) struct Trail {
     pub items: Vec<Item>,
     pub numbers: Vec<f64>,
-    pub slopes: Vec<Slope>,
+    pub slopes: Vec<InputSlopes>,
     /// States whose rates have slopes at rest.
     pub states: Vec<usize>,
     /// Steps, and whether each was cut by a stop.
@@ -30,7 +30,7 @@ pub(super) struct Trail {
 }
 
 /// A part of a list: first, count.
-pub(super) type Part = (usize, usize);
+pub(super) type ListRange = (usize, usize);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Item {
@@ -52,12 +52,12 @@ pub(super) enum Item {
     },
     Rate {
         state: usize,
-        slopes: Part,
+        slopes: ListRange,
     },
     Reset,
     /// The time of the stop before moves: its slopes, and for each state the jump of the derivative.
     Moves {
-        slopes: Part,
+        slopes: ListRange,
         jump: usize,
     },
     /// A cycle of the record, and the lane in it.
@@ -69,7 +69,7 @@ pub(super) enum Item {
     /// A state in which nothing moves; the derivatives of the rates that keep it there, and into which states they go.
     Rest {
         at: usize,
-        slopes: Part,
+        slopes: ListRange,
         states: usize,
         adds: bool,
     },
@@ -102,13 +102,13 @@ impl Trail {
         }
     }
 
-    fn keep_slopes(&mut self, slopes: &[Slope]) -> Part {
+    fn keep_slopes(&mut self, slopes: &[InputSlopes]) -> ListRange {
         let first = self.slopes.len();
         self.slopes.extend_from_slice(slopes);
         (first, slopes.len())
     }
 
-    pub fn part(&self, (first, count): Part) -> &[Slope] {
+    pub fn part(&self, (first, count): ListRange) -> &[InputSlopes] {
         &self.slopes[first..first + count]
     }
 }
@@ -129,7 +129,7 @@ impl Record {
     }
 
     /// The steps about to be accepted.
-    pub(super) fn steps(&mut self, walk: &Walk, way: &Way, accepted: u64) {
+    pub(super) fn steps(&mut self, walk: &LanesWalk, way: &WalkSetting, accepted: u64) {
         for p in bits(accepted) {
             let at = self.spot(walk, way, p);
             let (h, left) = (
@@ -143,7 +143,7 @@ impl Record {
     }
 
     /// The ends of segments of states in closed form.
-    pub(super) fn close(&mut self, walk: &Walk, way: &Way, lanes: u64) {
+    pub(super) fn close(&mut self, walk: &LanesWalk, way: &WalkSetting, lanes: u64) {
         for p in bits(lanes) {
             let at = self.spot(walk, way, p);
             self.lanes[walk.positions[p].lane]
@@ -152,7 +152,7 @@ impl Record {
         }
     }
 
-    fn spot(&mut self, walk: &Walk, way: &Way, p: usize) -> usize {
+    fn spot(&mut self, walk: &LanesWalk, way: &WalkSetting, p: usize) -> usize {
         let (n, n_signals) = (way.field.n, way.field.n_signals);
         let (t, h) = (walk.clock.t.0[p], walk.clock.h.0[p]);
         let wall = if way.frozen { walk.clock.wall.0[p] } else { t };
@@ -210,7 +210,14 @@ impl Record {
     }
 
     /// A lane came to rest at `x` under the infusions of `stop`.
-    pub(super) fn rest(&mut self, walk: &Walk, way: &Way, p: usize, x: &[f64], stop: &Stop) {
+    pub(super) fn rest(
+        &mut self,
+        walk: &LanesWalk,
+        way: &WalkSetting,
+        p: usize,
+        x: &[f64],
+        stop: &Stop,
+    ) {
         let Act::Steady { cycle, adds, .. } = &stop.act else {
             return;
         };
@@ -251,7 +258,7 @@ impl<'a> Prescribed<'a> {
     }
 
     /// Put the sizes in the place of those that the error allows. Steps that stops cut end at the stops.
-    pub fn sizes(&mut self, walk: &mut Walk) {
+    pub fn sizes(&mut self, walk: &mut LanesWalk) {
         for p in bits(walk.active) {
             let lane = walk.positions[p].lane;
             let left = walk.clock.target.0[p] - walk.clock.t.0[p];
@@ -263,7 +270,7 @@ impl<'a> Prescribed<'a> {
     }
 
     /// Accept every step.
-    pub fn overrule(&self, walk: &Walk, verdict: &mut Verdict) {
+    pub fn overrule(&self, walk: &LanesWalk, verdict: &mut Verdict) {
         let clock = &walk.clock;
         let reached = bits(walk.active).filter(|p| {
             let (t, h) = (clock.t.0[*p], clock.h.0[*p]);

@@ -5,13 +5,13 @@
 //! how much it errs. Steps grow as there is less and less to follow and are those of Newton's method in the end. At rest
 //! `dx/dp = -J^-1 (df/dp + dr/dp)`.
 
-use super::field::Field;
-use super::walk::Walk;
-use super::way::{Sink, Way};
+use super::field::LanesField;
+use super::walk::LanesWalk;
+use super::way::{Sink, WalkSetting};
 use crate::ir::column::Column;
-use crate::ode::program::{Leaves, Memory};
+use crate::ode::program::{LeafColumns, ProgramMemory};
 use crate::ode::task::Failure;
-use crate::ode::timeline::{Act, Slope, Stop};
+use crate::ode::timeline::{Act, InputSlopes, Stop};
 
 const MAX_ITERATIONS: usize = 2_000;
 /// Relative error of a step on the way.
@@ -25,8 +25,8 @@ const SAME: f64 = 1e-12;
 /// Memory of one lane: the first lane of the columns.
 #[derive(Debug, Clone)]
 pub struct Rest {
-    leaves: Leaves,
-    memory: Memory,
+    leaves: LeafColumns,
+    memory: ProgramMemory,
     out: Vec<Column>,
     pub matrix: Vec<f64>,
     /// Right-hand sides, one after the other: the field, then a direction each.
@@ -36,10 +36,10 @@ pub struct Rest {
 }
 
 impl Rest {
-    fn new(field: &Field) -> Self {
+    fn new(field: &LanesField) -> Self {
         let (n, width) = (field.n, field.width());
         Self {
-            leaves: Leaves::zeros(field.n_inputs, n, field.n_signals),
+            leaves: LeafColumns::zeros(field.n_inputs, n, field.n_signals),
             memory: field.still.memory(),
             out: vec![Column::ZERO; field.still.n_roots()],
             matrix: vec![0.0; n * n],
@@ -50,7 +50,7 @@ impl Rest {
     }
 
     /// The infusion that never ends.
-    fn drive(&mut self, field: &Field, cycle: &[Stop]) {
+    fn drive(&mut self, field: &LanesField, cycle: &[Stop]) {
         self.rates.fill(0.0);
         for stop in cycle {
             let Act::Rate {
@@ -62,7 +62,7 @@ impl Rest {
                 continue;
             };
             self.rates[*state] += change;
-            for Slope { input, slope } in slopes {
+            for InputSlopes { input, slope } in slopes {
                 if let Some(j) = field.directions.iter().position(|d| d == input) {
                     self.rates[field.along(j, *state)] += slope;
                 }
@@ -71,7 +71,7 @@ impl Rest {
     }
 
     /// Field and matrix at `x`; the largest element of `J`.
-    fn evaluate(&mut self, way: &Way, delta: f64) -> f64 {
+    fn evaluate(&mut self, way: &WalkSetting, delta: f64) -> f64 {
         let n = way.field.n;
         for (state, x) in self.leaves.states.iter_mut().zip(&self.x) {
             state.0[0] = *x;
@@ -99,7 +99,7 @@ impl Rest {
 
     /// States that only add up stay where they start, with the derivatives of that: their rows of `I / delta - J` are
     /// those of `I`.
-    fn hold(&mut self, field: &Field, adds: bool) {
+    fn hold(&mut self, field: &LanesField, adds: bool) {
         let n = field.n;
         for k in (0..n).filter(|k| field.held[*k]) {
             self.matrix[k * n + k] = 1.0;
@@ -111,7 +111,7 @@ impl Rest {
     }
 
     /// Go to rest from `x`; true if it was reached.
-    fn settle(&mut self, way: &Way, adds: bool) -> bool {
+    fn settle(&mut self, way: &WalkSetting, adds: bool) -> bool {
         let n = way.field.n;
         let largest = self.evaluate(way, f64::INFINITY);
         if largest.is_nan() || largest == 0.0 {
@@ -147,7 +147,7 @@ impl Rest {
     }
 
     /// Two steps of `delta / 2` from `before`; their error in units of what it may be.
-    fn step(&mut self, way: &Way, delta: f64, before: &[f64]) -> f64 {
+    fn step(&mut self, way: &WalkSetting, delta: f64, before: &[f64]) -> f64 {
         if !self.advance(way, delta) {
             return f64::INFINITY;
         }
@@ -168,7 +168,7 @@ impl Rest {
     }
 
     /// One step; false where the matrix is singular.
-    fn advance(&mut self, way: &Way, delta: f64) -> bool {
+    fn advance(&mut self, way: &WalkSetting, delta: f64) -> bool {
         let n = way.field.n;
         self.evaluate(way, delta);
         let solved = solve(&mut self.matrix, &mut self.right[..n], n);
@@ -179,9 +179,9 @@ impl Rest {
     }
 }
 
-impl Walk {
+impl LanesWalk {
     /// Let the lane at `p`, at a stop [`Act::Steady`] without an interval, come to rest.
-    pub fn rest(&mut self, way: &Way, sink: &mut Sink, p: usize) {
+    pub fn rest(&mut self, way: &WalkSetting, sink: &mut Sink, p: usize) {
         let position = self.positions[p];
         let stop = &way.courses[position.lane].stops[position.cursor];
         let Act::Steady { cycle, adds, .. } = &stop.act else {
@@ -218,7 +218,7 @@ impl Walk {
         self.rest = Some(rest);
     }
 
-    fn take_rest(&mut self, way: &Way, p: usize, adds: bool, rest: &Rest) {
+    fn take_rest(&mut self, way: &WalkSetting, p: usize, adds: bool, rest: &Rest) {
         let n = way.field.n;
         let found = rest.x.iter().chain(&rest.right[n..]);
         let columns = self.x.iter_mut().zip(found).enumerate();

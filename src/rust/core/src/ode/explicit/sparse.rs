@@ -11,7 +11,7 @@ pub fn zeros(system: &System, directions: &[usize]) -> Vec<bool> {
     if system.varied {
         return zeros;
     }
-    let reads: Vec<Reads> = (0..n).map(|k| Reads::of(system, k)).collect();
+    let reads: Vec<CourseReads> = (0..n).map(|k| CourseReads::of(system, k)).collect();
     let mut beginnings = 0..n;
     for (j, input) in directions.iter().enumerate() {
         let own = (*input == NO_INPUT).then(|| beginnings.next()).flatten();
@@ -35,12 +35,12 @@ pub fn zeros(system: &System, directions: &[usize]) -> Vec<bool> {
 }
 
 /// What the course of one state depends on.
-struct Reads {
+struct CourseReads {
     states: Vec<usize>,
     inputs: Vec<usize>,
 }
 
-impl Reads {
+impl CourseReads {
     fn of(system: &System, k: usize) -> Self {
         let graph = &system.graph;
         let flow = system.flow.get(k).copied().flatten();

@@ -3,7 +3,7 @@
 //! A guess `h_0` changes no state by more than a hundredth; with the derivatives `f_0` before and `f_1` after such a step of
 //! Euler's method `h^5 max(|f_0|, |f_1 - f_0| / h_0) = 0.01`, in the norm of the error.
 
-use super::step::{at, at_mut, Chunk, Columns, Limits, CHUNK};
+use super::step::{at, at_mut, Chunk, ErrorLimits, StepColumns, CHUNK};
 use crate::ir::column::Column;
 use crate::ir::vmath::double::{madd, select};
 use crate::ir::vmath::{self, per_isa};
@@ -14,7 +14,7 @@ fn norm_chunk<const FMA: bool>(
     x: impl Fn(usize, usize) -> f64,
     size: impl Fn(usize, usize) -> f64,
     values: usize,
-    limits: &Limits,
+    limits: &ErrorLimits,
 ) -> Chunk {
     let mut total = [0.0; CHUNK];
     for i in 0..values {
@@ -29,9 +29,9 @@ fn norm_chunk<const FMA: bool>(
 
 #[inline(always)]
 fn guess_body<const FMA: bool>(
-    columns: &Columns,
+    columns: &StepColumns,
     values: usize,
-    limits: &Limits,
+    limits: &ErrorLimits,
     span: &Column,
     (guess, states): (&mut Column, &mut [Column]),
 ) {
@@ -62,9 +62,9 @@ fn guess_body<const FMA: bool>(
 per_isa! {
     /// A first guess of the first step, and the states after it by Euler's method.
     pub fn guess(
-        columns: &Columns,
+        columns: &StepColumns,
         values: usize,
-        limits: &Limits,
+        limits: &ErrorLimits,
         span: &Column,
         out: (&mut Column, &mut [Column]),
     ) = guess_body, fused;
@@ -72,9 +72,9 @@ per_isa! {
 
 #[inline(always)]
 fn first_body<const FMA: bool>(
-    columns: &Columns,
+    columns: &StepColumns,
     values: usize,
-    limits: &Limits,
+    limits: &ErrorLimits,
     (states, span): (&[Column], &Column),
     guess: &mut Column,
 ) {
@@ -107,9 +107,9 @@ per_isa! {
     /// The first step (Hairer, Norsett & Wanner 1993, II.4): `guess` in, first step out. `states`: where the guess led,
     /// with its derivatives in the second stage.
     pub fn first(
-        columns: &Columns,
+        columns: &StepColumns,
         values: usize,
-        limits: &Limits,
+        limits: &ErrorLimits,
         at: (&[Column], &Column),
         guess: &mut Column,
     ) = first_body, fused;

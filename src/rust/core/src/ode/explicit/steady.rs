@@ -6,8 +6,8 @@
 
 use super::record::{Item, Record};
 use super::rest::solve;
-use super::walk::Walk;
-use super::way::{bits, Course, Delivery, Sink, Way};
+use super::walk::LanesWalk;
+use super::way::{bits, Delivery, LaneCourse, Sink, WalkSetting};
 use crate::ir::column::{Column, LANES};
 use crate::ode::signals::Signals;
 use crate::ode::task::Failure;
@@ -30,7 +30,7 @@ pub static NO_SIGNALS: Signals = Signals {
 
 /// How the cycles of one lane come along.
 #[derive(Debug, Clone, Copy)]
-struct Progress {
+struct CycleProgress {
     position: usize,
     /// Relative distance, as far as known: the last one, the smallest, and for how many cycles it has been that.
     last: f64,
@@ -52,7 +52,7 @@ enum After {
 /// Memory of lanes that look for their steady states.
 #[derive(Debug, Clone, Default)]
 pub struct Cycles {
-    walk: Option<Box<Walk>>,
+    walk: Option<Box<LanesWalk>>,
     /// States before a cycle and, once steady, all columns; in the order of positions.
     at: Vec<Column>,
     /// All columns after a cycle, in the order of the lanes that ran it.
@@ -61,10 +61,10 @@ pub struct Cycles {
     right: Vec<f64>,
 }
 
-impl Walk {
+impl LanesWalk {
     /// Bring some lanes, each at a stop [`Act::Steady`], to their steady states.
-    pub fn steady(&mut self, way: &Way, sink: &mut Sink, lanes: u64) {
-        let mut list = [Progress {
+    pub fn steady(&mut self, way: &WalkSetting, sink: &mut Sink, lanes: u64) {
+        let mut list = [CycleProgress {
             position: 0,
             last: f64::INFINITY,
             best: f64::INFINITY,
@@ -103,14 +103,14 @@ impl Walk {
         self.cycles = Some(cycles);
     }
 
-    fn act<'a>(&self, way: &Way<'a>, p: usize) -> &'a Act {
+    fn act<'a>(&self, way: &WalkSetting<'a>, p: usize) -> &'a Act {
         let position = self.positions[p];
-        let courses: &'a [Course<'a>] = way.courses;
+        let courses: &'a [LaneCourse<'a>] = way.courses;
         &courses[position.lane].stops[position.cursor].act
     }
 
     /// From the initial values, or from zero if what comes is added.
-    fn start_cycles(&mut self, way: &Way, p: usize, at: &mut [Column]) {
+    fn start_cycles(&mut self, way: &WalkSetting, p: usize, at: &mut [Column]) {
         if matches!(self.act(way, p), Act::Steady { adds: true, .. }) {
             return;
         }
@@ -124,10 +124,10 @@ impl Walk {
     /// Run cycles of the lanes in `list` until each is steady; how many are, and where.
     fn settle(
         &mut self,
-        way: &Way,
+        way: &WalkSetting,
         sink: &mut Sink,
         cycles: &mut Cycles,
-        (mut list, settled): (&mut [Progress], &mut [usize; LANES]),
+        (mut list, settled): (&mut [CycleProgress], &mut [usize; LANES]),
     ) -> usize {
         let mut count = 0;
         for _ in 0..MAX_CYCLES {
@@ -169,15 +169,15 @@ impl Walk {
     /// One cycle of the lanes at some positions, from the states in `cycles.at`.
     fn run_cycle(
         &self,
-        way: &Way,
+        way: &WalkSetting,
         cycles: &mut Cycles,
         positions: impl Iterator<Item = usize>,
         (failures, record): (&mut [Option<Failure>; LANES], Option<&mut Record>),
     ) {
         let (field, n) = (way.cycle, way.field.n);
         let mut inner = (cycles.walk.take())
-            .unwrap_or_else(|| Box::new(Walk::new(field, &Delivery::default())));
-        let mut courses = [Course::NONE; LANES];
+            .unwrap_or_else(|| Box::new(LanesWalk::new(field, &Delivery::default())));
+        let mut courses = [LaneCourse::NONE; LANES];
         let mut count = 0;
         inner.x.fill(Column::ZERO);
         inner.clock.free = Column::ZERO;
@@ -193,7 +193,7 @@ impl Walk {
             self.lend(way, p, &cycles.at[..n], (&mut inner, i));
             count = i + 1;
         }
-        let way = Way {
+        let way = WalkSetting {
             field,
             courses: &courses[..count],
             delivery: &Delivery::default(),
@@ -215,7 +215,13 @@ impl Walk {
     }
 
     /// Put the lane at `p` among those of a cycle, as lane `i`.
-    fn lend(&self, way: &Way, p: usize, at: &[Column], (inner, i): (&mut Walk, usize)) {
+    fn lend(
+        &self,
+        way: &WalkSetting,
+        p: usize,
+        at: &[Column],
+        (inner, i): (&mut LanesWalk, usize),
+    ) {
         copy_lane(&self.leaves.inputs, p, &mut inner.leaves.inputs, i);
         copy_lane(&self.leaves.data, p, &mut inner.leaves.data, i);
         copy_lane(at, p, &mut inner.x, i);
@@ -227,7 +233,13 @@ impl Walk {
     }
 
     /// Once more, for the record.
-    fn record_cycle(&mut self, way: &Way, sink: &mut Sink, cycles: &mut Cycles, settled: &[usize]) {
+    fn record_cycle(
+        &mut self,
+        way: &WalkSetting,
+        sink: &mut Sink,
+        cycles: &mut Cycles,
+        settled: &[usize],
+    ) {
         let Some(record) = sink.record.as_deref_mut() else {
             return;
         };
@@ -250,7 +262,7 @@ impl Walk {
     }
 
     /// Go on from the steady state, or add it to what was there.
-    fn arrive(&mut self, way: &Way, p: usize, at: &[Column]) {
+    fn arrive(&mut self, way: &WalkSetting, p: usize, at: &[Column]) {
         let adds = matches!(self.act(way, p), Act::Steady { adds: true, .. });
         for (c, (x, steady)) in self.x.iter_mut().zip(at).enumerate() {
             let before = if adds { x.0[p] } else { 0.0 };
@@ -275,14 +287,19 @@ fn copy_lane(from: &[Column], p: usize, to: &mut [Column], i: usize) {
 
 impl Cycles {
     /// States that only add up are after a cycle what they were before.
-    fn hold(&mut self, way: &Way, i: usize, p: usize) {
+    fn hold(&mut self, way: &WalkSetting, i: usize, p: usize) {
         for k in (0..way.field.n).filter(|k| way.field.held[*k]) {
             self.ends[k].0[i] = self.at[k].0[p];
         }
     }
 
     /// After a cycle as lane `i`: the states before the next one. Of a steady lane all columns are written.
-    fn advance(&mut self, way: &Way, (progress, adds): (&mut Progress, bool), i: usize) -> After {
+    fn advance(
+        &mut self,
+        way: &WalkSetting,
+        (progress, adds): (&mut CycleProgress, bool),
+        i: usize,
+    ) -> After {
         let (n, p) = (way.field.n, progress.position);
         self.hold(way, i, p);
         let largest = self.ends[..n].iter().map(|end| end.0[i].abs());
@@ -334,7 +351,7 @@ impl Cycles {
     }
 
     /// Newton's step, then the derivatives of the steady state along each direction, in `right`.
-    fn newton(&mut self, way: &Way, adds: bool, i: usize, p: usize) -> bool {
+    fn newton(&mut self, way: &WalkSetting, adds: bool, i: usize, p: usize) -> bool {
         let (field, n) = (way.cycle, way.field.n);
         let own = way.field.directions.len();
         self.matrix.clear();
@@ -360,7 +377,7 @@ impl Cycles {
     }
 }
 
-impl Progress {
+impl CycleProgress {
     /// Whether the distance is no more than the errors of the steps and has long ceased to shrink.
     fn stalls(&mut self, distance: f64, rtol: f64) -> bool {
         if distance < 0.9 * self.best {

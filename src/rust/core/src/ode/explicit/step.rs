@@ -72,14 +72,14 @@ pub struct Verdict {
 
 /// What the error of a step is compared with.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ErrorLimits {
     pub rtol: f64,
     pub atol: f64,
     pub max_steps: f64,
 }
 
 /// Columns of one step: integrated columns, where they are among the states, derivatives stage after stage.
-pub struct Columns<'a> {
+pub struct StepColumns<'a> {
     pub moving: &'a [usize],
     pub x: &'a [Column],
     pub k: &'a [Column],
@@ -117,7 +117,7 @@ per_isa! {
 /// Derivatives of integrated column `i` in the first `S` stages.
 // Loops, not closures: a closure that is not inlined would not be compiled for the wide registers around it.
 #[inline(always)]
-fn stages<'a, const S: usize>(columns: &Columns<'a>, i: usize) -> [&'a Column; S] {
+fn stages<'a, const S: usize>(columns: &StepColumns<'a>, i: usize) -> [&'a Column; S] {
     let q = columns.moving.len();
     let mut k = [&columns.k[i]; S];
     for (j, k) in k.iter_mut().enumerate() {
@@ -144,7 +144,7 @@ fn combine<const FMA: bool, const S: usize>(weights: &[f64], k: &[&Column; S], c
 
 #[inline(always)]
 fn stage_row<const FMA: bool, const S: usize>(
-    columns: &Columns,
+    columns: &StepColumns,
     h: &Column,
     states: &mut [Column],
     chunks: usize,
@@ -166,7 +166,7 @@ fn stage_row<const FMA: bool, const S: usize>(
 #[inline(always)]
 fn stage_body<const FMA: bool>(
     s: usize,
-    columns: &Columns,
+    columns: &StepColumns,
     h: &Column,
     states: &mut [Column],
     chunks: usize,
@@ -185,7 +185,7 @@ per_isa! {
     /// `states = x + h sum_j a_sj k_j` for stage `s`.
     pub fn stage(
         s: usize,
-        columns: &Columns,
+        columns: &StepColumns,
         h: &Column,
         states: &mut [Column],
         chunks: usize,
@@ -201,10 +201,10 @@ fn select_bits(set: bool, bits: u64) -> u64 {
 /// Add to `total` what integrated column `i` has in the squared error norm.
 #[inline(always)]
 fn add_error<const FMA: bool>(
-    columns: &Columns,
+    columns: &StepColumns,
     i: usize,
     (new, h): (&[Column], &Column),
-    (limits, share, lanes): (&Limits, f64, usize),
+    (limits, share, lanes): (&ErrorLimits, f64, usize),
     total: &mut Column,
 ) {
     let k = stages::<STAGES>(columns, i);
@@ -234,10 +234,10 @@ fn factor<const FMA: bool>(accepted: bool, log: f64, before: f64) -> f64 {
 
 #[inline(always)]
 fn judge_body<const FMA: bool>(
-    columns: &Columns,
+    columns: &StepColumns,
     values: usize,
     new: &[Column],
-    (limits, chunks): (&Limits, usize),
+    (limits, chunks): (&ErrorLimits, usize),
     clock: &mut Clock,
 ) -> Verdict {
     let lanes = (chunks * CHUNK).min(LANES);
@@ -292,10 +292,10 @@ fn judge_body<const FMA: bool>(
 per_isa! {
     /// Compare the error of the step with the tolerances and choose the next one. `new`: the states at its end.
     pub fn judge(
-        columns: &Columns,
+        columns: &StepColumns,
         values: usize,
         new: &[Column],
-        limits: (&Limits, usize),
+        limits: (&ErrorLimits, usize),
         clock: &mut Clock,
     ) -> Verdict = judge_body, fused;
 }

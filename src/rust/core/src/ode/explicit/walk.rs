@@ -4,14 +4,14 @@
 //! together, so that eights without a lane cost nothing.
 
 use super::dense;
-use super::field::Field;
+use super::field::LanesField;
 use super::rest::Rest;
 use super::steady::Cycles;
-use super::step::{self, Clock, Columns, Verdict, CHUNK};
+use super::step::{self, Clock, StepColumns, Verdict, CHUNK};
 use super::tableau::{C, STAGES};
-use super::way::{bits, Delivery, Sink, Way};
+use super::way::{bits, Delivery, Sink, WalkSetting};
 use crate::ir::column::{Column, LANES};
-use crate::ode::program::{Leaves, Memory};
+use crate::ode::program::{LeafColumns, ProgramMemory};
 use crate::ode::system::{ELAPSED, SIGNALS, TIME};
 use crate::ode::timeline::{Act, Stop};
 
@@ -31,11 +31,11 @@ pub struct Position {
 
 /// The state of all lanes. A lane has a position, which changes; all columns are in the order of positions.
 #[derive(Debug, Clone)]
-pub struct Walk {
-    pub leaves: Leaves,
-    pub memory: Memory,
-    pub flow_memory: Memory,
-    pub whole_memory: Memory,
+pub struct LanesWalk {
+    pub leaves: LeafColumns,
+    pub memory: ProgramMemory,
+    pub flow_memory: ProgramMemory,
+    pub whole_memory: ProgramMemory,
     /// Values and derivatives now; those in closed form, when the segment began.
     pub x: Vec<Column>,
     pub k: Vec<Column>,
@@ -58,11 +58,11 @@ pub struct Walk {
     pub rest: Option<Box<Rest>>,
 }
 
-impl Walk {
-    pub fn new(field: &Field, delivery: &Delivery) -> Self {
+impl LanesWalk {
+    pub fn new(field: &LanesField, delivery: &Delivery) -> Self {
         let width = field.width();
         Self {
-            leaves: Leaves::zeros(field.n_inputs, width, field.n_signals),
+            leaves: LeafColumns::zeros(field.n_inputs, width, field.n_signals),
             memory: field.rhs.memory(),
             flow_memory: field.flow.memory(),
             whole_memory: field.whole.memory(),
@@ -90,7 +90,7 @@ impl Walk {
     }
 
     /// Walk to the end of every lane.
-    pub fn run(&mut self, way: &Way, sink: &mut Sink) {
+    pub fn run(&mut self, way: &WalkSetting, sink: &mut Sink) {
         let (everyone, mut turns) = (self.active, 0usize);
         self.meet(way, sink, everyone);
         self.first_steps(way, sink);
@@ -125,7 +125,7 @@ impl Walk {
     }
 
     /// One step of all lanes, not yet accepted: its end is in the states of the leaves.
-    fn advance(&mut self, way: &Way, sink: &mut Sink) -> Verdict {
+    fn advance(&mut self, way: &WalkSetting, sink: &mut Sink) -> Verdict {
         let (isa, chunks) = (way.isa, self.chunks());
         self.slots += chunks * CHUNK;
         step::plan(isa, &mut self.clock, chunks);
@@ -133,7 +133,7 @@ impl Walk {
             prescribed.sizes(self);
         }
         for s in (1..STAGES).filter(|_| !way.field.moving.is_empty()) {
-            let columns = Columns {
+            let columns = StepColumns {
                 moving: &way.field.moving,
                 x: &self.x,
                 k: &self.k,
@@ -148,7 +148,7 @@ impl Walk {
             );
             self.evaluate(way, s, C[s]);
         }
-        let columns = Columns {
+        let columns = StepColumns {
             moving: &way.field.moving,
             x: &self.x,
             k: &self.k,
@@ -164,7 +164,7 @@ impl Walk {
 
     /// Derivatives of stage `s` at the states of the leaves, `share` of the step after its beginning.
     #[inline]
-    pub fn evaluate(&mut self, way: &Way, s: usize, share: f64) {
+    pub fn evaluate(&mut self, way: &WalkSetting, s: usize, share: f64) {
         let (field, q) = (way.field, way.field.moving.len());
         if field.reads_time | field.reads_elapsed | field.reads_signals {
             self.tell_time(way, share);
@@ -181,7 +181,7 @@ impl Walk {
     }
 
     /// Write times and signals `share` of the step after its beginning.
-    pub fn tell_time(&mut self, way: &Way, share: f64) {
+    pub fn tell_time(&mut self, way: &WalkSetting, share: f64) {
         let field = way.field;
         let time = &mut self.leaves.data[TIME as usize];
         if way.frozen {
@@ -208,7 +208,7 @@ impl Walk {
     }
 
     /// Go on to the next stop after an observation: the next one that changes something stays.
-    pub fn pass(&mut self, way: &Way, p: usize) {
+    pub fn pass(&mut self, way: &WalkSetting, p: usize) {
         let position = &mut self.positions[p];
         position.cursor += 1;
         let course = &way.courses[position.lane];
@@ -217,7 +217,7 @@ impl Walk {
     }
 
     /// Find the next stop and the next one that changes something.
-    pub fn look_ahead(&mut self, way: &Way, p: usize) {
+    pub fn look_ahead(&mut self, way: &WalkSetting, p: usize) {
         let course = &way.courses[self.positions[p].lane];
         let rest = &course.stops[self.positions[p].cursor.min(course.stops.len())..];
         let changes = rest
@@ -233,7 +233,7 @@ impl Walk {
         };
     }
 
-    fn commit(&mut self, way: &Way, accepted: u64) {
+    fn commit(&mut self, way: &WalkSetting, accepted: u64) {
         let chunks = self.chunks();
         let (moving, states) = (&way.field.moving, &self.leaves.states);
         let columns = (self.x.as_mut_slice(), self.k.as_mut_slice());

@@ -1,18 +1,18 @@
 //! Say what a walk goes along, and what it leaves.
 
-use super::field::{Field, Slot};
+use super::field::{CourseSlot, LanesField};
 use super::record::{Prescribed, Record};
 use super::steady::NO_SIGNALS;
-use super::step::Limits;
+use super::step::ErrorLimits;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
 use crate::ode::signals::Signals;
-use crate::ode::task::{Failure, Wanted};
+use crate::ode::task::{Deliveries, Failure};
 use crate::ode::timeline::Stop;
 
 /// What a lane meets.
 #[derive(Debug, Clone, Copy)]
-pub struct Course<'a> {
+pub struct LaneCourse<'a> {
     pub start: f64,
     pub stops: &'a [Stop],
     /// Where a lane ends that has no observations to wait for; infinite: with its last observation.
@@ -20,7 +20,7 @@ pub struct Course<'a> {
     pub signals: &'a Signals,
 }
 
-impl Course<'static> {
+impl LaneCourse<'static> {
     pub const NONE: Self = Self {
         start: 0.0,
         stops: &[],
@@ -42,7 +42,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub fn new(field: &Field, wanted: &Wanted) -> Self {
+    pub fn new(field: &LanesField, wanted: &Deliveries) -> Self {
         let mut delivery = Self::default();
         delivery.columns.extend(&wanted.states);
         for state in &wanted.states {
@@ -51,12 +51,12 @@ impl Delivery {
         }
         for (to, column) in delivery.columns.iter().enumerate() {
             match field.slots[*column] {
-                Slot::Moving(i) => {
+                CourseSlot::Moving(i) => {
                     delivery.moving.push(i);
                     delivery.moving_to.push(to);
                 }
-                Slot::Flowing(i) => delivery.flowing.push((i, to)),
-                Slot::Zero => {}
+                CourseSlot::Flowing(i) => delivery.flowing.push((i, to)),
+                CourseSlot::Zero => {}
             }
         }
         delivery
@@ -65,16 +65,16 @@ impl Delivery {
 
 /// What stays the same during a walk.
 #[derive(Clone, Copy)]
-pub struct Way<'a> {
-    pub field: &'a Field,
+pub struct WalkSetting<'a> {
+    pub field: &'a LanesField,
     /// The same with directions for the states at the beginning of a cycle.
-    pub cycle: &'a Field,
+    pub cycle: &'a LanesField,
     pub delivery: &'a Delivery,
     pub isa: Isa,
-    pub limits: Limits,
+    pub limits: ErrorLimits,
     /// What too many steps mean.
     pub exhausted: Failure,
-    pub courses: &'a [Course<'a>],
+    pub courses: &'a [LaneCourse<'a>],
     /// The equations see the time of `Clock::wall`.
     pub frozen: bool,
 }

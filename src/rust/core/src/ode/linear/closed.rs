@@ -7,16 +7,16 @@
 use std::collections::BTreeMap;
 
 use super::coefficient::Coefficient;
-use super::detect::Form;
+use super::detect::LinearRow;
 use super::divided::{Divided, MOST_POINTS};
-use super::spectrum::{spectrum, Block, Spectrum};
-use super::structure::Component;
+use super::spectrum::{spectrum, CoefficientMatrix, RateSpectrum};
+use super::structure::StrongComponent;
 use crate::ir::graph::{Graph, Node};
 use crate::ode::tangent::narrow;
 
 /// `D(points) * values`, the first `ascending` points being sorted.
 #[derive(Debug, Clone)]
-struct Term {
+struct DividedTerm {
     points: Vec<Node>,
     ascending: usize,
     values: BTreeMap<usize, Node>,
@@ -25,17 +25,17 @@ struct Term {
 /// Courses of the states that have a closed form.
 pub struct Closed<'a> {
     pub g: &'a mut Graph,
-    pub rows: &'a BTreeMap<usize, Form>,
+    pub rows: &'a BTreeMap<usize, LinearRow>,
     /// What flows in at a constant rate, by state; absent: nothing.
     pub inputs: &'a BTreeMap<usize, Node>,
     pub divided: Divided,
-    terms: BTreeMap<usize, Vec<Term>>,
+    terms: BTreeMap<usize, Vec<DividedTerm>>,
 }
 
 impl<'a> Closed<'a> {
     pub fn new(
         g: &'a mut Graph,
-        rows: &'a BTreeMap<usize, Form>,
+        rows: &'a BTreeMap<usize, LinearRow>,
         inputs: &'a BTreeMap<usize, Node>,
         time: Node,
     ) -> Self {
@@ -49,10 +49,10 @@ impl<'a> Closed<'a> {
     }
 
     /// Values of the component's states after the time; `None` if it, or what it reads, has no closed form.
-    pub fn flow(&mut self, component: &Component) -> Option<Vec<Node>> {
+    pub fn flow(&mut self, component: &StrongComponent) -> Option<Vec<Node>> {
         let states = &component.states;
         let known = component.above.iter().all(|l| self.terms.contains_key(l));
-        let block: Block = states
+        let block: CoefficientMatrix = states
             .iter()
             .map(|k| states.iter().map(|l| self.coefficient(*k, *l)).collect())
             .collect();
@@ -77,8 +77,8 @@ impl<'a> Closed<'a> {
     }
 
     /// What the values at the beginning and constant inputs leave.
-    fn own_terms(&mut self, states: &[usize], found: &Spectrum) -> Vec<Term> {
-        let nothing = Term {
+    fn own_terms(&mut self, states: &[usize], found: &RateSpectrum) -> Vec<DividedTerm> {
+        let nothing = DividedTerm {
             points: Vec::new(),
             ascending: 0,
             values: BTreeMap::new(),
@@ -102,7 +102,7 @@ impl<'a> Closed<'a> {
     }
 
     /// Components that these states read, as their terms.
-    fn sources(&self, states: &[usize]) -> Vec<Term> {
+    fn sources(&self, states: &[usize]) -> Vec<DividedTerm> {
         let mut read: Vec<usize> = states
             .iter()
             .flat_map(|k| self.rows[k].terms.keys().copied())
@@ -124,9 +124,9 @@ impl<'a> Closed<'a> {
     fn driven_terms(
         &mut self,
         states: &[usize],
-        found: &Spectrum,
-        source: &Term,
-    ) -> Option<Vec<Term>> {
+        found: &RateSpectrum,
+        source: &DividedTerm,
+    ) -> Option<Vec<DividedTerm>> {
         let mut into = source.clone();
         into.values.clear();
         for (l, value) in &source.values {
@@ -143,7 +143,12 @@ impl<'a> Closed<'a> {
     }
 
     /// `source` through the component: for each element of Newton's basis the points of the source and the largest rates.
-    fn convolved(&mut self, states: &[usize], found: &Spectrum, source: &Term) -> Vec<Term> {
+    fn convolved(
+        &mut self,
+        states: &[usize],
+        found: &RateSpectrum,
+        source: &DividedTerm,
+    ) -> Vec<DividedTerm> {
         let mut terms = Vec::new();
         for (k, basis) in found.basis.iter().enumerate() {
             let rates = &found.rates[found.rates.len() - 1 - k..];
@@ -164,7 +169,7 @@ impl<'a> Closed<'a> {
             }
             if !values.is_empty() {
                 let (points, ascending) = joined(source, rates);
-                terms.push(Term {
+                terms.push(DividedTerm {
                     points,
                     ascending,
                     values,
@@ -175,8 +180,8 @@ impl<'a> Closed<'a> {
     }
 
     /// Terms over the same points are added.
-    fn merged(&mut self, terms: Vec<Term>) -> Vec<Term> {
-        let mut merged: Vec<Term> = Vec::new();
+    fn merged(&mut self, terms: Vec<DividedTerm>) -> Vec<DividedTerm> {
+        let mut merged: Vec<DividedTerm> = Vec::new();
         for term in terms {
             match merged.iter_mut().find(|known| known.points == term.points) {
                 None => merged.push(term),
@@ -194,7 +199,7 @@ impl<'a> Closed<'a> {
         merged
     }
 
-    fn sum(&mut self, terms: &[Term], k: usize) -> Node {
+    fn sum(&mut self, terms: &[DividedTerm], k: usize) -> Node {
         let mut sum = self.g.constant(0.0);
         for term in terms {
             if let Some(value) = term.values.get(&k) {
@@ -208,7 +213,7 @@ impl<'a> Closed<'a> {
 }
 
 /// Points of both, the longer sorted list first.
-fn joined(source: &Term, rates: &[Node]) -> (Vec<Node>, usize) {
+fn joined(source: &DividedTerm, rates: &[Node]) -> (Vec<Node>, usize) {
     let sorted = rates.len().max(source.ascending);
     let mut points = rates.to_vec();
     if source.ascending > rates.len() {

@@ -7,7 +7,7 @@
 //! with `S0` the cycle leads to `S1`, so `S = S0 + (I - F)^-1 (S1 - S0)`. An infusion comes to rest where
 //! `A x + b + r = 0`, with `A S + d(A x + b + r)/dp = 0`.
 
-use super::march::{March, Scratch};
+use super::march::{LinearScratch, March};
 use super::meet::copy_lanes;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
@@ -21,7 +21,7 @@ impl March {
         &self,
         isa: Isa,
         stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
-        scratch: &mut Scratch,
+        scratch: &mut LinearScratch,
     ) {
         let lanes = stops.clone().fold(0u64, |set, (lane, _)| set | 1 << lane);
         let mut saved = std::mem::take(&mut scratch.saved);
@@ -76,7 +76,7 @@ impl March {
         &self,
         isa: Isa,
         stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
-        scratch: &mut Scratch,
+        scratch: &mut LinearScratch,
     ) {
         let n = self.n;
         self.transfer(isa, stops.clone(), scratch);
@@ -117,7 +117,7 @@ impl March {
         &self,
         isa: Isa,
         stops: impl Iterator<Item = (usize, &'a Stop)>,
-        scratch: &mut Scratch,
+        scratch: &mut LinearScratch,
     ) {
         for (lane, stop) in stops {
             if let Act::Steady { interval, .. } = stop.act {
@@ -133,7 +133,7 @@ impl March {
         &self,
         isa: Isa,
         stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
-        scratch: &mut Scratch,
+        scratch: &mut LinearScratch,
     ) {
         let parts = |stop: &'a Stop| match &stop.act {
             Act::Steady {
@@ -174,7 +174,7 @@ impl March {
         &self,
         isa: Isa,
         stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
-        scratch: &mut Scratch,
+        scratch: &mut LinearScratch,
     ) {
         let n = self.n;
         for (lane, stop) in stops.clone() {
@@ -230,7 +230,7 @@ impl March {
         }
     }
 
-    fn fail(&self, lane: usize, scratch: &mut Scratch) {
+    fn fail(&self, lane: usize, scratch: &mut LinearScratch) {
         let states = &mut scratch.leaves.states;
         if states[..self.n].iter().all(|x| x.0[lane].is_finite()) {
             scratch.failures[lane].get_or_insert(Failure::NoSteadyState);

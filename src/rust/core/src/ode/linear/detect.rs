@@ -13,12 +13,12 @@ use crate::ode::system::{System, SIGNALS};
 
 /// `sum terms[l] * x_l + constant`
 #[derive(Debug, Clone, Default)]
-pub struct Form {
+pub struct LinearRow {
     pub terms: BTreeMap<usize, Coefficient>,
     pub constant: Coefficient,
 }
 
-impl Form {
+impl LinearRow {
     fn constant(constant: Coefficient) -> Self {
         Self {
             terms: BTreeMap::new(),
@@ -47,9 +47,9 @@ impl Form {
 }
 
 /// The equations of the linear states, by state; empty if there is none. `left` are states that must not be taken.
-pub fn linear_rows(system: &mut System, left: &[bool]) -> BTreeMap<usize, Form> {
+pub fn linear_rows(system: &mut System, left: &[bool]) -> BTreeMap<usize, LinearRow> {
     let forms = forms(system);
-    let mut rows: BTreeMap<usize, Form> = BTreeMap::new();
+    let mut rows: BTreeMap<usize, LinearRow> = BTreeMap::new();
     for (k, node) in system.rhs.iter().enumerate() {
         if let (Some(form), false) = (&forms[node.index()], left[k]) {
             rows.insert(k, form.clone());
@@ -67,12 +67,12 @@ pub fn linear_rows(system: &mut System, left: &[bool]) -> BTreeMap<usize, Form> 
 }
 
 /// For each node that the equations need, its linear form; `None` where it has none.
-fn forms(system: &mut System) -> Vec<Option<Form>> {
+fn forms(system: &mut System) -> Vec<Option<LinearRow>> {
     let signals = system.signals.clone();
     let moving = system.graph.depends(|op| is_moving(op, &signals));
     let needed = system.graph.reachable(&system.rhs);
     let n = system.graph.len();
-    let mut forms: Vec<Option<Form>> = vec![None; n];
+    let mut forms: Vec<Option<LinearRow>> = vec![None; n];
     for (i, node) in system.graph.nodes().take(n).enumerate().collect::<Vec<_>>() {
         if needed[i] && !moving[i] {
             forms[i] =
@@ -95,30 +95,30 @@ fn is_moving(op: Op, signals: &[Interpolation]) -> bool {
 }
 
 /// Long sums become one node.
-fn bounded(g: &mut Graph, form: Form) -> Form {
+fn bounded(g: &mut Graph, form: LinearRow) -> LinearRow {
     let shortened = |g: &mut Graph, a: Coefficient| match a.is_long() {
         true => Coefficient::of(a.node(g)),
         false => a,
     };
     let terms = form.terms.into_iter();
-    Form {
+    LinearRow {
         terms: terms.map(|(l, a)| (l, shortened(g, a))).collect(),
         constant: shortened(g, form.constant),
     }
 }
 
-fn form(g: &mut Graph, node: Node, forms: &[Option<Form>]) -> Option<Form> {
+fn form(g: &mut Graph, node: Node, forms: &[Option<LinearRow>]) -> Option<LinearRow> {
     let of = |a: Node| forms[a.index()].as_ref();
     let steady = |a: Node| of(a).filter(|form| form.terms.is_empty());
-    let itself = Form::constant(Coefficient::of(node));
+    let itself = LinearRow::constant(Coefficient::of(node));
     let is_steady = g.operands(node).all(|a| steady(a).is_some());
     match g.op(node) {
         Op::State(k) => {
             let terms = BTreeMap::from([(k as usize, Coefficient::constant(1.0))]);
             let constant = Coefficient::zero();
-            Some(Form { terms, constant })
+            Some(LinearRow { terms, constant })
         }
-        Op::Constant(value) => Some(Form::constant(Coefficient::constant(value))),
+        Op::Constant(value) => Some(LinearRow::constant(Coefficient::constant(value))),
         Op::Unary(Unary::Neg, a) => Some(of(a)?.clone().map(Coefficient::minus)),
         Op::Binary(Binary::Add, a, b) => Some(of(a)?.clone().plus(of(b)?)),
         Op::Binary(Binary::Sub, a, b) => {
@@ -142,7 +142,7 @@ fn form(g: &mut Graph, node: Node, forms: &[Option<Form>]) -> Option<Form> {
         Op::Unary(Unary::Recip, a) => {
             let below = steady(a)?.constant.inverse();
             let below = below.or_else(|| Coefficient::of(a).inverse())?;
-            Some(Form::constant(below))
+            Some(LinearRow::constant(below))
         }
         Op::Select(c, a, b) if !is_steady => {
             steady(c)?;
@@ -154,7 +154,7 @@ fn form(g: &mut Graph, node: Node, forms: &[Option<Form>]) -> Option<Form> {
 }
 
 /// Either form, coefficient by coefficient.
-fn selected(g: &mut Graph, condition: Node, yes: Form, no: Form) -> Form {
+fn selected(g: &mut Graph, condition: Node, yes: LinearRow, no: LinearRow) -> LinearRow {
     let mut choose = |a: &Coefficient, b: &Coefficient| {
         let (a, b) = (a.node(g), b.node(g));
         let chosen = g.select(condition, a, b);
@@ -170,7 +170,7 @@ fn selected(g: &mut Graph, condition: Node, yes: Form, no: Form) -> Form {
         (*l, choose(a.unwrap_or(&zero), b.unwrap_or(&zero)))
     });
     let terms = terms.collect();
-    Form {
+    LinearRow {
         terms,
         constant: choose(&yes.constant, &no.constant),
     }

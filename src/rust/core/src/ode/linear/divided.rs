@@ -22,7 +22,7 @@ const PAIR: (f64, usize) = (0.02, 5);
 
 /// A rate and its exponential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Point {
+struct RatePoint {
     rate: Node,
     decay: Node,
 }
@@ -31,8 +31,8 @@ struct Point {
 #[derive(Debug)]
 pub struct Divided {
     time: Node,
-    known: HashMap<Vec<Point>, Node>,
-    pairs: HashMap<(Point, Point), Node>,
+    known: HashMap<Vec<RatePoint>, Node>,
+    pairs: HashMap<(RatePoint, RatePoint), Node>,
 }
 
 impl Divided {
@@ -46,7 +46,7 @@ impl Divided {
 
     /// `D(rates)`. The first `ascending` rates are known to be sorted.
     pub fn over(&mut self, g: &mut Graph, rates: &[Node], ascending: usize) -> Node {
-        let mut points: Vec<Point> = Vec::new();
+        let mut points: Vec<RatePoint> = Vec::new();
         for (i, rate) in rates.iter().enumerate() {
             let point = self.point(g, *rate);
             if i < ascending || rates.len() == 2 {
@@ -62,7 +62,13 @@ impl Divided {
     }
 
     /// Two points by themselves, in any order.
-    fn pair(&mut self, g: &mut Graph, points: &[Point], first: Point, last: Point) -> Node {
+    fn pair(
+        &mut self,
+        g: &mut Graph,
+        points: &[RatePoint],
+        first: RatePoint,
+        last: RatePoint,
+    ) -> Node {
         if let Some(node) = self.pairs.get(&(first, last)) {
             return *node;
         }
@@ -71,14 +77,14 @@ impl Divided {
         node
     }
 
-    fn point(&self, g: &mut Graph, rate: Node) -> Point {
+    fn point(&self, g: &mut Graph, rate: Node) -> RatePoint {
         let minus = g.neg(rate);
         let exponent = g.mul(minus, self.time);
         let decay = g.exp(exponent);
-        Point { rate, decay }
+        RatePoint { rate, decay }
     }
 
-    fn sorted(&mut self, g: &mut Graph, points: &[Point]) -> Node {
+    fn sorted(&mut self, g: &mut Graph, points: &[RatePoint]) -> Node {
         if let Some(node) = self.known.get(points) {
             return *node;
         }
@@ -93,20 +99,20 @@ impl Divided {
     }
 
     /// `t^m / m! e^(-p t)`
-    fn confluent(&self, g: &mut Graph, point: Point, m: usize) -> Node {
+    fn confluent(&self, g: &mut Graph, point: RatePoint, m: usize) -> Node {
         let scaled = self.power(g, point, m);
         g.scale(1.0 / factorial(m), scaled)
     }
 
     /// `t^m e^(-p t)`
-    fn power(&self, g: &mut Graph, point: Point, m: usize) -> Node {
+    fn power(&self, g: &mut Graph, point: RatePoint, m: usize) -> Node {
         (0..m).fold(point.decay, |product, _| g.mul(self.time, product))
     }
 
     fn difference(
         &mut self,
         g: &mut Graph,
-        points: &[Point],
+        points: &[RatePoint],
         (up_to, degree): (f64, usize),
     ) -> Node {
         let m = points.len() - 1;
@@ -124,7 +130,7 @@ impl Divided {
     }
 
     /// About the second point.
-    fn series(&self, g: &mut Graph, points: &[Point], degree: usize) -> Node {
+    fn series(&self, g: &mut Graph, points: &[RatePoint], degree: usize) -> Node {
         let m = points.len() - 1;
         let others = points.iter().enumerate().filter(|(i, _)| *i != 1);
         let offsets: Vec<Node> = others
@@ -153,11 +159,11 @@ fn factorial(n: usize) -> f64 {
 }
 
 /// Put a point among sorted ones. Selections on one condition: their derivatives agree at a tie.
-fn insert(g: &mut Graph, points: &mut Vec<Point>, point: Point) {
+fn insert(g: &mut Graph, points: &mut Vec<RatePoint>, point: RatePoint) {
     let mut low = point;
     for there in points.iter_mut().rev() {
         let is_below = g.binary(Binary::Less, low.rate, there.rate);
-        let mut choose = |yes: Point, no: Point| Point {
+        let mut choose = |yes: RatePoint, no: RatePoint| RatePoint {
             rate: g.select(is_below, yes.rate, no.rate),
             decay: g.select(is_below, yes.decay, no.decay),
         };

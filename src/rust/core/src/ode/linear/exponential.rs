@@ -22,12 +22,12 @@ pub struct Exponential {
     powers: Vec<Square>,
     /// Horner's sums before each product.
     sums: Vec<Square>,
-    slopes: Slopes,
+    slopes: ExponentialSlopes,
 }
 
 /// The same for derivatives in one direction.
 #[derive(Debug, Clone)]
-struct Slopes {
+struct ExponentialSlopes {
     powers: Vec<Square>,
     sum: Square,
     next: Square,
@@ -46,7 +46,7 @@ impl Exponential {
             coefficients,
             powers: squares(n_powers),
             sums: squares(n_powers),
-            slopes: Slopes {
+            slopes: ExponentialSlopes {
                 powers: squares(n_powers),
                 sum: pattern.zero(),
                 next: pattern.zero(),
@@ -83,7 +83,7 @@ impl Exponential {
 
     /// The derivative of the last exponential where its matrix changes by `e`.
     pub fn slope(&mut self, isa: Isa, pattern: &Pattern, e: &[Eight]) -> &[Eight] {
-        let Slopes { powers, sum, next } = &mut self.slopes;
+        let ExponentialSlopes { powers, sum, next } = &mut self.slopes;
         let last = self.n_powers - 1;
         powers[0].copy_from_slice(e);
         for m in 1..self.n_powers {

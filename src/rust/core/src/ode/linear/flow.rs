@@ -4,10 +4,10 @@ use super::propagator::{self, Propagator};
 use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Node;
 use crate::ir::vmath::Isa;
-use crate::ode::program::{Leaves, Memory, Program};
+use crate::ode::program::{LeafColumns, Program, ProgramMemory};
 use crate::ode::system::System;
 use crate::ode::tangent::Tangents;
-use crate::ode::task::Wanted;
+use crate::ode::task::Deliveries;
 
 #[derive(Debug, Clone)]
 pub enum Flow {
@@ -32,20 +32,23 @@ pub struct Written {
 
 /// Memory of a flow; [`Flow::scratch`] makes it.
 #[derive(Debug, Clone)]
-pub enum Scratch {
-    Written {
-        observe: Memory,
-        arrive: Memory,
-        transfer: Memory,
-        /// Whether the last two have seen the inputs of this solution.
-        ready: [bool; 2],
-    },
-    Matrix(Box<propagator::Scratch>),
+pub enum FlowScratch {
+    Written(Box<WrittenScratch>),
+    Matrix(Box<PropagatorScratch>),
+}
+
+#[derive(Debug, Clone)]
+pub struct WrittenScratch {
+    observe: ProgramMemory,
+    arrive: ProgramMemory,
+    transfer: ProgramMemory,
+    /// Whether the last two have seen the inputs of this solution.
+    ready: [bool; 2],
 }
 
 impl Flow {
     /// `None` if the states have neither.
-    pub fn new(system: &System, wanted: &Wanted) -> Option<Self> {
+    pub fn new(system: &System, wanted: &Deliveries) -> Option<Self> {
         let n = system.states.len();
         let slopes = |k: usize| (0..wanted.inputs.len()).map(move |j| (1 + j) * n + k);
         let slopes: Vec<usize> = wanted.states.iter().flat_map(|k| slopes(*k)).collect();
@@ -72,26 +75,26 @@ impl Flow {
         })))
     }
 
-    pub fn scratch(&self) -> Scratch {
+    pub fn scratch(&self) -> FlowScratch {
         match self {
-            Self::Written(written) => Scratch::Written {
+            Self::Written(written) => FlowScratch::Written(Box::new(WrittenScratch {
                 observe: written.observe.memory(),
                 arrive: written.arrive.memory(),
                 transfer: written.transfer.memory(),
                 ready: [false; 2],
-            },
-            Self::Matrix { propagator, .. } => Scratch::Matrix(Box::new(propagator.scratch())),
+            })),
+            Self::Matrix { propagator, .. } => FlowScratch::Matrix(Box::new(propagator.scratch())),
         }
     }
 
     /// The inputs of a solution.
-    pub fn begin(&self, isa: Isa, leaves: &Leaves, scratch: &mut Scratch) {
+    pub fn begin(&self, isa: Isa, leaves: &LeafColumns, scratch: &mut FlowScratch) {
         match (self, scratch) {
-            (Self::Written(written), Scratch::Written { observe, ready, .. }) => {
-                *ready = [false; 2];
-                written.observe.once(isa, leaves, observe);
+            (Self::Written(written), FlowScratch::Written(memory)) => {
+                memory.ready = [false; 2];
+                written.observe.once(isa, leaves, &mut memory.observe);
             }
-            (Self::Matrix { propagator, .. }, Scratch::Matrix(memory)) => {
+            (Self::Matrix { propagator, .. }, FlowScratch::Matrix(memory)) => {
                 propagator.once(isa, leaves, memory);
             }
             _ => {}
@@ -103,15 +106,15 @@ impl Flow {
         &self,
         isa: Isa,
         lanes: u64,
-        leaves: &Leaves,
-        scratch: &mut Scratch,
+        leaves: &LeafColumns,
+        scratch: &mut FlowScratch,
         out: &mut [Column],
     ) {
         match (self, scratch) {
-            (Self::Written(written), Scratch::Written { observe, .. }) => {
-                written.observe.run(isa, LANES, leaves, observe, out);
+            (Self::Written(written), FlowScratch::Written(memory)) => {
+                (written.observe).run(isa, LANES, leaves, &mut memory.observe, out);
             }
-            (Self::Matrix { propagator, wanted }, Scratch::Matrix(memory)) => {
+            (Self::Matrix { propagator, wanted }, FlowScratch::Matrix(memory)) => {
                 propagator.arrive(isa, lanes, leaves, memory);
                 for (out, at) in out.iter_mut().zip(wanted) {
                     *out = memory.ends[*at];
@@ -126,18 +129,18 @@ impl Flow {
         &self,
         isa: Isa,
         lanes: u64,
-        leaves: &Leaves,
-        scratch: &mut Scratch,
+        leaves: &LeafColumns,
+        scratch: &mut FlowScratch,
         out: &mut [Column],
     ) {
         match (self, scratch) {
-            (Self::Written(written), Scratch::Written { arrive, ready, .. }) => {
-                if !std::mem::replace(&mut ready[0], true) {
-                    written.arrive.once(isa, leaves, arrive);
+            (Self::Written(written), FlowScratch::Written(memory)) => {
+                if !std::mem::replace(&mut memory.ready[0], true) {
+                    written.arrive.once(isa, leaves, &mut memory.arrive);
                 }
-                written.arrive.run(isa, LANES, leaves, arrive, out);
+                (written.arrive).run(isa, LANES, leaves, &mut memory.arrive, out);
             }
-            (Self::Matrix { propagator, .. }, Scratch::Matrix(memory)) => {
+            (Self::Matrix { propagator, .. }, FlowScratch::Matrix(memory)) => {
                 propagator.arrive(isa, lanes, leaves, memory);
                 out.copy_from_slice(&memory.ends);
             }
@@ -146,20 +149,21 @@ impl Flow {
     }
 
     /// Derivatives of the states after the elapsed time by those at the beginning, row-major.
-    pub fn transfer(&self, isa: Isa, leaves: &Leaves, scratch: &mut Scratch, out: &mut [Column]) {
+    pub fn transfer(
+        &self,
+        isa: Isa,
+        leaves: &LeafColumns,
+        scratch: &mut FlowScratch,
+        out: &mut [Column],
+    ) {
         match (self, scratch) {
-            (
-                Self::Written(written),
-                Scratch::Written {
-                    transfer, ready, ..
-                },
-            ) => {
-                if !std::mem::replace(&mut ready[1], true) {
-                    written.transfer.once(isa, leaves, transfer);
+            (Self::Written(written), FlowScratch::Written(memory)) => {
+                if !std::mem::replace(&mut memory.ready[1], true) {
+                    written.transfer.once(isa, leaves, &mut memory.transfer);
                 }
-                written.transfer.run(isa, LANES, leaves, transfer, out);
+                (written.transfer).run(isa, LANES, leaves, &mut memory.transfer, out);
             }
-            (Self::Matrix { propagator, .. }, Scratch::Matrix(memory)) => {
+            (Self::Matrix { propagator, .. }, FlowScratch::Matrix(memory)) => {
                 propagator.transfer(isa, leaves, memory, out);
             }
             _ => {}

@@ -5,14 +5,14 @@
 
 use super::eliminate::Elimination;
 use super::flow::{self, Flow};
-use super::plan::{Does, Plan};
+use super::plan::{Does, StepPlan};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::{per_isa, Isa};
-use crate::ode::explicit::Outcome;
-use crate::ode::program::{Leaves, Memory, Program};
+use crate::ode::explicit::LanesOutcome;
+use crate::ode::program::{LeafColumns, Program, ProgramMemory};
 use crate::ode::system::{System, ELAPSED};
 use crate::ode::tangent::Tangents;
-use crate::ode::task::{Failure, Task, Wanted};
+use crate::ode::task::{Deliveries, Failure, Task};
 
 /// The solver of one system for one choice of what is wanted.
 ///
@@ -37,11 +37,11 @@ pub struct March {
 
 /// Memory of a solution; [`March::scratch`] makes it.
 #[derive(Debug, Clone)]
-pub struct Scratch {
-    pub(super) leaves: Leaves,
-    pub(super) flow: flow::Scratch,
-    pub(super) field: Memory,
-    pub(super) still: Memory,
+pub struct LinearScratch {
+    pub(super) leaves: LeafColumns,
+    pub(super) flow: flow::FlowScratch,
+    pub(super) field: ProgramMemory,
+    pub(super) still: ProgramMemory,
     /// Which of the two last ones have seen the inputs of this solution.
     pub(super) ready: [bool; 2],
     row: Vec<Column>,
@@ -58,7 +58,7 @@ pub struct Scratch {
 
 impl March {
     /// `None` if some state has no flow.
-    pub fn new(system: &System, wanted: &Wanted) -> Option<Self> {
+    pub fn new(system: &System, wanted: &Deliveries) -> Option<Self> {
         let n = system.states.len();
         let flow = Flow::new(system, wanted)?;
         let mut graph = system.graph.clone();
@@ -80,12 +80,12 @@ impl March {
         })
     }
 
-    pub fn scratch(&self) -> Scratch {
+    pub fn scratch(&self) -> LinearScratch {
         let columns = self.n * (1 + self.directions.len());
         let zeros = |n: usize| vec![Column::ZERO; n];
-        let mut leaves = Leaves::zeros(self.n_inputs, columns, self.n_signals);
+        let mut leaves = LeafColumns::zeros(self.n_inputs, columns, self.n_signals);
         leaves.rates.resize(columns, Column::ZERO);
-        Scratch {
+        LinearScratch {
             leaves,
             flow: self.flow.scratch(),
             field: self.field.memory(),
@@ -109,11 +109,11 @@ impl March {
     pub fn solve(
         &self,
         isa: Isa,
-        plan: &Plan,
+        plan: &StepPlan,
         task: &Task,
         out: &mut [Column],
-        scratch: &mut Scratch,
-    ) -> Outcome {
+        scratch: &mut LinearScratch,
+    ) -> LanesOutcome {
         self.begin(isa, task, scratch);
         let rows = out.chunks_mut(self.width.max(1)).enumerate();
         for (_, row) in rows.filter(|(r, _)| plan.whole.get(*r) != Some(&true)) {
@@ -140,7 +140,7 @@ impl March {
         self.finish(plan, out, scratch)
     }
 
-    fn begin(&self, isa: Isa, task: &Task, scratch: &mut Scratch) {
+    fn begin(&self, isa: Isa, task: &Task, scratch: &mut LinearScratch) {
         let leaves = &mut scratch.leaves;
         leaves.inputs.copy_from_slice(&task.inputs[..self.n_inputs]);
         leaves.rates.fill(Column::ZERO);
@@ -161,7 +161,7 @@ impl March {
     }
 
     /// All lanes to their initial values.
-    fn initialize(&self, leaves: &mut Leaves) {
+    fn initialize(&self, leaves: &mut LeafColumns) {
         leaves.states.fill(Column::ZERO);
         for (k, input) in self.initial.iter().enumerate() {
             let Some(input) = input else { continue };
@@ -191,7 +191,7 @@ impl March {
         isa: Isa,
         (lanes, is_whole): (u64, bool),
         out: &mut [Column],
-        scratch: &mut Scratch,
+        scratch: &mut LinearScratch,
     ) {
         let (leaves, memory) = (&scratch.leaves, &mut scratch.flow);
         if is_whole {
@@ -213,7 +213,7 @@ impl March {
     }
 
     /// Let some lanes go on by the elapsed time of the leaves.
-    pub(super) fn advance(&self, isa: Isa, lanes: u64, all: u64, scratch: &mut Scratch) {
+    pub(super) fn advance(&self, isa: Isa, lanes: u64, all: u64, scratch: &mut LinearScratch) {
         let (leaves, memory) = (&scratch.leaves, &mut scratch.flow);
         self.flow
             .arrive(isa, lanes, leaves, memory, &mut scratch.ends);
@@ -230,7 +230,12 @@ impl March {
     }
 
     /// Rows from the first one that is not finite on are NaN.
-    fn finish(&self, plan: &Plan, out: &mut [Column], scratch: &mut Scratch) -> Outcome {
+    fn finish(
+        &self,
+        plan: &StepPlan,
+        out: &mut [Column],
+        scratch: &mut LinearScratch,
+    ) -> LanesOutcome {
         for l in 0..plan.lanes {
             if scratch.bad.0[l] == 0.0 {
                 continue;
@@ -248,7 +253,7 @@ impl March {
                 }
             }
         }
-        Outcome {
+        LanesOutcome {
             failures: scratch.failures,
         }
     }

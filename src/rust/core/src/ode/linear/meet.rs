@@ -2,18 +2,24 @@
 //!
 //! Where the time of a stop moves with an input, `S+ = S- + (f- - f+) dt/dp`, `f` being `dx/dt` with all rates.
 
-use super::march::{lanes_of, March, Scratch};
+use super::march::{lanes_of, LinearScratch, March};
 use super::plan::Meeting;
 use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
-use crate::ode::program::Leaves;
+use crate::ode::program::LeafColumns;
 use crate::ode::system::SIGNALS;
 use crate::ode::task::Task;
-use crate::ode::timeline::{Act, Slope, Stop};
+use crate::ode::timeline::{Act, InputSlopes, Stop};
 
 impl March {
     /// One after the other, all lanes together.
-    pub(super) fn meet(&self, isa: Isa, meetings: &[Meeting], task: &Task, scratch: &mut Scratch) {
+    pub(super) fn meet(
+        &self,
+        isa: Isa,
+        meetings: &[Meeting],
+        task: &Task,
+        scratch: &mut LinearScratch,
+    ) {
         let most = meetings.iter().map(|m| m.last - m.first).max().unwrap_or(0);
         for i in 0..most {
             let here = meetings.iter().filter(move |m| m.first + i < m.last);
@@ -50,7 +56,7 @@ impl March {
         &self,
         isa: Isa,
         stops: impl Iterator<Item = (usize, &'a Stop)> + Clone,
-        scratch: &mut Scratch,
+        scratch: &mut LinearScratch,
     ) {
         let is_moved = |stop: &Stop| !stop.moves.is_empty();
         let any_moves =
@@ -67,7 +73,7 @@ impl March {
         }
         self.fields(isa, scratch);
         for (lane, stop) in stops {
-            for Slope { input, slope } in &stop.moves {
+            for InputSlopes { input, slope } in &stop.moves {
                 let Some(j) = self.direction(*input) else {
                     continue;
                 };
@@ -80,7 +86,7 @@ impl March {
     }
 
     /// `dx/dt` with all rates, to `after`.
-    fn fields(&self, isa: Isa, scratch: &mut Scratch) {
+    fn fields(&self, isa: Isa, scratch: &mut LinearScratch) {
         if !std::mem::replace(&mut scratch.ready[0], true) {
             self.field.once(isa, &scratch.leaves, &mut scratch.field);
         }
@@ -99,7 +105,7 @@ impl March {
         }
     }
 
-    pub(super) fn jump(&self, lane: usize, act: &Act, leaves: &mut Leaves) {
+    pub(super) fn jump(&self, lane: usize, act: &Act, leaves: &mut LeafColumns) {
         match act {
             Act::Bolus {
                 state,
@@ -118,7 +124,7 @@ impl March {
                 slopes,
             } => {
                 leaves.rates[*state].0[lane] += change;
-                for Slope { input, slope } in slopes {
+                for InputSlopes { input, slope } in slopes {
                     if let Some(j) = self.direction(*input) {
                         leaves.rates[self.along(j, *state)].0[lane] += slope;
                     }
@@ -130,7 +136,7 @@ impl March {
     }
 
     /// One lane to its initial values, without rates.
-    pub(super) fn restart(&self, lane: usize, leaves: &mut Leaves) {
+    pub(super) fn restart(&self, lane: usize, leaves: &mut LeafColumns) {
         let states = leaves.states.iter_mut().enumerate();
         let states = states.filter(|(c, _)| !self.lasts(*c));
         let columns = states.map(|(_, column)| column);

@@ -17,14 +17,14 @@ mod spectrum;
 mod square;
 mod structure;
 
-pub use march::{March, Scratch};
-pub use plan::Plan;
+pub use march::{LinearScratch, March};
+pub use plan::StepPlan;
 pub use propagator::Coefficients;
 
 use std::collections::BTreeMap;
 
 use self::closed::Closed;
-use self::detect::{linear_rows, Form};
+use self::detect::{linear_rows, LinearRow};
 use self::structure::components;
 use super::system::{System, ELAPSED};
 use super::tangent::narrow;
@@ -69,7 +69,7 @@ pub fn by_matrix(system: &System) -> Option<System> {
 /// The flow of each linear state, and the states whose component has no closed form.
 fn flows(
     system: &mut System,
-    rows: &BTreeMap<usize, Form>,
+    rows: &BTreeMap<usize, LinearRow>,
     infused: &[bool],
 ) -> (Vec<Option<Node>>, Vec<usize>) {
     let g = &mut system.graph;
@@ -100,7 +100,7 @@ fn flows(
     (flow, open)
 }
 
-fn coefficients(system: &mut System, rows: &BTreeMap<usize, Form>) -> Coefficients {
+fn coefficients(system: &mut System, rows: &BTreeMap<usize, LinearRow>) -> Coefficients {
     let (g, n) = (&mut system.graph, system.states.len());
     let mut elements = Vec::new();
     for (k, form) in rows {

@@ -10,8 +10,8 @@ use crate::ode::timeline::Act;
 
 /// What lanes meet, in steps. Made again it allocates nothing new.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
-    pub(super) steps: Vec<Step>,
+pub struct StepPlan {
+    pub(super) steps: Vec<LanesStep>,
     /// Time since the segment began, a column a step.
     pub(super) elapsed: Vec<Column>,
     pub(super) meetings: Vec<Meeting>,
@@ -21,7 +21,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct LanesStep {
     /// A bit for each lane that takes part.
     pub lanes: u64,
     pub does: Does,
@@ -48,13 +48,13 @@ pub(super) struct Meeting {
 }
 
 /// How far the lanes are.
-struct Progress<'a> {
+struct PlanProgress<'a> {
     lanes: &'a [LaneTask<'a>],
     next: [usize; LANES],
     origin: [f64; LANES],
 }
 
-impl Plan {
+impl StepPlan {
     pub fn new(lanes: &[LaneTask]) -> Self {
         let mut plan = Self::default();
         plan.make(lanes);
@@ -69,7 +69,7 @@ impl Plan {
         self.meetings.clear();
         self.whole.clear();
         self.lanes = lanes.len();
-        let mut progress = Progress {
+        let mut progress = PlanProgress {
             lanes,
             next: [0; LANES],
             origin: [0.0; LANES],
@@ -81,7 +81,7 @@ impl Plan {
     }
 
     /// One step of all lanes that are next met by something else than an observation; `false` if there is none.
-    fn meet(&mut self, progress: &mut Progress) -> bool {
+    fn meet(&mut self, progress: &mut PlanProgress) -> bool {
         let (mut set, mut elapsed, mut moves) = (0u64, Column::ZERO, false);
         let from = self.meetings.len();
         for (l, lane) in progress.lanes.iter().enumerate() {
@@ -117,9 +117,9 @@ impl Plan {
     }
 
     /// Deliver the lowest row that is next in some lane; `false` if there is none.
-    fn observe(&mut self, progress: &mut Progress) -> bool {
+    fn observe(&mut self, progress: &mut PlanProgress) -> bool {
         let mut lowest: Option<usize> = None;
-        let next = |progress: &Progress, l: usize| {
+        let next = |progress: &PlanProgress, l: usize| {
             let stop = progress.lanes[l].stops.get(progress.next[l])?;
             match stop.act {
                 Act::Observe(row) => Some((row, stop.time)),
@@ -155,7 +155,7 @@ impl Plan {
     }
 
     fn push(&mut self, lanes: u64, elapsed: Column, does: Does) {
-        self.steps.push(Step { lanes, does });
+        self.steps.push(LanesStep { lanes, does });
         self.elapsed.push(elapsed);
     }
 }

@@ -10,7 +10,7 @@ use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Node;
 use crate::ir::symbolic::derivatives;
 use crate::ir::vmath::Isa;
-use crate::ode::program::{Leaves, Memory, Program};
+use crate::ode::program::{LeafColumns, Program, ProgramMemory};
 use crate::ode::system::{System, ELAPSED};
 use crate::ode::tangent::narrow;
 
@@ -32,8 +32,8 @@ pub struct Propagator {
 
 /// Memory of a propagator; [`Propagator::scratch`] makes it.
 #[derive(Debug, Clone)]
-pub struct Scratch {
-    memory: Memory,
+pub struct PropagatorScratch {
+    memory: ProgramMemory,
     roots: Vec<Column>,
     a: Square,
     changes: Vec<Square>,
@@ -75,8 +75,8 @@ impl Propagator {
         }
     }
 
-    pub fn scratch(&self) -> Scratch {
-        Scratch {
+    pub fn scratch(&self) -> PropagatorScratch {
+        PropagatorScratch {
             memory: self.elements.memory(),
             roots: vec![Column::ZERO; self.elements.n_roots()],
             a: self.pattern.zero(),
@@ -89,12 +89,18 @@ impl Propagator {
     }
 
     /// The inputs of a solution.
-    pub fn once(&self, isa: Isa, leaves: &Leaves, scratch: &mut Scratch) {
+    pub fn once(&self, isa: Isa, leaves: &LeafColumns, scratch: &mut PropagatorScratch) {
         self.elements.once(isa, leaves, &mut scratch.memory);
     }
 
     /// The states of `lanes` after the elapsed time of the leaves, to `scratch.ends`.
-    pub fn arrive(&self, isa: Isa, lanes: u64, leaves: &Leaves, scratch: &mut Scratch) {
+    pub fn arrive(
+        &self,
+        isa: Isa,
+        lanes: u64,
+        leaves: &LeafColumns,
+        scratch: &mut PropagatorScratch,
+    ) {
         self.evaluate(isa, leaves, scratch);
         for first in chunks(lanes) {
             for (j, own) in scratch.moving.x.iter_mut().enumerate() {
@@ -113,7 +119,13 @@ impl Propagator {
     }
 
     /// Derivatives of the states after the elapsed time by those at the beginning, row-major.
-    pub fn transfer(&self, isa: Isa, leaves: &Leaves, scratch: &mut Scratch, out: &mut [Column]) {
+    pub fn transfer(
+        &self,
+        isa: Isa,
+        leaves: &LeafColumns,
+        scratch: &mut PropagatorScratch,
+        out: &mut [Column],
+    ) {
         self.evaluate(isa, leaves, scratch);
         let n = self.n;
         for first in chunks(u64::MAX) {
@@ -129,14 +141,14 @@ impl Propagator {
         }
     }
 
-    fn evaluate(&self, isa: Isa, leaves: &Leaves, scratch: &mut Scratch) {
+    fn evaluate(&self, isa: Isa, leaves: &LeafColumns, scratch: &mut PropagatorScratch) {
         let (memory, roots) = (&mut scratch.memory, &mut scratch.roots);
         self.elements.run(isa, LANES, leaves, memory, roots);
     }
 
     /// Let eight lanes move over the elapsed time.
-    fn go(&self, isa: Isa, first: usize, leaves: &Leaves, scratch: &mut Scratch) {
-        let Scratch {
+    fn go(&self, isa: Isa, first: usize, leaves: &LeafColumns, scratch: &mut PropagatorScratch) {
+        let PropagatorScratch {
             roots,
             a,
             changes,

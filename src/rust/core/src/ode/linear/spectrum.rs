@@ -17,13 +17,13 @@ const SPREAD: f64 = 1e-16;
 const TINY: f64 = 1e-100;
 
 /// A square matrix of coefficients of some states.
-pub type Block = Vec<Vec<Coefficient>>;
+pub type CoefficientMatrix = Vec<Vec<Coefficient>>;
 
 /// A square matrix of values.
 pub type Matrix = Vec<Vec<Node>>;
 
 #[derive(Debug, Clone)]
-pub struct Spectrum {
+pub struct RateSpectrum {
     /// Ascending.
     pub rates: Vec<Node>,
     /// `prod_(i<k) (A + lambda_i I)` for `k` below the number of rates, the largest rate first.
@@ -31,7 +31,7 @@ pub struct Spectrum {
 }
 
 /// `None` where the structure does not promise real rates.
-pub fn spectrum(g: &mut Graph, block: &Block) -> Option<Spectrum> {
+pub fn spectrum(g: &mut Graph, block: &CoefficientMatrix) -> Option<RateSpectrum> {
     let n = block.len();
     let a: Matrix = block
         .iter()
@@ -62,11 +62,11 @@ pub fn spectrum(g: &mut Graph, block: &Block) -> Option<Spectrum> {
         let second = shifted(g, &a, rates[1]);
         basis.push(product(g, &first, &second));
     }
-    Some(Spectrum { rates, basis })
+    Some(RateSpectrum { rates, basis })
 }
 
 /// Whether nothing says that a coefficient has the sign which matter cannot have.
-fn flows_forward(block: &Block) -> bool {
+fn flows_forward(block: &CoefficientMatrix) -> bool {
     let n = block.len();
     let states = 0..n;
     states.clone().all(|l| {
@@ -83,7 +83,7 @@ fn only_plus(a: &Coefficient) -> bool {
 }
 
 /// What state `l` loses to outside the component.
-fn loss(block: &Block, l: usize) -> Coefficient {
+fn loss(block: &CoefficientMatrix, l: usize) -> Coefficient {
     let column = block.iter().map(|row| &row[l]);
     column
         .fold(Coefficient::zero(), |sum, a| sum.plus(a))
@@ -91,7 +91,7 @@ fn loss(block: &Block, l: usize) -> Coefficient {
 }
 
 /// Both rates, and `A + lambda I` of the larger one.
-fn two_rates(g: &mut Graph, block: &Block, a: &Matrix) -> (Vec<Node>, Matrix) {
+fn two_rates(g: &mut Graph, block: &CoefficientMatrix, a: &Matrix) -> (Vec<Node>, Matrix) {
     let (l0, l1) = (loss(block, 0).node(g), loss(block, 1).node(g));
     let (there, back) = (a[1][0], a[0][1]);
     let total = g.add(a[0][0], a[1][1]);
@@ -143,7 +143,7 @@ struct Cubic {
     exchange: [Node; 2],
 }
 
-fn three_rates(g: &mut Graph, block: &Block, a: &Matrix) -> Option<Vec<Node>> {
+fn three_rates(g: &mut Graph, block: &CoefficientMatrix, a: &Matrix) -> Option<Vec<Node>> {
     let touches = |i: usize, j: usize| !block[i][j].is_zero() || !block[j][i].is_zero();
     // The middle of a tree; around a triangle rates may be complex.
     let middle = (0..3).find(|c| !touches((c + 1) % 3, (c + 2) % 3))?;
@@ -162,7 +162,7 @@ fn three_rates(g: &mut Graph, block: &Block, a: &Matrix) -> Option<Vec<Node>> {
     Some(vec![g.div(rest, medium), medium, large])
 }
 
-fn cubic(g: &mut Graph, block: &Block, a: &Matrix, c: usize) -> Cubic {
+fn cubic(g: &mut Graph, block: &CoefficientMatrix, a: &Matrix, c: usize) -> Cubic {
     let (p, q) = ((c + 1) % 3, (c + 2) % 3);
     let [lc, lp, lq] = [c, p, q].map(|l| loss(block, l).node(g));
     let diagonal = [c, p, q].map(|l| g.neg(a[l][l]));

@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::detect::Form;
+use super::detect::LinearRow;
 
 /// States of one component, and all states outside that they read, directly or through others.
 #[derive(Debug, Clone)]
-pub struct Component {
+pub struct StrongComponent {
     pub states: Vec<usize>,
     pub above: Vec<usize>,
 }
 
 /// All components, those that are read before those that read them.
-pub fn components(rows: &BTreeMap<usize, Form>) -> Vec<Component> {
+pub fn components(rows: &BTreeMap<usize, LinearRow>) -> Vec<StrongComponent> {
     let reads = closure(rows);
-    let mut found: Vec<Component> = Vec::new();
+    let mut found: Vec<StrongComponent> = Vec::new();
     for k in rows.keys() {
         if found.iter().any(|c| c.states.contains(k)) {
             continue;
         }
         let of = |l: &usize| l == k || (reads[k].contains(l) && reads[l].contains(k));
-        found.push(Component {
+        found.push(StrongComponent {
             states: rows.keys().copied().filter(|l| of(l)).collect(),
             above: reads[k].iter().copied().filter(|l| !of(l)).collect(),
         });
@@ -31,7 +31,7 @@ pub fn components(rows: &BTreeMap<usize, Form>) -> Vec<Component> {
 }
 
 /// For each state the states it reads, directly or through others.
-fn closure(rows: &BTreeMap<usize, Form>) -> BTreeMap<usize, Vec<usize>> {
+fn closure(rows: &BTreeMap<usize, LinearRow>) -> BTreeMap<usize, Vec<usize>> {
     let all = |k: &usize| {
         let mut seen: Vec<usize> = Vec::new();
         let mut pending = vec![*k];

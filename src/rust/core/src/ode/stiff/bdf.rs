@@ -13,9 +13,9 @@ use diffsol::{
     OdeSolverState, OdeSolverStopReason, Vector, VectorCommon as _,
 };
 
-use super::equations::{multiply, Equations, M, V};
+use super::equations::{multiply, LaneEquations, M, V};
 use super::field::{Direction, Setting};
-use super::walk::{Budget, Deliver, Point, Segment};
+use super::walk::{Budget, Deliver, Segment, SolverPoint};
 use crate::ode::task::Failure;
 
 type Lu = NalgebraLU<f64>;
@@ -24,7 +24,7 @@ type Lu = NalgebraLU<f64>;
 /// sensitivities.
 pub fn integrate(
     setting: &mut Setting,
-    point: &mut Point,
+    point: &mut SolverPoint,
     segment: &Segment,
     budget: &mut Budget,
     deliver: Deliver,
@@ -34,7 +34,7 @@ pub fn integrate(
     let state = start(setting, point, segment)?;
     let n_directions = setting.directions.len();
     let problem = problem(setting, point, segment).map_err(|_| Failure::NotFinite)?;
-    let way = Way {
+    let way = StopToStop {
         point,
         segment,
         budget,
@@ -49,9 +49,9 @@ pub fn integrate(
 
 fn problem<'a, 'b>(
     setting: &'b mut Setting<'a>,
-    point: &Point,
+    point: &SolverPoint,
     segment: &Segment,
-) -> Result<OdeSolverProblem<Equations<'a, 'b>>, DiffsolError> {
+) -> Result<OdeSolverProblem<LaneEquations<'a, 'b>>, DiffsolError> {
     let n_directions = setting.directions.len();
     let scales: Vec<f64> = setting
         .directions
@@ -69,7 +69,7 @@ fn problem<'a, 'b>(
             .sens_atol([segment.atol])
             .param_scales(scales);
     }
-    let mut problem = builder.build_from_eqn(Equations {
+    let mut problem = builder.build_from_eqn(LaneEquations {
         setting: RefCell::new(setting),
         start: point.x.clone(),
         n_directions,
@@ -87,7 +87,7 @@ fn problem<'a, 'b>(
 }
 
 /// What a change of a direction is measured by, as `pbar` of CVODES.
-fn scale(setting: &Setting, point: &Point, direction: Direction) -> f64 {
+fn scale(setting: &Setting, point: &SolverPoint, direction: Direction) -> f64 {
     let size = match direction {
         Direction::Input(j) => setting.input(j).abs(),
         Direction::Start(k) => point.x[k].abs(),
@@ -102,7 +102,7 @@ fn scale(setting: &Setting, point: &Point, direction: Direction) -> f64 {
 /// States and sensitivities with their derivatives by time, and the first step.
 fn start(
     setting: &mut Setting,
-    point: &Point,
+    point: &SolverPoint,
     segment: &Segment,
 ) -> Result<BdfState<V, M>, Failure> {
     let (n, t) = (point.x.len(), segment.from);
@@ -144,7 +144,7 @@ fn start(
 }
 
 /// Step of an Euler method that keeps to a hundredth of the tolerance (Hairer, Norsett & Wanner 1993, II.4).
-fn first_step(setting: &mut Setting, point: &Point, segment: &Segment, dx: &[f64]) -> f64 {
+fn first_step(setting: &mut Setting, point: &SolverPoint, segment: &Segment, dx: &[f64]) -> f64 {
     let x = &point.x;
     let norm = |v: &[f64]| {
         let terms = v.iter().zip(x).map(|(v, x)| {
@@ -178,8 +178,8 @@ fn first_step(setting: &mut Setting, point: &Point, segment: &Segment, dx: &[f64
 }
 
 /// One way from stop to stop.
-struct Way<'r> {
-    point: &'r mut Point,
+struct StopToStop<'r> {
+    point: &'r mut SolverPoint,
     segment: &'r Segment,
     budget: &'r mut Budget,
     deliver: Deliver<'r>,
@@ -188,13 +188,13 @@ struct Way<'r> {
 /// A solver on its way.
 struct Ride<'r, S> {
     solver: S,
-    way: Way<'r>,
+    way: StopToStop<'r>,
     /// Observations delivered.
     passed: usize,
 }
 
-impl<'a: 'b, 'b: 'p, 'p, S: OdeSolverMethod<'p, Equations<'a, 'b>>> Ride<'_, S> {
-    fn new(solver: Result<S, DiffsolError>, way: Way<'_>) -> Result<Ride<'_, S>, Failure> {
+impl<'a: 'b, 'b: 'p, 'p, S: OdeSolverMethod<'p, LaneEquations<'a, 'b>>> Ride<'_, S> {
+    fn new(solver: Result<S, DiffsolError>, way: StopToStop<'_>) -> Result<Ride<'_, S>, Failure> {
         let solver = solver.map_err(|_| Failure::NotFinite)?;
         Ok(Ride {
             solver,

@@ -14,14 +14,14 @@ pub type V = NalgebraVec<f64>;
 pub type M = NalgebraMat<f64>;
 
 /// The field of one lane, from `start` on.
-pub struct Equations<'a, 'b> {
+pub struct LaneEquations<'a, 'b> {
     pub setting: RefCell<&'b mut Setting<'a>>,
     pub start: Vec<f64>,
     pub n_directions: usize,
     pub context: NalgebraContext,
 }
 
-impl Op for Equations<'_, '_> {
+impl Op for LaneEquations<'_, '_> {
     type T = f64;
     type V = V;
     type M = M;
@@ -44,14 +44,14 @@ impl Op for Equations<'_, '_> {
     }
 }
 
-impl NonLinearOp for Equations<'_, '_> {
+impl NonLinearOp for LaneEquations<'_, '_> {
     fn call_inplace(&self, x: &V, t: f64, y: &mut V) {
         let mut setting = self.setting.borrow_mut();
         setting.call(x.inner().as_slice(), t, y.inner_mut().as_mut_slice());
     }
 }
 
-impl NonLinearOpJacobian for Equations<'_, '_> {
+impl NonLinearOpJacobian for LaneEquations<'_, '_> {
     /// One product a lane of `v`: the sensitivities of all directions stand side by side.
     fn jac_mul_inplace(&self, x: &V, t: f64, v: &V, y: &mut V) {
         let mut setting = self.setting.borrow_mut();
@@ -67,7 +67,7 @@ impl NonLinearOpJacobian for Equations<'_, '_> {
     }
 }
 
-impl NonLinearOpSens for Equations<'_, '_> {
+impl NonLinearOpSens for LaneEquations<'_, '_> {
     fn sens_mul_inplace(&self, x: &V, t: f64, v: &V, y: &mut V) {
         let n = self.start.len();
         let mut slopes = vec![0.0; n * self.n_directions];
@@ -87,20 +87,20 @@ impl NonLinearOpSens for Equations<'_, '_> {
     }
 }
 
-impl ConstantOp for Equations<'_, '_> {
+impl ConstantOp for LaneEquations<'_, '_> {
     fn call_inplace(&self, _t: f64, y: &mut V) {
         y.inner_mut().as_mut_slice().copy_from_slice(&self.start);
     }
 }
 
-impl ConstantOpSens for Equations<'_, '_> {
+impl ConstantOpSens for LaneEquations<'_, '_> {
     /// Sensitivities at the start are handed over with the state.
     fn sens_mul_inplace(&self, _t: f64, _v: &V, y: &mut V) {
         y.fill(0.0);
     }
 }
 
-impl<'c> OdeEquationsRef<'c> for Equations<'_, '_> {
+impl<'c> OdeEquationsRef<'c> for LaneEquations<'_, '_> {
     type Rhs = &'c Self;
     type Init = &'c Self;
     type Mass = UnitCallable<M>;
@@ -109,7 +109,7 @@ impl<'c> OdeEquationsRef<'c> for Equations<'_, '_> {
     type Reset = UnitCallable<M>;
 }
 
-impl OdeEquations for Equations<'_, '_> {
+impl OdeEquations for LaneEquations<'_, '_> {
     fn rhs(&self) -> &Self {
         self
     }

@@ -3,7 +3,7 @@
 //! `f(x, t) = rhs(x, t, inputs, signals) + rates`, `J = df/dx`, and for each direction `d` the explicit part
 //! `df/dd` of the sensitivity equations `dS_d/dt = J S_d + df/dd`.
 
-use super::formula::{Formula, Layout, Leaves};
+use super::formula::{Formula, FormulaLayout, LeafPlaces};
 use crate::ir::graph::{Graph, Node};
 use crate::ir::symbolic;
 use crate::ode::signals::Signals;
@@ -19,8 +19,8 @@ struct Partials {
 
 /// The equations of a model, ready for any lane.
 #[derive(Debug, Clone)]
-pub struct Field {
-    pub leaves: Leaves,
+pub struct LaneField {
+    pub leaves: LeafPlaces,
     rhs: Formula,
     jacobian: Partials,
     /// One for each input, all in column 0.
@@ -28,10 +28,10 @@ pub struct Field {
     blank: Vec<f64>,
 }
 
-impl Field {
+impl LaneField {
     pub fn new(system: &System) -> Self {
         let mut graph = system.graph.clone();
-        let leaves = Leaves {
+        let leaves = LeafPlaces {
             states: system.rhs.len(),
             inputs: system.n_inputs,
             signals: system.signals.len(),
@@ -46,7 +46,7 @@ impl Field {
             .iter()
             .map(|input| partials(&mut graph, &system.rhs, &[*input]))
             .collect();
-        let mut layout = Layout::new(&graph, leaves);
+        let mut layout = FormulaLayout::new(&graph, leaves);
         let mut compile = |(roots, places): (Vec<Node>, Vec<(usize, usize)>)| Partials {
             formula: layout.formula(&roots),
             places,
@@ -94,7 +94,7 @@ pub enum Direction {
 
 /// The field as one lane meets it: its inputs, and the rates and signals of the moment.
 pub struct Setting<'a> {
-    field: &'a Field,
+    field: &'a LaneField,
     signals: &'a Signals,
     memory: Vec<f64>,
     pub directions: Vec<Direction>,
@@ -112,7 +112,7 @@ pub struct Setting<'a> {
 }
 
 impl<'a> Setting<'a> {
-    pub fn new(field: &'a Field, inputs: &[f64], signals: &'a Signals) -> Self {
+    pub fn new(field: &'a LaneField, inputs: &[f64], signals: &'a Signals) -> Self {
         let n = field.leaves.states;
         let mut memory = field.blank.clone();
         memory[n..n + inputs.len()].copy_from_slice(inputs);

@@ -8,13 +8,13 @@ use crate::ode::system::{ELAPSED, SIGNALS, TIME};
 
 /// Where the leaves of a system stand in its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Leaves {
+pub struct LeafPlaces {
     pub states: usize,
     pub inputs: usize,
     pub signals: usize,
 }
 
-impl Leaves {
+impl LeafPlaces {
     pub fn input(&self, j: usize) -> usize {
         self.states + j
     }
@@ -49,7 +49,7 @@ impl Leaves {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Code {
+enum FormulaCode {
     Unary(Unary, usize),
     Binary(Binary, usize, usize),
     Select(usize, usize, usize),
@@ -59,7 +59,7 @@ enum Code {
 #[derive(Debug, Clone, Default)]
 pub struct Formula {
     /// What is computed and the slot it goes to.
-    codes: Vec<(usize, Code)>,
+    codes: Vec<(usize, FormulaCode)>,
     roots: Vec<usize>,
 }
 
@@ -68,9 +68,9 @@ impl Formula {
     pub fn run(&self, memory: &mut [f64]) {
         for (slot, code) in &self.codes {
             memory[*slot] = match *code {
-                Code::Unary(f, a) => f.value::<false>(memory[a]),
-                Code::Binary(f, a, b) => f.value::<false>(memory[a], memory[b]),
-                Code::Select(c, a, b) => memory[if memory[c] != 0.0 { a } else { b }],
+                FormulaCode::Unary(f, a) => f.value::<false>(memory[a]),
+                FormulaCode::Binary(f, a, b) => f.value::<false>(memory[a], memory[b]),
+                FormulaCode::Select(c, a, b) => memory[if memory[c] != 0.0 { a } else { b }],
             };
         }
     }
@@ -82,16 +82,16 @@ impl Formula {
 }
 
 /// Lays out one memory for several formulas of the same leaves.
-pub struct Layout<'a> {
+pub struct FormulaLayout<'a> {
     graph: &'a Graph,
-    leaves: Leaves,
+    leaves: LeafPlaces,
     constants: HashMap<Node, usize>,
     /// The memory before anything is known but constants.
     blank: Vec<f64>,
 }
 
-impl<'a> Layout<'a> {
-    pub fn new(graph: &'a Graph, leaves: Leaves) -> Self {
+impl<'a> FormulaLayout<'a> {
+    pub fn new(graph: &'a Graph, leaves: LeafPlaces) -> Self {
         Self {
             graph,
             leaves,
@@ -111,9 +111,9 @@ impl<'a> Layout<'a> {
                     slots.insert(node, self.constant(node, value));
                     continue;
                 }
-                Op::Unary(f, a) => Code::Unary(f, slots[&a]),
-                Op::Binary(f, a, b) => Code::Binary(f, slots[&a], slots[&b]),
-                Op::Select(c, a, b) => Code::Select(slots[&c], slots[&a], slots[&b]),
+                Op::Unary(f, a) => FormulaCode::Unary(f, slots[&a]),
+                Op::Binary(f, a, b) => FormulaCode::Binary(f, slots[&a], slots[&b]),
+                Op::Select(c, a, b) => FormulaCode::Select(slots[&c], slots[&a], slots[&b]),
                 leaf => {
                     // A value carried from row to row is no leaf of differential equations.
                     let slot = self.leaves.slot(leaf);

@@ -1,16 +1,16 @@
 //! Solve one lane and deliver what is wanted of it.
 
-use super::field::Field;
-use super::walk::Walk;
+use super::field::LaneField;
+use super::walk::StiffWalk;
 use super::Stats;
 use crate::ode::system::{Control, System};
-use crate::ode::task::{Failure, LaneTask, Wanted};
+use crate::ode::task::{Deliveries, Failure, LaneTask};
 use crate::ode::timeline::{Act, Stop};
 
 /// The equations of a model, compiled for this solver.
 #[derive(Debug, Clone)]
 pub struct Stiff {
-    pub(super) field: Field,
+    pub(super) field: LaneField,
     /// For each state the input that holds its initial value.
     pub(super) initial: Vec<Option<usize>>,
     /// States that only add up, and those among them that resets and steady states leave alone.
@@ -23,7 +23,7 @@ impl Stiff {
     /// The flow of the system is not read: every state is integrated.
     pub fn new(system: &System) -> Self {
         Self {
-            field: Field::new(system),
+            field: LaneField::new(system),
             initial: system.initial.clone(),
             held: system.held(),
             lasting: system.lasting(),
@@ -38,7 +38,7 @@ impl Stiff {
         &self,
         inputs: &[f64],
         lane: &LaneTask,
-        wanted: &Wanted,
+        wanted: &Deliveries,
         out: &mut dyn FnMut(usize, usize, f64),
     ) -> Result<Stats, Failure> {
         // Nothing is asked of what comes after the last observation.
@@ -56,7 +56,7 @@ impl Stiff {
             }
         };
         let result = if inputs.iter().all(|value| value.is_finite()) {
-            let mut walk = Walk::new(self, inputs, lane, wanted);
+            let mut walk = StiffWalk::new(self, inputs, lane, wanted);
             walk.follow(stops, &mut deliver)
                 .map(|()| walk.budget.stats())
         } else {

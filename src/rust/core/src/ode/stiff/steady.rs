@@ -12,7 +12,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::field::Direction;
-use super::walk::{Point, Walk};
+use super::walk::{SolverPoint, StiffWalk};
 use crate::ode::task::Failure;
 use crate::ode::timeline::Stop;
 
@@ -48,7 +48,7 @@ impl Cycle {
     }
 }
 
-impl Walk<'_> {
+impl StiffWalk<'_> {
     /// Go to the steady state of a cycle, or add it to where the lane is. The clock stands still.
     pub fn steady(&mut self, interval: f64, cycle: &[Stop], adds: bool) -> Result<(), Failure> {
         let before = (self.point.clone(), self.setting.rates.clone());
@@ -107,7 +107,7 @@ impl Walk<'_> {
     }
 
     /// The state before a dose that comes again and again.
-    fn repeat(&mut self, interval: f64, cycle: &[Stop]) -> Result<Point, Failure> {
+    fn repeat(&mut self, interval: f64, cycle: &[Stop]) -> Result<SolverPoint, Failure> {
         let directions = self.setting.directions.clone();
         let n = self.point.x.len();
         let start = self.point.s.clone();
@@ -116,7 +116,7 @@ impl Walk<'_> {
         self.setting.directions = directions;
         let (x, inverse) = found?;
         let p = self.setting.directions.len();
-        let mut point = Point {
+        let mut point = SolverPoint {
             x,
             s: vec![0.0; n * p],
         };
@@ -207,7 +207,7 @@ impl Walk<'_> {
     }
 
     /// The state in which nothing moves while the rates of the cycle are on.
-    fn rest(&mut self, stops: &[Stop]) -> Result<Point, Failure> {
+    fn rest(&mut self, stops: &[Stop]) -> Result<SolverPoint, Failure> {
         for stop in stops {
             self.meet(stop)?;
         }
@@ -225,7 +225,7 @@ impl Walk<'_> {
         self.hold_slopes(&start, &mut slopes);
         let slopes = DMatrix::from_column_slice(n, p, &slopes);
         let slopes = jacobian.lu().solve(&slopes).ok_or(Failure::NoSteadyState)?;
-        Ok(Point {
+        Ok(SolverPoint {
             x: self.point.x.clone(),
             s: slopes.as_slice().to_vec(),
         })

@@ -4,8 +4,8 @@ use super::bdf;
 use super::field::{Direction, Setting};
 use super::lane::{row, Stiff};
 use super::Stats;
-use crate::ode::task::{Failure, LaneTask, Wanted};
-use crate::ode::timeline::{Act, Slope, Stop};
+use crate::ode::task::{Deliveries, Failure, LaneTask};
+use crate::ode::timeline::{Act, InputSlopes, Stop};
 
 /// The local error of a step is kept to this part of the tolerance, because errors of steps add up: with it the error
 /// at observations is 0.2 to 0.7 times `rtol` on Robertson's equations, on target-mediated disposition and on absorption
@@ -14,7 +14,7 @@ const STRICTER: f64 = 0.1;
 
 /// Where a lane is.
 #[derive(Debug, Clone, Default)]
-pub struct Point {
+pub struct SolverPoint {
     pub x: Vec<f64>,
     /// `dx / d direction`, direction after direction.
     pub s: Vec<f64>,
@@ -57,10 +57,10 @@ impl Budget {
 }
 
 /// One lane on its way.
-pub struct Walk<'a> {
+pub struct StiffWalk<'a> {
     pub stiff: &'a Stiff,
     pub setting: Setting<'a>,
-    pub point: Point,
+    pub point: SolverPoint,
     pub budget: Budget,
     pub time: f64,
 }
@@ -68,12 +68,12 @@ pub struct Walk<'a> {
 /// Gets the row, states and sensitivities.
 pub type Deliver<'d> = &'d mut dyn FnMut(usize, &[f64], &[f64]);
 
-impl<'a> Walk<'a> {
-    pub fn new(stiff: &'a Stiff, inputs: &[f64], lane: &LaneTask<'a>, wanted: &Wanted) -> Self {
+impl<'a> StiffWalk<'a> {
+    pub fn new(stiff: &'a Stiff, inputs: &[f64], lane: &LaneTask<'a>, wanted: &Deliveries) -> Self {
         let mut walk = Self {
             stiff,
             setting: Setting::new(&stiff.field, inputs, lane.signals),
-            point: Point::default(),
+            point: SolverPoint::default(),
             budget: Budget {
                 steps: Stats::default(),
                 before: Stats::default(),
@@ -195,7 +195,7 @@ impl<'a> Walk<'a> {
     }
 
     /// `S += sign f dtime/dinput`: before a stop with a plus, after it with a minus.
-    fn shift(&mut self, moves: &[Slope], sign: f64) {
+    fn shift(&mut self, moves: &[InputSlopes], sign: f64) {
         let moved = self.along(moves);
         if moved.is_empty() {
             return;
@@ -211,8 +211,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Slopes by inputs as slopes by directions.
-    fn along(&self, slopes: &[Slope]) -> Vec<(usize, f64)> {
-        let direction = |slope: &Slope| Some((self.setting.direction(slope.input)?, slope.slope));
+    fn along(&self, slopes: &[InputSlopes]) -> Vec<(usize, f64)> {
+        let direction =
+            |slope: &InputSlopes| Some((self.setting.direction(slope.input)?, slope.slope));
         slopes.iter().filter_map(direction).collect()
     }
 
@@ -239,7 +240,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Lasting states as they were.
-    pub fn restore(&mut self, before: &Point) {
+    pub fn restore(&mut self, before: &SolverPoint) {
         let n = self.point.x.len();
         let lasts = |column: usize| self.stiff.lasting[column % n];
         for (c, x) in self
@@ -265,7 +266,7 @@ impl<'a> Walk<'a> {
     /// States and rates to zero.
     pub fn clear(&mut self) {
         let (n, p) = (self.stiff.initial.len(), self.setting.directions.len());
-        self.point = Point {
+        self.point = SolverPoint {
             x: vec![0.0; n],
             s: vec![0.0; n * p],
         };

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::data::Layout;
-use crate::data::{Frame, Grouping};
+use crate::data::{Frame, GroupingColumn};
 use crate::ir::column::LANES;
 use crate::model::compile;
-use crate::problem::{Given, Means, Prior, Route, Values};
+use crate::problem::{BoundProgram, Given, Means, Prior, Route};
 use crate::saem::numeric::{Material, NumericStep};
 use crate::saem::optimizer::{Derivative, OptimizerOptions};
 use crate::saem::options::{BuiltinStats, MStepOptions};
@@ -26,7 +26,7 @@ fn wave(k: usize) -> f64 {
 fn frame(n_groups: usize) -> Frame {
     let rows = 3 * N;
     let column = |f: &dyn Fn(usize) -> f64| (0..rows).map(f).collect::<Vec<f64>>();
-    let grouping = |name: &str, n: usize, code: &dyn Fn(usize) -> usize| Grouping {
+    let grouping = |name: &str, n: usize, code: &dyn Fn(usize) -> usize| GroupingColumn {
         name: name.into(),
         labels: (0..n).map(|i| format!("{name}{i}")).collect(),
         codes: (0..rows).map(code).collect(),
@@ -84,7 +84,7 @@ const LBFGS: OptimizerOptions = OptimizerOptions::Lbfgs {
 };
 
 /// A made-up draw of every lane.
-fn snapshot(joint: &Joint, layouts: &[Layout], seed: usize) -> Snapshot {
+fn snapshot(joint: &Joint, layouts: &[Layout], seed: usize) -> ChainSnapshot {
     let each = joint.parts.iter().zip(layouts);
     let phi = each.map(|(part, layout)| {
         let blocks = layout.blocks.iter().enumerate();
@@ -98,7 +98,7 @@ fn snapshot(joint: &Joint, layouts: &[Layout], seed: usize) -> Snapshot {
         };
         blocks.map(|(b, _)| columns(b)).collect()
     });
-    Snapshot { phi: phi.collect() }
+    ChainSnapshot { phi: phi.collect() }
 }
 
 /// What a test works on: a store of three iterations of two chains.
@@ -112,8 +112,8 @@ fn with_material(
         .filter(|k| joint.theta.routes[*k] != Route::Fixed)
         .collect();
     let each = joint.parts.iter().zip(&layouts);
-    let mut parts: Vec<Part> = each
-        .map(|(problem, layout)| Part::new(problem, layout, &joint.theta.start).unwrap())
+    let mut parts: Vec<GroupingRun> = each
+        .map(|(problem, layout)| GroupingRun::new(problem, layout, &joint.theta.start).unwrap())
         .collect();
     let mut store = Store::new(options.mstep.max_store);
     for (seed, gain) in [1.0, 0.5, 0.25].into_iter().enumerate() {
@@ -186,7 +186,7 @@ fn by_hand(joint: &Joint, material: &Material, theta: &[f64]) -> f64 {
             } else {
                 &part.programs.corrections
             };
-            let mut values = Values::new(part, layout, program);
+            let mut values = BoundProgram::new(part, layout, program);
             values.set_known(Arc::new(joint.known(part, layout, &draws)));
             values.prepare(theta);
             let prior = Prior::new(part, theta).unwrap();

@@ -1,12 +1,12 @@
 //! Hold a small data frame and simulate one from a deterministic generator.
 
-use nlmers_core::request::Columns;
+use nlmers_core::request::FrameColumns;
 
 /// Columns in row order; `subject` counts from zero.
 #[derive(Debug, Clone, Default)]
 pub struct Data {
     pub subject: Vec<usize>,
-    pub columns: Columns,
+    pub columns: FrameColumns,
     pub time: Option<String>,
 }
 
@@ -78,7 +78,7 @@ impl Data {
     }
 
     /// The columns of a request: those of the data and the codes of the groups, from one.
-    pub fn request_columns(&self) -> Columns {
+    pub fn request_columns(&self) -> FrameColumns {
         let codes = self.subject.iter().map(|i| *i as f64 + 1.0).collect();
         let mut columns = self.columns.clone();
         columns.push((".group".into(), codes));

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use nlmers_core::ir::graph::{Graph, Node};
-use nlmers_core::ir::scalar::{Leaves, ScalarProgram};
+use nlmers_core::ir::scalar::{LeafValues, ScalarProgram};
 use rand::TryRng;
 
 use super::data::Generator;
@@ -34,7 +34,7 @@ pub struct Here<'a> {
     pub phi: f64,
 }
 
-impl Leaves for Here<'_> {
+impl LeafValues for Here<'_> {
     fn data(&self, _column: usize) -> f64 {
         1.0
     }

@@ -4,7 +4,7 @@ use nlmers_core::data::Layout;
 use nlmers_core::ir::column::Column;
 use nlmers_core::ir::program::DerivativeProgram;
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::problem::{Derivatives, Problem, Scratch, Values};
+use nlmers_core::problem::{BoundProgram, DerivativeScratch, Derivatives, Problem};
 
 use super::lanes;
 
@@ -18,7 +18,7 @@ fn each_lane(layout: &Layout, b: usize, mut visit: impl FnMut(usize, usize)) {
 /// Log-likelihood of every subject by the value program; `phi`: `n_subjects x d`, row-major.
 pub fn values(isa: Isa, problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {
     let layout = problem.layout(1);
-    let mut values = Values::on(isa, problem, &layout, &problem.programs.likelihood);
+    let mut values = BoundProgram::on(isa, problem, &layout, &problem.programs.likelihood);
     values.prepare(theta);
     let (mut out, mut work) = (vec![f64::NAN; problem.n_subjects()], Vec::new());
     for b in 0..layout.blocks.len() {
@@ -39,7 +39,10 @@ pub fn derived_values(
     let layout = problem.layout(1);
     let mut derivatives = Derivatives::on(isa, problem, &layout, program);
     derivatives.prepare(theta);
-    let (mut out, mut scratch) = (vec![f64::NAN; problem.n_subjects()], Scratch::default());
+    let (mut out, mut scratch) = (
+        vec![f64::NAN; problem.n_subjects()],
+        DerivativeScratch::default(),
+    );
     for b in 0..layout.blocks.len() {
         let columns = lanes(problem, 1, b, phi);
         let value = derivatives.gradient_phi(b, &columns, &mut [], &mut scratch);
@@ -53,7 +56,7 @@ pub fn gradient_phi(isa: Isa, problem: &Problem, theta: &[f64], phi: &[f64]) -> 
     let (layout, d) = (problem.layout(1), problem.n_phi());
     let mut derivatives = Derivatives::on(isa, problem, &layout, &problem.programs.phi);
     derivatives.prepare(theta);
-    let (mut out, mut scratch) = (vec![f64::NAN; phi.len()], Scratch::default());
+    let (mut out, mut scratch) = (vec![f64::NAN; phi.len()], DerivativeScratch::default());
     for b in 0..layout.blocks.len() {
         let columns = lanes(problem, 1, b, phi);
         let mut gradient = vec![Column::ZERO; d];
@@ -73,7 +76,7 @@ pub fn gradient_theta(isa: Isa, problem: &Problem, theta: &[f64], phi: &[f64]) -
     let mut derivatives = Derivatives::on(isa, problem, &layout, &problem.programs.theta);
     derivatives.prepare(theta);
     let mut sums = vec![0.0; derivatives.n_population()];
-    let mut scratch = Scratch::default();
+    let mut scratch = DerivativeScratch::default();
     for b in 0..layout.blocks.len() {
         let columns = lanes(problem, 1, b, phi);
         let (_, adjoints) = derivatives.population_adjoints(b, &columns, &mut scratch);
@@ -89,7 +92,10 @@ pub fn information(isa: Isa, problem: &Problem, theta: &[f64], phi: &[f64]) -> V
     let layout = problem.layout(1);
     let mut derivatives = Derivatives::on(isa, problem, &layout, &problem.programs.phi);
     derivatives.prepare(theta);
-    let (mut out, mut scratch) = (vec![Vec::new(); problem.n_subjects()], Scratch::default());
+    let (mut out, mut scratch) = (
+        vec![Vec::new(); problem.n_subjects()],
+        DerivativeScratch::default(),
+    );
     for b in 0..layout.blocks.len() {
         let columns = lanes(problem, 1, b, phi);
         let information = derivatives.information(b, &columns, &mut scratch);
@@ -111,7 +117,7 @@ pub fn state_probabilities(
     let mut derivatives = Derivatives::new(problem, &layout, &problem.programs.theta);
     derivatives.prepare(theta);
     let mut out = vec![vec![f64::NAN; problem.records.n_rows()]; k];
-    let mut scratch = Scratch::default();
+    let mut scratch = DerivativeScratch::default();
     for b in 0..layout.blocks.len() {
         let columns = lanes(problem, 1, b, phi);
         let lanes = &layout.blocks[b].lanes;
@@ -129,7 +135,7 @@ pub fn state_probabilities(
 /// What is predicted of the first outcome at every row of the data frame.
 pub fn predicted(problem: &Problem, theta: &[f64], phi: &[f64]) -> Vec<f64> {
     let layout = problem.full_layout();
-    let mut values = Values::new(problem, &layout, &problem.programs.prediction);
+    let mut values = BoundProgram::new(problem, &layout, &problem.programs.prediction);
     values.prepare(theta);
     let (mut out, mut work) = (vec![f64::NAN; problem.records.n_rows()], Vec::new());
     for b in 0..layout.blocks.len() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::data::{Data, Generator};
 use nlmers_core::monitor::{Monitor, Progress};
 use nlmers_core::saem::options::ChainOptions;
-use nlmers_core::saem::{Checkpoint, Course, Fit, SaemOptions, Saved};
+use nlmers_core::saem::{CheckpointPlan, Fit, RunEnds, SaemOptions, SavedRun};
 
 pub const MODEL: &str = "
     fixed a = positive(6)
@@ -74,10 +74,10 @@ impl Monitor for Stopper {
     }
 }
 
-pub fn resumed(state: &[u8]) -> Course {
-    Course {
-        resume: Some(Saved::parse(state, "The state").unwrap()),
-        ..Course::default()
+pub fn resumed(state: &[u8]) -> RunEnds {
+    RunEnds {
+        resume: Some(SavedRun::parse(state, "The state").unwrap()),
+        ..RunEnds::default()
     }
 }
 
@@ -112,13 +112,13 @@ impl Folder {
         Self(folder)
     }
 
-    pub fn checkpoint(&self, every: usize) -> Course {
-        Course {
-            checkpoint: Some(Checkpoint {
+    pub fn checkpoint(&self, every: usize) -> RunEnds {
+        RunEnds {
+            checkpoint: Some(CheckpointPlan {
                 path: self.0.join("state"),
                 every,
             }),
-            ..Course::default()
+            ..RunEnds::default()
         }
     }
 

@@ -1,13 +1,13 @@
 //! Every sampler with options that suit the small problems of the tests.
 
-use nlmers_core::samplers::{Mixture, SamplerOptions};
+use nlmers_core::samplers::{KernelSweeps, SamplerOptions};
 
 /// Name and options; those that adapt do so for `n_adapt` iterations.
 pub fn samplers(n_adapt: usize) -> Vec<(&'static str, SamplerOptions)> {
     vec![
         (
             "independence",
-            SamplerOptions::Independence(Mixture::default()),
+            SamplerOptions::Independence(KernelSweeps::default()),
         ),
         ("mh", SamplerOptions::Mh { scale: 0.7 }),
         (

@@ -5,7 +5,7 @@ use nlmers_core::ir::graph::{Graph, Node};
 use nlmers_core::ode::stiff::Stiff;
 use nlmers_core::ode::system::{SIGNALS, TIME};
 use nlmers_core::ode::{
-    Act, Control, Failure, LaneTask, Signals, Slope, Stop, Stops, System, Wanted,
+    Act, Control, Deliveries, Failure, InputSlopes, LaneTask, Signals, Stop, Stops, System,
 };
 
 /// `rtol` and `atol`.
@@ -136,10 +136,10 @@ pub fn moving(time: f64, act: Act, moves: &[(usize, f64)]) -> Stop {
     }
 }
 
-pub fn slopes(pairs: &[(usize, f64)]) -> Vec<Slope> {
+pub fn slopes(pairs: &[(usize, f64)]) -> Vec<InputSlopes> {
     pairs
         .iter()
-        .map(|(input, slope)| Slope {
+        .map(|(input, slope)| InputSlopes {
             input: *input,
             slope: *slope,
         })
@@ -187,7 +187,7 @@ pub fn observed(mut stops: Stops, times: &[f64]) -> Stops {
 /// What a solution delivers: rows of all states, then all derivatives; NaN after a failure.
 pub struct Solution {
     pub rows: Vec<Vec<f64>>,
-    pub wanted: Wanted,
+    pub wanted: Deliveries,
     pub failure: Option<Failure>,
 }
 
@@ -208,7 +208,7 @@ pub fn solve_with(
     by: &[usize],
     signals: &Signals,
 ) -> Solution {
-    let wanted = Wanted {
+    let wanted = Deliveries {
         states: (0..system.rhs.len()).collect(),
         inputs: by.to_vec(),
     };

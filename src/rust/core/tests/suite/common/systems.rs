@@ -8,8 +8,8 @@ use nlmers_core::language::specification::Interpolation;
 use nlmers_core::ode::explicit::{Adjoint, Record};
 use nlmers_core::ode::system::{ELAPSED, SIGNALS, TIME};
 use nlmers_core::ode::{
-    Act, Control, Dosing, Explicit, Failure, LaneTask, Signals, Slope, Solver, Stop, Stops, System,
-    Task, Wanted,
+    Act, Control, Deliveries, Dosing, Explicit, Failure, InputSlopes, LaneTask, Signals, Solver,
+    Stop, Stops, System, Task,
 };
 
 pub fn close(a: f64, b: f64, tolerance: f64, what: &str) {
@@ -133,24 +133,24 @@ pub fn moving(set: &[f64], times: &[f64]) -> Stops {
             amount: 100.0,
             fraction: Some(6),
         },
-        moves: vec![Slope {
+        moves: vec![InputSlopes {
             input: 7,
             slope: 1.0,
         }],
     };
-    let flow = |time: f64, sign: f64, moves: Vec<Slope>| Stop {
+    let flow = |time: f64, sign: f64, moves: Vec<InputSlopes>| Stop {
         time,
         act: Act::Rate {
             state: 1,
             change: sign * set[8],
-            slopes: vec![Slope {
+            slopes: vec![InputSlopes {
                 input: 8,
                 slope: sign,
             }],
         },
         moves,
     };
-    let end = Slope {
+    let end = InputSlopes {
         input: 8,
         slope: -30.0 / (set[8] * set[8]),
     };
@@ -218,7 +218,7 @@ pub fn stop(time: f64, act: Act) -> Stop {
 
 pub fn moved(stop: Stop, input: usize, slope: f64) -> Stop {
     Stop {
-        moves: vec![Slope { input, slope }],
+        moves: vec![InputSlopes { input, slope }],
         ..stop
     }
 }
@@ -313,8 +313,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
+    pub fn wanted(&self) -> Deliveries {
+        Deliveries {
             states: self.states.to_vec(),
             inputs: self.inputs.to_vec(),
         }

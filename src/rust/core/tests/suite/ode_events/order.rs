@@ -125,7 +125,7 @@ type Number = (f64, Vec<(usize, f64)>);
 fn flat(stops: &Stops) -> Vec<Number> {
     let mut numbers = Vec::new();
     for stop in stops {
-        let pairs = |slopes: &[nlmers_core::ode::Slope]| {
+        let pairs = |slopes: &[nlmers_core::ode::InputSlopes]| {
             slopes.iter().map(|s| (s.input, s.slope)).collect()
         };
         numbers.push((stop.time, pairs(&stop.moves)));

@@ -4,7 +4,7 @@ use super::PLAIN;
 use crate::common::dosing::{error, events, frame, model, try_events};
 use crate::common::errors::{field, is};
 use nlmers_core::data::{Frame, Records};
-use nlmers_core::ode::{Course, EventKind, Steady};
+use nlmers_core::ode::{Administration, EventKind, Steady};
 
 #[test]
 fn compartments_are_states_and_the_first_is_the_default() {
@@ -25,7 +25,7 @@ fn compartments_are_states_and_the_first_is_the_default() {
             EventKind::Dose {
                 state,
                 amount,
-                course: Course::Bolus,
+                course: Administration::Bolus,
                 steady,
             } => (*state, *amount, *steady),
             other => panic!("{other:?}"),

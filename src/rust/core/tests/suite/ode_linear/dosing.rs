@@ -4,7 +4,9 @@ use super::lanes::{additional, course, dose, solve, steadily, Case};
 use super::systems::{compartments, exactly, Flow};
 use super::textbook::{Given, Response};
 use nlmers_core::ode::linear::linearize;
-use nlmers_core::ode::{Course, Dosing, Event, EventKind, Failure, Schedule, System, Wanted};
+use nlmers_core::ode::{
+    Administration, Deliveries, Dosing, DosingSchedule, Event, EventKind, Failure, System,
+};
 
 const OUT: Option<usize> = None;
 
@@ -56,8 +58,9 @@ pub fn response(rates: &[f64], (peripheral, depot): (usize, bool)) -> Response {
 
 /// Events of one kind into a state.
 pub fn kinds(state: usize) -> Vec<(&'static str, Vec<Event>)> {
-    let bolus = |time: f64, record: usize| dose(time, record, state, 100.0, Course::Bolus);
-    let infusion = |time: f64, record: usize| dose(time, record, state, 90.0, Course::Rate(20.0));
+    let bolus = |time: f64, record: usize| dose(time, record, state, 100.0, Administration::Bolus);
+    let infusion =
+        |time: f64, record: usize| dose(time, record, state, 90.0, Administration::Rate(20.0));
     let reset = Event {
         time: 9.0,
         record: 5,
@@ -74,11 +77,15 @@ pub fn kinds(state: usize) -> Vec<(&'static str, Vec<Event>)> {
         ("overlapping infusions", often(infusion(0.0, 0), 4, 2.0)),
         (
             "modeled rate",
-            vec![dose(0.5, 0, state, 60.0, Course::ModeledRate)],
+            vec![dose(0.5, 0, state, 60.0, Administration::ModeledRate)],
         ),
         (
             "modeled duration",
-            often(dose(0.5, 0, state, 60.0, Course::ModeledDuration), 2, 2.0),
+            often(
+                dose(0.5, 0, state, 60.0, Administration::ModeledDuration),
+                2,
+                2.0,
+            ),
         ),
         (
             "reset",
@@ -115,7 +122,7 @@ pub fn kinds(state: usize) -> Vec<(&'static str, Vec<Event>)> {
         (
             "steady modeled duration",
             vec![steadily(
-                dose(1.0, 0, state, 40.0, Course::ModeledDuration),
+                dose(1.0, 0, state, 40.0, Administration::ModeledDuration),
                 7.0,
                 false,
             )],
@@ -125,7 +132,7 @@ pub fn kinds(state: usize) -> Vec<(&'static str, Vec<Event>)> {
             vec![
                 bolus(0.0, 0),
                 steadily(
-                    dose(4.0, 1, state, 0.0, Course::Endless(7.0)),
+                    dose(4.0, 1, state, 0.0, Administration::Endless(7.0)),
                     f64::INFINITY,
                     false,
                 ),
@@ -165,7 +172,7 @@ fn truth(
         else {
             continue;
         };
-        if let Course::Endless(flow) = course {
+        if let Administration::Endless(flow) = course {
             sum += if t >= event.time {
                 response.after_rest(*flow, event.time, t)
             } else {
@@ -174,9 +181,9 @@ fn truth(
             continue;
         }
         let duration = match course {
-            Course::Rate(rate) => f * amount / rate,
-            Course::ModeledRate => f * amount / inputs[RATE],
-            Course::ModeledDuration => inputs[DURATION],
+            Administration::Rate(rate) => f * amount / rate,
+            Administration::ModeledRate => f * amount / inputs[RATE],
+            Administration::ModeledDuration => inputs[DURATION],
             _ => 0.0,
         };
         let given = Given {
@@ -206,7 +213,7 @@ fn doses_agree_with_textbook_formulas() {
                 let cases: Vec<Case> = kinds
                     .iter()
                     .map(|(_, events)| Case {
-                        schedule: Schedule {
+                        schedule: DosingSchedule {
                             start: 0.0,
                             events: events.clone(),
                         },
@@ -249,9 +256,9 @@ fn a_steady_state_is_two_hundred_doses() {
         let state = if route.1 { system.states.len() - 1 } else { 0 };
         let inputs = [RATES.as_slice(), &[0.83, 1.73, 15.0, 3.3]].concat();
         for (course_of, interval) in [
-            (Course::Bolus, 12.0),
-            (Course::Rate(20.0), 12.0),
-            (Course::ModeledDuration, 8.0),
+            (Administration::Bolus, 12.0),
+            (Administration::Rate(20.0), 12.0),
+            (Administration::ModeledDuration, 8.0),
         ] {
             let last = dose(0.0, 0, state, 100.0, course_of);
             let mut first = last.clone();
@@ -260,7 +267,7 @@ fn a_steady_state_is_two_hundred_doses() {
             before.extend(additional(&first, 199, interval));
             let steady = vec![steadily(last, interval, false)];
             let case = |start: f64, events: Vec<Event>| Case {
-                schedule: Schedule { start, events },
+                schedule: DosingSchedule { start, events },
                 times: (0..12).map(|i| 2.0 + f64::from(i)).collect(),
                 inputs: inputs.clone(),
                 ..Case::default()
@@ -281,14 +288,14 @@ fn a_steady_state_is_two_hundred_doses() {
 #[test]
 fn what_only_grows_has_no_steady_state() {
     let system = linearize(&compartments(2, &[(0, Some(1), 0)]), &[true, true]).unwrap();
-    let wanted = Wanted {
+    let wanted = Deliveries {
         states: vec![0],
         inputs: vec![0],
     };
-    let event = steadily(dose(0.0, 0, 0, 10.0, Course::Bolus), 4.0, false);
-    let plain = dose(0.0, 0, 0, 10.0, Course::Bolus);
+    let event = steadily(dose(0.0, 0, 0, 10.0, Administration::Bolus), 4.0, false);
+    let plain = dose(0.0, 0, 0, 10.0, Administration::Bolus);
     let case = |event: &Event, k: f64| Case {
-        schedule: Schedule {
+        schedule: DosingSchedule {
             start: 0.0,
             events: vec![event.clone()],
         },

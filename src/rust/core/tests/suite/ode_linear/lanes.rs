@@ -2,16 +2,16 @@
 
 use nlmers_core::ir::column::{Column, LANES};
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::ode::linear::{March, Plan};
+use nlmers_core::ode::linear::{March, StepPlan};
 use nlmers_core::ode::{
-    Agenda, Course, Event, EventKind, Failure, LaneTask, Line, Observation, Planner, Schedule,
-    Signals, Steady, Stops, System, Task, Wanted,
+    Administration, Agenda, Deliveries, DosingSchedule, Event, EventKind, Failure, LaneTask, Line,
+    Observation, Planner, Signals, Steady, Stops, System, Task,
 };
 
 /// One subject.
 #[derive(Debug, Clone, Default)]
 pub struct Case {
-    pub schedule: Schedule,
+    pub schedule: DosingSchedule,
     pub times: Vec<f64>,
     pub inputs: Vec<f64>,
     pub signals: Signals,
@@ -19,7 +19,7 @@ pub struct Case {
     pub lines: Vec<Line>,
 }
 
-pub fn dose(time: f64, record: usize, state: usize, amount: f64, course: Course) -> Event {
+pub fn dose(time: f64, record: usize, state: usize, amount: f64, course: Administration) -> Event {
     let kind = EventKind::Dose {
         state,
         amount,
@@ -85,7 +85,7 @@ pub fn stops(system: &System, case: &Case) -> Stops {
 }
 
 /// All cases, 64 at a time.
-pub fn solve(system: &System, cases: &[Case], wanted: &Wanted) -> Vec<Delivered> {
+pub fn solve(system: &System, cases: &[Case], wanted: &Deliveries) -> Vec<Delivered> {
     let march = March::new(system, wanted).unwrap();
     let mut scratch = march.scratch();
     let mut delivered = Vec::new();
@@ -112,7 +112,7 @@ pub fn solve(system: &System, cases: &[Case], wanted: &Wanted) -> Vec<Delivered>
             inputs: &inputs,
             lanes: &lanes,
         };
-        let plan = Plan::new(&lanes);
+        let plan = StepPlan::new(&lanes);
         let outcome = march.solve(Isa::detect(), &plan, &task, &mut out, &mut scratch);
         for (l, case) in block.iter().enumerate() {
             let row = |r: usize| -> Vec<f64> {
@@ -136,7 +136,7 @@ pub fn solve(system: &System, cases: &[Case], wanted: &Wanted) -> Vec<Delivered>
 
 /// Values of one state only.
 pub fn course(system: &System, cases: &[Case], state: usize) -> Vec<Vec<f64>> {
-    let wanted = Wanted {
+    let wanted = Deliveries {
         states: vec![state],
         inputs: Vec::new(),
     };

@@ -9,16 +9,16 @@ use crate::common::data::Generator;
 use nlmers_core::language::specification::Interpolation;
 use nlmers_core::ode::linear::linearize;
 use nlmers_core::ode::system::SIGNALS;
-use nlmers_core::ode::{Course, Event, EventKind, Schedule, Signals, System};
+use nlmers_core::ode::{Administration, DosingSchedule, Event, EventKind, Signals, System};
 
 fn random(draw: &mut Generator, n: usize) -> Vec<Event> {
     let mut events: Vec<Event> = (0..6)
         .map(|record| {
             let time = (draw.between(0.0, 20.0) * 8.0).round() / 8.0;
             let amount = draw.between(1.0, 30.0);
-            let infusion = Course::Rate(draw.between(2.0, 20.0));
+            let infusion = Administration::Rate(draw.between(2.0, 20.0));
             let way = if draw.below(2) == 0 {
-                Course::Bolus
+                Administration::Bolus
             } else {
                 infusion
             };
@@ -36,7 +36,7 @@ fn random(draw: &mut Generator, n: usize) -> Vec<Event> {
 
 fn case(start: f64, events: Vec<Event>, inputs: &[f64]) -> Case {
     Case {
-        schedule: Schedule { start, events },
+        schedule: DosingSchedule { start, events },
         times: (0..15).map(|i| start + 0.25 + 2.0 * f64::from(i)).collect(),
         inputs: inputs.to_vec(),
         ..Case::default()
@@ -87,7 +87,7 @@ fn shifted_scaled_and_added_doses_give_shifted_scaled_and_added_courses() {
             for event in &mut scaled {
                 if let EventKind::Dose { amount, course, .. } = &mut event.kind {
                     *amount *= 2.5;
-                    if let Course::Rate(rate) = course {
+                    if let Administration::Rate(rate) = course {
                         *rate *= 2.5;
                     }
                 }
@@ -155,7 +155,7 @@ fn signals_jump_and_initial_values_hold() {
     let linear = linearize(&turnover, &[false]).unwrap();
     let (signals, lines) = Signals::new(&turnover.signals, &[0.0, 2.0, 5.0], &[[1.0, 4.0, 0.5]]);
     let case = Case {
-        schedule: Schedule::default(),
+        schedule: DosingSchedule::default(),
         times: vec![0.0, 1.0, 2.0, 3.0, 5.0, 9.0],
         inputs: vec![1.5, 0.4, 7.0],
         signals,
@@ -179,7 +179,7 @@ fn signals_jump_and_initial_values_hold() {
 #[test]
 fn nearly_equal_rates_are_a_limit() {
     let system = super::dosing::system((0, true), false, false);
-    let event = vec![dose(0.0, 0, 1, 10.0, Course::Bolus)];
+    let event = vec![dose(0.0, 0, 1, 10.0, Administration::Bolus)];
     for gap in [1e-1, 1e-3, 1e-6, 1e-9, 1e-13, 0.0] {
         let inputs: Vec<f64> = vec![0.5, 0.0, 0.0, 0.0, 0.0, 0.5 * (1.0 + gap)];
         let found = course(&system, &[case(0.0, event.clone(), &inputs)], 0);

@@ -4,10 +4,10 @@ use super::dosing::{kinds, system, times, ROUTES};
 use super::lanes::{additional, course, dose, solve, steadily, Case};
 use super::systems::{compartments, exactly, Flow};
 use crate::common::data::Generator;
-use nlmers_core::ode::{Course, Dosing, Schedule, System, Wanted};
+use nlmers_core::ode::{Administration, Deliveries, Dosing, DosingSchedule, System};
 
 /// Every derivative of the states wanted, the worst error relative to the largest value of its kind in the course.
-fn worst(system: &System, cases: &[Case], wanted: &Wanted) -> f64 {
+fn worst(system: &System, cases: &[Case], wanted: &Deliveries) -> f64 {
     let all = solve(system, cases, wanted);
     let mut worst = 0.0f64;
     for (j, input) in wanted.inputs.iter().enumerate() {
@@ -65,13 +65,13 @@ fn slopes_of_all_kinds_of_doses_agree_with_differences() {
         let cases: Vec<Case> = kinds(if route.1 { n - 1 } else { 0 })
             .into_iter()
             .map(|(_, events)| Case {
-                schedule: Schedule { start: 0.0, events },
+                schedule: DosingSchedule { start: 0.0, events },
                 times: times(),
                 inputs: inputs.clone(),
                 ..Case::default()
             })
             .collect();
-        let wanted = Wanted {
+        let wanted = Deliveries {
             states: vec![0, n - 1],
             inputs: (0..10).collect(),
         };
@@ -133,8 +133,8 @@ fn slopes_at_coinciding_rates_agree_with_differences() {
         let system = exactly(&plain, &vec![true; n]).unwrap();
         let mut cases = Vec::new();
         for inputs in sets {
-            let bolus = dose(0.0, 0, n - 1, 10.0, Course::Bolus);
-            let infusion = dose(1.0, 1, 0, 12.0, Course::Rate(4.0));
+            let bolus = dose(0.0, 0, n - 1, 10.0, Administration::Bolus);
+            let infusion = dose(1.0, 1, 0, 12.0, Administration::Rate(4.0));
             let events = [
                 vec![bolus.clone()],
                 additional(&bolus, 2, 5.0),
@@ -142,7 +142,7 @@ fn slopes_at_coinciding_rates_agree_with_differences() {
             ]
             .concat();
             cases.push(Case {
-                schedule: Schedule { start: 0.0, events },
+                schedule: DosingSchedule { start: 0.0, events },
                 times: (0..14).map(|i| 0.3 + f64::from(i)).collect(),
                 inputs,
                 ..Case::default()
@@ -153,7 +153,7 @@ fn slopes_at_coinciding_rates_agree_with_differences() {
                 .events
                 .sort_by(|a, b| a.time.total_cmp(&b.time));
         }
-        let wanted = Wanted {
+        let wanted = Deliveries {
             states: (0..n).collect(),
             inputs: (0..plain.n_inputs).collect(),
         };
@@ -193,8 +193,11 @@ fn slopes_of_random_schedules(flows: &[Flow]) {
         let mut events = Vec::new();
         for record in 0..4 {
             let time = 4.0 * record as f64 + draw.between(0.0, 0.5);
-            let course =
-                [Course::Bolus, Course::ModeledDuration, Course::Rate(30.0)][draw.below(3)];
+            let course = [
+                Administration::Bolus,
+                Administration::ModeledDuration,
+                Administration::Rate(30.0),
+            ][draw.below(3)];
             let event = dose(time, record, 0, draw.between(5.0, 50.0), course);
             let steady = draw.below(4) == 0;
             let adds = draw.below(2) == 0;
@@ -207,13 +210,13 @@ fn slopes_of_random_schedules(flows: &[Flow]) {
         let mut inputs: Vec<f64> = (0..5).map(|_| draw.between(0.1, 1.5)).collect();
         inputs.extend([draw.between(0.0, 9.0), 0.7, 0.61, 2.77]);
         cases.push(Case {
-            schedule: Schedule { start: 0.0, events },
+            schedule: DosingSchedule { start: 0.0, events },
             times: (0..10).map(|i| 0.17 + 2.03 * f64::from(i)).collect(),
             inputs,
             ..Case::default()
         });
     }
-    let wanted = Wanted {
+    let wanted = Deliveries {
         states: vec![4, 1],
         inputs: (0..9).collect(),
     };

@@ -3,8 +3,8 @@
 use super::systems::compartments;
 use nlmers_core::ir::column::Column;
 use nlmers_core::ir::vmath::Isa;
-use nlmers_core::ode::linear::{linearize, March, Plan};
-use nlmers_core::ode::{Act, Failure, LaneTask, Signals, Stop, Stops, Task, Wanted};
+use nlmers_core::ode::linear::{linearize, March, StepPlan};
+use nlmers_core::ode::{Act, Deliveries, Failure, LaneTask, Signals, Stop, Stops, Task};
 
 fn stop(time: f64, act: Act) -> Stop {
     Stop {
@@ -17,7 +17,7 @@ fn stop(time: f64, act: Act) -> Stop {
 /// Rows of each lane, one state at the rate of its own lane, from one unit at time 0.
 fn rows(lanes: &[(f64, Stops)], n_rows: usize) -> Vec<(Vec<f64>, Option<Failure>)> {
     let system = linearize(&compartments(1, &[(0, None, 0)]), &[false]).unwrap();
-    let wanted = Wanted {
+    let wanted = Deliveries {
         states: vec![0],
         inputs: Vec::new(),
     };
@@ -41,7 +41,7 @@ fn rows(lanes: &[(f64, Stops)], n_rows: usize) -> Vec<(Vec<f64>, Option<Failure>
         lanes: &tasks,
     };
     let mut out = vec![Column::splat(-7.0); n_rows];
-    let plan = Plan::new(&tasks);
+    let plan = StepPlan::new(&tasks);
     let outcome = march.solve(Isa::detect(), &plan, &task, &mut out, &mut march.scratch());
     (0..lanes.len())
         .map(|l| {

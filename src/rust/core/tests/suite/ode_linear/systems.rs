@@ -3,11 +3,11 @@
 use super::lanes::{dose, solve, Case};
 use crate::common::systems;
 use nlmers_core::ir::graph::{Graph, Node};
-use nlmers_core::ir::scalar::{Leaves, ScalarProgram};
+use nlmers_core::ir::scalar::{LeafValues, ScalarProgram};
 use nlmers_core::language::specification::Interpolation;
 use nlmers_core::ode::linear::{by_matrix, linearize};
 use nlmers_core::ode::system::{ELAPSED, SIGNALS, TIME};
-use nlmers_core::ode::{Course, Schedule, System, Wanted};
+use nlmers_core::ode::{Administration, Deliveries, DosingSchedule, System};
 
 /// `from -> to` at the rate of an input; `to` outside is `None`.
 pub type Flow = (usize, Option<usize>, u32);
@@ -64,7 +64,7 @@ pub struct Point {
     pub signals: Vec<f64>,
 }
 
-impl Leaves for Point {
+impl LeafValues for Point {
     fn data(&self, column: usize) -> f64 {
         match u32::try_from(column).unwrap() {
             TIME => self.time,
@@ -107,12 +107,18 @@ pub fn flow(system: &System, at: &Point) -> Vec<f64> {
     let boluses = given(&at.states).into_iter();
     let infusions = given(&at.rates).into_iter();
     let events = boluses
-        .map(|(k, amount)| dose(0.0, 0, k, amount, Course::Bolus))
-        .chain(
-            infusions.map(|(k, rate)| dose(0.0, 0, k, 4.0 * rate * at.elapsed, Course::Rate(rate))),
-        );
+        .map(|(k, amount)| dose(0.0, 0, k, amount, Administration::Bolus))
+        .chain(infusions.map(|(k, rate)| {
+            dose(
+                0.0,
+                0,
+                k,
+                4.0 * rate * at.elapsed,
+                Administration::Rate(rate),
+            )
+        }));
     let case = Case {
-        schedule: Schedule {
+        schedule: DosingSchedule {
             start: 0.0,
             events: events.collect(),
         },
@@ -120,7 +126,7 @@ pub fn flow(system: &System, at: &Point) -> Vec<f64> {
         inputs: at.inputs.clone(),
         ..Case::default()
     };
-    let wanted = Wanted {
+    let wanted = Deliveries {
         states: (0..system.states.len()).collect(),
         inputs: Vec::new(),
     };

@@ -9,26 +9,26 @@ mod steady;
 mod step;
 
 use super::dense;
-use super::record::{Item, Part, Record, Trail};
+use super::record::{Item, ListRange, Record, Trail};
 use super::tableau::{C, STAGES};
 use super::way::bits;
 use super::Adjoint;
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
-use crate::ode::program::{Leaves, Memory};
+use crate::ode::program::{LeafColumns, ProgramMemory};
 use crate::ode::pull;
 use crate::ode::system::{ELAPSED, SIGNALS, TIME};
 
 /// Memory of a way back; [`Adjoint::back`] makes it.
 #[derive(Debug, Clone)]
-pub struct Back {
-    leaves: Leaves,
-    memory: Memory,
-    still: Memory,
+pub struct BackwardMemory {
+    leaves: LeafColumns,
+    memory: ProgramMemory,
+    still: ProgramMemory,
     still_out: Vec<Column>,
-    rhs: pull::Back,
-    flow: pull::Back,
-    whole: pull::Back,
+    rhs: pull::PullMemory,
+    flow: pull::PullMemory,
+    whole: pull::PullMemory,
     x: Vec<Column>,
     k: Vec<Column>,
     /// Integrated states of each stage.
@@ -46,7 +46,7 @@ pub struct Back {
     /// For each lane how many items are left, and where the numbers of its step are.
     left: [usize; LANES],
     spot: [usize; LANES],
-    inner: Option<Box<Back>>,
+    inner: Option<Box<BackwardMemory>>,
 }
 
 /// A way back under way.
@@ -69,13 +69,13 @@ struct Waiting {
     rest: u64,
 }
 
-impl Back {
+impl BackwardMemory {
     pub(super) fn new(adjoint: &Adjoint) -> Self {
         let field = &adjoint.explicit.field;
         let (n, q) = (field.n, field.moving.len());
         let zeros = |n: usize| vec![Column::ZERO; n];
         Self {
-            leaves: Leaves::zeros(field.n_inputs, n, field.n_signals),
+            leaves: LeafColumns::zeros(field.n_inputs, n, field.n_signals),
             memory: field.rhs.memory(),
             still: field.still.memory(),
             still_out: zeros(field.still.n_roots()),
@@ -107,7 +107,7 @@ pub(super) fn go(
     isa: Isa,
     record: &Record,
     seeds: &[Column],
-    (back, gradients): (&mut Back, &mut [Column]),
+    (back, gradients): (&mut BackwardMemory, &mut [Column]),
 ) {
     back.lambda.fill(Column::ZERO);
     back.gradient.fill(Column::ZERO);
@@ -133,7 +133,7 @@ pub(super) fn go(
 
 impl Return<'_> {
     /// From the adjoints after the walk, `lambda`, to those before it; adds to `gradient`.
-    fn walk(&self, back: &mut Back) {
+    fn walk(&self, back: &mut BackwardMemory) {
         let (adjoint, isa) = (self.adjoint, self.isa);
         let field = &adjoint.explicit.field;
         back.leaves.inputs.copy_from_slice(&self.record.inputs);
@@ -175,7 +175,7 @@ impl Return<'_> {
     }
 
     /// Stops that need no equations.
-    fn pass_stops(&self, back: &mut Back) -> Waiting {
+    fn pass_stops(&self, back: &mut BackwardMemory) -> Waiting {
         let mut waiting = Waiting::default();
         for (l, trail) in self.record.lanes.iter().enumerate() {
             while let Some(i) = back.left[l].checked_sub(1) {
@@ -196,7 +196,7 @@ impl Return<'_> {
         waiting
     }
 
-    fn pass(&self, back: &mut Back, trail: &Trail, l: usize, item: Item) {
+    fn pass(&self, back: &mut BackwardMemory, trail: &Trail, l: usize, item: Item) {
         let field = &self.adjoint.explicit.field;
         match item {
             Item::Now(row) => {
@@ -236,7 +236,7 @@ impl Return<'_> {
     }
 
     /// Load the step, or the end of the segment, that each of `lanes` came from.
-    fn load(&self, back: &mut Back, lanes: u64) {
+    fn load(&self, back: &mut BackwardMemory, lanes: u64) {
         let field = &self.adjoint.explicit.field;
         back.h = Column::ZERO;
         for l in bits(lanes) {
@@ -252,7 +252,7 @@ impl Return<'_> {
     }
 
     /// Time and signals of stage `s`, in the lanes that were loaded.
-    fn tell_time(&self, back: &mut Back, lanes: u64, s: usize) {
+    fn tell_time(&self, back: &mut BackwardMemory, lanes: u64, s: usize) {
         let field = &self.adjoint.explicit.field;
         let share = if self.frozen { 0.0 } else { C[s] };
         let data = &mut back.leaves.data;
@@ -269,7 +269,7 @@ impl Return<'_> {
     }
 
     /// The end of a segment of states in closed form.
-    fn close(&self, back: &mut Back, lanes: u64) {
+    fn close(&self, back: &mut BackwardMemory, lanes: u64) {
         for l in bits(lanes) {
             back.left[l] -= 1;
             if let Item::Close(at) = self.record.lanes[l].items[back.left[l]] {
@@ -290,7 +290,7 @@ impl Return<'_> {
     }
 
     /// Carry the seeds of the flowing states back to where their segment began.
-    fn pull_flow(&self, back: &mut Back) {
+    fn pull_flow(&self, back: &mut BackwardMemory) {
         let (flow, isa) = (&self.adjoint.flow, self.isa);
         flow.pull(isa, &back.leaves, &mut back.flow, &back.seeds);
         for (sum, own) in back.lambda.iter_mut().zip(back.flow.states()) {
@@ -302,10 +302,10 @@ impl Return<'_> {
 
 /// `gradient[input] += factor slope` for each of some slopes.
 fn add_slopes(
-    back: &mut Back,
+    back: &mut BackwardMemory,
     trail: &Trail,
     l: usize,
-    slopes: Part,
+    slopes: ListRange,
     factor: impl Fn(usize) -> f64,
 ) {
     for (i, slope) in trail.part(slopes).iter().enumerate() {
@@ -314,7 +314,7 @@ fn add_slopes(
 }
 
 /// What comes before has no influence but on states that are lasting.
-fn forget(back: &mut Back, lasting: &[bool], l: usize) {
+fn forget(back: &mut BackwardMemory, lasting: &[bool], l: usize) {
     let lambda = back.lambda.iter_mut().zip(lasting);
     let lambda = lambda.filter(|(_, lasts)| !**lasts);
     for column in lambda.map(|(column, _)| column).chain(&mut back.rho) {
@@ -322,7 +322,7 @@ fn forget(back: &mut Back, lasting: &[bool], l: usize) {
     }
 }
 
-fn take_rates(isa: Isa, from: &mut pull::Back, rho: &mut [Column]) {
+fn take_rates(isa: Isa, from: &mut pull::PullMemory, rho: &mut [Column]) {
     for (own, sum) in from.rates().iter_mut().zip(rho) {
         dense::add(isa, own, sum, LANES / 8);
         *own = Column::ZERO;

@@ -3,12 +3,12 @@
 use super::super::record::Item;
 use super::super::rest::solve;
 use super::super::way::bits;
-use super::{add_slopes, forget, Back, Return};
+use super::{add_slopes, forget, BackwardMemory, Return};
 use crate::ir::column::{Column, LANES};
 
 impl Return<'_> {
     /// Lanes that came from a steady state: `mu = (I - P_x')^-1 lambda` goes back along the cycle.
-    pub(super) fn steady(&self, back: &mut Back, lanes: u64) {
+    pub(super) fn steady(&self, back: &mut BackwardMemory, lanes: u64) {
         let n = self.adjoint.explicit.field.n;
         let mut inner = back.inner.take();
         let mut waiting = lanes;
@@ -27,7 +27,7 @@ impl Return<'_> {
                     }
                 }
             }
-            let memory = inner.get_or_insert_with(|| Box::new(Back::new(self.adjoint)));
+            let memory = inner.get_or_insert_with(|| Box::new(BackwardMemory::new(self.adjoint)));
             let way = Return {
                 record: &self.record.cycles[cycle],
                 frozen: true,
@@ -40,7 +40,7 @@ impl Return<'_> {
         back.inner = inner;
     }
 
-    fn came_from(&self, back: &Back, l: usize) -> Option<(usize, usize, bool)> {
+    fn came_from(&self, back: &BackwardMemory, l: usize) -> Option<(usize, usize, bool)> {
         match self.record.lanes[l].items[back.left[l].checked_sub(1)?] {
             Item::Steady { cycle, lane, adds } => Some((cycle, lane, adds)),
             _ => None,
@@ -50,8 +50,8 @@ impl Return<'_> {
     /// `group`: lanes outside, in the cycle, and whether the steady state was added.
     fn resolve(
         &self,
-        inner: &mut Back,
-        outer: &mut Back,
+        inner: &mut BackwardMemory,
+        outer: &mut BackwardMemory,
         group: &[(usize, usize, bool)],
         n: usize,
     ) {
@@ -94,7 +94,7 @@ impl Return<'_> {
     }
 
     /// Adjoints of what a steady state determines.
-    fn adjoints(&self, back: &Back, l: usize) -> Vec<f64> {
+    fn adjoints(&self, back: &BackwardMemory, l: usize) -> Vec<f64> {
         let lasting = &self.adjoint.explicit.field.lasting;
         let each = back.lambda.iter().zip(lasting);
         each.map(|(lambda, lasts)| if *lasts { 0.0 } else { lambda.0[l] })
@@ -102,7 +102,7 @@ impl Return<'_> {
     }
 
     /// States that only add up come from their initial values, not from the steady state.
-    fn begin(&self, back: &mut Back, mu: &mut [f64], (l, adds): (usize, bool)) {
+    fn begin(&self, back: &mut BackwardMemory, mu: &mut [f64], (l, adds): (usize, bool)) {
         let field = &self.adjoint.explicit.field;
         for (k, mu) in mu.iter_mut().enumerate().filter(|(k, _)| field.held[*k]) {
             let own = std::mem::take(mu);
@@ -113,7 +113,7 @@ impl Return<'_> {
     }
 
     /// A lane that came from rest: `mu = -J'^-1 lambda` goes back through the equations.
-    pub(super) fn rest(&self, back: &mut Back, l: usize) {
+    pub(super) fn rest(&self, back: &mut BackwardMemory, l: usize) {
         let field = &self.adjoint.explicit.field;
         let (n, trail) = (field.n, &self.record.lanes[l]);
         back.left[l] -= 1;

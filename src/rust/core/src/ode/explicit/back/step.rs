@@ -2,16 +2,16 @@
 
 use super::super::dense;
 use super::super::record::Item;
-use super::super::step::{self, Columns};
+use super::super::step::{self, StepColumns};
 use super::super::tableau::{weight, A, STAGES};
 use super::super::way::bits;
-use super::{take_rates, Back, Return};
+use super::{take_rates, BackwardMemory, Return};
 use crate::ir::column::{Column, LANES};
 use crate::ode::system::ELAPSED;
 
 impl Return<'_> {
     /// One step of each of `lanes`, with the observations in it.
-    pub(super) fn step(&self, back: &mut Back, lanes: u64) {
+    pub(super) fn step(&self, back: &mut BackwardMemory, lanes: u64) {
         let mut seen = [(0, 0); LANES];
         for l in bits(lanes) {
             let items = &self.record.lanes[l].items[..back.left[l]];
@@ -34,7 +34,7 @@ impl Return<'_> {
     }
 
     /// From the last stage to the first; the last one counts only where something was observed.
-    fn backward(&self, back: &mut Back, lanes: u64, observed: bool) {
+    fn backward(&self, back: &mut BackwardMemory, lanes: u64, observed: bool) {
         let field = &self.adjoint.explicit.field;
         let q = field.moving.len();
         if observed {
@@ -78,7 +78,12 @@ impl Return<'_> {
     }
 
     /// Seeds of the observations within the step enter through the weights of the dense output.
-    fn observe(&self, back: &mut Back, seen: &[(usize, usize); LANES], lanes: u64) -> bool {
+    fn observe(
+        &self,
+        back: &mut BackwardMemory,
+        seen: &[(usize, usize); LANES],
+        lanes: u64,
+    ) -> bool {
         let field = &self.adjoint.explicit.field;
         let q = field.moving.len();
         let mut observed = false;
@@ -117,7 +122,7 @@ impl Return<'_> {
         observed
     }
 
-    fn observe_flow(&self, back: &mut Back, lanes: u64, theta: &Column) {
+    fn observe_flow(&self, back: &mut BackwardMemory, lanes: u64, theta: &Column) {
         let field = &self.adjoint.explicit.field;
         if field.flowing.is_empty() {
             return;
@@ -135,12 +140,12 @@ impl Return<'_> {
     }
 
     /// The stages again.
-    fn forward(&self, back: &mut Back, lanes: u64) {
+    fn forward(&self, back: &mut BackwardMemory, lanes: u64) {
         let field = &self.adjoint.explicit.field;
         let q = field.moving.len();
         for s in 0..STAGES {
             if s > 0 {
-                let columns = Columns {
+                let columns = StepColumns {
                     moving: &field.moving,
                     x: &back.x,
                     k: &back.k,
@@ -166,7 +171,7 @@ impl Return<'_> {
     }
 
     /// Carry `kappa` of stage `s` back through the equations.
-    fn pull_stage(&self, back: &mut Back, lanes: u64, s: usize) {
+    fn pull_stage(&self, back: &mut BackwardMemory, lanes: u64, s: usize) {
         let field = &self.adjoint.explicit.field;
         let q = field.moving.len();
         self.tell_time(back, lanes, s);
