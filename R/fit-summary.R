@@ -100,7 +100,8 @@ equation_lines <- function(equations) {
     },
     # A method that was chosen is named above.
     if (equations$implicit > 0 && equations$solver != "by an implicit method") {
-      sprintf("  by the implicit solver, as too stiff for the explicit one: %s", number(equations$implicit))
+      by <- if (isTRUE(equations$implicit_steps == 0)) "the exponential of their matrix" else "the implicit solver"
+      sprintf("  by %s, as too stiff for the explicit one: %s", by, number(equations$implicit))
     },
     if (failed > 0) {
       reasons <- paste(equations$failed$reason, number(equations$failed$count), collapse = ", ")

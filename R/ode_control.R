@@ -8,7 +8,9 @@
 #' steps that keep the estimated error of each state `x` below `atol + rtol * |x|`. Stiff
 #' equations, which have parts that run much faster than what is looked at, would take it
 #' too many steps; they go to an implicit solver. Equations that are linear in the states
-#' with coefficients that are constant between two records need no steps at all.
+#' with coefficients that are constant between two records need no steps where they have a
+#' closed form, are at most four, or are too stiff: the exponential of their matrix takes
+#' them, up to 40 states, from record to record.
 #'
 #' A fit compares its likelihood with that at smaller tolerances. Where it changes by more than
 #' 0.02 (a proportional error on values near zero asks for more than the defaults), the fit
@@ -27,9 +29,9 @@
 #' @param max_steps (integer) steps of one subject's solution, rejected ones included, after
 #'   which it has failed.
 #' @param stiff_after (integer) steps of the explicit solver after which `solver = "auto"`
-#'   takes the implicit one for that solution.
+#'   takes the implicit one, or the exponential of the matrix, for that solution.
 #' @param solver (character) `"auto"` tries the explicit solver first, `"explicit"` takes
-#'   no other, `"stiff"` takes the implicit one at once.
+#'   no other, `"stiff"` takes the implicit one, or the exponential, at once.
 #' @param linear (logical) recognize linear equations, or the linear ones among the equations,
 #'   and solve them in closed form or by the matrix exponential; `FALSE` takes steps for all,
 #'   which is slower and tells nothing but how well the two agree.

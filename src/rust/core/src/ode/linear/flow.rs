@@ -1,6 +1,6 @@
 //! Compute the course of linear states from the beginning of a segment: as written into the graph, or by a matrix.
 
-use super::propagator::{self, Propagator};
+use super::propagator::{Propagator, PropagatorScratch};
 use crate::ir::column::{Column, LANES};
 use crate::ir::graph::Node;
 use crate::ir::vmath::Isa;
