@@ -71,14 +71,15 @@ test_that("organs of a body agree with lsoda, by steps and by their matrix, at d
       all[order(all[, 1L]), 2L] / 3.5
     })
     data <- do.call(rbind, lapply(seq_along(kinds), function(i) {
-      doses <- data.frame(id = i, time = c(0, 12), amt = kinds[[i]]["amt"], cmt = kinds[[i]]["cmt"], rate = kinds[[i]]["rate"])
+      doses <- data.frame(id = i, time = c(0, 12), t(kinds[[i]]))
       rbind(doses, data.frame(id = i, time = times, amt = NA, cmt = NA, rate = NA))
     }))
     for (solver in c("auto", "stiff")) {
       found <- predict(organs(n, speed, solver = solver)$model, data)
       found <- split(found[is.na(data$amt)], data$id[is.na(data$amt)])
       for (i in seq_along(kinds)) {
-        expect_equal(found[[i]], exact[[i]], tolerance = if (solver == "stiff") 1e-8 else 1e-5, info = c(speed, solver, i))
+        tolerance <- if (solver == "stiff") 1e-8 else 1e-5
+        expect_equal(found[[i]], exact[[i]], tolerance = tolerance, info = c(speed, solver, i))
       }
     }
   }
