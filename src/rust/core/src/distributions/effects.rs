@@ -5,7 +5,7 @@
 //! | `exponential(scale)` | `e^phi` | `w - e^w`, `w = phi - ln(scale)` |
 //! | `gamma(shape, scale)` | `e^phi` | `shape w - e^w - lnGamma(shape)` |
 //! | `beta(a, b)` | `plogis(phi)` | `a ln(x) + b ln(1 - x) - lnB(a, b)`, `x = plogis(phi)` |
-//! | `student_t(df, mean, sd)` | `phi` | that of [`super::student_t`] |
+//! | `student_t(df, mean, sd)` | `phi` | that of `student_t.rs` |
 //! | `normal(mean, sd)` | `phi` | that of [`super::normal`]: only where the SD differs between levels |
 //! | `lognormal(mean, sd)` | `e^phi` | the same, its SD being that of `phi` |
 //!

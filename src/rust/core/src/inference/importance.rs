@@ -53,7 +53,7 @@ pub struct Importance {
     pub mc_error: Vec<f64>,
     /// Effective sample size `(sum w)^2 / sum w^2`.
     pub ess: Vec<f64>,
-    /// Shape of the tail of the weights, NaN where they are too few or have none; see [`khat`].
+    /// Shape of the tail of the weights, NaN where they are too few or have none; see `pareto.rs`.
     pub khat: Vec<f64>,
     pub draws: usize,
 }

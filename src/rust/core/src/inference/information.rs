@@ -83,7 +83,7 @@ pub fn free(joint: &Joint) -> Vec<usize> {
         .collect()
 }
 
-/// Everything but the second derivatives that differences tell ([`Information::differentiate`]).
+/// Everything but the second derivatives that differences tell ([`WeightedInformation::differentiate`]).
 ///
 /// # Errors
 /// Too many parameters, a population distribution that does not exist, a batch without any draw of finite density.

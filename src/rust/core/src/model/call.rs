@@ -1,7 +1,7 @@
 //! Compile expressions: symbols, operators and functions on scalars, vectors and small matrices.
 
 use super::arguments::arranged;
-use super::functions::{self, Call, Function, FunctionRule, FUNCTIONS};
+use super::functions::{self, Call, FunctionRule, ModelFunction, FUNCTIONS};
 use super::scope::Scope;
 use super::shape::{choose, expect_size};
 use super::value::ShapedValue;
@@ -95,7 +95,7 @@ impl Scope {
                 .map(|arg| self.value(arg, call.statement))
                 .collect::<Result<_>>()?,
         };
-        let rule = Function {
+        let rule = ModelFunction {
             rule: FunctionRule::Values(3, 3, choose),
             ..*call.function
         };
@@ -130,7 +130,7 @@ impl Scope {
 
 fn apply(
     g: &mut Graph,
-    function: &Function,
+    function: &ModelFunction,
     args: &[Expression],
     values: &[ShapedValue],
 ) -> Result<ShapedValue> {

@@ -13,7 +13,7 @@ use crate::ir::op::{Binary, Unary};
 use crate::language::expression::Expression;
 
 /// A function or an operator.
-pub struct Function {
+pub struct ModelFunction {
     pub name: &'static str,
     /// Names of the arguments in their order; empty where they have none.
     pub arguments: &'static [&'static str],
@@ -47,7 +47,7 @@ pub type Shaping = fn(&mut Graph, &str, &[Expression], &[ShapedValue]) -> Result
 /// A call as it is written; `statement` is quoted in errors.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
-    pub function: &'static Function,
+    pub function: &'static ModelFunction,
     pub args: &'a [Expression],
     pub names: &'a [String],
     pub statement: &'a str,
@@ -56,31 +56,34 @@ pub struct Call<'a> {
 /// More arguments than anybody writes.
 const MANY: usize = 1000;
 
-const fn each(name: &'static str, rule: Each) -> Function {
+const fn each(name: &'static str, rule: Each) -> ModelFunction {
     named(name, &["x"], FunctionRule::Each(rule))
 }
 
-const fn pair(name: &'static str, rule: Pair) -> Function {
+const fn pair(name: &'static str, rule: Pair) -> ModelFunction {
     named(name, &[], FunctionRule::Pair(rule))
 }
 
-const fn values(name: &'static str, least: usize, most: usize, rule: Shaping) -> Function {
+const fn values(name: &'static str, least: usize, most: usize, rule: Shaping) -> ModelFunction {
     named(name, &[], FunctionRule::Values(least, most, rule))
 }
 
-const fn value(name: &'static str, rule: Shaping) -> Function {
+const fn value(name: &'static str, rule: Shaping) -> ModelFunction {
     named(name, &["x"], FunctionRule::Values(1, 1, rule))
 }
 
-const fn read(name: &'static str, rule: fn(&mut Scope, &Call) -> Result<ShapedValue>) -> Function {
+const fn read(
+    name: &'static str,
+    rule: fn(&mut Scope, &Call) -> Result<ShapedValue>,
+) -> ModelFunction {
     named(name, &[], FunctionRule::Read(rule))
 }
 
-const fn input(name: &'static str, arguments: &'static [&'static str]) -> Function {
+const fn input(name: &'static str, arguments: &'static [&'static str]) -> ModelFunction {
     named(name, arguments, FunctionRule::Input)
 }
 
-const fn clock(name: &'static str) -> Function {
+const fn clock(name: &'static str) -> ModelFunction {
     named(name, &[], FunctionRule::Clock)
 }
 
@@ -88,8 +91,8 @@ const fn named(
     name: &'static str,
     arguments: &'static [&'static str],
     rule: FunctionRule,
-) -> Function {
-    Function {
+) -> ModelFunction {
+    ModelFunction {
         name,
         arguments,
         rule,
@@ -98,7 +101,7 @@ const fn named(
 
 /// Every function, in the order in which lists show them.
 #[rustfmt::skip]
-pub static FUNCTIONS: [Function; 82] = [
+pub static FUNCTIONS: [ModelFunction; 82] = [
     named("+", &[], FunctionRule::Either(|_, x| x, |g, a, b| g.add(a, b))),
     named("-", &[], FunctionRule::Either(|g, x| g.neg(x), |g, a, b| g.sub(a, b))),
     pair("*", |g, a, b| g.mul(a, b)),
@@ -184,7 +187,7 @@ pub static FUNCTIONS: [Function; 82] = [
 ];
 
 /// The function of this name.
-pub fn function(name: &str) -> Option<&'static Function> {
+pub fn function(name: &str) -> Option<&'static ModelFunction> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }
 

@@ -20,7 +20,7 @@
 //! 351-360; Piotrovskii (1987), J. Pharmacokinet. Biopharm. 15, 681-686.
 
 use super::arguments::arranged;
-use super::functions::{function, Call, Function, FunctionRule};
+use super::functions::{function, Call, FunctionRule, ModelFunction};
 use super::scope::Scope;
 use super::value::ShapedValue;
 use super::{mixture, parameter, ColumnSource, Feed, Model};
@@ -78,7 +78,7 @@ impl Scope {
     /// # Errors
     /// A call that stands elsewhere, and those of its arguments.
     pub fn input(&mut self, call: &Call) -> Result<ShapedValue> {
-        let Function {
+        let ModelFunction {
             name: word,
             arguments: wanted,
             ..

@@ -1,7 +1,7 @@
 //! Compile the functions with arguments that may be left out in the middle: `rep()`, `seq()`, `matrix()`.
 
 use super::arguments::arranged;
-use super::functions::{Call, Function};
+use super::functions::{Call, ModelFunction};
 use super::index::whole;
 use super::scope::Scope;
 use super::shape::{expect_size, not_fixed};
@@ -15,7 +15,7 @@ impl Scope {
     /// Wrong arguments, sizes that are not fixed or too large.
     pub fn special(&mut self, call: &Call) -> Result<ShapedValue> {
         let (args, statement) = (call.args, call.statement);
-        let Function {
+        let ModelFunction {
             name, arguments, ..
         } = *call.function;
         let slots = arranged(name, args, call.names, arguments)?;

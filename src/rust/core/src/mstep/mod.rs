@@ -12,7 +12,7 @@ mod trust;
 
 pub use newton::{Preconditioner, ScoreMoments, MAX_PARAMETERS};
 pub use population::{
-    add, complete_information, curvature, shorten, total_score, Population, Seen,
+    add, complete_information, curvature, shorten, total_score, EffectMoments, Population,
 };
 pub use score::{LanePoint, Scores};
 pub use statistics::Statistics;

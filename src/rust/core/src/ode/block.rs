@@ -10,7 +10,7 @@ use super::explicit::{self, Adjoint, BackwardMemory, Explicit};
 use super::fallback::Fallback;
 use super::lanes::Lanes;
 use super::linear::{self, March, StepPlan};
-use super::task::{Deliveries, Failure, LaneTask, Task};
+use super::task::{Deliveries, Failure, LaneFailures, LaneTask, Task};
 use super::timeline::Stops;
 use super::Planner;
 use crate::ir::column::{Column, LANES};
@@ -64,8 +64,6 @@ pub struct Recorded {
     /// Of each lane.
     intervals: Vec<Arc<Intervals>>,
 }
-
-type Failures = [Option<Failure>; LANES];
 
 impl BlockSolver {
     pub(super) fn new(dynamics: &Dynamics, wanted: &Deliveries, backward: bool) -> Self {
@@ -251,7 +249,7 @@ impl BlockSolver {
     }
 
     /// Lanes that the fallback has to compute.
-    fn left(&self, failures: &Failures, all: bool, n_lanes: usize) -> Vec<usize> {
+    fn left(&self, failures: &LaneFailures, all: bool, n_lanes: usize) -> Vec<usize> {
         let is_left = |l: &usize| match failures[*l] {
             None => all,
             Some(failure) => failure == Failure::LooksStiff,
@@ -260,7 +258,7 @@ impl BlockSolver {
     }
 
     /// Count, and leave nothing of a dose that cannot be.
-    fn end(&self, lanes: &Lanes, failures: &Failures, rows: &mut [Column]) {
+    fn end(&self, lanes: &Lanes, failures: &LaneFailures, rows: &mut [Column]) {
         self.counts.add_solved(lanes.which.len());
         for (l, failure) in failures.iter().enumerate().take(lanes.which.len()) {
             let Some(failure) = failure else { continue };
@@ -307,7 +305,7 @@ fn plan(
     lanes: &Lanes,
     inputs: &[Column],
     scratch: &mut SolutionScratch,
-) -> Failures {
+) -> LaneFailures {
     let mut failures = [None; LANES];
     for (l, which) in lanes.which.iter().enumerate().take(LANES) {
         let met = &lanes.met[*which];
@@ -336,8 +334,8 @@ fn tasks<'a>(dynamics: &'a Dynamics, lanes: &'a Lanes, stops: &'a [Stops]) -> Ve
     .collect()
 }
 
-/// Failures of the solver beside those of the doses, which come first.
-fn merge(failures: &mut Failures, others: &Failures) {
+/// LaneFailures of the solver beside those of the doses, which come first.
+fn merge(failures: &mut LaneFailures, others: &LaneFailures) {
     for (failure, other) in failures.iter_mut().zip(others) {
         *failure = failure.or(*other);
     }

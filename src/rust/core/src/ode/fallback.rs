@@ -9,11 +9,9 @@ use super::implicit::Implicit;
 use super::linear::{self, March, StepPlan};
 use super::stiff::Stats;
 use super::system::System;
-use super::task::{Deliveries, Failure, LaneTask, Task};
+use super::task::{Deliveries, Failure, LaneFailures, LaneTask, Task};
 use crate::ir::column::{Column, LANES};
 use crate::ir::vmath::Isa;
-
-type Failures = [Option<Failure>; LANES];
 
 #[derive(Debug)]
 pub(super) enum Fallback {
@@ -54,7 +52,7 @@ impl Fallback {
         (task, lanes): (&Task, &[usize]),
         wanted: &Deliveries,
         rows: &mut [Column],
-        (counts, failures): (&Counts, &mut Failures),
+        (counts, failures): (&Counts, &mut LaneFailures),
     ) {
         match self {
             Self::Matrix(_) if lanes.is_empty() => {}
@@ -87,7 +85,7 @@ impl Fallback {
         (task, lanes): (&Task, &[usize]),
         wanted: &Deliveries,
         rows: &mut [Column],
-        (counts, failures): (&Counts, &mut Failures),
+        (counts, failures): (&Counts, &mut LaneFailures),
     ) -> Vec<(usize, Vec<f64>)> {
         let n_inputs = task.inputs.len();
         let mut others = Vec::with_capacity(lanes.len());
@@ -147,7 +145,12 @@ impl MatrixFallback {
 
 impl CompiledMatrix {
     /// Some lanes of a block, in the first lanes of `rows`.
-    fn solve(&self, isa: Isa, (task, lanes): (&Task, &[usize]), rows: &mut [Column]) -> Failures {
+    fn solve(
+        &self,
+        isa: Isa,
+        (task, lanes): (&Task, &[usize]),
+        rows: &mut [Column],
+    ) -> LaneFailures {
         let gathered = |column: &Column| {
             let mut own = Column::splat(1.0);
             let each = own.0.iter_mut().zip(lanes);

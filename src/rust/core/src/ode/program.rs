@@ -1,13 +1,13 @@
 //! Compile nodes of differential equations to tapes over lanes, in two stages.
 //!
 //! What depends on inputs and constants alone runs once a solution ([`Program::once`]), the rest at every evaluation
-//! ([`Program::run`]). Leaves are columns that the solver owns and writes ([`Leaves`]); roots are written to columns that
+//! ([`Program::run`]). Leaves are columns that the solver owns and writes ([`LeafColumns`]); roots are written to columns that
 //! it names. [`super::pull::Pull`] carries adjoints back through the same tapes.
 
 use crate::ir::column::{Column, LANES};
 use crate::ir::graph::{Graph, Node, Op};
 use crate::ir::narrow;
-use crate::ir::program::{Fusion, Laid, Layout, Registers};
+use crate::ir::program::{Fusion, Laid, ProgramLayout, Registers};
 use crate::ir::tape::{Bank, Bases, ColumnAddress, Instruction, Tape, TapeCode};
 use crate::ir::vmath::Isa;
 
@@ -220,7 +220,7 @@ impl<'a> Nodes<'a> {
     }
 }
 
-impl Layout for Nodes<'_> {
+impl ProgramLayout for Nodes<'_> {
     fn graph(&self) -> &Graph {
         self.graph
     }

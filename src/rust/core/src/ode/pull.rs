@@ -11,7 +11,7 @@ use super::program::{INPUTS, KEPT, RATES, STATES, WORK};
 use crate::ir::column::Column;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::narrow;
-use crate::ir::program::Layout;
+use crate::ir::program::ProgramLayout;
 use crate::ir::tape::{
     AdjointTarget, Bank, Bases, ColumnAddress, Instruction, Reverse, Tape, TapeCode,
 };

@@ -2,7 +2,7 @@
 
 use super::signals::Signals;
 use super::timeline::Stops;
-use crate::ir::column::Column;
+use crate::ir::column::{Column, LANES};
 
 /// One block: up to 64 lanes, each with a course of its own.
 pub struct Task<'a> {
@@ -57,3 +57,6 @@ pub enum Failure {
     /// A lag below zero, a modeled rate or duration that is not above zero, or an infusion of a negative amount.
     ImpossibleDose,
 }
+
+/// Why each lane of a block has no solution.
+pub(super) type LaneFailures = [Option<Failure>; LANES];

@@ -46,7 +46,7 @@ impl BoundEquations {
     /// `frame` is absent where the data are imagined. `groupings`: of the random effects.
     ///
     /// # Errors
-    /// Those of [`Equations::extract`], of effects that vary within a subject, of the dosing records, and of the solver.
+    /// Those of [`ModelEquations::extract`], of effects that vary within a subject, of the dosing records, and of the solver.
     pub fn new(model: &Model, frame: Option<&Frame>, groupings: &[Records]) -> Result<Self> {
         if model.equations.is_empty() {
             return Ok(Self {

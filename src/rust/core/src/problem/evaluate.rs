@@ -112,7 +112,7 @@ impl<'a> BoundProgram<'a> {
         }
     }
 
-    /// Set the effects of other groupings, or the stored values; [`Values::prepare`] must follow.
+    /// Set the effects of other groupings, or the stored values; [`BoundProgram::prepare`] must follow.
     pub fn set_known(&mut self, known: Arc<Vec<Known>>) {
         if let Some(cells) = &mut self.cells {
             cells.program.set_known(Known::of_cells(&known));

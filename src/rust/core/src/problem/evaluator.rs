@@ -148,7 +148,7 @@ impl<'a> Evaluator<'a> {
         self.prepared(BoundProgram::new(self.problem, self.layout, program))
     }
 
-    fn prepared<P: Program>(&self, mut program: P) -> P {
+    fn prepared<P: EvaluatedProgram>(&self, mut program: P) -> P {
         program.set_known(self.known.clone());
         program.prepare(&self.theta);
         program
@@ -247,12 +247,12 @@ fn plus(mut value: Column, other: Column) -> Column {
 }
 
 /// What a program reads beside `phi`.
-trait Program {
+trait EvaluatedProgram {
     fn set_known(&mut self, known: Arc<Vec<Known>>);
     fn prepare(&mut self, theta: &[f64]);
 }
 
-impl Program for BoundProgram<'_> {
+impl EvaluatedProgram for BoundProgram<'_> {
     fn set_known(&mut self, known: Arc<Vec<Known>>) {
         self.set_known(known);
     }
@@ -262,7 +262,7 @@ impl Program for BoundProgram<'_> {
     }
 }
 
-impl Program for Derivatives<'_> {
+impl EvaluatedProgram for Derivatives<'_> {
     fn set_known(&mut self, known: Arc<Vec<Known>>) {
         self.set_known(known);
     }

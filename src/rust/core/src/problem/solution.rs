@@ -17,7 +17,7 @@ pub struct SolutionReader<'a> {
     dynamics: &'a Dynamics,
     solution: &'a Solution,
     solver: Arc<BlockSolver>,
-    /// Solutions of the blocks that stay until [`Reader::forget`], where no input moves with `phi`.
+    /// Solutions of the blocks that stay until [`SolutionReader::forget`], where no input moves with `phi`.
     kept: Vec<OnceLock<Vec<Column>>>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::fit::FitTask;
+use super::fit_task::FitTask;
 use super::grouping::label;
 use super::method::Method;
 use super::FrameColumns;

@@ -8,6 +8,7 @@ mod describe;
 mod direct;
 mod evaluate;
 mod fit;
+mod fit_task;
 mod fitted;
 mod grouping;
 mod hazard;
@@ -30,7 +31,7 @@ use crate::error::Result;
 use crate::monitor::Monitor;
 use crate::reply::ReplyValue;
 
-pub use fit::FitTask;
+pub use fit_task::FitTask;
 pub use protocol::{Request, PROTOCOL};
 
 /// Numeric columns of the data frame, in row order; missing is NaN.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    density, describe, fit, importance, likelihood, modes, predict, samples, simulate, uncertainty,
+    density, describe, fit_task, importance, likelihood, modes, predict, samples, simulate,
+    uncertainty,
 };
 use crate::error::{Error, ErrorClass, Result};
 
@@ -15,8 +16,8 @@ pub const PROTOCOL: u64 = 1;
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum Request {
     Describe(describe::DescribeTask),
-    Check(fit::CheckTask),
-    Fit(Box<fit::FitTask>),
+    Check(fit_task::CheckTask),
+    Fit(Box<fit_task::FitTask>),
     Predict(predict::PredictTask),
     Simulate(simulate::SimulateTask),
     LogDensity(density::DensityTask),

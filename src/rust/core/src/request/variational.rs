@@ -13,13 +13,13 @@ use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::reply::ReplyValue;
 use crate::vem::VemOptions;
-use crate::vem::{Elbo, Flow, Layer, VemFit};
+use crate::vem::{Elbo, FlowLayers, Layer, VemFit};
 
 /// Bound and distributions of a fit, and what importance sampling says at its estimates.
 pub struct Variational {
     options: VemOptions,
     q: BatchPosteriors,
-    flows: Vec<Flow>,
+    flows: Vec<FlowLayers>,
     /// Around which draws are made: moments of the effects at the estimates.
     proposal: BatchPosteriors,
     elbo: Elbo,
@@ -150,9 +150,9 @@ impl Variational {
 
     pub fn entries(&self) -> Vec<(&'static str, ReplyValue)> {
         let family = match self.options.family {
-            crate::vem::options::Family::FullRank => "full_rank",
-            crate::vem::options::Family::MeanField => "mean_field",
-            crate::vem::options::Family::PlanarFlow => "planar_flow",
+            crate::vem::options::PosteriorFamily::FullRank => "full_rank",
+            crate::vem::options::PosteriorFamily::MeanField => "mean_field",
+            crate::vem::options::PosteriorFamily::PlanarFlow => "planar_flow",
         };
         let sizes = self
             .q

@@ -3,7 +3,7 @@
 //!
 //! Every kernel leaves `p(phi | y_i; theta)` invariant in each lane. A draw whose density is not finite is rejected
 //! and counted. A sampler says which kernels take the steps of an iteration, and adapts them: what a lane learns stands
-//! in the memory of its [`State`], what all lanes share in the sampler, which learns between iterations.
+//! in the memory of its [`LaneDraws`], what all lanes share in the sampler, which learns between iterations.
 
 mod accept;
 mod adaptive_mh;

@@ -8,7 +8,7 @@ use super::{AdaptiveMh, Mala, Mh, MixtureSampler, Nuts, SaemixMh, Sampler};
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SamplerOptions {
-    /// Draws around the conditional modes, with sweeps of other kernels; see [`Mixture`].
+    /// Draws around the conditional modes, with sweeps of other kernels; see [`KernelSweeps`].
     Independence(KernelSweeps),
     /// Random walk of all coordinates of a level together, steps of `scale` standard normal numbers.
     Mh { scale: f64 },

@@ -238,7 +238,7 @@ impl LaneDraws {
         self.uniforms_at(context, first, n);
     }
 
-    /// Fill `chance` with `n` columns of uniform numbers from a place that was reserved by [`State::advance`].
+    /// Fill `chance` with `n` columns of uniform numbers from a place that was reserved by [`LaneDraws::advance`].
     pub fn uniforms_at(&mut self, context: &Context, first: u32, n: usize) {
         self.chance.resize(n, Column::ZERO);
         let (stream, iteration) = (context.stream, context.iteration);

@@ -10,7 +10,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::bent::{Bent, BentSlope};
 use super::bound::Expected;
-use super::flow::{bend, Flow, Layer, Planar};
+use super::flow::{bend, FlowLayers, Layer, Planar};
 use super::inner::{Solved, StepLimits};
 use super::rule::BatchPoints;
 use crate::inference::cloud::{Cloud, DrawSlopes};
@@ -90,7 +90,7 @@ struct BendingBatch {
 pub fn solve(
     cloud: &mut Cloud,
     points: &BatchPoints,
-    (q, flows): (&BatchPosteriors, &[Flow]),
+    (q, flows): (&BatchPosteriors, &[FlowLayers]),
     (limits, workers): (StepLimits, &Workers),
 ) -> Solved {
     let each = q.iter().zip(flows).enumerate();
@@ -157,7 +157,7 @@ pub fn solve(
 /// The bound of every batch at some points.
 pub fn bound_at(
     cloud: &mut Cloud,
-    (q, flows): (&BatchPosteriors, &[Flow]),
+    (q, flows): (&BatchPosteriors, &[FlowLayers]),
     points: &BatchPoints,
     workers: &Workers,
 ) -> Vec<f64> {
@@ -212,7 +212,7 @@ fn unlearned(n: usize) -> Metric {
 }
 
 impl BendingBatch {
-    fn new(batch: usize, q: &BatchGaussian, flow: &Flow, near: Near) -> Self {
+    fn new(batch: usize, q: &BatchGaussian, flow: &FlowLayers, near: Near) -> Self {
         let trial = Bent::new(flow, q.dim());
         let x = DVector::from_vec(trial.coordinates());
         Self {

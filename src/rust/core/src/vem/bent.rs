@@ -1,7 +1,7 @@
 //! Describe a bent distribution by coordinates in which small is small, and differentiate in them.
 
 use super::bound::LN_2PI;
-use super::flow::{dot, Flow, Layer, LayerSlope, Planar};
+use super::flow::{dot, FlowLayers, Layer, LayerSlope, Planar};
 use crate::inference::posterior::BatchGaussian;
 use crate::ir::symmetric::at;
 
@@ -14,12 +14,12 @@ pub struct Bent {
     pub delta: Vec<f64>,
     /// Lower triangle by rows.
     pub c: Vec<f64>,
-    pub flow: Flow,
+    pub flow: FlowLayers,
 }
 
 impl Bent {
     /// The other one itself, bent by a flow.
-    pub fn new(flow: &Flow, dim: usize) -> Self {
+    pub fn new(flow: &FlowLayers, dim: usize) -> Self {
         let diagonal = |(i, j)| if i == j { 1.0 } else { 0.0 };
         Self {
             delta: vec![0.0; dim],

@@ -4,7 +4,7 @@
 
 use super::bending::bound_at;
 use super::bound::local;
-use super::flow::Flow;
+use super::flow::FlowLayers;
 use super::rule::PointRule;
 use crate::error::Result;
 use crate::inference::cloud::{layouts_of, Cloud, DrawSlopes};
@@ -43,7 +43,7 @@ impl Elbo {
 pub fn verify(
     joint: &Joint,
     theta: &[f64],
-    (q, flows): (&BatchPosteriors, &[Flow]),
+    (q, flows): (&BatchPosteriors, &[FlowLayers]),
     (fitted, seed): (f64, u64),
     workers: &Workers,
 ) -> Result<Elbo> {
@@ -81,7 +81,7 @@ pub fn verify(
 pub fn bound(
     joint: &Joint,
     theta: &[f64],
-    (q, flows): (&BatchPosteriors, &[Flow]),
+    (q, flows): (&BatchPosteriors, &[FlowLayers]),
     (rule, replicate): (&PointRule, u32),
     workers: &Workers,
 ) -> Result<Vec<f64>> {
@@ -92,7 +92,7 @@ pub fn bound(
         let points = rule.points(&cloud.batches, &members, replicate)?;
         if !flows.is_empty() {
             let own: BatchPosteriors = members.iter().map(|b| q[*b].clone()).collect();
-            let flows: Vec<Flow> = members.iter().map(|b| flows[*b].clone()).collect();
+            let flows: Vec<FlowLayers> = members.iter().map(|b| flows[*b].clone()).collect();
             found.extend(bound_at(&mut cloud, (&own, &flows), &points, workers));
             continue;
         }

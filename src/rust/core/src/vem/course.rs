@@ -1,10 +1,10 @@
 //! Maximize the bound at points that stay: EM sweeps, then quasi-Newton steps on the profiled bound.
 
 use super::check::bound;
-use super::flow::{self, Flow};
+use super::flow::{self, FlowLayers};
 use super::independent::independent;
 use super::inner::StepLimits;
-use super::options::{few, Family, OuterMethod, VemOptions};
+use super::options::{few, OuterMethod, PosteriorFamily, VemOptions};
 use super::profile::Profile;
 use super::rule::PointRule;
 use crate::error::Result;
@@ -49,7 +49,7 @@ pub struct BoundMaximum {
     pub theta: Vec<f64>,
     pub q: BatchPosteriors,
     /// Layers that bend it; none of Gaussian ones.
-    pub flows: Vec<Flow>,
+    pub flows: Vec<FlowLayers>,
     pub moments: Vec<BatchMoments>,
     /// The bound of each batch.
     pub values: Vec<f64>,
@@ -136,7 +136,7 @@ impl BoundAscent<'_> {
     pub fn settle(
         &mut self,
         rule: PointRule,
-        (q, flows): (BatchPosteriors, Vec<Flow>),
+        (q, flows): (BatchPosteriors, Vec<FlowLayers>),
         theta: &[f64],
     ) -> Result<BoundMaximum> {
         self.within(rule, q, |course, profile| {
@@ -172,7 +172,7 @@ impl BoundAscent<'_> {
             before = around(&moments, &before);
         }
         let flows = std::mem::take(&mut profile.flows);
-        if self.options.family == Family::MeanField {
+        if self.options.family == PosteriorFamily::MeanField {
             profile.q = independent(std::mem::take(&mut profile.q));
         }
         profile.solve(theta);
@@ -240,7 +240,7 @@ impl BoundAscent<'_> {
     }
 
     /// Flows that change nothing yet.
-    pub fn flows(&self, q: &BatchPosteriors) -> Vec<Flow> {
+    pub fn flows(&self, q: &BatchPosteriors) -> Vec<FlowLayers> {
         let each = q.iter().enumerate();
         each.map(|(b, q)| flow::start(q.dim(), self.options.flows, (self.seed, b)))
             .collect()
@@ -253,7 +253,7 @@ impl BoundAscent<'_> {
         };
         let most = bent.q.iter().map(BatchGaussian::dim).max().unwrap_or(0);
         let rule = PointRule::verifying(SIFTING.max(8 * most), self.seed);
-        let fresh = |q: &BatchPosteriors, flows: &[Flow]| {
+        let fresh = |q: &BatchPosteriors, flows: &[FlowLayers]| {
             bound(self.joint, theta, (q, flows), (&rule, SIFTED), self.workers)
         };
         profile.flows.clear();
@@ -295,7 +295,7 @@ impl BoundAscent<'_> {
 
     /// Quasi-Newton steps on the profiled bound.
     fn ascend(&mut self, profile: &mut Profile, theta: &[f64]) -> Option<Summit> {
-        if self.options.family == Family::PlanarFlow {
+        if self.options.family == PosteriorFamily::PlanarFlow {
             profile.solve(theta)?;
             profile.take();
             profile.flows = self.flows(&profile.q);

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::check::{verify, Elbo};
 use super::course::{around, BoundAscent, BoundMaximum};
-use super::flow::Flow;
+use super::flow::FlowLayers;
 use super::independent::independent;
-use super::options::{Family, VemOptions};
+use super::options::{PosteriorFamily, VemOptions};
 use super::rule::PointRule;
 use super::stochastic;
 use super::verdict::{judge, EndedRun};
@@ -28,7 +28,7 @@ pub struct VemFit {
     /// The variational distributions that are best at the estimates.
     pub q: BatchPosteriors,
     /// Layers that bend them; none of Gaussian ones.
-    pub flows: Vec<Flow>,
+    pub flows: Vec<FlowLayers>,
     pub elbo: Elbo,
     /// Gaussians with the moments of the effects of every batch at the estimate: where draws are best made.
     pub proposal: BatchPosteriors,
@@ -165,7 +165,7 @@ impl<'c> BoundAscent<'c> {
         check_start(self.joint)?;
         let start = &self.joint.theta.start;
         let mut q = laplace::posterior(self.joint, batches, start, first, self.workers)?;
-        if self.options.family == Family::MeanField {
+        if self.options.family == PosteriorFamily::MeanField {
             q = independent(q);
         }
         if stochastic::is_wanted(self.options) {

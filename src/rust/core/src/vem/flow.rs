@@ -31,7 +31,7 @@ pub struct Layer {
 }
 
 /// The layers of a batch, the first nearest to `z`.
-pub type Flow = Vec<Layer>;
+pub type FlowLayers = Vec<Layer>;
 
 /// What a layer does to a point.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub struct Planar<'l> {
 }
 
 /// A flow that changes nothing, its directions drawn at random.
-pub fn start(dim: usize, layers: usize, (seed, batch): (u64, usize)) -> Flow {
+pub fn start(dim: usize, layers: usize, (seed, batch): (u64, usize)) -> FlowLayers {
     let stream = Stream {
         seed,
         purpose: Purpose::Bound,

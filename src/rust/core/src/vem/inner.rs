@@ -8,9 +8,9 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::bound::{local, Local};
-use super::flow::Flow;
+use super::flow::FlowLayers;
 use super::mixing::Mixing;
-use super::options::Family;
+use super::options::PosteriorFamily;
 use super::rule::BatchPoints;
 use crate::inference::cloud::{BatchMoments, Cloud};
 use crate::inference::posterior::{factor, BatchGaussian, BatchPosteriors};
@@ -43,7 +43,7 @@ pub struct Solved {
     pub settled: Vec<bool>,
     pub moments: Vec<BatchMoments>,
     /// Layers that bend the `q`; none of Gaussian ones.
-    pub flows: Vec<Flow>,
+    pub flows: Vec<FlowLayers>,
 }
 
 impl Solved {
@@ -85,7 +85,7 @@ struct VariationalStep {
 pub fn solve(
     cloud: &mut Cloud,
     points: &BatchPoints,
-    (start, family): (&BatchPosteriors, Family),
+    (start, family): (&BatchPosteriors, PosteriorFamily),
     (limits, workers): (StepLimits, &Workers),
 ) -> Solved {
     let mut members: Vec<NewtonBatch> = start.iter().map(NewtonBatch::new).collect();
@@ -133,7 +133,7 @@ impl NewtonBatch {
     }
 
     /// Take the trial or not, and make the next one.
-    fn judge(&mut self, there: Local, family: Family, tolerance: f64) {
+    fn judge(&mut self, there: Local, family: PosteriorFamily, tolerance: f64) {
         if self.is_better(&there) {
             self.q.clone_from(&self.trial);
             self.here = Some(there);
@@ -172,7 +172,7 @@ impl NewtonBatch {
     }
 
     /// The next `q`; `None` where the step is too long for the precision to stay positive.
-    fn step(&self, family: Family) -> Option<VariationalStep> {
+    fn step(&self, family: PosteriorFamily) -> Option<VariationalStep> {
         let here = self.here.as_ref()?;
         let (d, r) = (self.q.dim(), self.rate);
         if d == 0 {
@@ -184,7 +184,7 @@ impl NewtonBatch {
         let identity = DMatrix::<f64>::identity(d, d);
         let blend = |a: &DMatrix<f64>| &identity * (1.0 - r) + a * r;
         let diagonal = DMatrix::from_diagonal(&here.shape.diagonal());
-        let shape = if family == Family::MeanField {
+        let shape = if family == PosteriorFamily::MeanField {
             &diagonal
         } else {
             &here.shape

@@ -27,7 +27,7 @@ mod visits;
 
 pub use check::{bound, Elbo};
 pub use fit::{bring, fit, VemFit};
-pub use flow::{Flow, Layer};
+pub use flow::{FlowLayers, Layer};
 pub use options::VemOptions;
 pub use penalty::of as penalty;
 pub use rule::PointRule;

@@ -11,7 +11,7 @@ use nalgebra::{DMatrix, DVector};
 
 use super::bound::{Expected, LN_2PI};
 use super::inner::reverse_root;
-use super::options::Family;
+use super::options::PosteriorFamily;
 use super::rule::BatchPoints;
 use crate::inference::cloud::{Cloud, DrawSlopes};
 use crate::inference::posterior::{factor, BatchGaussian};
@@ -89,10 +89,15 @@ pub fn estimate(
 }
 
 /// `q` after a step of length `rate`; where the estimate is no number, `q` itself.
-pub fn moved(q: &BatchGaussian, estimate: &Estimate, rate: f64, family: Family) -> BatchGaussian {
+pub fn moved(
+    q: &BatchGaussian,
+    estimate: &Estimate,
+    rate: f64,
+    family: PosteriorFamily,
+) -> BatchGaussian {
     let d = q.dim();
     let mut precision = &estimate.shape * rate;
-    if family == Family::MeanField {
+    if family == PosteriorFamily::MeanField {
         precision = DMatrix::from_diagonal(&precision.diagonal());
     }
     precision += DMatrix::identity(d, d) * (1.0 - rate);

@@ -8,7 +8,7 @@ use crate::inference::options::{Inference, LogLik};
 /// What `q` may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Family {
+pub enum PosteriorFamily {
     #[default]
     FullRank,
     MeanField,
@@ -58,7 +58,7 @@ pub const fn slow() -> f64 {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VemOptions {
-    pub family: Family,
+    pub family: PosteriorFamily,
     pub rule: RuleKind,
     /// Points of each batch; absent: by dimension.
     pub points: Option<usize>,
@@ -91,7 +91,7 @@ pub struct VemOptions {
 impl Default for VemOptions {
     fn default() -> Self {
         Self {
-            family: Family::FullRank,
+            family: PosteriorFamily::FullRank,
             rule: RuleKind::Cubature,
             points: None,
             flows: 2,

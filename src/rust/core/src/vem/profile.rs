@@ -3,9 +3,9 @@
 //! By the envelope theorem the gradient is that of the expected complete-data log density at the best `q`.
 
 use super::bending;
-use super::flow::Flow;
+use super::flow::FlowLayers;
 use super::inner::{solve, Solved, StepLimits};
-use super::options::Family;
+use super::options::PosteriorFamily;
 use super::rule::BatchPoints;
 use crate::inference::cloud::Cloud;
 use crate::inference::posterior::BatchPosteriors;
@@ -18,7 +18,7 @@ pub struct Profile<'p, 'a> {
     pub cloud: &'p mut Cloud<'a>,
     pub maximizer: &'p mut Maximizer<'a>,
     pub points: &'p BatchPoints,
-    pub family: Family,
+    pub family: PosteriorFamily,
     pub limits: StepLimits,
     /// Precision of the prior of each free coordinate.
     pub penalty: &'p [f64],
@@ -26,7 +26,7 @@ pub struct Profile<'p, 'a> {
     /// `q` at the last point that was taken.
     pub q: BatchPosteriors,
     /// Layers that bend it; none while `q` is Gaussian.
-    pub flows: Vec<Flow>,
+    pub flows: Vec<FlowLayers>,
     /// The solution at the last point that was asked for.
     there: Option<Solved>,
 }
@@ -34,7 +34,7 @@ pub struct Profile<'p, 'a> {
 impl<'p, 'a> Profile<'p, 'a> {
     pub fn new(
         (cloud, maximizer): (&'p mut Cloud<'a>, &'p mut Maximizer<'a>),
-        (points, family, limits): (&'p BatchPoints, Family, StepLimits),
+        (points, family, limits): (&'p BatchPoints, PosteriorFamily, StepLimits),
         penalty: &'p [f64],
         q: BatchPosteriors,
         workers: &'p Workers,

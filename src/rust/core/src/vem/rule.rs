@@ -4,7 +4,7 @@ use std::f64::consts::{PI, SQRT_2};
 
 use gauss_quad::hermite::GaussHermite;
 
-use super::options::{Family, RuleKind, VemOptions};
+use super::options::{PosteriorFamily, RuleKind, VemOptions};
 use crate::error::Result;
 use crate::inference::cloud::Cloud;
 use crate::inference::points::{cubature, monte_carlo, whitened, LatticePoints, PointSource};
@@ -37,7 +37,7 @@ impl PointRule {
                 .max()
                 .unwrap_or(0),
             RuleKind::Qmc => options.points.unwrap_or(match options.family {
-                Family::PlanarFlow => (FOR_FLOWS * most).max(2 * FOR_FLOWS),
+                PosteriorFamily::PlanarFlow => (FOR_FLOWS * most).max(2 * FOR_FLOWS),
                 _ => points_for(most),
             }),
             RuleKind::MonteCarlo => options.points.unwrap_or((2 * most).max(8)),

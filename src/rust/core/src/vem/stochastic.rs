@@ -10,8 +10,8 @@
 use std::sync::Arc;
 
 use super::course::{BoundAscent, BoundMaximum};
-use super::flow::Flow;
-use super::options::{slow, Family, OuterMethod, RuleKind, VemOptions};
+use super::flow::FlowLayers;
+use super::options::{slow, OuterMethod, PosteriorFamily, RuleKind, VemOptions};
 use super::plan::{VisitPlan, VisitStage, Window};
 use super::profile::Profile;
 use super::promise::SurfacePoint;
@@ -46,7 +46,7 @@ pub fn run(
     q: BatchPosteriors,
 ) -> Result<BoundMaximum> {
     let (joint, options) = (course.joint, course.options);
-    if options.family == Family::PlanarFlow && options.rule == RuleKind::MonteCarlo {
+    if options.family == PosteriorFamily::PlanarFlow && options.rule == RuleKind::MonteCarlo {
         return Err(Error::new(
             ErrorClass::Option,
             "flow_of_fresh_points",
@@ -105,7 +105,7 @@ struct StochasticAscent<'w, 'a> {
     closed: Vec<bool>,
     q: BatchPosteriors,
     /// Layers that bend it; none while `q` is Gaussian.
-    flows: Vec<Flow>,
+    flows: Vec<FlowLayers>,
     moments: Vec<BatchMoments>,
     /// The bound of each batch when it was last visited.
     values: Vec<f64>,
@@ -157,7 +157,8 @@ impl<'w, 'a> StochasticAscent<'w, 'a> {
                 let epoch = u32::try_from(visit / plan.groups + 1).unwrap_or(u32::MAX);
                 turns = order.order(plan.groups, epoch);
             }
-            let bends = course.options.family == Family::PlanarFlow && self.flows.is_empty();
+            let bends =
+                course.options.family == PosteriorFamily::PlanarFlow && self.flows.is_empty();
             if bends && plan.stage(visit) == VisitStage::Free {
                 self.flows = course.flows(&self.q);
             }
@@ -201,7 +202,7 @@ impl<'w, 'a> StochasticAscent<'w, 'a> {
             workers: course.workers,
         };
         let bent = group.members.iter().filter_map(|b| self.flows.get(*b));
-        let flows: Vec<Flow> = bent.cloned().collect();
+        let flows: Vec<FlowLayers> = bent.cloned().collect();
         let found = group.move_q((&q, &flows), &how)?;
         let gradient = group.cloud.theta_gradient(&found.weights, course.workers);
         let noisy = self.rule.kind == RuleKind::MonteCarlo;

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use super::bending;
-use super::flow::Flow;
+use super::flow::FlowLayers;
 use super::inner::{solve, StepLimits};
 use super::noisy::{estimate, moved, narrowed, sound};
-use super::options::{Family, RuleKind};
+use super::options::{PosteriorFamily, RuleKind};
 use super::rule::{BatchPoints, PointRule};
 use crate::data::Layout;
 use crate::error::Result;
@@ -55,7 +55,7 @@ pub struct Minibatch<'a> {
 #[derive(Clone, Copy)]
 pub struct Move<'m> {
     pub rule: PointRule,
-    pub family: Family,
+    pub family: PosteriorFamily,
     pub limits: StepLimits,
     /// Number of the visit: draws of each are fresh.
     pub visit: u32,
@@ -67,7 +67,7 @@ pub struct Move<'m> {
 /// What a visit found; one entry a member.
 pub struct VisitResult {
     pub q: BatchPosteriors,
-    pub flows: Vec<Flow>,
+    pub flows: Vec<FlowLayers>,
     pub moments: Vec<BatchMoments>,
     pub values: Vec<f64>,
     /// Of the draws that stand in the cloud.
@@ -107,7 +107,7 @@ impl<'a> Minibatch<'a> {
     /// Points that are too few.
     pub fn move_q(
         &mut self,
-        (q, flows): (&BatchPosteriors, &[Flow]),
+        (q, flows): (&BatchPosteriors, &[FlowLayers]),
         how: &Move,
     ) -> Result<VisitResult> {
         if how.rule.kind == RuleKind::MonteCarlo {

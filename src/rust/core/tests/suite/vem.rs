@@ -10,10 +10,10 @@ use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::Joint;
-use nlmers_core::vem::options::{Family, RuleKind};
+use nlmers_core::vem::options::{PosteriorFamily, RuleKind};
 use nlmers_core::vem::{bound, fit, PointRule, VemFit, VemOptions};
 
-const FAMILIES: [Family; 2] = [Family::FullRank, Family::MeanField];
+const FAMILIES: [PosteriorFamily; 2] = [PosteriorFamily::FullRank, PosteriorFamily::MeanField];
 const RULES: [RuleKind; 3] = [RuleKind::Cubature, RuleKind::Qmc, RuleKind::MonteCarlo];
 
 fn run(joint: &Joint, options: &VemOptions) -> VemFit {
@@ -187,7 +187,7 @@ fn the_bound_is_below_the_likelihood_whatever_q_is() {
 }
 
 /// The best `q` at the starting values.
-fn at_start(joint: &Joint, family: Family) -> BatchPosteriors {
+fn at_start(joint: &Joint, family: PosteriorFamily) -> BatchPosteriors {
     let options = VemOptions {
         family,
         sweeps: 1,

@@ -8,7 +8,7 @@ use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
 use nlmers_core::parallel::Workers;
 use nlmers_core::problem::Joint;
-use nlmers_core::vem::options::{Family, OuterMethod, RuleKind};
+use nlmers_core::vem::options::{OuterMethod, PosteriorFamily, RuleKind};
 use nlmers_core::vem::{bound, fit, PointRule, VemFit, VemOptions};
 
 /// Few counts a subject, many of them zero: conditional distributions lean to the left.
@@ -25,7 +25,7 @@ fn counts() -> Joint {
     )
 }
 
-fn options(family: Family) -> VemOptions {
+fn options(family: PosteriorFamily) -> VemOptions {
     VemOptions {
         family,
         rule: RuleKind::Qmc,
@@ -46,8 +46,8 @@ fn log_lik(joint: &Joint, theta: &[f64]) -> f64 {
 #[test]
 fn a_flow_is_between_the_gaussian_and_the_likelihood() {
     let joint = counts();
-    let gaussian = run(&joint, &options(Family::FullRank), 1);
-    let flow = run(&joint, &options(Family::PlanarFlow), 1);
+    let gaussian = run(&joint, &options(PosteriorFamily::FullRank), 1);
+    let flow = run(&joint, &options(PosteriorFamily::PlanarFlow), 1);
     let gap = |found: &VemFit| log_lik(&joint, &found.fit.theta) - found.elbo.value();
     assert!(flow.elbo.error < 0.05);
     assert!(gap(&flow) > -4.0 * flow.elbo.error, "{}", gap(&flow));
@@ -72,13 +72,13 @@ fn a_flow_is_between_the_gaussian_and_the_likelihood() {
 #[test]
 fn the_flow_of_every_batch_is_a_maximum() {
     let joint = counts();
-    let options = options(Family::PlanarFlow);
+    let options = options(PosteriorFamily::PlanarFlow);
     let found = run(&joint, &options, 1);
     let rule = PointRule::new(&options, &Batches::new(&joint), 3);
-    let kept = |flow: &&nlmers_core::vem::Flow| flow[0].v[0] != 0.0;
+    let kept = |flow: &&nlmers_core::vem::FlowLayers| flow[0].v[0] != 0.0;
     let batch = found.flows.iter().position(|flow| kept(&flow)).unwrap();
     let at = |q: &nlmers_core::inference::posterior::BatchPosteriors,
-              flows: &[nlmers_core::vem::Flow]| {
+              flows: &[nlmers_core::vem::FlowLayers]| {
         let workers = Workers::single();
         bound(&joint, &found.fit.theta, (q, flows), (&rule, 0), &workers).unwrap()[batch]
     };
@@ -106,13 +106,13 @@ fn the_flow_of_every_batch_is_a_maximum() {
 #[test]
 fn no_flow_is_the_gaussian() {
     let joint = pharmacokinetics::problem();
-    let found = run(&joint, &options(Family::FullRank), 1);
-    let mut flows = run(&joint, &options(Family::PlanarFlow), 1).flows;
+    let found = run(&joint, &options(PosteriorFamily::FullRank), 1);
+    let mut flows = run(&joint, &options(PosteriorFamily::PlanarFlow), 1).flows;
     for layer in flows.iter_mut().flatten() {
         layer.v.fill(0.0);
     }
     let rule = PointRule::verifying(64, 1);
-    let at = |flows: &[nlmers_core::vem::Flow]| {
+    let at = |flows: &[nlmers_core::vem::FlowLayers]| {
         let (theta, workers) = (&found.fit.theta, Workers::single());
         bound(&joint, theta, (&found.q, flows), (&rule, 0), &workers).unwrap()
     };
@@ -124,8 +124,8 @@ fn no_flow_is_the_gaussian() {
 #[test]
 fn three_effects_gain_as_well_and_so_do_visits() {
     let joint = pharmacokinetics::problem();
-    let gaussian = run(&joint, &options(Family::FullRank), 1);
-    let flow = run(&joint, &options(Family::PlanarFlow), 1);
+    let gaussian = run(&joint, &options(PosteriorFamily::FullRank), 1);
+    let flow = run(&joint, &options(PosteriorFamily::PlanarFlow), 1);
     let value = log_lik(&joint, &flow.fit.theta);
     assert!(flow.elbo.value() > gaussian.elbo.value() - 0.01);
     assert!(flow.elbo.value() < value + 4.0 * flow.elbo.error);
@@ -134,7 +134,7 @@ fn three_effects_gain_as_well_and_so_do_visits() {
         optimizer,
         batch_size: Some(4),
         maxiters: 90,
-        ..options(Family::PlanarFlow)
+        ..options(PosteriorFamily::PlanarFlow)
     };
     let visits = run(&joint, &visits, 1);
     let excess = 2.0 * (flow.elbo.value() - visits.elbo.value());
@@ -145,7 +145,7 @@ fn three_effects_gain_as_well_and_so_do_visits() {
 fn flows_have_the_same_bits_with_any_number_of_threads() {
     let joint = counts();
     let bits = |threads: usize| {
-        let found = run(&joint, &options(Family::PlanarFlow), threads);
+        let found = run(&joint, &options(PosteriorFamily::PlanarFlow), threads);
         let layers = found.flows.iter().flatten().map(|layer| layer.b.to_bits());
         let theta = found.fit.theta.iter().map(|x| x.to_bits());
         theta.chain(layers).collect::<Vec<u64>>()
@@ -160,7 +160,7 @@ fn flows_and_fresh_points_are_refused_together() {
     let rule = RuleKind::MonteCarlo;
     let options = VemOptions {
         rule,
-        ..options(Family::PlanarFlow)
+        ..options(PosteriorFamily::PlanarFlow)
     };
     let found = fit(&counts(), &options, (1, 1), None, &Silent);
     let error = found.err().unwrap();

@@ -7,7 +7,7 @@ use nlmers_core::fitted::FitStatus;
 use nlmers_core::inference::quadrature::quadrature;
 use nlmers_core::monitor::Silent;
 use nlmers_core::problem::Joint;
-use nlmers_core::vem::options::{Family, OuterMethod, RuleKind};
+use nlmers_core::vem::options::{OuterMethod, PosteriorFamily, RuleKind};
 use nlmers_core::vem::{fit, VemFit, VemOptions};
 
 /// Without the polish: the maximum of the bound itself.
@@ -168,7 +168,7 @@ fn mean_field_visits_keep_the_effects_independent() {
         adam(0.05, 12, Some(4)),
         plain(),
     ] {
-        let family = Family::MeanField;
+        let family = PosteriorFamily::MeanField;
         let found = run(&joint, &VemOptions { family, ..base }, 1);
         for q in &found.q {
             assert_eq!((q.chol[1], q.chol[3], q.chol[4]), (0.0, 0.0, 0.0));

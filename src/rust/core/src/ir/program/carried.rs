@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::derivative::DerivativeProgram;
 use super::place::Builder;
-use super::registers::Layout;
+use super::registers::ProgramLayout;
 use super::Roots;
 use crate::ir::graph::{Carry, Node, Op};
 use crate::ir::tape::{Bank, ColumnAddress, Instruction, Tape, TapeCode};

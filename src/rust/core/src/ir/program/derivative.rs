@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::carried::Carried;
 use super::place::{BroadcastSource, Builder, DataColumns};
-use super::registers::Layout;
+use super::registers::ProgramLayout;
 use super::solution::Solution;
 use super::Roots;
 use crate::ir::graph::{Graph, Node, Op};

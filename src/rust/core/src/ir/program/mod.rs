@@ -12,7 +12,7 @@ pub use carried::Carried;
 pub use derivative::{Active, DerivativeProgram};
 pub(crate) use fuse::Fusion;
 pub use place::{BroadcastSource, DataColumns};
-pub(crate) use registers::{Laid, Layout, Registers};
+pub(crate) use registers::{Laid, ProgramLayout, Registers};
 pub use solution::Solution;
 pub use value::ValueProgram;
 

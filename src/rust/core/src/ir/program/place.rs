@@ -1,7 +1,7 @@
 //! Give leaves and data-only values their columns.
 
 use super::fuse::Fusion;
-use super::registers::{Laid, Layout};
+use super::registers::{Laid, ProgramLayout};
 use super::Roots;
 use crate::ir::graph::{Carry, Graph, Node, Op};
 use crate::ir::level::{Extent, Level, NodeLevels, Seen};
@@ -164,7 +164,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-impl Layout for Builder<'_> {
+impl ProgramLayout for Builder<'_> {
     fn graph(&self) -> &Graph {
         self.graph
     }

@@ -24,7 +24,7 @@ impl Laid {
 }
 
 /// A program being laid out over the leaves of its owner.
-pub(crate) trait Layout {
+pub(crate) trait ProgramLayout {
     fn graph(&self) -> &Graph;
     fn laid(&self) -> &Laid;
     fn laid_mut(&mut self) -> &mut Laid;
@@ -92,7 +92,7 @@ impl Registers {
 
     /// Compute `nodes` in order. Those `kept` hold their register to the end, where `own` names no other place for them;
     /// `then` adds what follows a node at once.
-    pub fn stage<P: Layout>(
+    pub fn stage<P: ProgramLayout>(
         &mut self,
         places: &mut P,
         nodes: &[Node],
@@ -122,7 +122,7 @@ impl Registers {
 }
 
 /// Position of the last instruction that reads each value; values `kept` are never given back.
-fn last_uses(places: &impl Layout, nodes: &[Node], kept: &[Node]) -> HashMap<Node, usize> {
+fn last_uses(places: &impl ProgramLayout, nodes: &[Node], kept: &[Node]) -> HashMap<Node, usize> {
     let mut last = HashMap::new();
     for (position, node) in nodes.iter().enumerate() {
         last.insert(*node, position);

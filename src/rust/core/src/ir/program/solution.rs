@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::derivative::{Active, DerivativeProgram, Sweep};
 use super::place::Builder;
-use super::registers::Layout;
+use super::registers::ProgramLayout;
 use crate::ir::graph::Node;
 use crate::ir::narrow;
 use crate::ir::op::{Binary, Ternary};

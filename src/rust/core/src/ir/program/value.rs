@@ -1,7 +1,7 @@
 //! Stage a program for values only: what depends on `theta` alone is kept, registers are reused.
 
 use super::place::{BroadcastSource, Builder, DataColumns};
-use super::registers::{Layout, Registers};
+use super::registers::{ProgramLayout, Registers};
 use super::solution::Solution;
 use super::{carried, Roots};
 use crate::ir::graph::{Graph, Node, Op};

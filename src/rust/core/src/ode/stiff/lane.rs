@@ -31,7 +31,7 @@ impl Stiff {
         }
     }
 
-    /// Solve for one lane; `out` gets row, column within the row ([`Wanted`]) and value.
+    /// Solve for one lane; `out` gets row, column within the row ([`Deliveries`]) and value.
     ///
     /// `inputs`: one value each. Rows that a failed lane did not reach are NaN.
     pub fn solve_lane(
