@@ -23,6 +23,7 @@
 #' @importFrom stats anova
 #' @export
 anova.nlme_fit <- function(object, ...) {
+  check_format(object)
   fits <- list(object, ...)
   for (fit in fits) {
     if (!inherits(fit, "nlme_fit")) {

@@ -50,6 +50,7 @@ NULL
 #' @method fixef nlme_fit
 #' @export
 fixef.nlme_fit <- function(object, scale = c("natural", "transformed", "both"), ...) {
+  check_format(object)
   refuse_dots(...)
   scale <- check_word(scale, "scale", c("natural", "transformed", "both"))
   roles <- c("fixed", "covariate")
@@ -69,6 +70,7 @@ population_values <- function(fit, roles, scale = "natural") {
 #' @method ranef nlme_fit
 #' @export
 ranef.nlme_fit <- function(object, type = c("mode", "mean"), ...) {
+  check_format(object)
   refuse_dots(...)
   type <- check_word(type, "type", c("mode", "mean"))
   if (!has_effects(object)) return(data.frame())
@@ -101,6 +103,7 @@ by_group <- function(fit, f) {
 #' @importFrom stats coef
 #' @export
 coef.nlme_fit <- function(object, ...) {
+  check_format(object)
   refuse_dots(...)
   if (!has_effects(object)) return(nlme::fixef(object))
   by_group(with_modes(object), function(group) {
@@ -112,6 +115,7 @@ coef.nlme_fit <- function(object, ...) {
 #' @importFrom stats sigma
 #' @export
 sigma.nlme_fit <- function(object, ...) {
+  check_format(object)
   refuse_dots(...)
   population_values(object, "residual")
 }
@@ -120,6 +124,7 @@ sigma.nlme_fit <- function(object, ...) {
 #' @method VarCorr nlme_fit
 #' @export
 VarCorr.nlme_fit <- function(x, sigma = 1, ...) {
+  check_format(x)
   refuse_dots(...)
   if (!has_effects(x)) return(no_varcorr())
   covariance <- x$covariance$value

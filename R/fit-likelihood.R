@@ -89,6 +89,7 @@
 #' @importFrom stats logLik
 #' @export
 logLik.nlme_fit <- function(object, method = NULL, nodes = NULL, draws = NULL, seed = NULL, ...) {
+  check_format(object)
   refuse_dots(...)
   method <- likelihood_asked(object, method, nodes, draws)
   refuse_of_likelihood(method, nodes, draws, seed)

@@ -8,6 +8,13 @@ object_format <- 1L
 check_format <- function(object) {
   if (isTRUE(object$format_version <= object_format)) return(invisible(object))
   what <- if (inherits(object, "nlme_fit")) "fit" else "model"
+  if (is.null(object$format_version)) {
+    maker <- if (what == "fit") "fit_nlme()" else "nlme_model()"
+    stop_option(
+      "no_format", sprintf("The %s is not complete: it does not say by which format it is laid out.", what),
+      hint = sprintf("Make it again by %s.", maker)
+    )
+  }
   stop_option(
     "newer_format",
     sprintf(

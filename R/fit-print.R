@@ -182,6 +182,6 @@ table_lines <- function(frame) {
     cells <- trimws(c(name, as.character(frame[[name]])))
     formatC(cells, width = max(nchar(cells)))
   })
-  rows <- formatC(c("", rownames(frame)), flag = "-", width = max(nchar(rownames(frame))))
+  rows <- formatC(c("", rownames(frame)), flag = "-", width = max(0L, nchar(rownames(frame))))
   sub("\\s+$", "", paste0("  ", do.call(paste, c(list(rows), columns, list(sep = "  ")))))
 }

@@ -20,6 +20,7 @@
 #' summary(fit)
 #' @export
 summary.nlme_fit <- function(object, ...) {
+  check_format(object)
   refuse_dots(...)
   structure(
     list(

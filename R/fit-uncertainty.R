@@ -70,6 +70,7 @@ NULL
 #' @export
 vcov.nlme_fit <- function(object, scale = c("natural", "transformed"), method = NULL, draws = NULL, seed = NULL,
                           ...) {
+  check_format(object)
   refuse_dots(...)
   scale <- check_word(scale, "scale", c("natural", "transformed"))
   known <- with_uncertainty(object, method, "method", draws, seed)$uncertainty
@@ -82,6 +83,7 @@ vcov.nlme_fit <- function(object, scale = c("natural", "transformed"), method = 
 #' @export
 confint.nlme_fit <- function(object, parm, level = 0.95, method = "wald", vcov = NULL, draws = NULL, seed = NULL,
                              ...) {
+  check_format(object)
   refuse_dots(...)
   level <- check_fraction(level, "level")
   method <- check_word(method, "method", "wald")

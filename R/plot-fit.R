@@ -34,6 +34,7 @@
 #' @importFrom rlang .data
 #' @export
 plot.nlme_fit <- function(x, type = c("fits", "observed", "trace", "convergence"), ...) {
+  check_format(x)
   type <- check_word(type, "type", plot_types)
   data <- plot_data(x, type, ...)
   if (type == "fits") x <- as_one_subject(x)

@@ -26,6 +26,7 @@
 #' @importFrom stats predict
 #' @export
 predict.nlme_fit <- function(object, newdata = NULL, level = 1, ...) {
+  check_format(object)
   refuse_dots(...)
   if (is.null(newdata)) return(stats::fitted(object, level = level))
   level <- check_level(level)
@@ -78,7 +79,6 @@ predict.nlme_model <- function(object, data, start = NULL, id = NULL, time = NUL
 }
 
 predict_core <- function(fit, newdata, level) {
-  check_format(fit)
   check_frame(newdata, "newdata")
   group <- fit$data$group
   if (!has_effects(fit)) level <- 0
@@ -142,6 +142,7 @@ check_level <- function(level) {
 #' @importFrom stats fitted
 #' @export
 fitted.nlme_fit <- function(object, level = 1, ...) {
+  check_format(object)
   refuse_dots(...)
   part <- if (check_level(level) == 1) "individual" else "population"
   if (part == "individual") object <- with_modes(object)

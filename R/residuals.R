@@ -25,6 +25,7 @@
 #' @importFrom stats residuals
 #' @export
 residuals.nlme_fit <- function(object, type = c("response", "iwres"), level = 1, ...) {
+  check_format(object)
   refuse_dots(...)
   type <- check_word(type, "type", c("response", "iwres"))
   level <- check_level(level)

@@ -49,6 +49,7 @@ simulate.nlme_model <- function(object, nsim = 1, seed = NULL, data, id = NULL, 
 #' @rdname simulate.nlme_model
 #' @export
 simulate.nlme_fit <- function(object, nsim = 1, seed = NULL, newdata = NULL, ...) {
+  check_format(object)
   refuse_dots(...)
   data <- if (is.null(newdata)) object$data$frame else newdata
   # Where DV and a code hold the outcomes together, the draws stand there too.

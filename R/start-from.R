@@ -6,6 +6,7 @@
 fit_origin <- function(start_from) {
   if (is.null(start_from)) return(list(resumes = FALSE))
   if (inherits(start_from, "nlme_fit")) {
+    check_format(start_from)
     return(list(resumes = !is.null(start_from$state), fit = start_from))
   }
   if (!is.character(start_from) || length(start_from) != 1L || is.na(start_from)) {

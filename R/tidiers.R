@@ -55,6 +55,7 @@ tidy.nlme_fit <- function(x, effects = c("fixed", "ran_pars"),
     "term", "estimate", "std.error", "statistic", if (conf.int) c("conf.low", "conf.high")
   )
   rows <- lapply(rows, function(part) {
+  check_format(x)
     for (name in setdiff(columns, names(part))) part[[name]] <- rep(NA, nrow(part))
     part[columns]
   })
@@ -164,6 +165,7 @@ long_levels <- function(effects, frame, effect) {
 #' @method glance nlme_fit
 #' @export
 glance.nlme_fit <- function(x, ...) {
+  check_format(x)
   refuse_dots(...)
   log_lik <- stats::logLik(x)
   data.frame(
@@ -184,6 +186,7 @@ glance.nlme_fit <- function(x, ...) {
 #' @method augment nlme_fit
 #' @export
 augment.nlme_fit <- function(x, data = NULL, ...) {
+  check_format(x)
   refuse_dots(...)
   if (is.null(data)) data <- x$data$frame
   check_frame(data, "data")

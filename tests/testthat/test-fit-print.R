@@ -104,3 +104,11 @@ test_that("numbers have their significant digits, missing ones are blank", {
     nlmers:::format_numbers(c(a = 1.23456, NA, 12, 123), 3), c("1.23", "", "12.0", "123")
   )
 })
+
+test_that("a fit without a fixed effect is shown and lends its estimates", {
+  data <- data.frame(id = rep(1:20, each = 3), n = rep(1:20 %% 5, each = 3) + rep(0:2, 20))
+  model <- nlme_model(fixed(o = positive(1)), random(e ~ normal(0, o) | id), n ~ poisson(exp(e)))
+  fit <- fit_nlme(model, data, short_saem(), seed = 1, progress = FALSE)
+  expect_match(paste(capture.output(print(fit), print(summary(fit))), collapse = "\n"), "Random effects")
+  expect_no_error(suppressMessages(fit_nlme(model, data, short_saem(), start_from = fit, progress = FALSE)))
+})

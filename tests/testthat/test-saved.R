@@ -22,12 +22,20 @@ test_that("fits of the first format open and answer as they did", {
 test_that("models and fits of a newer format are refused by a sentence", {
   fit <- saved$saem
   fit$format_version <- 2L
-  for (ask in expression(print(fit), predict(fit, fit$data$frame), conditional_samples(fit, nsim = 2, seed = 1))) {
+  asks <- expression(
+    print(fit), summary(fit), logLik(fit), vcov(fit), confint(fit), fixef(fit), ranef(fit), coef(fit), VarCorr(fit),
+    fitted(fit), residuals(fit), predict(fit), predict(fit, fit$data$frame), simulate(fit), plot(fit), anova(fit),
+    health(fit), AIC(fit), tidy(fit), glance(fit), augment(fit), conditional_samples(fit, nsim = 2, seed = 1),
+    fit_nlme(fit$model, fit$data$frame, start_from = fit)
+  )
+  for (ask in asks) {
     error <- caught(eval(ask))
-    expect_equal(error$reason, "newer_format")
+    expect_equal(error$reason, "newer_format", info = deparse(ask))
     expect_match(error$message, "fit was saved by a newer nlmers, in format 2; this one reads formats up to 1")
   }
   model <- fit$model
   model$format_version <- 2L
   expect_match(caught(fit_nlme(model, fit$data$frame))$message, "model was saved by a newer nlmers")
+  fit$format_version <- NULL
+  expect_equal(caught(print(fit))$reason, "no_format")
 })

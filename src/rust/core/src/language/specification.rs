@@ -6,6 +6,7 @@ use super::expression::Expression;
 
 /// A model before it is compiled.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Specification {
     pub parameters: Vec<DeclaredParameter>,
     #[serde(default)]
@@ -81,6 +82,7 @@ impl ParameterType {
 
 /// A parameter to estimate, with its starting value on the natural scale.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeclaredParameter {
     pub name: String,
     #[serde(rename = "type")]
@@ -102,6 +104,7 @@ pub struct DeclaredParameter {
 
 /// `names ~ dist | group`
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Random {
     #[serde(deserialize_with = "texts")]
     pub names: Vec<String>,
@@ -113,6 +116,7 @@ pub struct Random {
 
 /// What `covariates()` says of a name.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeclaredCovariate {
     pub name: String,
     pub kind: CovariateType,
@@ -158,7 +162,7 @@ pub enum Interpolation {
 
 /// One statement of the code block.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Statement {
     /// `target <- value`, or `target[index] <- value`.
     Assign {

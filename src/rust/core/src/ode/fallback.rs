@@ -10,7 +10,7 @@ use super::linear::{self, March, StepPlan};
 use super::stiff::Stats;
 use super::system::System;
 use super::task::{Deliveries, Failure, LaneFailures, LaneTask, Task};
-use crate::ir::column::{Column, LANES};
+use crate::ir::column::Column;
 use crate::ir::vmath::Isa;
 
 #[derive(Debug)]

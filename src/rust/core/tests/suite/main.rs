@@ -39,6 +39,7 @@ mod marginals;
 mod maximization;
 mod missing;
 mod modes;
+mod names;
 mod no_effects;
 mod objective;
 mod ode_derivatives;
