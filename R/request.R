@@ -43,7 +43,11 @@ statement_fields <- function(statement) {
   statement
 }
 
+# What the core reads of a parameter; prior, unit, label and standard error are for R alone.
+parameter_parts <- c("name", "type", "scale", "value", "lower", "upper", "parameterization", "vector")
+
 parameter_fields <- function(parameter) {
+  parameter <- parameter[intersect(names(parameter), parameter_parts)]
   arrays <- intersect(c("value", "lower", "upper"), names(parameter))
   for (field in arrays) {
     if (!is.null(parameter[[field]])) {

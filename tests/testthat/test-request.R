@@ -17,3 +17,12 @@ test_that("values go by parameter name", {
   expect_equal(nlmers:::value_fields(c(a = 1)), list(a = I(1)))
   expect_equal(names(nlmers:::value_fields(list())), character())
 })
+
+test_that("a part of a parameter that only R reads is not sent", {
+  model <- nlme_model(
+    fixed(a = real(1, unit = "l", label = "volume", prior = normal(0, 2)), s = positive(1)), y ~ normal(a, s)
+  )
+  sent <- nlmers:::core_request("describe", model$spec)$model$parameters[[1L]]
+  expect_setequal(names(sent), intersect(nlmers:::parameter_parts, names(model$spec$parameters[[1L]])))
+  expect_false(any(c("unit", "label", "prior") %in% names(sent)))
+})

@@ -80,6 +80,23 @@ fn fields_that_a_task_does_not_have_are_refused() {
 }
 
 #[test]
+fn fields_that_a_model_does_not_have_are_refused() {
+    let whole = least("describe");
+    for part in ["", "parameters", "random", "statements"] {
+        let mut request = whole.clone();
+        let model = &mut request["request"]["model"];
+        let at = if part.is_empty() {
+            model
+        } else {
+            &mut model[part][0]
+        };
+        at["lowr"] = json!([1.0]);
+        let told = refusal(&request);
+        assert!(told.contains("unknown field `lowr`"), "{part}: {told}");
+    }
+}
+
+#[test]
 fn words_that_no_one_knows_are_refused() {
     let with = |path: &[&str], value: Json| {
         let mut request = least("fit");
