@@ -1,7 +1,8 @@
 //! Write log densities into the program, one file a family.
 //!
-//! Each family is a constant ([`Family`]) that tells all there is to know of it, in the list [`FAMILIES`]. It gives its log density, its prediction, and the expected information about its arguments:
-//! pairs `(argument, weight)` such that the information about any coordinate x is
+//! Each family is a constant ([`Family`]) that tells all there is to know of it, in the list [`FAMILIES`]. It gives its log
+//! density, its prediction, and the expected information about its arguments: pairs `(argument, weight)` such that the
+//! information about any coordinate x is
 //! `sum weight * (d argument / d x)^2`.
 
 mod bernoulli;
