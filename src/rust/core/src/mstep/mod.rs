@@ -12,7 +12,7 @@ mod trust;
 
 pub use newton::{Preconditioner, ScoreMoments, MAX_PARAMETERS};
 pub use population::{
-    add, complete_information, curvature, shorten, total_score, EffectMoments, Population,
+    add, complete_information, curvature, shorten, total_score, Population, SeenMoments,
 };
 pub use score::{LanePoint, Scores};
 pub use statistics::Statistics;

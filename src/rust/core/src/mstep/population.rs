@@ -31,7 +31,7 @@ keeps!(Population<'_>:
 
 /// Moments of the effects of a grouping at the `theta` of its population.
 #[derive(Clone, Copy)]
-pub struct EffectMoments<'p, 'a> {
+pub struct SeenMoments<'p, 'a> {
     pub at: &'p Evaluator<'a>,
     pub mstep: &'p MStep<'a>,
     pub statistics: &'p Statistics,
@@ -54,13 +54,13 @@ impl<'a> Population<'a> {
     }
 
     /// With its own statistics.
-    pub fn seen(&self) -> EffectMoments<'_, 'a> {
+    pub fn seen(&self) -> SeenMoments<'_, 'a> {
         self.by(&self.statistics)
     }
 
     /// With other statistics.
-    pub fn by<'p>(&'p self, statistics: &'p Statistics) -> EffectMoments<'p, 'a> {
-        EffectMoments {
+    pub fn by<'p>(&'p self, statistics: &'p Statistics) -> SeenMoments<'p, 'a> {
+        SeenMoments {
             at: &self.at,
             mstep: &self.mstep,
             statistics,
@@ -68,7 +68,7 @@ impl<'a> Population<'a> {
     }
 }
 
-impl EffectMoments<'_, '_> {
+impl SeenMoments<'_, '_> {
     /// Score of all levels; `gradient`: that of the programs, one entry a coordinate, empty where they say nothing.
     pub fn score(&self, free: &[usize], gradient: &[f64]) -> Vec<f64> {
         let (linear, means) = (&self.mstep.linear, self.at.means());
@@ -90,7 +90,7 @@ impl EffectMoments<'_, '_> {
 
 /// Score of all groupings; `gradient`: that of all their programs.
 pub fn total_score<'p, 'a: 'p>(
-    groups: impl IntoIterator<Item = EffectMoments<'p, 'a>>,
+    groups: impl IntoIterator<Item = SeenMoments<'p, 'a>>,
     free: &[usize],
     gradient: &[f64],
 ) -> Vec<f64> {
