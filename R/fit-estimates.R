@@ -21,7 +21,8 @@
 #'
 #' For effects that are normal on no scale, such as gamma effects, the variance is that
 #' of the effect itself.
-#' @returns `fixef()` and `sigma()` a named vector, with `scale = "both"` a data frame with
+#' @returns `fixef()` and `sigma()` a named vector (of a model with learned functions `fixef(fit)$f` are the weights of the
+#'   function `f`), with `scale = "both"` a data frame with
 #'   the columns `natural` and `transformed`; `ranef()` a data frame, one row
 #'   a level of the group and one column an effect, with the conditional SDs in the
 #'   same shape as attribute `cond_sd`; `coef()` a data frame of natural-scale
@@ -54,7 +55,7 @@ fixef.nlme_fit <- function(object, scale = c("natural", "transformed", "both"), 
   refuse_dots(...)
   scale <- check_word(scale, "scale", c("natural", "transformed", "both"))
   roles <- c("fixed", "covariate")
-  if (scale != "both") return(population_values(object, roles, scale))
+  if (scale != "both") return(with_functions(object, population_values(object, roles, scale)))
   natural <- population_values(object, roles)
   data.frame(
     natural = natural, transformed = population_values(object, roles, "transformed"), row.names = names(natural)
@@ -64,6 +65,14 @@ fixef.nlme_fit <- function(object, scale = c("natural", "transformed", "both"), 
 population_values <- function(fit, roles, scale = "natural") {
   keep <- fit$parameters$role %in% roles
   stats::setNames(fit$parameters[[scale]][keep], fit$parameters$name[keep])
+}
+
+# Weights of learned functions are many: they are asked for by the name of the function.
+with_functions <- function(fit, values) {
+  learned <- names(learned_parameters(fit$model))
+  base <- fit$parameters$base[match(names(values), fit$parameters$name)]
+  if (!any(base %in% learned)) return(values)
+  structure(values, base = base, learned = intersect(learned, base), class = "nlme_fixef")
 }
 
 #' @rdname estimates

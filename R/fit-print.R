@@ -12,9 +12,10 @@ fit_lines <- function(fit, digits, full = FALSE) {
   warnings <- warning_texts(fit)
   rows <- if (full) Inf else 6L - (length(warnings) > 0L) - !is.null(fit$elbo)
   fixed <- names(population_values(fit, c("fixed", "covariate")))
+  fixed <- setdiff(fixed, weight_names(fit))
   c(
     header_lines(fit),
-    "", "Fixed effects", first_rows(parameter_lines(fit, fixed, digits), rows),
+    "", "Fixed effects", if (length(fixed) > 0L) first_rows(parameter_lines(fit, fixed, digits), rows), learned_lines(fit),
     if (has_effects(fit)) {
       c(
         "", "Random effects",
@@ -74,6 +75,8 @@ parameter_lines <- function(fit, names, digits) {
   if (any(nzchar(labels))) shown[["  "]] <- labels
   table_lines(shown)
 }
+
+weight_names <- function(fit) fit$parameters$name[fit$parameters$base %in% names(learned_parameters(fit$model))]
 
 # SEs in percent of the estimates; an estimate of 0 has none.
 relative_se <- function(table) {

@@ -46,6 +46,9 @@ known_means <- function(fitted, bound) {
 
 # The options of an estimator in the groups in which the core reads them.
 method_fields <- function(options) {
+  # vem() takes its optimizer's number of steps and its derivatives as its own.
+  if (options$name == "vem") options$optimizer <- options$optimizer[c("kind", "memory", "rate")]
+  options$optimizer <- Filter(Negate(is.null), options$optimizer)
   groups <- if (options$name == "saem") saem_fields else list()
   groups$ebe <- grep("^ebe_|^store_eb_modes$", names(options), value = TRUE)
   inference <- options[intersect(c("log_lik", "se", "draws", "nodes"), names(options))]

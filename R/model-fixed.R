@@ -67,17 +67,11 @@ fixed_parameters <- function(call, env) {
 
 fixed_parameter <- function(name, code, env) {
   place <- sprintf("fixed(%s = %s)", name, code_text(code))
-  if (is_call_to(code, later_words)) {
-    stop_model(
-      "unsupported_type",
-      sprintf("`%s()` is not available in this release.", code_text(code[[1L]])), place,
-      paste0("Known: ", paste0(names(parameter_words), "()", collapse = ", "), "."),
-      list(name = name)
-    )
-  }
-  if (is_call_to(code, names(parameter_words))) {
-    check_word_arguments(code, name, place)
-    code[[1L]] <- parameter_words[[as.character(code[[1L]])]]
+  words <- c(parameter_words, learned_words)
+  if (is_call_to(code, names(words))) {
+    word <- words[[as.character(code[[1L]])]]
+    check_word_arguments(code, names(formals(word)), name, place)
+    code[[1L]] <- word
   } else {
     code <- as.call(list(parameter_words$real, code))
   }
@@ -104,9 +98,8 @@ check_labels <- function(parameter, fail) {
   }
 }
 
-check_word_arguments <- function(code, name, place) {
+check_word_arguments <- function(code, known, name, place) {
   word <- as.character(code[[1L]])
-  known <- names(formals(parameter_words[[word]]))
   for (argument in setdiff(rlang::names2(as.list(code)[-1L]), c("", known))) {
     stop_model(
       "unknown_argument", sprintf("`%s()` has no argument `%s`.", word, argument), place,

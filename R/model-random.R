@@ -118,15 +118,9 @@ check_distribution <- function(code, words, text) {
       sprintf("Write `%s(...)`.", name), list(name = name)
     )
   }
-  later <- name %in% later_words
-  problem <- if (later) {
-    sprintf("The distribution `%s` is not available in this release.", name)
-  } else {
-    sprintf("`%s` is not a distribution.", name)
-  }
   stop_model(
-    "unknown_distribution", problem, text, nearest_hint(name, words, "Known here"),
-    list(name = name)
+    "unknown_distribution", sprintf("`%s` is not a distribution.", name), text,
+    nearest_hint(name, words, "Known here"), list(name = name)
   )
 }
 

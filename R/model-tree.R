@@ -29,10 +29,7 @@ outcome_words <- c(
   "continuous_time_hmm", "markov", "continuous_time_markov", serial_words, "mvnormal"
 )
 random_words <- c(
-  "normal", "mvnormal", "lognormal", "exponential", "gamma", "beta", "student_t"
-)
-later_words <- c(
-  "planar_flow", "network", "soft_tree", "spline"
+  "normal", "mvnormal", "lognormal", "exponential", "gamma", "beta", "student_t", "planar_flow"
 )
 
 # Where code is read: `env` finds helper functions, `bound` holds names that
@@ -149,6 +146,7 @@ call_head <- function(call, scope) {
   # `pow` is a name that users give functions of their own.
   if (name %in% c(syntax, setdiff(error_words, "pow"))) return(name)
   found <- get0(name, envir = scope$env, mode = "function")
+  if (is_learned_function(found)) return(name)
   if (is_self_start(found)) return(self_start_value(found))
   # A user's own definition is meant, even under the name of a word; R's function
   # of that name (stats::plogis) is the word.
@@ -169,8 +167,10 @@ compiled_calls <- c("$", "@", ".C", ".Call", ".External", ".Fortran")
 
 stop_unknown_call <- function(name, scope) {
   statement_words <- c("for", "while", "repeat", "<-", "<<-", "=", "function", "~")
-  problem <- if (name %in% c(later_words, statement_words)) {
+  problem <- if (name %in% statement_words) {
     sprintf("`%s` is not available inside an expression in this release.", name)
+  } else if (name %in% names(learned_words)) {
+    sprintf("`%s()` stands inside an expression.", name)
   } else if (name %in% c(outcome_words, random_words)) {
     sprintf("`%s` is a distribution, which stands to the right of `~` only.", name)
   } else {
@@ -179,7 +179,9 @@ stop_unknown_call <- function(name, scope) {
   words <- grep("^[a-z]", math_words, value = TRUE)
   stop_model(
     "unknown_function", problem, scope$text,
-    if (length(scope$inside) > 0L && name %in% compiled_calls) {
+    if (name %in% names(learned_words)) {
+      sprintf("Declare it in fixed(), as in `fixed(f = %s)`, then call it by its name, as in `f(x)`.", learned_example(name))
+    } else if (length(scope$inside) > 0L && name %in% compiled_calls) {
       "A helper that calls compiled code cannot be read; with doses in the data write `linear_compartments(cl, v)`."
     } else {
       nearest_hint(name, c(words, own_functions(scope$env)), "Functions", words, Inf)

@@ -364,11 +364,12 @@
 nlme_model <- function(...) {
   parts <- rlang::enexprs(...)
   env <- rlang::caller_env()
-  spec <- list(parameters = list(), random = list(), statements = list())
-  for (part in unname(parts)) {
-    if (is_call_to(part, "fixed")) {
-      spec$parameters <- c(spec$parameters, fixed_parameters(part, env))
-    } else if (is_call_to(part, "random")) {
+  fixed <- vapply(parts, is_call_to, logical(1L), words = "fixed")
+  parameters <- unlist(lapply(unname(parts[fixed]), fixed_parameters, env = env), recursive = FALSE)
+  spec <- list(parameters = as.list(parameters), random = list(), statements = list())
+  env <- with_learned_functions(parameters, env)
+  for (part in unname(parts[!fixed])) {
+    if (is_call_to(part, "random")) {
       spec$random <- c(spec$random, random_blocks(part, env))
     } else if (is_call_to(part, "covariates")) {
       spec$covariates <- c(spec$covariates, covariate_declarations(part, env))

@@ -4,7 +4,9 @@
 #' @param type (character) `"fits"`: data, individual and population curves by
 #'   subject; `"observed"`: observed against predicted; `"trace"`: the estimates by
 #'   iteration, and before them the bound of a fit by [vem()]; `"convergence"`: gain, objective and
-#'   largest relative change of the estimates by iteration, see [notes()].
+#'   largest relative change of the estimates by iteration, see [notes()]; `"learned"`: learned functions over the range
+#'   that the data visited, with marks of what was visited, and where their weights are random effects the range of 90
+#'   percent of the subjects, see [learned()].
 #' @param subjects (character or NULL) labels of the subjects to draw in `"fits"`;
 #'   `NULL` draws the first 16.
 #' @param points (integer) number of points of each curve in `"fits"`.
@@ -13,8 +15,9 @@
 #'   numbers it shows: for `"fits"` a data frame with `group`, `x`, `outcome`,
 #'   `series` (`observed`, `individual`, `population`) and `value`; for
 #'   `"observed"` with `group`, `outcome`, `level`, `predicted` and `observed`; for
-#'   `"trace"` with `iteration`, `phase`, `parameter` and `value`; for `"convergence"` with
-#'   `iteration`, `phase`, `quantity` and `value`, changes as logarithms to the base 10.
+#'   `"trace"` with `iteration`, `phase`, `parameter` and `value`, without weights of learned functions; for
+#'   `"convergence"` with `iteration`, `phase`, `quantity` and `value`, changes as logarithms to the base 10; for
+#'   `"learned"` with `name`, `input`, `output`, `series` (`curve`, `visited`), `x`, `value`, `lower` and `upper`.
 #' @details
 #' The horizontal axis of `"fits"` is the time column; without one, the first
 #' covariate of the model that varies within a subject; else the number of the
@@ -33,20 +36,20 @@
 #' head(plot_data(fit, type = "observed"))
 #' @importFrom rlang .data
 #' @export
-plot.nlme_fit <- function(x, type = c("fits", "observed", "trace", "convergence"), ...) {
+plot.nlme_fit <- function(x, type = c("fits", "observed", "trace", "convergence", "learned"), ...) {
   check_format(x)
   type <- check_word(type, "type", plot_types)
   data <- plot_data(x, type, ...)
   if (type == "fits") x <- as_one_subject(x)
   switch(type,
     fits = draw_fits(data, x), observed = draw_observed(data), trace = draw_trace(data, "parameter"),
-    convergence = draw_trace(data, "quantity")
+    convergence = draw_trace(data, "quantity"), learned = draw_learned(data)
   )
 }
 
 #' @rdname plot.nlme_fit
 #' @export
-plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence"), subjects = NULL,
+plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence", "learned"), subjects = NULL,
                       points = 100) {
   type <- check_word(type, "type", plot_types)
   if (type != "fits" && (!is.null(subjects) || !missing(points))) {
@@ -60,7 +63,7 @@ plot_data <- function(fit, type = c("fits", "observed", "trace", "convergence"),
   switch(type,
     fits = shown_levels(fit, curves_of(fit, subjects, points)),
     observed = shown_levels(fit, observed_data(with_modes(fit))),
-    trace = trace_data(fit), convergence = convergence_data(fit)
+    trace = trace_data(fit), convergence = convergence_data(fit), learned = learned_data(fit)
   )
 }
 
@@ -76,7 +79,7 @@ shown_levels <- function(fit, data) {
   unname_rows(droplevels(data[data[[kind]] != "individual", ]))
 }
 
-plot_types <- c("fits", "observed", "trace", "convergence")
+plot_types <- c("fits", "observed", "trace", "convergence", "learned")
 
 # One row a record, outcome and level; records without the outcome are left out.
 observed_data <- function(fit) {
@@ -117,8 +120,9 @@ outcome_facets <- function(data, first) {
 }
 
 trace_data <- function(fit) {
-  values <- fit$trace$value
-  names <- fit$trace$names
+  shown <- !fit$coordinates$base %in% names(learned_parameters(fit$model))
+  values <- fit$trace$value[, shown, drop = FALSE]
+  names <- fit$trace$names[shown]
   if (!has_effects(fit)) {
     values <- cbind(fit$trace$objective, values)
     names <- c("log-likelihood", names)

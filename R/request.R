@@ -44,7 +44,7 @@ statement_fields <- function(statement) {
 }
 
 # What the core reads of a parameter; prior, unit, label and standard error are for R alone.
-parameter_parts <- c("name", "type", "scale", "value", "lower", "upper", "parameterization", "vector")
+parameter_parts <- c("name", "type", "scale", "value", "lower", "upper", "parameterization", "vector", "learned")
 
 parameter_fields <- function(parameter) {
   parameter <- parameter[intersect(names(parameter), parameter_parts)]
@@ -54,6 +54,7 @@ parameter_fields <- function(parameter) {
       parameter[[field]] <- I(as.numeric(parameter[[field]]))
     }
   }
+  if (!is.null(parameter$learned)) parameter$learned <- learned_fields(parameter$learned)
   parameter
 }
 

@@ -78,15 +78,6 @@ over_population <- function(fit, frame, n, seed, f, most) {
   })))
 }
 
-# R's generator is left as it was.
-with_draws <- function(seed, code) {
-  global <- globalenv()
-  users <- global$.Random.seed
-  on.exit(if (is.null(users)) rm(".Random.seed", envir = global) else global$.Random.seed <- users)
-  set.seed(seed %% .Machine$integer.max)
-  force(code)
-}
-
 # The fit as new records see it: subjects that were not fitted have the effects that their own observations say,
 # as in saemix; without observations they are typical ones.
 seen_by <- function(fit, newdata, type) {

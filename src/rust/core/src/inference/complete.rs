@@ -28,7 +28,7 @@ pub fn open_coordinates(joint: &Joint) -> Vec<usize> {
             }
         }
     }
-    let free = |k: &usize| joint.theta.routes[*k] != Route::Fixed;
+    let free = |k: &usize| joint.theta.routes[*k].is_informed();
     (0..open.len()).filter(|k| open[*k]).filter(free).collect()
 }
 

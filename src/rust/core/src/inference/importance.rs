@@ -19,6 +19,15 @@ use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::random::{Purpose, Stream};
 
+/// Most effects of a level whose distribution importance draws are trusted to cover: beyond, a few of the weights carry
+/// all, and neither score nor information is known.
+pub const MOST_EFFECTS: usize = 24;
+
+/// Whether importance draws can tell score, information and likelihood.
+pub fn is_sampled(joint: &Joint) -> bool {
+    joint.parts.iter().all(|part| part.n_phi() <= MOST_EFFECTS)
+}
+
 /// Randomizations of the lattice.
 pub const REPLICATES: usize = 4;
 

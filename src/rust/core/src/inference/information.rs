@@ -74,8 +74,17 @@ impl Observed {
     }
 }
 
-/// Coordinates of `theta` that are estimated.
+/// Coordinates of `theta` that are estimated and about which information is taken.
 pub fn free(joint: &Joint) -> Vec<usize> {
+    let routes = joint.theta.routes.iter().enumerate();
+    routes
+        .filter(|(_, route)| route.is_informed())
+        .map(|(k, _)| k)
+        .collect()
+}
+
+/// Coordinates of `theta` that are estimated: those and weights that follow gradients.
+pub fn estimated(joint: &Joint) -> Vec<usize> {
     let routes = joint.theta.routes.iter().enumerate();
     routes
         .filter(|(_, route)| **route != Route::Fixed)

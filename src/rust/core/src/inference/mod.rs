@@ -26,6 +26,7 @@ pub mod modes;
 pub mod multistart;
 pub mod options;
 pub mod pareto;
+pub mod penalty;
 pub mod points;
 pub mod posterior;
 pub mod precision;

@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::problem::{DerivativeScratch, Evaluator, Problem};
 
 /// Steps after which Gauss-Newton gives way to Newton: with large residuals, or a residual error that depends on
-/// `phi`, the expected curvature may be less than half the observed one, and steps overshoot forever.
+/// `phi`, the expected curvature may be less than half the observed one, and steps overshoot forever. A Newton step takes
+/// two gradients for every effect: with more effects than a few, that many steps of Gauss-Newton cost less.
 const PATIENCE: usize = 20;
+const FEW: usize = 10;
 
 /// How often a step is halved.
 const HALVINGS: usize = 30;
@@ -205,7 +207,7 @@ impl BlockModes<'_, '_> {
             if !ended {
                 self.advance(phi, (&here, &step), &mut stuck, scratch);
             }
-            if ended || round + 1 == PATIENCE {
+            if ended || round + 1 == PATIENCE + 2 * phi.len().saturating_sub(FEW) {
                 (curvature, stuck) = (Curvature::Observed, [false; LANES]);
             }
         }

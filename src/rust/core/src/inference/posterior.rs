@@ -92,6 +92,14 @@ pub struct BatchGaussian {
 }
 
 impl BatchGaussian {
+    /// That of a batch without effects.
+    pub const fn nothing() -> Self {
+        Self {
+            mean: Vec::new(),
+            chol: Vec::new(),
+        }
+    }
+
     pub fn dim(&self) -> usize {
         self.mean.len()
     }

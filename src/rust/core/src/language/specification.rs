@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::expression::Expression;
+use super::learned::LearnedForm;
 
 /// A model before it is compiled.
 #[derive(Debug, Clone, Deserialize)]
@@ -100,6 +101,21 @@ pub struct DeclaredParameter {
     /// True when the user gave a vector, even of length one.
     #[serde(default)]
     pub vector: bool,
+    /// The function whose weights these are.
+    #[serde(default)]
+    pub learned: Option<LearnedForm>,
+    /// Whether standard errors of its weights are wanted.
+    #[serde(default)]
+    pub se: Option<bool>,
+}
+
+impl DeclaredParameter {
+    /// Whether these are weights that follow gradients: those of functions that are not linear in them, unless their
+    /// standard errors are wanted.
+    pub fn is_trained(&self) -> bool {
+        let bent = |form: &LearnedForm| !matches!(form, LearnedForm::Spline { .. });
+        self.learned.as_ref().is_some_and(bent) && self.se != Some(true)
+    }
 }
 
 /// `names ~ dist | group`

@@ -65,7 +65,9 @@ pub struct MaximumSearch<'a> {
     pub rounds: usize,
     /// Whether the search ends where Newton steps lead no further, before any climb.
     pub hurries: bool,
-    /// Precision of the prior of each free coordinate.
+    /// Whether climbs move weights of learned functions, too.
+    pub trains: bool,
+    /// Precision of the prior of each coordinate that moves.
     pub penalty: &'a [f64],
     /// Log density of effects that are absent, one entry a batch, or none.
     pub absent: &'a [f64],
@@ -262,8 +264,11 @@ impl<'a> MaximumSearch<'a> {
         let drawn = layouts(joint, draws.min(most.max(FEWEST)));
         let single = layouts(joint, 1);
         let mut cloud = Cloud::new(&kept.joint, &drawn, start).ok()?;
-        let mut maximizer = Maximizer::new(&kept.joint, &single, start).ok()?;
-        let free = maximizer.free.clone();
+        let mut maximizer = match self.trains {
+            true => Maximizer::training(&kept.joint, &single, start).ok()?,
+            false => Maximizer::new(&kept.joint, &single, start).ok()?,
+        };
+        let moving = maximizer.moving.clone();
         let lattice = self.lattice(&cloud);
         let (mut theta, mut q) = (start.to_vec(), q.clone());
         let mut found = None;
@@ -279,7 +284,13 @@ impl<'a> MaximumSearch<'a> {
                 workers: self.workers,
                 there: None,
             };
-            let summit = climb(&mut sampled, (bounds, &free), &theta, self.patience, watch)?;
+            let summit = climb(
+                &mut sampled,
+                (bounds, &moving),
+                &theta,
+                self.patience,
+                watch,
+            )?;
             sampled.at(&summit.theta)?;
             let there = sampled.there.take()?;
             let settled = there.least_effective() >= DEGENERATE;

@@ -49,11 +49,7 @@ impl MaximumSearch<'_> {
     /// # Errors
     /// A start without a density, too many parameters.
     pub fn direct(&self, start: &[f64], watch: &mut Watch) -> Result<Arrival> {
-        let nothing = BatchGaussian {
-            mean: Vec::new(),
-            chol: Vec::new(),
-        };
-        let q = vec![nothing; self.joint.n_batches];
+        let q = vec![BatchGaussian::nothing(); self.joint.n_batches];
         let theta = if free(self.joint).len() <= FEW_PARAMETERS {
             self.damped(start, &q, watch)?
         } else {

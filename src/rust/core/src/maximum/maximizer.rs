@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::data::Layout;
 use crate::error::Result;
 use crate::inference::cloud::{BatchMoments, Cloud, LevelMoments, Scored};
-use crate::inference::information::free;
+use crate::inference::information::{estimated, free};
 use crate::inference::posterior::Batches;
 use crate::mstep::{
     complete_information, curvature, shorten, total_score, Annealing, Population, Preconditioner,
@@ -26,7 +26,10 @@ pub fn moved(cloud: &mut Cloud, theta: &[f64]) -> Option<()> {
 /// The M-step of every grouping.
 pub struct Maximizer<'a> {
     joint: &'a Joint,
+    /// Coordinates about which information is taken.
     pub free: Vec<usize>,
+    /// Coordinates that move: the free ones, and where they are trained the weights of learned functions.
+    pub moving: Vec<usize>,
     parts: Vec<Population<'a>>,
     trust: Trust,
 }
@@ -51,8 +54,25 @@ impl<'a> Maximizer<'a> {
             parts: parts?,
             trust: Trust::default(),
             free: free(joint),
+            moving: free(joint),
             joint,
         })
+    }
+
+    /// The same that moves weights of learned functions, too.
+    ///
+    /// # Errors
+    /// As [`Maximizer::new`].
+    pub fn training(joint: &'a Joint, layouts: &'a [Arc<Layout>], theta: &[f64]) -> Result<Self> {
+        Ok(Self {
+            moving: estimated(joint),
+            ..Self::new(joint, layouts, theta)?
+        })
+    }
+
+    /// Whether weights move about which no information is taken.
+    pub fn trains(&self) -> bool {
+        self.moving.len() > self.free.len()
     }
 
     /// Let the moments of the effects of all batches enter the statistics.
@@ -77,30 +97,36 @@ impl<'a> Maximizer<'a> {
         }
     }
 
-    /// Gradient of the expected complete-data log density in the free coordinates.
+    /// Gradient of the expected complete-data log density in the coordinates that move.
     pub fn score(&mut self, cloud: &mut Cloud, ground: &Maximizing) -> Vec<f64> {
+        let gradient = self.gradient(cloud, ground);
+        self.total(&gradient)
+    }
+
+    fn gradient(&mut self, cloud: &mut Cloud, ground: &Maximizing) -> Vec<f64> {
         self.stand(cloud);
         self.learn(&cloud.batches, ground.moments);
-        self.total(&cloud.theta_gradient(ground.weights, ground.workers))
+        cloud.theta_gradient(ground.weights, ground.workers)
     }
 
     /// The same from what was learned and the gradient of the programs.
     pub fn total(&self, gradient: &[f64]) -> Vec<f64> {
-        total_score(
-            self.parts.iter().map(Population::seen),
-            &self.free,
-            gradient,
-        )
+        self.score_in(&self.moving, gradient)
     }
 
-    /// Value and gradient less those of the prior of the free coordinates, whose precisions are the `penalty`.
+    fn score_in(&self, coordinates: &[usize], gradient: &[f64]) -> Vec<f64> {
+        let seen = self.parts.iter().map(Population::seen);
+        total_score(seen, coordinates, gradient)
+    }
+
+    /// Value and gradient less those of the prior of what moves, whose precisions are the `penalty`.
     pub fn penalized(
         &self,
         penalty: &[f64],
         theta: &[f64],
         (mut value, mut gradient): (f64, Vec<f64>),
     ) -> (f64, Vec<f64>) {
-        for ((k, slope), lambda) in self.free.iter().zip(&mut gradient).zip(penalty) {
+        for ((k, slope), lambda) in self.moving.iter().zip(&mut gradient).zip(penalty) {
             value -= 0.5 * lambda * theta[*k] * theta[*k];
             *slope -= lambda * theta[*k];
         }
@@ -180,13 +206,17 @@ impl<'a> Maximizer<'a> {
         changes.any(|change| 2.0 * change > -BOUNDED.ln())
     }
 
-    /// The inverse of the observed information by Louis' formula; `None` where that of the complete data is singular.
+    /// The inverse of the observed information by Louis' formula; `None` where that of the complete data is singular,
+    /// or where weights move about which none is taken.
     pub fn precondition(
         &mut self,
         cloud: &mut Cloud,
         ground: &Maximizing,
         penalty: &[f64],
     ) -> Option<Preconditioner> {
+        if self.trains() {
+            return None;
+        }
         let scored = self.scored(cloud, ground);
         self.learn_information(cloud, ground, Some(&scored));
         self.stand(cloud);
@@ -229,7 +259,8 @@ impl<'a> Maximizer<'a> {
         };
         let found = curvature(bounds, (&theta, &scored), square, |theta| {
             moved(cloud, theta)?;
-            Some(self.score(cloud, ground))
+            let gradient = self.gradient(cloud, ground);
+            Some(self.score_in(&self.free, &gradient))
         });
         let stands = moved(cloud, &theta).is_some();
         if let Some(information) = found.filter(|_| stands) {

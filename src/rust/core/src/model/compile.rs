@@ -2,6 +2,7 @@
 
 use super::covariates::declare;
 use super::equations;
+use super::learned;
 use super::mixture::{spread, ClassParts};
 use super::parameter::ModelParameter;
 use super::scope::{NameKind, Scope};
@@ -10,7 +11,7 @@ use super::statements::statements;
 use super::{Equation, Model, ModelOutcome, SubjectClasses};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Node, Op};
-use crate::language::specification::{Random, Specification};
+use crate::language::specification::{DeclaredParameter, Random, Specification};
 
 /// Compile a specification.
 ///
@@ -25,13 +26,9 @@ pub fn compile(spec: &Specification) -> Result<Model> {
     let mut parameters = Vec::new();
     let mut n_theta = 0;
     for entry in &spec.parameters {
-        let parameter = ModelParameter::new(entry, n_theta, &mut scope.graph)
+        let parameter = declared(&mut scope, entry, n_theta)
             .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
         n_theta += parameter.n_coordinates();
-        let value = parameter.value(&mut scope.graph);
-        scope
-            .define(&entry.name, NameKind::Parameter, value)
-            .map_err(|e| e.at(format!("parameter `{}`", entry.name)))?;
         parameters.push(parameter);
     }
     if parameters.is_empty() {
@@ -75,6 +72,18 @@ pub fn compile(spec: &Specification) -> Result<Model> {
         Some(Some(group)) if model.takes_whole_subjects() => Err(model.grouping_error(group)),
         _ => Ok(model),
     }
+}
+
+/// Bring a parameter into force, and the function whose weights it holds.
+fn declared(scope: &mut Scope, entry: &DeclaredParameter, first: usize) -> Result<ModelParameter> {
+    let parameter = ModelParameter::new(entry, first, &mut scope.graph)?;
+    let value = parameter.value(&mut scope.graph);
+    scope.define(&entry.name, NameKind::Parameter, value)?;
+    if let Some(form) = &entry.learned {
+        learned::check(&parameter, form)?;
+        scope.functions.insert(entry.name.clone(), form.clone());
+    }
+    Ok(parameter)
 }
 
 impl SubjectClasses {

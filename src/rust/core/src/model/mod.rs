@@ -16,6 +16,7 @@ pub mod functions;
 mod index;
 mod inputs;
 mod joint;
+mod learned;
 mod matrix;
 mod matrix_log;
 mod mixture;

@@ -26,6 +26,8 @@ pub struct ModelParameter {
     pub upper: Vec<f64>,
     /// The elements as nodes of the program.
     pub nodes: Vec<Node>,
+    /// Whether its elements are weights that follow gradients: information is taken with them held.
+    pub trained: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,7 @@ impl ModelParameter {
             lower: Vec::new(),
             upper: Vec::new(),
             nodes: Vec::new(),
+            trained: spec.is_trained(),
         };
         let n = parameter.start.len();
         parameter.lower = bounds(spec, spec.lower.as_ref(), n, f64::NEG_INFINITY)?;
@@ -293,6 +296,8 @@ mod tests {
             upper: None,
             parameterization: None,
             vector: false,
+            learned: None,
+            se: None,
         }
     }
 

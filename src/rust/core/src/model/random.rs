@@ -98,6 +98,9 @@ impl Scope {
         first: usize,
         group: usize,
     ) -> Result<(EffectBlock, Vec<Effect>)> {
+        if let Some(flow) = self.flow_of(&spec.dist)? {
+            return self.flow_block(spec, (first, group), &flow);
+        }
         let family = family(&spec.dist, |family| family.effect.is_some())?;
         let (arguments, (mean, covariance, scalar)) = match family.form {
             FamilyForm::Joint => {
@@ -240,6 +243,17 @@ impl Scope {
             let phi = self.graph.phi(super::parameter::index(k));
             nodes.push(transform.node(&mut self.graph, phi));
         }
+        self.name_effects(spec, nodes, scalar)
+    }
+
+    /// Let the names of a line stand for these values; the names of its effects.
+    pub(super) fn name_effects(
+        &mut self,
+        spec: &Random,
+        nodes: Vec<Node>,
+        scalar: bool,
+    ) -> Result<Vec<String>> {
+        let d = nodes.len();
         let names: Vec<String> = match spec.names.as_slice() {
             [name] if scalar => vec![name.clone()],
             [name] if d > 1 => (1..=d).map(|i| format!("{name}[{i}]")).collect(),

@@ -8,6 +8,7 @@ use super::{CheckedCovariate, ColumnSource, DataColumn, SubjectClasses};
 use crate::error::{Error, Result};
 use crate::ir::graph::{Graph, Node};
 use crate::language::expression::Expression;
+use crate::language::learned::LearnedForm;
 
 /// What is being compiled: the program so far and the names in force.
 pub struct Scope {
@@ -43,6 +44,8 @@ pub struct Scope {
     pub states: ModelStates,
     /// The classes of the subjects, once a `mix()` was read.
     pub mixture: Option<SubjectClasses>,
+    /// Learned functions by the names of the parameters that hold their weights.
+    pub functions: HashMap<String, LearnedForm>,
 }
 
 /// A covariate with levels.
@@ -111,6 +114,7 @@ impl Scope {
             ruled: false,
             clocks: Vec::new(),
             mixture: None,
+            functions: HashMap::new(),
         }
     }
 

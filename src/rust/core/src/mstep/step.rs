@@ -19,6 +19,8 @@ pub struct MStep<'a> {
     /// Coordinates on the score route, and behind them those that are maximized numerically: whoever has no closed form
     /// has its information learned.
     pub scored: Vec<usize>,
+    /// Whether weights follow the gradient of the complete data.
+    trained: bool,
     /// Smoothed information of the complete data: all free coordinates by the scored ones.
     pub information: Option<DMatrix<f64>>,
 }
@@ -26,7 +28,7 @@ pub struct MStep<'a> {
 keeps!(MStep<'_>:
     values { residuals, information }
     parts { bare }
-    rebuilt { problem, linear, scored });
+    rebuilt { problem, linear, scored, trained });
 
 /// How far variances may fall in this iteration.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +85,7 @@ impl<'a> MStep<'a> {
             linear: LinearMeans::new(problem),
             residuals: vec![Smoothed::default(); problem.form.residuals.len()],
             bare: Bare::new(problem),
+            trained: !problem.theta.on_route(Route::Gradient).is_empty(),
             scored,
             information: None,
         }
@@ -93,6 +96,7 @@ impl<'a> MStep<'a> {
         self.problem.constant_error.is_none()
             && (self.reads_residuals()
                 || !self.scored.is_empty()
+                || self.trained
                 || self.bare.needs_derivatives(self.problem))
     }
 

@@ -1,12 +1,14 @@
 //! Maximize by Adam (Kingma & Ba 2015, algorithm 1), the rate falling to zero over the iterations.
 
+use serde::{Deserialize, Serialize};
+
 use super::scaled::ScaledCost;
 
 const DECAY: (f64, f64) = (0.9, 0.999);
 const EPSILON: f64 = 1e-8;
 
 /// Moments of the gradients so far.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Steps {
     first: Vec<f64>,
     second: Vec<f64>,

@@ -73,6 +73,9 @@ impl NormalForm {
     /// Route of every coordinate.
     pub fn routes(&self, model: &Model, free: &[bool]) -> Vec<Route> {
         let mut routes = vec![Route::Score; model.n_theta];
+        for parameter in model.parameters.iter().filter(|p| p.trained) {
+            routes[parameter.coordinates()].fill(Route::Gradient);
+        }
         for (k, _) in self.designs.iter().flatten() {
             routes[*k] = Route::Mean;
         }

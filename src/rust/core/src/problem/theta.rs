@@ -25,6 +25,8 @@ pub enum Route {
     Score,
     /// Numerical maximization.
     Numeric,
+    /// Steps along the gradient of the complete data: weights of learned functions, held where information is taken.
+    Gradient,
 }
 
 impl Route {
@@ -36,6 +38,7 @@ impl Route {
             }
             Self::Score => "score",
             Self::Numeric => "numeric",
+            Self::Gradient => "gradient",
         }
     }
 
@@ -49,7 +52,12 @@ impl Route {
 
     /// Whether the coordinate moves along derivatives of the program.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Score | Self::Numeric)
+        matches!(self, Self::Score | Self::Numeric | Self::Gradient)
+    }
+
+    /// Whether information is taken about the coordinate.
+    pub fn is_informed(self) -> bool {
+        !matches!(self, Self::Fixed | Self::Gradient)
     }
 }
 
@@ -208,7 +216,8 @@ impl Theta {
     /// The size of a coordinate, by which steps are measured: one on a transformed scale; on the identity scale the
     /// larger of its value and its start, one if both are zero.
     pub fn size(&self, k: usize, value: f64) -> f64 {
-        if !self.identity[k] {
+        // Weights of one function are of one size, that of their initial values.
+        if !self.identity[k] || self.routes[k] == Route::Gradient {
             return 1.0;
         }
         let size = value.abs().max(self.start[k].abs());

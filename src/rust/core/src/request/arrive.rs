@@ -10,7 +10,7 @@ use crate::inference::posterior::BatchPosteriors;
 use crate::maximum::{spreads, Arrival, MaximumSearch, Patience};
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
-use crate::problem::Joint;
+use crate::problem::{Joint, Route};
 use crate::saem::SaemOptions;
 use crate::vem::{self, VemOptions};
 
@@ -92,6 +92,7 @@ pub fn arrive(
             0
         },
         hurries: false,
+        trains: false,
         penalty: &penalty,
         absent: &[],
         patience: Patience {
@@ -186,7 +187,9 @@ fn around_the_other_way(
         let doubtful = own.doubtful || has_strayed(search.joint, &own.theta);
         !doubtful && (own.status == FitStatus::Converged || is_done(search, own, monitor))
     };
-    if own.is_some_and(settled) || search.rounds == 0 || monitor.interrupted() {
+    // Variational steps would train weights of learned functions otherwise than the run has.
+    let trains = search.joint.theta.routes.contains(&Route::Gradient);
+    if trains || own.is_some_and(settled) || search.rounds == 0 || monitor.interrupted() {
         return None;
     }
     let mut joint = search.joint.clone();

@@ -8,15 +8,15 @@ use super::uncertainty::of_arrival;
 use crate::error::{Error, ErrorClass, Result};
 use crate::fitted::{Fit, Trace};
 use crate::inference::importance::{Importance, ImportanceSampling, REPLICATES};
-use crate::inference::information::free;
+use crate::inference::information::{estimated, free};
+use crate::inference::penalty;
 use crate::inference::posterior::BatchGaussian;
-use crate::maximum::{MaximumSearch, Patience};
+use crate::maximum::{MaximumSearch, Patience, Watch};
 use crate::monitor::{Monitor, Progress};
 use crate::parallel::Workers;
 use crate::problem::Joint;
 use crate::saem::options::Hook;
 use crate::saem::RunEnds;
-use crate::vem::penalty;
 
 /// Part of its starting value below which no residual error is taken: data that a model meets exactly know none.
 pub const SMALLEST_SPREAD: f64 = 1e-10;
@@ -57,7 +57,7 @@ pub fn fit(
     let free = free(joint);
     let penalty = match method {
         Method::Saem(_) => vec![0.0; free.len()],
-        Method::Vem(options) => penalty::of(joint, options, &free)?,
+        Method::Vem(options) => penalty::of(joint, &options.penalty, &free)?,
     };
     let search = MaximumSearch {
         joint,
@@ -67,6 +67,7 @@ pub fn fit(
         climbing: 1,
         unsettled: f64::INFINITY,
         hurries: false,
+        trains: false,
         rounds: ROUNDS,
         penalty: &penalty,
         absent: &[],
@@ -77,7 +78,7 @@ pub fn fit(
         },
     };
     let mut trace = Trace::default();
-    let arrival = search.direct(&joint.theta.start, &mut |theta, value| {
+    let mut watch = |theta: &[f64], value: f64| {
         trace.push(theta, 0.0, "newton", value);
         monitor.report(&Progress {
             iteration: trace.len(),
@@ -87,7 +88,9 @@ pub fn fit(
             objective: value,
         });
         !monitor.interrupted()
-    })?;
+    };
+    let start = trained(&search, method, &mut watch)?;
+    let arrival = search.direct(&start, &mut watch)?;
     trace.push(&arrival.theta, 0.0, "newton", arrival.look.log_lik());
     let covariance = of_arrival(&arrival, method.inference().se);
     Ok(Direct {
@@ -110,6 +113,31 @@ pub fn fit(
     })
 }
 
+/// The start with weights of learned functions that climb together with all other parameters.
+///
+/// # Errors
+/// A penalty on what is no parameter.
+fn trained(search: &MaximumSearch, method: &Method, watch: &mut Watch) -> Result<Vec<f64>> {
+    let (joint, all) = (search.joint, estimated(search.joint));
+    let start = joint.theta.start.clone();
+    if all.len() == search.penalty.len() {
+        return Ok(start);
+    }
+    let penalty = match method {
+        Method::Saem(options) => penalty::of(joint, &options.penalty, &all)?,
+        Method::Vem(options) => penalty::of(joint, &options.penalty, &all)?,
+    };
+    let training = MaximumSearch {
+        trains: true,
+        rounds: 1,
+        penalty: &penalty,
+        ..*search
+    };
+    let nothing = vec![BatchGaussian::nothing(); joint.n_batches];
+    let summit = training.climb((&start, &nothing), &joint.theta, 1, watch);
+    Ok(summit.map_or(start, |summit| summit.theta))
+}
+
 fn refuse_hooks(hooks: &[Hook]) -> Result<()> {
     if hooks.is_empty() {
         return Ok(());
@@ -127,10 +155,6 @@ fn refuse_hooks(hooks: &[Hook]) -> Result<()> {
 /// # Errors
 /// None: there is no population distribution that might not exist.
 pub fn log_lik(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<Importance> {
-    let nothing = BatchGaussian {
-        mean: Vec::new(),
-        chol: Vec::new(),
-    };
     let sampling = ImportanceSampling {
         trusts: false,
         joint,
@@ -139,5 +163,5 @@ pub fn log_lik(joint: &Joint, theta: &[f64], workers: &Workers) -> Result<Import
         seed: 1,
         draws: REPLICATES,
     };
-    sampling.run(&vec![nothing; joint.n_batches])
+    sampling.run(&vec![BatchGaussian::nothing(); joint.n_batches])
 }

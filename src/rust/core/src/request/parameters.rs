@@ -2,7 +2,7 @@
 
 use super::list;
 use crate::model::Model;
-use crate::problem::{natural, Element, Route, Theta};
+use crate::problem::{natural, Element, Theta};
 use crate::reply::ReplyValue;
 
 /// A text of every element.
@@ -60,8 +60,8 @@ pub fn coordinates(theta: &Theta, estimate: &[f64]) -> ReplyValue {
     ])
 }
 
-/// Positions of the elements that are estimated.
+/// Positions of the elements that are estimated and about which information is taken.
 pub fn free_elements(theta: &Theta) -> Vec<usize> {
-    let free = |e: &usize| theta.routes[theta.elements[*e].coordinate] != Route::Fixed;
+    let free = |e: &usize| theta.routes[theta.elements[*e].coordinate].is_informed();
     (0..theta.elements.len()).filter(free).collect()
 }

@@ -11,12 +11,12 @@ use crate::error::Result;
 use crate::inference::information::free;
 use crate::inference::linear::Linearized;
 use crate::inference::options::{Errors, Inference};
+use crate::inference::penalty;
 use crate::inference::proposal::around;
 use crate::inference::sandwich::{inverse, unidentified};
 use crate::maximum::{Arrival, MaximumSearch, Patience};
 use crate::problem::{EffectValues, Joint};
 use crate::reply::ReplyValue;
-use crate::vem;
 
 /// What is there for outcomes that are not normal.
 const INSTEAD: &str = "Ask for standard errors by \"louis\" or \"sandwich\".";
@@ -75,7 +75,7 @@ fn by_draws(
     let joint: &Joint = joint;
     let free = free(joint);
     let penalty = match method {
-        Method::Vem(options) => vem::penalty(joint, options, &free)?,
+        Method::Vem(options) => penalty::of(joint, &options.penalty, &free)?,
         Method::Saem(_) => vec![0.0; free.len()],
     };
     let draws = task.inference.draws_or_usual();
@@ -87,6 +87,7 @@ fn by_draws(
         climbing: draws,
         unsettled: f64::INFINITY,
         hurries: false,
+        trains: false,
         rounds: 0,
         penalty: &penalty,
         absent: &[],

@@ -4,7 +4,7 @@
 //! differ by little compared with the scale on which the parameter is known.
 
 use crate::fitted::{FitStatus, Trace};
-use crate::problem::{Route, Theta};
+use crate::problem::Theta;
 
 /// Largest drift between the windows that counts as settled.
 const DRIFT: f64 = 0.02;
@@ -28,7 +28,7 @@ pub fn judge(theta: &Theta, trace: &Trace, smoothing: usize) -> (FitStatus, Vec<
     };
     let mut worst = (0.0, 0);
     for k in 0..theta.len() {
-        if theta.routes[k] == Route::Fixed {
+        if !theta.routes[k].is_informed() {
             continue;
         }
         let (before, after) = (

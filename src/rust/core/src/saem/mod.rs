@@ -29,6 +29,7 @@ mod smoother;
 mod stall;
 mod store;
 mod streaks;
+mod train;
 mod turns;
 
 pub use crate::fitted::{Fit, FitStatus, Trace};

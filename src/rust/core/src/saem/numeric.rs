@@ -50,8 +50,10 @@ const MEANS: OptimizerOptions = OptimizerOptions::Lbfgs {
 
 impl<'a> NumericStep<'a> {
     pub fn new(joint: &'a Joint, options: &SaemOptions) -> Self {
+        let trains = options.optimizer != OptimizerOptions::Score;
+        let takes = |route: Route| route == Route::Numeric || trains && route == Route::Gradient;
         let numeric = joint.theta.routes.iter().enumerate();
-        let numeric = numeric.filter(|(_, route)| **route == Route::Numeric);
+        let numeric = numeric.filter(|(_, route)| takes(**route));
         let glm = glm_coordinates(joint, options);
         let (means, coordinates) = numeric.map(|(k, _)| k).partition(|k| glm.contains(k));
         Self {
@@ -209,7 +211,9 @@ pub fn glm_coordinates(joint: &Joint, options: &SaemOptions) -> Vec<usize> {
     }
     let routes = &joint.theta.routes;
     let means = joint.in_predictions().into_iter();
-    means.filter(|k| routes[*k].is_open()).collect()
+    means
+        .filter(|k| matches!(routes[*k], Route::Score | Route::Numeric))
+        .collect()
 }
 
 /// Which part of the objective some coordinates move.

@@ -26,6 +26,7 @@ pub fn choose_routes(joint: &mut Joint, options: &SaemOptions) -> Vec<(String, S
     };
     let wanted = |k: usize| match theta.routes[k] {
         Route::Fixed => Route::Fixed,
+        Route::Gradient => Route::Gradient,
         route if !route.is_open() && keeps(joint, &options.mstep, k) => route,
         _ => open,
     };

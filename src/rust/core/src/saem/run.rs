@@ -15,6 +15,7 @@ use super::schedule::{Phase, RunSchedule};
 use super::smoother::{LaneScores, Smoother};
 use super::store::{ChainSnapshot, Store};
 use super::streaks::Streaks;
+use super::train::Trainer;
 use super::turns::{plan, turns};
 use crate::data::Layout;
 use crate::error::Result;
@@ -54,6 +55,7 @@ pub struct SaemRun<'a> {
     pub(super) collapses: Collapses,
     pub(super) streaks: Streaks,
     pub(super) follower: Follower,
+    pub(super) trainer: Trainer,
     /// The objective, where the M-step does not compute it.
     pub(super) average: Averaged,
     /// Levels of each grouping that this iteration draws for; `None` stands for all.
@@ -64,7 +66,7 @@ pub struct SaemRun<'a> {
 
 keeps!(SaemRun<'_>:
     values { theta, trace, not_finite, streaks, average, settled }
-    parts { schedule, parts, smoother, store, follower }
+    parts { schedule, parts, smoother, store, follower, trainer }
     rebuilt { joint, options, hooks, numeric, free, seed, floors, collapses, active });
 
 impl<'a> SaemRun<'a> {
@@ -101,6 +103,7 @@ impl<'a> SaemRun<'a> {
             collapses: Collapses::new(joint, &options.anneal)?,
             streaks: Streaks::default(),
             follower: Follower::default(),
+            trainer: Trainer::new(joint, options)?,
             average: Averaged::default(),
             active: None,
             settled: false,
@@ -160,6 +163,7 @@ impl<'a> SaemRun<'a> {
         if self.hooks.has(Hook::QFromStats) {
             objective = self.hooks.objective(&self.theta)?;
         }
+        objective -= self.trainer.cost(&self.theta);
         let label = self.schedule.label(k);
         self.trace.push(&self.theta, gain, label, objective);
         self.trace.updated.extend(chosen);
@@ -207,6 +211,8 @@ impl<'a> SaemRun<'a> {
             self.learn_information(workers);
         }
         self.smooth(k, reports, &gradient);
+        let old = self.theta.clone();
+        self.train(gain, &gradient, workers);
         let moved = match &self.smoother {
             Some(smoother) if phase == Phase::Smoothing && self.options.accelerates() => {
                 let gain = self.schedule.preconditioned(k);
@@ -218,7 +224,6 @@ impl<'a> SaemRun<'a> {
             return Ok(None);
         }
         let own = self.maximize_means(gain, workers);
-        let old = self.theta.clone();
         self.follow_scores((k, gain), (reports, &gradient), workers);
         self.update(k, &old, &gradient);
         self.maximize(gain, own, workers)

@@ -12,6 +12,9 @@ use super::{
 /// Relative change of a scale for a unit of excess acceptance, as in saemix.
 const RATE: f64 = 0.4;
 
+/// Most coordinates that a sweep moves one by one: each costs a likelihood, and blocks move all.
+const MOST: usize = 12;
+
 pub struct MixtureSampler {
     options: KernelSweeps,
     scales: Scales,
@@ -41,9 +44,10 @@ impl MixtureSampler {
     fn walk(&self, context: &Context, state: &mut LaneDraws, report: &mut SweepReport) {
         let walk = RandomWalk {
             scale: &self.scales.coordinates,
+            most: MOST,
         };
         let tallies = walk.sweep_by_coordinate(context, state);
-        for (k, tally) in tallies.into_iter().enumerate() {
+        for (k, tally) in tallies {
             self.scales.note_coordinate(&mut report.evidence, k, tally);
             report.tallies[1].add(tally);
         }

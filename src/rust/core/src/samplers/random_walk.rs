@@ -10,16 +10,31 @@ use crate::ir::column::{Column, LANES};
 /// One scale a coordinate, adapted between iterations.
 pub struct RandomWalk<'a> {
     pub scale: &'a [f64],
+    /// Most coordinates that move in a sweep; where there are more they take turns.
+    pub most: usize,
 }
 
 impl RandomWalk<'_> {
-    /// Sweep and report each coordinate's tally.
-    pub fn sweep_by_coordinate(&self, context: &Context, state: &mut LaneDraws) -> Vec<Tally> {
+    /// Sweep and report each coordinate that moved with its tally.
+    pub fn sweep_by_coordinate(
+        &self,
+        context: &Context,
+        state: &mut LaneDraws,
+    ) -> Vec<(usize, Tally)> {
         let d = state.phi.len();
-        state.draw_normals(context, d);
-        state.draw_uniforms(context, d);
-        (0..d)
-            .map(|k| step(context, state, &[k], self.scale[k], (k, k)))
+        let moves = d.min(self.most);
+        let first = if moves < d {
+            context.iteration as usize * moves
+        } else {
+            0
+        };
+        state.draw_normals(context, moves);
+        state.draw_uniforms(context, moves);
+        (0..moves)
+            .map(|i| {
+                let k = (first + i) % d;
+                (k, step(context, state, &[k], self.scale[k], (i, i)))
+            })
             .collect()
     }
 }
@@ -31,7 +46,7 @@ impl Kernel for RandomWalk<'_> {
 
     fn sweep(&self, context: &Context, state: &mut LaneDraws) -> Tally {
         let mut total = Tally::default();
-        for tally in self.sweep_by_coordinate(context, state) {
+        for (_, tally) in self.sweep_by_coordinate(context, state) {
             total.add(tally);
         }
         total

@@ -40,7 +40,7 @@ pub struct BoundAscent<'c> {
     pub workers: &'c Workers,
     pub monitor: &'c dyn Monitor,
     pub trace: Trace,
-    /// Precision of the prior of each free coordinate.
+    /// Precision of the prior of each coordinate that is estimated.
     pub penalty: Vec<f64>,
 }
 
@@ -211,7 +211,7 @@ impl BoundAscent<'_> {
         let (drawn, single) = (layouts(joint, rule.copies), layouts(joint, 1));
         let start = &joint.theta.start;
         let mut cloud = Cloud::new(joint, &drawn, start)?;
-        let mut maximizer = Maximizer::new(joint, &single, start)?;
+        let mut maximizer = Maximizer::training(joint, &single, start)?;
         let points = rule.points(&cloud.batches, &(0..q.len()).collect::<Vec<usize>>(), 0)?;
         let penalty = self.penalty.clone();
         let mut profile = Profile::new(
@@ -300,11 +300,14 @@ impl BoundAscent<'_> {
             profile.take();
             profile.flows = self.flows(&profile.q);
         }
-        let free = profile.maximizer.free.clone();
-        let (joint, patience) = (self.joint, self.patience(free.len()));
+        let moving = profile.maximizer.moving.clone();
+        let (joint, mut patience) = (self.joint, self.patience(moving.len()));
+        if profile.maximizer.trains() {
+            patience.memory = patience.memory.or(Some(few()));
+        }
         let summit = climb(
             profile,
-            (&joint.theta, &free),
+            (&joint.theta, &moving),
             theta,
             patience,
             &mut |theta, value| self.note(theta, value, "newton"),

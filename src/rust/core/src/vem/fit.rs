@@ -13,8 +13,9 @@ use super::verdict::{judge, EndedRun};
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus, Trace};
 use crate::inference::cloud::{BatchMoments, LevelMoments};
-use crate::inference::information::{free, MOST_INFORMED};
+use crate::inference::information::{estimated, free, MOST_INFORMED};
 use crate::inference::laplace;
+use crate::inference::penalty;
 use crate::inference::posterior::{population, BatchGaussian, BatchPosteriors, Batches};
 use crate::inference::start::check_start;
 use crate::maximum::{Arrival, MaximumSearch, Summit};
@@ -156,7 +157,7 @@ impl<'c> BoundAscent<'c> {
             workers,
             monitor,
             trace: Trace::default(),
-            penalty: super::penalty::of(joint, options, &free(joint))?,
+            penalty: penalty::of(joint, &options.penalty, &estimated(joint))?,
         })
     }
 
@@ -177,7 +178,7 @@ impl<'c> BoundAscent<'c> {
 
     /// Maximize the importance-sampled likelihood, or judge the estimates without moving them.
     fn arrive(&mut self, theta: &[f64], q: &BatchPosteriors, n_free: usize) -> Result<Arrival> {
-        let penalty = self.penalty.clone();
+        let penalty = self.free_penalty();
         let search = self.search(n_free, &penalty);
         search.arrive(theta, q, &mut |theta, value| {
             self.note(theta, value, "polish")
@@ -186,10 +187,20 @@ impl<'c> BoundAscent<'c> {
 
     /// Climb without a judge, where there are too many parameters for one.
     fn polish(&mut self, theta: &[f64], q: &BatchPosteriors, n_free: usize) -> Option<Summit> {
-        let penalty = self.penalty.clone();
+        let penalty = self.free_penalty();
         let search = self.search(n_free, &penalty);
         let watch = &mut |theta: &[f64], value: f64| self.note(theta, value, "polish");
         search.climb((theta, q), &search.joint.theta, search.climbing, watch)
+    }
+
+    /// That of the coordinates that the likelihood is maximized over, weights of learned functions being held.
+    fn free_penalty(&self) -> Vec<f64> {
+        let estimated = estimated(self.joint);
+        let each = estimated.iter().zip(&self.penalty);
+        let informed = |k: usize| self.joint.theta.routes[k].is_informed();
+        each.filter(|(k, _)| informed(**k))
+            .map(|(_, lambda)| *lambda)
+            .collect()
     }
 
     fn search<'s>(&self, n_free: usize, penalty: &'s [f64]) -> MaximumSearch<'s>
@@ -205,6 +216,7 @@ impl<'c> BoundAscent<'c> {
             unsettled: UNSETTLED,
             climbing: options.polish_draws,
             hurries: false,
+            trains: false,
             rounds: if options.polish {
                 options.polish_rounds.max(1)
             } else {

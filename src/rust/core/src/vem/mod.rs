@@ -14,7 +14,6 @@ mod inner;
 mod mixing;
 mod noisy;
 pub mod options;
-pub mod penalty;
 mod plan;
 
 mod independent;
@@ -29,5 +28,4 @@ pub use check::{bound, Elbo};
 pub use fit::{bring, fit, VemFit};
 pub use flow::{FlowLayers, Layer};
 pub use options::VemOptions;
-pub use penalty::of as penalty;
 pub use rule::PointRule;

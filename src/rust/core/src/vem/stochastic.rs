@@ -69,7 +69,7 @@ pub fn run(
     let mut walk = StochasticAscent::new(
         (rule, batches),
         groups?,
-        Maximizer::new(joint, &whole, &joint.theta.start)?,
+        Maximizer::training(joint, &whole, &joint.theta.start)?,
         course,
         q,
     );
@@ -123,8 +123,8 @@ impl<'w, 'a> StochasticAscent<'w, 'a> {
     ) -> Self {
         let joint = course.joint;
         Self {
-            adam: Steps::new(maximizer.free.len()),
-            closed: closed(joint, &maximizer.free, &course.penalty),
+            adam: Steps::new(maximizer.moving.len()),
+            closed: closed(joint, &maximizer.moving, &course.penalty),
             moments: q.iter().map(BatchMoments::from).collect(),
             values: vec![f64::NAN; q.len()],
             theta: joint.theta.start.clone(),
@@ -260,7 +260,7 @@ impl<'w, 'a> StochasticAscent<'w, 'a> {
         let sound = score.iter().all(|s| s.is_finite());
         let steps =
             (stage == VisitStage::Free && sound).then(|| self.open_steps(&score, gain, course));
-        for (i, k) in self.maximizer.free.iter().enumerate() {
+        for (i, k) in self.maximizer.moving.iter().enumerate() {
             if self.closed[i] {
                 self.theta[*k] = next[*k];
             } else if let Some(steps) = &steps {
@@ -279,7 +279,7 @@ impl<'w, 'a> StochasticAscent<'w, 'a> {
         let main = self.joint.main();
         let outcomes = 0..main.model.outcomes.len();
         let n = outcomes.map(|o| main.n_obs_of(o)).sum::<usize>().max(1) as f64;
-        let sizes = sizes(&self.joint.theta, &self.maximizer.free, &self.theta);
+        let sizes = sizes(&self.joint.theta, &self.maximizer.moving, &self.theta);
         let each = score.iter().zip(&sizes).zip(&self.closed);
         let seen = each.map(|((s, size), closed)| if *closed { 0.0 } else { s * size / n });
         let direction = self.adam.next(&seen.collect::<Vec<f64>>());
@@ -315,8 +315,8 @@ fn settle(
 ) -> Option<(Summit, f64)> {
     let (value, gradient) = profile.at(theta)?;
     profile.take();
-    let free = profile.maximizer.free.clone();
-    let mut promise = SurfacePoint::new(profile, (&course.joint.theta, &free), theta, gradient);
+    let moving = profile.maximizer.moving.clone();
+    let mut promise = SurfacePoint::new(profile, (&course.joint.theta, &moving), theta, gradient);
     let gain = promise.here();
     let deviations = window.deviations();
     let spread: f64 = deviations.iter().map(|g| promise.of(g)).sum();

@@ -284,8 +284,20 @@ impl<'a> Sums<'a> {
 fn kernels(d: usize) -> Vec<(Box<dyn Kernel>, bool)> {
     let mut list: Vec<(Box<dyn Kernel>, bool)> = vec![
         (Box::new(PriorKernel), false),
-        (Box::new(RandomWalk { scale: &[1.5; 3] }), false),
-        (Box::new(RandomWalk { scale: &[1.5; 3] }), true),
+        (
+            Box::new(RandomWalk {
+                scale: &[1.5; 3],
+                most: 3,
+            }),
+            false,
+        ),
+        (
+            Box::new(RandomWalk {
+                scale: &[1.5; 3],
+                most: 2,
+            }),
+            true,
+        ),
         (Box::new(Independence), true),
     ];
     if d > 1 {

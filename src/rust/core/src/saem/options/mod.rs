@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::optimizer::OptimizerOptions;
 use crate::inference::ebe::EbeOptions;
+use crate::inference::importance::is_sampled;
 use crate::inference::information::free;
 use crate::inference::options::Inference;
 use crate::mstep::MAX_PARAMETERS;
@@ -36,6 +37,8 @@ pub struct SaemOptions {
     pub stop: StopOptions,
     pub mstep: MStepOptions,
     pub optimizer: OptimizerOptions,
+    /// Precision of a normal prior around zero of the weights of learned functions, by parameter.
+    pub penalty: Vec<(String, f64)>,
     pub ebe: EbeOptions,
     /// Whether the smoothing is preconditioned by the observed information.
     pub acceleration: bool,
@@ -61,6 +64,7 @@ impl Default for SaemOptions {
             stop: StopOptions::default(),
             mstep: MStepOptions::default(),
             optimizer: OptimizerOptions::default(),
+            penalty: Vec::new(),
             ebe: EbeOptions::default(),
             acceleration: true,
             polish: true,
@@ -93,7 +97,7 @@ impl SaemOptions {
 
     /// Whether the estimates are judged at importance draws.
     pub fn is_judged(&self, joint: &Joint) -> bool {
-        free(joint).len() <= MAX_PARAMETERS && !self.maximizes_otherwise()
+        free(joint).len() <= MAX_PARAMETERS && is_sampled(joint) && !self.maximizes_otherwise()
     }
 
     /// The two-phase schedule of saemix with these numbers of iterations, everything else by default.
