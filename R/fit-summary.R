@@ -42,7 +42,7 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
   timing <- sprintf("%s %s s", x$timing$name, format(signif(x$timing$seconds, 2)))
   options <- changed_option_lines(fit$method)
   if (length(options) == 0L) options <- "all at their defaults"
-  routes <- tapply(x$routes$parameter, x$routes$route, paste, collapse = ", ")
+  routes <- tapply(route_names(fit, x$routes$parameter), x$routes$route, function(names) paste(unique(names), collapse = ", "))
   cat(
     fit_lines(fit, digits, full = TRUE),
     "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),
@@ -54,6 +54,12 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
     sep = "\n"
   )
   invisible(x)
+}
+
+# Weights of a learned function are one thing.
+route_names <- function(fit, names) {
+  base <- fit$parameters$base[match(names, fit$parameters$name)]
+  ifelse(base %in% names(learned_parameters(fit$model)), sprintf("weights of %s", base), names)
 }
 
 chain_lines <- function(summary) {

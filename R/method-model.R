@@ -5,9 +5,10 @@ adapt_method <- function(method, model, fix = NULL) {
   parameters <- stats::setNames(model$spec$parameters, vapply(model$spec$parameters, `[[`, "", "name"))
   held <- held_names(fix)
   method$options <- bounded_options(method$options, parameters, held)
+  method <- penalized_method(method, names(parameters), held)
   switch(method$options$name,
     saem = adapt_saem(method, model, names(parameters)),
-    vem = list(model = model, method = penalized_method(method, names(parameters), held))
+    vem = list(model = model, method = method)
   )
 }
 

@@ -9,7 +9,7 @@ saem_groups <- list(
   Sampler = c("sampler", "mcmc_steps", "update_schedule", "warm_start"),
   `M-step` = c(
     "optimizer", "mstep_sa_on_params", "max_store", "builtin_stats", "builtin_mean", "resid_var_param",
-    "re_cov_params", "re_mean_params", "lb", "ub", "hooks"
+    "re_cov_params", "re_mean_params", "lb", "ub", "penalty", "hooks"
   ),
   Variances = c(
     "sa_anneal_schedule", "sa_anneal_iters", "sa_anneal_alpha", "sa_anneal_targets", "auto_var_lb", "var_lb_value",

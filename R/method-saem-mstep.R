@@ -42,8 +42,18 @@ mstep_options <- function(asked, given, hooks) {
   c(
     list(optimizer = optimizer), builtin,
     list(mstep_sa_on_params = on_params, max_store = check_count(asked$max_store, "max_store", 1)),
-    bound_options(asked), list(hooks = I(names(hooks)))
+    bound_options(asked), list(penalty = weight_penalty(asked, given, optimizer), hooks = I(names(hooks)))
   )
+}
+
+# Weights of learned functions have a penalty where they follow gradients.
+weight_penalty <- function(asked, given, optimizer) {
+  if (optimizer$kind != "score") {
+    refuse_idle(
+      given, "penalty", sprintf("%s() maximizes without one", optimizer$kind), "Leave `optimizer` out."
+    )
+  }
+  penalty_option(asked$penalty)
 }
 
 # The optimizer as the core reads it. A function of the user has no score and no derivatives.

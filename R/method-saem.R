@@ -63,6 +63,9 @@
 #' @param lb,ub (named numeric or list) bounds by parameter on the transformed scale (the
 #'   logarithm of positive parameters), one number or one a coordinate. The bounds of the model
 #'   hold in any case.
+#' @param penalty (named numeric or list) weights of learned functions that are drawn toward 0, and how much: adds
+#'   `-lambda / 2` times the sum of the squares of the weights to what is maximized, as in `c(f = 1)`: a normal prior
+#'   with variance `1 / lambda`.
 #' @param sa_anneal_schedule (character) how variances are kept up at first: `"none"`, not at all;
 #'   `"rate"` lets them shrink by `sa_anneal_alpha` an iteration at most, `"exponential"` and
 #'   `"linear"` put a floor under the SDs of normal and lognormal effects, those of a covariance
@@ -141,7 +144,8 @@
 #'   `sa_phase1_iters`, `sa_phase2_kappa`, `sa_schedule_fn`, `acceleration`, `adaptive`;
 #' * chains: `n_chains`, `auto_small_n_chains`, `small_n_chain_target`;
 #' * sampler: `sampler`, `mcmc_steps`, `update_schedule`, `warm_start`;
-#' * optimizer of the M-step: `optimizer`, `optim_kwargs`, `adtype`, `mstep_sa_on_params`, `max_store`, `lb`, `ub`;
+#' * optimizer of the M-step: `optimizer`, `optim_kwargs`, `adtype`, `mstep_sa_on_params`, `max_store`, `lb`, `ub`,
+#'   `penalty`;
 #' * closed forms: `builtin_stats`, `builtin_mean`, `resid_var_param`, `re_cov_params`, `re_mean_params`;
 #' * functions of the user: `suffstats`, `q_from_stats`, `mstep_closed_form`;
 #' * floors under variances: `sa_anneal_schedule`, `sa_anneal_iters`, `sa_anneal_alpha`, `sa_anneal_targets`,
@@ -212,7 +216,7 @@ saem <- function(exploration = 300, smoothing = 100, n_chains = 1, nbiter = NULL
                  optimizer = score(), optim_kwargs = list(), adtype = NULL, mstep_sa_on_params = FALSE,
                  max_store = 50, suffstats = NULL, q_from_stats = NULL, mstep_closed_form = NULL,
                  builtin_stats = "auto", builtin_mean = "none", resid_var_param = NULL, re_cov_params = NULL,
-                 re_mean_params = NULL, lb = NULL, ub = NULL, sa_anneal_schedule = "none", sa_anneal_iters = 0,
+                 re_mean_params = NULL, lb = NULL, ub = NULL, penalty = NULL, sa_anneal_schedule = "none", sa_anneal_iters = 0,
                  sa_anneal_alpha = NULL, sa_anneal_targets = NULL, sa_anneal_fn = NULL, auto_var_lb = TRUE,
                  var_lb_value = NULL, anneal_to_fixed = character(), anneal_schedule = "exponential",
                  anneal_min_sd = 1e-5, convergence_test = NULL,

@@ -101,7 +101,7 @@ initial_weights <- function(form, seed) {
       c(stats::rnorm(splits * form$inputs, 0, 0.1), numeric(splits), leaves)
     },
     spline = numeric(n_weights(form)),
-    planar_flow = unlist(lapply(seq_len(form$layers), function(layer) c(stats::rnorm(2 * form$dimension, 0, 0.1), 0)))
+    planar_flow = unlist(lapply(seq_len(form$layers), function(layer) c(stats::rnorm(2 * form$dimension), 0)))
   ))
 }
 

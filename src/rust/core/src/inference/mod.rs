@@ -21,6 +21,7 @@ pub mod linear;
 mod linear_population;
 mod log_sum;
 pub mod marginal;
+mod metric_lanes;
 mod mixture;
 pub mod modes;
 pub mod multistart;

@@ -5,6 +5,7 @@
 //! gets below: a lane whose expected gain drowns in them, and no longer shrinks, has converged too.
 
 use super::curvature::{posterior_precision, Curvature};
+use super::metric_lanes::LaneMetric;
 use crate::data::Layout;
 use crate::ir::column::{Column, LANES};
 use crate::ir::symmetric::{at, cholesky, solve_lower, solve_upper};
@@ -16,7 +17,7 @@ use crate::problem::{DerivativeScratch, Evaluator, Problem};
 
 /// Steps after which Gauss-Newton gives way to Newton: with large residuals, or a residual error that depends on
 /// `phi`, the expected curvature may be less than half the observed one, and steps overshoot forever. A Newton step takes
-/// two gradients for every effect: with more effects than a few, that many steps of Gauss-Newton cost less.
+/// two gradients for every effect: with more effects than a few, quasi-Newton steps come first.
 const PATIENCE: usize = 20;
 const FEW: usize = 10;
 
@@ -207,11 +208,54 @@ impl BlockModes<'_, '_> {
             if !ended {
                 self.advance(phi, (&here, &step), &mut stuck, scratch);
             }
-            if ended || round + 1 == PATIENCE + 2 * phi.len().saturating_sub(FEW) {
+            let patient = round + 1 < PATIENCE;
+            if !ended && !patient && curvature == Curvature::Expected && phi.len() > FEW {
+                self.quasi_newton(phi, options, &mut found, scratch);
+            }
+            if ended || !patient {
                 (curvature, stuck) = (Curvature::Observed, [false; LANES]);
             }
         }
         Column(found.map(|found| f64::from(u8::from(found))))
+    }
+
+    /// Quasi-Newton steps from the expected curvature, until they lead no further.
+    fn quasi_newton(
+        &self,
+        phi: &mut [Column],
+        options: ModeOptions,
+        found: &mut [bool; LANES],
+        scratch: &mut DerivativeScratch,
+    ) {
+        let mut factor = posterior_precision(self.curvature, self.target, self.b, phi, scratch);
+        self.isolate_held(&mut factor);
+        cholesky(self.isa, &mut factor, phi.len(), &mut Column::ZERO.clone());
+        let mut metric = LaneMetric::new(self.isa, &factor, phi.len());
+        let mut gradient = vec![Column::ZERO; phi.len()];
+        let mut here = self.target.gradient(self.b, phi, &mut gradient, scratch);
+        let mut stuck = [false; LANES];
+        for _ in 0..options.max_steps {
+            let mut step = metric.times(&gradient);
+            for l in 0..LANES {
+                let products = gradient.iter().zip(&step).map(|(g, s)| g.0[l] * s.0[l]);
+                found[l] = 0.5 * products.sum::<f64>().abs() < options.tolerance;
+                if found[l] || stuck[l] {
+                    step.iter_mut().for_each(|step| step.0[l] = 0.0);
+                }
+            }
+            if (0..LANES).all(|l| found[l] || stuck[l]) {
+                return;
+            }
+            let before = (phi.to_vec(), gradient.clone());
+            self.advance(phi, (&here, &step), &mut stuck, scratch);
+            here = self.target.gradient(self.b, phi, &mut gradient, scratch);
+            let change = |new: &[Column], old: &[Column]| -> Vec<Column> {
+                let each = new.iter().zip(old);
+                each.map(|(new, old)| Column(std::array::from_fn(|l| new.0[l] - old.0[l])))
+                    .collect()
+            };
+            metric.learn(&change(phi, &before.0), &change(&before.1, &gradient));
+        }
     }
 
     /// Log density of each lane, its gradient and the whole step.

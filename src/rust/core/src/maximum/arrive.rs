@@ -265,7 +265,7 @@ impl<'a> MaximumSearch<'a> {
         let single = layouts(joint, 1);
         let mut cloud = Cloud::new(&kept.joint, &drawn, start).ok()?;
         let mut maximizer = match self.trains {
-            true => Maximizer::training(&kept.joint, &single, start).ok()?,
+            true => Maximizer::training(&kept.joint, &single, start, self.penalty).ok()?,
             false => Maximizer::new(&kept.joint, &single, start).ok()?,
         };
         let moving = maximizer.moving.clone();

@@ -9,7 +9,7 @@ use crate::inference::information::{estimated, free};
 use crate::inference::posterior::Batches;
 use crate::mstep::{
     complete_information, curvature, shorten, total_score, Annealing, Population, Preconditioner,
-    StepInput, Trust, MAX_PARAMETERS,
+    StepInput, Trainer, Trust, MAX_PARAMETERS,
 };
 use crate::parallel::Workers;
 use crate::problem::{Joint, Prior};
@@ -32,6 +32,8 @@ pub struct Maximizer<'a> {
     pub moving: Vec<usize>,
     parts: Vec<Population<'a>>,
     trust: Trust,
+    /// Of the weights that move.
+    trainer: Option<Trainer>,
 }
 
 /// Draws in a cloud with their weights, and moments of the effects under them.
@@ -53,26 +55,40 @@ impl<'a> Maximizer<'a> {
         Ok(Self {
             parts: parts?,
             trust: Trust::default(),
+            trainer: None,
             free: free(joint),
             moving: free(joint),
             joint,
         })
     }
 
-    /// The same that moves weights of learned functions, too.
+    /// The same that moves weights of learned functions, too; `penalty`: precision of the prior of each coordinate that
+    /// moves.
     ///
     /// # Errors
     /// As [`Maximizer::new`].
-    pub fn training(joint: &'a Joint, layouts: &'a [Arc<Layout>], theta: &[f64]) -> Result<Self> {
+    pub fn training(
+        joint: &'a Joint,
+        layouts: &'a [Arc<Layout>],
+        theta: &[f64],
+        penalty: &[f64],
+    ) -> Result<Self> {
+        let moving = estimated(joint);
+        let mut precisions = vec![0.0; joint.theta.len()];
+        for (k, lambda) in moving.iter().zip(penalty) {
+            precisions[*k] = *lambda;
+        }
+        let trainer = Trainer::new(&joint.theta, |k| precisions[k]);
         Ok(Self {
-            moving: estimated(joint),
+            trainer: (!trainer.coordinates.is_empty()).then_some(trainer),
+            moving,
             ..Self::new(joint, layouts, theta)?
         })
     }
 
     /// Whether weights move about which no information is taken.
     pub fn trains(&self) -> bool {
-        self.moving.len() > self.free.len()
+        self.trainer.is_some()
     }
 
     /// Let the moments of the effects of all batches enter the statistics.
@@ -141,10 +157,37 @@ impl<'a> Maximizer<'a> {
         self.learn(&cloud.batches, ground.moments);
         let gradient = cloud.theta_gradient(ground.weights, ground.workers);
         let old = cloud.theta().to_vec();
-        let followed = self
+        let mut followed = self
             .follow_scores(cloud, ground, &gradient)
             .unwrap_or_else(|| old.clone());
+        self.train(cloud, ground, &gradient, &mut followed);
+        // What looked at other parameters has left the population there.
+        if moved(cloud, &old).is_none() {
+            return old;
+        }
+        self.stand(cloud);
         self.maximize(followed, &gradient)
+    }
+
+    /// Steps of weights along their gradients at the draws as they are.
+    fn train(
+        &mut self,
+        cloud: &mut Cloud,
+        ground: &Maximizing,
+        gradient: &[f64],
+        theta: &mut [f64],
+    ) {
+        let Some(mut trainer) = self.trainer.take() else {
+            return;
+        };
+        let (own, bounds) = (trainer.coordinates.clone(), &self.joint.theta);
+        let first = self.score_in(&own, gradient);
+        trainer.train(bounds, 1.0, theta, first, |theta| {
+            moved(cloud, theta)?;
+            let gradient = self.gradient(cloud, ground);
+            Some(self.score_in(&own, &gradient))
+        });
+        self.trainer = Some(trainer);
     }
 
     /// A checked step of what has no closed form, at the draws as they are.

@@ -8,6 +8,7 @@ mod population;
 mod score;
 mod statistics;
 mod step;
+mod train;
 mod trust;
 
 pub use newton::{Preconditioner, ScoreMoments, MAX_PARAMETERS};
@@ -17,4 +18,5 @@ pub use population::{
 pub use score::{LanePoint, Scores};
 pub use statistics::Statistics;
 pub use step::{Annealing, MStep, StepInput};
+pub use train::Trainer;
 pub use trust::{Trust, TrustedStep};

@@ -73,9 +73,6 @@ impl NormalForm {
     /// Route of every coordinate.
     pub fn routes(&self, model: &Model, free: &[bool]) -> Vec<Route> {
         let mut routes = vec![Route::Score; model.n_theta];
-        for parameter in model.parameters.iter().filter(|p| p.trained) {
-            routes[parameter.coordinates()].fill(Route::Gradient);
-        }
         for (k, _) in self.designs.iter().flatten() {
             routes[*k] = Route::Mean;
         }
@@ -94,6 +91,13 @@ impl NormalForm {
         }
         for k in self.bare_outcomes.iter().flat_map(|b| b.coordinates()) {
             routes[k] = Route::Outcome;
+        }
+        // Weights that are means of effects, all of them, keep their closed form; one bias that is a mean does not.
+        for parameter in model.parameters.iter().filter(|p| p.trained) {
+            let own = &mut routes[parameter.coordinates()];
+            if own.iter().any(|route| *route != Route::Mean) {
+                own.fill(Route::Gradient);
+            }
         }
         // A parameter on which the likelihood does not depend stays where it is.
         let used = self.thetas_of(

@@ -56,7 +56,10 @@ pub fn fit(
     let started = Instant::now();
     let free = free(joint);
     let penalty = match method {
-        Method::Saem(_) => vec![0.0; free.len()],
+        Method::Saem(options) => {
+            penalty::expect_trained(joint, &options.penalty)?;
+            vec![0.0; free.len()]
+        }
         Method::Vem(options) => penalty::of(joint, &options.penalty, &free)?,
     };
     let search = MaximumSearch {

@@ -26,7 +26,7 @@ use crate::inference::start::check_start;
 use crate::model::{compile, Model};
 use crate::monitor::Monitor;
 use crate::parallel::Workers;
-use crate::problem::{Given, Joint};
+use crate::problem::{Given, Joint, Route};
 use crate::reply::ReplyValue;
 use crate::saem::{self, RunEnds, SaemOptions, SavedRun};
 use crate::vem;
@@ -103,6 +103,9 @@ pub fn fit(task: &FitTask, columns: FrameColumns, monitor: &dyn Monitor) -> Resu
         }
     };
     problem.start_from(&asked);
+    if !task.evaluate {
+        found.fit.evidence.extend(trained(&problem));
+    }
     let started = Instant::now();
     if let Some(variational) = &mut found.variational {
         variational.infer(&problem, &mut found.fit, found.seed, &workers);
@@ -133,6 +136,21 @@ pub fn fit(task: &FitTask, columns: FrameColumns, monitor: &dyn Monitor) -> Resu
     entries.extend(equations(&problem, change).map(|found| ("equations", found)));
     entries.extend(state.map(|state| ("state", ReplyValue::Bytes(state))));
     Ok(list(entries))
+}
+
+/// What is not known of weights that followed gradients.
+fn trained(joint: &Joint) -> Option<String> {
+    let mut names: Vec<String> = (joint.theta.on_route(Route::Gradient).iter())
+        .map(|k| format!("`{}`", joint.theta.base[*k]))
+        .collect();
+    names.dedup();
+    let named = names.join(", ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "The weights of {named} followed gradients: no second derivatives judge them, and errors of other \
+             parameters hold them."
+        )
+    })
 }
 
 /// Everything that a fit checks before it begins.

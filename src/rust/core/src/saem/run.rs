@@ -15,7 +15,7 @@ use super::schedule::{Phase, RunSchedule};
 use super::smoother::{LaneScores, Smoother};
 use super::store::{ChainSnapshot, Store};
 use super::streaks::Streaks;
-use super::train::Trainer;
+use super::train::trainer;
 use super::turns::{plan, turns};
 use crate::data::Layout;
 use crate::error::Result;
@@ -24,7 +24,8 @@ use crate::inference::information::free;
 use crate::keep::keeps;
 use crate::monitor::Progress;
 use crate::mstep::{
-    complete_information, curvature, shorten, total_score, Annealing, StepInput, MAX_PARAMETERS,
+    complete_information, curvature, shorten, total_score, Annealing, StepInput, Trainer,
+    MAX_PARAMETERS,
 };
 use crate::parallel::Workers;
 use crate::problem::Joint;
@@ -103,7 +104,7 @@ impl<'a> SaemRun<'a> {
             collapses: Collapses::new(joint, &options.anneal)?,
             streaks: Streaks::default(),
             follower: Follower::default(),
-            trainer: Trainer::new(joint, options)?,
+            trainer: trainer(joint, options)?,
             average: Averaged::default(),
             active: None,
             settled: false,

@@ -16,6 +16,9 @@ const STILL: f64 = 1e-3;
 /// The same for conditional means, which the noise of the draws moves: what lies above needs no second look.
 const SUSPECT: f64 = 0.05;
 
+/// Most parameters that a sentence lists.
+const MOST_NAMED: usize = 8;
+
 impl SaemRun<'_> {
     /// What speaks against a maximum, in words; empty when nothing does.
     pub(super) fn stalls(&mut self) -> Vec<String> {
@@ -42,9 +45,15 @@ impl SaemRun<'_> {
         let weak = self.smoother.as_ref().map(|smoother| smoother.weak());
         if let Some(weak) = weak.filter(|weak| !weak.is_empty()) {
             let named = weak.iter().map(|p| format!("`{}`", names[self.free[*p]]));
+            let mut named: Vec<String> = named.collect();
+            let more = named.len().saturating_sub(MOST_NAMED);
+            if more > 0 {
+                named.truncate(MOST_NAMED);
+                named.push(format!("{more} more"));
+            }
             evidence.push(format!(
                 "The data say almost nothing about some combination of the parameters ({}): no standard errors.",
-                named.collect::<Vec<_>>().join(", ")
+                named.join(", ")
             ));
         }
         evidence

@@ -18,6 +18,10 @@ use crate::mstep::MAX_PARAMETERS;
 use crate::parallel::Workers;
 use crate::problem::Joint;
 
+/// Sweeps at least where weights of learned functions follow gradients in them: quasi-Newton steps from their initial
+/// values end where the function says nothing.
+const TRAINING: usize = 100;
+
 /// Steps of `q` in a sweep, after which `theta` moves on all the same.
 const SWEEP_STEPS: usize = 5;
 
@@ -211,7 +215,7 @@ impl BoundAscent<'_> {
         let (drawn, single) = (layouts(joint, rule.copies), layouts(joint, 1));
         let start = &joint.theta.start;
         let mut cloud = Cloud::new(joint, &drawn, start)?;
-        let mut maximizer = Maximizer::training(joint, &single, start)?;
+        let mut maximizer = Maximizer::training(joint, &single, start, &self.penalty)?;
         let points = rule.points(&cloud.batches, &(0..q.len()).collect::<Vec<usize>>(), 0)?;
         let penalty = self.penalty.clone();
         let mut profile = Profile::new(
@@ -277,7 +281,11 @@ impl BoundAscent<'_> {
         let mut theta = self.joint.theta.start.clone();
         let limits = profile.limits;
         profile.limits.steps = limits.steps.min(SWEEP_STEPS);
-        for _ in 0..self.options.sweeps {
+        let sweeps = match profile.maximizer.trains() {
+            true => self.options.sweeps.max(TRAINING),
+            false => self.options.sweeps,
+        };
+        for _ in 0..sweeps {
             let Some(value) = profile.solve(&theta) else {
                 break;
             };

@@ -69,7 +69,7 @@ pub fn run(
     let mut walk = StochasticAscent::new(
         (rule, batches),
         groups?,
-        Maximizer::training(joint, &whole, &joint.theta.start)?,
+        Maximizer::training(joint, &whole, &joint.theta.start, &course.penalty)?,
         course,
         q,
     );

@@ -33,6 +33,7 @@ mod information;
 mod instructions;
 mod kernels;
 mod language;
+mod learned;
 mod likelihood;
 mod linearized;
 mod marginals;

@@ -247,7 +247,7 @@ impl Scope {
 const FLOW: &str = "planar_flow";
 
 /// A planar flow and its size.
-pub struct Flow {
+pub struct PlanarMap {
     name: String,
     dimension: usize,
     layers: usize,
@@ -258,14 +258,14 @@ impl Scope {
     ///
     /// # Errors
     /// An argument that is no flow.
-    pub(super) fn flow_of(&self, dist: &Expression) -> Result<Option<Flow>> {
+    pub(super) fn flow_of(&self, dist: &Expression) -> Result<Option<PlanarMap>> {
         if !matches!(dist, Expression::Call { call, .. } if call == FLOW) {
             return Ok(None);
         }
         let arguments = arguments(dist, &["f"])?;
         if let [Expression::Symbol { sym }] = arguments.as_slice() {
             if let Some(LearnedForm::PlanarFlow { dimension, layers }) = self.functions.get(sym) {
-                return Ok(Some(Flow {
+                return Ok(Some(PlanarMap {
                     name: sym.clone(),
                     dimension: *dimension,
                     layers: *layers,
@@ -295,7 +295,7 @@ impl Scope {
         &mut self,
         spec: &Random,
         (first, group): (usize, usize),
-        flow: &Flow,
+        flow: &PlanarMap,
     ) -> Result<(EffectBlock, Vec<Effect>)> {
         let d = flow.dimension;
         if spec.names.len() != 1 && spec.names.len() != d {

@@ -8,6 +8,7 @@
 //! fixed p = probability(0.3)
 //! fixed w = covariance_matrix(1, 0.2, 0.2, 1)
 //! fixed k = real(1, lower = 0, upper = 2)
+//! learned f = {"kind": "spline", "knots": [0, 0, 1, 1], "degree": 1}
 //! random c(e1, e2) ~ mvnormal(c(0, 0), w) | id
 //! cl <- exp(tcl + e1)
 //! d/dt(central) <- -cl * central
@@ -16,6 +17,7 @@
 //! ode rtol = 1e-8
 //! ```
 
+use nlmers_core::language::learned::LearnedForm;
 use serde_json::{json, Value as Json};
 
 /// An expression as the front end sends it.
@@ -42,6 +44,8 @@ pub fn model(text: &str) -> Json {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(rest) = line.strip_prefix("fixed ") {
             parameters.push(parameter(rest));
+        } else if let Some(rest) = line.strip_prefix("learned ") {
+            parameters.push(learned(rest));
         } else if let Some(rest) = line.strip_prefix("random ") {
             random.push(random_line(rest));
         } else if let Some(rest) = line.strip_prefix("covariate ") {
@@ -56,6 +60,17 @@ pub fn model(text: &str) -> Json {
     let statements = statements(&mut code.into_iter());
     json!({"parameters": parameters, "random": random, "covariates": covariates,
         "statements": statements, "ode": ode})
+}
+
+/// A learned function with as many weights as it has, none like another.
+fn learned(text: &str) -> Json {
+    let (name, form) = halves(text, "=");
+    let form: Json = serde_json::from_str(form).unwrap();
+    let known: LearnedForm = serde_json::from_value(form.clone()).unwrap();
+    let weights: Vec<f64> = (0..known.n_weights().unwrap())
+        .map(|k| 0.6 * (1.7 * k as f64 + 0.4).sin())
+        .collect();
+    json!({"name": name, "type": "real", "value": weights, "vector": true, "learned": form})
 }
 
 /// Statements up to a line that begins with `}`.
