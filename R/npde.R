@@ -71,6 +71,8 @@ npde_tests <- function(x, outcome) {
   )
 }
 
+p_words <- function(p) if (p < 1e-4) "p < 1e-04" else paste("p =", format(p, digits = 2))
+
 #' @rdname npde
 #' @export
 print.nlme_npde <- function(x, ...) {
@@ -79,14 +81,14 @@ print.nlme_npde <- function(x, ...) {
   for (i in seq_len(nrow(x$tests))) {
     test <- x$tests[i, ]
     line <- function(what, value, name, p) {
-      cat(sprintf("  %-10s%8.3f   %-18s p = %s\n", what, value, name, format.pval(p, 2, eps = 1e-4)))
+      cat(sprintf("  %-10s%8.3f   %-18s %s\n", what, value, name, p_words(p)))
     }
     cat(sprintf("\n%s: %s\n", test$outcome, counted(test$n, "error")))
     line("mean", test$mean, "Wilcoxon", test$p_mean)
     line("variance", test$variance, "chi-squared", test$p_variance)
     cat(sprintf("  skewness  %8.3f\n", test$skewness))
     line("kurtosis", test$kurtosis, "Shapiro and Wilk", test$p_normal)
-    cat(sprintf("  all three, adjusted%27sp = %s\n", "", format.pval(test$p_adjusted, 2, eps = 1e-4)))
+    cat(sprintf("  all three, adjusted %s\n", p_words(test$p_adjusted)))
   }
   invisible(x)
 }

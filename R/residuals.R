@@ -15,8 +15,8 @@
 #'   From simulations: `"pwres"` for population weighted residuals, observed minus the mean of the simulations,
 #'   multiplied by the inverse of the symmetric root of their covariance; `"pit"` for prediction discrepancies, the
 #'   share of the simulations below what was observed, between 0 and 1; `"npd"` for their normal quantiles;
-#'   `"npde"` for these after decorrelation, see [npde()]; `"quantile"` is `"npd"`, the name in use for counts, whose ties are spread
-#'   at random. Counts have `"pit"`, `"npd"` and `"quantile"`.
+#'   `"npde"` for these after decorrelation, see [npde()]; `"quantile"` is `"npd"`, the name in use for counts, whose
+#'   ties are spread at random. Counts have `"pit"`, `"npd"` and `"quantile"`.
 #' @param nsim (integer) number of simulations behind `"pwres"`, `"pit"`, `"npd"`, `"npde"` and `"quantile"`.
 #' @param seed (integer or NULL) their seed, as in [simulate.nlme_fit()].
 #' @param level (0 or 1) of the prediction, as in [predict.nlme_fit()]; individual
