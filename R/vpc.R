@@ -61,7 +61,9 @@ vpc <- function(fit, nsim = 500, stratify = NULL, bins = "quantile", n_bins = 8,
       data$value <- data$value * factor
       part$simulated <- part$simulated * factor
     }
-    summary <- lapply(cell, function(rows) vpc_cell(data[rows, ], part$simulated[rows, , drop = FALSE], quantiles, level))
+    summary <- lapply(cell, function(rows) {
+      vpc_cell(data[rows, ], part$simulated[rows, , drop = FALSE], quantiles, level)
+    })
     list(summary = do.call(rbind, summary), data = data)
   })
   structure(list(
@@ -77,7 +79,8 @@ vpc_axis <- function(fit, stratify) {
   unknown <- setdiff(stratify, names(fit$data$frame))
   if (length(unknown) > 0L) {
     stop_option(
-      "unknown_column", sprintf("`stratify` names the column `%s`, which the data of the fit do not have.", unknown[1L]),
+      "unknown_column",
+      sprintf("`stratify` names the column `%s`, which the data of the fit do not have.", unknown[1L]),
       hint = nearest_hint(unknown[1L], names(fit$data$frame), "Columns"), fields = list(name = unknown[1L])
     )
   }
