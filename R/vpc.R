@@ -162,6 +162,17 @@ print.nlme_vpc <- function(x, ...) {
 plot.nlme_vpc <- function(x, log_y = FALSE, ...) {
   refuse_dots(...)
   log_y <- check_flag(log_y, "log_y")
+  note <- NULL
+  if (log_y) {
+    positive <- x$data$value[x$data$value > 0]
+    if (any(x$data$value <= 0) || any(x$summary$lower <= 0)) note <- "What is not above 0 has no place on this scale."
+    x$data <- x$data[x$data$value > 0, ]
+    # Bands that reach 0 go down to the least value shown.
+    least <- min(positive, x$summary$lower[x$summary$lower > 0], x$summary$upper[x$summary$upper > 0])
+    x$summary[c("lower", "upper")] <- lapply(x$summary[c("lower", "upper")], pmax, least)
+    shown <- function(v) ifelse(v > 0, v, NA_real_)
+    x$summary[c("median", "observed")] <- lapply(x$summary[c("median", "observed")], shown)
+  }
   panels <- c(if (length(unique(x$summary$outcome)) > 1L) "outcome", x$stratify)
   drawn <- ggplot2::ggplot(x$summary, ggplot2::aes(x = .data$x, group = factor(.data$quantile))) +
     ggplot2::geom_ribbon(ggplot2::aes(ymin = .data$lower, ymax = .data$upper), fill = individual_color, alpha = 0.25) +
@@ -169,11 +180,11 @@ plot.nlme_vpc <- function(x, log_y = FALSE, ...) {
       ggplot2::aes(x = .data$x, y = .data$value), data = x$data, inherit.aes = FALSE, color = observed_color,
       size = 0.8, alpha = 0.4
     ) +
-    ggplot2::geom_line(ggplot2::aes(y = .data$median), color = individual_color, linetype = 2) +
-    ggplot2::geom_line(ggplot2::aes(y = .data$observed), color = observed_color) +
+    ggplot2::geom_line(ggplot2::aes(y = .data$median), color = individual_color, linetype = 2, na.rm = TRUE) +
+    ggplot2::geom_line(ggplot2::aes(y = .data$observed), color = observed_color, na.rm = TRUE) +
     ggplot2::labs(
       x = x$time, y = paste0(paste(unique(x$summary$outcome), collapse = ", "),
-                             if (x$pred_corr) " (prediction corrected)")
+                             if (x$pred_corr) " (prediction corrected)"), caption = note
     ) +
     ggplot2::theme_bw()
   if (length(panels) > 0L) drawn <- drawn + ggplot2::facet_wrap(panels, scales = "free_y")

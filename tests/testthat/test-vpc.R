@@ -50,6 +50,11 @@ test_that("plots are made, strata are panels, and what cannot be checked is refu
   expect_equal(built$data[[4L]]$y, check$summary$observed[order(
     check$summary$shift, check$summary$quantile, check$summary$x
   )])
+  low <- check
+  low$summary$lower <- low$summary$lower - 20
+  expect_silent(logged <- ggplot2::ggplot_build(plot(low, log_y = TRUE)))
+  expect_true(all(is.finite(logged$data[[1L]]$ymin)))
+  expect_match(logged$plot$labels$caption, "not above 0")
   expect_output(print(check), "percentiles are inside")
   expect_equal(caught(vpc(fit, stratify = "weight"))$reason, "unknown_column")
   expect_equal(caught(vpc(fit, bins = "time", n_bins = 3))$reason, "idle_option")
