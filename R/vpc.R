@@ -168,7 +168,8 @@ plot.nlme_vpc <- function(x, log_y = FALSE, ...) {
     if (any(x$data$value <= 0) || any(x$summary$lower <= 0)) note <- "What is not above 0 has no place on this scale."
     x$data <- x$data[x$data$value > 0, ]
     # Bands that reach 0 go down to the least value shown.
-    least <- min(positive, x$summary$lower[x$summary$lower > 0], x$summary$upper[x$summary$upper > 0])
+    ends <- unlist(x$summary[c("lower", "median", "upper")])
+    least <- min(positive, ends[ends > 0])
     x$summary[c("lower", "upper")] <- lapply(x$summary[c("lower", "upper")], pmax, least)
     shown <- function(v) ifelse(v > 0, v, NA_real_)
     x$summary[c("median", "observed")] <- lapply(x$summary[c("median", "observed")], shown)
