@@ -139,7 +139,8 @@ simulated <- function(model, data, values, settings) {
   draws <- data.frame(sim = rep(seq_len(nsim), each = n))
   # Column by column: names of millions of rows take longer than their draws.
   copied <- rep(seq_len(n), nsim)
-  draws[names(data)] <- lapply(data, function(x) if (is.null(dim(x))) x[copied] else x[copied, , drop = FALSE])
+  design <- lapply(data, function(x) if (is.null(dim(x))) x[copied] else x[copied, , drop = FALSE])
+  draws <- cbind(draws, structure(design, class = "data.frame", row.names = seq_along(copied)))
   for (k in seq_along(reply$outcome)) {
     column <- reply$outcome[k]
     drawn <- reply$value[, k]
