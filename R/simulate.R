@@ -137,7 +137,10 @@ simulated <- function(model, data, values, settings) {
   check_drawable(model)
   n <- nrow(data)
   draws <- data.frame(sim = rep(seq_len(nsim), each = n))
-  draws <- cbind(draws, data[rep(seq_len(n), nsim), , drop = FALSE])
+  # Column by column: names of millions of rows take longer than their draws.
+  copied <- rep(seq_len(n), nsim)
+  design <- lapply(data, function(x) if (is.null(dim(x))) x[copied] else x[copied, , drop = FALSE])
+  draws <- cbind(draws, structure(design, class = "data.frame", row.names = seq_along(copied)))
   for (k in seq_along(reply$outcome)) {
     column <- reply$outcome[k]
     drawn <- reply$value[, k]
