@@ -15,7 +15,9 @@ fit_lines <- function(fit, digits, full = FALSE) {
   fixed <- setdiff(fixed, weight_names(fit))
   c(
     header_lines(fit),
-    "", "Fixed effects", if (length(fixed) > 0L) first_rows(parameter_lines(fit, fixed, digits), rows), learned_lines(fit),
+    "", "Fixed effects",
+    if (length(fixed) > 0L) first_rows(parameter_lines(fit, fixed, digits), rows),
+    learned_lines(fit),
     if (has_effects(fit)) {
       c(
         "", "Random effects",

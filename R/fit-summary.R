@@ -42,7 +42,8 @@ print.summary.nlme_fit <- function(x, digits = 4, ...) {
   timing <- sprintf("%s %s s", x$timing$name, format(signif(x$timing$seconds, 2)))
   options <- changed_option_lines(fit$method)
   if (length(options) == 0L) options <- "all at their defaults"
-  routes <- tapply(route_names(fit, x$routes$parameter), x$routes$route, function(names) paste(unique(names), collapse = ", "))
+  routed <- split(route_names(fit, x$routes$parameter), x$routes$route)
+  routes <- vapply(routed, function(names) paste(unique(names), collapse = ", "), "")
   cat(
     fit_lines(fit, digits, full = TRUE),
     "", "Convergence", paste0("  ", c(x$convergence$status[1L], stats::na.omit(x$convergence$evidence))),

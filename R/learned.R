@@ -270,7 +270,8 @@ learned_lines <- function(fit) {
     } else if (any(route == "gradient")) {
       ", trained along gradients: other errors hold them"
     }
-    sprintf("  %s: %s, %s%s", parameter$name, learned_text(parameter$learned), counted(sum(own), "weight"), c(how, "")[1L])
+    weights <- counted(sum(own), "weight")
+    sprintf("  %s: %s, %s%s", parameter$name, learned_text(parameter$learned), weights, c(how, "")[1L])
   }, "", USE.NAMES = FALSE)
 }
 

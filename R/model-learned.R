@@ -1,3 +1,81 @@
+#' Learned functions in models: networks, soft trees, splines, flows
+#'
+#' Functions whose form is known and whose weights are estimated, as words of `fixed()` in [nlme_model()]. They are
+#' called by their names wherever an expression may stand: in outcomes, differential equations, initial values,
+#' properties of doses, and in the means and SDs of random effects.
+#'
+#' * `network(inputs, hidden, outputs = 1, activation, output_activation, bias = TRUE)`: layers `activation(W x + b)`,
+#'   `hidden` their widths. Weights stand layer by layer: `W` (outputs by inputs) by columns, then `b`.
+#' * `soft_tree(inputs, depth, outputs = 1)`: the values of the leaves, weighted by the probabilities of coming there,
+#'   `1 / (1 + exp(-(w x + b)))` at each split. Weights: `w` (splits by inputs) by columns, `b`, leaves (outputs by
+#'   leaves) by columns.
+#' * `spline(knots, degree = 3, clamp = FALSE)`: B-splines over all `knots`, `length(knots) - degree - 1` of them, each
+#'   with a weight; `clamp = TRUE` repeats the ends until the basis adds up to 1 everywhere.
+#' * `planar_flow(dimension = 1, layers = 2)`: layers `z + u tanh(w z + b)` of a standard normal vector `z`, each
+#'   invertible. Weights stand layer by layer: `w`, `u`, `b`.
+#'
+#' Activations are `"tanh"` (the default), `"relu"`, `"softplus"`, `"sigmoid"`, `"swish"` and `"gelu"`; those of the
+#' output `"identity"` (the default), `"softplus"`, `"sigmoid"`, `"tanh"` and `"softmax"`.
+#'
+#' @section Arguments:
+#' All words take `weights`, values in place of the initial ones; `lower`, `upper`, `se`, `prior`, `label` and `unit` as
+#' other parameters do. Networks, trees and flows take `seed`, from which alone initial weights come, the same on every
+#' machine: networks uniform on `+-sqrt(6 / (inputs + outputs))` of a layer with biases 0, trees normal with SD 0.1,
+#' flows
+#' standard normal; splines start at 0. Networks and trees take `zero_last = TRUE`: the last layer, or the leaves, start
+#' at 0, so that a model begins as the one without the function.
+#'
+#' @section Calls:
+#' `f(x)` and, of several inputs, `f(a, b)` or `f(c(a, b))`, with the function's own weights; `f(x, weights = w)` with
+#' any
+#' vector of the same length, such as a random effect: `w ~ mvnormal(f, diag(0.1, length(f))) | id` gives every subject
+#' weights of its own around those of the population, which keep their closed form. `length(f)` is the number of
+#' weights,
+#' `f(x)[2]` the second output. A spline has no value outside of its first and last knot. `eta ~ planar_flow(f) | id`
+#' is a
+#' random effect that is the image of a standard normal one under the flow; [ranef()] shows the latter.
+#'
+#' @section How they are estimated:
+#' Weights that are means of random effects are updated in closed form, coefficients of splines as other parameters. All
+#' other weights follow the gradient of the complete data (Adam), in [saem()] at the draws of each iteration, in [vem()]
+#' before quasi-Newton steps on the bound. Standard errors, and the verdict on convergence, are those of the other
+#' parameters with these weights held; `se = TRUE` makes the weights ordinary parameters. `penalty` of [saem()] and
+#' [vem()]
+#' draws weights toward 0; the log-likelihood that is printed is without it.
+#'
+#' Functions of many weights fit whatever the data hold, noise included: compare fits on subjects that were left out,
+#' and
+#' do not read a curve outside of the range that the data visited ([plot.nlme_fit()] with `type = "learned"` marks it).
+#'
+#' With more than 24 random effects a level, importance draws tell neither score nor likelihood: such fits are judged by
+#' their iterations alone, and their log-likelihood is Laplace's approximation.
+#' @references
+#' Glorot X, Bengio Y (2010). Understanding the difficulty of training deep feedforward neural networks. *AISTATS*.
+#'
+#' Frosst N, Hinton G (2017). Distilling a neural network into a soft decision tree. arXiv:1711.09784.
+#'
+#' de Boor C (2001). *A practical guide to splines*. Springer.
+#'
+#' Rezende DJ, Mohamed S (2015). Variational inference with normalizing flows. *ICML*.
+#' @seealso [learned()] for the values of a function at the estimates.
+#' @examples
+#' # Absorption with an unknown course, learned for all subjects together.
+#' nlme_model(
+#'   fixed(
+#'     rate = network(inputs = 1, hidden = 4, output_activation = "softplus"),
+#'     lcl = -3, lv = -1, omega = positive(c(0.3, 0.3)), sigma = positive(0.5)
+#'   ),
+#'   random(eta ~ mvnormal(c(lcl, lv), diag(omega^2)) | Subject),
+#'   {
+#'     d/dt(depot) <- -rate(t / 24) * depot
+#'     d/dt(central) <- rate(t / 24) * depot - exp(eta[1] - eta[2]) * central
+#'     depot(0) <- Dose
+#'     conc ~ normal(central / exp(eta[2]), sigma)
+#'   }
+#' )
+#' @name learned_functions
+NULL
+
 # Read the learned functions of fixed(): networks, soft trees, splines, planar flows. Each is a vector of weights, a
 # parameter as others are, and a form by which the core computes the function.
 

@@ -164,7 +164,9 @@ route_text <- function(described) {
 
 start_text <- function(parameter) {
   value <- parameter$value
-  if (!is.null(parameter$learned)) return(sprintf("%s (%s)", learned_text(parameter$learned), counted(length(value), "weight")))
+  if (!is.null(parameter$learned)) {
+    return(sprintf("%s (%s)", learned_text(parameter$learned), counted(length(value), "weight")))
+  }
   if (parameter$type %in% square_types) {
     value <- value[seq(1L, by = parameter$dim + 1L, length.out = parameter$dim)]
     return(paste("diagonal", number_text(value)))

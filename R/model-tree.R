@@ -180,7 +180,7 @@ stop_unknown_call <- function(name, scope) {
   stop_model(
     "unknown_function", problem, scope$text,
     if (name %in% names(learned_words)) {
-      sprintf("Declare it in fixed(), as in `fixed(f = %s)`, then call it by its name, as in `f(x)`.", learned_example(name))
+      sprintf("Declare it in fixed(), as in `fixed(f = %s)`, then call it, as in `f(x)`.", learned_example(name))
     } else if (length(scope$inside) > 0L && name %in% compiled_calls) {
       "A helper that calls compiled code cannot be read; with doses in the data write `linear_compartments(cl, v)`."
     } else {

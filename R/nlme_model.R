@@ -11,7 +11,8 @@
 #' scale, and `real(value, scale, lower, upper, prior, se, label, unit)` says more
 #' (`scale` is one of `"identity"`, `"log"`, `"logit"`, `"probit"`; `se = FALSE`
 #' leaves its standard error out of the tables; `prior` is for methods that have a
-#' use for it, [saem()] says that it ignores it). A vector makes a vector parameter.
+#' use for it, [saem()] says that it ignores it). A vector makes a vector parameter. Networks, soft trees, splines and
+#' planar flows are [learned_functions].
 #' Parameters whose elements are bound to each other are
 #' * `covariance_matrix(M, parameterization)`, a covariance of random effects, estimated
 #'   by its Cholesky factor (`"cholesky"`) or its matrix logarithm (`"matrix_log"`), and

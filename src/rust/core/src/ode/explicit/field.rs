@@ -32,6 +32,8 @@ pub struct LanesField {
     /// Columns that are integrated, those of values first.
     pub moving: Vec<usize>,
     pub n_values: usize,
+    /// Whether the equations have no value somewhere, as a spline outside of its knots: no step goes behind the last stop.
+    pub bounded: bool,
     /// Columns that run in closed form.
     pub flowing: Vec<usize>,
     pub slots: Vec<CourseSlot>,
@@ -74,6 +76,9 @@ impl LanesField {
         for (i, column) in flowing.iter().enumerate() {
             slots[*column] = CourseSlot::Flowing(i);
         }
+        let reached = graph.reachable(&system.rhs);
+        let bounded = (graph.nodes().filter(|node| reached[node.index()]))
+            .any(|node| graph.as_constant(node).is_some_and(f64::is_nan));
         let still = still(&mut graph, &system.rhs, directions);
         let rhs = Program::new(&graph, &rhs);
         let flow = Program::new(&graph, &flow);
@@ -94,6 +99,7 @@ impl LanesField {
             held: system.held(),
             lasting: system.lasting(),
             moving,
+            bounded,
             flowing,
             slots,
             rhs,

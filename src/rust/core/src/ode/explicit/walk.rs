@@ -224,10 +224,10 @@ impl LanesWalk {
             .iter()
             .find(|stop| !matches!(stop.act, Act::Observe(_)));
         let time = |stop: Option<&Stop>| stop.map_or(course.end, |stop| stop.time);
-        let still = way.field.moving.is_empty();
+        let still = way.field.moving.is_empty() || way.field.bounded;
         self.clock.next.0[p] = time(rest.first());
         self.clock.target.0[p] = match changes {
-            // Where nothing is integrated, one step reaches all that is left.
+            // Where nothing is integrated, one step reaches all that is left; nor is there a value behind it for some.
             None if still && course.end == f64::INFINITY => time(rest.last()),
             _ => time(changes),
         };

@@ -17,7 +17,6 @@
 //! ode rtol = 1e-8
 //! ```
 
-use nlmers_core::language::learned::LearnedForm;
 use serde_json::{json, Value as Json};
 
 /// An expression as the front end sends it.
@@ -66,11 +65,28 @@ pub fn model(text: &str) -> Json {
 fn learned(text: &str) -> Json {
     let (name, form) = halves(text, "=");
     let form: Json = serde_json::from_str(form).unwrap();
-    let known: LearnedForm = serde_json::from_value(form.clone()).unwrap();
-    let weights: Vec<f64> = (0..known.n_weights().unwrap())
-        .map(|k| 0.6 * (1.7 * k as f64 + 0.4).sin())
-        .collect();
+    let weights = (0..n_weights(&form)).map(|k| 0.6 * (1.7 * k as f64 + 0.4).sin());
+    let weights: Vec<f64> = weights.collect();
     json!({"name": name, "type": "real", "value": weights, "vector": true, "learned": form})
+}
+
+fn n_weights(form: &Json) -> usize {
+    let number = |name: &str| form[name].as_u64().unwrap() as usize;
+    let list = |name: &str| form[name].as_array().unwrap();
+    match form["kind"].as_str().unwrap() {
+        "network" => {
+            let hidden = list("hidden").iter().map(|w| w.as_u64().unwrap() as usize);
+            let ends = (vec![number("inputs")], vec![number("outputs")]);
+            let widths = [ends.0, hidden.collect(), ends.1].concat();
+            widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
+        }
+        "soft_tree" => {
+            let leaves = 1 << number("depth");
+            (leaves - 1) * (number("inputs") + 1) + leaves * number("outputs")
+        }
+        "spline" => list("knots").len() - number("degree") - 1,
+        _ => number("layers") * (2 * number("dimension") + 1),
+    }
 }
 
 /// Statements up to a line that begins with `}`.
