@@ -21,7 +21,8 @@
 #'
 #' For effects that are normal on no scale, such as gamma effects, the variance is that
 #' of the effect itself.
-#' @returns `fixef()` and `sigma()` a named vector (`fixef(fit)$f` are the weights of a learned function `f`), with `scale = "both"` a data frame with
+#' @returns `fixef()` and `sigma()` a named vector (`fixef(fit)$f` are the weights of a learned function), with
+#'   `scale = "both"` a data frame with
 #'   the columns `natural` and `transformed`; `ranef()` a data frame, one row
 #'   a level of the group and one column an effect, with the conditional SDs in the
 #'   same shape as attribute `cond_sd`; `coef()` a data frame of natural-scale

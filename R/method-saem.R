@@ -217,8 +217,9 @@ saem <- function(exploration = 300, smoothing = 100, n_chains = 1, nbiter = NULL
                  max_store = 50, suffstats = NULL, q_from_stats = NULL, mstep_closed_form = NULL,
                  builtin_stats = "auto", builtin_mean = "none", resid_var_param = NULL, re_cov_params = NULL,
                  re_mean_params = NULL, lb = NULL, ub = NULL, penalty = NULL, sa_anneal_schedule = "none",
-                 sa_anneal_iters = 0, sa_anneal_alpha = NULL, sa_anneal_targets = NULL, sa_anneal_fn = NULL, auto_var_lb = TRUE,
-                 var_lb_value = NULL, anneal_to_fixed = character(), anneal_schedule = "exponential",
+                 sa_anneal_iters = 0, sa_anneal_alpha = NULL, sa_anneal_targets = NULL, sa_anneal_fn = NULL,
+                 auto_var_lb = TRUE, var_lb_value = NULL, anneal_to_fixed = character(),
+                 anneal_schedule = "exponential",
                  anneal_min_sd = 1e-5, convergence_test = NULL,
                  rtol_theta = 5e-5, atol_theta = 5e-7, rtol_Q = 5e-5, # nolint: object_name_linter.
                  atol_Q = 5e-7, consecutive_params = 4, ebe_optimizer = "newton", # nolint: object_name_linter.

@@ -164,8 +164,8 @@ last_weights <- function(form) {
   seq(n - last + 1, n)
 }
 
-# Networks: Glorot and Bengio (2010), uniform on +-sqrt(6 / (inputs + outputs)) of each layer, biases 0. Trees and flows:
-# normal with SD 0.1, biases 0. Splines: 0.
+# Networks: Glorot and Bengio (2010), uniform on +-sqrt(6 / (inputs + outputs)) of each layer, biases 0. Trees: normal
+# with SD 0.1, biases 0. Splines: 0. Flows: standard normal, since one that hardly bends has no slope to follow.
 initial_weights <- function(form, seed) {
   seed <- learned_size(seed, "seed", .Machine$integer.max, least = 0)
   with_draws(seed, switch(form$kind,

@@ -44,3 +44,40 @@ test_that("every option of both estimators has a place in the request", {
     expect_setequal(flat, setdiff(names(method$options), "verbose"))
   }
 })
+
+test_that("every choice that an option has reaches the core", {
+  model <- nlme_model(
+    fixed(a = 1, b = 0.1, omega = positive(0.3), s = positive(0.3)), random(e ~ normal(a, omega) | g),
+    y ~ normal(e + b * x, s)
+  )
+  data <- data.frame(g = rep(1:6, each = 4), x = rep(0:3, 6))
+  data$y <- 1 + 0.2 * data$x + rep(c(-0.3, 0.1, 0.2, -0.1, 0.4, 0), each = 4) + sin(seq_len(24)) / 5
+  runs <- function(method, option, values, short) {
+    for (value in values) {
+      options <- short
+      options[[option]] <- value
+      # An optimizer that says its own length takes the place of `maxiters`.
+      if (inherits(value, "nlme_optimizer") && !is.null(value$maxiters)) options$maxiters <- NULL
+      if (option == "flows") options$family <- "planar_flow"
+      fit <- suppressWarnings(suppressMessages(fit_nlme(model, data, do.call(method, options), seed = 1)))
+      expect_s3_class(fit, "nlme_fit")
+    }
+  }
+  by_saem <- list(
+    sampler = list(mh(), saemix_mh(), adaptive_mh(), nuts(), mala(), independence(random_walk = 2)),
+    optimizer = list(score(), lbfgs(), nelder_mead(), adam()), sa_schedule = c("saemix", "robbins_monro", "power"),
+    sa_anneal_schedule = c("none", "rate", "exponential", "linear"), convergence_test = c("windowed", "consecutive"),
+    builtin_stats = c("auto", "none"), builtin_mean = c("none", "glm"), lb = list(c(b = -5)), n_chains = 2,
+    mcmc_steps = 2, warm_start = FALSE, acceleration = FALSE, adaptive = FALSE, update_schedule = list("all", 3),
+    nodes = 5
+  )
+  for (option in names(by_saem)) {
+    runs(saem, option, by_saem[[option]], list(maxiters = 8, polish = FALSE, store_eb_modes = FALSE))
+  }
+  by_vem <- list(
+    optimizer = list(lbfgs(), adam(), lbfgs(memory = 3), adam(0.1, maxiters = 9)),
+    family = c("full_rank", "mean_field", "planar_flow"), rule = c("qmc", "monte_carlo", "cubature"),
+    penalty = list(c(b = 1)), flows = 3, sweeps = 2, tolerance = 1e-3, inner_maxiters = 5, ub = list(c(b = 5))
+  )
+  for (option in names(by_vem)) runs(vem, option, by_vem[[option]], list(maxiters = 10, log_lik = "none", se = "none"))
+})

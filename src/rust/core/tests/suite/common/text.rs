@@ -61,7 +61,7 @@ pub fn model(text: &str) -> Json {
         "statements": statements, "ode": ode})
 }
 
-/// A learned function with as many weights as it has, none like another.
+/// A learned function, no weight like another.
 fn learned(text: &str) -> Json {
     let (name, form) = halves(text, "=");
     let form: Json = serde_json::from_str(form).unwrap();
@@ -76,8 +76,8 @@ fn n_weights(form: &Json) -> usize {
     match form["kind"].as_str().unwrap() {
         "network" => {
             let hidden = list("hidden").iter().map(|w| w.as_u64().unwrap() as usize);
-            let ends = (vec![number("inputs")], vec![number("outputs")]);
-            let widths = [ends.0, hidden.collect(), ends.1].concat();
+            let ends = [vec![number("inputs")], vec![number("outputs")]];
+            let widths = [ends[0].clone(), hidden.collect(), ends[1].clone()].concat();
             widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
         }
         "soft_tree" => {
