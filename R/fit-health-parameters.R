@@ -66,7 +66,20 @@ check_small_sd <- function(fit, table) {
 parameter_checks <- function(fit) {
   # Values that were given have no errors, and have fallen nowhere.
   if (is_evaluated(fit)) return(list())
-  list(check_bounds(fit), check_uncertainty(fit), check_rse(fit), check_residual(fit))
+  c(list(check_bounds(fit), check_uncertainty(fit), check_rse(fit), check_residual(fit)), check_weights(fit))
+}
+
+# Weights of learned functions that nothing draws toward 0, beside the observations that shall tell them.
+check_weights <- function(fit) {
+  penalized <- vapply(fit$method$options$penalty, `[[`, "", 1L)
+  learned <- setdiff(names(learned_parameters(fit$model)), penalized)
+  free <- sum(fit$parameters$free & fit$parameters$base %in% learned)
+  if (free == 0L) return(NULL)
+  share <- free / fit$n_obs
+  list(health_row(
+    "weights", share, graded(share, 0.1, 1), sprintf("an observation, %s without penalty", counted(free, "weight")),
+    "The functions can follow noise: use `penalty`, or fewer weights, and compare fits on subjects left out."
+  ))
 }
 
 check_bounds <- function(fit) {

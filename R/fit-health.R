@@ -33,6 +33,7 @@
 #' | standard errors | parameters without one, though they are estimated | 1 | |
 #' | RSE | the largest of a fixed effect or residual parameter, percent | 50 | |
 #' | residual error | the smallest, as part of its start | 0.01 | 0.001 |
+#' | weights | of learned functions without penalty, an observation | 0.1 | 1 |
 #'
 #' The gap between bound and log-likelihood is the Kullback-Leibler divergence of the
 #' approximation from the conditional distribution. Pareto k is the shape of the tail of the

@@ -168,7 +168,7 @@ compiled_calls <- c("$", "@", ".C", ".Call", ".External", ".Fortran")
 stop_unknown_call <- function(name, scope) {
   statement_words <- c("for", "while", "repeat", "<-", "<<-", "=", "function", "~")
   problem <- if (name %in% statement_words) {
-    sprintf("`%s` is not available inside an expression in this release.", name)
+    sprintf("`%s` cannot stand inside an expression.", name)
   } else if (name %in% names(learned_words)) {
     sprintf("`%s()` stands inside an expression.", name)
   } else if (name %in% c(outcome_words, random_words)) {

@@ -119,6 +119,8 @@ test_that("a fit tells its functions, not their weights", {
   expect_match(utils::capture.output(print(fixef(emax_fit))), "16 weights")
   expect_equal(colnames(vcov(emax_fit)), c("omega", "sigma"))
   expect_match(paste(convergence(emax_fit)$evidence, collapse = " "), "weights of `f` followed gradients")
+  weights <- health(emax_fit)[health(emax_fit)$check == "weights", ]
+  expect_equal(weights[c("value", "status")], data.frame(value = 16 / 300, status = "ok"), ignore_attr = TRUE)
 })
 
 test_that("values of a function are those of its weights, and new fits start at them", {
