@@ -362,7 +362,9 @@ stop_value_length <- function(value, parameter, argument) {
     "start_length",
     sprintf("`%s` gives `%s` %d value%s; it has %d.", argument, parameter$name, length(value),
             if (length(value) == 1L) "" else "s", length(parameter$value)),
-    hint = sprintf("Write `%s = list(%s = %s)`.", argument, parameter$name, code_text(parameter$value)),
+    hint = if (length(parameter$value) <= 12L) {
+      sprintf("Write `%s = list(%s = %s)`.", argument, parameter$name, code_text(parameter$value))
+    },
     fields = list(name = parameter$name)
   )
 }

@@ -81,11 +81,19 @@ fixed_parameter <- function(name, code, env) {
       stop_model(
         "unreadable_parameter",
         sprintf("The parameter `%s` cannot be read: %s.", name, conditionMessage(error)),
-        place, fields = list(name = name)
+        place, unknown_word_hint(code, names(words), env), list(name = name)
       )
     }
   )
   check_parameter(c(list(name = name), parameter), place)
+}
+
+# The word that a call to no function may mean.
+unknown_word_hint <- function(code, words, env) {
+  inner <- if (is.call(code) && length(code) == 2L) code[[2L]] else code
+  if (!is.call(inner) || !is.symbol(inner[[1L]])) return(NULL)
+  word <- as.character(inner[[1L]])
+  if (!exists(word, envir = env, mode = "function")) nearest_hint(word, words, "Words of fixed()")
 }
 
 check_labels <- function(parameter, fail) {

@@ -137,7 +137,11 @@ learned_parameter <- function(form, weights, seed, zero_last, more) {
   n <- n_weights(form)
   if (n < 1) stop(sprintf("a spline of degree %d needs %d knots at least", form$degree, form$degree + 2), call. = FALSE)
   if (n > most_weights) stop(sprintf("it has %s weights, at most %s are possible", n, most_weights), call. = FALSE)
-  if (is.null(weights)) weights <- initial_weights(form, seed)
+  if (is.null(weights)) {
+    weights <- initial_weights(form, seed)
+    if (is.numeric(more$lower)) weights <- pmax(weights, more$lower)
+    if (is.numeric(more$upper)) weights <- pmin(weights, more$upper)
+  }
   if (!is.numeric(weights) || length(weights) != n) {
     stop(sprintf("`weights` holds %d values, it has %d weights", length(weights), n), call. = FALSE)
   }
