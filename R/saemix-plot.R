@@ -16,7 +16,7 @@ plot.saemix_fit <- function(x, y, ..., type = NULL, plot.type = NULL) { # nolint
   options <- plot_options(list(...))
   x <- with_expectations(x)
   plots <- lapply(words, function(word) {
-    if (word == "npde") stop_no_counterpart("npdeSaemix")
+    if (word == "npde") stop_no_counterpart("plot", "npde")
     plot_labels(saemix_plots[[word]](x, options), options)
   })
   if (length(plots) == 1L) plots[[1L]] else structure(plots, class = "saemix_plots", names = words)

@@ -23,7 +23,8 @@
 #' | `plot(fit, plot.type = "observations.vs.predictions")` | `plot(fit, type = "observed")` |
 #' | `fit@results@ll.is`, `fit["results"]["ll.is"]` | the second works; a fit has no slots |
 #' | `fit["data"]`, `fit["model"]`, `fit["options"]` | work |
-#' | `step.saemix()`, `saemix.bootstrap()`, `npdeSaemix()`, `discreteVPC()`, `plotDiscreteData()` | have no
+#' | `npdeSaemix(fit)` | `npde(fit)`: errors and their tests, without pictures |
+#' | `step.saemix()`, `saemix.bootstrap()`, `discreteVPC()`, `plotDiscreteData()` | have no
 #'   counterpart yet; the error says what there is |
 #'
 #' @section How saemix counts:
@@ -92,17 +93,16 @@ saemix_without <- c(
     "`vcov(fit)` and `confint(fit)` have standard errors and intervals; for a bootstrap fit data sets of",
     "`simulate(fit)` with saemix()."
   ),
-  npdeSaemix = paste(
-    "`plot(fit, plot.type = \"vpc\")` compares quantiles with simulated ones, and `simulate(fit, nsim = 1000)` gives",
-    "the data sets that the npde package reads."
-  ),
+  npde = "`npde(fit)` has the errors and their tests, `plot(fit, plot.type = \"vpc\")` simulated quantiles.",
   discreteVPC = "`plot(fit, plot.type = \"vpc\")` compares the outcomes with simulated ones.",
   plotDiscreteData = "`plot(data)` shows the records, and `table()` of their columns the proportions."
 )
 
-stop_no_counterpart <- function(verb) {
+# `type`: of plot(), where that has none.
+stop_no_counterpart <- function(verb, type = NULL) {
+  shown <- if (is.null(type)) sprintf("%s()", verb) else sprintf("`plot.type = \"%s\"`", type)
   stop_option(
-    "no_counterpart", sprintf("%s() has no counterpart here.", verb), hint = saemix_without[[verb]],
+    "no_counterpart", sprintf("%s has no counterpart here.", shown), hint = saemix_without[[c(type, verb)[1L]]],
     fields = list(name = verb)
   )
 }
@@ -119,7 +119,7 @@ saemix.bootstrap <- function(saemixObject, ...) stop_no_counterpart("saemix.boot
 
 #' @rdname saemix_verbs
 #' @export
-npdeSaemix <- function(saemixObject, nsim = 1000) stop_no_counterpart("npdeSaemix")
+npdeSaemix <- function(saemixObject, nsim = 1000) npde(saemixObject, nsim = nsim)
 
 #' @rdname saemix_verbs
 #' @export

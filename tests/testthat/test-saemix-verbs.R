@@ -3,11 +3,12 @@ test_that("functions of saemix without a counterpart say what there is", {
   expect_snapshot(error = TRUE, {
     step.saemix(fit, direction = "forward")
     saemix.bootstrap(fit, nboot = 10)
-    npdeSaemix(fit)
     discreteVPC(fit, outcome = "count")
     plotDiscreteData(fit["data"], outcome = "count")
   })
   expect_equal(caught(plot(fit, plot.type = "npde"))$reason, "no_counterpart")
+  found <- npdeSaemix(fit, nsim = 100)
+  expect_equal(found$tests, npde(fit, nsim = 100, seed = found$seed)$tests)
 })
 
 test_that("the plainest call fits", {
