@@ -17,7 +17,7 @@ use crate::keep::{self, Keep};
 const MARK: [u8; 8] = *b"nlmersCK";
 
 /// To be raised whenever bytes of an earlier format would be read wrongly.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// Bytes before the header: mark, format, checksum.
 const FRONT: usize = 20;
