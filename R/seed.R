@@ -5,7 +5,8 @@ with_draws <- function(seed, code) {
   users <- global$.Random.seed
   kinds <- RNGkind()
   on.exit({
-    do.call(RNGkind, as.list(kinds))
+    # R says of some generators that they are poor; the user knows.
+    suppressWarnings(do.call(RNGkind, as.list(kinds)))
     if (is.null(users)) rm(".Random.seed", envir = global) else global$.Random.seed <- users
   })
   set.seed(seed %% .Machine$integer.max, "Mersenne-Twister", "Inversion", "Rejection")

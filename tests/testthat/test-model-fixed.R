@@ -51,5 +51,5 @@ test_that("bad declarations name the parameter", {
   expect_equal(caught(read(quote(fixed(a = real(NA)))))$reason, "bad_value")
   expect_equal(caught(read(quote(fixed(a = real(1, scale = "lg")))))$hint, "Did you mean `log`?")
   expect_equal(caught(read(quote(fixed(M = covariance_matrix(matrix(1:4, 2))))))$reason, "bad_value")
-  expect_equal(caught(read(quote(fixed(f = network(2, 3)))))$reason, "unsupported_type")
+  expect_equal(caught(read(quote(fixed(f = nework(2, 3)))))$hint, "Did you mean `network`?")
 })
