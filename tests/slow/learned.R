@@ -33,7 +33,7 @@ trees <- lapply(1:4, function(seed) bquote(soft_tree(1, 2, seed = .(seed))))
 cases <- list(networks = list(networks, 53, 1.3), trees = list(trees, 41, 0.85))
 for (name in names(cases)) {
   case <- cases[[name]]
-  model <- do.call(learned_model, case[[1L]])
+  model <- do.call(learned_model, case[[1L]], quote = TRUE)
   time <- system.time(fit <- suppressWarnings(fit_nlme(model, theo, seed = 1, threads = 1, progress = FALSE)))
   seconds <- sum(time[1:2])
   count <- sum(fit$parameters$free)

@@ -8,17 +8,17 @@ test_that("defaults and given options reach the request", {
 
 test_that("the request has every field the algorithm reads, and no other", {
   fields <- c(
-    "name", "sa_schedule", "exploration", "smoothing", "maxiters", "sa_burnin_iters", "t0", "kappa", "sa_phase1_iters",
-    "sa_phase2_kappa", "gains", "n_chains", "auto_small_n_chains", "small_n_chain_target", "sampler", "mcmc_steps",
-    "update_schedule", "warm_start", "optimizer", "builtin_stats", "builtin_mean", "resid_var_param", "re_cov_params",
-    "re_mean_params", "mstep_sa_on_params", "max_store", "lb", "ub", "penalty", "hooks", "sa_anneal_schedule",
-    "sa_anneal_iters", "sa_anneal_alpha", "sa_anneal_targets", "auto_var_lb", "var_lb_value", "anneal_to_fixed", "anneal_schedule",
-    "anneal_min_sd", "convergence_test", "rtol_theta", "atol_theta", "rtol_Q", "atol_Q", "consecutive_params",
-    "ebe_optimizer", "ebe_maxiters", "ebe_grad_tol", "ebe_multistart_n", "ebe_multistart_k",
-    "ebe_multistart_max_rounds", "ebe_multistart_sampling", "ebe_rescue_on_high_grad", "ebe_rescue_multistart_n",
-    "ebe_rescue_multistart_k", "ebe_rescue_max_rounds", "ebe_rescue_grad_tol", "ebe_rescue_multistart_sampling",
-    "store_eb_modes", "acceleration", "adaptive", "polish", "polish_draws", "polish_rounds", "draws", "log_lik",
-    "nodes", "verbose"
+    "name", "sa_schedule", "exploration", "smoothing", "maxiters", "sa_burnin_iters", "t0", "kappa",
+    "sa_phase1_iters", "sa_phase2_kappa", "gains", "n_chains", "auto_small_n_chains", "small_n_chain_target",
+    "sampler", "mcmc_steps", "update_schedule", "warm_start", "optimizer", "builtin_stats", "builtin_mean",
+    "resid_var_param", "re_cov_params", "re_mean_params", "mstep_sa_on_params", "max_store", "lb", "ub", "penalty",
+    "hooks", "sa_anneal_schedule", "sa_anneal_iters", "sa_anneal_alpha", "sa_anneal_targets", "auto_var_lb",
+    "var_lb_value", "anneal_to_fixed", "anneal_schedule", "anneal_min_sd", "convergence_test", "rtol_theta",
+    "atol_theta", "rtol_Q", "atol_Q", "consecutive_params", "ebe_optimizer", "ebe_maxiters", "ebe_grad_tol",
+    "ebe_multistart_n", "ebe_multistart_k", "ebe_multistart_max_rounds", "ebe_multistart_sampling",
+    "ebe_rescue_on_high_grad", "ebe_rescue_multistart_n", "ebe_rescue_multistart_k", "ebe_rescue_max_rounds",
+    "ebe_rescue_grad_tol", "ebe_rescue_multistart_sampling", "store_eb_modes", "acceleration", "adaptive",
+    "polish", "polish_draws", "polish_rounds", "draws", "log_lik", "nodes", "verbose"
   )
   expect_setequal(names(saem()$options), fields)
   expect_match(nlmers:::request_json(saem()$options), "\"hooks\":[],", fixed = TRUE)

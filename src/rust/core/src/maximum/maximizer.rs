@@ -160,12 +160,15 @@ impl<'a> Maximizer<'a> {
         let mut followed = self
             .follow_scores(cloud, ground, &gradient)
             .unwrap_or_else(|| old.clone());
-        self.train(cloud, ground, &gradient, &mut followed);
-        // What looked at other parameters has left the population there.
-        if moved(cloud, &old).is_none() {
-            return old;
+        if self.trains() {
+            self.train(cloud, ground, &gradient, &mut followed);
+            // What looked at other parameters has left the population there.
+            if moved(cloud, &old).is_none() {
+                return old;
+            }
+            self.stand(cloud);
+            self.learn(&cloud.batches, ground.moments);
         }
-        self.stand(cloud);
         self.maximize(followed, &gradient)
     }
 
