@@ -21,6 +21,9 @@ use crate::problem::{DerivativeScratch, Evaluator, Problem};
 const PATIENCE: usize = 20;
 const FEW: usize = 10;
 
+/// Newton steps that follow them at most.
+const AFTER: usize = 4;
+
 /// How often a step is halved.
 const HALVINGS: usize = 30;
 
@@ -189,7 +192,11 @@ impl BlockModes<'_, '_> {
         let mut found = [false; LANES];
         // Lanes from which no part of the step leads up: the same step would be tried again.
         let mut stuck = [false; LANES];
-        for round in 0..options.max_steps {
+        let most = match phi.len() > FEW && self.curvature == Curvature::Expected {
+            true => options.max_steps.min(PATIENCE + AFTER),
+            false => options.max_steps,
+        };
+        for round in 0..most {
             let (here, gradient, mut step) = self.step(phi, curvature, scratch);
             for l in 0..LANES {
                 let products = gradient.iter().zip(&step).map(|(g, s)| g.0[l] * s.0[l]);
