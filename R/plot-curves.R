@@ -64,6 +64,13 @@ curve_axis <- function(fit) {
   if (any(varies)) names(varies)[varies][1L]
 }
 
+# The same with its values; the number of the record where there is no other.
+axis_of <- function(fit) {
+  axis <- curve_axis(fit)
+  group <- fit$data$frame[[fit$data$group]]
+  if (is.null(axis)) list(name = "Record", x = record_number(group)) else list(name = axis, x = fit$data$frame[[axis]])
+}
+
 # Whether the model reads the axis, the time perhaps as `t`.
 reads_axis <- function(fit, axis) {
   read <- fit$model$described$covariates

@@ -43,11 +43,13 @@ statement_fields <- function(statement) {
   statement
 }
 
-# What the core reads of a parameter; prior, unit, label and standard error are for R alone.
+# What the core reads of every parameter; prior, unit, label and standard error are for R alone.
 parameter_parts <- c("name", "type", "scale", "value", "lower", "upper", "parameterization", "vector", "learned")
 
 parameter_fields <- function(parameter) {
-  parameter <- parameter[intersect(names(parameter), parameter_parts)]
+  # Whether weights of learned functions have standard errors says how they move.
+  parts <- c(parameter_parts, if (!is.null(parameter$learned)) "se")
+  parameter <- parameter[intersect(names(parameter), parts)]
   arrays <- intersect(c("value", "lower", "upper"), names(parameter))
   for (field in arrays) {
     if (!is.null(parameter[[field]])) {

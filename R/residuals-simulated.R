@@ -3,7 +3,7 @@
 # Families on whole numbers: what was observed stands among ties, over which a discrepancy is spread at random.
 count_families <- c("poisson", "neg_binomial", "binomial", "bernoulli")
 
-# Of one outcome: its column, the family, and per row what was observed, simulated (rows x nsim) and censored.
+# Of one outcome: its number and column, the family, and per row what was observed, simulated (rows x nsim) and censored.
 simulated_outcomes <- function(fit, nsim, seed, families, what) {
   check_comparable(fit, families, what)
   drawn <- simulate(fit, nsim = nsim, seed = seed)
@@ -16,7 +16,7 @@ simulated_outcomes <- function(fit, nsim, seed, families, what) {
     values <- matrix(as.double(drawn[[column]]), n)
     rows <- which(!is.na(observed) & !is.na(values[, 1L]))
     list(
-      outcome = column, discrete = fit$model$described$families[k] %in% count_families,
+      number = k, outcome = column, discrete = fit$model$described$families[k] %in% count_families,
       rows = rows, groups = split(seq_along(rows), group[rows]),
       observed = observed[rows], simulated = values[rows, , drop = FALSE],
       censored = censored_here(censored[censored$taken & censored$outcome == column, ], rows)
@@ -62,11 +62,11 @@ check_independent <- function(fit, what) {
 
 # The share of the simulations below each value; none and all are put half a step from the ends. Ties of whole numbers
 # are spread evenly.
-discrepancy <- function(observed, simulated, discrete, seed) {
+discrepancy <- function(observed, simulated, discrete = FALSE, seed = 0, stream = 0) {
   n <- ncol(simulated)
   below <- rowMeans(simulated < observed)
   if (discrete) {
-    share <- below + drawn_uniform(seed, 1, length(observed)) * rowMeans(simulated == observed)
+    share <- below + drawn_uniform(seed, stream, length(observed)) * rowMeans(simulated == observed)
     return(pmin(pmax(share, 0.5 / n), 1 - 0.5 / n))
   }
   pmin(pmax(below, 0.5 / n), 1 - 0.5 / n)
@@ -77,7 +77,8 @@ drawn_uniform <- function(seed, stream, n) with_draws(seed + stream, stats::runi
 # A censored observation can be anywhere beyond its limit: its discrepancy is uniform over the share of the simulations
 # there, its value their quantile.
 with_censored_drawn <- function(part, seed) {
-  part$pd <- discrepancy(part$observed, part$simulated, part$discrete, seed)
+  # Numbers of their own for every outcome.
+  part$pd <- discrepancy(part$observed, part$simulated, part$discrete, seed, 2 * part$number - 1)
   censored <- part$censored
   if (nrow(censored) == 0L) return(part)
   here <- part$simulated[censored$place, , drop = FALSE]
@@ -86,7 +87,7 @@ with_censored_drawn <- function(part, seed) {
   upper <- pmax(censored$limit, ifelse(censored$side == 2, censored$from, censored$limit))
   from <- ifelse(censored$side == -1, 0, rowMeans(here < lower))
   to <- ifelse(censored$side == 1, 1, rowMeans(here < upper))
-  share <- from + (to - from) * drawn_uniform(seed, 2, nrow(censored))
+  share <- from + (to - from) * drawn_uniform(seed, 2 * part$number, nrow(censored))
   part$pd[censored$place] <- pmin(pmax(share, least), 1 - least)
   part$observed[censored$place] <- vapply(seq_len(nrow(censored)), function(i) {
     stats::quantile(here[i, ], part$pd[censored$place[i]], names = FALSE)
@@ -106,7 +107,7 @@ decorrelated_discrepancy <- function(observed, simulated) {
   moments <- simulated_moments(simulated)
   factor <- cholesky_or_refuse(moments$covariance)
   z <- backsolve(factor, cbind(observed, simulated) - moments$mean, transpose = TRUE)
-  discrepancy(z[, 1L], z[, -1L, drop = FALSE], FALSE, 0)
+  discrepancy(z[, 1L], z[, -1L, drop = FALSE])
 }
 
 cholesky_or_refuse <- function(covariance) {

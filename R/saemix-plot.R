@@ -76,12 +76,6 @@ plot_observed <- function(fit, options) {
   draw_observed(data[data$level %in% shown, ])
 }
 
-axis_of <- function(fit) {
-  axis <- curve_axis(fit)
-  group <- fit$data$frame[[fit$data$group]]
-  if (is.null(axis)) list(name = "Record", x = record_number(group)) else list(name = axis, x = fit$data$frame[[axis]])
-}
-
 plot_records <- function(fit, options) {
   axis <- axis_of(fit)
   group <- group_text(fit$data$frame[[fit$data$group]])
@@ -185,31 +179,7 @@ plot_covariates <- function(fit, values, name) {
 
 # Quantiles of the observations, and of 200 simulated data sets with the middle 95 % of them.
 plot_vpc <- function(fit, options) {
-  axis <- axis_of(fit)
-  draws <- stats::simulate(fit, nsim = 200, seed = fit$settings$seed)
-  breaks <- unique(stats::quantile(axis$x, seq(0, 1, length.out = 11), names = FALSE))
-  bin <- if (length(breaks) > 2L) cut(axis$x, breaks, include.lowest = TRUE, labels = FALSE) else match(axis$x, breaks)
-  middle <- tapply(axis$x, bin, stats::median)
-  probs <- c(0.05, 0.5, 0.95)
-  quantiles <- function(y) vapply(split(y, bin), stats::quantile, numeric(3L), probs = probs, na.rm = TRUE)
-  observed <- quantiles(observed_values(fit))
-  simulated <- vapply(split(draws[[fit$fitted$outcome]], draws$sim), quantiles, observed)
-  data <- data.frame(
-    x = rep(as.numeric(middle), each = 3L), quantile = factor(rep(probs, length(middle))),
-    observed = as.vector(observed),
-    lower = as.vector(apply(simulated, 1:2, stats::quantile, 0.025)),
-    upper = as.vector(apply(simulated, 1:2, stats::quantile, 0.975))
-  )
-  records <- data.frame(x = axis$x, y = as.numeric(observed_values(fit)))
-  ggplot2::ggplot(data, ggplot2::aes(x = .data$x)) +
-    ggplot2::geom_ribbon(
-      ggplot2::aes(ymin = .data$lower, ymax = .data$upper, group = .data$quantile), fill = individual_color,
-      alpha = 0.25
-    ) +
-    ggplot2::geom_point(ggplot2::aes(y = .data$y), data = records[!is.na(records$y), ], size = 0.8, color = "gray60") +
-    ggplot2::geom_line(ggplot2::aes(y = .data$observed, group = .data$quantile), color = observed_color) +
-    ggplot2::labs(x = axis$name, y = fit$fitted$outcome, caption = "5, 50 and 95 % quantiles of the observations") +
-    ggplot2::theme_bw()
+  plot(vpc(fit, nsim = 200, n_bins = 10, level = 0.95, seed = fit$settings$seed))
 }
 
 # The log-likelihood by importance sampling, by the number of draws.

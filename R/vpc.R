@@ -52,7 +52,7 @@ vpc <- function(fit, nsim = 500, stratify = NULL, bins = "quantile", n_bins = 8,
     part <- parts[[k]]
     if (nrow(part$censored) > 0L) stop_censored_vpc(part$outcome)
     data <- data.frame(outcome = part$outcome, fit$data$frame[part$rows, stratify, drop = FALSE], check.names = FALSE)
-    data$x <- as.double(axis[part$rows])
+    data$x <- as.double(axis$x[part$rows])
     data$bin <- vpc_bins(data$x, bins, n_bins)
     data$value <- part$observed
     cell <- split(seq_len(nrow(data)), data[c(stratify, "bin")], drop = TRUE)
@@ -69,24 +69,20 @@ vpc <- function(fit, nsim = 500, stratify = NULL, bins = "quantile", n_bins = 8,
   structure(list(
     summary = unname_rows(do.call(rbind, lapply(checks, `[[`, "summary"))),
     data = unname_rows(do.call(rbind, lapply(checks, `[[`, "data"))),
-    nsim = nsim, seed = attr(parts, "seed"), level = level, stratify = stratify, time = curve_axis(fit),
+    nsim = nsim, seed = attr(parts, "seed"), level = level, stratify = stratify, axis = axis$name,
     pred_corr = pred_corr
   ), class = "nlme_vpc")
 }
 
-# The times of the rows.
+# What the rows are put in bins by: `name` and `x`.
 vpc_axis <- function(fit, stratify) {
   unknown <- setdiff(stratify, names(fit$data$frame))
-  if (length(unknown) > 0L) {
-    stop_option(
-      "unknown_column",
-      sprintf("`stratify` names the column `%s`, which the data of the fit do not have.", unknown[1L]),
-      hint = nearest_hint(unknown[1L], names(fit$data$frame), "Columns"), fields = list(name = unknown[1L])
-    )
-  }
-  axis <- curve_axis(fit)
-  if (!is.null(axis)) return(fit$data$frame[[axis]])
-  stop_option("no_time", "The fit has no time along which to make bins.", hint = "Name it: `fit_nlme(time = \"t\")`.")
+  if (length(unknown) == 0L) return(axis_of(fit))
+  stop_option(
+    "unknown_column",
+    sprintf("`stratify` names the column `%s`, which the data of the fit do not have.", unknown[1L]),
+    hint = nearest_hint(unknown[1L], names(fit$data$frame), "Columns"), fields = list(name = unknown[1L])
+  )
 }
 
 stop_censored_vpc <- function(outcome) {
@@ -184,7 +180,7 @@ plot.nlme_vpc <- function(x, log_y = FALSE, ...) {
     ggplot2::geom_line(ggplot2::aes(y = .data$median), color = individual_color, linetype = 2, na.rm = TRUE) +
     ggplot2::geom_line(ggplot2::aes(y = .data$observed), color = observed_color, na.rm = TRUE) +
     ggplot2::labs(
-      x = x$time, y = paste0(paste(unique(x$summary$outcome), collapse = ", "),
+      x = x$axis, y = paste0(paste(unique(x$summary$outcome), collapse = ", "),
                              if (x$pred_corr) " (prediction corrected)"), caption = note
     ) +
     ggplot2::theme_bw()

@@ -164,3 +164,16 @@ test_that("a function without random effects is trained by maximum likelihood", 
   fit <- suppressWarnings(fit_nlme(model, data, saem(penalty = c(f = 0.1)), seed = 1))
   expect_lt(learned_error(fit, truth), 0.05)
 })
+
+test_that("`se = TRUE` makes weights ordinary parameters, with errors of their own", {
+  model <- nlme_model(
+    fixed(f = network(1, 1, se = TRUE, weights = c(2, -2, 3, 0)), omega = positive(0.5), sigma = positive(0.5)),
+    random(eta ~ normal(0, omega) | id), y ~ normal(f(x) + eta, sigma)
+  )
+  expect_false("gradient" %in% model$described$routes$route)
+  fit <- fit_nlme(model, emax_data(), seed = 1)
+  expect_true(converged(fit))
+  expect_equal(colnames(vcov(fit)), c(sprintf("f[%d]", 1:4), "omega", "sigma"))
+  expect_true(all(diag(vcov(fit)) > 0))
+  expect_no_match(paste(convergence(fit)$evidence, collapse = " "), "gradients")
+})

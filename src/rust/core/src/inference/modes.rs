@@ -21,7 +21,8 @@ use crate::problem::{DerivativeScratch, Evaluator, Problem};
 const PATIENCE: usize = 20;
 const FEW: usize = 10;
 
-/// Newton steps that follow them at most.
+/// Effects above which a Newton step is dear, and how many of them then follow at most.
+const MANY: usize = 24;
 const AFTER: usize = 4;
 
 /// How often a step is halved.
@@ -192,7 +193,7 @@ impl BlockModes<'_, '_> {
         let mut found = [false; LANES];
         // Lanes from which no part of the step leads up: the same step would be tried again.
         let mut stuck = [false; LANES];
-        let most = match phi.len() > FEW && self.curvature == Curvature::Expected {
+        let most = match phi.len() > MANY && self.curvature == Curvature::Expected {
             true => options.max_steps.min(PATIENCE + AFTER),
             false => options.max_steps,
         };
@@ -201,8 +202,7 @@ impl BlockModes<'_, '_> {
             for l in 0..LANES {
                 let products = gradient.iter().zip(&step).map(|(g, s)| g.0[l] * s.0[l]);
                 let gain = 0.5 * products.sum::<f64>().abs();
-                let noise = (10.0 * self.error * here.0[l].abs().max(1.0)).powi(2);
-                let still = drowned.look(l, gain, noise);
+                let still = drowned.look(l, gain, self.noise(here.0[l]));
                 found[l] = still || gain < options.tolerance;
                 if still || stuck[l] {
                     step.iter_mut().for_each(|step| step.0[l] = 0.0);
@@ -226,6 +226,11 @@ impl BlockModes<'_, '_> {
         Column(found.map(|found| f64::from(u8::from(found))))
     }
 
+    /// Expected gain where the slope is an error of the solutions, at this log density.
+    fn noise(&self, here: f64) -> f64 {
+        (10.0 * self.error * here.abs().max(1.0)).powi(2)
+    }
+
     /// Quasi-Newton steps from the expected curvature, until they lead no further.
     fn quasi_newton(
         &self,
@@ -245,7 +250,8 @@ impl BlockModes<'_, '_> {
             let mut step = metric.times(&gradient);
             for l in 0..LANES {
                 let products = gradient.iter().zip(&step).map(|(g, s)| g.0[l] * s.0[l]);
-                found[l] = 0.5 * products.sum::<f64>().abs() < options.tolerance;
+                let gain = 0.5 * products.sum::<f64>().abs();
+                found[l] = gain < options.tolerance.max(self.noise(here.0[l]));
                 if found[l] || stuck[l] {
                     step.iter_mut().for_each(|step| step.0[l] = 0.0);
                 }

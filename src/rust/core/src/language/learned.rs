@@ -92,23 +92,4 @@ impl LearnedForm {
             Self::PlanarFlow { dimension, .. } => *dimension,
         }
     }
-
-    /// Number of values that a call gives.
-    pub fn n_outputs(&self) -> usize {
-        match self {
-            Self::Network { outputs, .. } | Self::SoftTree { outputs, .. } => *outputs,
-            Self::Spline { .. } => 1,
-            Self::PlanarFlow { dimension, .. } => *dimension,
-        }
-    }
-
-    /// The word that declares it.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Network { .. } => "network",
-            Self::SoftTree { .. } => "soft_tree",
-            Self::Spline { .. } => "spline",
-            Self::PlanarFlow { .. } => "planar_flow",
-        }
-    }
 }
