@@ -3,7 +3,7 @@
 # Families on whole numbers: what was observed stands among ties, over which a discrepancy is spread at random.
 count_families <- c("poisson", "neg_binomial", "binomial", "bernoulli")
 
-# Of one outcome: its number and column, the family, and per row what was observed, simulated (rows x nsim) and censored.
+# Of one outcome: its number, column and family, and per row what was observed, simulated (rows x nsim) and censored.
 simulated_outcomes <- function(fit, nsim, seed, families, what) {
   check_comparable(fit, families, what)
   drawn <- simulate(fit, nsim = nsim, seed = seed)

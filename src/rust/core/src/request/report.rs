@@ -15,7 +15,7 @@ use crate::data::event_use;
 use crate::error::Result;
 use crate::fitted::{Fit, FitStatus};
 use crate::inference::ebe::EbModes;
-use crate::inference::importance::Importance;
+use crate::inference::importance::{is_sampled, Importance, MOST_EFFECTS};
 use crate::inference::joint::log_density;
 use crate::inference::marginal::Integral;
 use crate::model::Transform;
@@ -168,9 +168,16 @@ impl FitReport<'_> {
         let dynamics = self.problem.main().form.dynamics.as_ref();
         let failed = dynamics.is_some_and(|d| d.counts().failed().iter().any(|(_, n)| *n > 0));
         let found = log_density(self.problem, self.theta, points);
-        let finite = found.is_ok_and(|batches| batches.iter().all(|x| x.is_finite())) && !failed;
-        self.unlikely = !finite;
-        if finite {
+        let finite = found.is_ok_and(|batches| batches.iter().all(|x| x.is_finite()));
+        // With many effects some draw always has no solution: that hides nothing.
+        let many = !is_sampled(self.problem);
+        self.unlikely = !finite || failed && !many;
+        if finite && many {
+            self.warnings.push(format!(
+                "The log-likelihood is left out: with more than {MOST_EFFECTS} random effects importance draws do not \
+                 cover their distribution, and at the modes that were found the density does not curve down."
+            ));
+        } else if !self.unlikely {
             self.warnings.push(
                 "The log-likelihood could not be computed, although the densities are finite at the random effects \
                  around which it was tried. Ask for it another way, as by `logLik(fit, method = \"importance\")`."
